@@ -1,0 +1,11 @@
+"""Errors that a user can mend, told apart from faults of the program."""
+
+from __future__ import annotations
+
+
+class InputError(ValueError):
+    """The input is wrong: one line that names the file, the key and what would be accepted (exit status 2)."""
+
+
+class RunError(RuntimeError):
+    """A run had to stop although its input was well formed, e.g. its weights diverged (exit status 1)."""

@@ -1,0 +1,89 @@
+"""The one source of randomness: a counter-based hash, in plain NumPy.
+
+Every random number of a run is a pure function of `(seed, stream, frame, sample, index)`. Nothing is drawn
+from a sequence, so results cannot depend on the order of events, on chunking, on threads or on workers, and the
+PyTorch reference can draw the very same drops, noise and jitter. `channelsim.engine._hash` is the compiled twin.
+
+The mixing function is the finalizer of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014), applied along a chain:
+each counter is added to the state with an odd constant and mixed before the next one enters.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+GOLDEN = 0x9E3779B97F4A7C15
+MASK = 0xFFFFFFFFFFFFFFFF
+
+
+class Stream(IntEnum):
+    """What a number is drawn for. A stream's id is `purpose + 64 * index`, with the index of a layer or channel."""
+
+    WEIGHTS = 0
+    FEEDBACK = 1
+    CONNECTIONS = 2
+    ORDER = 3
+    ROUNDING = 4
+    NOISE = 5
+    BIT_ERRORS = 6
+    DROP = 7
+    JITTER = 8
+    ARRIVALS = 9
+    UPDATE_ROUNDING = 10
+    WEIGHT_ROUNDING = 11
+    DATA = 12
+    AUGMENT = 13
+    SWEEP = 14
+
+    def of(self, index: int = 0) -> int:
+        """The stream id of this purpose for layer or channel `index`."""
+        return int(self) + 64 * index
+
+
+def _mix(z: int) -> int:
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK
+    return z ^ (z >> 31)
+
+
+def key(seed: int, stream: int, frame: int = 0, sample: int = 0) -> int:
+    """The 64-bit key under which the draws of one message (or matrix) are made."""
+    z = _mix((seed + GOLDEN) & MASK)
+    for counter in (stream, frame, sample):
+        z = _mix((z + (counter + 1) * GOLDEN) & MASK)
+    return z
+
+
+def bits(key: int, indices: int | NDArray[np.int64]) -> NDArray[np.uint64]:
+    """64 random bits for each index: an int `n` stands for the indices 0..n-1. Shape as `indices`."""
+    index = np.arange(indices) if isinstance(indices, int) else np.asarray(indices)
+    with np.errstate(over="ignore"):
+        z = np.uint64(key) + (index.astype(np.uint64) + np.uint64(1)) * np.uint64(GOLDEN)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+def uniform(word: NDArray[np.uint64]) -> NDArray[np.float64]:
+    """Uniform on [0, 1): the upper 53 bits."""
+    return (word >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def uniform32(word: NDArray[np.uint64]) -> NDArray[np.float32]:
+    """Uniform on [0, 1) in float32: the upper 24 bits, exact in both precisions."""
+    return (word >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24)
+
+
+def normal(word: NDArray[np.uint64]) -> NDArray[np.float64]:
+    """Standard normal by Box and Muller from the two halves of one word (largest possible value: 6.7)."""
+    u = ((word >> np.uint64(32)).astype(np.float64) + 0.5) * 2.0**-32
+    v = (word & np.uint64(0xFFFFFFFF)).astype(np.float64) * 2.0**-32
+    return np.sqrt(-2.0 * np.log(u)) * np.cos(2.0 * np.pi * v)
+
+
+def permutation(key: int, n: int) -> NDArray[np.int64]:
+    """A random order of 0..n-1: the indices sorted by their draws."""
+    return np.argsort(bits(key, n), kind="stable")

@@ -1,0 +1,227 @@
+"""The tables that engine and reference read: what a layer, a channel, a link and a counter are made of.
+
+Records are flat and hold numbers only, so that one compiled signature of the engine serves every network.
+Adding a property of a layer or channel is a line here, a line in `plan.build` and its users.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+
+
+class Kind(IntEnum):
+    """What a layer is."""
+
+    INPUT = 0
+    DENSE = 1
+    CONV2D = 2
+    MAXPOOL = 3
+    AVGPOOL = 4
+    FLATTEN = 5
+
+
+class Transfer(IntEnum):
+    """A layer's transfer function f."""
+
+    LINEAR = 0
+    TANH = 1
+    LOGISTIC = 2
+    RELU = 3
+    SOFTMAX = 4
+
+
+class Direction(IntEnum):
+    """What a channel is for."""
+
+    FORWARD = 0
+    LEARNING = 1
+
+
+class Message(IntEnum):
+    """What a channel's messages say."""
+
+    ACTIVATION = 0  # O of the source layer
+    ERROR = 1  # R of the source layer
+    TARGET = 2  # T, the target itself (drtp)
+
+
+class Wiring(IntEnum):
+    """How a delivered learning message m becomes the error at the receiving layer."""
+
+    NONE = 0  # a forward channel: the layer's own synapses
+    TRANSPOSE = 1  # the sending layer's W, transposed, as it is when the message leaves (bp)
+    DENSE = 2  # C, n_source x n_target
+    SPARSE = 3  # C, only the wires that exist
+    BANK = 4  # C shaped as the sending layer's W (layered channel of a layer that is not dense)
+    SIGN = 5  # |C| with the sign of the sending layer's W when the message leaves
+
+
+class Quantizer(IntEnum):
+    NONE = 0
+    LOG2 = 1
+    UNIFORM = 2
+    SIGN = 3
+    TERNARY = 4
+
+
+class Scale(IntEnum):
+    """Where a scale `a` comes from: a fixed number, the largest magnitude or the root mean square of the message."""
+
+    FIXED = 0
+    MAX = 1
+    RMS = 2
+
+
+class Encoding(IntEnum):
+    DENSE = 0
+    AER = 1
+    AUTO = 2
+
+
+class Jitter(IntEnum):
+    NONE = 0
+    UNIFORM = 1
+    EXPONENTIAL = 2
+
+
+LAYER = np.dtype(
+    [
+        ("kind", "i4"),
+        ("transfer", "i4"),
+        ("n", "i4"),  # units
+        ("fan_in", "i4"),  # units of the layer below
+        ("unit_offset", "i8"),  # into any per-sample vector that holds all layers one after another
+        ("input_offset", "i8"),  # likewise, of the activations delivered to this layer
+        ("w_offset", "i8"),  # W: dense (fan_in, n); conv2d (in_channels * kernel * kernel, out_channels)
+        ("w_size", "i8"),
+        ("b_offset", "i8"),
+        ("b_size", "i8"),
+        ("in_channels", "i4"),
+        ("in_height", "i4"),
+        ("in_width", "i4"),
+        ("out_channels", "i4"),
+        ("out_height", "i4"),
+        ("out_width", "i4"),
+        ("kernel", "i4"),
+        ("stride", "i4"),
+        ("padding", "i4"),
+        ("compute_forward", "i8"),  # ps a message
+        ("compute_learning", "i8"),  # ps a message
+        ("update_quantizer", "i4"),
+        ("update_bits", "i4"),
+        ("update_scale_kind", "i4"),
+        ("update_scale", "f4"),
+        ("update_stochastic", "u1"),
+        ("weight_quantizer", "i4"),
+        ("weight_bits", "i4"),
+        ("weight_scale_kind", "i4"),
+        ("weight_scale", "f4"),
+        ("weight_stochastic", "u1"),
+    ],
+    align=True,
+)
+
+CHANNEL = np.dtype(
+    [
+        ("direction", "i4"),
+        ("source", "i4"),
+        ("target", "i4"),
+        ("message", "i4"),
+        ("wiring", "i4"),
+        ("adaptive", "u1"),
+        ("n", "i4"),  # neurons that may speak: units of the source
+        ("message_offset", "i8"),  # of the delivered message (or the projected error) in a frame's message buffer
+        ("c_offset", "i8"),  # C's values; dense (n, n_target), sparse: by sender, see Plan.c_index and c_start
+        ("c_size", "i8"),
+        ("start_offset", "i8"),  # sparse: n + 1 row starts in Plan.c_start
+        ("residual_offset", "i8"),
+        ("link", "i4"),
+        # stages, in their order
+        ("has_threshold", "u1"),
+        ("threshold", "f4"),
+        ("residual", "u1"),
+        ("quantizer", "i4"),
+        ("bits", "i4"),
+        ("scale_kind", "i4"),
+        ("scale", "f4"),
+        ("stochastic", "u1"),
+        ("noise", "f4"),
+        ("noise_scale_kind", "i4"),
+        ("noise_scale", "f4"),
+        ("bit_error", "f8"),
+        ("drop", "f8"),
+        ("rescale", "u1"),
+        # clock
+        ("latency", "i8"),  # ps
+        ("jitter_kind", "i4"),
+        ("jitter", "i8"),  # ps: width of the uniform, mean of the exponential
+        ("deadline", "i8"),  # ps after sending; -1: none
+        # code
+        ("encoding", "i4"),
+        ("header_bits", "i4"),
+        ("address_bits", "i4"),
+        ("value_bits", "i4"),
+        ("scale_bits", "i4"),  # 32 where a scale travels with each message
+        ("silence_bits", "i4"),  # what each word of a dense message grows by when somebody is silent: 0 or 1
+    ],
+    align=True,
+)
+
+LINK = np.dtype(
+    [
+        ("ps_numerator", "i8"),  # a message of N bits occupies the link for ceil(N * numerator / denominator) ps
+        ("ps_denominator", "i8"),
+        ("queue", "i8"),  # messages that may wait behind the one on the link; -1: any number
+        ("broadcast", "u1"),  # channels with one sender share one transmission
+    ],
+    align=True,
+)
+
+COUNTER = np.dtype(
+    [
+        ("messages", "i8"),
+        ("offered", "i8"),  # neurons with something to say (nonzero) before the stages
+        ("sent", "i8"),  # events that went onto the link
+        ("delivered", "i8"),
+        ("dropped", "i8"),  # lost by the drop stage
+        ("corrupted", "i8"),  # a bit error made a word that means nothing
+        ("late", "i8"),
+        ("overflow", "i8"),  # events of messages that found the queue full
+        ("lost_messages", "i8"),  # messages that found the queue full
+        ("flipped_bits", "i8"),
+        ("bits", "i8"),  # everything that went onto the link, headers and scales included
+        ("header_bits", "i8"),
+        ("busy", "i8"),  # ps that the link was occupied by this channel
+        ("wait", "i8"),  # ps that messages waited for the link
+        ("queue_max", "i8"),  # largest number of messages waiting or being sent, seen by an arriving message
+        ("macs", "i8"),  # multiply-accumulates: forward W x (forward channels), C m (learning channels)
+        ("updates", "i8"),  # synapse writes caused by the messages of this channel (learning), C's own included
+        ("update_macs", "i8"),  # multiply-accumulates of those updates
+        ("reads", "i8"),  # synapse reads
+        ("update_bits", "i8"),  # bits of the weight updates
+    ],
+    align=True,
+)
+
+MESSAGE_ROW = np.dtype(
+    [
+        ("frame", "i8"),
+        ("sample", "i4"),
+        ("channel", "i4"),
+        ("offered", "i8"),  # ps: handed to the link
+        ("start", "i8"),  # ps: first bit leaves
+        ("first_arrival", "i8"),  # ps
+        ("last_arrival", "i8"),  # ps
+        ("events", "i4"),  # sent
+        ("delivered", "i4"),
+        ("bits", "i8"),
+        ("encoding", "i4"),  # DENSE or AER
+        ("outcome", "i4"),  # 0 whole, 1 some events lost, 2 lost in the queue
+        ("scale", "f4"),
+        ("payload", "i8"),  # first of `neurons` values as sent (after threshold and quantizer) in the payload buffer
+        ("neurons", "i4"),
+    ],
+    align=True,
+)
