@@ -1,0 +1,53 @@
+"""What a run tells while it runs: the protocol between `channelsim.run` and whoever shows it.
+
+`run` calls these methods from its own thread, between chunks of the engine. The command line shows them as a
+progress bar or as one line an epoch (`channelsim.cli.progress`); a notebook or a test may bring its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from channelsim.result import Result
+
+
+class Progress(Protocol):
+    """A listener to a run. An exception raised by a method stops the run as Ctrl-C does."""
+
+    def note(self, text: str) -> None:
+        """Something worth a line: compiling the engine, advice about the scenario, a resumed run."""
+
+    def start(self, scenario_name: str, epochs: int, frames_per_epoch: int, first_frame: int) -> None:
+        """The engine begins at `first_frame` (0, or more when resumed) of `epochs * frames_per_epoch`."""
+
+    def chunk(
+        self,
+        frames_done: int,
+        epoch: int,
+        frames_per_second: float,
+        simulated_time_s: float,
+        bits: int,
+        loss: float,
+    ) -> None:
+        """A chunk of frames is done.
+
+        `frames_done` counts from the start of the run, those before a resume included; `epoch` is the current
+        one (1-based); `bits` is the total over all channels so far; `loss` the mean training loss of this epoch
+        so far.
+        """
+
+    def epoch(self, row: Mapping[str, Any]) -> None:
+        """An epoch is done and evaluated.
+
+        `row` has epoch (1-based), train_loss, train_accuracy, test_loss, test_accuracy (0..1),
+        simulated_time_s, bits (so far, all channels) and frames_per_second.
+        """
+
+    def finish(self, result: Result) -> None:
+        """The run is done and its trace closed."""
+
+
+class Silent(Progress):
+    """A listener that shows nothing; also the base of those that show only a part."""
