@@ -1,0 +1,39 @@
+"""Scenario -> flat tables and buffers: the only thing that the engine and the reference see."""
+
+from channelsim.plan.build import Change, Plan, build
+from channelsim.plan.layout import (
+    CHANNEL,
+    COUNTER,
+    LAYER,
+    LINK,
+    MESSAGE_ROW,
+    Direction,
+    Encoding,
+    Jitter,
+    Kind,
+    Message,
+    Quantizer,
+    Scale,
+    Transfer,
+    Wiring,
+)
+
+__all__ = [
+    "CHANNEL",
+    "COUNTER",
+    "LAYER",
+    "LINK",
+    "MESSAGE_ROW",
+    "Change",
+    "Direction",
+    "Encoding",
+    "Jitter",
+    "Kind",
+    "Message",
+    "Plan",
+    "Quantizer",
+    "Scale",
+    "Transfer",
+    "Wiring",
+    "build",
+]

@@ -55,7 +55,8 @@ class Wiring(IntEnum):
     DENSE = 2  # C, n_source x n_target
     SPARSE = 3  # C, only the wires that exist
     BANK = 4  # C shaped as the sending layer's W (layered channel of a layer that is not dense)
-    SIGN = 5  # |C| with the sign of the sending layer's W when the message leaves
+    SIGN = 5  # |C|, laid out as the sending layer's W, with the sign that W has when the message leaves
+    SPARSE_SIGN = 6  # likewise, only the wires that exist (laid out as SPARSE)
 
 
 class Quantizer(IntEnum):
@@ -92,7 +93,7 @@ LAYER = np.dtype(
         ("transfer", "i4"),
         ("n", "i4"),  # units
         ("fan_in", "i4"),  # units of the layer below
-        ("unit_offset", "i8"),  # into any per-sample vector that holds all layers one after another
+        ("unit_offset", "i8"),  # into a per-sample vector of the units of layers 1..L one after another
         ("input_offset", "i8"),  # likewise, of the activations delivered to this layer
         ("w_offset", "i8"),  # W: dense (fan_in, n); conv2d (in_channels * kernel * kernel, out_channels)
         ("w_size", "i8"),
@@ -196,10 +197,9 @@ COUNTER = np.dtype(
         ("busy", "i8"),  # ps that the link was occupied by this channel
         ("wait", "i8"),  # ps that messages waited for the link
         ("queue_max", "i8"),  # largest number of messages waiting or being sent, seen by an arriving message
-        ("macs", "i8"),  # multiply-accumulates: forward W x (forward channels), C m (learning channels)
+        ("macs", "i8"),  # multiply-accumulates (a synapse read each): W x (forward channels), C m (learning channels)
         ("updates", "i8"),  # synapse writes caused by the messages of this channel (learning), C's own included
         ("update_macs", "i8"),  # multiply-accumulates of those updates
-        ("reads", "i8"),  # synapse reads
         ("update_bits", "i8"),  # bits of the weight updates
     ],
     align=True,

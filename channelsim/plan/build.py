@@ -1,0 +1,331 @@
+"""Scenario -> Plan: flat float32 buffers with offsets, and record arrays. What the engine and the reference read."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from channelsim import hashing
+from channelsim.hashing import Stream
+from channelsim.plan import shapes, wiring
+from channelsim.plan.layout import (
+    CHANNEL,
+    LINK,
+    Direction,
+    Kind,
+    Message,
+    Wiring,
+)
+from channelsim.plan.settings import channel_fields
+from channelsim.scenario import Scenario
+
+PS_PER_SECOND = 10**12
+
+
+@dataclass(frozen=True)
+class Change:
+    """From the entry of frame `frame` on, these tables hold."""
+
+    frame: int
+    channels: NDArray[Any]
+    links: NDArray[Any]
+
+
+@dataclass(frozen=True, repr=False)
+class Plan:
+    """A network with its channels as tables and buffers (see `layout` for the records).
+
+    Layer h's weights are `weights[w_offset : w_offset + w_size]` in the layout (fan-in, units), so that an incoming event
+    touches one contiguous row. Channel c's wiring is `feedback[c_offset : c_offset + c_size]`: (source units,
+    target units) where it is dense; for sparse wiring the wires of sending neuron j are the entries
+    `c_start[start_offset + j] .. c_start[start_offset + j + 1]`, counted from `c_offset`, and `c_index` names their targets.
+    """
+
+    layers: NDArray[Any]
+    channels: NDArray[Any]
+    links: NDArray[Any]
+    channel_names: tuple[str, ...]
+    layer_names: tuple[str, ...]
+    link_names: tuple[str, ...]
+    weights: NDArray[np.float32]
+    biases: NDArray[np.float32]
+    feedback: NDArray[np.float32]
+    c_start: NDArray[np.int32]
+    c_index: NDArray[np.int32]
+    changes: tuple[Change, ...]
+    shape: tuple[int, ...]
+    classes: int
+    train_size: int
+    batch: int
+    epochs: int
+    learning_rate: float
+    feedback_learning_rate: float
+    decay: float
+    momentum: float
+    derivative: bool
+    shuffle: bool
+    seed: int
+    pipelined: bool
+    interval: int
+    poisson: bool
+    stash: int  # frames a layer remembers; 0: every frame in flight
+    on_miss_current: bool
+    max_in_flight: int
+    energy_bit: float  # J
+    energy_mac: float
+    energy_read: float
+    energy_write: float
+
+    @property
+    def top(self) -> int:
+        """L, the index of the output layer."""
+        return len(self.layers) - 1
+
+    @property
+    def frames_per_epoch(self) -> int:
+        return math.ceil(self.train_size / self.batch)
+
+    @property
+    def frames(self) -> int:
+        """Frames of the whole run."""
+        return self.frames_per_epoch * self.epochs
+
+    @property
+    def trains(self) -> NDArray[np.bool_]:
+        """Per layer: whether it has synapses that learn in this plan."""
+        heard = np.zeros(len(self.layers), bool)
+        heard[self.channels["target"][self.channels["direction"] == Direction.LEARNING]] = True
+        heard[self.top] = True
+        return heard & (self.layers["w_size"] > 0)
+
+    def __repr__(self) -> str:
+        units = "-".join(str(n) for n in self.layers["n"])
+        return f"Plan({units}, {len(self.channels)} channels, {self.weights.size:,} synapses, {self.feedback.size:,} wires)"
+
+
+def build(scenario: Scenario, shape: tuple[int, ...], classes: int, train_size: int) -> Plan:
+    """The plan of a scenario for data of this input shape, number of classes and number of training samples.
+
+    Raises InputError when model and data do not fit.
+    """
+    layers = shapes.layer_table(scenario, shape, classes)
+    weights, biases = _initial(scenario, layers)
+    links, link_names, link_of = _links(scenario, layers)
+    channels, names = _channels(scenario, layers, link_of)
+    feedback, c_start, c_index = _feedback(scenario, layers, channels)
+    training, schedule, learning = scenario.training, scenario.schedule, scenario.learning
+    pipelined = schedule.mode == "pipelined"
+    per_epoch = math.ceil(train_size / training.batch)
+    energy = scenario.energy
+    return Plan(
+        layers=layers,
+        channels=channels,
+        links=links,
+        channel_names=names,
+        layer_names=tuple(str(h) for h in range(1, len(layers))),
+        link_names=link_names,
+        weights=weights,
+        biases=biases,
+        feedback=feedback,
+        c_start=c_start,
+        c_index=c_index,
+        changes=_changes(scenario, layers, channels, link_of, per_epoch),
+        shape=tuple(shape),
+        classes=classes,
+        train_size=train_size,
+        batch=training.batch,
+        epochs=training.epochs,
+        learning_rate=training.learning_rate,
+        feedback_learning_rate=learning.learning_rate or training.learning_rate,
+        decay=training.decay,
+        momentum=training.momentum,
+        derivative=learning.derivative,
+        shuffle=training.shuffle,
+        seed=scenario.seed,
+        pipelined=pipelined,
+        interval=(schedule.interval or 0) if pipelined else 0,
+        poisson=pipelined and schedule.arrivals == "poisson",
+        stash=schedule.stash or 0,
+        on_miss_current=schedule.on_miss == "current",
+        max_in_flight=schedule.max_in_flight,
+        energy_bit=energy.bit,
+        energy_mac=energy.mac,
+        energy_read=energy.synapse_read,
+        energy_write=energy.synapse_write,
+    )
+
+
+def _initial(scenario: Scenario, layers: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    weights = np.zeros(int(layers["w_size"].sum()), np.float32)
+    biases = np.zeros(int(layers["b_size"].sum()), np.float32)
+    initial = scenario.model.weights
+    for h, layer in enumerate(layers):
+        if layer["w_size"]:
+            columns = int(layer["b_size"])
+            rows = int(layer["w_size"]) // columns
+            matrix = wiring.initial_weights(
+                initial.distribution, initial.scale, rows, columns, shapes.fans(layer), scenario.seed, h
+            )
+            weights[layer["w_offset"] : layer["w_offset"] + layer["w_size"]] = matrix.ravel()
+    return weights, biases
+
+
+# --- channels -----------------------------------------------------------------------------------------
+
+
+def _routes(scenario: Scenario) -> list[tuple[int, int]]:
+    """(source, target) of the learning channels, from the topmost target down."""
+    return [(source, h + 1) for h, source in enumerate(scenario.routes())][::-1]
+
+
+def _channels(
+    scenario: Scenario, layers: NDArray[Any], link_of: dict[str, int]
+) -> tuple[NDArray[Any], tuple[str, ...]]:
+    top = len(layers) - 1
+    ends = [(Direction.FORWARD, h - 1, h) for h in range(1, top + 1)]
+    ends += [(Direction.LEARNING, source, target) for source, target in _routes(scenario)]
+    table = np.zeros(len(ends), CHANNEL)
+    names = []
+    residual_offset = 0
+    learning_offset = 0
+    for row, (direction, source, target) in zip(table, ends, strict=True):
+        word = "forward" if direction == Direction.FORWARD else "learning"
+        name = f"{word}.{target}"
+        names.append(name)
+        row["direction"], row["source"], row["target"] = direction, source, target
+        row["n"] = layers[source]["n"]
+        row["link"] = link_of[name]
+        row["residual_offset"] = residual_offset
+        residual_offset += int(row["n"])
+        if direction == Direction.FORWARD:
+            row["message_offset"] = layers[target]["input_offset"]
+            row["message"], row["wiring"] = Message.ACTIVATION, Wiring.NONE
+        else:
+            rule = scenario.learning.rule
+            row["message"] = Message.TARGET if rule == "drtp" else Message.ERROR
+            row["adaptive"] = rule in ("arbp", "asrbp")
+            row["wiring"] = _wiring_kind(scenario, layers, source, target)
+            row["message_offset"] = learning_offset
+            learning_offset += int(max(row["n"], layers[target]["n"]))
+        channel_fields(row, scenario.channel(word, target))
+    return table, tuple(names)
+
+
+def _wiring_kind(scenario: Scenario, layers: NDArray[Any], source: int, target: int) -> Wiring:
+    rule, sparse = scenario.learning.rule, scenario.learning.feedback.connections is not None
+    local = layers[source]["kind"] != Kind.DENSE and source == target + 1
+    if layers[source]["w_size"] == 0 or rule == "bp":
+        return Wiring.TRANSPOSE
+    if rule == "sign":
+        return Wiring.SPARSE_SIGN if sparse and not local else Wiring.SIGN
+    if local:
+        return Wiring.BANK
+    return Wiring.SPARSE if sparse else Wiring.DENSE
+
+
+# --- links --------------------------------------------------------------------------------------------
+
+
+def occupation(bandwidth: float | None) -> tuple[int, int]:
+    """Picoseconds a bit as a fraction (numerator, denominator), exact for whole numbers of bit/s up to 10^6 terms."""
+    if bandwidth is None:
+        return 0, 1
+    ratio = (Fraction(PS_PER_SECOND) / Fraction(bandwidth)).limit_denominator(10**6)
+    return ratio.numerator, ratio.denominator
+
+
+def _links(
+    scenario: Scenario, layers: NDArray[Any]
+) -> tuple[NDArray[Any], tuple[str, ...], dict[str, int]]:
+    """The link table: the named links first, then one for each channel that names none."""
+    names = list(scenario.links)
+    rows = [(*occupation(link.bandwidth), -1 if link.queue is None else link.queue, link.broadcast)
+            for link in scenario.links.values()]  # fmt: skip
+    link_of = {}
+    top = len(layers) - 1
+    ends = [("forward", h) for h in range(1, top + 1)] + [("learning", t) for _, t in _routes(scenario)]
+    for word, target in ends:
+        name = f"{word}.{target}"
+        channel = scenario.channel(word, target)
+        if channel.link is not None:
+            link_of[name] = names.index(channel.link)
+        else:
+            link_of[name] = len(names)
+            names.append(name)
+            rows.append((*occupation(channel.bandwidth), -1 if channel.queue is None else channel.queue, False))
+    return np.array(rows, LINK), tuple(names), link_of
+
+
+def _changes(
+    scenario: Scenario, layers: NDArray[Any], channels: NDArray[Any], link_of: dict[str, int], per_epoch: int
+) -> tuple[Change, ...]:
+    """The tables as each `[[schedule.change]]` leaves them; later entries build upon earlier ones."""
+    changes = []
+    for frame, degraded in scenario.changed(per_epoch):
+        rows, _ = _channels(degraded, layers, link_of)
+        rows["c_offset"], rows["c_size"] = channels["c_offset"], channels["c_size"]
+        links, _, _ = _links(degraded, layers)
+        changes.append((frame, rows, links))
+    return tuple(Change(*entry) for entry in changes)
+
+
+# --- feedback -----------------------------------------------------------------------------------------
+
+
+def _feedback(
+    scenario: Scenario, layers: NDArray[Any], channels: NDArray[Any]
+) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32]]:
+    """Draws C for every learning channel that has one, and writes the offsets into the channel table."""
+    settings = scenario.learning.feedback
+    values: list[NDArray[np.float32]] = []
+    starts: list[NDArray[np.int32]] = []
+    indices: list[NDArray[np.int32]] = []
+    offset = start_offset = 0
+    for c, row in enumerate(channels):
+        kind = row["wiring"]
+        if kind in (Wiring.NONE, Wiring.TRANSPOSE):
+            continue
+        seed_key = hashing.key(scenario.seed, Stream.FEEDBACK.of(c))
+        source, target = layers[row["source"]], layers[row["target"]]
+        n, n_target = int(source["n"]), int(target["n"])
+        if kind in (Wiring.SIGN, Wiring.BANK):
+            columns = int(source["b_size"])
+            shape = (int(source["w_size"]) // columns, columns)
+            spread = wiring.deviation(settings.scale, *shapes.fans(source))
+        else:
+            shape = (n, n_target)
+            spread = wiring.deviation(settings.scale, n, n_target)
+        matrix = wiring.draw(settings.distribution, spread, shape, seed_key)
+        if kind in (Wiring.SIGN, Wiring.SPARSE_SIGN):
+            matrix = np.abs(matrix)
+        if settings.bits is not None:
+            matrix = wiring.low_precision(matrix, settings.bits)
+        row["c_offset"] = offset
+        if kind in (Wiring.SPARSE, Wiring.SPARSE_SIGN):
+            exists = wiring.connected(
+                shape, settings.connections or 0, hashing.key(scenario.seed, Stream.CONNECTIONS.of(c))
+            )
+            row["start_offset"] = start_offset
+            starts.append(np.concatenate([[0], np.cumsum(exists.sum(axis=1))]).astype(np.int32))
+            start_offset += n + 1
+            indices.append(np.nonzero(exists)[1].astype(np.int32))
+            flat = matrix[exists]
+        else:
+            indices.append(np.zeros(0, np.int32))
+            flat = matrix.ravel()
+        row["c_size"] = flat.size
+        offset += flat.size
+        values.append(flat)
+    if not values:
+        return np.zeros(0, np.float32), np.zeros(0, np.int32), np.zeros(0, np.int32)
+    sparse = any(part.size for part in starts)
+    return (
+        np.concatenate(values).astype(np.float32),
+        np.concatenate(starts) if starts else np.zeros(0, np.int32),
+        np.concatenate(indices) if sparse else np.zeros(0, np.int32),
+    )

@@ -1,0 +1,52 @@
+"""Scenario tables -> record fields: stages, clock and code of a channel, and the quantizers of synapses."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from channelsim.plan.layout import Encoding, Jitter, Quantizer, Scale
+from channelsim.scenario import Channel
+
+FLOAT_BITS = 32
+VALUE_BITS = {Quantizer.NONE: FLOAT_BITS, Quantizer.SIGN: 1, Quantizer.TERNARY: 2}
+
+
+def channel_fields(row: Any, channel: Channel) -> None:
+    """Writes a channel's settings (stages, clock, code) into its record."""
+    threshold, quantize, noise = channel.threshold, channel.quantize, channel.noise
+    row["has_threshold"] = threshold is not None
+    row["threshold"] = threshold.value if threshold else 0.0
+    row["residual"] = bool(threshold and threshold.residual)
+    quantizer_fields(row, quantize, "quantizer", "bits", "scale_kind", "scale", "stochastic")
+    row["noise"] = noise.sigma if noise else 0.0
+    row["noise_scale_kind"], row["noise_scale"] = scale_of(noise.scale if noise else 1.0)
+    row["bit_error"] = channel.bit_errors.probability if channel.bit_errors else 0.0
+    row["drop"] = channel.drop.probability if channel.drop else 0.0
+    row["rescale"] = bool(channel.drop and channel.drop.rescale)
+    row["latency"] = channel.latency
+    row["jitter_kind"] = Jitter[channel.jitter.distribution.upper()] if channel.jitter else Jitter.NONE
+    row["jitter"] = channel.jitter.value if channel.jitter else 0
+    row["deadline"] = -1 if channel.deadline is None else channel.deadline
+    row["encoding"] = Encoding[channel.encoding.upper()]
+    row["header_bits"] = channel.header
+    quantizer = Quantizer(int(row["quantizer"]))
+    row["address_bits"] = math.ceil(math.log2(int(row["n"])))
+    row["value_bits"] = VALUE_BITS.get(quantizer, int(row["bits"]))
+    row["scale_bits"] = FLOAT_BITS if quantizer != Quantizer.NONE and row["scale_kind"] != Scale.FIXED else 0
+    # these alphabets have no spare word for "silent"
+    row["silence_bits"] = quantizer == Quantizer.SIGN or (quantizer == Quantizer.LOG2 and row["bits"] <= 2)
+
+
+def quantizer_fields(
+    row: Any, quantize: Any, kind: str, bits: str, scale_kind: str, scale: str, stochastic: str
+) -> None:
+    """Writes a quantizer table (or None) into five named fields of a record."""
+    row[kind] = Quantizer[quantize.kind.upper()] if quantize else Quantizer.NONE
+    row[bits] = (quantize.bits or 0) if quantize else 0
+    row[scale_kind], row[scale] = scale_of(quantize.scale if quantize else 1.0)
+    row[stochastic] = bool(quantize and quantize.rounding == "stochastic")
+
+
+def scale_of(scale: str | float) -> tuple[Scale, float]:
+    return (Scale[scale.upper()], 1.0) if isinstance(scale, str) else (Scale.FIXED, float(scale))

@@ -1,0 +1,83 @@
+"""Random numbers that stand before the first frame: initial weights, and the wires and weights of C."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from channelsim import hashing
+from channelsim.hashing import Stream
+
+Float = NDArray[np.float32]
+
+
+def deviation(scale: str | float, fan_in: int, fan_out: int) -> float:
+    """Standard deviation of a weight: a number as it is, `glorot` (Glorot & Bengio 2010), `he` (He et al. 2015)."""
+    if scale == "glorot":
+        return math.sqrt(2.0 / (fan_in + fan_out))
+    if scale == "he":
+        return math.sqrt(2.0 / fan_in)
+    return float(scale)
+
+
+def draw(distribution: str, deviation: float, shape: tuple[int, int], key: int) -> Float:
+    """A (rows, columns) float32 matrix with entries of the given root mean square (binary: of the given value).
+
+    `normal`, `uniform`, `sign` (plus or minus the deviation), `binary` (0 or the deviation, evenly) and
+    `orthogonal` (orthonormal rows or columns, whichever are fewer, scaled to that root mean square).
+    """
+    rows, columns = shape
+    words = hashing.bits(key, rows * columns)
+    if distribution == "normal":
+        values = hashing.normal(words)
+    elif distribution == "uniform":
+        values = math.sqrt(3.0) * (2.0 * hashing.uniform(words) - 1.0)
+    elif distribution == "sign":
+        values = np.where(words >> np.uint64(63), 1.0, -1.0)
+    elif distribution == "binary":
+        values = (words >> np.uint64(63)).astype(np.float64)
+    elif distribution == "orthogonal":
+        values = _orthogonal(hashing.normal(words).reshape(shape)).ravel()
+    else:
+        raise ValueError(f"unknown distribution {distribution!r}")
+    return (deviation * values).astype(np.float32).reshape(shape)
+
+
+def _orthogonal(gaussian: NDArray[np.float64]) -> NDArray[np.float64]:
+    rows, columns = gaussian.shape
+    tall = gaussian if rows >= columns else gaussian.T
+    q, r = np.linalg.qr(tall)
+    q *= np.sign(np.diag(r))  # makes the draw uniform over orthogonal matrices (Mezzadri 2007)
+    q *= math.sqrt(max(rows, columns))
+    return q if rows >= columns else q.T
+
+
+def connected(shape: tuple[int, int], connections: int, key: int) -> NDArray[np.bool_]:
+    """Which wires exist: each of the (n_source, n_target) with probability connections / n_source.
+
+    So each neuron that receives keeps `connections` wires on average.
+    """
+    rows, columns = shape
+    return (hashing.uniform(hashing.bits(key, rows * columns)) < connections / rows).reshape(shape)
+
+
+def low_precision(values: Float, bits: int) -> Float:
+    """C in few bits: symmetric levels up to the largest magnitude (2^bits - 1 of them); 1 bit keeps the sign."""
+    if bits == 1:
+        scale = np.sqrt(np.mean(np.square(values), dtype=np.float64))
+        return (np.sign(values) * scale).astype(np.float32)
+    top = np.abs(values).max(initial=0.0)
+    if top == 0.0:
+        return values
+    step = np.float32(top / (2 ** (bits - 1) - 1))
+    return (np.rint(values / step) * step).astype(np.float32)
+
+
+def initial_weights(
+    distribution: str, scale: str | float, fan_in: int, n: int, fans: tuple[int, int], seed: int, layer: int
+) -> Float:
+    """W of one layer, (fan_in, n) float32; `fans` are the fan-in and fan-out that set the scale."""
+    key = hashing.key(seed, Stream.WEIGHTS.of(layer))
+    return draw(distribution, deviation(scale, *fans), (fan_in, n), key)
