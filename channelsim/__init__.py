@@ -84,7 +84,8 @@ class _Package(ModuleType):
     """Keeps `channelsim.run` and `channelsim.verify` the functions.
 
     Python binds an imported submodule on its package. Without this, importing `channelsim.run` anywhere
-    first would make `channelsim.run` the module, and `cs.run(scenario)` would work or fail by the order of imports.
+    first would make `channelsim.run` the module, and whether `cs.run(scenario)` works would hang on the order
+    of imports.
     """
 
     def __setattr__(self, name: str, value: object) -> None:

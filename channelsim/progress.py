@@ -34,8 +34,8 @@ class Progress(Protocol):
         """A chunk of frames is done.
 
         `frames_done` counts from the start of the run, those before a resume included; `epoch` is the current
-        one (1-based); `bits` is the total over all channels so far; `loss` the mean training loss of this epoch
-        so far.
+        one (1-based); `bits` is the total over all channels so far; `loss` the mean training loss of this
+        epoch so far.
         """
 
     def epoch(self, row: Mapping[str, Any]) -> None:

@@ -1,0 +1,60 @@
+# Everything from a bare clone: needs make and Python 3.11 or newer, and makes its own .venv.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help env demo test test-all lint bench clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+# PYTHON=... names another interpreter; otherwise the first of these that is new enough.
+PYTHON ?=
+CANDIDATES := $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11
+
+# An installation is done again only when what it installs has changed.
+BASE := $(VENV)/.installed-base
+FULL := $(VENV)/.installed-full
+
+help:  ## Show this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)$$/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null \
+	  || sed -nE 's/^([a-z-]+):.*## (.*)$$/  make \1  \2/p' Makefile
+
+env: $(FULL)  ## Make .venv with everything: the package, the PyTorch reference, what the tests need
+
+demo: $(BASE)  ## Run three scenarios on a small data set and compare them in one picture (under 3 minutes)
+	$(BIN)/python scripts/demo.py
+
+test: $(FULL)  ## Run the tests
+	$(BIN)/python -m pytest
+
+test-all: $(FULL)  ## Run the tests, the long ones too
+	$(BIN)/python -m pytest -m ''
+
+lint: $(FULL)  ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(FULL)  ## Measure the speed beside PyTorch, one core each
+	$(BIN)/python benchmarks/bench.py
+
+clean:  ## Remove what was made, except .venv and runs/
+	rm -rf build dist demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@for python in $(CANDIDATES); do \
+	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    echo "making $(VENV) with $$($$python --version)"; \
+	    exec $$python -m venv $(VENV); \
+	  fi; \
+	done; \
+	echo "error: Python 3.11 or newer is needed (make PYTHON=/path/to/python names one)" >&2; exit 1
+
+$(BASE): pyproject.toml | $(BIN)/python
+	$(PIP) install --quiet --editable .
+	@touch $@
+
+$(FULL): pyproject.toml | $(BIN)/python
+	$(PIP) install --quiet --editable '.[reference,test]'
+	@touch $(BASE) $@

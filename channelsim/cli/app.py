@@ -1,0 +1,88 @@
+"""The application: its commands, its exit statuses, and how errors are told.
+
+Exit status 0: done; 1: a check failed or a run had to stop; 2: the input is wrong; 130: interrupted.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from channelsim.cli import check, data, plot, run, trace, verify
+from channelsim.cli.output import error
+from channelsim.errors import InputError, RunError
+
+DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+# The machine's refusals, which a person can mend. Any other OSError is a fault of the program.
+_MENDABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+
+app = typer.Typer(
+    name="channelsim",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run")(run.run)
+app.command("check")(check.check)
+app.command("verify")(verify.verify)
+app.command("plot")(plot.plot)
+app.add_typer(trace.app, name="trace")
+app.add_typer(data.app, name="data")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from channelsim import __version__
+
+        typer.echo(f"channelsim {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """An event-driven simulator of the deep learning channel."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status.
+
+    `arguments` are those after the program's name (default: `sys.argv[1:]`). Mistakes of the user become one
+    line on stderr; faults of the program keep their traceback.
+    """
+    try:
+        status = app(args=arguments, prog_name="channelsim", standalone_mode=False)
+        sys.stdout.flush()
+    except typer.TyperException as mistake:
+        # Without a command Typer has already shown the help, and has nothing to add.
+        if mistake.format_message():
+            error(mistake.format_message())
+        return WRONG_INPUT
+    except InputError as mistake:
+        error(str(mistake))
+        return WRONG_INPUT
+    except RunError as stop:
+        error(str(stop))
+        return FAILED
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (`| head`) has what it wanted. Python would complain once more when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except OSError as refusal:
+        if refusal.errno not in _MENDABLE:
+            raise
+        error(f"{refusal.filename}: {refusal.strerror}" if refusal.filename else str(refusal))
+        return WRONG_INPUT
+    return status if isinstance(status, int) else DONE

@@ -1,0 +1,35 @@
+"""`channelsim data`: which data sets are at hand, and fetching those that are not."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from channelsim.cli.options import Json
+from channelsim.cli.output import print_json
+
+app = typer.Typer(help="List and fetch data sets.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_(as_json: Json = False) -> None:
+    """List the data sets that scenarios can name, and where each was found."""
+    from channelsim.data import available
+
+    found = available()
+    if as_json:
+        print_json(found)
+        return
+    for name, place in found.items():
+        print(f"{name:15} {place or f'not here: channelsim data fetch {name}'}")
+
+
+@app.command("fetch")
+def fetch(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="mnist or fashion-mnist.", show_default=False)],
+) -> None:
+    """Download a data set into the user's cache, checked against its known checksums."""
+    from channelsim.data import fetch as download
+
+    print(download(name))

@@ -1,0 +1,55 @@
+"""How the command line speaks: errors and notes on stderr, numbers with a prefix that fits."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from typing import Any
+
+_PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P"}
+
+
+def error(message: str) -> None:
+    """One line on stderr."""
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+
+
+def note(message: str) -> None:
+    """Something a person should know, on stderr, away from results."""
+    print(message, file=sys.stderr)
+
+
+def print_json(value: Any) -> None:
+    """One JSON object on stdout. Numbers that JSON does not know (NaN, infinity) become null."""
+    print(json.dumps(_strict(value), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def _strict(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _strict(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def quantity(value: float, unit: str) -> str:
+    """`value` with three or four digits and an SI prefix: `quantity(0.0123, "s")` is "12.3 ms"."""
+    if not math.isfinite(value):
+        return f"{value} {unit}".rstrip()
+    if value == 0:
+        return f"0 {unit}".rstrip()
+    exponent = min(max(3 * math.floor(math.log10(abs(value)) / 3), min(_PREFIXES)), max(_PREFIXES))
+    scaled = value / 10.0**exponent
+    if abs(scaled) >= 999.5 and exponent < max(_PREFIXES):  # would be rounded up to the next prefix
+        exponent += 3
+        scaled = value / 10.0**exponent
+    digits = f"{scaled:.0f}" if abs(scaled) >= 100 else f"{scaled:.3g}"
+    return f"{digits} {_PREFIXES[exponent]}{unit}".rstrip()
+
+
+def percent(share: float) -> str:
+    """A share of 1 as a percentage with two decimals, or a dash where there is none."""
+    return "-" if math.isnan(share) else f"{100 * share:.2f} %"

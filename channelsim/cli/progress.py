@@ -1,0 +1,123 @@
+"""A run as it is shown: a progress bar on a terminal, a line an epoch elsewhere."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+from channelsim.cli.output import percent, quantity
+from channelsim.progress import Progress, Silent
+
+
+@contextmanager
+def shown(stream: TextIO | None) -> Iterator[Progress]:
+    """A listener that suits `stream`: a bar on a terminal, lines elsewhere, nothing without a stream.
+
+    However the run ends, the screen is left in order.
+    """
+    if stream is None:
+        yield Silent()
+    elif not stream.isatty():
+        yield LineProgress(stream)
+    else:
+        bar = RichProgress(stream)
+        try:
+            yield bar
+        finally:
+            bar.close()
+
+
+def epoch_line(row: Mapping[str, Any], epochs: int) -> str:
+    """One epoch in one line of at most 100 characters."""
+    parts = [
+        f"epoch {row['epoch']:>{len(str(epochs))}}/{epochs}",
+        f"test {percent(row['test_accuracy'])}",
+        f"train {percent(row['train_accuracy'])}",
+        f"loss {row['train_loss']:.4f}",
+        f"{quantity(row['frames_per_second'], 'frames/s')}",
+        f"{quantity(row['simulated_time_s'], 's')} simulated",
+        f"{quantity(row['bits'], 'bit')}",
+    ]
+    return "  ".join(parts)
+
+
+class LineProgress(Silent):
+    """One line an epoch, and one for each note, as logs and pipes want it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._epochs = 0
+
+    def note(self, text: str) -> None:
+        print(text, file=self._stream, flush=True)
+
+    def start(self, scenario_name: str, epochs: int, frames_per_epoch: int, first_frame: int) -> None:
+        self._epochs = epochs
+        after = f", from frame {first_frame}" if first_frame else ""
+        self.note(f"{scenario_name}: {epochs} epochs of {frames_per_epoch} frames{after}")
+
+    def epoch(self, row: Mapping[str, Any]) -> None:
+        self.note(epoch_line(row, self._epochs))
+
+
+class RichProgress(Silent):
+    """A bar over all frames, the numbers of the moment under it, and a line that stays for each epoch."""
+
+    def __init__(self, stream: TextIO) -> None:
+        from rich.console import Console
+        from rich.live import Live
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        self._console = Console(file=stream, highlight=False)
+        self._bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f} %"),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(compact=True),
+            console=self._console,
+        )
+        self._live = Live(console=self._console, refresh_per_second=8, transient=True)
+        self._task: Any = None
+        self._epochs = 0
+        self._accuracy = math.nan
+
+    def note(self, text: str) -> None:
+        self._console.print(text, style="dim")
+
+    def start(self, scenario_name: str, epochs: int, frames_per_epoch: int, first_frame: int) -> None:
+        self._epochs = epochs
+        self._task = self._bar.add_task(scenario_name, total=epochs * frames_per_epoch, completed=first_frame)
+        self._live.update(self._bar)
+        self._live.start()
+
+    def chunk(
+        self,
+        frames_done: int,
+        epoch: int,
+        frames_per_second: float,
+        simulated_time_s: float,
+        bits: int,
+        loss: float,
+    ) -> None:
+        from rich.console import Group
+        from rich.text import Text
+
+        self._bar.update(self._task, completed=frames_done)
+        now = (
+            f"epoch {epoch}/{self._epochs}  test {percent(self._accuracy)}  loss {loss:.4f}  "
+            f"{quantity(frames_per_second, 'frames/s')}  {quantity(simulated_time_s, 's')} simulated  "
+            f"{quantity(bits, 'bit')}"
+        )
+        self._live.update(Group(self._bar, Text(now)))
+
+    def epoch(self, row: Mapping[str, Any]) -> None:
+        self._accuracy = row["test_accuracy"]
+        self._console.print(epoch_line(row, self._epochs))
+
+    def close(self) -> None:
+        """Take the bar off the screen."""
+        self._live.stop()

@@ -1,0 +1,77 @@
+"""`channelsim run`: simulate a scenario and leave a trace."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from channelsim.cli.options import Json, Settings, Threads
+from channelsim.cli.output import note, print_json
+from channelsim.errors import InputError
+
+
+def run(
+    scenario: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="SCENARIO", help="Scenario file (TOML); none with --resume.", show_default=False
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="The trace (default: runs/NAME.h5).", show_default=False
+        ),
+    ] = None,
+    settings: Settings = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a trace that exists.")] = False,
+    resume: Annotated[
+        Path | None,
+        typer.Option("--resume", metavar="TRACE", help="Go on where this trace stops.", show_default=False),
+    ] = None,
+    threads: Threads = None,
+    as_json: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
+) -> None:
+    """Simulate a scenario and leave a trace.
+
+    Ctrl-C stops it within a second, with the trace whole.
+    --resume TRACE then goes on, bit for bit as if it had never stopped.
+    """
+    if (scenario is None) == (resume is None):
+        raise InputError("run: give either a scenario file or --resume TRACE")
+    if resume is not None and (out is not None or settings or force):
+        raise InputError("run --resume: goes on in the trace as it is; --out, --set and --force do not apply")
+
+    from channelsim.cli.progress import shown
+    from channelsim.cli.tables import print_result
+    from channelsim.run import default_out
+    from channelsim.run import run as simulate
+    from channelsim.scenario import load
+
+    wanted = load(scenario, set=settings or ()) if scenario is not None else None
+    if wanted is not None and not quiet:
+        for advice in wanted.advice():
+            note(f"warning: {advice}")
+    stream = None if quiet else sys.stderr if as_json else sys.stdout
+    trace = resume or out or default_out(wanted)
+    try:
+        with shown(stream) as progress:
+            result = simulate(
+                wanted, out=out, force=force, resume=resume, progress=progress, threads=threads
+            )
+    except KeyboardInterrupt:
+        if trace.exists():
+            place = shlex.quote(str(trace))
+            note(f"interrupted; the trace {place} is whole, go on with: channelsim run --resume {place}")
+        else:
+            note("interrupted before the first update; nothing was written")
+        raise typer.Exit(130) from None
+    if as_json:
+        print_json(result.to_json())
+    elif not quiet:
+        print_result(result)
