@@ -1,0 +1,82 @@
+"""CIFAR-10 (Krizhevsky 2009) in its binary format.
+
+Six files of 10,000 records; a record is one label byte and 3,072 pixel bytes, the red, green and blue planes
+of 32 x 32 pixels row by row (https://www.cs.toronto.edu/~kriz/cifar.html, "binary version").
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from channelsim.data import places
+from channelsim.data.dataset import Raw
+from channelsim.errors import InputError
+
+NAME = "cifar10"
+CLASSES = 10
+SHAPE = (3, 32, 32)
+PIXELS = 3 * 32 * 32
+RECORDS = 10_000
+FOLDER = "cifar-10-batches-bin"
+TRAIN = tuple(f"data_batch_{i}.bin" for i in range(1, 6))
+TEST = ("test_batch.bin",)
+
+
+def load(records: int = RECORDS) -> Raw:
+    """The 5 + 1 files with `records` records each, images as uint8 (samples, 3072)."""
+    folder = find()
+    if folder is None:
+        raise places.missing(NAME)
+    train_x, train_y = _read_files(folder, TRAIN, records)
+    test_x, test_y = _read_files(folder, TEST, records)
+    return Raw(train_x, train_y, test_x, test_y, SHAPE, CLASSES)
+
+
+def find() -> Path | None:
+    """The first folder that holds one of the set's files, or None."""
+    nested = tuple(f"{parent}/{FOLDER}" for parent in (NAME, "cifar-10"))
+    for folder in places.folders(NAME, (FOLDER, *nested, NAME)):
+        if any((folder / name).is_file() for name in TRAIN + TEST):
+            return folder
+    return None
+
+
+def _read_files(
+    folder: Path, names: tuple[str, ...], records: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    images = np.empty((len(names) * records, PIXELS), np.uint8)
+    labels = np.empty(len(names) * records, np.uint8)
+    for i, name in enumerate(names):
+        batch = _read_batch(folder / name, records)
+        images[i * records : (i + 1) * records] = batch[:, 1:]
+        labels[i * records : (i + 1) * records] = batch[:, 0]
+    return images, labels
+
+
+def _read_batch(path: Path, records: int) -> NDArray[np.uint8]:
+    try:
+        batch = np.fromfile(path, np.uint8)
+    except FileNotFoundError:
+        raise InputError(
+            f"{path}: no such file, though others of its set are there; accepted is a folder with"
+            f" {TRAIN[0]} to {TRAIN[-1]} and {TEST[0]}"
+        ) from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+    expected = records * (1 + PIXELS)
+    if batch.size != expected:
+        raise InputError(
+            f"{path}: {batch.size} bytes, {'truncated' if batch.size < expected else 'too long'};"
+            f" accepted are {records} records of {1 + PIXELS} bytes, {expected} in all"
+        )
+    batch = batch.reshape(records, 1 + PIXELS)
+    wrong = np.flatnonzero(batch[:, 0] >= CLASSES)
+    if wrong.size:
+        raise InputError(
+            f"{path}: label {batch[wrong[0], 0]} of record {wrong[0]} is beyond the classes;"
+            f" accepted are 0 to {CLASSES - 1}"
+        )
+    return batch

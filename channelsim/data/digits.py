@@ -1,0 +1,48 @@
+"""The handwritten digits that ship inside scikit-learn: 1,797 images of 8 x 8 pixels with 17 grey levels.
+
+They are the test set of Alpaydin and Kaynak, "Optical Recognition of Handwritten Digits" (UCI, 1998).
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from channelsim import hashing
+from channelsim.data.dataset import Raw
+
+NAME = "digits"
+TRAIN = 1437
+TEST = 360
+CLASSES = 10
+WHITE = 16
+
+
+def load() -> Raw:
+    """The digits, 1437 to train and 360 to test, as float32 (samples, 64), values 0..1 (grey level / 16).
+
+    They are split by a fixed permutation: the file is ordered by writer, so its tail would be a test of other
+    hands and not of other images.
+    """
+    table = _table()
+    order = hashing.permutation(hashing.key(0, hashing.Stream.DATA.of()), len(table))
+    images = (table[order, :-1] / WHITE).astype(np.float32)
+    labels = table[order, -1].astype(np.int32)
+    return Raw(images[:TRAIN], labels[:TRAIN], images[TRAIN:], labels[TRAIN:], (64,), CLASSES)
+
+
+def _table() -> NDArray:
+    """64 grey levels and the class of each image, shape (1797, 65)."""
+    # Importing scikit-learn takes longer than a short run, so its CSV file is read directly where it is in place.
+    spec = find_spec("sklearn")
+    for location in (spec.submodule_search_locations or []) if spec else []:
+        file = Path(location) / "datasets" / "data" / "digits.csv.gz"
+        if file.is_file():
+            return np.loadtxt(file, delimiter=",", dtype=np.uint8)
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    return np.column_stack([images, labels])

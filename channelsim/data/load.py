@@ -1,0 +1,94 @@
+"""From the scenario's [data] table to a Dataset."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Protocol
+
+from channelsim.data import cifar10, digits, mnist, npz, synthetic
+from channelsim.data.dataset import Dataset, Raw, assemble
+from channelsim.errors import InputError
+
+NAMES = (digits.NAME, *mnist.NAMES, cifar10.NAME, *synthetic.ALIASES, *synthetic.KINDS)
+"""The sets known by name; a path that ends in .npz is the user's own."""
+
+
+class DataTable(Protocol):
+    """What `load_dataset` reads of a scenario's [data] table."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def train(self) -> int | None: ...
+    @property
+    def test(self) -> int | None: ...
+    @property
+    def validation(self) -> int: ...
+
+
+def load_dataset(
+    config: DataTable | None = None,
+    base: Path | None = None,
+    *,
+    name: str | None = None,
+    train: int | None = None,
+    test: int | None = None,
+    validation: int = 0,
+    normalize: bool = False,
+) -> Dataset:
+    """The data set of a scenario's [data] table, or of the keywords that stand for it.
+
+    Parameters
+    ----------
+    config:
+        Anything with the attributes `name`, `train`, `test` and `validation`; the keywords of these names are
+        then not looked at.
+    base:
+        The folder that a relative path to an .npz file starts from (None: the current directory).
+    name:
+        One of `NAMES`, or a path that ends in `.npz`.
+    train, test:
+        Use only the first so many samples (None: all; of a synthetic set 1000 and 200).
+    validation:
+        So many samples are taken from the end of the training set and held out; `train` counts what remains.
+    normalize:
+        Give each channel zero mean and unit variance over the training samples.
+
+    Raises
+    ------
+    InputError
+        The set is unknown or lies nowhere, a file is damaged or disagrees with another, or there are too few
+        samples.
+    """
+    if config is not None:
+        name, train, test, validation = config.name, config.train, config.test, config.validation
+    if name is None:
+        raise TypeError("load_dataset needs a [data] table or a name")
+    return assemble(name, _raw(name, base, train, test, validation), train, test, validation, normalize)
+
+
+def _raw(name: str, base: Path | None, train: int | None, test: int | None, validation: int) -> Raw:
+    if name == digits.NAME:
+        return digits.load()
+    if name in mnist.NAMES:
+        return mnist.load(name)
+    if name == cifar10.NAME:
+        return cifar10.load()
+    kind = synthetic.ALIASES.get(name, name)
+    if kind in synthetic.KINDS:
+        n_train = synthetic.DEFAULT_TRAIN if train is None else train
+        n_test = synthetic.DEFAULT_TEST if test is None else test
+        return synthetic.load(kind, max(n_train, 0) + max(validation, 0), max(n_test, 0))
+    if name.endswith(".npz"):
+        return npz.load((base or Path()) / Path(name).expanduser())
+    raise _unknown(name)
+
+
+def _unknown(name: str) -> InputError:
+    near = get_close_matches(name, NAMES, n=1)
+    hint = f'did you mean "{near[0]}"? ' if near else ""
+    return InputError(
+        f'data.name = "{name}": no such data set; {hint}accepted are {", ".join(NAMES)},'
+        " or a path to an .npz file"
+    )
