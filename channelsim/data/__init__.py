@@ -1,11 +1,16 @@
 """Data sets: images and labels as float32 and int32 arrays.
 
 - `load_dataset`: the set of a scenario's [data] table, as a `Dataset`
+- `available`: which sets are at hand, one `Entry` each
+- `fetch`: download one of the public sets (`SOURCES`), checked against its checksums
+- `NAMES`: the sets known by name
 """
 
 from __future__ import annotations
 
+from channelsim.data.catalogue import Entry, available
 from channelsim.data.dataset import Dataset
+from channelsim.data.download import SOURCES, Source, fetch
 from channelsim.data.load import NAMES, load_dataset
 
-__all__ = ["NAMES", "Dataset", "load_dataset"]
+__all__ = ["NAMES", "SOURCES", "Dataset", "Entry", "Source", "available", "fetch", "load_dataset"]

@@ -15,6 +15,8 @@ from channelsim.data import places
 from channelsim.data.dataset import Raw
 from channelsim.errors import InputError
 
+Bytes = NDArray[np.uint8]
+
 NAME = "cifar10"
 CLASSES = 10
 SHAPE = (3, 32, 32)
@@ -44,9 +46,23 @@ def find() -> Path | None:
     return None
 
 
-def _read_files(
-    folder: Path, names: tuple[str, ...], records: int
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def sizes(folder: Path) -> tuple[int, int]:
+    """Numbers of training and test images in `folder`, which must hold all files in full size."""
+    for name in TRAIN + TEST:
+        _check_size(folder / name, RECORDS)
+    return len(TRAIN) * RECORDS, len(TEST) * RECORDS
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether `folder` holds all files in full size."""
+    try:
+        sizes(folder)
+    except InputError:
+        return False
+    return True
+
+
+def _read_files(folder: Path, names: tuple[str, ...], records: int) -> tuple[Bytes, Bytes]:
     images = np.empty((len(names) * records, PIXELS), np.uint8)
     labels = np.empty(len(names) * records, np.uint8)
     for i, name in enumerate(names):
@@ -56,23 +72,25 @@ def _read_files(
     return images, labels
 
 
-def _read_batch(path: Path, records: int) -> NDArray[np.uint8]:
+def _check_size(path: Path, records: int) -> None:
+    expected = records * (1 + PIXELS)
     try:
-        batch = np.fromfile(path, np.uint8)
+        size = path.stat().st_size
     except FileNotFoundError:
         raise InputError(
             f"{path}: no such file, though others of its set are there; accepted is a folder with"
             f" {TRAIN[0]} to {TRAIN[-1]} and {TEST[0]}"
         ) from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
-    expected = records * (1 + PIXELS)
-    if batch.size != expected:
+    if size != expected:
         raise InputError(
-            f"{path}: {batch.size} bytes, {'truncated' if batch.size < expected else 'too long'};"
+            f"{path}: {size} bytes, {'truncated' if size < expected else 'too long'};"
             f" accepted are {records} records of {1 + PIXELS} bytes, {expected} in all"
         )
-    batch = batch.reshape(records, 1 + PIXELS)
+
+
+def _read_batch(path: Path, records: int) -> Bytes:
+    _check_size(path, records)
+    batch = np.fromfile(path, np.uint8).reshape(records, 1 + PIXELS)
     wrong = np.flatnonzero(batch[:, 0] >= CLASSES)
     if wrong.size:
         raise InputError(

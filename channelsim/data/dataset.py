@@ -23,8 +23,8 @@ class Dataset:
         What the scenario calls the set, e.g. `"mnist"`.
     train_x, test_x, validation_x:
         float32, C-contiguous, shape (samples, inputs): one flattened image a row, channel by channel and row
-        by row. Pixels lie in 0..1 unless the set was normalised or came with other values. Validation may have
-        no rows.
+        by row. Pixels lie in 0..1 unless the set was normalised or came with other values. Validation may
+        have no rows.
     train_y, test_y, validation_y:
         int32, shape (samples,): class numbers 0..classes-1.
     shape:
@@ -79,9 +79,9 @@ def assemble(
 ) -> Dataset:
     """Cut a raw set into its parts, each converted to float32 once, straight from the source's numbers.
 
-    `validation` samples are taken from the end of the training set, then the first `train` of what is left and
-    the first `test` of the test set (None: all). `normalize` gives every channel zero mean and unit variance over
-    the training part; the other parts are shifted and scaled by the same numbers.
+    `validation` samples are taken from the end of the training set, then the first `train` of what is left
+    and the first `test` of the test set (None: all). `normalize` gives every channel zero mean and unit variance
+    over the training part; the other parts are shifted and scaled by the same numbers.
     """
     kept, held_out = _training_part(len(raw.train_x), train, validation, raw.validation is not None)
     n_test = _limit("test", test, len(raw.test_x), "test samples")
@@ -133,7 +133,7 @@ def _limit(key: str, wanted: int | None, there: int, what: str) -> int:
 
 
 def _as_rows(images: NDArray, shape: tuple[int, ...]) -> Floats:
-    """A float32 copy that keeps nothing of `images` alive, one flattened image a row; integers are divided by 255."""
+    """A float32 copy, one flattened image a row; integers become n / 255. It keeps no part of `images` alive."""
     rows = images.reshape(len(images), int(np.prod(shape)))
     if rows.dtype.kind in "iu":
         return np.divide(rows, np.float32(255), dtype=np.float32, order="C")
@@ -141,7 +141,7 @@ def _as_rows(images: NDArray, shape: tuple[int, ...]) -> Floats:
 
 
 def _normalize(dataset: Dataset) -> None:
-    """In place, per channel: (x - mean) / deviation. A constant channel is only shifted; flat images are one channel."""
+    """In place: (x - mean) / deviation of each channel; a constant one is only shifted. A flat image is one."""
     channels = dataset.shape[0] if len(dataset.shape) == 3 else 1
     train = dataset.train_x.reshape(len(dataset.train_x), channels, -1)
     mean = train.mean(axis=(0, 2), dtype=np.float64)

@@ -36,7 +36,7 @@ def load() -> Raw:
 
 def _table() -> NDArray:
     """64 grey levels and the class of each image, shape (1797, 65)."""
-    # Importing scikit-learn takes longer than a short run, so its CSV file is read directly where it is in place.
+    # Importing scikit-learn takes longer than a short run, so its CSV file is read directly where it can be.
     spec = find_spec("sklearn")
     for location in (spec.submodule_search_locations or []) if spec else []:
         file = Path(location) / "datasets" / "data" / "digits.csv.gz"

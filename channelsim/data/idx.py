@@ -69,15 +69,15 @@ def write(path: Path, array: NDArray) -> None:
     path.write_bytes(gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
 
 
-def _parse(path: Path, limit: int | None) -> tuple[tuple[int, ...], np.dtype, memoryview]:
-    """Sizes, type and what follows the header, from the first `limit` bytes of the unpacked file (None: all)."""
+def _parse(path: Path, limit: int | None) -> tuple[tuple[int, ...], np.dtype[Any], memoryview]:
+    """Sizes, type and what follows the header, from the first `limit` unpacked bytes (None: all of them)."""
     content = memoryview(_content(path, limit))
     if len(content) < 4:
         raise InputError(f"{path}: only {len(content)} bytes, truncated; accepted is a whole IDX file")
     zero, code, dimensions = int.from_bytes(content[:2]), content[2], content[3]
     if zero or code not in TYPES or not dimensions:
         raise InputError(
-            f"{path}: starts with {content[:4].hex(' ')}, which is no IDX magic number;"
+            f"{path}: wrong magic number {content[:4].hex(' ')}, this is no IDX file;"
             " accepted is e.g. 00 00 08 03 for images and 00 00 08 01 for labels"
         )
     start = 4 + 4 * dimensions

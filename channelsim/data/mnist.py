@@ -45,7 +45,7 @@ def find(name: str) -> Path | None:
     return None
 
 
-def sizes(name: str, folder: Path) -> tuple[int, int]:
+def sizes(folder: Path) -> tuple[int, int]:
     """Numbers of training and test images in `folder`, from the headers alone."""
     return idx.read_sizes(_file(folder, TRAIN[0]))[0], idx.read_sizes(_file(folder, TEST[0]))[0]
 
@@ -95,8 +95,8 @@ def _read_bytes(path: Path, dimensions: int, what: str) -> Bytes:
     array = idx.read(path)
     if array.dtype != np.uint8 or array.ndim != dimensions:
         raise InputError(
-            f"{path}: holds a {array.ndim}-dimensional array of {array.dtype}; accepted for {what} is"
-            f" uint8 in {dimensions} dimension{'s' if dimensions > 1 else ''} (magic number 00 00 08 {dimensions:02x})"
+            f"{path}: holds a {array.ndim}-dimensional array of {array.dtype}; accepted for {what} is a"
+            f" {dimensions}-dimensional one of uint8 (magic number 00 00 08 {dimensions:02x})"
         )
     return array
 

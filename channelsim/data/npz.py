@@ -19,8 +19,8 @@ def load(path: Path) -> Raw:
     """The arrays `train_x`, `train_y`, `test_x`, `test_y`, and optionally `validation_x` and `validation_y`.
 
     Images have shape (samples, inputs) or (samples, channels, height, width); floats are taken as they are,
-    integers must be pixels of 0..255 and are divided by 255. Labels are integers from 0 on; the training labels
-    say how many classes there are. Raises InputError, naming file and key, for anything else.
+    integers must be pixels of 0..255 and are divided by 255. Labels are integers from 0 on; the training
+    labels say how many classes there are. Raises InputError, naming file and key, for anything else.
     """
     arrays = _arrays(path)
     images, labels = {}, {}

@@ -20,8 +20,8 @@ def cache(name: str) -> Path:
 def folders(name: str, subfolders: tuple[str, ...]) -> list[Path]:
     """The existing folders in which to look for the set `name`, in order.
 
-    They are the subfolders of `$CHANNELSIM_DATA` and that directory itself, the user's cache, and `../shared/data`
-    next to the current directory or to the repository.
+    They are the subfolders of `$CHANNELSIM_DATA` and that directory itself, the user's cache, and
+    `../shared/data` next to the current directory or to the repository.
     """
     roots = []
     if os.environ.get(VARIABLE):

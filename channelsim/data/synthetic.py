@@ -18,7 +18,7 @@ DEFAULT_TRAIN = 1000
 DEFAULT_TEST = 200
 
 PROTOTYPES, LABELS, VALUES, PRESENCE = range(4)
-"""What a number is drawn for: the frame counter of its key. Its sample counter tells training (0) from test (1)."""
+"""What a number is drawn for: the frame counter of its key. The sample counter is 0 to train, 1 to test."""
 
 
 def load(name: str, train: int, test: int) -> Raw:
@@ -37,8 +37,10 @@ def _blobs(stream: int, part: int, labels: NDArray, inputs: int, classes: int) -
 
 
 def _sparse(stream: int, part: int, labels: NDArray, inputs: int, classes: int) -> NDArray[np.float32]:
-    """Mostly silent inputs: a quarter belong to a class, and half of those speak, with a value of 0.5..1; of the
-    others, one in fifty does."""
+    """Mostly silent inputs: a quarter belong to a class, and half of those speak, with a value of 0.5..1.
+
+    Of the others, one in fifty speaks.
+    """
     owned = hashing.uniform(_words(stream, PROTOTYPES, 0, (classes, inputs))) < 0.25
     presence = hashing.uniform(_words(stream, PRESENCE, part, (len(labels), inputs)))
     values = 0.5 + 0.5 * hashing.uniform(_words(stream, VALUES, part, (len(labels), inputs)))
