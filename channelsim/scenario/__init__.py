@@ -1,0 +1,71 @@
+"""What the user wrote, validated: TOML or Python -> `Scenario`.
+
+`load` reads a file, `Scenario(...)` builds one in Python, `schema` is the JSON Schema by which editors complete and
+check the file. A scenario is immutable; `Scenario.with_` makes variations.
+"""
+
+from __future__ import annotations
+
+from channelsim.scenario._channel import (
+    BitErrors,
+    Channel,
+    Drop,
+    Jitter,
+    Link,
+    Noise,
+    Quantize,
+    Threshold,
+)
+from channelsim.scenario._load import load, load_model
+from channelsim.scenario._model import Dense, Layer, Model, Weights
+from channelsim.scenario._scenario import Scenario
+from channelsim.scenario._schema import schema
+from channelsim.scenario._sections import (
+    ADAPTIVE,
+    DATA_SETS,
+    LAYERED,
+    SKIPPED,
+    Change,
+    Compute,
+    Data,
+    EnergyCosts,
+    Feedback,
+    Learning,
+    Schedule,
+    Synapses,
+    Trace,
+    Training,
+)
+
+__all__ = [
+    "ADAPTIVE",
+    "DATA_SETS",
+    "LAYERED",
+    "SKIPPED",
+    "BitErrors",
+    "Change",
+    "Channel",
+    "Compute",
+    "Data",
+    "Dense",
+    "Drop",
+    "EnergyCosts",
+    "Feedback",
+    "Jitter",
+    "Layer",
+    "Learning",
+    "Link",
+    "Model",
+    "Noise",
+    "Quantize",
+    "Scenario",
+    "Schedule",
+    "Synapses",
+    "Threshold",
+    "Trace",
+    "Training",
+    "Weights",
+    "load",
+    "load_model",
+    "schema",
+]

@@ -1,0 +1,172 @@
+"""A channel: what a physical link does to the messages that one layer sends to another, and the links they share."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from channelsim.scenario._table import Table, TableError
+from channelsim.scenario._types import Duration, NoneWord, Probability, Rate, Scale
+
+
+class Threshold(Table):
+    """Only activities larger in magnitude than `value` are sent."""
+
+    value: Annotated[float, Field(ge=0)]
+    """The threshold: x is sent where |x| > value."""
+    residual: bool = False
+    """Keep what was not sent at the sender and add it to the next message (error feedback)."""
+
+
+class Quantize(Table):
+    """Few-bit values.
+
+    `log2` is a sign(x) 2^round(clip(log2|x/a|, -bits+1, 0)) (the paper's Q); `uniform` has 2^bits - 1 levels,
+    symmetric about 0; `sign` is a sign(x), 1 bit; `ternary` is -a, 0 or a, 2 bits.
+    """
+
+    kind: Literal["log2", "uniform", "sign", "ternary"]
+    """Which quantizer."""
+    bits: Annotated[Annotated[int, Field(ge=1, le=16)] | None, NoneWord] = None
+    """Bits of a value: log2 1 to 16, uniform 2 to 16; sign has 1 and ternary 2 of themselves."""
+    scale: Scale = "max"
+    """The scale a: a number, or "max" or "rms" of the message, which is then sent with it (32 bits)."""
+    rounding: Literal["nearest", "stochastic"] = "nearest"
+    """How `uniform` rounds."""
+
+    @model_validator(mode="after")
+    def _fits_kind(self) -> Self:
+        problems: list[tuple[tuple[str | int, ...], str]] = []
+        if self.kind in ("sign", "ternary"):
+            if self.bits is not None:
+                problems.append((("bits",), f" = {self.bits}: {self.kind} has {self.width} of itself; accepted: no key"))
+        elif self.bits is None:
+            problems.append((("bits",), f" is missing for {self.kind}; accepted: an integer{self._range}"))
+        elif self.kind == "uniform" and self.bits < 2:
+            problems.append((("bits",), f" = {self.bits}; accepted for uniform: an integer{self._range}"))
+        if self.rounding == "stochastic" and self.kind != "uniform":
+            problems.append(
+                (("rounding",), f' = \'stochastic\': only uniform rounds so; accepted for {self.kind}: "nearest"')
+            )
+        if problems:
+            raise TableError(problems)
+        return self
+
+    @property
+    def _range(self) -> str:
+        return " from 1 to 16" if self.kind == "log2" else " from 2 to 16"
+
+    @property
+    def width(self) -> int:
+        """Bits of a code word."""
+        return {"sign": 1, "ternary": 2}.get(self.kind) or self.bits or 0
+
+
+class Noise(Table):
+    """Gaussian noise of standard deviation sigma * scale, added to each value that is sent."""
+
+    sigma: Annotated[float, Field(ge=0)]
+    """Standard deviation, in units of `scale`."""
+    scale: Scale = 1.0
+    """A number, or "max" or "rms" of the message's values before they were quantized."""
+
+
+class BitErrors(Table):
+    """Each bit of a value's code word flips with some probability."""
+
+    probability: Probability
+    """That a bit flips."""
+
+
+class Drop(Table):
+    """Each event is lost with some probability."""
+
+    probability: Probability
+    """That an event is lost."""
+    rescale: bool = False
+    """Divide what arrives by 1 - probability, so that the expected value stays the same."""
+
+    @model_validator(mode="after")
+    def _something_arrives(self) -> Self:
+        if self.rescale and self.probability == 1:
+            text = " = true: nothing arrives that could be divided by 1 - 1; accepted with probability = 1: false"
+            raise TableError([(("rescale",), text)])
+        return self
+
+
+class Jitter(Table):
+    """A random delay of each message, beside the latency."""
+
+    distribution: Literal["uniform", "exponential"] = "uniform"
+    """uniform: between 0 and `value`; exponential: with mean `value`."""
+    value: Duration
+    """Width or mean."""
+
+
+def _jitter(value: Any) -> Any:
+    return value if isinstance(value, dict | Jitter) else {"value": value}
+
+
+class Channel(Table):
+    """What happens to a message, stage by stage in this order, then on the clock and in the code (DESIGN part 1)."""
+
+    threshold: Annotated[Threshold | None, NoneWord] = None
+    """Send large values only."""
+    quantize: Annotated[Quantize | None, NoneWord] = None
+    """Send few bits a value; without it a value is a 32-bit float."""
+    noise: Annotated[Noise | None, NoneWord] = None
+    """Additive noise."""
+    bit_errors: Annotated[BitErrors | None, NoneWord] = None
+    """Flipped bits in the code words."""
+    drop: Annotated[Drop | None, NoneWord] = None
+    """Lost events."""
+    latency: Duration = 0
+    """From the end of sending to arrival."""
+    jitter: Annotated[Jitter, BeforeValidator(_jitter, json_schema_input_type=Duration | Jitter)] = Jitter(value=0)
+    """Random extra latency of each message; a duration alone is the width of a uniform distribution."""
+    bandwidth: Annotated[Rate | None, NoneWord] = None
+    """A message of N bits occupies the link for N / bandwidth; "none": no time at all."""
+    queue: Annotated[Annotated[int, Field(ge=0)] | None, NoneWord] = None
+    """How many messages may wait for the link; one that finds the queue full is lost. "none": any number."""
+    deadline: Annotated[Duration | None, NoneWord] = None
+    """Events that would arrive later than this after sending are lost; "none": no deadline."""
+    encoding: Literal["dense", "aer", "auto"] = "dense"
+    """dense: all n values; aer: address and value of each event; auto: the shorter of the two, message by message."""
+    header: Annotated[int, Field(ge=0, le=2**20)] = 0
+    """Bits of header with each message."""
+    link: Annotated[str | None, NoneWord] = None
+    """The [links] entry that this channel shares with others, whose bandwidth and queue then hold."""
+
+    @model_validator(mode="after")
+    def _one_link(self) -> Self:
+        if self.link is not None:
+            for key in ("bandwidth", "queue"):
+                if getattr(self, key) is not None:
+                    text = f" is given beside link = {self.link!r}; accepted: {key} in [links.{self.link}], or no link"
+                    raise TableError([((key,), text)])
+        return self
+
+    def over(self, general: Channel) -> Channel:
+        """`general` with the keys that this channel sets in place of its own, key by key.
+
+        A link and a bandwidth or queue of its own exclude each other: the more specific one holds.
+        """
+        update: dict[str, Any] = {}
+        if self.link is not None:
+            update |= {"bandwidth": None, "queue": None}
+        elif self.bandwidth is not None or self.queue is not None:
+            update["link"] = None
+        update |= {key: getattr(self, key) for key in self.model_fields_set}
+        return general.model_copy(update=update)
+
+
+class Link(Table):
+    """A physical link (a bus) that several channels share, first come first served."""
+
+    bandwidth: Rate
+    """A message of N bits occupies the link for N / bandwidth."""
+    queue: Annotated[Annotated[int, Field(ge=0)] | None, NoneWord] = None
+    """How many messages may wait; "none": any number."""
+    broadcast: bool = False
+    """One transmission of a layer's message serves all channels of that layer on this link."""

@@ -1,0 +1,130 @@
+"""From TOML text to tables: reading files, dotted keys, `--set`, and errors that name the file."""
+
+from __future__ import annotations
+
+import copy
+import re
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from channelsim.errors import InputError
+from channelsim.scenario._model import Model
+from channelsim.scenario._table import Table, TableError, dotted, nearest
+
+if TYPE_CHECKING:
+    from channelsim.scenario._scenario import Scenario
+
+T = TypeVar("T", bound=Table)
+
+
+def read_toml(path: Path) -> tuple[dict[str, Any], str]:
+    """A TOML file's tables and its text; InputError if it cannot be read, naming file, line and column."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        folder = path.parent
+        beside = [p.name for p in folder.glob("*.toml")] if folder.is_dir() else []
+        raise InputError(f"{path}: no such file{nearest(path.name, beside)}; accepted: a TOML file") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text (byte {error.start}); accepted: a TOML file") from None
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; accepted: a TOML file that can be read") from None
+    try:
+        return tomllib.loads(text), text
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path}: {str(error).replace(chr(10), ' ')}; accepted: TOML") from None
+
+
+def read_model(path: Path) -> Model:
+    """A model file, checked; InputError that names it."""
+    document, _ = read_toml(path)
+    try:
+        return Model(**document)
+    except TableError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def parse_key(text: str) -> list[str]:
+    """The parts of a TOML dotted key: `channels."learning.2".latency` has three."""
+    try:
+        table: Any = tomllib.loads(f"{text} = 0") if "\n" not in text and "=" not in text else None
+    except tomllib.TOMLDecodeError:
+        table = None
+    if table is None:
+        raise InputError(f'{text!r} is not a key; accepted: a dotted key such as channels."learning.2".latency')
+    parts = []
+    while isinstance(table, dict):
+        ((part, table),) = table.items()
+        parts.append(part)
+    return parts
+
+
+def parse_assignment(text: str) -> tuple[list[str], Any]:
+    """Key and value of `key=value`, as `--set` takes it: a TOML value, or else the bare text as a string."""
+    match = re.fullmatch(r'((?:[^="\']|"[^"]*"|\'[^\']*\')+)=(.*)', text, re.DOTALL)
+    if match is None:
+        raise InputError(f"--set {text!r}: no '=' in it; accepted: KEY=VALUE such as learning.rule=rbp")
+    key, value = match[1].strip(), match[2].strip()
+    try:
+        table = tomllib.loads(f"value = {value}")
+    except tomllib.TOMLDecodeError:
+        table = {}
+    return parse_key(key), table["value"] if list(table) == ["value"] else value
+
+
+def assign(document: dict[str, Any], parts: Sequence[str], value: Any, merge: bool = False) -> None:
+    """Set a key of nested tables and lists, making tables on the way; with `merge`, a table is laid over a table."""
+    place: Any = document
+    for depth, part in enumerate(parts[:-1]):
+        inner = place[_index(place, parts[: depth + 1])] if _has(place, part) else None
+        if inner is None:
+            inner = place[part] = {}
+        elif isinstance(inner, Table):
+            inner = place[_index(place, parts[: depth + 1])] = inner.model_dump(mode="json", exclude_unset=True)
+        elif not isinstance(inner, dict | list):
+            raise InputError(f"{dotted(parts[: depth + 1])} = {inner!r} is no table, so it has no {dotted(parts)}")
+        place = inner
+    last = _index(place, parts)
+    if merge and isinstance(value, dict) and _has(place, parts[-1]) and isinstance(place[last], dict):
+        for key, inner_value in value.items():
+            assign(place[last], [key], inner_value, merge=True)
+    else:
+        place[last] = copy.deepcopy(value)
+
+
+def _has(place: Any, part: str) -> bool:
+    return part in place if isinstance(place, dict) else True
+
+
+def _index(place: Any, parts: Sequence[str]) -> Any:
+    """The key or, in a list, the index that the last of `parts` stands for."""
+    if isinstance(place, dict):
+        return parts[-1]
+    if parts[-1].isdecimal() and int(parts[-1]) < len(place):
+        return int(parts[-1])
+    raise InputError(f"{dotted(parts)} is unknown; accepted: an index from 0 to {len(place) - 1}")
+
+
+def build(kind: type[Scenario], document: dict[str, Any], path: Path | None, text: str) -> Scenario:
+    """The scenario of `document`, whose paths are relative to the file at `path`; InputError that names the file."""
+    document = dict(document)
+    folder = path.parent if path else Path()
+    model, data = document.get("model"), document.get("data")
+    if isinstance(model, str):
+        document["model"] = str(folder / model)
+    if isinstance(data, dict) and str(data.get("name", "")).endswith(".npz"):
+        document["data"] = {**data, "name": str(folder / data["name"])}
+    try:
+        scenario = kind(**document)
+    except TableError as error:
+        raise InputError(f"{path}: {error}" if path else str(error)) from None
+    scenario._path, scenario._text = path, text
+    return scenario
+
+
+def inline_model(document: dict[str, Any], folder: Path) -> None:
+    """Put the model itself where its path is, so that its keys can be set."""
+    if isinstance(document.get("model"), str):
+        document["model"] = read_toml(folder / document["model"])[0]

@@ -1,0 +1,205 @@
+"""The scenario: everything that a run depends on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
+
+from channelsim.scenario import _checks, _document
+from channelsim.scenario._channel import Channel, Link
+from channelsim.scenario._model import Model
+from channelsim.scenario._sections import (
+    Change,
+    Compute,
+    Data,
+    EnergyCosts,
+    Learning,
+    Schedule,
+    Synapses,
+    Trace,
+    Training,
+)
+from channelsim.scenario._table import Table, TableError
+
+
+def _model(value: Any) -> Any:
+    return _document.read_model(Path(value)) if isinstance(value, str | Path) else value
+
+
+class Scenario(Table):
+    """A network, its data, its channels and how it learns: all that a run depends on.
+
+    Built from a TOML file (`load`) or in Python with the same keys, tables being dicts or the classes of
+    `channelsim.scenario`. In Python, paths are relative to the working directory.
+
+    Raises InputError that names the key and what would be accepted.
+    """
+
+    name: Annotated[str, Field(pattern=r"^\w[\w .+=,@-]*$", max_length=200)]
+    """What the run and its trace are called: letters, digits and .-_+=,@ or spaces."""
+    model: Annotated[Model, BeforeValidator(_model, json_schema_input_type=str | Model)]
+    """A path to a model file (relative to the scenario file), or the model itself."""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    """Of every random draw."""
+    data: Data
+    training: Training = Training()
+    learning: Learning = Learning()
+    channels: Annotated[
+        dict[str, Channel],
+        Field(
+            json_schema_extra={
+                "propertyNames": {"pattern": _checks.CHANNEL_NAME.pattern},
+                "properties": {name: {"$ref": "#/$defs/Channel"} for name in ("forward", "learning")},
+            }
+        ),
+    ] = {}
+    """"forward" and "learning" speak of all channels of a kind; "forward.H" and "learning.H" of the one to layer H."""
+    links: dict[str, Link] = {}
+    """Links that several channels share; a channel names one by `link`."""
+    compute: Compute = Compute()
+    synapses: Synapses = Synapses()
+    schedule: Schedule = Schedule()
+    energy: EnergyCosts = EnergyCosts()
+    trace: Trace = Trace()
+    sweep: dict[str, Any] = {}
+    """The grid that `channelsim sweep` runs: dotted keys and the values that they take."""
+
+    _path: Path | None = PrivateAttr(None)
+    _text: str = PrivateAttr("")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        problems = _checks.problems(self)
+        if problems:
+            raise TableError(problems)
+        return self
+
+    @property
+    def path(self) -> Path | None:
+        """The file it was read from."""
+        return self._path
+
+    @property
+    def text(self) -> str:
+        """The TOML text it was read from; empty for a scenario built in Python."""
+        return self._text
+
+    @property
+    def depth(self) -> int:
+        """L, the number of layers above the input."""
+        return self.model.depth
+
+    def routes(self) -> list[int]:
+        """For each hidden layer 1..L-1, the layer that its errors come from; [] if only the top learns."""
+        return self.learning.sources(self.depth)
+
+    def channel_names(self) -> list[str]:
+        """The channels that exist: forward.1 .. forward.L, then learning.L-1 .. learning.1."""
+        learning = range(len(self.routes()), 0, -1)
+        return [f"forward.{h}" for h in range(1, self.depth + 1)] + [f"learning.{h}" for h in learning]
+
+    def channel(
+        self, direction: Literal["forward", "learning"], layer: int, changes: Sequence[Change] = ()
+    ) -> Channel:
+        """The settings of the channel that `layer` receives on, with defaults, general and specific keys merged.
+
+        `changes` are laid over it in their order, as they are from the moment the last of them holds.
+        """
+        merged = Channel()
+        for table in (self.channels, *(change.channels for change in changes)):
+            for name in (direction, f"{direction}.{layer}"):
+                if name in table:
+                    merged = table[name].over(merged)
+        return merged
+
+    def changes(self, frames_per_epoch: int) -> list[tuple[int, Change]]:
+        """The changes during a run, each with the frame (0-based) from which it holds, in the order of time.
+
+        Raises InputError for a change at a frame that never comes.
+        """
+        last = frames_per_epoch * self.training.epochs - 1
+        timetable = []
+        for i, change in enumerate(self.schedule.change):
+            frame = change.frame if change.epoch is None else (change.epoch - 1) * frames_per_epoch
+            if frame is None or frame > last:
+                raise TableError(
+                    [(("schedule", "change", i, "frame"), f" = {frame} never comes; accepted: 0 to {last}")]
+                )
+            timetable.append((frame, change))
+        return sorted(timetable, key=lambda entry: entry[0])
+
+    def compute_times(self, layer: int) -> tuple[int, int]:
+        """Picoseconds that `layer` (1..L) computes for a sample's message: forward, learning."""
+        forward, learning = (
+            times[0] if len(times) == 1 else times[layer - 1]
+            for times in (self.compute.forward, self.compute.learning)
+        )
+        return forward, learning
+
+    def document(self) -> dict[str, Any]:
+        """The keys that were set, as plain values: what one would write to get this scenario again."""
+        return self.model_dump(mode="json", exclude_unset=True)
+
+    def with_(self, changes: Mapping[str, Any] | None = None, /, **tables: Any) -> Scenario:
+        """A new scenario with some keys changed: dotted (`with_(**{"learning.rule": "rbp"})`) or nested dicts.
+
+        A name with a dot in it is quoted, as in TOML: `{'channels."learning.2".latency': "20 us"}`.
+        Raises InputError as the constructor does.
+        """
+        document = self.document()
+        for key, value in {**(changes or {}), **tables}.items():
+            _document.assign(document, _document.parse_key(key), value, merge=True)
+        return _document.build(Scenario, document, self._path, self._text)
+
+    def resolved(self) -> dict[str, Any]:
+        """Every key with its value, defaults filled in and channels merged, as values that JSON knows.
+
+        Durations, rates and energies are text with units. `Scenario(**scenario.resolved())` means the same.
+        """
+        document = self.model_dump(mode="json")
+        document["model"]["layers"] = [layer.model_dump(mode="json") for layer in self.model.chain()]
+        document["channels"] = {
+            name: self.channel(direction, int(layer)).model_dump(mode="json")  # type: ignore[arg-type]
+            for name in self.channel_names()
+            for direction, layer in [name.split(".")]
+        }
+        document["schedule"]["change"] = [
+            change.model_dump(mode="json", exclude_unset=True) for change in self.schedule.change
+        ]
+        return document
+
+    def digest(self) -> str:
+        """12 hexadecimal digits that stand for what is computed: equal for equal meaning, whatever name and trace."""
+        document = self.resolved()
+        for key in ("name", "trace", "sweep"):
+            del document[key]
+        return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:12]
+
+    def advice(self) -> list[str]:
+        """What is allowed but hardly meant, a sentence each: e.g. a deadline that nothing can meet."""
+        return _checks.advice(self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Scenario) and self.resolved() == other.resolved()
+
+    def __hash__(self) -> int:
+        return hash(self.digest())
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{label:<10}{value}" for label, value in _checks.summary(self))
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{escape(label)}</th><td style='text-align:left'>{escape(value)}</td></tr>"
+            for label, value in _checks.summary(self)
+        )
+        return f"<table>{rows}</table>"

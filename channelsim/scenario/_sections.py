@@ -1,0 +1,260 @@
+"""The tables of a scenario beside its channels: data, training, learning, clock, cost and trace."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from channelsim.errors import InputError
+from channelsim.scenario._channel import Channel, Quantize
+from channelsim.scenario._table import Table, TableError, nearest
+from channelsim.scenario._types import Duration, Energy, Listed, NoneWord, PositiveInt
+from channelsim.units import SECOND
+
+DATA_SETS = ("digits", "mnist", "fashion-mnist", "synthetic")
+LAYERED = ("bp", "rbp", "arbp", "sign")
+SKIPPED = ("srbp", "asrbp", "drtp")
+ADAPTIVE = ("arbp", "asrbp")
+
+RuleName = Literal["bp", "rbp", "srbp", "arbp", "asrbp", "sign", "top", "drtp"]
+
+
+def _data_set(name: str) -> str:
+    if name in DATA_SETS or re.fullmatch(r"synthetic\.[\w-]+", name):
+        return name
+    if name.endswith(".npz"):
+        return str(Path(name).expanduser().absolute())
+    raise InputError(
+        f"no such data set{nearest(name, DATA_SETS)}; accepted: {', '.join(DATA_SETS)}, or a path to an .npz file"
+    )
+
+
+class Data(Table):
+    """The samples."""
+
+    name: Annotated[str, AfterValidator(_data_set)]
+    """digits, mnist, fashion-mnist, synthetic, or a path to an .npz file (relative to the scenario file)."""
+    train: Annotated[PositiveInt | None, NoneWord] = None
+    """Only the first so many training samples; "none": all."""
+    test: Annotated[PositiveInt | None, NoneWord] = None
+    """Only the first so many test samples; "none": all."""
+    validation: Annotated[int, Field(ge=0)] = 0
+    """So many samples are taken from the end of the training set, to be measured on and not learnt from."""
+
+
+class Training(Table):
+    """Stochastic gradient descent."""
+
+    epochs: PositiveInt = 5
+    """How often the training set is shown."""
+    batch: PositiveInt = 100
+    """Samples in a frame; 1 is online learning."""
+    learning_rate: Annotated[float, Field(gt=0)] = 0.1
+    """eta of the first update."""
+    decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """The learning rate is multiplied by 1 - decay after each update."""
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """V = momentum * V + gradient; the update is eta * V."""
+    shuffle: bool = True
+    """A new random order in every epoch."""
+
+
+class Feedback(Table):
+    """How the feedback matrices C are drawn."""
+
+    distribution: Literal["normal", "uniform", "sign", "binary", "orthogonal"] = "normal"
+    """sign: +-1; binary: 0 or 1."""
+    scale: Literal["glorot", "he"] | Annotated[float, Field(gt=0)] = "glorot"
+    """Standard deviation, as of weights."""
+    connections: Annotated[PositiveInt | None, NoneWord] = None
+    """Wires that each receiving neuron has, on average; "none": all."""
+    bits: Annotated[Annotated[int, Field(ge=1, le=16)] | None, NoneWord] = None
+    """C itself has so few bits; "none": float32."""
+
+    @model_validator(mode="after")
+    def _drawable(self) -> Self:
+        if self.distribution == "orthogonal" and self.connections is not None:
+            text = ' is given for an orthogonal C, which has all wires; accepted: no key, or another distribution'
+            raise TableError([(("connections",), text)])
+        return self
+
+
+class Learning(Table):
+    """The learning rule (Baldi, Sadowski, Lu 2018)."""
+
+    rule: RuleName = "bp"
+    """bp; rbp, srbp: fixed random feedback, layered or skipped; arbp, asrbp: adaptive; sign; drtp; top."""
+    derivative: bool = True
+    """R = f'(S) * (C m); false leaves f' out."""
+    route: Annotated[
+        Literal["layered", "skipped"] | tuple[str, ...] | None,
+        BeforeValidator(
+            lambda value: tuple(value) if isinstance(value, list) else None if value == "none" else value,
+            json_schema_input_type=Literal["layered", "skipped"] | list[str] | None,
+        ),
+    ] = None
+    """Where errors come from: "layered" (h+1 -> h), "skipped" (L -> h), or a list with one word for each hidden layer from 1
+    upwards: "layered", "skipped" or "from N". "none": what the rule says."""
+    feedback: Feedback = Feedback()
+    """How C is drawn."""
+    learning_rate: Annotated[Annotated[float, Field(gt=0)] | None, NoneWord] = None
+    """Learning rate of an adaptive C; "none": that of the weights."""
+
+    def sources(self, depth: int) -> list[int]:
+        """For each hidden layer 1..depth-1 the layer that its errors come from; [] where none comes (top).
+
+        Raises InputError if the route does not fit a network of `depth` layers or the rule.
+        """
+        if self.rule == "top":
+            return []
+        words = self.route or ("layered" if self.rule in LAYERED else "skipped")
+        hidden = depth - 1
+        words = (words,) * hidden if isinstance(words, str) else words
+        if len(words) != hidden:
+            raise _bad_route(f"has {len(words)} entries; accepted: {hidden}, one for each hidden layer")
+        sources = [_source(word, h, depth) for h, word in enumerate(words, start=1)]
+        if self.rule in ("bp", "sign") and any(source != h for h, source in enumerate(sources, start=2)):
+            text = f"skips layers, but {self.rule} sends errors back through the weights of the layer above"
+            raise _bad_route(f'{text}; accepted: "layered", or another rule')
+        if self.rule == "drtp" and any(source != depth for source in sources):
+            raise _bad_route('is not from the top, but drtp sends the target; accepted: "skipped"')
+        return sources
+
+
+def _bad_route(text: str) -> TableError:
+    return TableError([(("learning", "route"), f" {text}")])
+
+
+def _source(word: str, layer: int, depth: int) -> int:
+    """The layer that `word` of a route names as the source of the errors at hidden layer `layer`."""
+    if word == "layered":
+        return layer + 1
+    if word == "skipped":
+        return depth
+    match = re.fullmatch(r"from (\d+)", word)
+    if match and layer < int(match[1]) <= depth:
+        return int(match[1])
+    allowed = f'"layered", "skipped" or "from N" with N from {layer + 1} to {depth}'
+    raise TableError([(("learning", "route", layer - 1), f" = {word!r}; accepted: {allowed}")])
+
+
+def _one_or_many(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
+
+
+Durations = Annotated[
+    tuple[Duration, ...], BeforeValidator(_one_or_many, json_schema_input_type=Duration | list[Duration])
+]
+
+
+class Compute(Table):
+    """How long a layer computes for each sample's message: one duration, or a list with one a layer, 1..L."""
+
+    forward: Durations = (0,)
+    """From the last input to the activity."""
+    learning: Durations = (0,)
+    """From the last error to the updated weights."""
+
+
+class Synapses(Table):
+    """The precision of the synapses themselves."""
+
+    update: Annotated[Quantize | None, NoneWord] = None
+    """Quantizes each weight update; "none": float32."""
+    weight: Annotated[Quantize | None, NoneWord] = None
+    """Quantizes the stored weight after each update; "none": float32."""
+
+
+class Change(Table):
+    """From some epoch or frame on, these channel keys have these values."""
+
+    epoch: PositiveInt | None = None
+    """From the start of this epoch, counted from 1."""
+    frame: Annotated[int, Field(ge=0)] | None = None
+    """From this frame, counted from 0 over the whole run."""
+    channels: Annotated[dict[str, Channel], Field(min_length=1)]
+    """As [channels]; keys that are not named stay as they are."""
+
+    @model_validator(mode="after")
+    def _when(self) -> Self:
+        if (self.epoch is None) == (self.frame is None):
+            raise TableError([((), "when is not clear; accepted: either epoch or frame")])
+        for name, channel in self.channels.items():
+            if "link" in channel.model_fields_set:
+                text = " cannot change during a run; accepted: the other keys of a channel"
+                raise TableError([(("channels", name, "link"), text)])
+        return self
+
+
+class Schedule(Table):
+    """When frames enter the network."""
+
+    mode: Literal["sequential", "pipelined"] = "sequential"
+    """sequential: when all that the last frame caused is done; pipelined: every `interval`."""
+    interval: Annotated[Duration | None, NoneWord] = None
+    """pipelined: from one frame to the next."""
+    arrivals: Literal["fixed", "poisson"] = "fixed"
+    """pipelined: exactly or on average `interval` apart."""
+    stash: Annotated[PositiveInt | None, NoneWord] = None
+    """pipelined: how many frames a layer remembers; "none": every frame in flight."""
+    on_miss: Literal["drop", "current"] = "drop"
+    """What becomes of an error whose frame is forgotten: no update, or one with the current activity."""
+    max_in_flight: PositiveInt = 10_000
+    """pipelined: a run with more frames in flight stops, because it cannot keep up."""
+    change: Annotated[tuple[Change, ...], Listed] = ()
+    """Changes of channels during the run, in the order of time."""
+
+    @model_validator(mode="after")
+    def _fits_mode(self) -> Self:
+        if self.mode == "pipelined" and not self.interval:
+            raise TableError([(("interval",), ' must be above 0 when mode = "pipelined"; accepted: e.g. "20 us"')])
+        return self
+
+
+class EnergyCosts(Table):
+    """What operations cost.
+
+    Defaults: 45 nm at 0.9 V, from M. Horowitz, "Computing's energy problem (and what we can do about it)",
+    ISSCC 2014. A multiply-accumulate is a 32-bit floating point multiplication (3.7 pJ) and addition (0.9 pJ). A synapse
+    is one 32-bit word of an 8 kB cache (10 pJ for 64 bits); writing is taken to cost as much as reading. A bit
+    leaves the chip, at the lower end of what DRAM access costs there (1.3 nJ for 64 bits).
+    """
+
+    bit: Energy = 20e-12
+    """Of each bit that a link carries."""
+    mac: Energy = 4.6e-12
+    """Of each multiply-accumulate."""
+    synapse_read: Energy = 5e-12
+    """Of each weight that is read."""
+    synapse_write: Energy = 5e-12
+    """Of each weight that is written."""
+
+
+class Trace(Table):
+    """What the trace keeps, beside metrics and counters."""
+
+    events: Annotated[str, Field(pattern=r"^(none|first [1-9]\d{0,8} frames?)$")] = "first 10 frames"
+    """Messages one by one: "none" or "first N frames"."""
+    weights: Annotated[str, Field(pattern=r"^(none|last|epoch|every [1-9]\d{0,8} epochs?)$")] = "epoch"
+    """Weights: "none", "last", "epoch" or "every N epochs"."""
+    alignment: Literal["none", "epoch"] = "none"
+    """Angle between learning signals and gradients, measured after each epoch."""
+    probe: PositiveInt = 500
+    """Test samples on which alignment is measured."""
+    checkpoint: Duration = 10 * SECOND
+    """Wall time between checkpoints."""
+
+    @property
+    def event_frames(self) -> int:
+        """Of how many frames the messages are kept."""
+        return 0 if self.events == "none" else int(self.events.split()[1])
+
+    @property
+    def weights_every(self) -> int | None:
+        """Weights are kept after every so many epochs; 0: after the last one only; None: never."""
+        if self.weights.startswith("every"):
+            return int(self.weights.split()[1])
+        return {"none": None, "last": 0, "epoch": 1}[self.weights]

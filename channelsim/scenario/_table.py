@@ -1,0 +1,154 @@
+"""What all tables of a scenario share: strict Pydantic models whose errors a user can act upon.
+
+A mistake is told as `key = value: why; accepted: what`, where `what` comes from the same JSON Schema that editors use.
+"""
+
+from __future__ import annotations
+
+import difflib
+import numbers
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from channelsim.errors import InputError
+
+Path = tuple[str | int, ...]
+
+
+class TableError(InputError):
+    """What is wrong in one table: a list of (path of the key within the table, what is wrong with it)."""
+
+    def __init__(self, problems: Iterable[tuple[Path, str]]):
+        self.problems = list(problems)
+        super().__init__("; ".join(f"{dotted(path)}{text}" if path else text.lstrip(": ") for path, text in self.problems))
+
+
+class Table(BaseModel):
+    """A table of a scenario: immutable, no unknown keys, no silent conversion of types.
+
+    Raises InputError if a key is unknown or missing, or a value is not accepted.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+    def __init__(self, **data: Any):
+        data = {key: plain(value) for key, value in data.items()}
+        try:
+            super().__init__(**data)
+        except ValidationError as error:
+            raise TableError(_problems(type(self), data, error)) from None
+
+
+def plain(value: Any) -> Any:
+    """NumPy's numbers as Python's, which strict validation asks for; everything else as it is."""
+    if isinstance(value, numbers.Number) and not isinstance(value, int | float | complex) and hasattr(value, "item"):
+        return value.item()
+    return value
+
+
+def dotted(path: Sequence[str | int]) -> str:
+    """A path as it is written in TOML: `channels."learning.2".latency`, with list items as `layers[0]`."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            word = part if re.fullmatch(r"[A-Za-z0-9_-]+", part) else f'"{part}"'
+            text += f".{word}" if text else word
+    return text
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """'; did you mean X?' for the known word that is most like `word`, or nothing."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def shown(value: object) -> str:
+    """`value` as a user wrote it, cut to a length that fits into a line."""
+    text = str(value).lower() if isinstance(value, bool) else repr(value)
+    return " ".join(text.split()) if len(text) <= 60 else " ".join(text[:57].split()) + "..."
+
+
+def _problems(table: type[Table], data: dict[str, Any], error: ValidationError) -> list[tuple[Path, str]]:
+    """One problem for each key that is wrong, in the order of the keys."""
+    found: dict[Path, str] = {}
+    for item in error.errors(include_url=False):
+        cause = item.get("ctx", {}).get("error")
+        path = _path_in(data, item["loc"])
+        if isinstance(cause, TableError):
+            for inner, text in cause.problems:
+                found.setdefault(path + inner, text)
+        elif item["type"] == "missing":
+            found.setdefault(path, f" is missing; accepted: {accepted(table, str(path[0]))}")
+        elif item["type"] == "extra_forbidden":
+            known = list(table.model_fields)
+            found.setdefault(
+                path, f" is unknown{nearest(str(path[-1]), known)}; accepted here: {', '.join(known)}"
+            )
+        elif isinstance(cause, InputError):
+            found.setdefault(path, f" = {shown(item['input'])}: {cause}" if path else str(cause))
+        elif not any(known[:1] == path[:1] for known in found):
+            # The branches of a union each complain: the first one speaks for all, with what the key accepts.
+            text = f" = {shown(item['input'])}"
+            if item["type"] == "literal_error" and isinstance(item["input"], str):
+                text += nearest(item["input"], re.findall(r"'([^']*)'", item["ctx"]["expected"]))
+            found[path] = f"{text}; accepted: {accepted(table, str(path[0]))}"
+    return list(found.items())
+
+
+def _path_in(data: object, location: Sequence[str | int]) -> Path:
+    """The part of a Pydantic location that leads through the user's data: names of union branches are left out."""
+    path: list[str | int] = []
+    for part in location:
+        inside = isinstance(data, dict) and part in data
+        inside |= isinstance(data, list | tuple) and isinstance(part, int) and part < len(data)
+        if not (inside or not path):
+            continue
+        path.append(part)
+        data = data[part] if inside else None  # type: ignore[index]
+    return tuple(path)
+
+
+def accepted(table: type[Table], key: str) -> str:
+    """In words, what `key` of `table` accepts."""
+    schema = table.model_json_schema()
+    return _in_words(schema["properties"][key], schema.get("$defs", {}))
+
+
+def _in_words(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
+    if "$ref" in schema:
+        target = definitions[schema["$ref"].rsplit("/", 1)[-1]]
+        return f"a table of {', '.join(target.get('properties', {}))}"
+    if "x-accepted" in schema:
+        return str(schema["x-accepted"])
+    if "anyOf" in schema:
+        words = [_in_words(branch, definitions) for branch in schema["anyOf"]]
+        return " or ".join(dict.fromkeys(words))
+    if "enum" in schema:
+        return ", ".join(f'"{value}"' for value in schema["enum"])
+    if "const" in schema:
+        return f'"{schema["const"]}"'
+    kind = schema.get("type")
+    if kind == "array":
+        return f"a list of ({_in_words(schema.get('items', {}), definitions)})"
+    if kind in ("integer", "number"):
+        bounds = [
+            f"{words} {schema[key]:g}"
+            for key, words in (
+                ("minimum", "at least"),
+                ("exclusiveMinimum", "above"),
+                ("maximum", "at most"),
+                ("exclusiveMaximum", "below"),
+            )
+            if key in schema
+        ]
+        name = "an integer" if kind == "integer" else "a number"
+        return " ".join([name, " and ".join(bounds)]).strip()
+    names = {"boolean": "true or false", "string": "a string", "object": "a table", "null": '"none"'}
+    return names.get(str(kind), "another value")

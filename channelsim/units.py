@@ -1,0 +1,159 @@
+"""Durations, bit rates and energies with units: text such as "20 us", "10 Mbit/s" or "0.9 pJ" to numbers and back.
+
+Inside the program a duration is an integer number of picoseconds, a rate is a float in bit/s and an energy a float
+in joules. Numbers are read and written in decimal arithmetic, so that `parse(format(x)) == x`, exactly.
+
+The Pint registry is a small one of our own: in Pint's default registry a bit has no dimension, so that
+"10 MHz" would pass for a bandwidth and "3" for a number of bits a second. Here only what is meant is accepted.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from functools import cache
+from typing import TYPE_CHECKING
+
+from channelsim.errors import InputError
+
+if TYPE_CHECKING:
+    from pint import UnitRegistry
+
+DURATION = 'a duration such as "20 us" (ps, ns, us, ms, s, min or h)'
+RATE = 'a bit rate above 0 such as "10 Mbit/s" (bit/s, kbit/s, Mbit/s, Gbit/s, B/s, kB/s or MB/s)'
+ENERGY = 'an energy of 0 or more such as "0.9 pJ" (aJ, fJ, pJ, nJ, uJ, mJ or J)'
+
+PICOSECOND = 1
+NANOSECOND = 10**3
+MICROSECOND = 10**6
+MILLISECOND = 10**9
+SECOND = 10**12
+LONGEST = 10**6 * SECOND
+"""The longest duration that a scenario may name, in ps: 10^6 s, a ninth of what 63 bits hold."""
+
+NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+QUANTITY = re.compile(rf"\s*({NUMBER})\s*([^\d\s].*?)\s*")
+PATTERN = rf"^\s*{NUMBER}\s*[A-Za-zµμ].*$"
+"""What a quantity looks like, as a regular expression for JSON Schema."""
+
+DEFINITIONS = """
+atto- = 1e-18 = a-
+femto- = 1e-15 = f-
+pico- = 1e-12 = p-
+nano- = 1e-9 = n-
+micro- = 1e-6 = µ- = μ- = u-
+milli- = 1e-3 = m-
+kilo- = 1e3 = k-
+mega- = 1e6 = M-
+giga- = 1e9 = G-
+tera- = 1e12 = T-
+kibi- = 1024 = Ki-
+mebi- = 1048576 = Mi-
+gibi- = 1073741824 = Gi-
+second = [time] = s = sec
+minute = 60 * second = min
+hour = 60 * minute = h
+bit = [information]
+byte = 8 * bit = B
+bps = bit / second
+joule = [energy] = J
+watt = joule / second = W
+"""
+
+
+@cache
+def _registry() -> UnitRegistry:
+    # Importing Pint takes a quarter of a second, so it waits until a unit is read.
+    from pint import UnitRegistry
+
+    registry: UnitRegistry = UnitRegistry(None, non_int_type=Decimal)
+    registry.load_definitions(DEFINITIONS.strip().splitlines())
+    return registry
+
+
+@cache
+def _factor(unit: str, dimension: str, accepted: str) -> Decimal:
+    """What one `unit` is in base units (s, bit/s, J); InputError if it is none of `dimension`."""
+    import pint
+
+    registry = _registry()
+    try:
+        quantity = registry.Quantity(Decimal(1), registry.parse_units(unit)).to_base_units()
+    except (pint.PintError, ValueError, TypeError, AttributeError, SyntaxError):
+        raise InputError(f"{unit!r} is not a unit that is known here; accepted: {accepted}") from None
+    if not quantity.check(dimension):
+        raise InputError(f"{unit!r} is the wrong kind of unit; accepted: {accepted}")
+    return Decimal(quantity.magnitude)
+
+
+def _read(text: object, dimension: str, accepted: str) -> Decimal:
+    """The quantity in base units."""
+    if not isinstance(text, str):
+        raise InputError(f"a number without a unit; accepted: {accepted}")
+    match = QUANTITY.fullmatch(text)
+    if match is None:
+        raise InputError(f"not a number with a unit; accepted: {accepted}")
+    return Decimal(match[1]) * _factor(match[2], dimension, accepted)
+
+
+def parse_duration(text: object) -> int:
+    """Picoseconds, rounded to the nearest, of text such as "20 us"; 0 needs no unit.
+
+    Raises InputError for other dimensions, for negative durations, for ones over 10^6 s, and for ones that are not 0 but
+    would round to 0, because the clock counts whole picoseconds.
+    """
+    if isinstance(text, int) and not isinstance(text, bool) and text == 0:
+        return 0
+    seconds = _read(text, "[time]", DURATION)
+    if seconds < 0:
+        raise InputError(f"a negative duration; accepted: {DURATION}")
+    if seconds > LONGEST // SECOND:
+        raise InputError(f"longer than 10^6 s; accepted: {DURATION}, up to 10^6 s")
+    picoseconds = round(seconds * SECOND)
+    if picoseconds == 0 and seconds > 0:
+        raise InputError(f"shorter than the clock's step of 1 ps; accepted: {DURATION}")
+    return picoseconds
+
+
+def parse_rate(text: object) -> float:
+    """Bits a second of text such as "10 Mbit/s"; InputError for other dimensions and for rates of 0 or less."""
+    rate = float(_read(text, "[information]/[time]", RATE))
+    if not 0 < rate < float("inf"):
+        raise InputError(f"not above 0 and finite; accepted: {RATE}")
+    return rate
+
+
+def parse_energy(text: object) -> float:
+    """Joules of text such as "0.9 pJ", 0 needs no unit; InputError for other dimensions and for negative energies."""
+    if isinstance(text, int | float) and not isinstance(text, bool) and text == 0:
+        return 0.0
+    energy = float(_read(text, "[energy]", ENERGY))
+    if not 0 <= energy < float("inf"):
+        raise InputError(f"negative or infinite; accepted: {ENERGY}")
+    return energy
+
+
+def _write(value: Decimal, steps: dict[str, int]) -> str:
+    """`value` with the largest unit (a power of ten) of `steps` in which it is 1 or more."""
+    unit = next((u for u, power in steps.items() if abs(value) >= Decimal(10) ** power), list(steps)[-1])
+    scaled = value.scaleb(-steps[unit]).normalize()
+    return f"{scaled:f} {unit}" if -7 < scaled.adjusted() < 16 else f"{scaled} {unit}"
+
+
+def format_duration(picoseconds: int) -> str:
+    """Text that `parse_duration` reads as exactly the same, e.g. "20 us"."""
+    if picoseconds == 0:
+        return "0 s"
+    return _write(Decimal(picoseconds), {"s": 12, "ms": 9, "us": 6, "ns": 3, "ps": 0})
+
+
+def format_rate(rate: float) -> str:
+    """Text that `parse_rate` reads as exactly the same, e.g. "10 Mbit/s"."""
+    return _write(Decimal(repr(float(rate))), {"Gbit/s": 9, "Mbit/s": 6, "kbit/s": 3, "bit/s": 0})
+
+
+def format_energy(energy: float) -> str:
+    """Text that `parse_energy` reads as exactly the same, e.g. "0.9 pJ"."""
+    if energy == 0:
+        return "0 J"
+    return _write(Decimal(repr(float(energy))), {"J": 0, "mJ": -3, "uJ": -6, "nJ": -9, "pJ": -12, "fJ": -15, "aJ": -18})
