@@ -1,0 +1,64 @@
+"""The hash draws of all messages of a frame at once: one row for each sample, one column for each neuron."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from channelsim import hashing
+from channelsim.hashing import Stream
+
+
+def words(
+    seed: int, stream: Stream, index: int, frame: int, samples: Sequence[int], columns: NDArray[np.int64]
+) -> NDArray[np.uint64]:
+    """64 random bits for each (sample, column); uint64, shape (len(samples), len(columns))."""
+    keys = [hashing.key(seed, stream.of(index), frame, sample) for sample in samples]
+    return np.stack([hashing.bits(key, columns) for key in keys])
+
+
+def uniform32(
+    seed: int, stream: Stream, index: int, frame: int, samples: Sequence[int], n: int
+) -> torch.Tensor:
+    """Uniform on [0, 1), float32, shape (len(samples), n)."""
+    return torch.from_numpy(hashing.uniform32(words(seed, stream, index, frame, samples, np.arange(n))))
+
+
+def uniform(
+    seed: int, stream: Stream, index: int, frame: int, samples: Sequence[int], n: int
+) -> torch.Tensor:
+    """Uniform on [0, 1), float64, shape (len(samples), n)."""
+    return torch.from_numpy(hashing.uniform(words(seed, stream, index, frame, samples, np.arange(n))))
+
+
+def normal(
+    seed: int, stream: Stream, index: int, frame: int, samples: Sequence[int], n: int
+) -> torch.Tensor:
+    """Standard normal, float64, shape (len(samples), n)."""
+    return torch.from_numpy(hashing.normal(words(seed, stream, index, frame, samples, np.arange(n))))
+
+
+def flipped_bits(
+    seed: int, index: int, frame: int, samples: Sequence[int], n: int, probability: float, width: int
+) -> torch.Tensor:
+    """Which bits of each neuron's code word the link flips: int64 masks, shape (len(samples), n).
+
+    Each of the `width` bits flips with `probability`. The gaps between flipped bits are geometric, so that rare
+    errors cost one draw a word: the t-th gap of a neuron is drawn at index 64 * neuron + t.
+    """
+    mask = np.zeros((len(samples), n), np.int64)
+    position = np.full(mask.shape, -1, np.int64)
+    with np.errstate(divide="ignore"):  # probability 1: log(0), and every gap is 0
+        log_stay = np.log1p(-np.float64(probability))
+    for t in range(width):
+        u = hashing.uniform(words(seed, Stream.BIT_ERRORS, index, frame, samples, np.arange(n) * 64 + t))
+        gap = np.minimum(np.floor(np.log1p(-u) / log_stay), width)
+        position += gap.astype(np.int64) + 1
+        inside = position < width
+        if not inside.any():
+            break
+        mask[inside] |= np.left_shift(1, position[inside])
+    return torch.from_numpy(mask)

@@ -1,0 +1,49 @@
+"""Loss and accuracy on samples that are not learned."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from channelsim.plan import Direction
+from channelsim.reference import stages
+from channelsim.reference.layers import kind_of
+from channelsim.reference.state import State, one_hot
+from channelsim.reference.transfer import loss, transfer
+
+EVALUATION_FRAME = 2**40
+"""The frame index of all draws of an evaluation; the sample index is the place in the set."""
+
+CHUNK = 1000
+
+
+def evaluate(ref: State, x: NDArray[np.float32], y: NDArray[np.integer]) -> tuple[float, float]:
+    """Mean loss and accuracy (0..1) on images x (N, ...) with labels y (N,).
+
+    The forward channels do to the activity what they do in training: threshold (nothing is kept back), quantizer,
+    noise, bit errors, drop. The clock does nothing here.
+    """
+    images = torch.from_numpy(np.ascontiguousarray(x, np.float32).reshape(len(x), -1))
+    labels = torch.from_numpy(np.asarray(y, np.int64))
+    losses = hits = 0.0
+    for first in range(0, len(images), CHUNK):
+        o = predict(ref, images[first : first + CHUNK], first)
+        wanted = labels[first : first + CHUNK]
+        losses += float(loss(ref.layers[-1].transfer, o, one_hot(wanted, ref.plan.classes)).double().sum())
+        hits += int((o.argmax(1) == wanted).sum())
+    return losses / len(images), hits / len(images)
+
+
+def predict(ref: State, images: torch.Tensor, first: int = 0) -> torch.Tensor:
+    """The top layer's activity, (N, classes), for images (N, n_0) that are samples first, first + 1, ... of a set."""
+    samples, seed = range(first, first + len(images)), ref.plan.seed
+    o = images
+    for c, channel in enumerate(ref.channels):
+        if channel.direction == Direction.FORWARD:
+            said = stages.speak(channel, c, seed, EVALUATION_FRAME, samples, o)
+            heard = stages.travel(channel, c, seed, EVALUATION_FRAME, samples, said)
+            layer = ref.layers[channel.target]
+            w, b = ref.synapses(channel.target)
+            o = transfer(layer.transfer, kind_of(layer).forward(layer, w, b, heard.values))
+    return o

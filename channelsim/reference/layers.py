@@ -1,0 +1,39 @@
+"""Layer kinds: what each asks of its synapses. A new kind is a file and a row in `KINDS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import torch
+
+from channelsim.plan.layout import Kind
+from channelsim.reference import dense
+
+
+@dataclass(frozen=True)
+class LayerKind:
+    """The operations of a kind.
+
+    Attributes:
+        shape: layer -> shape of its W, in the plan's layout.
+        forward: (layer, W, b, x (B, fan_in)) -> S (B, n).
+        backward: (layer, W, m (B, n)) -> the error at the layer below, (B, fan_in); W transposed, or a random
+            bank in its place.
+        gradient: (layer, x (B, fan_in), r (B, n)) -> sums over the samples of the steps of W and b.
+    """
+
+    shape: Callable[[SimpleNamespace], tuple[int, int]]
+    forward: Callable[[SimpleNamespace, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+    backward: Callable[[SimpleNamespace, torch.Tensor, torch.Tensor], torch.Tensor]
+    gradient: Callable[[SimpleNamespace, torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+
+
+KINDS = {
+    Kind.DENSE: LayerKind(dense.shape, dense.forward, dense.backward, dense.gradient),
+}
+
+
+def kind_of(layer: SimpleNamespace) -> LayerKind:
+    return KINDS[Kind(layer.kind)]

@@ -1,0 +1,50 @@
+"""The quantizers, for messages (one row a message) and for weight matrices (one row in all)."""
+
+from __future__ import annotations
+
+import torch
+
+from channelsim.plan.layout import Quantizer, Scale
+
+
+def scale_of(kind: int, fixed: float, v: torch.Tensor, spoke: torch.Tensor) -> torch.Tensor:
+    """The scale a of each row of v, over the values that speak: float32, shape (rows, 1); 0 if none speaks."""
+    if kind == Scale.FIXED:
+        return torch.full((len(v), 1), fixed)
+    heard = torch.where(spoke, v, 0.0)
+    if kind == Scale.MAX:
+        return heard.abs().amax(1, keepdim=True)
+    return (heard.square().sum(1, keepdim=True) / spoke.sum(1, keepdim=True).clamp(min=1)).sqrt()
+
+
+def levels(bits: int) -> int:
+    """K of the uniform quantizer, whose values are k a/K with k = -K..K."""
+    return 2 ** (bits - 1) - 1
+
+
+def quantize(
+    kind: int, bits: int, v: torch.Tensor, a: torch.Tensor, u: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Q(v) with scale a, all float32; zeros stay zeros (DESIGN 1, "What a channel does").
+
+    Arguments:
+        kind: a `Quantizer`.
+        bits: of log2 (1..16) and uniform (2..16).
+        v: values, shape (rows, n).
+        a: scales, shape (rows, 1), positive in each row that has a nonzero value.
+        u: uniform draws like v where `uniform` rounds stochastically, else None.
+    """
+    if kind == Quantizer.NONE:
+        return v
+    a = torch.where(a > 0, a, 1.0)
+    if kind == Quantizer.SIGN:
+        return a * v.sign()
+    if kind == Quantizer.TERNARY:
+        return torch.where(v.abs() >= a / 2, a * v.sign(), 0.0)
+    if kind == Quantizer.LOG2:
+        exponent = (v / a).abs().log2().clamp(-bits + 1, 0).round()
+        powers = torch.tensor([2.0**-level for level in range(bits)])  # exact, which exp2 need not be
+        return a * v.sign() * powers[-exponent.long()]
+    step = a / levels(bits)
+    steps = (v / step).round() if u is None else (v / step + u).floor()
+    return step * steps.clamp(-levels(bits), levels(bits))

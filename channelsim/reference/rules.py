@@ -1,0 +1,97 @@
+"""The learning rules: how a delivered message becomes an error, and what an update does."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from channelsim.hashing import Stream
+from channelsim.plan.layout import Quantizer, Wiring
+from channelsim.reference import draws
+from channelsim.reference.layers import kind_of
+from channelsim.reference.quantizers import quantize, scale_of
+from channelsim.reference.state import State
+
+AT_THE_SENDER = (Wiring.TRANSPOSE, Wiring.SIGN, Wiring.SPARSE_SIGN)
+"""Wirings made of the sending layer's W: as it is when the message leaves."""
+
+
+def sparse_matrix(ref: State, c: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Sending and receiving neuron of each wire of a sparse C, in the order of its values."""
+    channel, plan = ref.channels[c], ref.plan
+    starts = plan.c_start[channel.start_offset :][: channel.n + 1]
+    sender = np.repeat(np.arange(channel.n), np.diff(starts))
+    receiver = plan.c_index[channel.c_offset :][: channel.c_size]
+    return torch.from_numpy(sender), torch.from_numpy(receiver.astype(np.int64))
+
+
+def matrix(ref: State, c: int) -> torch.Tensor:
+    """C as a matrix (n, n_target), zeros where there is no wire."""
+    channel = ref.channels[c]
+    n_target = ref.layers[channel.target].n
+    if channel.wiring in (Wiring.SPARSE, Wiring.SPARSE_SIGN):
+        dense = torch.zeros(channel.n, n_target)
+        dense[sparse_matrix(ref, c)] = ref.wires(c)
+        return dense
+    return ref.wires(c).view(channel.n, n_target)
+
+
+def project(ref: State, c: int, m: torch.Tensor) -> torch.Tensor:
+    """The error at the target of learning channel c, (B, n_target), from the delivered message m (B, n)."""
+    channel = ref.channels[c]
+    source = ref.layers[channel.source]
+    kind = kind_of(source)
+    if channel.wiring == Wiring.TRANSPOSE:
+        return kind.backward(source, ref.synapses(channel.source)[0], m)
+    if channel.wiring == Wiring.SIGN:
+        w, _ = ref.synapses(channel.source)
+        return kind.backward(source, ref.wires(c).view(w.shape) * w.sign(), m)
+    if channel.wiring == Wiring.SPARSE_SIGN:
+        w, _ = ref.synapses(channel.source)
+        return m @ (matrix(ref, c) * w.T.sign())
+    if channel.wiring == Wiring.BANK:
+        return kind.backward(source, ref.wires(c).view(kind.shape(source)), m)
+    return m @ matrix(ref, c)
+
+
+def adapt(ref: State, c: int, frame: int, m: torch.Tensor, o: torch.Tensor, batch: int) -> None:
+    """C += (eta_C / B) sum m (x) O, on the wires that exist."""
+    channel = ref.channels[c]
+    step = ref.learning_rate(frame, ref.plan.feedback_learning_rate) / batch * (m.T @ o)
+    if channel.wiring == Wiring.SPARSE:
+        ref.wires(c).add_(step[sparse_matrix(ref, c)])
+    else:
+        ref.wires(c).add_(step.flatten())
+
+
+def update(ref: State, h: int, frame: int, x: torch.Tensor, r: torch.Tensor, batch: int) -> None:
+    """Layer h's synapses learn from what arrived, x (B, fan_in), and its learning signal r (B, n)."""
+    layer = ref.layers[h]
+    w, b = ref.synapses(h)
+    step_w, step_b = kind_of(layer).gradient(layer, x, r)
+    rate = ref.learning_rate(frame, ref.plan.learning_rate)
+    if ref.plan.momentum > 0:
+        v_w, v_b = ref.velocities(h)
+        v_w.mul_(ref.plan.momentum).add_(step_w.flatten() / batch)
+        v_b.mul_(ref.plan.momentum).add_(step_b / batch)
+        step_w, step_b = rate * v_w, rate * v_b
+    else:
+        step_w, step_b = rate / batch * step_w, rate / batch * step_b
+    w += quantized_matrix(ref, h, frame, step_w.flatten(), "update").view(w.shape)
+    b += step_b
+    w.copy_(quantized_matrix(ref, h, frame, w.flatten(), "weight").view(w.shape))
+
+
+def quantized_matrix(ref: State, h: int, frame: int, values: torch.Tensor, which: str) -> torch.Tensor:
+    """Layer h's flat weight step ("update") or stored weights ("weight") as its quantizer leaves them."""
+    layer = ref.layers[h]
+    kind = getattr(layer, f"{which}_quantizer")
+    if kind == Quantizer.NONE:
+        return values
+    row = values[None]
+    u = None
+    if getattr(layer, f"{which}_stochastic"):
+        stream = Stream.UPDATE_ROUNDING if which == "update" else Stream.WEIGHT_ROUNDING
+        u = draws.uniform32(ref.plan.seed, stream, h, frame, [0], len(values))
+    a = scale_of(getattr(layer, f"{which}_scale_kind"), getattr(layer, f"{which}_scale"), row, row != 0)
+    return quantize(kind, getattr(layer, f"{which}_bits"), row, a, u)[0]

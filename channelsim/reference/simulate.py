@@ -1,0 +1,165 @@
+"""The event loop: frames enter, layers hear messages, compute, speak and learn.
+
+Events are ordered by (time, priority, number): learning messages before forward messages before entering frames,
+and of equals the one that was scheduled first.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from channelsim.plan import Direction, Message
+from channelsim.reference import rules
+from channelsim.reference.channels import send
+from channelsim.reference.clock import arrival_gap
+from channelsim.reference.layers import kind_of
+from channelsim.reference.state import State, links_of, records
+from channelsim.reference.transfer import derivative, transfer
+
+LEARNING, FORWARD, ENTRY = 0, 1, 2
+
+
+def step(ref: State) -> None:
+    """Up to and including the next frame's entry and all that happens before the one after it enters.
+
+    Under the sequential schedule: the next update.
+    """
+    advance(ref, ref.frame + 1)
+
+
+def advance(ref: State, until_frame: int) -> None:
+    """All that happens before frame `until_frame` enters; to the very end if the run has no such frame."""
+    until = min(until_frame, ref.plan.frames)
+    while True:
+        if not ref.heap:
+            if ref.frame >= until:
+                return
+            schedule(ref, ref.now, ENTRY, enter, ref.frame)
+        time, priority, _, act, arguments = ref.heap[0]
+        if priority == ENTRY and arguments[0] >= until:
+            return
+        heapq.heappop(ref.heap)
+        ref.now = time
+        act(ref, *arguments)
+
+
+def schedule(ref: State, time: int, priority: int, act: Callable[..., None], *arguments: Any) -> None:
+    heapq.heappush(ref.heap, (time, priority, ref.pushed, act, arguments))
+    ref.pushed += 1
+
+
+def enter(ref: State, frame: int) -> None:
+    """A frame of training samples enters at layer 0."""
+    plan = ref.plan
+    ref.frame = frame + 1
+    for change in plan.changes:
+        if change.frame == frame:
+            change_channels(ref, change.channels, change.links)
+    if plan.pipelined and frame + 1 < plan.frames:
+        gap = arrival_gap(plan.seed, frame + 1, plan.interval) if plan.poisson else plan.interval
+        schedule(ref, ref.now + gap, ENTRY, enter, frame + 1)
+    speak_forward(ref, 0, frame, ref.images[ref.samples(frame)])
+
+
+def change_channels(ref: State, channels: Any, links: Any) -> None:
+    """New settings; what is on the links and what the senders kept back stays."""
+    ref.channels[:] = records(channels)
+    for link, new in zip(ref.links, links_of(links), strict=True):
+        link.numerator, link.denominator, link.queue = new.numerator, new.denominator, new.queue
+
+
+def speak_forward(ref: State, source: int, frame: int, o: torch.Tensor) -> None:
+    """Layer `source` sends its activity (B, n) to the layer above."""
+    x, complete = send(ref, source, frame, o)  # the forward channels come first, in the order of their sources
+    schedule(ref, complete, FORWARD, serve, FORWARD, source + 1, frame, len(o), hear_forward, x)
+
+
+def speak_learning(ref: State, source: int, frame: int, r: torch.Tensor) -> None:
+    """Layer `source` sends its learning signal (B, n), or the target, over each learning channel that leaves it."""
+    for c in ref.learning_channels(source):
+        channel = ref.channels[c]
+        said = ref.targets(frame) if channel.message == Message.TARGET else r
+        m, complete = send(ref, c, frame, said)
+        error = rules.project(ref, c, m) if channel.wiring in rules.AT_THE_SENDER else None
+        schedule(
+            ref, complete, LEARNING, serve, LEARNING, channel.target, frame, len(r), hear_learning, c, m, error
+        )
+
+
+def serve(
+    ref: State,
+    priority: int,
+    h: int,
+    frame: int,
+    batch: int,
+    act: Callable[..., None],
+    *arguments: Any,
+) -> None:
+    """Layer h, which computes for one frame at a time, first come first served, begins or waits; then it acts."""
+    layer = ref.layers[h]
+    compute = layer.compute_learning if priority == LEARNING else layer.compute_forward
+    finish = max(ref.now, ref.layer_free[h]) + batch * compute * ref.clock
+    ref.layer_free[h] = finish
+    if finish == ref.now:
+        act(ref, h, frame, *arguments)
+    else:
+        schedule(ref, finish, priority, act, h, frame, *arguments)
+
+
+def hear_forward(ref: State, h: int, frame: int, x: torch.Tensor) -> None:
+    """Layer h has the activity x (B, fan_in) as the channel delivered it."""
+    layer = ref.layers[h]
+    w, b = ref.synapses(h)
+    o = transfer(layer.transfer, kind_of(layer).forward(layer, w, b, x))
+    remember(ref, h, frame, x, o)
+    if h < ref.plan.top:
+        speak_forward(ref, h, frame, o)
+        return
+    e = ref.targets(frame) - o
+    speak_learning(ref, h, frame, e)
+    rules.update(ref, h, frame, x, e, len(e))
+    ref.ages[h][0] += 1
+
+
+def hear_learning(
+    ref: State, h: int, frame: int, c: int, m: torch.Tensor, error: torch.Tensor | None
+) -> None:
+    """Layer h has the message m of learning channel c (and the error that W made of it where it left)."""
+    layer, plan = ref.layers[h], ref.plan
+    batch = len(m)
+    remembered = recall(ref, h, frame)
+    if remembered is None:
+        speak_learning(ref, h, frame, torch.zeros(batch, layer.n))
+        return
+    x, o = (part[:batch] for part in remembered)
+    used = len(x)
+    if error is None:
+        error = rules.project(ref, c, m)
+    r = torch.zeros(batch, layer.n)
+    r[:used] = error[:used] * (derivative(layer.transfer, o) if plan.derivative else 1.0)
+    speak_learning(ref, h, frame, r)
+    if ref.channels[c].adaptive:
+        rules.adapt(ref, c, frame, m[:used], o, batch)
+    if layer.w_size:
+        rules.update(ref, h, frame, x, r[:used], batch)
+        ref.ages[h][ref.newest[h] - frame] += 1
+
+
+def remember(ref: State, h: int, frame: int, x: torch.Tensor, o: torch.Tensor) -> None:
+    """Layer h keeps what it heard and said until the error of this frame comes; the newest ones always."""
+    if any(c.direction == Direction.LEARNING and c.target == h for c in ref.channels):
+        ref.memory[h][frame] = x, o
+    if frame > ref.newest[h]:
+        ref.newest[h], ref.current[h] = frame, (x, o)
+
+
+def recall(ref: State, h: int, frame: int) -> tuple[torch.Tensor, torch.Tensor] | None:
+    """x and O of the frame whose error has come; where it is stashed no more, the newest ones, or None."""
+    held = ref.memory[h].pop(frame)
+    if ref.plan.stash and ref.newest[h] - frame >= ref.plan.stash:
+        return ref.current[h] if ref.plan.on_miss_current else None
+    return held

@@ -1,0 +1,146 @@
+"""What a channel does to the values of a frame's messages, stage after stage; shapes (B, n), one row a sample.
+
+At the sender: threshold, quantizer (`speak`). On the way: noise, bit errors, drop (`travel`). Late events are the
+clock's business (`channelsim.reference.clock`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import torch
+
+from channelsim.hashing import Stream
+from channelsim.plan.layout import Quantizer
+from channelsim.reference import draws, words
+from channelsim.reference.quantizers import quantize, scale_of
+
+
+@dataclass(frozen=True)
+class Said:
+    """A frame's messages as they leave the sender.
+
+    Attributes:
+        v: what there was to say, the residual included; float32 (B, n).
+        spoke: which values passed the threshold; bool (B, n).
+        scale: the quantizer's scale a; float32 (B, 1).
+        sent: the values that go onto the link, 0 where a neuron is silent; float32 (B, n).
+        u: draws of stochastic rounding (B, n), or None.
+    """
+
+    v: torch.Tensor
+    spoke: torch.Tensor
+    scale: torch.Tensor
+    sent: torch.Tensor
+    u: torch.Tensor | None
+
+    @property
+    def events(self) -> torch.Tensor:
+        """Which neurons are in the message: a value quantized to 0 falls silent. bool (B, n)."""
+        return self.sent != 0
+
+
+Witness = Callable[[Said, Sequence[int]], Said]
+"""May put right the messages of these samples before they leave (`channelsim.verify` does, at rounding boundaries)."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A frame's messages after noise, bit errors and drop, each (B, n).
+
+    Attributes:
+        values: what the receiver reads; 0 where nobody spoke or the event was lost.
+        corrupted, dropped: events lost to an unused code word, or by the drop stage.
+        flipped: bits that the link flipped, int64 masks.
+    """
+
+    values: torch.Tensor
+    corrupted: torch.Tensor
+    dropped: torch.Tensor
+    flipped: torch.Tensor
+
+
+def say(channel: SimpleNamespace, v: torch.Tensor, u: torch.Tensor | None) -> Said:
+    """Threshold and quantizer, without memory."""
+    spoke = v.abs() > channel.threshold if channel.has_threshold else v != 0
+    return say_these(channel, v, spoke, u)
+
+
+def say_these(
+    channel: SimpleNamespace, v: torch.Tensor, spoke: torch.Tensor, u: torch.Tensor | None
+) -> Said:
+    """The quantizer, for the neurons that are known to speak."""
+    scale = scale_of(channel.scale_kind, channel.scale, v, spoke)
+    sent = quantize(channel.quantizer, channel.bits, torch.where(spoke, v, 0.0), scale, u)
+    return Said(v, spoke, scale, sent, u)
+
+
+def speak(
+    channel: SimpleNamespace,
+    c: int,
+    seed: int,
+    frame: int,
+    samples: Sequence[int],
+    x: torch.Tensor,
+    residual: torch.Tensor | None = None,
+    witness: Witness | None = None,
+) -> Said:
+    """Threshold and quantizer of channel c for the values x (B, n) of these samples.
+
+    `residual` (n,) is what the sender has kept back so far; it is added to the next sample's values and renewed
+    in place, sample after sample. None: the sender keeps nothing.
+    """
+    u = draws.uniform32(seed, Stream.ROUNDING, c, frame, samples, x.shape[1]) if channel.stochastic else None
+    if residual is None:
+        said = say(channel, x, u)
+        return said if witness is None else witness(said, samples)
+    rows = []
+    for b, sample in enumerate(samples):
+        said = say(channel, x[b : b + 1] + residual, None if u is None else u[b : b + 1])
+        if witness is not None:
+            said = witness(said, [sample])
+        residual.copy_(torch.where(said.spoke, 0.0, said.v)[0])
+        rows.append(said)
+    return Said(
+        torch.cat([row.v for row in rows]),
+        torch.cat([row.spoke for row in rows]),
+        torch.cat([row.scale for row in rows]),
+        torch.cat([row.sent for row in rows]),
+        u,
+    )
+
+
+def travel(
+    channel: SimpleNamespace, c: int, seed: int, frame: int, samples: Sequence[int], said: Said
+) -> Heard:
+    """Noise, bit errors and drop on channel c."""
+    n = said.sent.shape[1]
+    events = said.events
+    values = said.sent
+    nothing = torch.zeros_like(events)
+    flipped, corrupted, dropped = torch.zeros_like(events, dtype=torch.int64), nothing, nothing
+    if channel.bit_error > 0:
+        width = channel.value_bits
+        flipped = draws.flipped_bits(seed, c, frame, samples, n, channel.bit_error, width) * events
+        received, valid = words.decode(
+            channel, words.encode(channel, said.sent, said.scale) ^ flipped, said.scale
+        )
+        values = torch.where(events & valid, torch.where(flipped == 0, values, received), 0.0)
+        corrupted = events & ~valid
+    if channel.noise > 0:
+        size = scale_of(channel.noise_scale_kind, channel.noise_scale, said.v, said.spoke)
+        noise = channel.noise * size * draws.normal(seed, Stream.NOISE, c, frame, samples, n)
+        values = torch.where(events & ~corrupted, values + noise.float(), 0.0)
+    if channel.drop > 0:
+        lost = draws.uniform(seed, Stream.DROP, c, frame, samples, n) < channel.drop
+        dropped = events & lost & ~corrupted
+        values = torch.where(lost, 0.0, values)
+        if channel.rescale and channel.drop < 1:
+            values = values / (1 - channel.drop)
+    return Heard(values, corrupted, dropped, flipped)
+
+
+def is_quantized(channel: SimpleNamespace) -> bool:
+    return bool(channel.quantizer != Quantizer.NONE)

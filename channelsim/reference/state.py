@@ -1,0 +1,184 @@
+"""Everything that changes while the reference runs, and the plan that it runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from channelsim import hashing
+from channelsim.data import Dataset
+from channelsim.hashing import Stream
+from channelsim.plan import COUNTER, Direction, Plan
+from channelsim.reference.clock import Link
+from channelsim.reference.layers import kind_of
+from channelsim.reference.stages import Said
+
+Witness = Callable[["State", int, int, Said, Any], Said]
+"""(state, channel, frame, messages, samples) -> messages: may put them right before they leave."""
+
+
+@dataclass
+class State:
+    """A running reference. The flat tensors have the plan's layout, and stay the same objects throughout.
+
+    Attributes:
+        weights, biases, feedback: W, b and C of all layers and channels, float32, flat.
+        velocity, bias_velocity: the momentum's V of W and b, float32, flat.
+        residuals: what the senders keep back, float32, flat: channel c's are `residual(c)`.
+        now: simulated time in ps (0 throughout where the clock is off).
+        frame: the next frame to enter.
+        clock: whether messages are timed and counted.
+        counters: COUNTER records, one a channel; only with the clock, and only what concerns messages.
+        newest: per layer, the newest frame that it has computed (-1: none).
+        memory: per layer, frame -> (x, O), for the frames whose error has not come yet.
+        current: per layer, (x, O) of the newest frame.
+        ages: per layer, how many updates were how many frames old.
+    """
+
+    plan: Plan
+    images: torch.Tensor
+    labels: torch.Tensor
+    layers: list[SimpleNamespace]
+    channels: list[SimpleNamespace]
+    links: list[Link]
+    weights: torch.Tensor
+    biases: torch.Tensor
+    feedback: torch.Tensor
+    velocity: torch.Tensor
+    bias_velocity: torch.Tensor
+    residuals: torch.Tensor
+    clock: bool
+    counters: NDArray[Any]
+    newest: list[int]
+    ages: list[Counter[int]]
+    memory: list[dict[int, tuple[torch.Tensor, torch.Tensor]]]
+    current: list[tuple[torch.Tensor, torch.Tensor]]
+    layer_free: list[int]
+    witness: Witness | None = None
+    now: int = 0
+    frame: int = 0
+    heap: list[tuple[int, int, int, Callable[..., None], tuple[Any, ...]]] = field(default_factory=list)
+    pushed: int = 0
+    order: tuple[int, torch.Tensor] = (-1, torch.empty(0))
+
+    def synapses(self, h: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Layer h's W, in the shape of its kind, and b: views."""
+        layer = self.layers[h]
+        return (
+            self.weights[layer.w_offset :][: layer.w_size].view(kind_of(layer).shape(layer)),
+            self.biases[layer.b_offset :][: layer.b_size],
+        )
+
+    def velocities(self, h: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """The momentum's V of layer h's W and b: views, flat."""
+        layer = self.layers[h]
+        return (
+            self.velocity[layer.w_offset :][: layer.w_size],
+            self.bias_velocity[layer.b_offset :][: layer.b_size],
+        )
+
+    def wires(self, c: int) -> torch.Tensor:
+        """The values of channel c's C: a flat view."""
+        channel = self.channels[c]
+        return self.feedback[channel.c_offset :][: channel.c_size]
+
+    def residual(self, c: int) -> torch.Tensor:
+        """What the sender of channel c has kept back, (n,): a view."""
+        channel = self.channels[c]
+        return self.residuals[channel.residual_offset :][: channel.n]
+
+    def learning_channels(self, source: int) -> list[int]:
+        """The learning channels that leave layer `source`."""
+        return [
+            c
+            for c, channel in enumerate(self.channels)
+            if channel.direction == Direction.LEARNING and channel.source == source
+        ]
+
+    def learning_rate(self, frame: int, rate: float) -> float:
+        return float(np.float32(rate * (1.0 - self.plan.decay) ** frame))
+
+    def samples(self, frame: int) -> torch.Tensor:
+        """Indices into the training set of the samples of a frame, in their order."""
+        plan = self.plan
+        epoch, position = divmod(frame, plan.frames_per_epoch)
+        if self.order[0] != epoch:
+            self.order = epoch, torch.from_numpy(epoch_order(plan, epoch))
+        return self.order[1][position * plan.batch : (position + 1) * plan.batch]
+
+    def targets(self, frame: int) -> torch.Tensor:
+        """T of a frame, one-hot, (B, classes)."""
+        return one_hot(self.labels[self.samples(frame)], self.plan.classes)
+
+
+def epoch_order(plan: Plan, epoch: int) -> NDArray[np.int64]:
+    """The order in which an epoch shows the training samples."""
+    if not plan.shuffle:
+        return np.arange(plan.train_size)
+    return hashing.permutation(hashing.key(plan.seed, Stream.ORDER.of(), epoch), plan.train_size)
+
+
+def one_hot(labels: torch.Tensor, classes: int) -> torch.Tensor:
+    return torch.nn.functional.one_hot(labels, classes).float()
+
+
+def records(table: NDArray[Any]) -> list[SimpleNamespace]:
+    """The rows of a record array, their fields as plain Python numbers."""
+    names = table.dtype.names or ()
+    return [SimpleNamespace(**dict(zip(names, row.item(), strict=True))) for row in table]
+
+
+def links_of(table: NDArray[Any]) -> list[Link]:
+    return [
+        Link(row.ps_numerator, row.ps_denominator, row.queue, bool(row.broadcast)) for row in records(table)
+    ]
+
+
+def clock_matters(plan: Plan) -> bool:
+    """Whether time can reach the weights: errors that meet later weights, or messages lost to the clock."""
+    channels = [plan.channels, *(change.channels for change in plan.changes)]
+    links = [plan.links, *(change.links for change in plan.changes)]
+    return (
+        plan.pipelined
+        or any((table["deadline"] >= 0).any() for table in channels)
+        or any((table["queue"] >= 0).any() for table in links)
+    )
+
+
+def start(plan: Plan, dataset: Dataset, clock: bool | None = None) -> State:
+    """The reference before the first frame of a plan.
+
+    Arguments:
+        plan: what to run.
+        dataset: its training set is learned; float32 images (train_size, n_0) or more, and integer labels.
+        clock: whether to time and count messages. None: only where that can influence the weights.
+    """
+    n = plan.layers["n"]
+    return State(
+        plan=plan,
+        images=torch.from_numpy(np.ascontiguousarray(dataset.train_x).reshape(len(dataset.train_x), -1)),
+        labels=torch.from_numpy(np.asarray(dataset.train_y, np.int64)),
+        layers=records(plan.layers),
+        channels=records(plan.channels),
+        links=links_of(plan.links),
+        weights=torch.tensor(plan.weights),
+        biases=torch.tensor(plan.biases),
+        feedback=torch.tensor(plan.feedback),
+        velocity=torch.zeros(len(plan.weights)),
+        bias_velocity=torch.zeros(len(plan.biases)),
+        residuals=torch.zeros(int(plan.channels["n"].sum())),
+        clock=clock_matters(plan) if clock is None else clock,
+        counters=np.zeros(len(plan.channels), COUNTER),
+        newest=[-1 for _ in n],
+        ages=[Counter() for _ in n],
+        memory=[{} for _ in n],
+        current=[(torch.empty(0), torch.empty(0)) for _ in n],
+        layer_free=[0 for _ in n],
+    )

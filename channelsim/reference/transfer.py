@@ -1,0 +1,40 @@
+"""Transfer functions f, their derivatives f' as functions of O = f(S), and the loss that belongs to the top's."""
+
+from __future__ import annotations
+
+import torch
+
+from channelsim.plan.layout import Transfer
+
+SMALLEST = torch.finfo(torch.float32).tiny
+
+
+def transfer(kind: int, s: torch.Tensor) -> torch.Tensor:
+    """O = f(S), shape (B, n); softmax over each row."""
+    if kind == Transfer.TANH:
+        return s.tanh()
+    if kind == Transfer.LOGISTIC:
+        return s.sigmoid()
+    if kind == Transfer.RELU:
+        return s.relu()
+    if kind == Transfer.SOFTMAX:
+        return s.softmax(1)
+    return s.clone()
+
+
+def derivative(kind: int, o: torch.Tensor) -> torch.Tensor:
+    """f'(S) where O = f(S), shape (B, n). Of hidden layers, so not of softmax."""
+    if kind == Transfer.TANH:
+        return 1 - o * o
+    if kind == Transfer.LOGISTIC:
+        return o * (1 - o)
+    if kind == Transfer.RELU:
+        return (o > 0).float()
+    return torch.ones_like(o)
+
+
+def loss(kind: int, o: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Loss of each sample, shape (B,): cross-entropy for softmax, else half the squared error."""
+    if kind == Transfer.SOFTMAX:
+        return -(target * o.clamp(min=SMALLEST).log()).sum(1)
+    return 0.5 * (target - o).square().sum(1)

@@ -1,0 +1,47 @@
+"""Code words: what a bit error hits. The alphabets are those of the table in `channelsim.codes`."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import torch
+
+from channelsim.plan.layout import Quantizer
+from channelsim.reference.quantizers import levels
+
+
+def encode(channel: SimpleNamespace, sent: torch.Tensor, a: torch.Tensor) -> torch.Tensor:
+    """The code of each quantized value; int64, shape (B, n). What silent neurons get means nothing."""
+    kind, bits = channel.quantizer, channel.bits
+    minus = (sent < 0).long()
+    a = torch.where(a > 0, a, 1.0)
+    if kind == Quantizer.LOG2:
+        magnitude = torch.where(sent == 0, a, sent.abs())
+        return minus * bits - (magnitude / a).log2().round().long()
+    if kind == Quantizer.UNIFORM:
+        return (sent / (a / levels(bits))).round().long() + levels(bits)
+    if kind == Quantizer.SIGN:
+        return minus
+    if kind == Quantizer.TERNARY:
+        return torch.where(sent == 0, 0, 1 + minus)
+    return sent.contiguous().view(torch.int32).long() & 0xFFFFFFFF
+
+
+def decode(
+    channel: SimpleNamespace, code: torch.Tensor, a: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the receiver reads: values (float32) and which words mean anything (bool), both of shape (B, n)."""
+    kind, bits = channel.quantizer, channel.bits
+    if kind == Quantizer.LOG2:
+        powers = torch.tensor([2.0**-level for level in range(bits)])
+        value = torch.where(code >= bits, -1.0, 1.0) * a * powers[code % bits]
+        return value, code < 2 * bits
+    if kind == Quantizer.UNIFORM:
+        return a / levels(bits) * (code - levels(bits)), code <= 2 * levels(bits)
+    if kind == Quantizer.SIGN:
+        return torch.where(code == 0, a, -a), torch.ones_like(code, dtype=torch.bool)
+    if kind == Quantizer.TERNARY:
+        return a * torch.tensor([0.0, 1.0, -1.0, 0.0])[code], code < 3
+    signed = torch.where(code >= 2**31, code - 2**32, code).int()
+    value = signed.view(torch.float32)
+    return value, value.isfinite()
