@@ -1,9 +1,9 @@
 """A discrete-event simulator with one heap entry for every event of every neuron, in plain Python.
 
 It is the judge of the engine's clock, so it is written to be believed rather than to be fast: small dense
-networks, Python floats, lists and dicts. It reads a `Plan` and draws from `channelsim.hashing`; of the package
-it shares nothing else. The engine has one heap entry for each frame and channel and works out arrivals inside
-it; here every neuron's event travels alone, with its own entry in the heap, and is heard when it is popped.
+networks, Python floats, lists and dicts. It reads a `Plan` and draws from `channelsim.hashing`; of the
+package it shares nothing else. The engine has one heap entry for each frame and channel and works out the
+arrivals inside it; here every neuron's event travels alone, with an entry of its own.
 
 What can happen, in the heap's order (time, priority, sequence number):
 

@@ -1,0 +1,346 @@
+"""The clock: hand-worked timetables, the engine against a per-neuron simulator, and queues against theory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from channelsim import engine
+from channelsim.plan import Plan
+from tests.networks import dataset, plan_of
+from tests.neuronwise import Simulator
+
+NS = 1000
+TIMES = ("frame", "sample", "channel", "offered", "start", "first_arrival", "last_arrival", "events", "bits")
+Row = tuple[int, ...]
+
+
+def by_neurons(p: Plan, x: Any, y: Any, frames: int) -> tuple[list[Row], int]:
+    """Message rows (fields TIMES) in the order of sending, and the time when all is done."""
+    simulator = Simulator(p, x, y).run(frames)
+    return [tuple(int(getattr(m, name)) for name in TIMES) for m in simulator.messages], simulator.now
+
+
+def by_engine(p: Plan, x: Any, y: Any, frames: int) -> tuple[list[Row], int]:
+    state = engine.start(p, dataset(x, y, p.classes))
+    engine.advance(p, state, frames)
+    engine.drain(p, state)
+    rows = state.message_rows()
+    return [tuple(int(row[name]) for name in TIMES) for row in rows], int(state.now)
+
+
+both = pytest.mark.parametrize("simulate", [by_neurons, by_engine])
+Simulate = Callable[[Plan, Any, Any, int], tuple[list[Row], int]]
+
+
+@both
+def test_timetable_of_two_frames(simulate: Simulate) -> None:
+    p = plan_of(
+        [2, 2, 2],
+        samples=2,
+        learning={"rule": "srbp"},
+        training={"batch": 1, "epochs": 1, "shuffle": False},
+        compute={"forward": ["10 ns", "20 ns"], "learning": ["5 ns", "0 s"]},
+        channels={
+            "forward.1": {"bandwidth": "1 Gbit/s", "latency": "100 ns"},
+            "forward.2": {"bandwidth": "2 Gbit/s", "latency": "20 ns", "encoding": "aer", "header": 3},
+            "learning.1": {
+                "quantize": {"kind": "log2", "bits": 3, "scale": "max"},
+                "bandwidth": "1 Gbit/s",
+                "latency": "50 ns",
+                "encoding": "aer",
+            },
+        },
+    )
+    rows, end = simulate(p, np.array([[0.5, 0.25], [0, 0.25]], np.float32), [0, 1], 2)
+    assert rows == [
+        # Frame 0 enters at 0. forward.1: two floats, 64 bits at 1 ns: the words are over after 32 and 64 ns.
+        (0, 0, 0, 0, 0, 132 * NS, 164 * NS, 2, 64),
+        # Layer 1 computes 10 ns. forward.2: 3 bits of header, then two events of 1 + 32 bits, 0.5 ns a bit:
+        # the first is over after 36 bits (18 ns), the second after 69 (34.5 ns).
+        (0, 0, 1, 174 * NS, 174 * NS, 212 * NS, 228_500, 2, 69),
+        # Layer 2 computes 20 ns. learning.1: a scale of 32 bits, two events of 1 + 3 bits.
+        (0, 0, 2, 248_500, 248_500, 334_500, 338_500, 2, 40),
+        # Layer 1 learns for 5 ns; then, nothing being under way, frame 1 enters. One input is silent: a dense
+        # message has a word for it all the same, an event it has not.
+        (1, 0, 0, 343_500, 343_500, 507_500, 507_500, 1, 64),
+        (1, 0, 1, 517_500, 517_500, 555_500, 572_000, 2, 69),
+        (1, 0, 2, 592_000, 592_000, 678_000, 682_000, 2, 40),
+    ]
+    assert end == 687 * NS
+
+
+@both
+def test_timetable_of_a_bus(simulate: Simulate) -> None:
+    """Five channels on one wire, and a frame every 150 ns: activities and errors wait for each other."""
+    p = plan_of(
+        [2, 2, 2, 2],
+        samples=3,
+        learning={"rule": "srbp"},
+        training={"batch": 1, "epochs": 1, "shuffle": False},
+        channels={"forward": {"link": "bus"}, "learning": {"link": "bus"}},
+        links={"bus": {"bandwidth": "1 Gbit/s"}},
+        schedule={"mode": "pipelined", "interval": "150 ns"},
+    )
+    names = {name: c for c, name in enumerate(p.channel_names)}
+    rows, end = simulate(p, np.full((3, 2), 0.5, np.float32), [0, 1, 0], 3)
+    # Every message is two floats: it holds the bus for 64 ns; the first event arrives after 32.
+    timetable = [
+        # frame, channel, offered, start
+        (0, "forward.1", 0, 0),
+        (0, "forward.2", 64, 64),
+        (0, "forward.3", 128, 128),
+        (1, "forward.1", 150, 192),  # frame 1 enters while forward.3 talks
+        (0, "learning.2", 192, 256),  # the top is done at 192, and forward.1 is already waiting
+        (0, "learning.1", 192, 320),
+        (1, "forward.2", 256, 384),
+        (2, "forward.1", 300, 448),
+        (1, "forward.3", 448, 512),
+        (2, "forward.2", 512, 576),
+        (1, "learning.2", 576, 640),
+        (1, "learning.1", 576, 704),
+        (2, "forward.3", 640, 768),
+        (2, "learning.2", 832, 832),
+        (2, "learning.1", 832, 896),
+    ]
+    expected = [
+        (frame, 0, names[name], offered * NS, start * NS, (start + 32) * NS, (start + 64) * NS, 2, 64)
+        for frame, name, offered, start in timetable
+    ]
+    assert rows == expected
+    assert end == 960 * NS
+
+
+@both
+def test_timetable_of_a_mini_batch_with_a_short_queue_and_a_deadline(simulate: Simulate) -> None:
+    p = plan_of(
+        [2, 2],
+        samples=4,
+        learning={"rule": "top"},
+        training={"batch": 4, "epochs": 1, "shuffle": False},
+        compute={"forward": "1 ns"},
+        channels={
+            "forward.1": {"bandwidth": "1 Gbit/s", "latency": "10 ns", "queue": 2, "deadline": "150 ns"}
+        },
+    )
+    rows, end = simulate(p, np.full((4, 2), 0.5, np.float32), [0, 1, 0, 1], 1)
+    # Four messages of 64 ns are offered at once: one talks, two wait, the fourth finds the queue full.
+    # The third would be complete at 192 + 10; after 150 ns the receiver goes without it, for 4 x 1 ns.
+    assert [row[1:5] for row in rows[:3]] == [(0, 0, 0, 0), (1, 0, 0, 64 * NS), (2, 0, 0, 128 * NS)]
+    assert [row[8] for row in rows] == [64, 64, 64, 0]
+    assert end == 154 * NS
+
+
+def test_neurons_hear_one_by_one() -> None:
+    """The log of the per-neuron simulator itself, for the network of the first timetable with one frame."""
+    p = plan_of(
+        [2, 1, 2],
+        samples=1,
+        learning={"rule": "bp"},
+        training={"batch": 1, "epochs": 1},
+        channels={"forward.1": {"bandwidth": "1 Gbit/s"}, "learning.1": {"latency": "7 ns"}},
+    )
+    log = Simulator(p, np.ones((1, 2), np.float32), [0]).run(1).log
+    assert [(h.time, h.what, h.channel, h.neuron) for h in log] == [
+        (0, "enter", -1, -1),
+        (32 * NS, "arrive", 0, 0),
+        (64 * NS, "arrive", 0, 1),
+        (64 * NS, "complete", 0, -1),
+        (64 * NS, "forward", 1, -1),
+        (64 * NS, "arrive", 1, 0),
+        (64 * NS, "complete", 1, -1),
+        (64 * NS, "forward", 2, -1),
+        (64 * NS, "learn", 2, -1),
+        (71 * NS, "arrive", 2, 0),
+        (71 * NS, "arrive", 2, 1),
+        (71 * NS, "complete", 2, -1),
+        (71 * NS, "learn", 1, -1),
+    ]
+
+
+# --- the engine against the per-neuron simulator --------------------------------------------------------
+
+
+@st.composite
+def channels(draw: st.DrawFn, shared: bool) -> dict[str, Any]:
+    table: dict[str, Any] = {
+        "latency": draw(st.sampled_from(["0 s", "3 ns", "50 ns"])),
+        "encoding": draw(st.sampled_from(["dense", "aer", "auto"])),
+        "header": draw(st.sampled_from([0, 5])),
+    }
+    if shared and draw(st.booleans()):
+        table["link"] = "bus"
+    else:
+        table["bandwidth"] = draw(st.sampled_from(["none", "1 Gbit/s", "3 Gbit/s", "700 Mbit/s"]))
+        if draw(st.integers(0, 3)) == 0:
+            table["queue"] = draw(st.integers(0, 4))
+    if draw(st.integers(0, 2)) == 0:
+        table["jitter"] = {
+            "distribution": draw(st.sampled_from(["uniform", "exponential"])),
+            "value": "20 ns",
+        }
+    if draw(st.integers(0, 2)) == 0:
+        table["deadline"] = draw(st.sampled_from(["40 ns", "120 ns", "300 ns"]))
+    if draw(st.integers(0, 2)) == 0:
+        table["drop"] = {"probability": 0.3, "rescale": draw(st.booleans())}
+    if draw(st.integers(0, 2)) == 0:
+        scale = draw(st.sampled_from(["max", "rms", 0.5]))
+        table["quantize"] = {"kind": "log2", "bits": draw(st.integers(1, 5)), "scale": scale}
+    if draw(st.integers(0, 2)) == 0:
+        table["threshold"] = {"value": draw(st.sampled_from([0.0, 0.1])), "residual": draw(st.booleans())}
+    return table
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> tuple[list[int], int, list[str], dict[str, Any]]:
+    """A small network with random channels: units, samples, transfer functions, tables of the scenario."""
+    depth = draw(st.integers(1, 4))
+    units = [*draw(st.lists(st.integers(1, 6), min_size=depth, max_size=depth)), draw(st.integers(2, 4))]
+    hidden = st.sampled_from(["tanh", "logistic", "relu", "linear"])
+    transfers = draw(st.lists(hidden, min_size=depth - 1, max_size=depth - 1))
+    transfers.append(draw(st.sampled_from(["softmax", "tanh", "linear"])))
+    shared = draw(st.booleans())
+    channel_tables = {"forward": draw(channels(shared)), "learning": draw(channels(shared))}
+    if draw(st.booleans()):
+        channel_tables[f"forward.{draw(st.integers(1, depth))}"] = draw(channels(shared))
+    rule = draw(st.sampled_from(["bp", "rbp", "srbp", "top", "arbp", "asrbp", "sign"]))
+    if rule == "top" or depth == 1:
+        del channel_tables["learning"]
+    found = {
+        "seed": draw(st.integers(0, 1000)),
+        "learning": {"rule": rule, "derivative": draw(st.booleans())},
+        "training": {
+            "batch": draw(st.integers(1, 3)),
+            "epochs": 2,
+            "decay": 0.01,
+            "momentum": draw(st.sampled_from([0.0, 0.9])),
+        },
+        "channels": channel_tables,
+        "compute": {
+            "forward": draw(st.sampled_from(["0 s", "7 ns"])),
+            "learning": draw(st.sampled_from(["0 s", "11 ns"])),
+        },
+    }
+    if any("link" in table for table in channel_tables.values()):
+        found["links"] = {"bus": {"bandwidth": "2 Gbit/s"}}
+        if draw(st.booleans()):
+            found["links"]["bus"]["queue"] = draw(st.integers(0, 6))
+    if draw(st.booleans()):
+        schedule: dict[str, Any] = {
+            "mode": "pipelined",
+            "interval": draw(st.sampled_from(["20 ns", "90 ns", "500 ns"])),
+            "arrivals": draw(st.sampled_from(["fixed", "poisson"])),
+        }
+        if draw(st.booleans()):
+            schedule["stash"] = draw(st.integers(1, 3))
+            schedule["on_miss"] = draw(st.sampled_from(["drop", "current"]))
+        found["schedule"] = schedule
+    return units, draw(st.integers(1, 7)), transfers, found
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(tables())
+def test_engine_and_neurons_agree_event_by_event(
+    network: tuple[list[int], int, list[str], dict[str, Any]],
+) -> None:
+    units, samples, transfers, found = network
+    p = plan_of(units, samples, transfers, **found)
+    rng = np.random.default_rng(found["seed"])
+    x = np.where(rng.random((samples, units[0])) < 0.3, 0, rng.random((samples, units[0]))).astype(np.float32)
+    y = rng.integers(0, units[-1], samples)
+    simulator = Simulator(p, x, y).run(p.frames)
+    state = engine.start(p, dataset(x, y, p.classes))
+    engine.advance(p, state, p.frames)
+    engine.drain(p, state)
+    rows = state.message_rows()
+    fields = (*TIMES, "delivered", "encoding", "outcome")
+    ours = [tuple(int(getattr(m, name)) for name in fields) for m in simulator.messages]
+    assert [tuple(int(row[name]) for name in fields) for row in rows] == ours
+    assert state.now == simulator.now
+    for c, counted in enumerate(simulator.counters):
+        for name, value in counted.items():
+            assert state.counters[c][name] == value, (p.channel_names[c], name)
+    np.testing.assert_allclose(state.weights, simulator.weights(), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(state.biases, simulator.biases(), rtol=1e-4, atol=1e-5)
+
+
+# --- queues ---------------------------------------------------------------------------------------------
+
+SERVICE = 64 * NS  # two floats at 1 Gbit/s
+FRAMES = 200_000
+
+
+def single_link(load: float, arrivals: str, queue: int | None = None) -> tuple[float, float, float]:
+    """One link with messages of fixed length: (utilisation, mean wait in service times, share lost)."""
+    channel: dict[str, Any] = {"bandwidth": "1 Gbit/s"}
+    if queue is not None:
+        channel["queue"] = queue
+    p = plan_of(
+        [2, 2],
+        samples=FRAMES,
+        learning={"rule": "top"},
+        training={"batch": 1, "epochs": 1, "learning_rate": 1e-6, "shuffle": False},
+        channels={"forward.1": channel},
+        schedule={"mode": "pipelined", "interval": f"{round(SERVICE / load)} ps", "arrivals": arrivals},
+        trace={"events": "none"},
+    )
+    state = engine.start(p, dataset(np.full((FRAMES, 2), 0.5), np.zeros(FRAMES), 2))
+    engine.advance(p, state, FRAMES)
+    engine.drain(p, state)
+    counted = state.counters[0]
+    accepted = counted["messages"] - counted["lost_messages"]
+    assert counted["messages"] == FRAMES
+    return (
+        counted["busy"] / state.now,
+        counted["wait"] / accepted / SERVICE,
+        counted["lost_messages"] / FRAMES,
+    )
+
+
+def md1k_loss(load: float, places: int) -> float:
+    """Share of lost customers of an M/D/1 queue with room for `places`, the one being served included.
+
+    By the chain embedded at departures, as for any M/G/1/K: with a_k the Poisson probabilities of k arrivals
+    in a service time and pi the chain's stationary distribution over the 0..places-1 customers left behind,
+    the share that is lost is 1 - 1 / (pi_0 + load).
+    """
+    a = np.exp(-load) * np.cumprod([1.0, *(load / k for k in range(1, places + 1))])
+    step = np.zeros((places, places))
+    for i in range(places):
+        left = max(i - 1, 0)
+        step[i, left:] = a[: places - left]
+        step[i, -1] += 1 - step[i].sum()
+    values, vectors = np.linalg.eig(step.T)
+    pi = np.real(vectors[:, np.argmin(abs(values - 1))])
+    return float(1 - 1 / (pi[0] / pi.sum() + load))
+
+
+@pytest.mark.parametrize("load", [0.3, 0.5, 0.7])
+def test_poisson_arrivals_wait_as_in_md1(load: float) -> None:
+    utilisation, wait, lost = single_link(load, "poisson")
+    assert utilisation == pytest.approx(load, rel=0.02)
+    assert wait == pytest.approx(load / (2 * (1 - load)), rel=0.02)  # Pollaczek and Khinchine
+    assert lost == 0
+
+
+@pytest.mark.parametrize(("load", "queue"), [(0.8, 1), (0.9, 3), (1.5, 2), (0.7, 0)])
+def test_a_finite_queue_loses_as_md1k(load: float, queue: int) -> None:
+    utilisation, _, lost = single_link(load, "poisson", queue)
+    expected = md1k_loss(load, queue + 1)
+    assert lost == pytest.approx(expected, rel=0.02)
+    assert utilisation == pytest.approx(load * (1 - expected), rel=0.02)
+
+
+def test_regular_arrivals_as_in_dd1() -> None:
+    utilisation, wait, lost = single_link(0.8, "fixed")
+    assert (wait, lost) == (0, 0)
+    assert utilisation == pytest.approx(0.8, rel=0.02)
+    # Too much of it: with room for one that waits, what the link cannot carry is lost.
+    utilisation, _, lost = single_link(1.25, "fixed", queue=1)
+    assert lost == pytest.approx(1 - 1 / 1.25, rel=0.02)
+    assert utilisation == pytest.approx(1, rel=0.02)
