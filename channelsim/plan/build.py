@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -22,6 +23,7 @@ from channelsim.plan.layout import (
     Wiring,
 )
 from channelsim.plan.settings import channel_fields
+from channelsim.scenario import Change as Settings
 from channelsim.scenario import Scenario
 
 PS_PER_SECOND = 10**12
@@ -184,7 +186,7 @@ def _routes(scenario: Scenario) -> list[tuple[int, int]]:
 
 
 def _channels(
-    scenario: Scenario, layers: NDArray[Any], link_of: dict[str, int]
+    scenario: Scenario, layers: NDArray[Any], link_of: dict[str, int], changes: Sequence[Settings] = ()
 ) -> tuple[NDArray[Any], tuple[str, ...]]:
     top = len(layers) - 1
     ends = [(Direction.FORWARD, h - 1, h) for h in range(1, top + 1)]
@@ -212,7 +214,7 @@ def _channels(
             row["wiring"] = _wiring_kind(scenario, layers, source, target)
             row["message_offset"] = learning_offset
             learning_offset += int(max(row["n"], layers[target]["n"]))
-        channel_fields(row, scenario.channel(word, target))
+        channel_fields(row, scenario.channel(word, target, changes))
     return table, tuple(names)
 
 
@@ -240,7 +242,7 @@ def occupation(bandwidth: float | None) -> tuple[int, int]:
 
 
 def _links(
-    scenario: Scenario, layers: NDArray[Any]
+    scenario: Scenario, layers: NDArray[Any], changes: Sequence[Settings] = ()
 ) -> tuple[NDArray[Any], tuple[str, ...], dict[str, int]]:
     """The link table: the named links first, then one for each channel that names none."""
     names = list(scenario.links)
@@ -251,7 +253,7 @@ def _links(
     ends = [("forward", h) for h in range(1, top + 1)] + [("learning", t) for _, t in _routes(scenario)]
     for word, target in ends:
         name = f"{word}.{target}"
-        channel = scenario.channel(word, target)
+        channel = scenario.channel(word, target, changes)
         if channel.link is not None:
             link_of[name] = names.index(channel.link)
         else:
@@ -265,13 +267,16 @@ def _changes(
     scenario: Scenario, layers: NDArray[Any], channels: NDArray[Any], link_of: dict[str, int], per_epoch: int
 ) -> tuple[Change, ...]:
     """The tables as each `[[schedule.change]]` leaves them; later entries build upon earlier ones."""
+    timetable = scenario.changes(per_epoch)
     changes = []
-    for frame, degraded in scenario.changed(per_epoch):
-        rows, _ = _channels(degraded, layers, link_of)
-        rows["c_offset"], rows["c_size"] = channels["c_offset"], channels["c_size"]
-        links, _, _ = _links(degraded, layers)
-        changes.append((frame, rows, links))
-    return tuple(Change(*entry) for entry in changes)
+    for i, (frame, _) in enumerate(timetable):
+        so_far = [change for _, change in timetable[: i + 1]]
+        rows, _ = _channels(scenario, layers, link_of, so_far)
+        for field in ("c_offset", "c_size", "start_offset"):
+            rows[field] = channels[field]
+        links, _, _ = _links(scenario, layers, so_far)
+        changes.append(Change(frame, rows, links))
+    return tuple(changes)
 
 
 # --- feedback -----------------------------------------------------------------------------------------

@@ -29,10 +29,10 @@ def layer_table(scenario: Scenario, shape: tuple[int, ...], classes: int) -> NDA
             f"{model.where}: input: the model takes {list(model.input)} = {declared} values, but the data set "
             f"'{scenario.data.name}' has {list(shape)} = {given}"
         )
-    table = np.zeros(len(model.layers) + 1, LAYER)
+    table = np.zeros(model.depth + 1, LAYER)
     table[0]["kind"], table[0]["n"] = Kind.INPUT, given
     unit_offset = input_offset = w_offset = b_offset = 0
-    for h, layer in enumerate(model.layers, start=1):
+    for h, layer in enumerate(model.chain(), start=1):
         row, below = table[h], table[h - 1]
         row["kind"] = Kind[layer.kind.upper()]
         row["transfer"] = Transfer[layer.transfer.upper()]
