@@ -19,10 +19,10 @@ def dataset(x: Any, y: Any, classes: int) -> Dataset:
 
 
 def scenario(units: list[int], transfers: list[str] | None = None, **tables: Any) -> Scenario:
-    """A scenario of a dense network: `units` from the input to the top; the tables as in TOML."""
+    """A dense network: `units` from the input to the top; tables as in TOML, `weights` being the model's."""
     transfers = transfers or ["tanh"] * (len(units) - 2) + ["softmax"]
     layers = [{"kind": "dense", "units": n, "transfer": f} for n, f in zip(units[1:], transfers, strict=True)]
-    model = {"name": "small", "input": [units[0]], "layers": layers}
+    model = {"name": "small", "input": [units[0]], "layers": layers, "weights": tables.pop("weights", {})}
     tables.setdefault("data", {"name": "synthetic"})
     return Scenario.model_validate({"name": "small", "model": model, **tables})
 
