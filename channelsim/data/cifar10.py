@@ -27,13 +27,13 @@ TRAIN = tuple(f"data_batch_{i}.bin" for i in range(1, 6))
 TEST = ("test_batch.bin",)
 
 
-def load(records: int = RECORDS) -> Raw:
-    """The 5 + 1 files with `records` records each, images as uint8 (samples, 3072)."""
+def load() -> Raw:
+    """The 5 + 1 files, images as uint8 (samples, 3072)."""
     folder = find()
     if folder is None:
         raise places.missing(NAME)
-    train_x, train_y = _read_files(folder, TRAIN, records)
-    test_x, test_y = _read_files(folder, TEST, records)
+    train_x, train_y = _read_files(folder, TRAIN)
+    test_x, test_y = _read_files(folder, TEST)
     return Raw(train_x, train_y, test_x, test_y, SHAPE, CLASSES)
 
 
@@ -49,7 +49,7 @@ def find() -> Path | None:
 def sizes(folder: Path) -> tuple[int, int]:
     """Numbers of training and test images in `folder`, which must hold all files in full size."""
     for name in TRAIN + TEST:
-        _check_size(folder / name, RECORDS)
+        _check_size(folder / name)
     return len(TRAIN) * RECORDS, len(TEST) * RECORDS
 
 
@@ -62,18 +62,18 @@ def is_whole(folder: Path) -> bool:
     return True
 
 
-def _read_files(folder: Path, names: tuple[str, ...], records: int) -> tuple[Bytes, Bytes]:
-    images = np.empty((len(names) * records, PIXELS), np.uint8)
-    labels = np.empty(len(names) * records, np.uint8)
+def _read_files(folder: Path, names: tuple[str, ...]) -> tuple[Bytes, Bytes]:
+    images = np.empty((len(names), RECORDS, PIXELS), np.uint8)
+    labels = np.empty((len(names), RECORDS), np.uint8)
     for i, name in enumerate(names):
-        batch = _read_batch(folder / name, records)
-        images[i * records : (i + 1) * records] = batch[:, 1:]
-        labels[i * records : (i + 1) * records] = batch[:, 0]
-    return images, labels
+        batch = _read_batch(folder / name)
+        images[i] = batch[:, 1:]
+        labels[i] = batch[:, 0]
+    return images.reshape(-1, PIXELS), labels.reshape(-1)
 
 
-def _check_size(path: Path, records: int) -> None:
-    expected = records * (1 + PIXELS)
+def _check_size(path: Path) -> None:
+    expected = RECORDS * (1 + PIXELS)
     try:
         size = path.stat().st_size
     except FileNotFoundError:
@@ -84,13 +84,16 @@ def _check_size(path: Path, records: int) -> None:
     if size != expected:
         raise InputError(
             f"{path}: {size} bytes, {'truncated' if size < expected else 'too long'};"
-            f" accepted are {records} records of {1 + PIXELS} bytes, {expected} in all"
+            f" accepted are {RECORDS} records of {1 + PIXELS} bytes, {expected} in all"
         )
 
 
-def _read_batch(path: Path, records: int) -> Bytes:
-    _check_size(path, records)
-    batch = np.fromfile(path, np.uint8).reshape(records, 1 + PIXELS)
+def _read_batch(path: Path) -> Bytes:
+    _check_size(path)
+    try:
+        batch = np.fromfile(path, np.uint8).reshape(RECORDS, 1 + PIXELS)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
     wrong = np.flatnonzero(batch[:, 0] >= CLASSES)
     if wrong.size:
         raise InputError(

@@ -80,8 +80,8 @@ def assemble(
     """Cut a raw set into its parts, each converted to float32 once, straight from the source's numbers.
 
     `validation` samples are taken from the end of the training set, then the first `train` of what is left
-    and the first `test` of the test set (None: all). `normalize` gives every channel zero mean and unit variance
-    over the training part; the other parts are shifted and scaled by the same numbers.
+    and the first `test` of the test set (None: all). `normalize` gives every channel zero mean and unit
+    variance over the training part; the other parts are shifted and scaled by the same numbers.
     """
     kept, held_out = _training_part(len(raw.train_x), train, validation, raw.validation is not None)
     n_test = _limit("test", test, len(raw.test_x), "test samples")
@@ -133,7 +133,7 @@ def _limit(key: str, wanted: int | None, there: int, what: str) -> int:
 
 
 def _as_rows(images: NDArray, shape: tuple[int, ...]) -> Floats:
-    """A float32 copy, one flattened image a row; integers become n / 255. It keeps no part of `images` alive."""
+    """A float32 copy, one flattened image a row; integers become n / 255. `images` may be freed then."""
     rows = images.reshape(len(images), int(np.prod(shape)))
     if rows.dtype.kind in "iu":
         return np.divide(rows, np.float32(255), dtype=np.float32, order="C")
@@ -141,7 +141,7 @@ def _as_rows(images: NDArray, shape: tuple[int, ...]) -> Floats:
 
 
 def _normalize(dataset: Dataset) -> None:
-    """In place: (x - mean) / deviation of each channel; a constant one is only shifted. A flat image is one."""
+    """In place: (x - mean) / deviation, by channel (a flat image is one). A constant one is only shifted."""
     channels = dataset.shape[0] if len(dataset.shape) == 3 else 1
     train = dataset.train_x.reshape(len(dataset.train_x), channels, -1)
     mean = train.mean(axis=(0, 2), dtype=np.float64)

@@ -165,7 +165,7 @@ def _reason(error: Exception) -> str:
 
 
 def _unpack(folder: Path) -> Path:
-    """CIFAR-10's files out of its archive, each renamed into place when whole; the archive is then removed."""
+    """CIFAR-10's files out of its archive, each renamed into place when whole; the archive is removed."""
     (archive,) = (folder / file for file in SOURCES[cifar10.NAME].checksums)
     target = folder / cifar10.FOLDER
     try:

@@ -56,16 +56,16 @@ def load(path: Path) -> Raw:
 def _arrays(path: Path) -> dict[str, NDArray]:
     wanted = {f"{part}_{what}" for part in PARTS for what in "xy"}
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream:
+            file = np.load(stream, allow_pickle=False)
             if not isinstance(file, np.lib.npyio.NpzFile):
-                raise InputError(f"{path}: is no .npz archive; accepted is a file written by numpy.savez")
-            return {key: file[key] for key in file.files if key in wanted}
+                raise ValueError("it holds a single array")
+            with file:
+                return {key: file[key] for key in file.files if key in wanted}
     except FileNotFoundError:
         raise InputError(
             f"{path}: no such file (data.name); accepted is an .npz file written by numpy.savez"
         ) from None
-    except InputError:
-        raise
     except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(
             f"{path}: cannot be read as .npz ({error});"

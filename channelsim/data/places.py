@@ -8,6 +8,7 @@ from pathlib import Path
 from channelsim.errors import InputError
 
 VARIABLE = "CHANNELSIM_DATA"
+BESIDE_REPOSITORY = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
 def cache(name: str) -> Path:
@@ -26,7 +27,7 @@ def folders(name: str, subfolders: tuple[str, ...]) -> list[Path]:
     roots = []
     if os.environ.get(VARIABLE):
         roots.append(Path(os.environ[VARIABLE]).expanduser())
-    fallbacks = [Path("../shared/data"), Path(__file__).resolve().parents[3] / "shared" / "data"]
+    fallbacks = [Path.cwd().parent / "shared" / "data", BESIDE_REPOSITORY]
     candidates = [root / sub for root in roots for sub in subfolders] + roots
     candidates += [cache(name) / sub for sub in ("", *subfolders)]
     candidates += [root / sub for root in fallbacks for sub in subfolders]
