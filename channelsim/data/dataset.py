@@ -143,12 +143,17 @@ def _as_rows(images: NDArray, shape: tuple[int, ...]) -> Floats:
 def _normalize(dataset: Dataset) -> None:
     """In place: (x - mean) / deviation, by channel (a flat image is one). A constant one is only shifted."""
     channels = dataset.shape[0] if len(dataset.shape) == 3 else 1
-    train = dataset.train_x.reshape(len(dataset.train_x), channels, -1)
-    mean = train.mean(axis=(0, 2), dtype=np.float64)
-    square = np.array([np.square(train[:, c]).mean(dtype=np.float64) for c in range(channels)])
-    deviation = np.sqrt(np.maximum(square - mean**2, 0.0))
+    pixels = dataset.inputs // channels
+    train = dataset.train_x.reshape(-1, channels, pixels)
+    total, squares = np.zeros(channels), np.zeros(channels)
+    for start in range(0, len(train), 1000):  # in blocks, so that the float64 copies stay small
+        block = train[start : start + 1000].astype(np.float64)
+        total += block.sum(axis=(0, 2))
+        squares += np.square(block).sum(axis=(0, 2))
+    mean = total / (len(train) * pixels)
+    deviation = np.sqrt(np.maximum(squares / (len(train) * pixels) - mean**2, 0.0))
     deviation[deviation < 1e-6] = 1.0
     for x in (dataset.train_x, dataset.test_x, dataset.validation_x):
-        view = x.reshape(len(x), channels, -1) if len(x) else x.reshape(0, channels, 1)
+        view = x.reshape(-1, channels, pixels)
         view -= mean.astype(np.float32)[:, None]
         view /= deviation.astype(np.float32)[:, None]
