@@ -1,4 +1,4 @@
-"""The same simulation in PyTorch, message by message, written to be read: it is what the engine is held against.
+"""The same simulation in PyTorch, message by message, written to be read: the engine is held against it.
 
     ref = reference.start(plan, dataset)
     reference.advance(ref, until_frame=20)

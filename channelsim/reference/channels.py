@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from functools import partial
 
 import torch
 
 from channelsim.reference import clock, stages
 from channelsim.reference.stages import Heard, Said
 from channelsim.reference.state import State
-
-SENDER_SETTINGS = ("message", "has_threshold", "threshold", "residual", "quantizer", "bits", "scale_kind", "scale",
-                   "stochastic", "encoding", "header_bits")  # fmt: skip
 
 
 def send(ref: State, c: int, frame: int, x: torch.Tensor) -> tuple[torch.Tensor, int]:
@@ -21,48 +18,40 @@ def send(ref: State, c: int, frame: int, x: torch.Tensor) -> tuple[torch.Tensor,
         the values as the receiver reads them (B, n), and the time at which the last message is complete.
     """
     channel, seed, samples = ref.channels[c], ref.plan.seed, range(len(x))
-    witness = None
-    if ref.witness is not None:
-        see = ref.witness
-        witness = lambda said, which: see(ref, c, frame, said, which)  # noqa: E731
+    look_on = partial(ref.witness.message, ref, c, frame) if ref.witness is not None else None
     residual = ref.residual(c) if channel.residual else None
-    said = stages.speak(channel, c, seed, frame, samples, x, residual, witness)
+    said = stages.speak(channel, c, seed, frame, samples, x, residual, look_on)
     heard = stages.travel(channel, c, seed, frame, samples, said)
     if not ref.clock:
         return heard.values, ref.now
-    count(ref, c, x, said, heard)
+    ref.counters[c]["messages"] += len(x)
+    ref.counters[c]["offered"] += int(torch.count_nonzero(x))
     return deliver(ref, c, frame, said, heard)
 
 
-def count(ref: State, c: int, x: torch.Tensor, said: Said, heard: Heard) -> None:
-    """Enters what the sender offered and the bits that the link flipped."""
-    counter = ref.counters[c]
-    counter["messages"] += len(x)
-    counter["offered"] += int(torch.count_nonzero(x))
-    for i in range(32):
-        counter["flipped_bits"] += int((heard.flipped >> i & 1).sum())
-
-
 def deliver(ref: State, c: int, frame: int, said: Said, heard: Heard) -> tuple[torch.Tensor, int]:
-    """Puts the messages on the link, one after another; what comes too late, or finds the queue full, is lost."""
+    """Puts the messages on the link, one after another, and counts them.
+
+    What comes too late, or finds the queue full, is lost. Returns what `send` does.
+    """
     channel, counter = ref.channels[c], ref.counters[c]
     link = ref.links[channel.link]
     now, values = ref.now, heard.values.clone()
-    echo = link.broadcast and is_echo(link, channel, frame)
-    if not echo:
-        link.heard = []
+    if link.announced != (frame, channel.source):
+        link.announced, link.heard = (frame, channel.source), {}
     complete = now
     for b, events in enumerate(said.events):
         spoken = int(events.sum())
         bits, aer = clock.message_bits(channel, spoken)
         limit = now + channel.deadline if channel.deadline >= 0 else None
-        if echo:
-            start = link.heard[b]
-        else:
+        paid = not (link.broadcast and b in link.heard and link.heard[b][0] == bits)
+        if paid:
             found = link.waiting(now) + (link.free > now)
             counter["queue_max"] = max(counter["queue_max"], found)
             start = link.accept(now, bits)
-            link.heard.append(start)
+            link.heard[b] = bits, start
+        else:
+            _, start = link.heard[b]
         if start is None:
             done = now + channel.latency
             values[b] = 0
@@ -72,6 +61,7 @@ def deliver(ref: State, c: int, frame: int, said: Said, heard: Heard) -> tuple[t
             delay = channel.latency + clock.jitter(channel, c, ref.plan.seed, frame, b)
             done = start + link.occupation(bits) + delay
             counter["sent"] += spoken
+            counter["flipped_bits"] += sum(mask.bit_count() for mask in heard.flipped[b].tolist())
             counter["corrupted"] += int(heard.corrupted[b].sum())
             counter["dropped"] += int(heard.dropped[b].sum())
             arriving = events & ~heard.corrupted[b] & ~heard.dropped[b]
@@ -81,18 +71,10 @@ def deliver(ref: State, c: int, frame: int, said: Said, heard: Heard) -> tuple[t
                 counter["late"] += int((late & arriving).sum())
                 arriving = arriving & ~late
             counter["delivered"] += int(arriving.sum())
-            if not echo:
+            if paid:
                 counter["bits"] += bits
                 counter["header_bits"] += channel.header_bits
                 counter["busy"] += link.occupation(bits)
                 counter["wait"] += start - now
         complete = max(complete, done if limit is None else min(done, limit))
     return values, complete
-
-
-def is_echo(link: clock.Link, channel: SimpleNamespace, frame: int) -> bool:
-    """Whether a broadcast link has just sent these messages for another channel of the same sender."""
-    announcement = (frame, channel.source, *(getattr(channel, name) for name in SENDER_SETTINGS))
-    known = link.announced == announcement
-    link.announced = announcement
-    return known

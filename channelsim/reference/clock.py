@@ -20,12 +20,13 @@ class Link:
     """A physical link: first come, first served, one message at a time.
 
     Attributes:
-        numerator, denominator: a message of N bits occupies the link for ceil(N * numerator / denominator) ps.
+        numerator, denominator: N bits occupy the link for ceil(N * numerator / denominator) ps.
         queue: messages that may wait behind the one being sent; -1: any number.
         broadcast: channels with one sender share one transmission.
         free: when the last message accepted so far has left.
         starts: when the messages begin that were accepted and may still be waiting.
-        heard: start of each message of the last broadcast (None: lost), and what was broadcast.
+        announced: frame and source layer of the last broadcast.
+        heard: sample -> bits and start (None: lost) of that broadcast's messages.
     """
 
     numerator: int
@@ -34,8 +35,8 @@ class Link:
     broadcast: bool
     free: int = 0
     starts: deque[int] = field(default_factory=deque)
-    heard: list[int | None] = field(default_factory=list)
-    announced: tuple[object, ...] = ()
+    announced: tuple[int, int] = (-1, -1)
+    heard: dict[int, tuple[int, int | None]] = field(default_factory=dict)
 
     def occupation(self, bits: int) -> int:
         return -(-bits * self.numerator // self.denominator)

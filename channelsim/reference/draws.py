@@ -34,9 +34,7 @@ def uniform(
     return torch.from_numpy(hashing.uniform(words(seed, stream, index, frame, samples, np.arange(n))))
 
 
-def normal(
-    seed: int, stream: Stream, index: int, frame: int, samples: Sequence[int], n: int
-) -> torch.Tensor:
+def normal(seed: int, stream: Stream, index: int, frame: int, samples: Sequence[int], n: int) -> torch.Tensor:
     """Standard normal, float64, shape (len(samples), n)."""
     return torch.from_numpy(hashing.normal(words(seed, stream, index, frame, samples, np.arange(n))))
 
@@ -46,8 +44,8 @@ def flipped_bits(
 ) -> torch.Tensor:
     """Which bits of each neuron's code word the link flips: int64 masks, shape (len(samples), n).
 
-    Each of the `width` bits flips with `probability`. The gaps between flipped bits are geometric, so that rare
-    errors cost one draw a word: the t-th gap of a neuron is drawn at index 64 * neuron + t.
+    Each of the `width` bits flips with `probability`. The gaps between flipped bits are geometric, so that
+    rare errors cost one draw a word: the t-th gap of a neuron is drawn at index 64 * neuron + t.
     """
     mask = np.zeros((len(samples), n), np.int64)
     position = np.full(mask.shape, -1, np.int64)

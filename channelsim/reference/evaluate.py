@@ -21,8 +21,8 @@ CHUNK = 1000
 def evaluate(ref: State, x: NDArray[np.float32], y: NDArray[np.integer]) -> tuple[float, float]:
     """Mean loss and accuracy (0..1) on images x (N, ...) with labels y (N,).
 
-    The forward channels do to the activity what they do in training: threshold (nothing is kept back), quantizer,
-    noise, bit errors, drop. The clock does nothing here.
+    The forward channels do to the activity what they do in training: threshold (nothing is kept back),
+    quantizer, noise, bit errors, drop. The clock does nothing here.
     """
     images = torch.from_numpy(np.ascontiguousarray(x, np.float32).reshape(len(x), -1))
     labels = torch.from_numpy(np.asarray(y, np.int64))
@@ -36,7 +36,7 @@ def evaluate(ref: State, x: NDArray[np.float32], y: NDArray[np.integer]) -> tupl
 
 
 def predict(ref: State, images: torch.Tensor, first: int = 0) -> torch.Tensor:
-    """The top layer's activity, (N, classes), for images (N, n_0) that are samples first, first + 1, ... of a set."""
+    """The top layer's activity, (N, classes), for images (N, n_0): samples first, first + 1, ... of a set."""
     samples, seed = range(first, first + len(images)), ref.plan.seed
     o = images
     for c, channel in enumerate(ref.channels):

@@ -8,7 +8,7 @@ from channelsim.plan.layout import Quantizer, Scale
 
 
 def scale_of(kind: int, fixed: float, v: torch.Tensor, spoke: torch.Tensor) -> torch.Tensor:
-    """The scale a of each row of v, over the values that speak: float32, shape (rows, 1); 0 if none speaks."""
+    """The scale a of each row of v over the values that speak, float32 (rows, 1); 0 if none speaks."""
     if kind == Scale.FIXED:
         return torch.full((len(v), 1), fixed)
     heard = torch.where(spoke, v, 0.0)

@@ -16,7 +16,7 @@ AT_THE_SENDER = (Wiring.TRANSPOSE, Wiring.SIGN, Wiring.SPARSE_SIGN)
 """Wirings made of the sending layer's W: as it is when the message leaves."""
 
 
-def sparse_matrix(ref: State, c: int) -> tuple[torch.Tensor, torch.Tensor]:
+def wire_ends(ref: State, c: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Sending and receiving neuron of each wire of a sparse C, in the order of its values."""
     channel, plan = ref.channels[c], ref.plan
     starts = plan.c_start[channel.start_offset :][: channel.n + 1]
@@ -31,7 +31,7 @@ def matrix(ref: State, c: int) -> torch.Tensor:
     n_target = ref.layers[channel.target].n
     if channel.wiring in (Wiring.SPARSE, Wiring.SPARSE_SIGN):
         dense = torch.zeros(channel.n, n_target)
-        dense[sparse_matrix(ref, c)] = ref.wires(c)
+        dense[wire_ends(ref, c)] = ref.wires(c)
         return dense
     return ref.wires(c).view(channel.n, n_target)
 
@@ -55,13 +55,17 @@ def project(ref: State, c: int, m: torch.Tensor) -> torch.Tensor:
 
 
 def adapt(ref: State, c: int, frame: int, m: torch.Tensor, o: torch.Tensor, batch: int) -> None:
-    """C += (eta_C / B) sum m (x) O, on the wires that exist."""
+    """C += (eta_C / B) sum m (x) O, on the wires that exist; with momentum as W."""
     channel = ref.channels[c]
-    step = ref.learning_rate(frame, ref.plan.feedback_learning_rate) / batch * (m.T @ o)
-    if channel.wiring == Wiring.SPARSE:
-        ref.wires(c).add_(step[sparse_matrix(ref, c)])
+    rate = ref.learning_rate(frame, ref.plan.feedback_learning_rate)
+    products = m.T @ o
+    step = products[wire_ends(ref, c)] if channel.wiring == Wiring.SPARSE else products.flatten()
+    if ref.plan.momentum > 0:
+        v = ref.feedback_velocity[channel.c_offset :][: channel.c_size]
+        v.mul_(ref.plan.momentum).add_(step / batch)
+        ref.wires(c).add_(rate * v)
     else:
-        ref.wires(c).add_(step.flatten())
+        ref.wires(c).add_(rate / batch * step)
 
 
 def update(ref: State, h: int, frame: int, x: torch.Tensor, r: torch.Tensor, batch: int) -> None:
@@ -77,9 +81,15 @@ def update(ref: State, h: int, frame: int, x: torch.Tensor, r: torch.Tensor, bat
         step_w, step_b = rate * v_w, rate * v_b
     else:
         step_w, step_b = rate / batch * step_w, rate / batch * step_b
-    w += quantized_matrix(ref, h, frame, step_w.flatten(), "update").view(w.shape)
+    if ref.witness is not None:
+        ref.witness.update(ref, h, frame, w.flatten().clone(), step_w.flatten())
+    w.copy_(after_update(ref, h, frame, w.flatten(), step_w.flatten()).view(w.shape))
     b += step_b
-    w.copy_(quantized_matrix(ref, h, frame, w.flatten(), "weight").view(w.shape))
+
+
+def after_update(ref: State, h: int, frame: int, w: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
+    """Layer h's flat W after a flat step, both through the synapses' quantizers."""
+    return quantized_matrix(ref, h, frame, w + quantized_matrix(ref, h, frame, step, "update"), "weight")
 
 
 def quantized_matrix(ref: State, h: int, frame: int, values: torch.Tensor, which: str) -> torch.Tensor:

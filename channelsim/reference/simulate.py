@@ -1,7 +1,7 @@
 """The event loop: frames enter, layers hear messages, compute, speak and learn.
 
-Events are ordered by (time, priority, number): learning messages before forward messages before entering frames,
-and of equals the one that was scheduled first.
+Events are ordered by (time, priority, number): learning messages before forward messages before entering
+frames, and of equals the one that was scheduled first.
 """
 
 from __future__ import annotations
@@ -74,20 +74,20 @@ def change_channels(ref: State, channels: Any, links: Any) -> None:
 
 def speak_forward(ref: State, source: int, frame: int, o: torch.Tensor) -> None:
     """Layer `source` sends its activity (B, n) to the layer above."""
-    x, complete = send(ref, source, frame, o)  # the forward channels come first, in the order of their sources
+    c = source  # the forward channels come first in the plan, in the order of their sources
+    x, complete = send(ref, c, frame, o)
     schedule(ref, complete, FORWARD, serve, FORWARD, source + 1, frame, len(o), hear_forward, x)
 
 
 def speak_learning(ref: State, source: int, frame: int, r: torch.Tensor) -> None:
-    """Layer `source` sends its learning signal (B, n), or the target, over each learning channel that leaves it."""
+    """Layer `source` sends its learning signal (B, n), or the target, over each learning channel it feeds."""
     for c in ref.learning_channels(source):
         channel = ref.channels[c]
         said = ref.targets(frame) if channel.message == Message.TARGET else r
         m, complete = send(ref, c, frame, said)
         error = rules.project(ref, c, m) if channel.wiring in rules.AT_THE_SENDER else None
-        schedule(
-            ref, complete, LEARNING, serve, LEARNING, channel.target, frame, len(r), hear_learning, c, m, error
-        )
+        job = (LEARNING, channel.target, frame, len(r), hear_learning, c, m, error)
+        schedule(ref, complete, LEARNING, serve, *job)
 
 
 def serve(
@@ -99,7 +99,7 @@ def serve(
     act: Callable[..., None],
     *arguments: Any,
 ) -> None:
-    """Layer h, which computes for one frame at a time, first come first served, begins or waits; then it acts."""
+    """Layer h takes up a frame when it is free, first come first served, computes, and acts."""
     layer = ref.layers[h]
     compute = layer.compute_learning if priority == LEARNING else layer.compute_forward
     finish = max(ref.now, ref.layer_free[h]) + batch * compute * ref.clock

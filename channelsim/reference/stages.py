@@ -1,7 +1,7 @@
-"""What a channel does to the values of a frame's messages, stage after stage; shapes (B, n), one row a sample.
+"""What a channel does to the values of a frame's messages, stage after stage; shapes (B, n), a row a sample.
 
-At the sender: threshold, quantizer (`speak`). On the way: noise, bit errors, drop (`travel`). Late events are the
-clock's business (`channelsim.reference.clock`).
+At the sender: threshold, quantizer (`speak`). On the way: noise, bit errors, drop (`travel`). Late events are
+the clock's business (`channelsim.reference.clock`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from types import SimpleNamespace
 import torch
 
 from channelsim.hashing import Stream
-from channelsim.plan.layout import Quantizer
 from channelsim.reference import draws, words
 from channelsim.reference.quantizers import quantize, scale_of
 
@@ -42,8 +41,8 @@ class Said:
         return self.sent != 0
 
 
-Witness = Callable[[Said, Sequence[int]], Said]
-"""May put right the messages of these samples before they leave (`channelsim.verify` does, at rounding boundaries)."""
+LookOn = Callable[[Said, Sequence[int]], Said]
+"""Sees the messages of these samples before they leave, and may put them right."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +67,7 @@ def say(channel: SimpleNamespace, v: torch.Tensor, u: torch.Tensor | None) -> Sa
     return say_these(channel, v, spoke, u)
 
 
-def say_these(
-    channel: SimpleNamespace, v: torch.Tensor, spoke: torch.Tensor, u: torch.Tensor | None
-) -> Said:
+def say_these(channel: SimpleNamespace, v: torch.Tensor, spoke: torch.Tensor, u: torch.Tensor | None) -> Said:
     """The quantizer, for the neurons that are known to speak."""
     scale = scale_of(channel.scale_kind, channel.scale, v, spoke)
     sent = quantize(channel.quantizer, channel.bits, torch.where(spoke, v, 0.0), scale, u)
@@ -85,22 +82,22 @@ def speak(
     samples: Sequence[int],
     x: torch.Tensor,
     residual: torch.Tensor | None = None,
-    witness: Witness | None = None,
+    look_on: LookOn | None = None,
 ) -> Said:
     """Threshold and quantizer of channel c for the values x (B, n) of these samples.
 
-    `residual` (n,) is what the sender has kept back so far; it is added to the next sample's values and renewed
-    in place, sample after sample. None: the sender keeps nothing.
+    `residual` (n,) is what the sender has kept back so far; it is added to the next sample's values and
+    renewed in place, sample after sample. None: the sender keeps nothing.
     """
     u = draws.uniform32(seed, Stream.ROUNDING, c, frame, samples, x.shape[1]) if channel.stochastic else None
     if residual is None:
         said = say(channel, x, u)
-        return said if witness is None else witness(said, samples)
+        return said if look_on is None else look_on(said, samples)
     rows = []
     for b, sample in enumerate(samples):
         said = say(channel, x[b : b + 1] + residual, None if u is None else u[b : b + 1])
-        if witness is not None:
-            said = witness(said, [sample])
+        if look_on is not None:
+            said = look_on(said, [sample])
         residual.copy_(torch.where(said.spoke, 0.0, said.v)[0])
         rows.append(said)
     return Said(
@@ -140,7 +137,3 @@ def travel(
         if channel.rescale and channel.drop < 1:
             values = values / (1 - channel.drop)
     return Heard(values, corrupted, dropped, flipped)
-
-
-def is_quantized(channel: SimpleNamespace) -> bool:
-    return bool(channel.quantizer != Quantizer.NONE)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -20,8 +20,15 @@ from channelsim.reference.clock import Link
 from channelsim.reference.layers import kind_of
 from channelsim.reference.stages import Said
 
-Witness = Callable[["State", int, int, Said, Any], Said]
-"""(state, channel, frame, messages, samples) -> messages: may put them right before they leave."""
+
+class Witness(Protocol):
+    """One who looks on, as `channelsim.verify` does where two float32 sums fall on two sides of a boundary."""
+
+    def message(self, ref: State, c: int, frame: int, said: Said, samples: Sequence[int]) -> Said:
+        """Sees these samples' messages on channel c before they leave; returns them, perhaps put right."""
+
+    def update(self, ref: State, h: int, frame: int, before: torch.Tensor, step: torch.Tensor) -> None:
+        """Sees layer h's W (flat) before an update and the step that its update quantizer is given (flat)."""
 
 
 @dataclass
@@ -30,7 +37,7 @@ class State:
 
     Attributes:
         weights, biases, feedback: W, b and C of all layers and channels, float32, flat.
-        velocity, bias_velocity: the momentum's V of W and b, float32, flat.
+        velocity, bias_velocity, feedback_velocity: the momentum's V of W, b and C, float32, flat.
         residuals: what the senders keep back, float32, flat: channel c's are `residual(c)`.
         now: simulated time in ps (0 throughout where the clock is off).
         frame: the next frame to enter.
@@ -53,6 +60,7 @@ class State:
     feedback: torch.Tensor
     velocity: torch.Tensor
     bias_velocity: torch.Tensor
+    feedback_velocity: torch.Tensor
     residuals: torch.Tensor
     clock: bool
     counters: NDArray[Any]
@@ -173,6 +181,7 @@ def start(plan: Plan, dataset: Dataset, clock: bool | None = None) -> State:
         feedback=torch.tensor(plan.feedback),
         velocity=torch.zeros(len(plan.weights)),
         bias_velocity=torch.zeros(len(plan.biases)),
+        feedback_velocity=torch.zeros(len(plan.feedback)),
         residuals=torch.zeros(int(plan.channels["n"].sum())),
         clock=clock_matters(plan) if clock is None else clock,
         counters=np.zeros(len(plan.channels), COUNTER),

@@ -1,4 +1,4 @@
-"""Transfer functions f, their derivatives f' as functions of O = f(S), and the loss that belongs to the top's."""
+"""Transfer functions f, their derivatives f' as functions of O = f(S), and the losses."""
 
 from __future__ import annotations
 

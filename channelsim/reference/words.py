@@ -30,7 +30,7 @@ def encode(channel: SimpleNamespace, sent: torch.Tensor, a: torch.Tensor) -> tor
 def decode(
     channel: SimpleNamespace, code: torch.Tensor, a: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """What the receiver reads: values (float32) and which words mean anything (bool), both of shape (B, n)."""
+    """What the receiver reads: values (float32) and which words mean anything (bool), both (B, n)."""
     kind, bits = channel.quantizer, channel.bits
     if kind == Quantizer.LOG2:
         powers = torch.tensor([2.0**-level for level in range(bits)])
