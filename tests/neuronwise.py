@@ -26,6 +26,7 @@ import numpy as np
 from channelsim import hashing
 from channelsim.hashing import Stream
 from channelsim.plan import Direction, Encoding, Jitter, Plan, Quantizer, Scale, Transfer, Wiring
+from channelsim.plan import Message as Says
 
 LEARNING_FIRST, THEN_FORWARD, THEN_FRAMES = 0, 1, 2
 WHOLE, DAMAGED, LOST_IN_QUEUE = 0, 1, 2
@@ -71,11 +72,14 @@ class Link:
 
     def __init__(self, record: Any) -> None:
         self.times: list[tuple[int, int]] = []  # (start, end) of every message that it accepted
+        self.on_air: dict[
+            Any, tuple[int, int | None]
+        ] = {}  # whose message -> its (bits, start), if broadcast
         self.set(record)
 
     def set(self, record: Any) -> None:
         self.numerator, self.denominator = int(record["ps_numerator"]), int(record["ps_denominator"])
-        self.queue = int(record["queue"])
+        self.queue, self.broadcast = int(record["queue"]), bool(record["broadcast"])
 
     def occupation(self, bits: int) -> int:
         return -(-bits * self.numerator // self.denominator)
@@ -147,7 +151,10 @@ class Simulator:
         self.channels = plan.channels
         self.links = [Link(record) for record in plan.links]
         self.residual = [np.zeros(int(c["n"]), np.float32) for c in plan.channels]
-        self.c = [self._initial_wires(c) for c in range(len(plan.channels))]
+        self.c, self.exists = map(
+            list, zip(*(self._initial_wires(c) for c in range(len(plan.channels))), strict=True)
+        )
+        self.c_speed = [np.zeros_like(wires) for wires in self.c]
         self.counters = [Counter() for _ in plan.channels]
         self.ages = [Counter() for _ in self.layers]  # per layer: age of its updates in frames -> how many
         self.messages: list[Message] = []
@@ -229,11 +236,14 @@ class Simulator:
 
     # --- sending ----------------------------------------------------------------------------------------
 
-    def _speak(self, h: int, direction: Direction, frame: int, values: list[Any]) -> None:
-        """Layer h says `values`, one vector a sample, over each of its channels in one direction."""
+    def _speak(
+        self, h: int, direction: Direction, frame: int, values: list[Any], targets: Any = None
+    ) -> None:
+        """Layer h says `values` (or the targets), one vector a sample, over its channels of one direction."""
         for c, record in enumerate(self.channels):
             if record["source"] == h and record["direction"] == direction:
-                for sample, vector in enumerate(values):
+                said = targets if record["message"] == Says.TARGET else values
+                for sample, vector in enumerate(said):
                     self._send(c, frame, sample, vector)
 
     def _send(self, c: int, frame: int, sample: int, vector: Any) -> None:
@@ -242,29 +252,37 @@ class Simulator:
         self.messages.append(message)
         count["messages"] += 1
         count["offered"] += int(np.count_nonzero(vector))
-        if record["wiring"] in (Wiring.TRANSPOSE, Wiring.SIGN):
+        if record["wiring"] in (Wiring.TRANSPOSE, Wiring.SIGN, Wiring.SPARSE_SIGN):
             message.wires = self.layers[int(record["source"])].w.copy()
         message.sent, message.scale = self._quantized(record, self._speaking(c, vector))
         message.events = len(message.sent)
         bits, word, message.encoding = self._length(record, message.events)
         priority = THEN_FORWARD if record["direction"] == Direction.FORWARD else LEARNING_FIRST
         deadline = math.inf if record["deadline"] < 0 else self.now + int(record["deadline"])
-        start, present = self.links[int(record["link"])].accept(self.now, bits)
-        count["queue_max"] = max(count["queue_max"], present)
+        link = self.links[int(record["link"])]
+        whose = int(record["source"]), Direction(int(record["direction"])), frame, sample
+        already, start = link.on_air.get(whose, (None, None)) if link.broadcast else (None, None)
+        pays = already != bits
+        if pays:
+            start, present = link.accept(self.now, bits)
+            link.on_air[whose] = bits, start
+            count["queue_max"] = max(count["queue_max"], present)
         if start is None:
-            message.outcome = LOST_IN_QUEUE
+            message.outcome, message.start = LOST_IN_QUEUE, -1
             count["lost_messages"] += 1
             count["overflow"] += message.events
             message.complete = int(min(self.now + int(record["latency"]), deadline))
+            message.first_arrival = message.last_arrival = message.complete
             self._push(message.complete, priority, "complete", message)
             return
-        link = self.links[int(record["link"])]
-        message.start, message.bits = start, bits
-        count["bits"] += bits
-        count["header_bits"] += int(record["header_bits"])
+        message.start = start
         count["sent"] += message.events
-        count["wait"] += start - self.now
-        count["busy"] += link.occupation(bits)
+        if pays:
+            message.bits = bits
+            count["bits"] += bits
+            count["header_bits"] += int(record["header_bits"])
+            count["wait"] += start - self.now
+            count["busy"] += link.occupation(bits)
         travel = int(record["latency"]) + self._jitter(c, frame, sample)
         body = int(record["header_bits"]) + int(record["scale_bits"])
         arrivals = []
@@ -282,9 +300,8 @@ class Simulator:
                 kept = np.float32(1.0 - record["drop"]) if record["rescale"] else np.float32(1)
                 self._push(arrival, priority, "arrive", (message, neuron, float(np.float32(value) / kept)))
         whole = start + link.occupation(bits) + travel
-        message.first_arrival = min(arrivals, default=whole)
-        message.last_arrival = whole
-        message.complete = int(min(whole, deadline))
+        message.complete = message.last_arrival = int(min(whole, deadline))
+        message.first_arrival = min([*arrivals, message.complete])
         message.outcome = DAMAGED if message.delivered < message.events else WHOLE
         self._push(message.complete, priority, "complete", message)
 
@@ -387,13 +404,10 @@ class Simulator:
         if h < self.plan.top:
             self._speak(h, Direction.FORWARD, frame, activities)
             return
-        errors = []
-        for sample, o in zip(self.samples(frame), activities, strict=True):
-            target = np.zeros(layer.n)
-            target[self.y[sample]] = 1.0
-            errors.append(rounded(target - o))
+        targets = [np.eye(layer.n)[self.y[sample]] for sample in self.samples(frame)]
+        errors = [rounded(target - o) for target, o in zip(targets, activities, strict=True)]
         self._note("learn", h, frame)
-        self._speak(h, Direction.LEARNING, frame, errors)
+        self._speak(h, Direction.LEARNING, frame, errors, targets)
         self._update(h, frame, memory, errors)
 
     def _learn(self, h: int, frame: int, c: int, messages: list[Message]) -> None:
@@ -405,38 +419,43 @@ class Simulator:
             return
         memory = layer.memory[layer.newest if missed else frame]
         errors = []
-        for message, (_, o) in zip(messages, memory, strict=False):
+        remembered = list(zip(messages, memory, strict=False))  # a newer frame may have fewer samples
+        for message, (_, o) in remembered:
             error = np.zeros(layer.n)
             for neuron, value in message.heard.items():
                 for i in range(layer.n):
                     error[i] += value * self._wire(c, message, neuron, i)
             slopes = [layer.slope(v) for v in o] if self.plan.derivative else np.ones(layer.n)
             errors.append(rounded(slopes * error))
-        self._speak(h, Direction.LEARNING, frame, errors)
+        silence = [np.zeros(layer.n)] * (len(messages) - len(errors))
+        self._speak(h, Direction.LEARNING, frame, errors + silence)
         self._update(h, frame, memory, errors)
         if self.channels[c]["adaptive"]:
-            rate = self._rate(frame, self.plan.feedback_learning_rate) / len(messages)
-            for message, (_, o) in zip(messages, memory, strict=False):
+            self.c_speed[c] *= self.plan.momentum
+            for message, (_, o) in remembered:
                 for neuron, value in message.heard.items():
-                    self.c[c][neuron] += rate * value * o
+                    self.c_speed[c][neuron] += value * o / len(messages)
+            rate = self._rate(frame, self.plan.feedback_learning_rate)
+            self.c[c] = rounded(self.c[c] + np.where(self.exists[c], rate * self.c_speed[c], 0))
 
-    def _initial_wires(self, c: int) -> Any:
+    def _initial_wires(self, c: int) -> tuple[Any, Any]:
+        """C as the plan drew it, and which wires exist: (sender, receiver), or as W for the sign of W."""
         record, plan = self.plan.channels[c], self.plan
         flat = plan.feedback[record["c_offset"] : record["c_offset"] + record["c_size"]].astype(np.float64)
         n, n_target = int(record["n"]), int(plan.layers[record["target"]]["n"])
         if record["wiring"] == Wiring.DENSE:
-            return flat.reshape(n, n_target)
+            return flat.reshape(n, n_target), True
         if record["wiring"] == Wiring.SIGN:
-            return flat.reshape(n_target, n)
-        if record["wiring"] == Wiring.SPARSE:
-            wires = np.zeros((n, n_target))
+            return flat.reshape(n_target, n), True
+        wires, exists = np.zeros((n, n_target)), np.zeros((n, n_target), bool)
+        if record["wiring"] in (Wiring.SPARSE, Wiring.SPARSE_SIGN):
             first = int(record["start_offset"])
             targets = plan.c_index[record["c_offset"] :]
             for j in range(n):
                 for w in range(plan.c_start[first + j], plan.c_start[first + j + 1]):
                     wires[j, targets[w]] = flat[w]
-            return wires
-        return None
+                    exists[j, targets[w]] = True
+        return wires, exists
 
     def _wire(self, c: int, message: Message, neuron: int, i: int) -> float:
         """Strength of the wire from sending neuron to receiving neuron i."""
@@ -445,6 +464,8 @@ class Simulator:
             return float(message.wires[i, neuron])
         if wiring == Wiring.SIGN:
             return float(self.c[c][i, neuron] * np.sign(message.wires[i, neuron]))
+        if wiring == Wiring.SPARSE_SIGN:
+            return float(self.c[c][neuron, i] * np.sign(message.wires[i, neuron]))
         return float(self.c[c][neuron, i])
 
     # --- learning ---------------------------------------------------------------------------------------

@@ -208,12 +208,13 @@ def tables(draw: st.DrawFn) -> tuple[list[int], int, list[str], dict[str, Any]]:
     channel_tables = {"forward": draw(channels(shared)), "learning": draw(channels(shared))}
     if draw(st.booleans()):
         channel_tables[f"forward.{draw(st.integers(1, depth))}"] = draw(channels(shared))
-    rule = draw(st.sampled_from(["bp", "rbp", "srbp", "top", "arbp", "asrbp", "sign"]))
+    rule = draw(st.sampled_from(["bp", "rbp", "srbp", "top", "arbp", "asrbp", "sign", "drtp"]))
     if rule == "top" or depth == 1:
         del channel_tables["learning"]
+    feedback = {"connections": 2} if draw(st.booleans()) and rule not in ("bp", "top") else {}
     found = {
         "seed": draw(st.integers(0, 1000)),
-        "learning": {"rule": rule, "derivative": draw(st.booleans())},
+        "learning": {"rule": rule, "derivative": draw(st.booleans()), "feedback": feedback},
         "training": {
             "batch": draw(st.integers(1, 3)),
             "epochs": 2,
@@ -230,6 +231,7 @@ def tables(draw: st.DrawFn) -> tuple[list[int], int, list[str], dict[str, Any]]:
         found["links"] = {"bus": {"bandwidth": "2 Gbit/s"}}
         if draw(st.booleans()):
             found["links"]["bus"]["queue"] = draw(st.integers(0, 6))
+        found["links"]["bus"]["broadcast"] = draw(st.booleans())
     if draw(st.booleans()):
         schedule: dict[str, Any] = {
             "mode": "pipelined",
