@@ -1,10 +1,10 @@
-"""Durations, bit rates and energies with units: text such as "20 us", "10 Mbit/s" or "0.9 pJ" to numbers and back.
+"""Durations, bit rates and energies with units: text such as "20 us" or "10 Mbit/s" to numbers, and back.
 
-Inside the program a duration is an integer number of picoseconds, a rate is a float in bit/s and an energy a float
-in joules. Numbers are read and written in decimal arithmetic, so that `parse(format(x)) == x`, exactly.
+Inside the program a duration is an integer number of picoseconds, a rate is a float in bit/s and an energy a
+float in joules. Numbers are read and written in decimal arithmetic, so that `parse(format(x)) == x`, exactly.
 
 The Pint registry is a small one of our own: in Pint's default registry a bit has no dimension, so that
-"10 MHz" would pass for a bandwidth and "3" for a number of bits a second. Here only what is meant is accepted.
+"10 MHz" would pass for a bandwidth. Here only what is meant is accepted.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SECOND = 10**12
 LONGEST = 10**6 * SECOND
 """The longest duration that a scenario may name, in ps: 10^6 s, a ninth of what 63 bits hold."""
 
-NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?"
 QUANTITY = re.compile(rf"\s*({NUMBER})\s*([^\d\s].*?)\s*")
 PATTERN = rf"^\s*{NUMBER}\s*[A-Za-zµμ].*$"
 """What a quantity looks like, as a regular expression for JSON Schema."""
@@ -99,8 +99,8 @@ def _read(text: object, dimension: str, accepted: str) -> Decimal:
 def parse_duration(text: object) -> int:
     """Picoseconds, rounded to the nearest, of text such as "20 us"; 0 needs no unit.
 
-    Raises InputError for other dimensions, for negative durations, for ones over 10^6 s, and for ones that are not 0 but
-    would round to 0, because the clock counts whole picoseconds.
+    Raises InputError for other dimensions, for negative durations, for ones over 10^6 s, and for ones that
+    are not 0 but would round to 0, because the clock counts whole picoseconds.
     """
     if isinstance(text, int) and not isinstance(text, bool) and text == 0:
         return 0
@@ -116,7 +116,7 @@ def parse_duration(text: object) -> int:
 
 
 def parse_rate(text: object) -> float:
-    """Bits a second of text such as "10 Mbit/s"; InputError for other dimensions and for rates of 0 or less."""
+    """Bits a second of text such as "10 Mbit/s"; InputError for other dimensions and for 0 or less."""
     rate = float(_read(text, "[information]/[time]", RATE))
     if not 0 < rate < float("inf"):
         raise InputError(f"not above 0 and finite; accepted: {RATE}")
@@ -124,7 +124,7 @@ def parse_rate(text: object) -> float:
 
 
 def parse_energy(text: object) -> float:
-    """Joules of text such as "0.9 pJ", 0 needs no unit; InputError for other dimensions and for negative energies."""
+    """Joules of text such as "0.9 pJ"; 0 needs no unit. InputError for other dimensions and below 0."""
     if isinstance(text, int | float) and not isinstance(text, bool) and text == 0:
         return 0.0
     energy = float(_read(text, "[energy]", ENERGY))
@@ -156,4 +156,5 @@ def format_energy(energy: float) -> str:
     """Text that `parse_energy` reads as exactly the same, e.g. "0.9 pJ"."""
     if energy == 0:
         return "0 J"
-    return _write(Decimal(repr(float(energy))), {"J": 0, "mJ": -3, "uJ": -6, "nJ": -9, "pJ": -12, "fJ": -15, "aJ": -18})
+    steps = {"J": 0, "mJ": -3, "uJ": -6, "nJ": -9, "pJ": -12, "fJ": -15, "aJ": -18}
+    return _write(Decimal(repr(float(energy))), steps)

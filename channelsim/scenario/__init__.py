@@ -1,7 +1,7 @@
 """What the user wrote, validated: TOML or Python -> `Scenario`.
 
-`load` reads a file, `Scenario(...)` builds one in Python, `schema` is the JSON Schema by which editors complete and
-check the file. A scenario is immutable; `Scenario.with_` makes variations.
+`load` reads a file, `Scenario(...)` builds one in Python, `schema` is the JSON Schema by which editors
+complete and check the file. A scenario is immutable; `Scenario.with_` makes variations.
 """
 
 from __future__ import annotations

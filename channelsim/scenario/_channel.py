@@ -1,4 +1,4 @@
-"""A channel: what a physical link does to the messages that one layer sends to another, and the links they share."""
+"""A channel: what a physical link does to the messages between two layers, and the links that they share."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from channelsim.scenario._table import Table, TableError
 from channelsim.scenario._types import Duration, NoneWord, Probability, Rate, Scale
+
+FIXED_WIDTHS = {"sign": 1, "ternary": 2}
 
 
 class Threshold(Table):
@@ -29,7 +31,7 @@ class Quantize(Table):
     kind: Literal["log2", "uniform", "sign", "ternary"]
     """Which quantizer."""
     bits: Annotated[Annotated[int, Field(ge=1, le=16)] | None, NoneWord] = None
-    """Bits of a value: log2 1 to 16, uniform 2 to 16; sign has 1 and ternary 2 of themselves."""
+    """Bits of a value: log2 1 to 16, uniform 2 to 16; not for sign and ternary, which have 1 and 2."""
     scale: Scale = "max"
     """The scale a: a number, or "max" or "rms" of the message, which is then sent with it (32 bits)."""
     rounding: Literal["nearest", "stochastic"] = "nearest"
@@ -38,29 +40,26 @@ class Quantize(Table):
     @model_validator(mode="after")
     def _fits_kind(self) -> Self:
         problems: list[tuple[tuple[str | int, ...], str]] = []
-        if self.kind in ("sign", "ternary"):
-            if self.bits is not None:
-                problems.append((("bits",), f" = {self.bits}: {self.kind} has {self.width} of itself; accepted: no key"))
-        elif self.bits is None:
-            problems.append((("bits",), f" is missing for {self.kind}; accepted: an integer{self._range}"))
-        elif self.kind == "uniform" and self.bits < 2:
-            problems.append((("bits",), f" = {self.bits}; accepted for uniform: an integer{self._range}"))
+        fixed = FIXED_WIDTHS.get(self.kind)
+        lowest = 2 if self.kind == "uniform" else 1
+        accepted = f"accepted for {self.kind}: an integer from {lowest} to 16"
+        if fixed and self.bits is not None:
+            problems.append((("bits",), f" = {self.bits}: {self.kind} always has {fixed}; accepted: no key"))
+        elif not fixed and self.bits is None:
+            problems.append((("bits",), f" is missing; {accepted}"))
+        elif self.bits is not None and self.bits < lowest:
+            problems.append((("bits",), f" = {self.bits}; {accepted}"))
         if self.rounding == "stochastic" and self.kind != "uniform":
-            problems.append(
-                (("rounding",), f' = \'stochastic\': only uniform rounds so; accepted for {self.kind}: "nearest"')
-            )
+            text = f" = 'stochastic': only uniform rounds so; accepted for {self.kind}: \"nearest\""
+            problems.append((("rounding",), text))
         if problems:
             raise TableError(problems)
         return self
 
     @property
-    def _range(self) -> str:
-        return " from 1 to 16" if self.kind == "log2" else " from 2 to 16"
-
-    @property
     def width(self) -> int:
         """Bits of a code word."""
-        return {"sign": 1, "ternary": 2}.get(self.kind) or self.bits or 0
+        return FIXED_WIDTHS.get(self.kind) or self.bits or 0
 
 
 class Noise(Table):
@@ -90,7 +89,7 @@ class Drop(Table):
     @model_validator(mode="after")
     def _something_arrives(self) -> Self:
         if self.rescale and self.probability == 1:
-            text = " = true: nothing arrives that could be divided by 1 - 1; accepted with probability = 1: false"
+            text = " = true: with probability = 1 nothing arrives that could be divided; accepted: false"
             raise TableError([(("rescale",), text)])
         return self
 
@@ -109,7 +108,7 @@ def _jitter(value: Any) -> Any:
 
 
 class Channel(Table):
-    """What happens to a message, stage by stage in this order, then on the clock and in the code (DESIGN part 1)."""
+    """What happens to a message: the stages in their order, then clock and code."""
 
     threshold: Annotated[Threshold | None, NoneWord] = None
     """Send large values only."""
@@ -123,7 +122,9 @@ class Channel(Table):
     """Lost events."""
     latency: Duration = 0
     """From the end of sending to arrival."""
-    jitter: Annotated[Jitter, BeforeValidator(_jitter, json_schema_input_type=Duration | Jitter)] = Jitter(value=0)
+    jitter: Annotated[Jitter, BeforeValidator(_jitter, json_schema_input_type=Duration | Jitter)] = Jitter(
+        value=0
+    )
     """Random extra latency of each message; a duration alone is the width of a uniform distribution."""
     bandwidth: Annotated[Rate | None, NoneWord] = None
     """A message of N bits occupies the link for N / bandwidth; "none": no time at all."""
@@ -132,7 +133,7 @@ class Channel(Table):
     deadline: Annotated[Duration | None, NoneWord] = None
     """Events that would arrive later than this after sending are lost; "none": no deadline."""
     encoding: Literal["dense", "aer", "auto"] = "dense"
-    """dense: all n values; aer: address and value of each event; auto: the shorter of the two, message by message."""
+    """dense: all n values; aer: address and value of each event; auto: the shorter, message by message."""
     header: Annotated[int, Field(ge=0, le=2**20)] = 0
     """Bits of header with each message."""
     link: Annotated[str | None, NoneWord] = None
@@ -143,7 +144,7 @@ class Channel(Table):
         if self.link is not None:
             for key in ("bandwidth", "queue"):
                 if getattr(self, key) is not None:
-                    text = f" is given beside link = {self.link!r}; accepted: {key} in [links.{self.link}], or no link"
+                    text = f" is given beside link = {self.link!r}; accepted: {key} in [links.{self.link}]"
                     raise TableError([((key,), text)])
         return self
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from channelsim.errors import InputError
 from channelsim.scenario._model import Model
@@ -15,9 +14,6 @@ from channelsim.scenario._table import Table, TableError, dotted, nearest
 
 if TYPE_CHECKING:
     from channelsim.scenario._scenario import Scenario
-
-T = TypeVar("T", bound=Table)
-
 
 def read_toml(path: Path) -> tuple[dict[str, Any], str]:
     """A TOML file's tables and its text; InputError if it cannot be read, naming file, line and column."""
@@ -53,7 +49,7 @@ def parse_key(text: str) -> list[str]:
     except tomllib.TOMLDecodeError:
         table = None
     if table is None:
-        raise InputError(f'{text!r} is not a key; accepted: a dotted key such as channels."learning.2".latency')
+        raise InputError(f'{text!r} is no key; accepted: a dotted key such as channels."learning.2".latency')
     parts = []
     while isinstance(table, dict):
         ((part, table),) = table.items()
@@ -65,7 +61,7 @@ def parse_assignment(text: str) -> tuple[list[str], Any]:
     """Key and value of `key=value`, as `--set` takes it: a TOML value, or else the bare text as a string."""
     match = re.fullmatch(r'((?:[^="\']|"[^"]*"|\'[^\']*\')+)=(.*)', text, re.DOTALL)
     if match is None:
-        raise InputError(f"--set {text!r}: no '=' in it; accepted: KEY=VALUE such as learning.rule=rbp")
+        raise InputError("no '=' in it; accepted: KEY=VALUE such as learning.rule=rbp")
     key, value = match[1].strip(), match[2].strip()
     try:
         table = tomllib.loads(f"value = {value}")
@@ -74,24 +70,30 @@ def parse_assignment(text: str) -> tuple[list[str], Any]:
     return parse_key(key), table["value"] if list(table) == ["value"] else value
 
 
-def assign(document: dict[str, Any], parts: Sequence[str], value: Any, merge: bool = False) -> None:
-    """Set a key of nested tables and lists, making tables on the way; with `merge`, a table is laid over a table."""
+def assign(document: dict[str, Any], parts: Sequence[str], value: Any) -> None:
+    """Set a key of nested tables and lists, making tables on the way."""
     place: Any = document
-    for depth, part in enumerate(parts[:-1]):
-        inner = place[_index(place, parts[: depth + 1])] if _has(place, part) else None
+    for depth, part in enumerate(parts[:-1], start=1):
+        key = _index(place, parts[:depth])
+        inner = place[key] if _has(place, part) else None
         if inner is None:
-            inner = place[part] = {}
-        elif isinstance(inner, Table):
-            inner = place[_index(place, parts[: depth + 1])] = inner.model_dump(mode="json", exclude_unset=True)
+            inner = place[key] = {}
         elif not isinstance(inner, dict | list):
-            raise InputError(f"{dotted(parts[: depth + 1])} = {inner!r} is no table, so it has no {dotted(parts)}")
+            raise InputError(f"{dotted(parts[:depth])} = {inner!r} is no table; accepted: a key of a table")
         place = inner
-    last = _index(place, parts)
-    if merge and isinstance(value, dict) and _has(place, parts[-1]) and isinstance(place[last], dict):
-        for key, inner_value in value.items():
-            assign(place[last], [key], inner_value, merge=True)
+    if isinstance(value, Table):
+        value = value.model_dump(mode="json", exclude_unset=True)
+    place[_index(place, parts)] = value
+
+
+def lay_over(document: dict[str, Any], parts: Sequence[str], value: Any) -> None:
+    """As `assign`, but a dict for a section, channel or link sets the keys in it and leaves the rest."""
+    depth = {"model": 0, "sweep": 0, "channels": 2, "links": 2}.get(parts[0], 1)
+    if isinstance(value, Mapping) and len(parts) <= depth:
+        for key, inner in value.items():
+            lay_over(document, [*parts, key], inner)
     else:
-        place[last] = copy.deepcopy(value)
+        assign(document, parts, value)
 
 
 def _has(place: Any, part: str) -> bool:
@@ -108,7 +110,7 @@ def _index(place: Any, parts: Sequence[str]) -> Any:
 
 
 def build(kind: type[Scenario], document: dict[str, Any], path: Path | None, text: str) -> Scenario:
-    """The scenario of `document`, whose paths are relative to the file at `path`; InputError that names the file."""
+    """The scenario of `document`, with paths relative to the file at `path`, which errors name."""
     document = dict(document)
     folder = path.parent if path else Path()
     model, data = document.get("model"), document.get("data")

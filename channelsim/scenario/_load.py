@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from channelsim.errors import InputError
 from channelsim.scenario._document import assign, build, inline_model, parse_assignment, read_model, read_toml
 from channelsim.scenario._model import Model
 from channelsim.scenario._scenario import Scenario
@@ -14,18 +15,21 @@ def load(path: str | Path, set: Iterable[str] = ()) -> Scenario:
     """The scenario in a TOML file.
 
     `set` holds assignments `KEY=VALUE` that are laid over the file, in their order: a dotted TOML key
-    (`learning.rule`, `channels."learning.2".latency`, also `model.layers.0.units`) and a TOML value, or a bare word for a
-    string. Paths, also those set, are relative to the file.
+    (`learning.rule`, `channels."learning.2".latency`, also `model.layers.0.units`) and a TOML value, or else
+    bare text for a string. Paths, also those set, are relative to the file.
 
     Raises InputError: one line with the file, the key and what would be accepted.
     """
     path = Path(path)
     document, text = read_toml(path)
     for assignment in set:
-        key, value = parse_assignment(assignment)
-        if key[0] == "model" and len(key) > 1:
-            inline_model(document, path.parent)
-        assign(document, key, value)
+        try:
+            key, value = parse_assignment(assignment)
+            if key[0] == "model" and len(key) > 1:
+                inline_model(document, path.parent)
+            assign(document, key, value)
+        except InputError as error:
+            raise InputError(f"--set {assignment}: {error}") from None
     return build(Scenario, document, path, text)
 
 

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
-from channelsim.scenario import _checks, _document
+from channelsim.errors import InputError
+from channelsim.scenario import _checks, _document, _words
 from channelsim.scenario._channel import Channel, Link
 from channelsim.scenario._model import Model
 from channelsim.scenario._sections import (
@@ -26,9 +27,30 @@ from channelsim.scenario._sections import (
 )
 from channelsim.scenario._table import Table, TableError
 
+ModelFile = Annotated[str, Field(json_schema_extra={"x-accepted": "the path of a model file"})]
+
 
 def _model(value: Any) -> Any:
-    return _document.read_model(Path(value)) if isinstance(value, str | Path) else value
+    """The model that stands in a file, if `value` is a path."""
+    if not isinstance(value, str | Path):
+        return value
+    try:
+        return _document.read_model(Path(value))
+    except InputError as error:
+        raise TableError([((), f": {error}")]) from None
+
+
+def _unquoted(value: Any) -> Any:
+    """Refuses [channels.learning.2], which TOML reads as a key 2 of the channel "learning"."""
+    problems: list[tuple[tuple[str | int, ...], str]] = [
+        ((name, key), f' is unknown; accepted: a quoted name, [channels."{name}.{key}"]')
+        for name, table in (value.items() if isinstance(value, dict) else ())
+        for key in (table if isinstance(table, dict) else ())
+        if str(key).isdecimal()
+    ]
+    if problems:
+        raise TableError(problems)
+    return value
 
 
 class Scenario(Table):
@@ -40,33 +62,29 @@ class Scenario(Table):
     Raises InputError that names the key and what would be accepted.
     """
 
-    name: Annotated[str, Field(pattern=r"^\w[\w .+=,@-]*$", max_length=200)]
-    """What the run and its trace are called: letters, digits and .-_+=,@ or spaces."""
-    model: Annotated[Model, BeforeValidator(_model, json_schema_input_type=str | Model)]
+    name: Annotated[
+        str,
+        Field(pattern=r"^\w[\w .+=,@-]*$", max_length=200),
+        Field(json_schema_extra={"x-accepted": "letters, digits, spaces and .-_+=,@"}),
+    ]
+    """What the run and its trace are called."""
+    model: Annotated[Model, BeforeValidator(_model, json_schema_input_type=ModelFile | Model)]
     """A path to a model file (relative to the scenario file), or the model itself."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Of every random draw."""
     data: Data
     training: Training = Training()
     learning: Learning = Learning()
-    channels: Annotated[
-        dict[str, Channel],
-        Field(
-            json_schema_extra={
-                "propertyNames": {"pattern": _checks.CHANNEL_NAME.pattern},
-                "properties": {name: {"$ref": "#/$defs/Channel"} for name in ("forward", "learning")},
-            }
-        ),
-    ] = {}
-    """"forward" and "learning" speak of all channels of a kind; "forward.H" and "learning.H" of the one to layer H."""
-    links: dict[str, Link] = {}
+    channels: Annotated[dict[str, Channel], BeforeValidator(_unquoted)] = Field(default_factory=dict)
+    """"forward" and "learning": all channels of a kind; "forward.H" and "learning.H": the one to layer H."""
+    links: dict[str, Link] = Field(default_factory=dict)
     """Links that several channels share; a channel names one by `link`."""
     compute: Compute = Compute()
     synapses: Synapses = Synapses()
     schedule: Schedule = Schedule()
     energy: EnergyCosts = EnergyCosts()
     trace: Trace = Trace()
-    sweep: dict[str, Any] = {}
+    sweep: dict[str, Any] = Field(default_factory=dict)
     """The grid that `channelsim sweep` runs: dotted keys and the values that they take."""
 
     _path: Path | None = PrivateAttr(None)
@@ -106,7 +124,7 @@ class Scenario(Table):
     def channel(
         self, direction: Literal["forward", "learning"], layer: int, changes: Sequence[Change] = ()
     ) -> Channel:
-        """The settings of the channel that `layer` receives on, with defaults, general and specific keys merged.
+        """The settings of the channel on which `layer` receives: specific keys over general over defaults.
 
         `changes` are laid over it in their order, as they are from the moment the last of them holds.
         """
@@ -125,11 +143,11 @@ class Scenario(Table):
         last = frames_per_epoch * self.training.epochs - 1
         timetable = []
         for i, change in enumerate(self.schedule.change):
-            frame = change.frame if change.epoch is None else (change.epoch - 1) * frames_per_epoch
-            if frame is None or frame > last:
-                raise TableError(
-                    [(("schedule", "change", i, "frame"), f" = {frame} never comes; accepted: 0 to {last}")]
-                )
+            frame = change.frame or 0 if change.epoch is None else (change.epoch - 1) * frames_per_epoch
+            if frame > last:
+                place = f"{self._path}: " if self._path else ""
+                text = f"schedule.change[{i}].frame = {frame} never comes; accepted: 0 to {last}"
+                raise InputError(place + text)
             timetable.append((frame, change))
         return sorted(timetable, key=lambda entry: entry[0])
 
@@ -146,14 +164,16 @@ class Scenario(Table):
         return self.model_dump(mode="json", exclude_unset=True)
 
     def with_(self, changes: Mapping[str, Any] | None = None, /, **tables: Any) -> Scenario:
-        """A new scenario with some keys changed: dotted (`with_(**{"learning.rule": "rbp"})`) or nested dicts.
+        """A new scenario with some keys changed: dotted, `with_({"learning.rule": "rbp"})`, or nested dicts.
 
-        A name with a dot in it is quoted, as in TOML: `{'channels."learning.2".latency': "20 us"}`.
+        A name with a dot in it is quoted, as in TOML: `{'channels."learning.2".latency': "20 us"}`. A dict
+        for a section, a channel or a link changes the keys in it; other values, such as `quantize`, are
+        replaced whole.
         Raises InputError as the constructor does.
         """
         document = self.document()
         for key, value in {**(changes or {}), **tables}.items():
-            _document.assign(document, _document.parse_key(key), value, merge=True)
+            _document.lay_over(document, _document.parse_key(key), value)
         return _document.build(Scenario, document, self._path, self._text)
 
     def resolved(self) -> dict[str, Any]:
@@ -168,16 +188,21 @@ class Scenario(Table):
             for name in self.channel_names()
             for direction, layer in [name.split(".")]
         }
-        document["schedule"]["change"] = [
-            change.model_dump(mode="json", exclude_unset=True) for change in self.schedule.change
-        ]
+        for written, change in zip(document["schedule"]["change"], self.schedule.change, strict=True):
+            for name, channel in change.channels.items():
+                settings = written["channels"][name]
+                written["channels"][name] = {key: settings[key] for key in sorted(channel.model_fields_set)}
+        for key in ("forward", "learning"):
+            times = document["compute"][key]
+            document["compute"][key] = times * self.depth if len(times) == 1 else times
         return document
 
     def digest(self) -> str:
-        """12 hexadecimal digits that stand for what is computed: equal for equal meaning, whatever name and trace."""
+        """12 hexadecimal digits for what is computed: the same whatever the names, trace and sweep."""
         document = self.resolved()
         for key in ("name", "trace", "sweep"):
             del document[key]
+        del document["model"]["name"]
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:12]
 
     def advice(self) -> list[str]:
@@ -191,15 +216,16 @@ class Scenario(Table):
         return hash(self.digest())
 
     def __repr__(self) -> str:
-        return "\n".join(f"{label:<10}{value}" for label, value in _checks.summary(self))
+        return "\n".join(f"{label:<12}{value}" for label, value in _words.summary(self))
 
     __str__ = __repr__
 
     def _repr_html_(self) -> str:
         from html import escape
 
+        left = "style='text-align:left'"
         rows = "".join(
-            f"<tr><th style='text-align:left'>{escape(label)}</th><td style='text-align:left'>{escape(value)}</td></tr>"
-            for label, value in _checks.summary(self)
+            f"<tr><th {left}>{escape(label)}</th><td {left}>{escape(value)}</td></tr>"
+            for label, value in _words.summary(self)
         )
         return f"<table>{rows}</table>"

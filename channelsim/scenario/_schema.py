@@ -7,11 +7,18 @@ from typing import Any
 from channelsim.scenario._model import Model
 from channelsim.scenario._scenario import Scenario
 
+CHANNEL_NAME = r"^(forward|learning)\.[1-9]\d*$"
+
 
 def schema(model: bool = False) -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of a scenario file, or of a model file, with descriptions and units."""
     kind = Model if model else Scenario
     document = _without_null(kind.model_json_schema())
+    if not model:
+        channels = document["properties"]["channels"]
+        channels["patternProperties"] = {CHANNEL_NAME: channels["additionalProperties"]}
+        channels["properties"] = dict.fromkeys(("forward", "learning"), channels["additionalProperties"])
+        channels["additionalProperties"] = False
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **document}
 
 

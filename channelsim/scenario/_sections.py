@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from channelsim.errors import InputError
 from channelsim.scenario._channel import Channel, Quantize
@@ -14,7 +14,16 @@ from channelsim.scenario._table import Table, TableError, nearest
 from channelsim.scenario._types import Duration, Energy, Listed, NoneWord, PositiveInt
 from channelsim.units import SECOND
 
-DATA_SETS = ("digits", "mnist", "fashion-mnist", "synthetic")
+DATA_SETS = (
+    "digits",
+    "mnist",
+    "fashion-mnist",
+    "cifar10",
+    "synthetic",
+    "synthetic.blobs",
+    "synthetic.sparse",
+)
+"""The names that `channelsim.data` knows; data flow one way, so they cannot be imported from there."""
 LAYERED = ("bp", "rbp", "arbp", "sign")
 SKIPPED = ("srbp", "asrbp", "drtp")
 ADAPTIVE = ("arbp", "asrbp")
@@ -22,21 +31,34 @@ ADAPTIVE = ("arbp", "asrbp")
 RuleName = Literal["bp", "rbp", "srbp", "arbp", "asrbp", "sign", "top", "drtp"]
 
 
+RouteWord = Annotated[
+    str,
+    Field(
+        pattern=r"^(layered|skipped|from [1-9]\d*)$",
+        json_schema_extra={"x-accepted": '"layered", "skipped" or "from N"'},
+    ),
+]
+
+
 def _data_set(name: str) -> str:
-    if name in DATA_SETS or re.fullmatch(r"synthetic\.[\w-]+", name):
+    """A known name, or the absolute path of an .npz file."""
+    if name in DATA_SETS:
         return name
     if name.endswith(".npz"):
         return str(Path(name).expanduser().absolute())
-    raise InputError(
-        f"no such data set{nearest(name, DATA_SETS)}; accepted: {', '.join(DATA_SETS)}, or a path to an .npz file"
-    )
+    known = ", ".join(DATA_SETS)
+    raise InputError(f"no such data set{nearest(name, DATA_SETS)}; accepted: {known}, or the path of an .npz")
 
 
 class Data(Table):
     """The samples."""
 
-    name: Annotated[str, AfterValidator(_data_set)]
-    """digits, mnist, fashion-mnist, synthetic, or a path to an .npz file (relative to the scenario file)."""
+    name: Annotated[
+        str,
+        AfterValidator(_data_set),
+        WithJsonSchema({"anyOf": [{"enum": list(DATA_SETS)}, {"type": "string", "pattern": r"\.npz$"}]}),
+    ]
+    """A data set by name, or the path of an .npz file (relative to the scenario file)."""
     train: Annotated[PositiveInt | None, NoneWord] = None
     """Only the first so many training samples; "none": all."""
     test: Annotated[PositiveInt | None, NoneWord] = None
@@ -77,7 +99,7 @@ class Feedback(Table):
     @model_validator(mode="after")
     def _drawable(self) -> Self:
         if self.distribution == "orthogonal" and self.connections is not None:
-            text = ' is given for an orthogonal C, which has all wires; accepted: no key, or another distribution'
+            text = " is given, but an orthogonal C has all wires; accepted: no key, or another distribution"
             raise TableError([(("connections",), text)])
         return self
 
@@ -86,18 +108,18 @@ class Learning(Table):
     """The learning rule (Baldi, Sadowski, Lu 2018)."""
 
     rule: RuleName = "bp"
-    """bp; rbp, srbp: fixed random feedback, layered or skipped; arbp, asrbp: adaptive; sign; drtp; top."""
+    """bp, or random feedback: rbp (layered), srbp (skipped), arbp, asrbp (adaptive), sign, drtp; or top."""
     derivative: bool = True
     """R = f'(S) * (C m); false leaves f' out."""
     route: Annotated[
         Literal["layered", "skipped"] | tuple[str, ...] | None,
         BeforeValidator(
             lambda value: tuple(value) if isinstance(value, list) else None if value == "none" else value,
-            json_schema_input_type=Literal["layered", "skipped"] | list[str] | None,
+            json_schema_input_type=Literal["layered", "skipped"] | list[RouteWord] | None,
         ),
     ] = None
-    """Where errors come from: "layered" (h+1 -> h), "skipped" (L -> h), or a list with one word for each hidden layer from 1
-    upwards: "layered", "skipped" or "from N". "none": what the rule says."""
+    """Where errors come from: "layered" (h+1 -> h), "skipped" (L -> h), or a list with one word for each
+    hidden layer from 1 upwards: "layered", "skipped" or "from N". "none": what the rule says."""
     feedback: Feedback = Feedback()
     """How C is drawn."""
     learning_rate: Annotated[Annotated[float, Field(gt=0)] | None, NoneWord] = None
@@ -181,7 +203,7 @@ class Change(Table):
     @model_validator(mode="after")
     def _when(self) -> Self:
         if (self.epoch is None) == (self.frame is None):
-            raise TableError([((), "when is not clear; accepted: either epoch or frame")])
+            raise TableError([((), ": when it holds is not clear; accepted: either epoch or frame")])
         for name, channel in self.channels.items():
             if "link" in channel.model_fields_set:
                 text = " cannot change during a run; accepted: the other keys of a channel"
@@ -210,7 +232,8 @@ class Schedule(Table):
     @model_validator(mode="after")
     def _fits_mode(self) -> Self:
         if self.mode == "pipelined" and not self.interval:
-            raise TableError([(("interval",), ' must be above 0 when mode = "pipelined"; accepted: e.g. "20 us"')])
+            text = ' must be above 0 when mode = "pipelined"; accepted: a duration such as "20 us"'
+            raise TableError([(("interval",), text)])
         return self
 
 
@@ -218,8 +241,8 @@ class EnergyCosts(Table):
     """What operations cost.
 
     Defaults: 45 nm at 0.9 V, from M. Horowitz, "Computing's energy problem (and what we can do about it)",
-    ISSCC 2014. A multiply-accumulate is a 32-bit floating point multiplication (3.7 pJ) and addition (0.9 pJ). A synapse
-    is one 32-bit word of an 8 kB cache (10 pJ for 64 bits); writing is taken to cost as much as reading. A bit
+    ISSCC 2014. A multiply-accumulate is a 32-bit floating point product (3.7 pJ) and sum (0.9 pJ). A synapse is
+    one 32-bit word of an 8 kB cache (10 pJ for 64 bits); writing is taken to cost as much as reading. A bit
     leaves the chip, at the lower end of what DRAM access costs there (1.3 nJ for 64 bits).
     """
 
@@ -236,9 +259,17 @@ class EnergyCosts(Table):
 class Trace(Table):
     """What the trace keeps, beside metrics and counters."""
 
-    events: Annotated[str, Field(pattern=r"^(none|first [1-9]\d{0,8} frames?)$")] = "first 10 frames"
+    events: Annotated[
+        str,
+        Field(pattern=r"^(none|first [1-9]\d{0,8} frames?)$"),
+        Field(json_schema_extra={"x-accepted": '"none" or "first N frames"'}),
+    ] = "first 10 frames"
     """Messages one by one: "none" or "first N frames"."""
-    weights: Annotated[str, Field(pattern=r"^(none|last|epoch|every [1-9]\d{0,8} epochs?)$")] = "epoch"
+    weights: Annotated[
+        str,
+        Field(pattern=r"^(none|last|epoch|every [1-9]\d{0,8} epochs?)$"),
+        Field(json_schema_extra={"x-accepted": '"none", "last", "epoch" or "every N epochs"'}),
+    ] = "epoch"
     """Weights: "none", "last", "epoch" or "every N epochs"."""
     alignment: Literal["none", "epoch"] = "none"
     """Angle between learning signals and gradients, measured after each epoch."""

@@ -1,6 +1,6 @@
 """What all tables of a scenario share: strict Pydantic models whose errors a user can act upon.
 
-A mistake is told as `key = value: why; accepted: what`, where `what` comes from the same JSON Schema that editors use.
+A mistake is told as `key = value: why; accepted: what`, with `what` from the JSON Schema that editors use.
 """
 
 from __future__ import annotations
@@ -19,11 +19,16 @@ Path = tuple[str | int, ...]
 
 
 class TableError(InputError):
-    """What is wrong in one table: a list of (path of the key within the table, what is wrong with it)."""
+    """What is wrong in a table.
+
+    `problems` has a pair for each key: its path within the table, and the text that follows it in the message
+    (" is missing; accepted: ..."). So a table inside another can be told by its whole path.
+    """
 
     def __init__(self, problems: Iterable[tuple[Path, str]]):
         self.problems = list(problems)
-        super().__init__("; ".join(f"{dotted(path)}{text}" if path else text.lstrip(": ") for path, text in self.problems))
+        lines = (f"{dotted(path)}{text}" if path else text.lstrip(": ") for path, text in self.problems)
+        super().__init__("; ".join(lines))
 
 
 class Table(BaseModel):
@@ -46,9 +51,8 @@ class Table(BaseModel):
 
 def plain(value: Any) -> Any:
     """NumPy's numbers as Python's, which strict validation asks for; everything else as it is."""
-    if isinstance(value, numbers.Number) and not isinstance(value, int | float | complex) and hasattr(value, "item"):
-        return value.item()
-    return value
+    foreign = isinstance(value, numbers.Number) and not isinstance(value, int | float)
+    return value.item() if foreign and hasattr(value, "item") else value
 
 
 def dotted(path: Sequence[str | int]) -> str:
@@ -64,9 +68,9 @@ def dotted(path: Sequence[str | int]) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """'; did you mean X?' for the known word that is most like `word`, or nothing."""
+    """' (did you mean X?)' for the known word that is most like `word`, or nothing."""
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {close[0]}?" if close else ""
+    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def shown(value: object) -> str:
@@ -92,7 +96,7 @@ def _problems(table: type[Table], data: dict[str, Any], error: ValidationError) 
                 path, f" is unknown{nearest(str(path[-1]), known)}; accepted here: {', '.join(known)}"
             )
         elif isinstance(cause, InputError):
-            found.setdefault(path, f" = {shown(item['input'])}: {cause}" if path else str(cause))
+            found.setdefault(path, f" = {shown(item['input'])}: {cause}")
         elif not any(known[:1] == path[:1] for known in found):
             # The branches of a union each complain: the first one speaks for all, with what the key accepts.
             text = f" = {shown(item['input'])}"
@@ -103,7 +107,7 @@ def _problems(table: type[Table], data: dict[str, Any], error: ValidationError) 
 
 
 def _path_in(data: object, location: Sequence[str | int]) -> Path:
-    """The part of a Pydantic location that leads through the user's data: names of union branches are left out."""
+    """The part of a Pydantic location that leads through the user's data, without names of union branches."""
     path: list[str | int] = []
     for part in location:
         inside = isinstance(data, dict) and part in data
@@ -136,19 +140,23 @@ def _in_words(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
         return f'"{schema["const"]}"'
     kind = schema.get("type")
     if kind == "array":
-        return f"a list of ({_in_words(schema.get('items', {}), definitions)})"
+        return f"a list of {_in_words(schema.get('items', {}), definitions)}"
     if kind in ("integer", "number"):
-        bounds = [
-            f"{words} {schema[key]:g}"
-            for key, words in (
-                ("minimum", "at least"),
-                ("exclusiveMinimum", "above"),
-                ("maximum", "at most"),
-                ("exclusiveMaximum", "below"),
-            )
-            if key in schema
-        ]
-        name = "an integer" if kind == "integer" else "a number"
-        return " ".join([name, " and ".join(bounds)]).strip()
+        return ("an integer" if kind == "integer" else "a number") + _bounds(schema)
     names = {"boolean": "true or false", "string": "a string", "object": "a table", "null": '"none"'}
     return names.get(str(kind), "another value")
+
+
+def _bounds(schema: dict[str, Any]) -> str:
+    """What a number of this schema must lie between, as words that follow "a number"."""
+    low, high = schema.get("minimum"), schema.get("maximum")
+    if low is not None and high is not None:
+        return f" from {low} to {high}"
+    words = {
+        "minimum": "of at least",
+        "exclusiveMinimum": "above",
+        "maximum": "of at most",
+        "exclusiveMaximum": "below",
+    }
+    bounds = [f" {text} {schema[key]}" for key, text in words.items() if key in schema]
+    return " and".join(bounds)

@@ -1,4 +1,4 @@
-"""Value types of the scenario's keys: quantities with units, scales, and "none" for what TOML cannot leave out."""
+"""Value types of the scenario's keys: quantities with units, scales, and "none", as TOML has no null."""
 
 from __future__ import annotations
 

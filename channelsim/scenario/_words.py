@@ -1,0 +1,92 @@
+"""A scenario and its channels in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from channelsim import units
+from channelsim.scenario._channel import Channel, Quantize
+
+if TYPE_CHECKING:
+    from channelsim.scenario._scenario import Scenario
+
+
+def summary(scenario: Scenario) -> list[tuple[str, str]]:
+    """The scenario in words, a (label, text) pair a line."""
+    training, learning = scenario.training, scenario.learning
+    transfers = list(dict.fromkeys(layer.transfer for layer in scenario.model.chain()))
+    rule = learning.rule + ("" if learning.derivative else ", without f'")
+    if learning.route is not None:
+        rule += f", errors of layers 1.. from layers {', '.join(map(str, scenario.routes()))}"
+    rows = [
+        ("scenario", scenario.name),
+        ("model", f"{scenario.model.name}: {scenario.model}, {', '.join(transfers)}"),
+        ("data", scenario.data.name),
+        (
+            "training",
+            f"{training.epochs} epochs of frames of {training.batch}, "
+            f"learning rate {training.learning_rate:g}, seed {scenario.seed}",
+        ),
+        ("rule", rule),
+    ]
+    for direction in ("forward", "learning"):
+        if direction == "learning" and not scenario.routes():
+            continue
+        rows.append((direction, in_words(scenario.channels.get(direction, Channel()))))
+        rows += [
+            (name, in_words(channel) + " (other keys as above)")
+            for name, channel in scenario.channels.items()
+            if name.startswith(f"{direction}.")
+        ]
+    schedule = scenario.schedule
+    text: str = schedule.mode
+    if schedule.mode == "pipelined" and schedule.interval:
+        text += f", a frame every {units.format_duration(schedule.interval)} ({schedule.arrivals})"
+    if schedule.change:
+        text += f", {len(schedule.change)} change" + ("s" if len(schedule.change) > 1 else "")
+    rows.append(("schedule", text))
+    return rows
+
+
+def in_words(channel: Channel) -> str:
+    """A channel in words, its stages in their order; "ideal" if it does nothing to a message."""
+    words = []
+    if channel.threshold:
+        kept = ", the rest kept" if channel.threshold.residual else ""
+        words.append(f"only |x| > {channel.threshold.value:g}{kept}")
+    if channel.quantize:
+        words.append(quantizer_in_words(channel.quantize))
+    if channel.noise:
+        words.append(f"noise {channel.noise.sigma:g} x {_scale(channel.noise.scale)}")
+    if channel.bit_errors:
+        words.append(f"bit errors {channel.bit_errors.probability:g}")
+    if channel.drop:
+        words.append(f"drop {channel.drop.probability:g}" + (" rescaled" if channel.drop.rescale else ""))
+    if channel.latency:
+        words.append(f"latency {units.format_duration(channel.latency)}")
+    if channel.jitter.value:
+        words.append(f"{channel.jitter.distribution} jitter {units.format_duration(channel.jitter.value)}")
+    if channel.bandwidth is not None:
+        words.append(units.format_rate(channel.bandwidth))
+    if channel.queue is not None:
+        words.append(f"queue of {channel.queue}")
+    if channel.link is not None:
+        words.append(f"on link {channel.link}")
+    if channel.deadline is not None:
+        words.append(f"deadline {units.format_duration(channel.deadline)}")
+    if channel.encoding != "dense":
+        words.append(channel.encoding)
+    if channel.header:
+        words.append(f"header of {channel.header} bits")
+    return ", ".join(words) or "ideal"
+
+
+def quantizer_in_words(quantize: Quantize) -> str:
+    """E.g. "log2, 3 bits of max"."""
+    stochastic = ", stochastic" if quantize.rounding == "stochastic" else ""
+    plural = "" if quantize.width == 1 else "s"
+    return f"{quantize.kind}, {quantize.width} bit{plural} of {_scale(quantize.scale)}{stochastic}"
+
+
+def _scale(scale: str | float) -> str:
+    return scale if isinstance(scale, str) else f"{scale:g}"

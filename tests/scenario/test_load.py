@@ -1,0 +1,224 @@
+"""Files: what is read from where, `--set`, and the errors of files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from channelsim.errors import InputError
+from channelsim.scenario import Scenario, load, load_model
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted(ROOT.glob("scenarios/*.toml"))
+
+MODEL = """
+name = "small"
+input = [6]
+[[layers]]
+kind = "dense"
+units = 5
+transfer = "tanh"
+repeat = 2
+[[layers]]
+kind = "dense"
+units = 3
+transfer = "softmax"
+"""
+
+SCENARIO = """
+name = "small"
+model = "../models/small.toml"
+[data]
+name = "synthetic"
+[learning]
+rule = "srbp"
+[channels.learning]
+latency = "20 us"
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "models" / "small.toml").write_text(MODEL)
+    path = tmp_path / "scenarios" / "small.toml"
+    path.write_text(SCENARIO)
+    return path
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_scenarios_of_the_repository_are_sound(path: Path) -> None:
+    scenario = load(path)
+    assert scenario.name == path.stem
+    assert scenario.advice() == []
+
+
+def test_the_network_of_the_paper() -> None:
+    model = load_model(ROOT / "models" / "mnist-mlp.toml")
+    assert str(model) == "784-100-100-100-100-10"
+    assert [layer.transfer for layer in model.chain()] == ["tanh"] * 4 + ["softmax"]
+
+
+def test_model_is_found_beside_the_file_wherever_one_is(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path / "models")
+    scenario = load(Path("../scenarios/small.toml"))
+    assert str(scenario.model) == "6-5-5-3"
+    assert scenario.path == Path("../scenarios/small.toml")
+    assert scenario.text == SCENARIO
+
+
+def test_data_path_is_relative_to_the_file(file: Path) -> None:
+    scenario = load(file, set=["data.name=my/set.npz"])
+    assert scenario.data.name == str(file.parent / "my" / "set.npz")
+    assert scenario.with_(seed=2).data.name == scenario.data.name
+
+
+@pytest.mark.parametrize(
+    ("assignment", "key", "value"),
+    [
+        ("learning.rule=rbp", "learning.rule", "rbp"),
+        ('learning.rule = "rbp"', "learning.rule", "rbp"),
+        ("training.learning_rate=1e-3", "training.learning_rate", 1e-3),
+        ("training.epochs=3", "training.epochs", 3),
+        ("training.shuffle=false", "training.shuffle", False),
+        ("trace.events=first 3 frames", "trace.events", "first 3 frames"),
+        ("name=a b=c", "name", "a b=c"),
+        ('learning.route=["skipped", "from 3"]', "learning.route", ("skipped", "from 3")),
+        ("schedule.max_in_flight=10_000", "schedule.max_in_flight", 10_000),
+    ],
+)
+def test_set(file: Path, assignment: str, key: str, value: object) -> None:
+    found: object = load(file, set=[assignment])
+    for part in key.split("."):
+        found = getattr(found, part)
+    assert found == value
+
+
+def test_set_reaches_channels_and_links(file: Path) -> None:
+    scenario = load(
+        file,
+        set=[
+            'channels."learning.2".latency=3 ns',
+            "channels.learning.quantize={kind='log2', bits=3}",
+            "channels.learning.quantize.bits=4",
+            "channels.forward.link=bus",
+            "links.bus.bandwidth=1 Mbit/s",
+        ],
+    )
+    assert scenario.channel("learning", 2).latency == 3000
+    assert scenario.channel("learning", 1).latency == 20_000_000
+    quantize = scenario.channel("learning", 2).quantize
+    assert quantize is not None and quantize.bits == 4
+    assert scenario.links["bus"].bandwidth == 1e6
+
+
+def test_set_reaches_the_keys_of_the_model(file: Path) -> None:
+    scenario = load(file, set=["model.layers.0.repeat=1", "model.weights.scale=0.1"])
+    assert str(scenario.model) == "6-5-3"
+    assert scenario.model.weights.scale == 0.1
+
+
+def test_set_takes_another_model_relative_to_the_file(file: Path) -> None:
+    (file.parent / "other.toml").write_text(MODEL.replace("units = 5", "units = 4"))
+    assert str(load(file, set=["model=other.toml"]).model) == "6-4-4-3"
+
+
+@pytest.mark.parametrize(
+    ("assignment", "told"),
+    [
+        ("learning.rule", "accepted: KEY=VALUE"),
+        ("=3", "accepted: KEY=VALUE"),
+        ("a b=3", "accepted: a dotted key"),
+        ("a..b=3", "accepted: a dotted key"),
+        ("name.first=x", "name = 'small' is no table"),
+        ("model.layers.7.units=3", "model.layers.7 is unknown; accepted: an index from 0 to 1"),
+        ("model.layers.x.units=3", "model.layers.x is unknown; accepted: an index from 0 to 1"),
+        ("training.epochs=x", "training.epochs = 'x'; accepted: an integer of at least 1"),
+        ("training.epochs=3\nseed=4", "training.epochs = "),
+        ("lerning.rule=bp", "lerning is unknown (did you mean learning?)"),
+    ],
+)
+def test_set_that_is_wrong(file: Path, assignment: str, told: str) -> None:
+    with pytest.raises(InputError) as error:
+        load(file, set=[assignment])
+    assert told in str(error.value)
+
+
+def test_later_set_wins(file: Path) -> None:
+    assert load(file, set=["seed=1", "seed=2"]).seed == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("name = \n", "line 1"),
+        ("[data\n", "line 1"),
+        (SCENARIO + "\n[learning]\n", "line 11"),
+        ("", "name is missing"),
+        (SCENARIO.replace("../models/small.toml", "nope.toml"), "nope.toml: no such file"),
+        (SCENARIO.replace("../models/small.toml", "."), "accepted: a TOML file"),
+    ],
+)
+def test_files_that_are_wrong(file: Path, text: str, told: str) -> None:
+    file.write_text(text)
+    with pytest.raises(InputError) as error:
+        load(file)
+    message = str(error.value)
+    assert message.startswith(f"{file}: ") and told in message and "accepted" in message
+    assert "\n" not in message
+
+
+def test_a_file_that_is_not_text(file: Path) -> None:
+    file.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match="not UTF-8"):
+        load(file)
+
+
+def test_a_file_that_is_not_there_tells_of_one_like_it(file: Path) -> None:
+    with pytest.raises(InputError, match=r"smal\.toml: no such file \(did you mean small\.toml\?\)"):
+        load(file.with_name("smal.toml"))
+    with pytest.raises(InputError, match="no such file; accepted"):
+        load(file.parent / "no" / "folder.toml")
+
+
+def test_a_byte_order_mark_is_no_error(file: Path) -> None:
+    file.write_bytes(b"\xef\xbb\xbf" + SCENARIO.encode())
+    assert load(file).name == "small"
+
+
+def test_a_mistake_in_the_model_names_the_model_file(file: Path) -> None:
+    model = file.parents[1] / "models" / "small.toml"
+    model.write_text(MODEL.replace("units = 3", "units = 0"))
+    with pytest.raises(InputError) as error:
+        load(file)
+    assert "models/small.toml: layers[1].units = 0; accepted: an integer of at least 1" in str(error.value)
+    model.write_text(MODEL + "\n[[layers\n")
+    with pytest.raises(InputError, match=r"models/small\.toml: .*line"):
+        load(file)
+    with pytest.raises(InputError, match=r"small\.toml: .*line"):
+        load_model(model)
+
+
+def test_a_loaded_scenario_equals_one_built_in_python(file: Path) -> None:
+    scenario = load(file)
+    built = Scenario(
+        name="small",
+        model={
+            "name": "small",
+            "input": [6],
+            "layers": [
+                {"kind": "dense", "units": 5, "transfer": "tanh"},
+                {"kind": "dense", "units": 5, "transfer": "tanh"},
+                {"kind": "dense", "units": 3, "transfer": "softmax"},
+            ],
+        },
+        data={"name": "synthetic"},
+        learning={"rule": "srbp"},
+        channels={"learning": {"latency": "20000 ns"}},
+    )
+    assert built == scenario
+    assert hash(built) == hash(scenario)

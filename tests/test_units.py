@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from channelsim import units
+from channelsim.errors import InputError
+
+DURATIONS = {
+    "20 us": 20_000_000,
+    "20us": 20_000_000,
+    "20 µs": 20_000_000,
+    "20 μs": 20_000_000,
+    " 1.5 ns ": 1500,
+    "1 ps": 1,
+    "1e3 ps": 1000,
+    ".5 ns": 500,
+    "2 min": 120 * 10**12,
+    "0 s": 0,
+    "3 microseconds": 3_000_000,
+    "0.3333 ps": None,
+    "1.5 ps": 2,
+    "2.5 ps": 2,
+}
+
+RATES = {
+    "10 Mbit/s": 1e7,
+    "10 Mbps": 1e7,
+    "1 kB/s": 8000.0,
+    "1 MiB/s": 8 * 2**20,
+    "0.1 bit/s": 0.1,
+    "1 Gbit / second": 1e9,
+    "60 kbit/min": 1000.0,
+}
+
+ENERGIES = {"0.9 pJ": 0.9e-12, "1 nW*s": 1e-9, "0 J": 0.0, "20 fJ": 20e-15}
+
+
+@pytest.mark.parametrize(("text", "value"), DURATIONS.items())
+def test_durations(text: str, value: int | None) -> None:
+    if value is None:
+        with pytest.raises(InputError, match="1 ps"):
+            units.parse_duration(text)
+    else:
+        assert units.parse_duration(text) == value
+
+
+@pytest.mark.parametrize(("text", "value"), RATES.items())
+def test_rates(text: str, value: float) -> None:
+    assert units.parse_rate(text) == value
+
+
+@pytest.mark.parametrize(("text", "value"), ENERGIES.items())
+def test_energies(text: str, value: float) -> None:
+    assert units.parse_energy(text) == value
+
+
+def test_zero_needs_no_unit() -> None:
+    assert units.parse_duration(0) == 0
+    assert units.parse_energy(0) == 0.0
+
+
+WRONG = ["20", 20, 1.5, True, None, [], "", "us", "20 kg", "-1 s", "nan s", "inf s", "1 s extra", "1 m"]
+
+
+@pytest.mark.parametrize("value", [*WRONG, "1 J", "1 bit/s", "1e9 s", "1e999999999 s", False, 0.0])
+def test_wrong_durations_say_what_is_accepted(value: object) -> None:
+    with pytest.raises(InputError, match='accepted: a duration such as "20 us"'):
+        units.parse_duration(value)
+
+
+@pytest.mark.parametrize("value", [*WRONG, 0, "0 bit/s", "-1 bit/s", "10 MHz", "10 Mbit", "1e400 bit/s"])
+def test_wrong_rates_say_what_is_accepted(value: object) -> None:
+    with pytest.raises(InputError, match="accepted: a bit rate above 0"):
+        units.parse_rate(value)
+
+
+@pytest.mark.parametrize("value", [*WRONG, 3, "3 W", "-1 pJ", "1e400 J"])
+def test_wrong_energies_say_what_is_accepted(value: object) -> None:
+    with pytest.raises(InputError, match="accepted: an energy"):
+        units.parse_energy(value)
+
+
+@given(st.integers(0, units.LONGEST))
+def test_durations_survive_writing_and_reading(picoseconds: int) -> None:
+    assert units.parse_duration(units.format_duration(picoseconds)) == picoseconds
+
+
+@given(st.floats(min_value=0, exclude_min=True, allow_infinity=False))
+def test_rates_survive_writing_and_reading(rate: float) -> None:
+    assert units.parse_rate(units.format_rate(rate)) == rate
+
+
+@given(st.floats(min_value=0, allow_infinity=False))
+def test_energies_survive_writing_and_reading(energy: float) -> None:
+    assert units.parse_energy(units.format_energy(energy)) == energy
+
+
+@pytest.mark.parametrize(
+    ("picoseconds", "text"),
+    [(20_000_000, "20 us"), (1, "1 ps"), (1500, "1.5 ns"), (10**13, "10 s"), (123456, "123.456 ns")],
+)
+def test_durations_are_written_with_a_fitting_unit(picoseconds: int, text: str) -> None:
+    assert units.format_duration(picoseconds) == text
