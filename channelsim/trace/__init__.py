@@ -1,0 +1,15 @@
+"""Traces: one HDF5 file a run, which is also its checkpoint. The layout is described in docs/trace.md.
+
+writer = trace.create("runs/demo.h5", scenario.text, scenario.resolved(), plan, provenance)
+...
+with cs.Trace("runs/demo.h5") as trace:
+    trace.metrics("test")["accuracy"]
+"""
+
+from __future__ import annotations
+
+from channelsim.trace._layout import SCHEMA_VERSION
+from channelsim.trace._reader import Trace
+from channelsim.trace._writer import Writer, create, reopen
+
+__all__ = ["SCHEMA_VERSION", "Trace", "Writer", "create", "reopen"]

@@ -1,0 +1,333 @@
+"""The reader of a trace, for Python; other tools read the file itself (docs/trace.md)."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from channelsim.errors import InputError
+from channelsim.plan.layout import CHANNEL
+from channelsim.trace import _checkpoint, _layout
+
+
+def open_trace(path: Path) -> h5py.File:
+    """The file, open for reading. Raises InputError for what is not a trace of this schema version."""
+    if not path.exists():
+        raise InputError(f"{path}: no such trace; a run leaves one, by default runs/NAME.h5")
+    if path.is_dir():
+        raise InputError(f"{path}: is a directory; name the trace itself, a file such as runs/NAME.h5")
+    try:
+        file = h5py.File(path, "r")
+    except PermissionError:
+        raise InputError(f"{path}: no permission to read it") from None
+    except OSError:
+        raise InputError(f"{path}: not an HDF5 file; a trace made by `channelsim run` is wanted") from None
+    if file.attrs.get("format") != _layout.FORMAT:
+        file.close()
+        raise InputError(f"{path}: an HDF5 file, but not a trace made by `channelsim run`")
+    version = int(file.attrs.get("schema_version", 0))
+    if version != _layout.SCHEMA_VERSION:
+        file.close()
+        raise InputError(
+            f"{path}: schema_version {version}; this channelsim reads version {_layout.SCHEMA_VERSION}: "
+            "run the scenario again, or use the version of channelsim named in /provenance"
+        )
+    return file
+
+
+class Trace:
+    """A trace, read as it stood when it was opened, also while its run goes on.
+
+    Tables are NumPy structured arrays of one row an epoch, ready for `pandas.DataFrame`; units and meanings
+    are the attributes `units` and `long_name` of each column's dataset.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        """Raises InputError for a file that does not exist, is no trace, or has another schema_version."""
+        self.path = Path(path)
+        self._file = open_trace(self.path)
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> Trace:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        self.close()
+
+    # --- what it is -----------------------------------------------------------------------------------
+
+    @property
+    def status(self) -> str:
+        """done, interrupted, diverged, or running: the run goes on, or was killed."""
+        return str(self._file.attrs["status"])
+
+    @property
+    def scenario_text(self) -> str:
+        """The scenario's TOML as it was written."""
+        return str(self._file["scenario/toml"].asstr()[()])
+
+    @property
+    def resolved(self) -> dict[str, Any]:
+        """The scenario as it was understood, every default filled in."""
+        return dict(json.loads(self._file["scenario/json"].asstr()[()]))
+
+    @property
+    def name(self) -> str:
+        """The scenario's name."""
+        return str(self.resolved.get("name", self.path.stem))
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """With what, where and when the run was made."""
+        return {key: _plain(value) for key, value in self._file["provenance"].attrs.items()}
+
+    @property
+    def result(self) -> dict[str, Any] | None:
+        """What the run reported at its end; None before."""
+        return json.loads(self._file["result"].asstr()[()]) if "result" in self._file else None
+
+    # --- tables ---------------------------------------------------------------------------------------
+
+    def metrics(self, split: str) -> NDArray[Any]:
+        """Rows of /metrics/<split>, "train" or "test": epoch, frames, updates, loss, accuracy (0..1),
+        learning_rate, simulated_time (s), wall_time (s). Without rows, an empty array with these fields."""
+        return self._table(f"metrics/{split}", _layout.METRICS)
+
+    @property
+    def channel_names(self) -> list[str]:
+        """In the plan's order: forward channels from the bottom up, learning channels from the top down."""
+        return list(self._file["channels"])
+
+    def channels(self, name: str) -> NDArray[Any]:
+        """Rows of /channels/<name>: epoch, and what it added to messages, events, bits, ..., energy (J)."""
+        self._known("channel", name, self.channel_names)
+        return self._table(f"channels/{name}", _layout.CHANNELS)
+
+    def channel(self, name: str) -> np.void:
+        """The CHANNEL record of a channel as the run began (its buffer offsets are 0)."""
+        self._known("channel", name, self.channel_names)
+        record = np.zeros((), CHANNEL)
+        for field, value in self._file["channels"][name].attrs.items():
+            record[field] = value
+        return record[()]  # type: ignore[return-value]
+
+    def alignment(self, layer: str) -> NDArray[Any]:
+        """Rows of /alignment/<layer>; empty where the scenario asked for none."""
+        return self._table(f"alignment/{layer}", _layout.ALIGNMENT)
+
+    def staleness(self, layer: str) -> NDArray[np.int64]:
+        """How many errors a layer applied at the age of 0, 1, 2, ... frames; empty where not measured."""
+        where = f"staleness/{layer}/updates"
+        return self._file[where][()] if where in self._file else np.zeros(0, np.int64)
+
+    def events(self) -> NDArray[Any]:
+        """Rows of /events, one a message, times in ps; `channel` counts along `channel_names`."""
+        return self._table("events", _layout.events(()), index=False)
+
+    def payload(self, message: int) -> bytes:
+        """The packed bytes of one message, a row of `events` (`channelsim.codes.unpack` reads them)."""
+        events = self._file["events"]
+        start = int(events["payload_start"][message])
+        return bytes(events["payload"][start : start + int(events["payload_size"][message])])
+
+    def _table(self, where: str, columns: tuple[_layout.Column, ...], index: bool = True) -> NDArray[Any]:
+        columns = (_layout.EPOCH, *columns) if index else columns
+        group = self._file.get(where, {})
+        rows = group[columns[0].name].shape[0] if columns[0].name in group else 0
+        table = np.zeros(rows, np.dtype([(column.name, column.dtype) for column in columns]))
+        if rows:
+            for column in columns:
+                table[column.name] = group[column.name][()]
+        return table
+
+    def _known(self, what: str, name: str, names: list[str]) -> None:
+        if name not in names:
+            raise InputError(f"{self.path}: no {what} {name!r}; there are {', '.join(names) or 'none'}")
+
+    # --- state ----------------------------------------------------------------------------------------
+
+    @property
+    def epochs(self) -> list[int]:
+        """The epochs whose weights are kept."""
+        return sorted(int(name) for name in self._file["weights"])
+
+    def weights(self, epoch: int | None = None) -> dict[str, NDArray[Any]]:
+        """Synapses after an epoch, by default the last one kept.
+
+        Returns W_1 (inputs, units), b_1 (units,), ... and C_1, ... of the learning channels that have
+        wiring of their own, float32; sparse C as 1-D C_1 with C_1_sender and C_1_receiver.
+        """
+        kept = self.epochs
+        if epoch is None and kept:
+            epoch = kept[-1]
+        self._known("weights of epoch", str(epoch), [str(one) for one in kept])
+        group = self._file["weights"][str(epoch)]
+        return {name: item[()] for name, item in group.items() if not item.is_scale}
+
+    def checkpoint(self) -> dict[str, NDArray[Any]]:
+        """All arrays from which the run goes on. Raises InputError when no checkpoint was reached."""
+        if "checkpoint" not in self._file:
+            raise InputError(f"{self.path}: no checkpoint was reached; run its scenario again with --force")
+        return _checkpoint.read(self._file)
+
+    # --- totals ---------------------------------------------------------------------------------------
+
+    def learning_bits(self) -> NDArray[np.int64]:
+        """Bits sent on all learning channels by the end of each epoch, in the order of the channels' rows."""
+        return np.cumsum(self._sum("bits", "learning."), dtype=np.int64)
+
+    def energy(self) -> NDArray[np.float64]:
+        """J spent by the end of each epoch, all channels together, in the order of the channels' rows."""
+        return np.cumsum(self._sum("energy", ""))
+
+    def bits_per_update(self) -> float:
+        """Bits on the learning channels divided by the updates of the top layer; NaN before the first."""
+        updates, bits = self.metrics("train")["updates"], self.learning_bits()
+        return float(bits[-1] / updates[-1]) if len(bits) and len(updates) and updates[-1] else float("nan")
+
+    def joules_to(self, accuracy: float) -> float | None:
+        """J spent by the end of the first epoch with at least this test accuracy; None if there is none."""
+        test, spent = self.metrics("test"), self.energy()
+        epochs = self.channels(self.channel_names[0])["epoch"]
+        for epoch in test["epoch"][test["accuracy"] >= accuracy]:
+            known = np.flatnonzero(epochs == epoch)
+            if len(known):
+                return float(spent[known[0]])
+        return None
+
+    def _sum(self, column: str, prefix: str) -> NDArray[Any]:
+        names = self.channel_names
+        rows = len(self.channels(names[0]))
+        parts = [self.channels(name)[column] for name in names if name.startswith(prefix)]
+        return np.sum(parts, axis=0) if parts else np.zeros(rows, np.int64)
+
+    # --- words ----------------------------------------------------------------------------------------
+
+    def info(self) -> dict[str, Any]:
+        """What is in the trace, JSON-able: scenario, status, how far it got, last metrics, sizes."""
+        train, test = self.metrics("train"), self.metrics("test")
+        return {
+            "trace": str(self.path),
+            "name": self.name,
+            "status": self.status,
+            "schema_version": _layout.SCHEMA_VERSION,
+            "epochs": int(train["epoch"][-1]) if len(train) else 0,
+            "epochs_asked": self.resolved.get("training", {}).get("epochs"),
+            "frames": int(train["frames"][-1]) if len(train) else 0,
+            "updates": int(train["updates"][-1]) if len(train) else 0,
+            "train": _last(train),
+            "test": _last(test),
+            "channels": {name: self._channel_totals(name) for name in self.channel_names},
+            "messages_recorded": len(self.events()),
+            "weights_of_epochs": self.epochs,
+            "checkpoint": "checkpoint" in self._file,
+            "bytes": self._bytes(),
+            "provenance": self.provenance,
+        }
+
+    def _channel_totals(self, name: str) -> dict[str, Any]:
+        rows = self.channels(name)
+        return {
+            column: rows[column].sum().item()
+            for column in ("messages", "events", "bits", "dropped", "late", "energy")
+        }
+
+    def _bytes(self) -> dict[str, int]:
+        """Bytes of the data of each part, as they are compressed."""
+        return {part: _stored(item) for part, item in self._file.items()}
+
+    def __str__(self) -> str:
+        if not self._file:
+            return f"Trace({str(self.path)!r}), closed"
+        info = self.info()
+        lines = [
+            f"trace      {self.path}  ({_size(sum(info['bytes'].values()))})",
+            f"scenario   {self.name}",
+            f"status     {_status_words(self.status)}",
+            f"progress   epoch {info['epochs']} of {info['epochs_asked']}, {info['updates']:,} updates, "
+            f"{info['frames']:,} frames",
+        ]
+        for split in ("train", "test"):
+            if info[split]:
+                row = info[split]
+                lines.append(
+                    f"{split:10} accuracy {100 * row['accuracy']:.2f} %, loss {row['loss']:.4g}, "
+                    f"simulated time {row['simulated_time']:.4g} s"
+                )
+        lines.append(
+            f"weights    of {_count(self.epochs, 'epoch')}; {info['messages_recorded']:,} messages in /events"
+        )
+        lines.append(
+            "parts      " + ", ".join(f"{part} {_size(size)}" for part, size in info["bytes"].items())
+        )
+        lines.append(
+            f"{'channel':14}{'messages':>14}{'events':>16}{'bits':>20}{'dropped':>12}{'late':>12}{'energy':>13}"
+        )
+        for name, total in info["channels"].items():
+            lines.append(
+                f"{name:14}{total['messages']:>14,}{total['events']:>16,}{total['bits']:>20,}{total['dropped']:>12,}"
+                f"{total['late']:>12,}{total['energy']:>11.3g} J"
+            )
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        if not self._file:
+            return html.escape(str(self))
+        info = self.info()
+        rows = {"scenario": self.name, "status": _status_words(self.status), "epochs": info["epochs"]}
+        for split in ("train", "test"):
+            if info[split]:
+                rows[f"{split} accuracy"] = f"{100 * info[split]['accuracy']:.2f} %"
+        rows["updates"] = f"{info['updates']:,}"
+        rows["weights"] = f"of {_count(self.epochs, 'epoch')}"
+        cells = "".join(
+            f"<tr><th>{html.escape(key)}</th><td>{html.escape(str(value))}</td></tr>"
+            for key, value in rows.items()
+        )
+        return f"<table><caption>{html.escape(str(self.path))}</caption>{cells}</table>"
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _last(table: NDArray[Any]) -> dict[str, Any]:
+    return {name: table[name][-1].item() for name in table.dtype.names or ()} if len(table) else {}
+
+
+def _stored(item: h5py.Group | h5py.Dataset) -> int:
+    if isinstance(item, h5py.Dataset):
+        return int(item.id.get_storage_size())
+    return sum(_stored(child) for child in item.values())
+
+
+def _size(count: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} GB"
+
+
+def _count(items: list[int], word: str) -> str:
+    return f"{len(items)} {word}{'' if len(items) == 1 else 's'}"
+
+
+def _status_words(status: str) -> str:
+    if status == _layout.RUNNING:
+        return "running, or killed: go on with `channelsim run --resume`"
+    if status == _layout.INTERRUPTED:
+        return "interrupted: go on with `channelsim run --resume`"
+    return status

@@ -1,0 +1,162 @@
+"""Datasets as netCDF-4 lays them out in HDF5: dimension scales, units and long names on everything.
+
+So a trace opens in h5py, MATLAB and HDFView, and as xarray datasets through h5netcdf.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from channelsim.trace._layout import Column
+
+_COMPRESSION: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+_CHUNK_BYTES = 1 << 20
+
+
+def describe(dataset: h5py.Dataset, units: str, long_name: str) -> None:
+    dataset.attrs["units"] = units
+    dataset.attrs["long_name"] = long_name
+
+
+def text(group: h5py.Group, name: str, value: str, long_name: str) -> None:
+    """A scalar UTF-8 string; one that exists is replaced."""
+    if name in group:
+        del group[name]
+    describe(group.create_dataset(name, data=value, dtype=h5py.string_dtype("utf-8")), "1", long_name)
+
+
+def index(group: h5py.Group, name: str, length: int, long_name: str) -> h5py.Dataset:
+    """A dimension scale 0..length-1."""
+    scale = group.create_dataset(name, data=np.arange(length, dtype=np.int32))
+    describe(scale, "1", long_name)
+    scale.make_scale(name)
+    return scale
+
+
+def bare_dimension(group: h5py.Group, name: str, length: int, maximum: int | None) -> h5py.Dataset:
+    """A dimension without coordinates, which costs no storage: what netCDF-4 writes for one."""
+    chunks = (_CHUNK_BYTES,) if maximum is None else None
+    scale = group.create_dataset(name, shape=(length,), maxshape=(maximum,), dtype="i1", chunks=chunks)
+    describe(scale, "1", f"{name} (a dimension without coordinates)")
+    scale.make_scale(f"This is a netCDF dimension but not a netCDF variable.{length:10d}")
+    return scale
+
+
+def array(
+    group: h5py.Group,
+    name: str,
+    values: NDArray[Any],
+    scales: Sequence[h5py.Dataset],
+    units: str,
+    long_name: str,
+) -> h5py.Dataset:
+    """A whole array of fixed shape, compressed in chunks of up to 1 MiB, its axes along `scales`."""
+    packed: dict[str, Any] = {}
+    if values.size:
+        rows = max(1, min(values.shape[0], _CHUNK_BYTES * values.shape[0] // max(values.nbytes, 1)))
+        packed = {"chunks": (rows, *values.shape[1:]), **_COMPRESSION}
+    dataset = group.create_dataset(name, data=values, **packed)
+    describe(dataset, units, long_name)
+    for axis, scale in enumerate(scales):
+        dataset.dims[axis].attach_scale(scale)
+    return dataset
+
+
+def growing(group: h5py.Group, column: Column, chunk: int, scale: h5py.Dataset | None = None) -> h5py.Dataset:
+    """An empty 1-D dataset to which rows are appended."""
+    dataset = group.create_dataset(
+        column.name, shape=(0,), maxshape=(None,), dtype=column.dtype, chunks=(chunk,), **_COMPRESSION
+    )
+    label(dataset, column)
+    if scale is not None:
+        dataset.dims[0].attach_scale(scale)
+    return dataset
+
+
+def label(dataset: h5py.Dataset, column: Column) -> None:
+    """Units, long name and the meanings of codes."""
+    describe(dataset, column.units, column.long_name)
+    if column.meanings:
+        dataset.attrs["flag_values"] = np.arange(len(column.meanings), dtype=column.dtype)
+        dataset.attrs["flag_meanings"] = " ".join(column.meanings)
+
+
+def append(dataset: h5py.Dataset, values: NDArray[Any]) -> None:
+    """More rows at the end."""
+    before = dataset.shape[0]
+    dataset.resize((before + len(values),))
+    dataset[before:] = values
+
+
+def lengthen(scale: h5py.Dataset, more: int) -> None:
+    """Grow a bare dimension."""
+    length = scale.shape[0] + more
+    scale.resize((length,))
+    scale.attrs["NAME"] = np.bytes_(f"This is a netCDF dimension but not a netCDF variable.{length:10d}")
+
+
+class Table:
+    """Rows an epoch, kept in memory until `flush` puts them into one group: a 1-D dataset a column."""
+
+    _CHUNK = 128
+
+    def __init__(self, where: str, index: Column, columns: Sequence[Column]) -> None:
+        self._where = where
+        self._index = index
+        self._columns = {column.name: column for column in (index, *columns)}
+        self._pending: list[Mapping[str, Any]] = []
+
+    def append(self, row: Mapping[str, Any]) -> None:
+        """A row; a column of floats that it lacks is NaN. Raises ValueError for an unknown column."""
+        unknown = sorted(row.keys() - self._columns.keys())
+        if unknown:
+            raise ValueError(f"{self._where} has no column {unknown[0]!r}; it has {', '.join(self._columns)}")
+        lacking = [
+            name for name, column in self._columns.items() if column.dtype.kind != "f" and name not in row
+        ]
+        if lacking:
+            raise ValueError(f"{self._where}: a row needs {', '.join(lacking)}")
+        self._pending.append(dict(row))
+
+    def create(self, file: h5py.File) -> h5py.Group:
+        """The group with its empty columns, where they do not exist yet."""
+        group = file.require_group(self._where)
+        if self._index.name not in group:
+            scale = growing(group, self._index, self._CHUNK)
+            scale.make_scale(self._index.name)
+            for name, column in self._columns.items():
+                if name != self._index.name:
+                    growing(group, column, self._CHUNK, scale)
+        return group
+
+    def flush(self, file: h5py.File) -> None:
+        """Move the rows at hand into the file."""
+        if not self._pending:
+            return
+        group = self.create(file)
+        for name, column in self._columns.items():
+            values = [row.get(name, np.nan) for row in self._pending]
+            append(group[name], np.array(values, column.dtype))
+        self._pending.clear()
+
+
+def copy(group: h5py.Group, parent: h5py.Group, name: str) -> None:
+    """Copy a flat group from another file, chunks as they are compressed.
+
+    HDF5 copies the references between a dataset and its dimension scales as dead ones; they are made anew.
+    """
+    group.file.copy(group, parent, name=name)
+    fresh = parent[name]
+    for item in fresh.values():
+        for reference in ("REFERENCE_LIST", "DIMENSION_LIST"):
+            if reference in item.attrs:
+                del item.attrs[reference]
+    for label, dataset in group.items():
+        if not dataset.is_scale:
+            for axis, dimension in enumerate(dataset.dims):
+                fresh[label].dims[axis].attach_scale(fresh[dimension[0].name.rpartition("/")[2]])

@@ -1,0 +1,332 @@
+"""The writer of a trace: rows in memory, and at each checkpoint a new file in the place of the old one."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from channelsim.errors import InputError
+from channelsim.plan.build import Plan
+from channelsim.plan.layout import CHANNEL
+from channelsim.trace import _checkpoint, _disk, _layout, _messages, _table, _weights
+from channelsim.trace._bulk import Bulk, Pending
+from channelsim.trace._layout import Column
+from channelsim.trace._reader import open_trace
+from channelsim.trace._table import Table
+
+_SHARE = 0.01  # of a run's time that checkpoints may take
+_MOST_PENDING = 64 << 20  # bytes held back before a checkpoint is due, however short ago the last one was
+
+
+class Writer:
+    """Writes one trace. Made by `create` or `reopen`; a context manager that releases the trace.
+
+    Rows, weights and messages are held in memory until `checkpoint` or `finish`. Only these two write:
+    first a new file beside the trace, which then takes its place. So the trace on disk is whole at every
+    instant, and always holds exactly what had come by its checkpoint. A failed write (a disk that fills)
+    raises InputError, leaves the trace as it was, and may be tried again.
+    """
+
+    def __init__(self, path: Path, main: h5py.File, plan: Plan, lock: _disk.Lock) -> None:
+        self.path = path
+        self._main = main
+        self._plan = plan
+        self._lock = lock
+        self._bulk = Bulk(path, main, plan)
+        self._pending = Pending()
+        self._payload_bytes = main["events"]["payload"].shape[0] if "events" in main else 0
+        self._tables: dict[str, Table] = {}
+        self._staleness: dict[str, NDArray[np.int64]] = {}
+        self._last = time.monotonic()
+        self._cost = 0.0
+
+    # --- rows -----------------------------------------------------------------------------------------
+
+    def train_row(self, row: Mapping[str, Any]) -> None:
+        """A row of /metrics/train: epoch, frames, updates, and what there is of loss, accuracy (0..1),
+        learning_rate, simulated_time and wall_time (s). Raises ValueError for any other key."""
+        self._table("metrics/train", _layout.METRICS).append(row)
+
+    def test_row(self, row: Mapping[str, Any]) -> None:
+        """A row of /metrics/test; columns as in /metrics/train."""
+        self._table("metrics/test", _layout.METRICS).append(row)
+
+    def channel_rows(
+        self,
+        epoch: int,
+        names: Sequence[str],
+        counters: NDArray[Any],
+        utilisation: NDArray[np.float64],
+        energy: NDArray[np.float64],
+    ) -> None:
+        """A row in each channel's table.
+
+        Arguments:
+            epoch: epochs completed.
+            names: the channels' names, k of them.
+            counters: COUNTER records, shape (k,): what this epoch added.
+            utilisation: share of the epoch's simulated time that each channel occupied its link, shape (k,).
+            energy: J, shape (k,).
+        """
+        for i, name in enumerate(names):
+            row: dict[str, Any] = {
+                column.name: int(counters[field][i]) for field, column in _layout.COUNTERS.items()
+            }
+            row |= {"epoch": epoch, "utilisation": float(utilisation[i]), "energy": float(energy[i])}
+            self._table(f"channels/{name}", _layout.CHANNELS).append(row)
+
+    def alignment_row(self, layer: str, row: Mapping[str, Any]) -> None:
+        """A row of /alignment/<layer>: epoch, and what there is of the columns `_layout.ALIGNMENT`."""
+        self._table(f"alignment/{layer}", _layout.ALIGNMENT).append(row)
+
+    def staleness(self, layer: str, counts: NDArray[np.int64]) -> None:
+        """The ages of all errors that `layer` has applied so far: counts[a] of them were a frames old.
+
+        Takes the place of the layer's last one.
+        """
+        self._staleness[layer] = np.array(counts, np.int64)
+
+    def events(self, rows: NDArray[Any], payloads: _messages.Payloads) -> None:
+        """Messages, one by one.
+
+        Arguments:
+            rows: MESSAGE_ROW records, shape (k,). payloads: the packed messages (`channelsim.codes.pack`):
+            k byte strings; or one uint8 array with k + 1
+                offsets, message i being the bytes from offset i up to offset i + 1.
+        """
+        messages = _messages.collect(rows, payloads, self._payload_bytes)
+        self._payload_bytes += messages.payload.size
+        self._pending.messages.append(messages)
+
+    def weights(
+        self,
+        epoch: int,
+        weights: NDArray[np.float32],
+        biases: NDArray[np.float32],
+        feedback: NDArray[np.float32],
+    ) -> None:
+        """All synapses after `epoch` epochs: the flat buffers laid out by the plan. They are copied."""
+        copies = (np.array(buffer, np.float32) for buffer in (weights, biases, feedback))
+        self._pending.weights.append(_weights.Snapshot(epoch, *copies))
+
+    def _table(self, where: str, columns: Sequence[Column]) -> Table:
+        if where not in self._tables:
+            self._tables[where] = Table(where, _layout.EPOCH, columns)
+        return self._tables[where]
+
+    # --- the disk -------------------------------------------------------------------------------------
+
+    def due(self, interval: float) -> bool:
+        """Whether it is time for a checkpoint.
+
+        True when `interval` seconds of wall time have passed since the last one, and a hundred times what
+        that one took, so that a large trace does not eat the run; or when much is held in memory.
+        """
+        waited = time.monotonic() - self._last
+        return waited >= max(interval, self._cost / _SHARE) or self._pending.nbytes > _MOST_PENDING
+
+    def checkpoint(self, snapshot: Mapping[str, NDArray[Any]]) -> None:
+        """Bring the trace on disk up to date, with `snapshot`: all that a run needs to go on from here.
+
+        Raises InputError when it cannot be written; the trace is then as it was.
+        """
+        began = time.monotonic()
+        self._flush()
+        _checkpoint.write(self._main, snapshot)
+        self._publish()
+        self._last = time.monotonic()
+        self._cost = self._last - began
+
+    def finish(self, status: str, result: Mapping[str, Any]) -> None:
+        """Close the trace: "done" or "diverged" with all rows; "interrupted" as of its last checkpoint.
+
+        An interrupted run makes the rows after its checkpoint once more when it goes on, so call `checkpoint`
+        first to lose nothing. `result` is kept as JSON.
+        """
+        if status not in (*_layout.FINISHED, _layout.INTERRUPTED):
+            raise ValueError(f"unknown status {status!r}")
+        if status in _layout.FINISHED:
+            self._flush()
+        self._main.attrs["status"] = status
+        self._main["provenance"].attrs["end"] = _now()
+        _table.text(self._main, "result", json.dumps(result, ensure_ascii=False), "result of the run (JSON)")
+        self._publish()
+        if status in _layout.FINISHED:
+            self._bulk.join()
+        self.close()
+
+    def close(self) -> None:
+        """Release the trace; on disk it stays as of its last checkpoint. May be called again."""
+        if self._main:
+            self._main.close()
+        self._lock.release()
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _flush(self) -> None:
+        try:  # first what may fail: the file in memory must never hold one half of a checkpoint
+            self._bulk.store(self._pending)
+        except OSError as error:
+            raise _unwritable(self.path, error) from None
+        for table in self._tables.values():
+            table.flush(self._main)
+        for layer, counts in self._staleness.items():
+            _write_staleness(self._main, layer, counts)
+        self._staleness.clear()
+
+    def _publish(self) -> None:
+        self._main.flush()
+        try:
+            _disk.publish(self.path, self._main.id.get_file_image())
+        except OSError as error:
+            raise _unwritable(self.path, error) from None
+
+
+def _write_staleness(file: h5py.File, layer: str, counts: NDArray[np.int64]) -> None:
+    where = f"staleness/{layer}"
+    if where in file:
+        del file[where]
+    group = file.create_group(where)
+    ages = _table.index(group, _layout.AGE.name, len(counts), _layout.AGE.long_name)
+    ages.attrs["units"] = _layout.AGE.units
+    _table.array(group, "updates", counts, [ages], "1", "updates made with an error of this age")
+
+
+def create(
+    path: str | os.PathLike[str],
+    scenario_text: str,
+    resolved: Mapping[str, Any],
+    plan: Plan,
+    provenance: Mapping[str, Any],
+    force: bool = False,
+) -> Writer:
+    """Begin a trace; what is known before the first frame is on disk at once.
+
+    Arguments:
+        path: the file; its last directory is made if it does not exist.
+        scenario_text: the TOML as it was written.
+        resolved: the scenario as it was understood, every default filled in; JSON-able.
+        plan: gives names and shapes.
+        provenance: strings and numbers about where and with what the run was made.
+        force: overwrite a trace that exists.
+
+    Raises InputError when the file exists and force is not given, when it is being written by another run,
+    and when it cannot be written.
+    """
+    target = Path(path)
+    _prepare(target, force)
+    lock = _acquire(target)
+    main = h5py.File.in_memory(track_order=True)
+    try:
+        main.attrs["format"] = _layout.FORMAT
+        main.attrs["schema_version"] = _layout.SCHEMA_VERSION
+        main.attrs["status"] = _layout.RUNNING
+        scenario = main.create_group("scenario")
+        _table.text(scenario, "toml", scenario_text, "the scenario as it was written (TOML)")
+        _table.text(
+            scenario, "json", json.dumps(resolved, ensure_ascii=False), "the scenario as understood (JSON)"
+        )
+        origin = main.create_group("provenance")
+        for key, value in {"start": _now(), **provenance}.items():
+            origin.attrs[key] = value if isinstance(value, int | float) else str(value)
+        main.create_group("weights", track_order=True)
+        channels = main.create_group("channels", track_order=True)
+        for name, record in zip(plan.channel_names, plan.channels, strict=True):
+            group = channels.create_group(name)
+            for field in CHANNEL.names or ():
+                if not field.endswith("_offset"):
+                    group.attrs[field] = record[field]
+        writer = Writer(target, main, plan, lock)
+        writer._publish()
+        writer._bulk.remove_strays()
+    except BaseException:
+        main.close()
+        lock.release()
+        raise
+    return writer
+
+
+def reopen(path: str | os.PathLike[str], plan: Plan) -> Writer:
+    """Go on with a trace whose run was interrupted or killed, from its checkpoint.
+
+    Raises InputError for a file that is no trace, a finished one, one without a checkpoint, one that
+    another run is writing, and one that cannot be written.
+    """
+    target = Path(path)
+    open_trace(target).close()  # says what is wrong with the file, if anything is
+    if not os.access(target.parent, os.W_OK):
+        raise InputError(f"{target}: cannot write the trace: no permission to write in {target.parent}")
+    lock = _acquire(target)
+    main = None
+    try:
+        main = h5py.File.in_memory(file_image=target.read_bytes())
+        status = main.attrs["status"]
+        if status in _layout.FINISHED:
+            raise InputError(
+                f"{target}: this run is {status}; only an interrupted or killed run can be resumed"
+            )
+        if "checkpoint" not in main:
+            raise InputError(f"{target}: no checkpoint was reached; run its scenario again with --force")
+        main.attrs["status"] = _layout.RUNNING
+        if "result" in main:
+            del main["result"]
+        writer = Writer(target, main, plan, lock)
+        _disk.part(target).unlink(missing_ok=True)
+        writer._bulk.remove_strays()
+    except BaseException:
+        if main:
+            main.close()
+        lock.release()
+        raise
+    return writer
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _prepare(path: Path, force: bool) -> None:
+    if path.is_dir():
+        raise InputError(f"{path}: is a directory; name a file for the trace, such as {path / 'run.h5'}")
+    if path.exists() and not force:
+        raise InputError(f"{path}: this trace exists; give another --out, or --force to overwrite it")
+    try:
+        path.parent.mkdir(exist_ok=True)
+    except FileNotFoundError:
+        raise InputError(
+            f"{path}: the directory {path.parent.parent} does not exist; make it first"
+        ) from None
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def _acquire(path: Path) -> _disk.Lock:
+    try:
+        return _disk.Lock(path)
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def _unwritable(path: Path, error: OSError) -> InputError:
+    reason = error.strerror or str(error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) and path.exists():
+        return InputError(
+            f"{path}: cannot write the trace: {reason}; it stays whole as of its last checkpoint: free some "
+            f"space, then go on with: channelsim run --resume {path}"
+        )
+    return InputError(f"{path}: cannot write the trace: {reason}; give an --out that can be written")
