@@ -1,0 +1,31 @@
+"""The engine: Numba over flat buffers. No Python objects inside, no I/O, no randomness but the hash."""
+
+from channelsim.engine import _cache  # noqa: I001  (must come first: it tells Numba where to keep compiled code)
+from channelsim.engine.state import (
+    Diverged,
+    State,
+    Tally,
+    advance,
+    busiest,
+    restore,
+    settle,
+    snapshot,
+    start,
+    tally,
+)
+
+is_cold = _cache.is_cold
+
+__all__ = [
+    "Diverged",
+    "State",
+    "Tally",
+    "advance",
+    "busiest",
+    "is_cold",
+    "restore",
+    "settle",
+    "snapshot",
+    "start",
+    "tally",
+]

@@ -1,0 +1,50 @@
+"""C = alpha op(A) op(B) + beta C through SciPy's BLAS, without allocation.
+
+Numba's own `np.dot(a, b, out)` has neither alpha nor beta; an update W += eta X^T R would need a second matrix and a second pass.
+So the compiled form calls the same `sgemm` entry that `np.dot` calls, and the plain form says what it does.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, types
+from numba.extending import overload
+
+_sgemm = types.ExternalFunction(
+    "numba_xxgemm",
+    types.intc(
+        types.char, types.char, types.char, types.intp, types.intp, types.intp,
+        types.CPointer(types.float32), types.CPointer(types.float32), types.intp,
+        types.CPointer(types.float32), types.intp,
+        types.CPointer(types.float32), types.CPointer(types.float32), types.intp,
+    ),
+)  # fmt: skip
+_S, _N, _T = ord("s"), ord("n"), ord("t")
+
+
+def gemm(scalars, a, a_transposed, b, b_transposed, c):
+    """c = scalars[0] * op(a) @ op(b) + scalars[1] * c for C-contiguous float32 matrices; op transposes where told to."""
+    product = (a.T if a_transposed else a) @ (b.T if b_transposed else b)
+    c *= scalars[1]
+    c += scalars[0] * product
+
+
+@overload(gemm)
+def _gemm(scalars, a, a_transposed, b, b_transposed, c):
+    def compiled(scalars, a, a_transposed, b, b_transposed, c):
+        # row-major C = A B is column-major C' = B' A'
+        k = a.shape[0] if a_transposed else a.shape[1]
+        _sgemm(
+            _S, _T if b_transposed else _N, _T if a_transposed else _N,
+            c.shape[1], c.shape[0], k,
+            scalars[:1].ctypes, b.ctypes, b.shape[1], a.ctypes, a.shape[1],
+            scalars[1:].ctypes, c.ctypes, c.shape[1],
+        )  # fmt: skip
+
+    return compiled
+
+
+@njit(cache=True)
+def multiply(scalars, a, a_transposed, b, b_transposed, c):
+    """`gemm`, compiled."""
+    gemm(scalars, a, a_transposed, b, b_transposed, c)

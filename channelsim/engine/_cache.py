@@ -1,0 +1,46 @@
+"""Where Numba keeps the compiled engine: a directory named after the engine's sources.
+
+Numba's own cache looks only at the file of the function that it loads, so a change in a *called* module would go unnoticed.
+A directory keyed on a hash of all of the engine's sources (and of Numba's version and the CPU) cannot be stale.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import numba
+import platformdirs
+from llvmlite import binding
+
+SOURCES = Path(__file__).parent
+
+
+def digest() -> str:
+    """16 hex digits that change with any source of the engine or the tables, with Numba and with the CPU."""
+    state = hashlib.sha256()
+    for source in sorted([*SOURCES.glob("*.py"), SOURCES.parent / "plan" / "layout.py"]):
+        state.update(source.name.encode())
+        state.update(source.read_bytes())
+    state.update(f"{numba.__version__} {binding.get_host_cpu_name()}".encode())
+    return state.hexdigest()[:16]
+
+
+def directory() -> Path:
+    """The directory of this engine's compiled code (`NUMBA_CACHE_DIR` or the user's cache directory)."""
+    base = os.environ.get("NUMBA_CACHE_DIR") or platformdirs.user_cache_dir("channelsim")
+    return Path(base) / f"engine-{digest()}"
+
+
+def use() -> None:
+    """Makes Numba use it. Must run before any function of the engine is decorated."""
+    numba.config.CACHE_DIR = str(directory())
+
+
+def is_cold() -> bool:
+    """Whether the engine has yet to be compiled on this machine."""
+    return not any(directory().glob("**/*.nbi"))
+
+
+use()

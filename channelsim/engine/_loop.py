@@ -1,0 +1,302 @@
+"""The event loop: pop the first event, set the clock, let one layer act.
+
+Events are totally ordered by (time, priority, sequence number). There is one event for each frame and channel: the
+moment at which the last of the frame's messages is complete at the receiving layer. When the layer is busy, or takes time to
+compute, a second one: the moment at which it is done and acts.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from channelsim.engine import _dense_layer, _hash, _heap, _inputs, _learning, _messages, _transfer
+
+F = np.float32
+ZERO, ONE = F(0.0), F(1.0)
+DONE, NO_SLOT, DIVERGED, ROWS_FULL, RING_FULL = 0, 1, 2, 3, 4  # why `advance` came back
+ENTRY = -1
+TARGET = 2  # plan.Message
+LOW = np.int64(0xFFFFFFFF)
+
+
+@njit(cache=True)
+def advance(net, mem, until):
+    """Runs until the next event would let frame `until` enter, or, past the last frame, until nothing is left to do.
+
+    Returns DONE; or NO_SLOT, ROWS_FULL, RING_FULL (make room, then call again); or DIVERGED.
+    """
+    config, clock = net.config[0], mem.clock[0]
+    while True:
+        if clock.fault_frame >= 0:
+            return DIVERGED
+        if clock.rows + config.batch * len(net.channels) > len(mem.rows):
+            return ROWS_FULL
+        for k in range(len(net.links)):
+            if mem.link_states[k].count + config.batch * len(net.channels) > mem.ring.shape[1]:
+                return RING_FULL
+        entering = clock.heap_size == 0 or mem.heap_payload[0] < 0
+        if entering:
+            if clock.next_frame >= until or clock.next_frame >= config.frames:
+                return DONE
+            slot = _free_slot(mem)
+            if slot < 0:
+                return NO_SLOT
+            if clock.heap_size > 0:
+                clock.now = mem.heap_time[0]
+                clock.heap_size = _heap.pop(mem.heap_time, mem.heap_key, mem.heap_payload, clock.heap_size)
+            enter(net, mem, slot)
+            continue
+        payload = mem.heap_payload[0]
+        clock.now = mem.heap_time[0]
+        clock.heap_size = _heap.pop(mem.heap_time, mem.heap_key, mem.heap_payload, clock.heap_size)
+        what, slot = payload >> 32, payload & LOW
+        if what < len(net.channels):
+            arrive(net, mem, what, slot)
+        else:
+            act(net, mem, what - len(net.channels), slot)
+        mem.slots[slot].events -= 1
+        _release(mem, slot)
+
+
+@njit(cache=True)
+def _free_slot(mem):
+    for k in range(len(mem.slots)):
+        if not mem.slots[k].used:
+            return k
+    return -1
+
+
+@njit(cache=True)
+def _release(mem, slot):
+    s = mem.slots[slot]
+    if s.events == 0 and s.holders == 0 and s.used:
+        s.used = False
+    if s.events == 0 and not s.finished:
+        s.finished = True
+        mem.clock[0].in_flight -= 1
+
+
+@njit(cache=True)
+def _schedule(mem, time, priority, what, slot):
+    clock = mem.clock[0]
+    payload = (np.int64(what) << 32) | np.int64(slot)
+    clock.heap_size = _heap.push(
+        mem.heap_time, mem.heap_key, mem.heap_payload, clock.heap_size, time, priority, clock.sequence, payload
+    )
+    clock.sequence += 1
+    if what >= 0:
+        mem.slots[slot].events += 1
+
+
+@njit(cache=True)
+def enter(net, mem, slot):
+    """The next frame enters: its samples become layer 0's activity, and leave over the first forward channel."""
+    config, clock = net.config[0], mem.clock[0]
+    frame = clock.next_frame
+    clock.next_frame = frame + 1
+    first = (frame % config.frames_per_epoch) * config.batch
+    samples = min(config.batch, config.train_size - first)
+    s = mem.slots[slot]
+    s.used, s.finished, s.frame, s.samples, s.events, s.holders = True, False, frame, samples, 0, 0
+    clock.in_flight += 1
+    clock.in_flight_max = max(clock.in_flight_max, clock.in_flight)
+    for b in range(samples):
+        mem.sample[slot, b] = net.order[first + b]
+    if config.pipelined and clock.next_frame < config.frames:
+        gap = config.interval
+        if config.poisson:
+            u = _hash.uniform(_hash.word(_hash.key(config.seed, _hash.ARRIVALS, clock.next_frame, 0), 0))
+            gap = np.int64(math.ceil(-config.interval * math.log1p(-u)))
+        _schedule(mem, clock.now + gap, _heap.FRAME_ENTRY, ENTRY, 0)
+    _send_forward(net, mem, 1, slot)
+
+
+@njit(cache=True)
+def _send_forward(net, mem, h, slot):
+    """Layer h - 1's activity leaves for layer h."""
+    c = h - 1
+    batch = net.config[0].batch
+    layer = net.layers[h]
+    source, s = (net.images, np.int64(0)) if h == 1 else (mem.outputs[slot], net.layers[c].unit_offset * batch)
+    complete = _messages.send(
+        net, mem, c, slot, mem.clock[0].now, source, s, mem.inputs[slot], layer.input_offset * batch, layer.fan_in,
+        False, mem.counts[slot, h],
+    )  # fmt: skip
+    _schedule(mem, complete, _heap.FORWARD_ARRIVAL, c, slot)
+
+
+@njit(cache=True)
+def arrive(net, mem, c, slot):
+    """A frame's messages are complete: the layer acts at once if it is idle and takes no time, else when it is done."""
+    channel = net.channels[c]
+    layer = net.layers[channel.target]
+    forward = channel.direction == 0
+    cost = (layer.compute_forward if forward else layer.compute_learning) * mem.slots[slot].samples
+    now, state = mem.clock[0].now, mem.layer_states[channel.target]
+    if cost == 0 and state.free_at <= now:
+        act(net, mem, c, slot)
+        return
+    finish = max(now, state.free_at) + cost
+    state.free_at = finish
+    priority = _heap.FORWARD_ARRIVAL if forward else _heap.LEARNING_ARRIVAL
+    _schedule(mem, finish, priority, c + len(net.channels), slot)
+
+
+@njit(cache=True)
+def act(net, mem, c, slot):
+    """A layer acts on what channel c has brought."""
+    h = net.channels[c].target
+    if net.channels[c].direction == 0:
+        _forward(net, mem, h, slot)
+        if h < net.config[0].top:
+            _send_forward(net, mem, h + 1, slot)
+        else:
+            _compare(net, mem, slot)
+    else:
+        _learn(net, mem, c, slot)
+
+
+@njit(cache=True)
+def _forward(net, mem, h, slot):
+    """O^h = f(W x + b)."""
+    layer, state = net.layers[h], mem.layer_states[h]
+    batch, samples = net.config[0].batch, mem.slots[slot].samples
+    _inputs.hold(net, mem, h, slot)
+    mem.counters[h - 1].macs += _dense_layer.forward(net, mem, h, slot)
+    o, out = layer.unit_offset * batch, mem.outputs[slot]
+    if layer.transfer == _transfer.SOFTMAX:
+        for b in range(samples):
+            _transfer.softmax(out, o + b * layer.n, layer.n)
+    else:
+        _transfer.apply(layer.transfer, out, o, o + samples * layer.n)
+    if state.frame >= 0:
+        mem.slots[state.slot].holders -= 1
+        _release(mem, state.slot)
+    state.frame, state.slot = mem.slots[slot].frame, slot
+    mem.slots[slot].holders += 1
+
+
+@njit(cache=True)
+def _compare(net, mem, slot):
+    """The output layer compares with the target: e = T - O; learning messages leave, then the top learns."""
+    config, clock = net.config[0], mem.clock[0]
+    top = config.top
+    layer = net.layers[top]
+    n, samples = layer.n, mem.slots[slot].samples
+    out, o = mem.outputs[slot], layer.unit_offset * config.batch
+    for b in range(samples):
+        target = net.labels[mem.sample[slot, b]]
+        loss, correct = score(layer.transfer, out, o + b * n, n, target)
+        clock.loss += loss
+        clock.correct += correct
+        for j in range(n):
+            mem.signal[b * n + j] = (ONE if j == target else ZERO) - out[o + b * n + j]
+    clock.samples += samples
+    clock.updates += 1
+    _speak(net, mem, top, slot)
+    _update(net, mem, top, slot, slot, samples, top - 1)
+
+
+@njit(cache=True)
+def score(transfer, out, o, n, target):
+    """(loss, correct) of one sample: cross-entropy for softmax, else half the squared error."""
+    best, loss = 0, 0.0
+    for j in range(n):
+        if out[o + j] > out[o + best]:
+            best = j
+        if transfer != _transfer.SOFTMAX:
+            e = np.float64((ONE if j == target else ZERO) - out[o + j])
+            loss += 0.5 * e * e
+    if transfer == _transfer.SOFTMAX:
+        loss = -math.log(max(np.float64(out[o + target]), 1e-38)) if out[o + target] == out[o + target] else np.nan
+    return loss, best == target
+
+
+@njit(cache=True)
+def _learn(net, mem, c, slot):
+    """An error has arrived at a hidden layer: R = f'(S) * error; it speaks on, then learns."""
+    config = net.config[0]
+    channel = net.channels[c]
+    h = channel.target
+    layer, state = net.layers[h], mem.layer_states[h]
+    s = mem.slots[slot]
+    samples = s.samples
+    age = state.frame - s.frame
+    missed = config.stash > 0 and age >= config.stash
+    mem.misses[h] += missed
+    if missed and not config.on_miss_current:
+        for k in range(samples * layer.n):
+            mem.signal[k] = ZERO
+        _speak(net, mem, h, slot)
+        return
+    seen = slot
+    if missed:  # the activity of that frame is forgotten: the newest one stands in for it
+        seen = state.slot
+        samples = min(samples, mem.slots[seen].samples)
+    _learning.error_from(net, mem, c, slot)
+    out, o = mem.outputs[seen], layer.unit_offset * config.batch
+    if config.derivative:
+        _transfer.times_derivative(layer.transfer, mem.signal, 0, out, o, samples * layer.n)
+    if config.capture:
+        _capture(net, mem, h, s.frame, samples)
+    _speak(net, mem, h, slot)
+    mem.ages[h, min(age, mem.ages.shape[1] - 1)] += 1
+    if channel.adaptive and not config.frozen:
+        _learning.adapt(net, mem, c, slot, samples, out, o)
+    _update(net, mem, h, slot, seen, samples, c)
+
+
+@njit(cache=True)
+def _capture(net, mem, h, frame, samples):
+    """Keeps the learning signals of a probe, sample after sample."""
+    layer, units = net.layers[h], mem.captured.shape[1]
+    for b in range(samples):
+        row = mem.captured[frame * net.config[0].batch + b]
+        for j in range(layer.n):
+            row[layer.unit_offset + j] = mem.signal[b * layer.n + j]
+
+
+@njit(cache=True)
+def _speak(net, mem, h, slot):
+    """Layer h's learning messages leave, one channel after another, with the weights as they are."""
+    batch = net.config[0].batch
+    samples = mem.slots[slot].samples
+    for k in range(net.leaving_start[h], net.leaving_start[h + 1]):
+        c = net.leaving[k]
+        channel = net.channels[c]
+        out, o = mem.messages[slot], channel.message_offset * batch
+        source = mem.signal
+        if channel.message == TARGET:
+            source = _one_hot(net, mem, slot, channel.n, samples)
+        if _learning.leaves_projected(channel.wiring):
+            complete = _messages.send(
+                net, mem, c, slot, mem.clock[0].now, source, 0, mem.error, 0, channel.n, False, mem.heard[slot, c]
+            )
+            message = source if net.ideal[c] else mem.error
+            _learning.project_leaving(net, mem, c, slot, message, 0, out, o)
+        else:
+            complete = _messages.send(
+                net, mem, c, slot, mem.clock[0].now, source, 0, out, o, channel.n, True, mem.heard[slot, c]
+            )
+        _schedule(mem, complete, _heap.LEARNING_ARRIVAL, c, slot)
+
+
+@njit(cache=True)
+def _one_hot(net, mem, slot, n, samples):
+    for b in range(samples):
+        for j in range(n):
+            mem.gathered[b * n + j] = ZERO
+        mem.gathered[b * n + net.labels[mem.sample[slot, b]]] = ONE
+    return mem.gathered
+
+
+@njit(cache=True)
+def _update(net, mem, h, slot, seen, samples, c):
+    """Layer h's synapses learn from mem.signal, and from the activity in slot `seen`."""
+    if not _learning.is_finite(mem.signal, samples * net.layers[h].n):
+        mem.clock[0].fault_frame = mem.slots[slot].frame
+    elif not net.config[0].frozen:
+        _learning.update(net, mem, h, seen, mem.slots[slot].frame, samples, c)

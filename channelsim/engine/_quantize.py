@@ -1,0 +1,160 @@
+"""Quantizers as passes over one message, and their code words.
+
+`values` holds the speaking neurons' values, 0 where a neuron is silent. DESIGN and `docs/design.md` give the formulas; the
+passes are written without branches inside the loops so that they vectorize.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from channelsim.engine import _hash
+
+NONE, LOG2, UNIFORM, SIGN, TERNARY = 0, 1, 2, 3, 4
+FIXED, MAX, RMS = 0, 1, 2
+F = np.float32
+ZERO, HALF, ONE = F(0.0), F(0.5), F(1.0)
+ROUND = F(12582912.0)  # 1.5 * 2^23: adding and subtracting it rounds a small float32 half to even
+SQRT2_MANTISSA = np.int32(0x3504F3)  # of the float32 just below the square root of 2
+EXPONENT, MANTISSA = np.int32(23), np.int32(0x7FFFFF)
+MAGNITUDE, TOP_BIT = np.int32(0x7FFFFFFF), np.int32(-0x80000000)
+INVALID = F(np.nan)
+
+
+@njit(cache=True, fastmath={"contract", "reassoc"})
+def measure(kind, fixed, values, count):
+    """The scale `a`: the fixed number, or max or rms over the speaking values (0 where nobody speaks)."""
+    if kind == FIXED:
+        return fixed
+    if kind == MAX:
+        top = ZERO
+        for i in range(count):
+            v = abs(values[i])
+            top = v if v > top else top
+        return top
+    total = 0.0
+    speaking = 0
+    for i in range(count):
+        v = np.float64(values[i])
+        total += v * v
+        speaking += values[i] != ZERO
+    return F(math.sqrt(total / speaking)) if speaking > 0 else ZERO
+
+
+@njit(cache=True)
+def quantize(kind, bits, a, stochastic, key, values, words, count):
+    """Quantizes values[:count] in place; `words` is the same memory seen as int32, `a` the scale."""
+    if a == ZERO:
+        for i in range(count):
+            values[i] = ZERO
+    elif kind == LOG2:
+        floor = F(2.0) ** F(1 - bits)
+        for i in range(count):
+            v = values[i] / a
+            y = abs(v)
+            y = ONE if y > ONE else (floor if y < floor else y)
+            values[i] = y if v > ZERO else (-y if v < ZERO else ZERO)
+        for i in range(count):
+            word = words[i]
+            rounded = ((word & MAGNITUDE) >> EXPONENT) + np.int32((word & MANTISSA) > SQRT2_MANTISSA)
+            words[i] = (word & TOP_BIT) | (rounded << EXPONENT)
+        for i in range(count):
+            values[i] *= a
+    elif kind == SIGN:
+        for i in range(count):
+            v = values[i]
+            values[i] = a if v > ZERO else (-a if v < ZERO else ZERO)
+    elif kind == TERNARY:
+        half = HALF * a
+        for i in range(count):
+            v = values[i]
+            values[i] = a if v >= half else (-a if v <= -half else ZERO)
+    elif kind == UNIFORM:
+        top = F((1 << (bits - 1)) - 1)
+        step = a / top
+        if stochastic:
+            for i in range(count):
+                v = values[i]
+                q = math.floor(v / step + _hash.uniform32(_hash.word(key, i)))
+                q = top if q > top else (-top if q < -top else q)
+                values[i] = q * step if v != ZERO else ZERO
+        else:
+            for i in range(count):
+                q = (values[i] / step + ROUND) - ROUND
+                q = top if q > top else (-top if q < -top else q)
+                values[i] = q * step
+
+
+@njit(cache=True)
+def flip(kind, bits, a, value_bits, value, key, neuron, probability, scratch, scratch_words):
+    """One event's word with each bit flipped with the given probability.
+
+    Returns (value decoded at the receiver, flipped bits); the value is NaN where the word means nothing.
+    """
+    word = encode(kind, bits, a, value, scratch, scratch_words)
+    before = math.log1p(-probability) if probability < 1.0 else 0.0
+    flips = 0
+    position = -1
+    t = 0
+    while True:
+        if probability < 1.0:
+            u = _hash.uniform(_hash.word(key, neuron * 64 + t))
+            gap = math.floor(math.log1p(-u) / before)
+            if gap >= value_bits:
+                break
+            position += int(gap) + 1
+        else:
+            position += 1
+        if position >= value_bits:
+            break
+        word ^= np.int64(1) << np.int64(position)
+        flips += 1
+        t += 1
+    return decode(kind, bits, a, word, scratch, scratch_words), flips
+
+
+@njit(cache=True)
+def encode(kind, bits, a, value, scratch, scratch_words):
+    """The code word of one sent value, as `channelsim.codes` packs it."""
+    if kind == NONE:
+        scratch[0] = value
+        return np.int64(scratch_words[0]) & np.int64(0xFFFFFFFF)
+    if kind == SIGN:
+        return np.int64(value < ZERO)
+    if kind == TERNARY:
+        return np.int64(1) if value > ZERO else np.int64(2)
+    if kind == LOG2:
+        level = np.int64(round(-math.log2(abs(value) / a)))
+        return level + (np.int64(bits) if value < ZERO else np.int64(0))
+    top = (1 << (bits - 1)) - 1
+    return np.int64(round(value / (a / F(top)))) + np.int64(top)
+
+
+@njit(cache=True)
+def decode(kind, bits, a, word, scratch, scratch_words):
+    """The value that a code word stands for; NaN where it stands for none."""
+    if kind == NONE:
+        scratch_words[0] = np.int32(word if word < 2147483648 else word - 4294967296)
+        value = scratch[0]
+        return value if abs(value) < F(np.inf) else INVALID
+    if kind == SIGN:
+        return -a if word == 1 else a
+    if kind == TERNARY:
+        if word == 1:
+            return a
+        if word == 2:
+            return -a
+        return ZERO if word == 0 else INVALID
+    if kind == LOG2:
+        if word >= 2 * bits:
+            return INVALID
+        level = word if word < bits else word - bits
+        y = a * F(2.0) ** F(-level)
+        return y if word < bits else -y
+    top = (1 << (bits - 1)) - 1
+    if word > 2 * top:
+        return INVALID
+    return F(word - top) * (a / F(top))

@@ -1,0 +1,171 @@
+"""What a channel does to the values of one message, in the order of DESIGN part 1.
+
+`shape` makes the message that goes onto the link (threshold, quantizer); `receive` makes what arrives (noise, bit errors,
+drop, lateness). Between the two the link works out when it travels. Silence is 0.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from channelsim.engine import _hash, _links, _quantize
+
+F = np.float32
+ZERO = F(0.0)
+DENSE, AER, AUTO = 0, 1, 2
+
+
+@njit(cache=True)
+def count_speaking(values, lo, n):
+    """How many of values[lo : lo + n] are not zero."""
+    total = 0
+    for i in range(lo, lo + n):
+        total += values[i] != ZERO
+    return total
+
+
+@njit(cache=True)
+def shape(ch, source, s, residuals, sent, words, key):
+    """Threshold and quantizer: source[s : s + n] -> sent[:n]. Returns (offered, events, scale, noise scale).
+
+    `words` is the memory of `sent` seen as int32.
+    """
+    n = ch.n
+    offered = count_speaking(source, s, n)
+    if ch.has_threshold:
+        theta = ch.threshold
+        if ch.residual:
+            r = ch.residual_offset
+            for i in range(n):
+                v = source[s + i] + residuals[r + i]
+                speaks = abs(v) > theta
+                sent[i] = v if speaks else ZERO
+                residuals[r + i] = ZERO if speaks else v
+        else:
+            for i in range(n):
+                v = source[s + i]
+                sent[i] = v if abs(v) > theta else ZERO
+    else:
+        for i in range(n):
+            sent[i] = source[s + i]
+    noise_scale = _quantize.measure(ch.noise_scale_kind, ch.noise_scale, sent, n) if ch.noise > ZERO else ZERO
+    a = F(1.0)
+    if ch.quantizer != _quantize.NONE:
+        a = _quantize.measure(ch.scale_kind, ch.scale, sent, n)
+        _quantize.quantize(ch.quantizer, ch.bits, a, ch.stochastic, key, sent, words, n)
+    return offered, count_speaking(sent, 0, n), a, noise_scale
+
+
+@njit(cache=True)
+def message_bits(ch, events):
+    """(bits on the link, encoding used) of a message with this many events."""
+    n = ch.n
+    fixed = ch.header_bits + ch.scale_bits
+    word = ch.value_bits + (ch.silence_bits if events < n else 0)
+    dense = n * word
+    aer = events * (ch.address_bits + ch.value_bits)
+    if ch.encoding == AER or (ch.encoding == AUTO and aer < dense):
+        return fixed + aer, AER
+    return fixed + dense, DENSE
+
+
+@njit(cache=True)
+def corrupt(ch, sent, out, o, alive, scale, key, word, word_bits):
+    """Bit errors: flips bits of the code words. Returns (events whose word means nothing, flipped bits)."""
+    corrupted = flipped = 0
+    hit = 1.0 - (1.0 - ch.bit_error) ** ch.value_bits
+    for i in range(ch.n):
+        if alive[i] and _hash.uniform(_hash.word(key, i * 64)) < hit:
+            value, flips = _quantize.flip(
+                ch.quantizer, ch.bits, scale, ch.value_bits, sent[i], key, i, ch.bit_error, word, word_bits
+            )
+            flipped += flips
+            if value == value:
+                out[o + i] = value
+            else:
+                alive[i] = False
+                corrupted += 1
+    return corrupted, flipped
+
+
+@njit(cache=True)
+def add_noise(sigma, out, o, alive, key, n):
+    """Adds sigma * N(0, 1) to each event."""
+    for i in range(n):
+        if alive[i]:
+            out[o + i] += F(sigma * _hash.normal(_hash.word(key, i)))
+
+
+@njit(cache=True)
+def drop(probability, alive, key, n):
+    """Loses each event with a probability. Returns how many were lost."""
+    before = count_true(alive, n)
+    if probability >= 1.0:
+        for i in range(n):
+            alive[i] = False
+        return before
+    for i in range(n):
+        alive[i] &= _hash.uniform(_hash.word(key, i)) >= probability
+    return before - count_true(alive, n)
+
+
+@njit(cache=True)
+def count_true(flags, n):
+    total = 0
+    for i in range(n):
+        total += flags[i]
+    return total
+
+
+@njit(cache=True)
+def lose_late(ch, link, sent, alive, start, delay, due, encoding, events):
+    """Events that arrive after `due` are lost; `start` is when the first bit leaves. Returns how many were lost.
+
+    The bits go in the order header, scale, then the words in the order of the neurons.
+    """
+    late = 0
+    bits = ch.header_bits + ch.scale_bits
+    dense = encoding == DENSE
+    word = ch.value_bits + (ch.silence_bits if events < ch.n else 0) if dense else ch.address_bits + ch.value_bits
+    for i in range(ch.n):
+        if dense or sent[i] != ZERO:
+            bits += word
+        if alive[i] and start + _links.occupation(link, bits) + delay > due:
+            alive[i] = False
+            late += 1
+    return late
+
+
+@njit(cache=True)
+def jitter(ch, key):
+    """Extra picoseconds of one message."""
+    if ch.jitter_kind == 0:
+        return np.int64(0)
+    u = _hash.uniform(_hash.word(key, 0))
+    if ch.jitter_kind == 1:
+        return np.int64(math.floor(u * ch.jitter))
+    return np.int64(math.floor(-ch.jitter * math.log1p(-u)))
+
+
+@njit(cache=True)
+def first_event(ch, sent, s, encoding, events):
+    """Bits up to and including the first event of a message (all of it where nobody speaks)."""
+    fixed = ch.header_bits + ch.scale_bits
+    if encoding == AER:
+        return fixed + (ch.address_bits + ch.value_bits if events > 0 else 0)
+    word = ch.value_bits + (ch.silence_bits if events < ch.n else 0)
+    for i in range(ch.n):
+        if sent[s + i] != ZERO:
+            return fixed + (i + 1) * word
+    return fixed + ch.n * word
+
+
+@njit(cache=True)
+def deliver(out, o, alive, divisor, n):
+    """Silences what was lost, rescales the rest. Returns the number of events delivered."""
+    for i in range(n):
+        out[o + i] = out[o + i] / divisor if alive[i] else ZERO
+    return count_true(alive, n)

@@ -1,0 +1,83 @@
+"""Transfer functions f and their derivatives, as passes over flat float32 buffers that vectorize."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+LINEAR, TANH, LOGISTIC, RELU, SOFTMAX = 0, 1, 2, 3, 4
+F = np.float32
+# tanh(x) = x P(x^2) / Q(x^2) on |x| <= 7.9053, the rational minimax approximation of Eigen (generic_fast_tanh_float):
+# largest error 4e-7 against the true function, at a tenth of the time of the library call because it vectorizes.
+CLAMP = F(7.90531110763549805)
+P1, P3, P5, P7 = F(4.89352455891786e-03), F(6.37261928875436e-04), F(1.48572235717979e-05), F(5.12229709037114e-08)
+P9, P11, P13 = F(-8.60467152213735e-11), F(2.00018790482477e-13), F(-2.76076847742355e-16)
+Q0, Q2, Q4, Q6 = F(4.89352518554385e-03), F(2.26843463243900e-03), F(1.18534705686654e-04), F(1.19825839466702e-06)
+HALF, ONE = F(0.5), F(1.0)
+
+
+@njit(cache=True, inline="always", fastmath={"contract"})
+def tanh(x):
+    """tanh in float32. NaN stays NaN: the comparisons are written so that it passes the clamp."""
+    x = CLAMP if x > CLAMP else (-CLAMP if x < -CLAMP else x)
+    y = x * x
+    p = P13
+    p = p * y + P11
+    p = p * y + P9
+    p = p * y + P7
+    p = p * y + P5
+    p = p * y + P3
+    p = p * y + P1
+    q = Q6
+    q = q * y + Q4
+    q = q * y + Q2
+    q = q * y + Q0
+    return x * p / q
+
+
+@njit(cache=True, fastmath={"contract"})
+def apply(kind, values, lo, hi):
+    """O = f(S) in place over values[lo:hi]; softmax is `softmax`, which needs whole rows."""
+    if kind == TANH:
+        for i in range(lo, hi):
+            values[i] = tanh(values[i])
+    elif kind == LOGISTIC:
+        for i in range(lo, hi):
+            values[i] = HALF * tanh(HALF * values[i]) + HALF
+    elif kind == RELU:
+        for i in range(lo, hi):
+            v = values[i]
+            values[i] = v if not (v < F(0.0)) else F(0.0)
+
+
+@njit(cache=True)
+def softmax(values, lo, n):
+    """Softmax over values[lo : lo + n] in place."""
+    top = values[lo]
+    for i in range(lo + 1, lo + n):
+        top = max(top, values[i])
+    total = F(0.0)
+    for i in range(lo, lo + n):
+        e = math.exp(values[i] - top)
+        values[i] = e
+        total += e
+    for i in range(lo, lo + n):
+        values[i] /= total
+
+
+@njit(cache=True)
+def times_derivative(kind, error, e, output, o, count):
+    """error *= f'(S), worked out from the output O = f(S), over `count` values from `error[e]` and `output[o]`."""
+    if kind == TANH:
+        for i in range(count):
+            v = output[o + i]
+            error[e + i] *= ONE - v * v
+    elif kind == LOGISTIC:
+        for i in range(count):
+            v = output[o + i]
+            error[e + i] *= v * (ONE - v)
+    elif kind == RELU:
+        for i in range(count):
+            error[e + i] = error[e + i] if output[o + i] > F(0.0) else F(0.0)

@@ -1,0 +1,394 @@
+"""The Python side of the engine: allocate, run in chunks, make room, dump and restore."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from channelsim import hashing
+from channelsim.data import Dataset
+from channelsim.engine import _dense_layer, _loop
+from channelsim.engine._tables import CLOCK, CONFIG, LAYER_STATE, LINK_STATE, SLOT, Memory, Net
+from channelsim.errors import RunError
+from channelsim.hashing import Stream
+from channelsim.plan import COUNTER, MESSAGE_ROW, Direction, Plan, Quantizer
+
+FIRST_SLOTS = 4
+AGE_BINS = 1025  # ages 0..1023 frames, and older
+ROWS_BYTES = 8_000_000  # of message rows and payload kept between two collections
+
+
+class Diverged(RunError):
+    """A learning signal, loss or weight is no longer finite."""
+
+
+@dataclass
+class State:
+    """A run between two chunks. `net` and `memory` are the engine's own; the properties are what others read.
+
+    `weights`, `biases` and `feedback` are flat buffers in the plan's layout; call `settle` before reading them.
+    """
+
+    plan: Plan
+    net: Net
+    memory: Memory
+    epoch: int  # whose order of samples is in `net`
+    changes_done: int
+
+    @property
+    def now(self) -> int:
+        """Simulated time, ps."""
+        return int(self.memory.clock[0]["now"])
+
+    @property
+    def frame(self) -> int:
+        """Frames that have entered."""
+        return int(self.memory.clock[0]["next_frame"])
+
+    @property
+    def weights(self) -> NDArray[np.float32]:
+        return self.memory.weights
+
+    @property
+    def biases(self) -> NDArray[np.float32]:
+        return self.memory.biases
+
+    @property
+    def feedback(self) -> NDArray[np.float32]:
+        return self.memory.feedback
+
+    @property
+    def counters(self) -> NDArray[Any]:
+        """COUNTER, one a channel, since the start of the run."""
+        return self.memory.counters
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Training metrics summed since the last collection."""
+
+    loss: float
+    correct: int
+    samples: int
+    updates: int
+
+
+def start(
+    plan: Plan, dataset: Dataset, *, trace_frames: int = 0, frozen: bool = False, capture: bool = False
+) -> State:
+    """A run at its beginning. `frozen`: nothing learns; `capture`: learning signals are kept (`State.memory.captured`)."""
+    config = np.zeros(1, CONFIG)
+    row = config[0]
+    row["top"], row["batch"], row["frames"] = plan.top, plan.batch, plan.frames
+    row["frames_per_epoch"], row["train_size"] = plan.frames_per_epoch, plan.train_size
+    row["pipelined"], row["poisson"], row["interval"] = plan.pipelined, plan.poisson, plan.interval
+    row["stash"], row["on_miss_current"] = plan.stash, plan.on_miss_current
+    row["derivative"], row["frozen"] = plan.derivative, frozen
+    row["deferred"] = plan.batch == 1 and plan.momentum == 0.0
+    row["learning_rate"], row["feedback_rate"] = plan.learning_rate, plan.feedback_learning_rate
+    row["log_keep"], row["momentum"] = math.log1p(-plan.decay), plan.momentum
+    row["seed"], row["trace_frames"], row["capture"] = plan.seed, trace_frames, capture
+    leaving, leaving_start = _leaving(plan)
+    images = np.ascontiguousarray(dataset.train_x, np.float32)
+    event_start, event_index, event_value = events_of(images)
+    widest = int(plan.layers["n"].max())
+    net = Net(
+        config=config,
+        layers=plan.layers,
+        channels=plan.channels.copy(),
+        links=plan.links.copy(),
+        leaving=leaving,
+        leaving_start=leaving_start,
+        ideal=_ideal(plan),
+        c_start=plan.c_start,
+        c_index=plan.c_index,
+        iota=np.arange(widest, dtype=np.int32),
+        order=sample_order(plan, 0),
+        images=images.reshape(-1),
+        labels=np.ascontiguousarray(dataset.train_y, np.int32),
+        event_start=event_start,
+        event_index=event_index,
+        event_value=event_value,
+    )
+    return State(plan, net, _allocate(plan, net, FIRST_SLOTS, capture, trace_frames), epoch=0, changes_done=0)
+
+
+def sample_order(plan: Plan, epoch: int) -> NDArray[np.int64]:
+    """The order in which an epoch's samples enter."""
+    if not plan.shuffle:
+        return np.arange(plan.train_size, dtype=np.int64)
+    return hashing.permutation(hashing.key(plan.seed, Stream.ORDER.of(), epoch), plan.train_size).astype(np.int64)
+
+
+def events_of(images: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+    """Images as events, made once: (starts, neuron indices, values). A zero activity is no event.
+
+    Works in blocks, so that the data set is never there twice.
+    """
+    counts = np.count_nonzero(images, axis=1)
+    start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    index = np.empty(start[-1], np.int32)
+    value = np.empty(start[-1], np.float32)
+    for first in range(0, len(images), 4096):
+        block = images[first : first + 4096]
+        rows, columns = np.nonzero(block)
+        span = slice(start[first], start[first] + len(columns))
+        index[span] = columns
+        value[span] = block[rows, columns]
+    return start, index, value
+
+
+def _leaving(plan: Plan) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    channels, starts = [], [0]
+    for h in range(len(plan.layers)):
+        rows = plan.channels
+        channels += list(np.flatnonzero((rows["direction"] == Direction.LEARNING) & (rows["source"] == h)))
+        starts.append(len(channels))
+    return np.array(channels, np.int64), np.array(starts, np.int64)
+
+
+def _ideal(plan: Plan) -> NDArray[np.bool_]:
+    """Channels that never change a value or lose an event, whatever is scheduled to change."""
+    ideal = np.ones(len(plan.channels), bool)
+    tables = [(plan.channels, plan.links), *((change.channels, change.links) for change in plan.changes)]
+    for rows, links in tables:
+        ideal &= (
+            (rows["has_threshold"] == 0)
+            & (rows["quantizer"] == Quantizer.NONE)
+            & (rows["noise"] == 0)
+            & (rows["bit_error"] == 0)
+            & (rows["drop"] == 0)
+            & (rows["deadline"] < 0)
+            & (links["queue"][rows["link"]] < 0)
+        )
+    return ideal
+
+
+def _allocate(plan: Plan, net: Net, slots: int, capture: bool, trace_frames: int) -> Memory:
+    batch, layers, channels = plan.batch, plan.layers, plan.channels
+    units, inputs = int(layers["n"][1:].sum()), int(layers["fan_in"].sum())
+    widest = int(layers["n"].max())
+    message = int(
+        sum(max(int(c["n"]), int(layers[c["target"]]["n"])) for c in channels if c["direction"] == Direction.LEARNING)
+    )
+    clock = np.zeros(1, CLOCK)
+    clock["fault_frame"] = -1
+    layer_states = np.zeros(len(layers), LAYER_STATE)
+    layer_states["frame"] = -1
+    link_states = np.zeros(len(plan.links), LINK_STATE)
+    link_states["frame"] = -1
+    per_link = np.bincount(channels["link"], minlength=len(plan.links)).max()
+    ring = slots * batch * (int(per_link) + 1) + batch * len(channels)
+    heap = slots * 2 * len(channels) + 4
+    momentum = plan.momentum > 0.0
+    whole = momentum or bool((layers["update_quantizer"] != Quantizer.NONE).any())
+    ideal_inputs = bool(net.ideal[: plan.top].all())
+    dense_first = batch > 1
+    rows = 0 if trace_frames == 0 else _row_capacity(plan, widest)
+    zeros = np.zeros
+    return Memory(
+        clock=clock,
+        counters=zeros(len(channels), COUNTER),
+        slots=zeros(slots, SLOT),
+        layer_states=layer_states,
+        link_states=link_states,
+        ages=zeros((len(layers), AGE_BINS), np.int64),
+        misses=zeros(len(layers), np.int64),
+        heap_time=zeros(heap, np.int64),
+        heap_key=zeros(heap, np.int64),
+        heap_payload=zeros(heap, np.int64),
+        ring=zeros((len(plan.links), ring), np.int64),
+        heard_start=zeros((len(plan.links), batch), np.int64),
+        heard_finish=zeros((len(plan.links), batch), np.int64),
+        heard_bits=zeros((len(plan.links), batch), np.int64),
+        weights=plan.weights.copy(),
+        biases=plan.biases.copy(),
+        feedback=plan.feedback.copy(),
+        weight_velocity=zeros(plan.weights.size if momentum else 0, np.float32),
+        bias_velocity=zeros(plan.biases.size if momentum else 0, np.float32),
+        feedback_velocity=zeros(plan.feedback.size if momentum else 0, np.float32),
+        residuals=zeros(int(channels["n"].sum()), np.float32),
+        sample=zeros((slots, batch), np.int64),
+        outputs=zeros((slots, batch * units), np.float32),
+        inputs=zeros(
+            (slots, batch * (inputs if not ideal_inputs else int(layers[1]["fan_in"]) * dense_first)), np.float32
+        ),
+        counts=zeros((slots, len(layers), batch), np.int64),
+        starts=zeros((slots, len(layers), batch), np.int64),
+        forms=zeros((slots, len(layers)), np.int64),
+        event_index=zeros((slots, batch * inputs), np.int32),
+        event_value=zeros((slots, batch * inputs), np.float32),
+        messages=zeros((slots, batch * message), np.float32),
+        heard=zeros((slots, len(channels), batch), np.int64),
+        pending_x=zeros(inputs if batch == 1 else 0, np.float32),
+        pending_index=zeros(inputs if batch == 1 else 0, np.int32),
+        pending_step=zeros(units if batch == 1 else 0, np.float32),
+        signal=zeros(batch * widest, np.float32),
+        error=zeros(batch * widest, np.float32),
+        gathered=zeros(batch * widest, np.float32),
+        learns=zeros(batch, np.bool_),
+        learning_counts=zeros(batch, np.int64),
+        touched=zeros(widest, np.bool_),
+        step=zeros(int(layers["w_size"].max()) if whole else 0, np.float32),
+        sent=zeros(widest, np.float32),
+        speaking=zeros(widest, np.int32),
+        alive=zeros(widest, np.bool_),
+        word=zeros(1, np.float32),
+        columns=zeros(widest + 1, np.int64),
+        column_sample=zeros(batch * widest, np.int32),
+        column_value=zeros(batch * widest, np.float32),
+        captured=zeros((plan.frames * batch if capture else 0, units), np.float32),
+        rows=zeros(rows or batch * len(channels), MESSAGE_ROW),
+        payload=zeros(rows * widest, np.float32),
+    )
+
+
+def _row_capacity(plan: Plan, widest: int) -> int:
+    per_frame = plan.batch * len(plan.channels)
+    affordable = ROWS_BYTES // (MESSAGE_ROW.itemsize + 4 * widest)
+    return max(2 * per_frame, affordable)
+
+
+# --- running ------------------------------------------------------------------------------------------
+
+
+def advance(
+    plan: Plan, state: State, until_frame: int, collect: Callable[[NDArray[Any], NDArray[np.float32]], None] | None = None
+) -> None:
+    """Runs until frame `until_frame` would enter (at most the run's last frame; past it, until all is done).
+
+    Events of the frames that have entered and are due later stay in flight. `collect` receives the message rows and
+    payload of traced frames whenever the buffer is full, and at the end. Raises Diverged.
+    """
+    until_frame = min(until_frame, plan.frames)
+    while True:
+        stop = min(until_frame, _next_boundary(plan, state))
+        status = _loop.advance(state.net, state.memory, stop)
+        if status == _loop.DIVERGED:
+            _collect(state, collect)
+            frame = int(state.memory.clock[0]["fault_frame"])
+            raise Diverged(
+                f"the learning signal is no longer finite at update {frame + 1} (epoch {frame // plan.frames_per_epoch + 1}): "
+                "the weights have grown without bound; a smaller training.learning_rate or a smaller "
+                "learning.feedback.scale keeps them finite"
+            )
+        if status == _loop.NO_SLOT or status == _loop.RING_FULL:
+            grow(state)
+        elif status == _loop.ROWS_FULL:
+            _collect(state, collect)
+        elif state.frame >= until_frame:
+            _collect(state, collect)
+            return
+        else:
+            _cross_boundary(plan, state)
+
+
+def _next_boundary(plan: Plan, state: State) -> int:
+    """The next frame before which the order of samples or the channel tables have to be exchanged."""
+    boundary = (state.epoch + 1) * plan.frames_per_epoch
+    if state.changes_done < len(plan.changes):
+        boundary = min(boundary, plan.changes[state.changes_done].frame)
+    return boundary
+
+
+def _cross_boundary(plan: Plan, state: State) -> None:
+    while state.changes_done < len(plan.changes) and plan.changes[state.changes_done].frame <= state.frame:
+        change = plan.changes[state.changes_done]
+        state.net.channels[:] = change.channels
+        state.net.links[:] = change.links
+        state.changes_done += 1
+    epoch = state.frame // plan.frames_per_epoch
+    if epoch != state.epoch:
+        state.net.order[:] = sample_order(plan, epoch)
+        state.epoch = epoch
+
+
+def _collect(state: State, collect: Callable[[NDArray[Any], NDArray[np.float32]], None] | None) -> None:
+    clock = state.memory.clock[0]
+    if collect is not None and clock["rows"] > 0:
+        collect(state.memory.rows[: clock["rows"]].copy(), state.memory.payload[: clock["payload"]].copy())
+    clock["rows"] = clock["payload"] = 0
+
+
+def grow(state: State) -> None:
+    """Makes room for twice as many frames in flight. Raises RunError where the scenario does not want that many."""
+    memory, plan = state.memory, state.plan
+    slots = 2 * len(memory.slots)
+    if memory.clock[0]["in_flight"] > plan.max_in_flight:
+        raise RunError(
+            f"more than {plan.max_in_flight} frames are in flight: the network cannot keep up with a frame every "
+            f"{plan.interval} ps ({busiest(state)}); a longer schedule.interval or a larger schedule.max_in_flight is needed"
+        )
+    larger = {}
+    for name in ("slots", "sample", "outputs", "inputs", "counts", "starts", "forms", "event_index", "event_value",
+                 "messages", "heard"):  # fmt: skip
+        old = getattr(memory, name)
+        new = np.zeros((slots, *old.shape[1:]), old.dtype)
+        new[: len(old)] = old
+        larger[name] = new
+    for name in ("heap_time", "heap_key", "heap_payload"):
+        old = getattr(memory, name)
+        larger[name] = np.concatenate([old, np.zeros_like(old)])
+    ring = np.zeros((memory.ring.shape[0], 2 * memory.ring.shape[1]), np.int64)
+    for k, link in enumerate(memory.link_states):
+        unfinished = np.roll(memory.ring[k], -int(link["head"]))
+        ring[k, : memory.ring.shape[1]] = unfinished
+        link["head"] = 0
+    state.memory = memory._replace(ring=ring, **larger)
+
+
+def busiest(state: State) -> str:
+    """The link that limits, in words: its channel, utilisation and queue."""
+    counters, now = state.counters, max(state.now, 1)
+    busy = np.bincount(state.net.channels["link"], counters["busy"], minlength=len(state.net.links))
+    link = int(busy.argmax())
+    queue = int(counters["queue_max"][state.net.channels["link"] == link].max(initial=0))
+    return f"link {state.plan.link_names[link]} is busy {100 * busy[link] / now:.0f} % of the time, its queue reached {queue}"
+
+
+def settle(state: State) -> None:
+    """Applies the updates that wait for the next pass over their rows, so that the weights can be read."""
+    for h in range(1, len(state.net.layers)):
+        _dense_layer.flush(state.net, state.memory, h)
+
+
+def tally(state: State) -> Tally:
+    """Training metrics since the last call."""
+    clock = state.memory.clock[0]
+    result = Tally(float(clock["loss"]), int(clock["correct"]), int(clock["samples"]), int(clock["updates"]))
+    clock["loss"] = 0.0
+    clock["correct"] = clock["samples"] = clock["updates"] = 0
+    return result
+
+
+# --- dump and restore -----------------------------------------------------------------------------------
+
+SCRATCH = ("signal", "error", "gathered", "learns", "learning_counts", "touched", "step", "sent", "speaking", "alive",
+           "word", "columns", "column_sample", "column_value", "captured", "rows", "payload")  # fmt: skip
+
+
+def snapshot(state: State) -> dict[str, NDArray[Any]]:
+    """Everything needed to go on, bit for bit. Taken between two chunks."""
+    arrays = {name: array for name, array in state.memory._asdict().items() if name not in SCRATCH}
+    arrays["changes_done"] = np.array([state.changes_done], np.int64)
+    return {name: np.array(array) for name, array in arrays.items()}
+
+
+def restore(plan: Plan, dataset: Dataset, arrays: dict[str, NDArray[Any]], *, trace_frames: int = 0) -> State:
+    """The state that `snapshot` dumped."""
+    state = start(plan, dataset, trace_frames=trace_frames)
+    known = {name: np.array(array) for name, array in arrays.items() if name in Memory._fields}
+    state.memory = state.memory._replace(**known)
+    state.changes_done = int(arrays["changes_done"][0])
+    if state.changes_done:
+        change = plan.changes[state.changes_done - 1]
+        state.net.channels[:] = change.channels
+        state.net.links[:] = change.links
+    state.epoch = min(state.frame // plan.frames_per_epoch, plan.epochs - 1)
+    state.net.order[:] = sample_order(plan, state.epoch)
+    return state
