@@ -15,6 +15,7 @@ from channelsim.scenario._table import Table, TableError, dotted, nearest
 if TYPE_CHECKING:
     from channelsim.scenario._scenario import Scenario
 
+
 def read_toml(path: Path) -> tuple[dict[str, Any], str]:
     """A TOML file's tables and its text; InputError if it cannot be read, naming file, line and column."""
     try:

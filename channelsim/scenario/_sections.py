@@ -136,7 +136,9 @@ class Learning(Table):
         hidden = depth - 1
         words = (words,) * hidden if isinstance(words, str) else words
         if len(words) != hidden:
-            raise _bad_route(f"has {len(words)} entries; accepted: {hidden}, one for each hidden layer")
+            raise _bad_route(
+                f"names {len(words)} layers; accepted: {hidden}, one entry for each hidden layer"
+            )
         sources = [_source(word, h, depth) for h, word in enumerate(words, start=1)]
         if self.rule in ("bp", "sign") and any(source != h for h, source in enumerate(sources, start=2)):
             text = f"skips layers, but {self.rule} sends errors back through the weights of the layer above"
@@ -241,9 +243,9 @@ class EnergyCosts(Table):
     """What operations cost.
 
     Defaults: 45 nm at 0.9 V, from M. Horowitz, "Computing's energy problem (and what we can do about it)",
-    ISSCC 2014. A multiply-accumulate is a 32-bit floating point product (3.7 pJ) and sum (0.9 pJ). A synapse is
-    one 32-bit word of an 8 kB cache (10 pJ for 64 bits); writing is taken to cost as much as reading. A bit
-    leaves the chip, at the lower end of what DRAM access costs there (1.3 nJ for 64 bits).
+    ISSCC 2014. A multiply-accumulate is a 32-bit floating point product (3.7 pJ) and sum (0.9 pJ). A synapse
+    is one 32-bit word of an 8 kB cache (10 pJ for 64 bits); writing is taken to cost as much as reading. A
+    bit leaves the chip, at the lower end of what DRAM access costs there (1.3 nJ for 64 bits).
     """
 
     bit: Energy = 20e-12

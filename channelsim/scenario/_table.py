@@ -6,7 +6,6 @@ A mistake is told as `key = value: why; accepted: what`, with `what` from the JS
 from __future__ import annotations
 
 import difflib
-import numbers
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -51,8 +50,7 @@ class Table(BaseModel):
 
 def plain(value: Any) -> Any:
     """NumPy's numbers as Python's, which strict validation asks for; everything else as it is."""
-    foreign = isinstance(value, numbers.Number) and not isinstance(value, int | float)
-    return value.item() if foreign and hasattr(value, "item") else value
+    return value.item() if getattr(value, "shape", None) == () else value
 
 
 def dotted(path: Sequence[str | int]) -> str:

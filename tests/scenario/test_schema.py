@@ -1,0 +1,90 @@
+"""The JSON Schema: editors must accept what `load` accepts, and complain where it does."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from channelsim.scenario import schema
+from tests.scenario.documents import Document, documents, small
+
+jsonschema = pytest.importorskip("jsonschema")
+
+ROOT = Path(__file__).parents[2]
+VALIDATOR = jsonschema.Draft202012Validator(schema())
+
+
+def test_it_is_a_schema() -> None:
+    jsonschema.Draft202012Validator.check_schema(schema())
+    jsonschema.Draft202012Validator.check_schema(schema(model=True))
+    json.dumps(schema())
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("scenarios/*.toml")), ids=lambda path: path.stem)
+def test_scenarios_of_the_repository_fit(path: Path) -> None:
+    VALIDATOR.validate(tomllib.loads(path.read_text()))
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("models/*.toml")), ids=lambda path: path.stem)
+def test_models_of_the_repository_fit(path: Path) -> None:
+    jsonschema.Draft202012Validator(schema(model=True)).validate(tomllib.loads(path.read_text()))
+
+
+@given(documents())
+def test_random_scenarios_fit(document: Document) -> None:
+    VALIDATOR.validate(document)
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        {"trainig": {}},
+        {"training": {"epochs": 0}},
+        {"training": {"epochs": "3"}},
+        {"learning": {"rule": "srpb"}},
+        {"channels": {"lerning": {}}},
+        {"channels": {"learning": {"latency": 20}}},
+        {"channels": {"learning": {"latency": "20"}}},
+        {"channels": {"learning": {"bandwidth": 0}}},
+        {"channels": {"learning.2": {"drop": {"probability": 2}}}},
+        {"data": {"name": "minst"}},
+        {"trace": {"events": "some"}},
+    ],
+)
+def test_mistakes_do_not_fit(tables: Document) -> None:
+    assert not VALIDATOR.is_valid(small(**tables))
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        {"channels": {"learning": {"deadline": "none", "quantize": "none", "latency": 0}}},
+        {"channels": {"learning.2": {"jitter": "1 us"}}},
+        {"data": {"name": "my/own.npz"}},
+        {"learning": {"route": ["layered", "from 3"]}},
+        {"sweep": {"learning.rule": ["bp", "rbp"]}},
+    ],
+)
+def test_what_is_right_fits(tables: Document) -> None:
+    VALIDATOR.validate(small(**tables))
+
+
+def test_every_key_is_described() -> None:
+    document = schema()
+    missing = [
+        f"{name}.{key}"
+        for name, table in [("", document), *document["$defs"].items()]
+        for key, value in table.get("properties", {}).items()
+        if "description" not in value and not _refers_to_described(value, document)
+    ]
+    assert missing == []
+
+
+def _refers_to_described(value: dict[str, Any], document: dict[str, Any]) -> bool:
+    name = value.get("$ref", "").rsplit("/", 1)[-1]
+    return "description" in document["$defs"].get(name, {})
