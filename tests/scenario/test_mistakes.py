@@ -167,7 +167,7 @@ MISTAKES: list[tuple[Document, str]] = [
             **channel(link="bus"),
             **change(epoch=1, channels={"learning.1": {"bandwidth": "2 bit/s"}}),
         },
-        'schedule.change[0].channels."learning.1".bandwidth is the link\'s, which learning.1 shares; accepted',
+        'schedule.change[0].channels."learning.1".bandwidth is the link\'s, which learning.1 shares',
     ),
     # the model
     (
