@@ -122,7 +122,7 @@ def hear_forward(ref: State, h: int, frame: int, x: torch.Tensor) -> None:
     e = ref.targets(frame) - o
     speak_learning(ref, h, frame, e)
     rules.update(ref, h, frame, x, e, len(e))
-    ref.ages[h][0] += 1
+    ref.ages[h][ref.newest[h] - frame] += 1
 
 
 def hear_learning(

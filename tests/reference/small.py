@@ -29,9 +29,7 @@ def start(
 
 def same(a: State, b: State) -> bool:
     """Whether two references have the same W, b and C, bit for bit."""
-    return all(
-        torch.equal(getattr(a, name), getattr(b, name)) for name in ("weights", "biases", "feedback")
-    )
+    return all(torch.equal(getattr(a, name), getattr(b, name)) for name in ("weights", "biases", "feedback"))
 
 
 def run(*arguments: Any, **tables: Any) -> State:
