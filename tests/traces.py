@@ -35,7 +35,7 @@ def counters(plan: Plan, epoch: int) -> NDArray[Any]:
 
 
 def messages(first_frame: int, frames: int, channels: int) -> tuple[NDArray[Any], list[bytes]]:
-    """One message a frame and channel; its payload is its frame number, as often as the channel's number plus one."""
+    """A message a frame and channel; its payload is the frame's number, once and once more per channel before."""
     rows = np.zeros(frames * channels, MESSAGE_ROW)
     rows["frame"] = first_frame + np.repeat(np.arange(frames), channels)
     rows["channel"] = np.tile(np.arange(channels), frames)
@@ -60,17 +60,25 @@ def snapshot(plan: Plan, epoch: int) -> dict[str, NDArray[Any]]:
     }
 
 
-def accuracy(epoch: int) -> float:
-    return 1.0 - 0.5**epoch
+def accuracy(epoch: int, pace: float = 0.5) -> float:
+    return 1.0 - pace**epoch
 
 
-def add_epoch(writer: trace.Writer, plan: Plan, epoch: int) -> None:
+def add_epoch(writer: trace.Writer, plan: Plan, epoch: int, pace: float = 0.5) -> None:
     """All that a run says of one epoch."""
     shared = {"epoch": epoch, "frames": 2 * epoch, "updates": 2 * epoch, "simulated_time": 1e-6 * epoch}
     writer.train_row(
-        {**shared, "loss": 2.0 / epoch, "accuracy": accuracy(epoch), "learning_rate": 0.1, "wall_time": 0.5 * epoch}
+        {
+            **shared,
+            "loss": 2.0 / epoch,
+            "accuracy": accuracy(epoch, pace),
+            "learning_rate": 0.1,
+            "wall_time": 0.5 * epoch,
+        }
     )
-    writer.test_row({**shared, "loss": 2.5 / epoch, "accuracy": 0.9 * accuracy(epoch), "wall_time": 0.5 * epoch})
+    writer.test_row(
+        {**shared, "loss": 2.5 / epoch, "accuracy": 0.9 * accuracy(epoch, pace), "wall_time": 0.5 * epoch}
+    )
     ones = np.ones(len(plan.channels))
     writer.channel_rows(epoch, plan.channel_names, counters(plan, epoch), 0.25 * ones, 1e-9 * epoch * ones)
     writer.alignment_row("1", {"epoch": epoch, "cosine": 0.1 * epoch, "sign_agreement": 0.5})
@@ -80,14 +88,19 @@ def add_epoch(writer: trace.Writer, plan: Plan, epoch: int) -> None:
 
 
 def make(
-    path: Path, epochs: int = 3, status: str | None = "done", plan: Plan | None = None, name: str = "synthetic"
+    path: Path,
+    epochs: int = 3,
+    status: str | None = "done",
+    plan: Plan | None = None,
+    name: str = "synthetic",
+    pace: float = 0.5,
 ) -> Path:
     """A trace of so many epochs, each with a checkpoint; `status` None leaves it as a killed run does."""
     plan = plan or small_plan()
     resolved = {**RESOLVED, "name": name}
     with trace.create(path, TEXT, resolved, plan, PROVENANCE) as writer:
         for epoch in range(1, epochs + 1):
-            add_epoch(writer, plan, epoch)
+            add_epoch(writer, plan, epoch, pace)
             writer.checkpoint(snapshot(plan, epoch))
         if status:
             writer.finish(status, {"test_accuracy": 0.9 * accuracy(epochs)})

@@ -14,11 +14,14 @@ import os
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import h5py
 
-from channelsim.plan.build import Plan
 from channelsim.trace import _disk, _messages, _table, _weights
+
+if TYPE_CHECKING:
+    from channelsim.plan import Plan
 
 INLINE_BYTES = 64 << 20
 
@@ -78,7 +81,7 @@ class Bulk:
         if messages and not self._parts and "events" in self._main:  # a virtual dataset cannot be half inline
             messages = [*_messages.blocks(self._main["events"]), *messages]
         name = f"{1 + max((int(Path(used).stem) for used in self._segments()), default=0):06d}.h5"
-        with h5py.File.in_memory() as segment:
+        with _table.in_memory() as segment:
             segment.create_group("weights", track_order=True)
             self._write_weights(segment, pending.weights)
             _messages.append(segment, self._plan.channel_names, messages)
@@ -138,7 +141,7 @@ class Bulk:
             return
         try:
             shutil.copyfile(self._path, fresh)
-            with h5py.File(fresh, "r+") as whole:
+            with h5py.File(fresh, "r+", libver=_table.FORMAT) as whole:
                 self._take_in(whole)
             with open(fresh, "rb+") as file:
                 os.fsync(file.fileno())

@@ -17,6 +17,16 @@ from channelsim.trace._layout import Column
 _COMPRESSION: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 _CHUNK_BYTES = 1 << 20
 
+FORMAT = ("v110", "v110")
+"""The format of HDF5 1.10 (2016) is written: read everywhere, with smaller indices than the oldest."""
+
+
+def in_memory(image: bytes | None = None) -> h5py.File:
+    """A file without a disk, empty or with the content `image`, that may be changed."""
+    if image is None:
+        return h5py.File.in_memory(libver=FORMAT, track_order=True)
+    return h5py.File.in_memory(file_image=image, libver=FORMAT)
+
 
 def describe(dataset: h5py.Dataset, units: str, long_name: str) -> None:
     dataset.attrs["units"] = units

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from channelsim.plan.build import Plan
 from channelsim.plan.layout import Direction, Wiring
 from channelsim.trace import _table
+
+if TYPE_CHECKING:
+    from channelsim.plan import Plan
 
 Float = NDArray[np.float32]
 _SPARSE = (Wiring.SPARSE, Wiring.SPARSE_SIGN)

@@ -10,20 +10,22 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from channelsim.errors import InputError
-from channelsim.plan.build import Plan
 from channelsim.plan.layout import CHANNEL
 from channelsim.trace import _checkpoint, _disk, _layout, _messages, _table, _weights
 from channelsim.trace._bulk import Bulk, Pending
 from channelsim.trace._layout import Column
 from channelsim.trace._reader import open_trace
 from channelsim.trace._table import Table
+
+if TYPE_CHECKING:
+    from channelsim.plan import Plan
 
 _SHARE = 0.01  # of a run's time that checkpoints may take
 _MOST_PENDING = 64 << 20  # bytes held back before a checkpoint is due, however short ago the last one was
@@ -231,7 +233,7 @@ def create(
     target = Path(path)
     _prepare(target, force)
     lock = _acquire(target)
-    main = h5py.File.in_memory(track_order=True)
+    main = _table.in_memory()
     try:
         main.attrs["format"] = _layout.FORMAT
         main.attrs["schema_version"] = _layout.SCHEMA_VERSION
@@ -274,7 +276,7 @@ def reopen(path: str | os.PathLike[str], plan: Plan) -> Writer:
     lock = _acquire(target)
     main = None
     try:
-        main = h5py.File.in_memory(file_image=target.read_bytes())
+        main = _table.in_memory(target.read_bytes())
         status = main.attrs["status"]
         if status in _layout.FINISHED:
             raise InputError(

@@ -1,0 +1,158 @@
+"""Traces in one picture: accuracy and loss, by epoch and by bits sent on the learning channels."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, MaxNLocator
+from numpy.typing import NDArray
+
+from channelsim.errors import InputError
+from channelsim.trace import Trace
+
+Source = str | os.PathLike[str] | Trace
+
+FORMATS = (".png", ".svg", ".pdf")
+
+# The colours of Okabe and Ito, told apart with any colour vision, without yellow, too light on white. Lines and
+# markers differ too, with periods that share no factor with the colours', so that curves part in grey.
+_COLOURS = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_LINES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)))
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+
+_MOST_MARKERS = 12  # a curve
+_WIDE = 20.0  # totals of bits that differ by more than this factor are drawn on a logarithmic axis
+
+
+def plot(traces: Source | Sequence[Source], out: str | os.PathLike[str] | None = None) -> Figure:
+    """Draw traces in one picture: accuracy and loss, by epoch and by bits sent on the learning channels.
+
+    Drawn are the metrics on the test set, or on the training set for a trace without a test set. A trace
+    without learning channels (rule `top`) has a place by epoch only.
+
+    Arguments:
+        traces: one or more traces, each a path or an open Trace.
+        out: where to write the picture: .png, .svg or .pdf.
+
+    Returns a matplotlib Figure that no GUI knows of, so nothing has to be closed.
+
+    Raises InputError for another kind of picture, for a file that is no trace, for a trace without an epoch,
+    and for an `out` that cannot be written.
+    """
+    given = [traces] if isinstance(traces, str | os.PathLike | Trace) else list(traces)
+    if not given:
+        raise InputError("plot: no trace given; name one or more, such as runs/NAME.h5")
+    target = None if out is None else Path(out)
+    if target is not None and target.suffix.lower() not in FORMATS:
+        raise InputError(
+            f"{target}: cannot draw a {target.suffix or 'nameless'} file; use {', '.join(FORMATS)}"
+        )
+    with ExitStack() as opened:
+        curves = [
+            _curve(one if isinstance(one, Trace) else opened.enter_context(Trace(one))) for one in given
+        ]
+    figure = _draw(curves)
+    if target is not None:
+        _save(figure, target)
+    return figure
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """One trace as the picture needs it, an entry an evaluated epoch."""
+
+    name: str
+    path: Path
+    split: str
+    epoch: NDArray[np.int64]
+    accuracy: NDArray[np.float64]  # %
+    loss: NDArray[np.float64]
+    bits: NDArray[np.int64]  # on the learning channels so far
+
+
+def _curve(trace: Trace) -> _Curve:
+    split = "test" if len(trace.metrics("test")) else "train"
+    rows = trace.metrics(split)
+    if not len(rows):
+        raise InputError(f"{trace.path}: no epoch is done yet, so there is nothing to draw")
+    counted = trace.channels(trace.channel_names[0])["epoch"]
+    so_far = np.concatenate([[0], trace.learning_bits()])
+    bits = so_far[np.searchsorted(counted, rows["epoch"], side="right")]
+    return _Curve(trace.name, trace.path, split, rows["epoch"], 100 * rows["accuracy"], rows["loss"], bits)
+
+
+def _draw(curves: Sequence[_Curve]) -> Figure:
+    figure = Figure(figsize=(9.0, 6.4), layout="constrained")
+    axes = figure.subplots(2, 2, sharex="col", sharey="row", squeeze=False)
+    labels = _labels(curves)
+    for i, (curve, label) in enumerate(zip(curves, labels, strict=True)):
+        look = {
+            "color": _COLOURS[i % len(_COLOURS)],
+            "linestyle": _LINES[i % len(_LINES)],
+            "marker": _MARKERS[i % len(_MARKERS)],
+            "markersize": 5,
+            "markerfacecolor": "white",
+            "linewidth": 1.6,
+            "markevery": max(1, len(curve.epoch) // _MOST_MARKERS),
+        }
+        for row, values in zip(axes, (curve.accuracy, curve.loss), strict=True):
+            row[0].plot(curve.epoch, values, label=label, **look)
+            if curve.bits.any():
+                row[1].plot(curve.bits, values, **look)
+    splits = {curve.split for curve in curves}
+    which = f"{splits.pop()} " if len(splits) == 1 else ""
+    axes[0, 0].set_ylabel(f"{which}accuracy (%)")
+    axes[1, 0].set_ylabel(f"{which}loss")
+    axes[1, 0].set_xlabel("epoch")
+    axes[1, 0].xaxis.set_major_locator(MaxNLocator(integer=True))
+    _bits_axis(axes[1, 1], curves)
+    for axis in axes.flat:
+        axis.grid(color="0.9", linewidth=0.6)
+        axis.set_axisbelow(True)
+        axis.spines[["top", "right"]].set_visible(False)
+    figure.legend(
+        *axes[0, 0].get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=min(3, len(curves)),
+        frameon=False,
+        handlelength=4,
+    )
+    return figure
+
+
+def _bits_axis(axis: Axes, curves: Sequence[_Curve]) -> None:
+    axis.set_xlabel("bits sent on the learning channels")
+    totals = [int(curve.bits[-1]) for curve in curves if curve.bits[-1]]
+    if not totals:
+        axis.set_xticks([])
+        axis.text(0.5, 0.5, "no learning channel", transform=axis.transAxes, ha="center", color="0.4")
+        return
+    if max(totals) > _WIDE * min(totals):
+        axis.set_xscale("log")
+    axis.xaxis.set_major_formatter(EngFormatter(unit="bit"))
+
+
+def _labels(curves: Sequence[_Curve]) -> list[str]:
+    """The scenarios' names; with the file where two traces have one name."""
+    often = Counter(curve.name for curve in curves)
+    return [curve.name if often[curve.name] == 1 else f"{curve.name} ({curve.path})" for curve in curves]
+
+
+def _save(figure: Figure, target: Path) -> None:
+    undated = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}[target.suffix.lower()]
+    try:
+        # A fixed salt and no date: the same traces give the same file.
+        with matplotlib.rc_context({"svg.hashsalt": "channelsim", "svg.fonttype": "none"}):
+            figure.savefig(target, dpi=150, metadata=undated)
+    except OSError as error:
+        raise InputError(f"{target}: cannot write the picture: {error.strerror or error}") from None

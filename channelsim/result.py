@@ -1,0 +1,121 @@
+"""What a run came to."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from types import MappingProxyType
+from typing import Any
+
+_NOT_JSON = ("history", "energy_history")
+
+
+@dataclass(frozen=True, repr=False)
+class Result:
+    """The outcome of `channelsim.run`. Accuracies are shares from 0 to 1, NaN where there is no such data.
+
+    Attributes:
+        name: the scenario's name.
+        status: done, interrupted or diverged.
+        test_accuracy, test_loss: on the test set, after the last epoch.
+        train_accuracy, loss: on the training set, after the last epoch.
+        updates: updates of the top layer.
+        frames: samples or mini-batches that entered the network.
+        simulated_time_s: what the simulated clock shows at the end.
+        training_time_s: wall time inside the engine.
+        wall_time_s: wall time of the whole run: loading, evaluating and writing included.
+        energy_j: by the scenario's cost table.
+        channels: channel name -> messages, events, bits, dropped, late.
+        trace: path of the trace.
+        history: test accuracy after each epoch.
+        energy_history: J spent by the end of each epoch.
+    """
+
+    name: str
+    status: str
+    test_accuracy: float
+    test_loss: float
+    train_accuracy: float
+    loss: float
+    updates: int
+    frames: int
+    simulated_time_s: float
+    training_time_s: float
+    wall_time_s: float
+    energy_j: float
+    channels: Mapping[str, Mapping[str, int]]
+    trace: str
+    history: tuple[float, ...] = ()
+    energy_history: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(
+            self,
+            "channels",
+            MappingProxyType({name: MappingProxyType(dict(total)) for name, total in self.channels.items()}),
+        )
+
+    @property
+    def bits(self) -> int:
+        """Bits sent on all channels."""
+        return sum(total["bits"] for total in self.channels.values())
+
+    @property
+    def learning_bits(self) -> int:
+        """Bits sent on the learning channels."""
+        return sum(total["bits"] for name, total in self.channels.items() if name.startswith("learning."))
+
+    @property
+    def bits_per_update(self) -> float:
+        """Bits on the learning channels divided by updates; NaN without an update."""
+        return self.learning_bits / self.updates if self.updates else math.nan
+
+    def joules_to(self, accuracy: float) -> float | None:
+        """J spent by the end of the first epoch with at least this test accuracy; None if there is none."""
+        for reached, spent in zip(self.history, self.energy_history, strict=True):
+            if reached >= accuracy:
+                return spent
+        return None
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that `channelsim run --json` prints: plain numbers, strings and dictionaries."""
+        values = {
+            field.name: getattr(self, field.name) for field in fields(self) if field.name not in _NOT_JSON
+        }
+        values["channels"] = {name: dict(total) for name, total in self.channels.items()}
+        values["trace"] = str(self.trace)
+        return values
+
+    def _lines(self) -> list[tuple[str, str]]:
+        return [
+            ("test accuracy", f"{100 * self.test_accuracy:.2f} %"),
+            ("train accuracy", f"{100 * self.train_accuracy:.2f} %"),
+            ("loss", f"{self.loss:.4g}"),
+            ("updates", f"{self.updates:,}"),
+            ("simulated time", f"{self.simulated_time_s:.4g} s"),
+            ("learning bits", f"{self.learning_bits:,} ({self.bits_per_update:,.0f} an update)"),
+            ("energy", f"{self.energy_j:.4g} J"),
+            ("training time", f"{self.training_time_s:.3g} s of {self.wall_time_s:.3g} s"),
+            ("trace", str(self.trace)),
+        ]
+
+    def __repr__(self) -> str:
+        head = f"Result of {self.name!r}, {self.status}"
+        return "\n".join([head, *(f"  {key:15} {value}" for key, value in self._lines())])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th>{key}</th><td>{html.escape(value)}</td></tr>" for key, value in self._lines()
+        )
+        columns = ("messages", "events", "bits", "dropped", "late")
+        head = "".join(f"<th>{column}</th>" for column in ("channel", *columns))
+        totals = "".join(
+            f"<tr><td>{html.escape(name)}</td>"
+            + "".join(f"<td>{total[column]:,}</td>" for column in columns)
+            + "</tr>"
+            for name, total in self.channels.items()
+        )
+        caption = f"<caption>{html.escape(self.name)}: {html.escape(self.status)}</caption>"
+        return f"<table>{caption}{rows}</table><table><tr>{head}</tr>{totals}</table>"
