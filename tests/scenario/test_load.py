@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -222,3 +224,63 @@ def test_a_loaded_scenario_equals_one_built_in_python(file: Path) -> None:
     )
     assert built == scenario
     assert hash(built) == hash(scenario)
+
+
+DESIGN = """
+name  = "mnist-srbp-3bit"
+model = "../models/small.toml"
+seed  = 1
+
+[data]
+name = "mnist"
+
+[training]
+epochs = 5
+batch = 100
+learning_rate = 0.1
+decay = 1e-6
+momentum = 0.0
+
+[learning]
+rule = "srbp"
+derivative = true
+feedback = { distribution = "normal", scale = "glorot" }
+
+[channels.learning]
+quantize = { kind = "log2", bits = 3, scale = "max" }
+drop = { probability = 0.1 }
+latency = "20 us"
+bandwidth = "10 Mbit/s"
+
+[channels.forward]
+threshold = { value = 0.0 }
+
+[schedule]
+mode = "sequential"
+
+[trace]
+events = "first 1000 frames"
+weights = "epoch"
+alignment = "epoch"
+
+[sweep]
+"learning.rule" = ["bp", "rbp", "srbp"]
+seed = [1, 2, 3]
+"""
+
+
+def test_the_scenario_of_the_design(file: Path) -> None:
+    file.write_text(DESIGN)
+    scenario = load(file)
+    assert scenario.advice() == []
+    assert scenario.trace.event_frames == 1000
+    for rule in scenario.sweep["learning.rule"]:
+        assert scenario.with_({"learning.rule": rule}).learning.rule == rule
+
+
+def test_importing_is_quick() -> None:
+    """What takes long to import waits until it is needed: a help text must not."""
+    slow = ("numba", "torch", "matplotlib", "pint", "scipy", "h5py", "pandas", "sklearn")
+    code = f"import sys, channelsim.scenario; print([m for m in {slow} if m in sys.modules])"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert told.stdout.strip() == "[]"
