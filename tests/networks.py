@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from channelsim import plan
+from channelsim import engine, plan
 from channelsim.data import Dataset
 from channelsim.scenario import Scenario
 
@@ -30,3 +30,12 @@ def scenario(units: list[int], transfers: list[str] | None = None, **tables: Any
 def plan_of(units: list[int], samples: int, transfers: list[str] | None = None, **tables: Any) -> plan.Plan:
     """The plan of `scenario(...)` for so many training samples."""
     return plan.build(scenario(units, transfers, **tables), (units[0],), units[-1], samples)
+
+
+def run(p: plan.Plan, x: Any, y: Any) -> tuple[engine.State, Any]:
+    """The whole run in the engine: its final state, with all updates applied, and all message rows."""
+    state = engine.start(p, dataset(x, y, p.classes), trace_frames=p.frames)
+    parts = [np.zeros(0, plan.MESSAGE_ROW)]
+    engine.advance(p, state, p.frames, lambda rows, payload: parts.append(rows))
+    engine.settle(state)
+    return state, np.concatenate(parts)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from channelsim import engine
 from channelsim.plan import Plan
-from tests.networks import dataset, plan_of
+from tests.networks import dataset, plan_of, run
 from tests.neuronwise import Simulator
 
 NS = 1000
@@ -27,10 +27,8 @@ def by_neurons(p: Plan, x: Any, y: Any, frames: int) -> tuple[list[Row], int]:
 
 
 def by_engine(p: Plan, x: Any, y: Any, frames: int) -> tuple[list[Row], int]:
-    state = engine.start(p, dataset(x, y, p.classes))
-    engine.advance(p, state, frames)
-    engine.drain(p, state)
-    rows = state.message_rows()
+    assert frames == p.frames
+    state, rows = run(p, x, y)
     return [tuple(int(row[name]) for name in TIMES) for row in rows], int(state.now)
 
 
@@ -256,10 +254,7 @@ def test_engine_and_neurons_agree_event_by_event(
     x = np.where(rng.random((samples, units[0])) < 0.3, 0, rng.random((samples, units[0]))).astype(np.float32)
     y = rng.integers(0, units[-1], samples)
     simulator = Simulator(p, x, y).run(p.frames)
-    state = engine.start(p, dataset(x, y, p.classes))
-    engine.advance(p, state, p.frames)
-    engine.drain(p, state)
-    rows = state.message_rows()
+    state, rows = run(p, x, y)
     fields = (*TIMES, "delivered", "encoding", "outcome")
     ours = [tuple(int(getattr(m, name)) for name in fields) for m in simulator.messages]
     assert [tuple(int(row[name]) for name in fields) for row in rows] == ours
@@ -293,7 +288,6 @@ def single_link(load: float, arrivals: str, queue: int | None = None) -> tuple[f
     )
     state = engine.start(p, dataset(np.full((FRAMES, 2), 0.5), np.zeros(FRAMES), 2))
     engine.advance(p, state, FRAMES)
-    engine.drain(p, state)
     counted = state.counters[0]
     accepted = counted["messages"] - counted["lost_messages"]
     assert counted["messages"] == FRAMES

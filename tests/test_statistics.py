@@ -21,7 +21,7 @@ from scipy import stats
 
 from channelsim import codes, engine
 from channelsim.plan import Plan
-from tests.networks import dataset, plan_of
+from tests.networks import dataset, plan_of, run
 
 SIGNIFICANCE = 1e-4
 Z = 3.89
@@ -55,6 +55,7 @@ def hear(values: Any, channel: dict[str, Any], seed: int = 1) -> Heard:
     for frame in range(len(sent)):
         weights, biases = state.weights.astype(np.float64), state.biases.astype(np.float64)
         engine.advance(p, state, frame + 1)
+        engine.settle(state)
         x.append((state.weights - weights)[0::2] / (state.biases - biases)[0])
     return Heard(np.array(x), state.counters[0], p)
 
@@ -247,9 +248,7 @@ def test_jitter(distribution: str) -> None:
             "forward.1": {"latency": "3 us", "jitter": {"distribution": distribution, "value": "1 us"}}
         },
     )
-    state = engine.start(p, dataset(np.full((samples, 2), 0.5), np.zeros(samples), 2))
-    engine.advance(p, state, 1)
-    rows = state.message_rows()
+    _, rows = run(p, np.full((samples, 2), 0.5), np.zeros(samples))
     delay = (rows["last_arrival"] - rows["offered"] - 3_000_000) / value
     assert len(delay) == samples and delay.min() >= 0
     expected = stats.uniform if distribution == "uniform" else stats.expon
@@ -264,11 +263,8 @@ def test_poisson_entries() -> None:
         learning={"rule": "top"},
         training={"batch": 1, "epochs": 1, "learning_rate": 1e-6},
         schedule={"mode": "pipelined", "interval": "1 us", "arrivals": "poisson"},
-        trace={"events": f"first {frames} frames"},
     )
-    state = engine.start(p, dataset(np.full((frames, 2), 0.5), np.zeros(frames), 2))
-    engine.advance(p, state, frames)
-    engine.drain(p, state)
-    entries = state.message_rows()["offered"]
+    _, rows = run(p, np.full((frames, 2), 0.5), np.zeros(frames))
+    entries = rows["offered"]
     assert len(entries) == frames and entries[0] == 0
     assert stats.kstest(np.diff(entries) / 1e6, stats.expon.cdf).pvalue > SIGNIFICANCE
