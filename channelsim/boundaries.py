@@ -1,0 +1,172 @@
+"""Values on a rounding boundary: which differences between engine and reference two float32 sums explain.
+
+A threshold, a quantizer and the kink of ReLU turn a difference in the last digit into a whole step, if a
+value lies on the boundary. The engine writes down the messages that it sends; a `Follower` looks at each of
+the reference's messages before it leaves and holds it against the engine's. Where they differ although nothing
+but the last digits of the reference's own value decides between the two, the reference goes on with the
+engine's choice and the flip is counted. Everywhere else it goes on with its own value. So a wrong rule cannot
+hide: its messages lie far from what a boundary explains, and are reported; and where no boundary is in the
+way, the reference's own values reach the weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from channelsim import tolerances
+from channelsim.plan import Direction, Quantizer, Transfer
+from channelsim.reference import State
+from channelsim.reference.quantizers import quantize
+from channelsim.reference.rules import after_update
+from channelsim.reference.stages import Said, say_these
+
+SMALLEST = torch.finfo(torch.float32).tiny
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """A frame's messages on one channel, held against the engine's.
+
+    Attributes:
+        said: the messages as the reference goes on with them.
+        flips: which values fell on the other side of a boundary in the engine; bool (B, n).
+        unexplained: which values differ for no such reason; bool (B, n).
+    """
+
+    said: Said
+    flips: torch.Tensor
+    unexplained: torch.Tensor
+
+
+def reconcile(channel: SimpleNamespace, said: Said, told: torch.Tensor) -> Reconciled:
+    """Holds messages against `told`, float32 (B, n): what the engine sent.
+
+    Threshold and quantizer are monotone at a given scale. So what the engine sent is explained if it lies
+    between what would be sent for the reference's value a window lower and a window higher; away from a
+    boundary these two are the same.
+    """
+    v = said.v
+    window = tolerances.BOUNDARY_FLOOR + tolerances.BOUNDARY * v.abs().amax(1, keepdim=True)
+    theta = channel.threshold if channel.has_threshold else 0.0
+    edge = (v.abs() - theta).abs() <= window
+    audible = quantize(channel.quantizer, channel.bits, v, said.scale, said.u) != 0
+    spoke = (said.spoke & ~(edge & (told == 0) & audible)) | (edge & (told != 0))
+    revised = say_these(channel, v, spoke, said.u)
+    near = (revised.sent - told).abs() <= window
+    lower, upper = (
+        quantize(channel.quantizer, channel.bits, value, revised.scale, said.u) for value in (v - window, v + window)
+    )
+    between = spoke & (lower - window <= told) & (told <= upper + window)
+    explained = near | between
+    if channel.quantizer != Quantizer.NONE or channel.bit_error > 0:
+        follow = explained
+    else:
+        follow = near & ((told == 0) != (revised.sent == 0))
+    sent = torch.where(follow, told, revised.sent)
+    flips = (spoke != said.spoke) | (explained & ~near)
+    return Reconciled(replace(revised, sent=sent), flips, ~explained)
+
+
+def cuts(channel: SimpleNamespace) -> bool:
+    """Whether a channel has a boundary on which values may lie: a threshold or a quantizer."""
+    return bool(channel.has_threshold or channel.quantizer != Quantizer.NONE)
+
+
+def is_cut(layer: SimpleNamespace) -> bool:
+    """Whether a layer's weights or their updates are quantized."""
+    return bool(layer.update_quantizer != Quantizer.NONE or layer.weight_quantizer != Quantizer.NONE)
+
+
+@dataclass
+class Follower:
+    """A reference's witness that knows what the engine sent.
+
+    Attributes:
+        flips: values that fell on the other side of a boundary in the engine, so far.
+        values: values that came before a boundary, so far.
+        unexplained: one line for each frame and channel with differences that no boundary explains.
+    """
+
+    channel_names: tuple[str, ...]
+    flips: int = 0
+    values: int = 0
+    unexplained: list[str] = field(default_factory=list)
+    told: dict[tuple[int, int, int], NDArray[np.float32]] = field(default_factory=dict)
+    updates: dict[int, list[tuple[int, torch.Tensor, torch.Tensor]]] = field(default_factory=dict)
+
+    def collect(self, rows: NDArray[Any], payload: NDArray[np.float32]) -> None:
+        """Takes the engine's MESSAGE_ROW records with the values behind them."""
+        for row in rows:
+            key = int(row["channel"]), int(row["frame"]), int(row["sample"])
+            self.told[key] = payload[row["payload"] : row["payload"] + row["neurons"]]
+
+    def forget(self) -> None:
+        """Before the next chunk: its messages and updates are others."""
+        self.told.clear()
+        self.updates.clear()
+
+    def message(self, ref: State, c: int, frame: int, said: Said, samples: Sequence[int]) -> Said:
+        keys = [(c, frame, sample) for sample in samples]
+        missing = [key for key in keys if key not in self.told]
+        if missing:
+            self.unexplained.append(f"{self.channel_names[c]}: the engine sent no message in frame {frame}")
+            return said
+        channel = ref.channels[c]
+        told = torch.from_numpy(np.stack([self.told[key] for key in keys]))
+        result = reconcile(channel, said, told)
+        if cuts(channel):
+            self.values += int(torch.count_nonzero(said.v))
+            self.flips += int(result.flips.sum())
+        if result.unexplained.any() and cuts(channel):
+            number = int(result.unexplained.sum())
+            self.unexplained.append(f"{self.channel_names[c]}: {number} values in frame {frame}")
+        self._follow_kink(ref, c, said.v, told)
+        return result.said
+
+    def _follow_kink(self, ref: State, c: int, o: torch.Tensor, told: torch.Tensor) -> None:
+        """Where S lies on the kink of ReLU, the engine's message says which f' the engine has."""
+        channel = ref.channels[c]
+        layer = ref.layers[channel.source]
+        shows_zeros = channel.quantizer in (Quantizer.NONE, Quantizer.LOG2, Quantizer.SIGN)
+        hidden = channel.direction == Direction.FORWARD and channel.source > 0
+        if not hidden or layer.transfer != Transfer.RELU or channel.has_threshold or not shows_zeros:
+            return
+        window = tolerances.BOUNDARY_FLOOR + tolerances.BOUNDARY * o.abs().amax(1, keepdim=True)
+        flipped = ((told != 0) != (o != 0)) & (o <= window)
+        o[flipped] = torch.where(told != 0, SMALLEST, 0.0)[flipped]  # o is the activity that the layer keeps
+        self.values += o.numel()
+        self.flips += int(flipped.sum())
+
+    def update(self, ref: State, h: int, frame: int, before: torch.Tensor, step: torch.Tensor) -> None:
+        if is_cut(ref.layers[h]):
+            self.updates.setdefault(h, []).append((frame, before, step))
+
+    def explain_weights(self, ref: State, h: int, engine: torch.Tensor) -> torch.Tensor:
+        """Which of layer h's weights differ from the engine's because a quantizer met a boundary; bool, flat.
+
+        Only where the layer has learned once since the last `forget`, as it does between two frames of the
+        sequential schedule: after several updates one cannot tell what the weights were between them.
+        """
+        updates = self.updates.get(h, [])
+        nothing = torch.zeros(len(engine), dtype=torch.bool)
+        if len(updates) != 1:
+            return nothing
+        frame, before, step = updates[0]
+        own = ref.synapses(h)[0].flatten()
+        slack = tolerances.WEIGHTS * max(1.0, float(own.abs().max()))
+        floor = tolerances.WEIGHT_FLOOR * max(1.0, float(before.abs().max()))
+        window = tolerances.BOUNDARY * float(step.abs().max()) + tolerances.WEIGHT_FLOOR
+        lower = after_update(ref, h, frame, before - floor, step - window)
+        upper = after_update(ref, h, frame, before + floor, step + window)
+        between = (torch.minimum(lower, upper) - slack <= engine) & (engine <= torch.maximum(lower, upper) + slack)
+        flipped = between & ((engine - own).abs() > slack)
+        self.values += len(engine)
+        self.flips += int(flipped.sum())
+        return flipped

@@ -1,0 +1,28 @@
+"""How far engine and reference may lie apart: every limit of `verify` and of the exactness tests."""
+
+from __future__ import annotations
+
+WEIGHTS = 1e-5
+"""Largest difference of any W, b or C after each compared update, in units of the largest weight or 1."""
+
+FLIPS = 1e-5
+"""Largest share of values so close to a rounding boundary that two float32 sums fall on two sides of it."""
+
+BOUNDARY = 1e-5
+"""How close to a boundary that is, in units of the largest value of the message or matrix."""
+
+BOUNDARY_FLOOR = 1e-6
+"""The same in units of 1, for messages: errors are differences of numbers of order one, known to float32's
+last digit however small they are themselves."""
+
+WEIGHT_FLOOR = 2e-7
+"""The same for a weight's own rounding, in units of the largest weight or 1: twice float32's last digit."""
+
+ACCURACY = 0.003
+"""Largest difference of the mean test accuracy over seeds after some epochs (0.3 points)."""
+
+ACCURACY_ONE_SEED = 0.01
+"""The same for a single run, in which small differences have grown over thousands of updates."""
+
+ACCURACY_DEVIATIONS = 3.0
+"""On small test sets: so many standard errors of the difference are granted to a single run instead."""
