@@ -1,9 +1,8 @@
 """What makes a trace large, weights and messages: inside the file while small, in segments beside it beyond.
 
 Every checkpoint writes the whole file anew. That is cheap as long as the file is; so what would make it
-grow beyond `INLINE_BYTES` goes into files of its own, written once and joined to the trace by external
-links (weights) and virtual datasets (messages). `join` puts all of it into the one file when the run is
-over.
+grow beyond `INLINE_BYTES` goes into segments, files of their own that are written once, and stands in the trace as
+virtual datasets. `join` puts all of it into the one file when the run is over.
 """
 
 from __future__ import annotations
@@ -31,6 +30,13 @@ def directory(path: Path) -> Path:
     return path.with_name(f"{path.name}.segments")
 
 
+def segments(file: h5py.File) -> set[str]:
+    """Names of the segments that a trace refers to."""
+    beside = {group.attrs["segment"] for group in file["weights"].values() if "segment" in group.attrs}
+    messages = json.loads(file["events"].attrs.get("segments", "[]")) if "events" in file else []
+    return {Path(name).name for name in beside} | {name for name, *_ in messages}
+
+
 @dataclass
 class Pending:
     """What has come since the last checkpoint."""
@@ -56,9 +62,7 @@ class Bulk:
         self._plan = plan
         self._parts: list[tuple[str, int, int]] = []  # segments that hold messages: name, rows, payload bytes
         if "events" in main and "segments" in main["events"].attrs:
-            self._parts = [
-                (name, rows, size) for name, rows, size in json.loads(main["events"].attrs["segments"])
-            ]
+            self._parts = [(name, rows, size) for name, rows, size in json.loads(main["events"].attrs["segments"])]
 
     def store(self, pending: Pending) -> None:
         """Take in, and clear, what is pending. Raises OSError, with nothing changed, for a full disk."""
@@ -88,12 +92,8 @@ class Bulk:
             segment.flush()
             directory(self._path).mkdir(exist_ok=True)
             _disk.publish(directory(self._path) / name, segment.id.get_file_image())
-        weights = self._main["weights"]
-        for snapshot in pending.weights:
-            epoch = str(snapshot.epoch)
-            if epoch in weights:
-                del weights[epoch]
-            weights[epoch] = h5py.ExternalLink(self._relative(name), f"/weights/{epoch}")
+            for epoch, group in segment["weights"].items():
+                _table.mirror(group, self._main["weights"], epoch, self._relative(name))
         if messages:
             rows, size = sum(part.rows for part in messages), sum(part.payload.size for part in messages)
             self._parts.append((name, rows, size))
@@ -104,16 +104,8 @@ class Bulk:
     def _relative(self, name: str) -> str:
         return f"{directory(self._path).name}/{name}"  # HDF5 looks from the directory of the file that refers
 
-    def _linked(self) -> dict[str, str]:
-        """Epoch -> name of the segment that its weights are in."""
-        weights = self._main["weights"]
-        links = {epoch: weights.get(epoch, getlink=True) for epoch in weights}
-        return {
-            epoch: Path(to.filename).name for epoch, to in links.items() if isinstance(to, h5py.ExternalLink)
-        }
-
     def _segments(self) -> set[str]:
-        return {name for name, *_ in self._parts} | set(self._linked().values())
+        return segments(self._main)
 
     def remove_strays(self) -> None:
         """Remove segments that the trace does not refer to: of a killed writer, or of a trace overwritten."""
@@ -154,10 +146,12 @@ class Bulk:
 
     def _take_in(self, whole: h5py.File) -> None:
         beside = directory(self._path)
-        for epoch, name in self._linked().items():
-            del whole["weights"][epoch]
-            with h5py.File(beside / name, "r") as segment:
-                _table.copy(segment["weights"][epoch], whole["weights"], epoch)
+        weights = whole["weights"]
+        for epoch, name in {epoch: group.attrs.get("segment") for epoch, group in weights.items()}.items():
+            if name is not None:
+                del weights[epoch]
+                with h5py.File(self._path.parent / name, "r") as segment:
+                    _table.copy(segment["weights"][epoch], weights, epoch)
         if self._parts:
             del whole["events"]
         for name, *_ in self._parts:

@@ -20,9 +20,7 @@ def write(file: h5py.File, snapshot: Mapping[str, NDArray[Any]]) -> None:
     arrays = {name: np.asarray(values) for name, values in snapshot.items()}
     if "checkpoint" in file:
         group = file["checkpoint"]
-        if _signature(arrays) == _signature(
-            {name: group[name] for name in group if not group[name].is_scale}
-        ):
+        if _signature(arrays) == _signature({name: group[name] for name in group if not group[name].is_scale}):
             for name, values in arrays.items():
                 group[name][...] = values
             return

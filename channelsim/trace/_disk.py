@@ -67,9 +67,7 @@ class Lock:
                 raise InputError(
                     f"{path}: another run is writing this trace; wait for it, or choose another --out"
                 ) from None
-            with contextlib.suppress(
-                FileNotFoundError
-            ):  # it was released, and removed, between open and flock
+            with contextlib.suppress(FileNotFoundError):  # it was released, and removed, between open and flock
                 if os.stat(self._path).st_ino == os.fstat(self._descriptor).st_ino:
                     return
             os.close(self._descriptor)

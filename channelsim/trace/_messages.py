@@ -95,9 +95,7 @@ def blocks(group: h5py.Group) -> Iterator[Messages]:
         yield Messages({name: group[name][block] for name in names}, group["payload"][block])
 
 
-def make_virtual(
-    file: h5py.File, channel_names: Sequence[str], sources: Sequence[tuple[str, int, int]]
-) -> h5py.Group:
+def make_virtual(file: h5py.File, channel_names: Sequence[str], sources: Sequence[tuple[str, int, int]]) -> h5py.Group:
     """/events as virtual datasets over that of other files: (name relative to this file, rows, bytes)."""
     if "events" in file:
         del file["events"]
@@ -112,13 +110,8 @@ def make_virtual(
             layout = h5py.VirtualLayout((total,), column.dtype)
             at = 0
             for (name, *_), length in zip(sources, lengths, strict=True):
-                file = name.replace("%", "%%")  # HDF5 reads %b in a source's name as a block number
                 if length:
-                    layout[at : at + length] = h5py.VirtualSource(
-                        file, f"/events/{column.name}", (length,), column.dtype
-                    )
+                    layout[at : at + length] = _table.source(name, f"/events/{column.name}", (length,), column.dtype)
                 at += length
-            dataset = group.create_virtual_dataset(column.name, layout)
-            _table.label(dataset, column)
-            dataset.dims[0].attach_scale(scale)
+            _table.label(_table.virtual(group, column.name, layout, [scale]), column)
     return group

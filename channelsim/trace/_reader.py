@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from channelsim.errors import InputError
 from channelsim.plan.layout import CHANNEL
-from channelsim.trace import _checkpoint, _layout
+from channelsim.trace import _bulk, _checkpoint, _layout
 
 
 def open_trace(path: Path) -> h5py.File:
@@ -40,6 +40,13 @@ def open_trace(path: Path) -> h5py.File:
             f"{path}: schema_version {version}; this channelsim reads version {_layout.SCHEMA_VERSION}: "
             "run the scenario again, or use the version of channelsim named in /provenance"
         )
+    beside = _bulk.directory(path)
+    for name in sorted(_bulk.segments(file)):
+        if not (beside / name).exists():
+            file.close()
+            raise InputError(
+                f"{path}: {beside / name} is missing; an unfinished trace has to be moved with its {beside.name}"
+            )
     return file
 
 
@@ -238,8 +245,7 @@ class Trace:
     def _channel_totals(self, name: str) -> dict[str, Any]:
         rows = self.channels(name)
         return {
-            column: rows[column].sum().item()
-            for column in ("messages", "events", "bits", "dropped", "late", "energy")
+            column: rows[column].sum().item() for column in ("messages", "events", "bits", "dropped", "late", "energy")
         }
 
     def _bytes(self) -> dict[str, int]:
@@ -264,12 +270,8 @@ class Trace:
                     f"{split:10} accuracy {100 * row['accuracy']:.2f} %, loss {row['loss']:.4g}, "
                     f"simulated time {row['simulated_time']:.4g} s"
                 )
-        lines.append(
-            f"weights    of {_count(self.epochs, 'epoch')}; {info['messages_recorded']:,} messages in /events"
-        )
-        lines.append(
-            "parts      " + ", ".join(f"{part} {_size(size)}" for part, size in info["bytes"].items())
-        )
+        lines.append(f"weights    of {_count(self.epochs, 'epoch')}; {info['messages_recorded']:,} messages in /events")
+        lines.append("parts      " + ", ".join(f"{part} {_size(size)}" for part, size in info["bytes"].items()))
         lines.append(
             f"{'channel':14}{'messages':>14}{'events':>16}{'bits':>20}{'dropped':>12}{'late':>12}{'energy':>13}"
         )
@@ -293,8 +295,7 @@ class Trace:
         rows["updates"] = f"{info['updates']:,}"
         rows["weights"] = f"of {_count(self.epochs, 'epoch')}"
         cells = "".join(
-            f"<tr><th>{html.escape(key)}</th><td>{html.escape(str(value))}</td></tr>"
-            for key, value in rows.items()
+            f"<tr><th>{html.escape(key)}</th><td>{html.escape(str(value))}</td></tr>" for key, value in rows.items()
         )
         return f"<table><caption>{html.escape(str(self.path))}</caption>{cells}</table>"
 

@@ -126,9 +126,7 @@ class Table:
         unknown = sorted(row.keys() - self._columns.keys())
         if unknown:
             raise ValueError(f"{self._where} has no column {unknown[0]!r}; it has {', '.join(self._columns)}")
-        lacking = [
-            name for name, column in self._columns.items() if column.dtype.kind != "f" and name not in row
-        ]
+        lacking = [name for name, column in self._columns.items() if column.dtype.kind != "f" and name not in row]
         if lacking:
             raise ValueError(f"{self._where}: a row needs {', '.join(lacking)}")
         self._pending.append(dict(row))
@@ -155,6 +153,46 @@ class Table:
         self._pending.clear()
 
 
+def virtual(group: h5py.Group, name: str, layout: h5py.VirtualLayout, scales: Sequence[h5py.Dataset]) -> h5py.Dataset:
+    """A dataset whose values lie in other files; where such a file is missing it reads as NaN or -1."""
+    lost = np.nan if layout.dtype.kind == "f" else -1 if layout.dtype.kind == "i" else 0
+    dataset = group.create_virtual_dataset(name, layout, fillvalue=lost)
+    for axis, scale in enumerate(scales):
+        dataset.dims[axis].attach_scale(scale)
+    return dataset
+
+
+def mirror(group: h5py.Group, parent: h5py.Group, name: str, file: str) -> None:
+    """A flat group as virtual datasets over the same group in `file`, a path relative to the parent's file.
+
+    In place of the group of that name, if there is one; its attribute `segment` is `file`.
+    """
+    if name in parent:
+        del parent[name]
+    fresh = parent.create_group(name, track_order=True)
+    fresh.attrs.update(group.attrs)
+    fresh.attrs["segment"] = file
+    for label, item in group.items():
+        if item.is_scale:
+            index(fresh, label, item.shape[0], item.attrs["long_name"])
+    for label, item in group.items():
+        if not item.is_scale:
+            layout = h5py.VirtualLayout(item.shape, item.dtype)
+            if item.size:
+                layout[...] = source(file, item.name, item.shape, item.dtype)
+            dataset = virtual(fresh, label, layout, [fresh[scale] for scale in _scales(item)])
+            describe(dataset, item.attrs["units"], item.attrs["long_name"])
+
+
+def source(file: str, name: str, shape: tuple[int, ...], dtype: Any) -> h5py.VirtualSource:
+    """A dataset of another file as the source of a virtual one."""
+    return h5py.VirtualSource(file.replace("%", "%%"), name, shape, dtype)  # HDF5 reads %b as a block's number
+
+
+def _scales(dataset: h5py.Dataset) -> list[str]:
+    return [dimension[0].name.rpartition("/")[2] for dimension in dataset.dims]
+
+
 def copy(group: h5py.Group, parent: h5py.Group, name: str) -> None:
     """Copy a flat group from another file, chunks as they are compressed.
 
@@ -168,5 +206,5 @@ def copy(group: h5py.Group, parent: h5py.Group, name: str) -> None:
                 del item.attrs[reference]
     for label, dataset in group.items():
         if not dataset.is_scale:
-            for axis, dimension in enumerate(dataset.dims):
-                fresh[label].dims[axis].attach_scale(fresh[dimension[0].name.rpartition("/")[2]])
+            for axis, scale in enumerate(_scales(dataset)):
+                fresh[label].dims[axis].attach_scale(fresh[scale])

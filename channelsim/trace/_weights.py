@@ -74,12 +74,8 @@ def write(parent: h5py.Group, plan: Plan, snapshot: Snapshot) -> None:
             wire = scale(f"wire_{h}", values.size, f"wires of {label}")
             _table.array(group, f"C_{h}", values, [wire], "1", f"C of {label}, wire by wire")
             senders, receivers = _ends(plan, channel)
-            _table.array(
-                group, f"C_{h}_sender", senders, [wire], "1", f"unit of layer {source} that a wire leaves"
-            )
-            _table.array(
-                group, f"C_{h}_receiver", receivers, [wire], "1", f"unit of layer {h} that a wire reaches"
-            )
+            _table.array(group, f"C_{h}_sender", senders, [wire], "1", f"unit of layer {source} that a wire leaves")
+            _table.array(group, f"C_{h}_receiver", receivers, [wire], "1", f"unit of layer {h} that a wire reaches")
             continue
         if channel["wiring"] in _AS_SENDER:
             axes, layout = matrix_scales(source), f"laid out as W_{source}"

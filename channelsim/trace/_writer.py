@@ -82,9 +82,7 @@ class Writer:
             energy: J, shape (k,).
         """
         for i, name in enumerate(names):
-            row: dict[str, Any] = {
-                column.name: int(counters[field][i]) for field, column in _layout.COUNTERS.items()
-            }
+            row: dict[str, Any] = {column.name: int(counters[field][i]) for field, column in _layout.COUNTERS.items()}
             row |= {"epoch": epoch, "utilisation": float(utilisation[i]), "energy": float(energy[i])}
             self._table(f"channels/{name}", _layout.CHANNELS).append(row)
 
@@ -240,9 +238,7 @@ def create(
         main.attrs["status"] = _layout.RUNNING
         scenario = main.create_group("scenario")
         _table.text(scenario, "toml", scenario_text, "the scenario as it was written (TOML)")
-        _table.text(
-            scenario, "json", json.dumps(resolved, ensure_ascii=False), "the scenario as understood (JSON)"
-        )
+        _table.text(scenario, "json", json.dumps(resolved, ensure_ascii=False), "the scenario as understood (JSON)")
         origin = main.create_group("provenance")
         for key, value in {"start": _now(), **provenance}.items():
             origin.attrs[key] = value if isinstance(value, int | float) else str(value)
@@ -279,9 +275,7 @@ def reopen(path: str | os.PathLike[str], plan: Plan) -> Writer:
         main = _table.in_memory(target.read_bytes())
         status = main.attrs["status"]
         if status in _layout.FINISHED:
-            raise InputError(
-                f"{target}: this run is {status}; only an interrupted or killed run can be resumed"
-            )
+            raise InputError(f"{target}: this run is {status}; only an interrupted or killed run can be resumed")
         if "checkpoint" not in main:
             raise InputError(f"{target}: no checkpoint was reached; run its scenario again with --force")
         main.attrs["status"] = _layout.RUNNING
@@ -310,9 +304,7 @@ def _prepare(path: Path, force: bool) -> None:
     try:
         path.parent.mkdir(exist_ok=True)
     except FileNotFoundError:
-        raise InputError(
-            f"{path}: the directory {path.parent.parent} does not exist; make it first"
-        ) from None
+        raise InputError(f"{path}: the directory {path.parent.parent} does not exist; make it first") from None
     except OSError as error:
         raise _unwritable(path, error) from None
 
