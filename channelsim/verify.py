@@ -1,9 +1,9 @@
-"""Engine against reference, from the same start: the weights update by update, and the accuracies after the run.
+"""Engine against reference, from the same start: weights update by update, and accuracies after the run.
 
-Without quantizers and thresholds both run freely, and after each update no weight may differ by more than 1e-5. With
-them, the reference starts each update from the engine's weights, values on a rounding boundary are counted apart
-(`channelsim.boundaries`), and all else is held to the same 1e-5. The messages, bits and times of the compared
-updates have to be the same too.
+Without quantizers and thresholds both run freely, and after each update no weight may differ by more than
+1e-5. With them, the reference starts each update from the engine's weights, values on a rounding boundary are
+counted apart (`channelsim.boundaries`), and all else is held to the same 1e-5. The messages, bits and times of
+the compared updates have to be the same too.
 """
 
 from __future__ import annotations
@@ -177,7 +177,8 @@ def compare(plan: Plan, dataset: Dataset, updates: int, reference_plan: Plan | N
         reference.advance(theirs, frame + 1)
         differences.append(difference(theirs, ours, follower))
         follower.forget()
-    return Comparison(differences, follower.flips, follower.values, follower.unexplained + counted(theirs, ours, plan))
+    disagreements = follower.unexplained + counted(theirs, ours, plan)
+    return Comparison(differences, follower.flips, follower.values, disagreements)
 
 
 def load_weights(theirs: State, ours: engine.State) -> None:
@@ -187,7 +188,7 @@ def load_weights(theirs: State, ours: engine.State) -> None:
 
 
 def difference(theirs: State, ours: engine.State, follower: Follower) -> float:
-    """The largest difference of any W, b or C, in units of the largest of its kind or 1; flips are left out."""
+    """The largest difference of any W, b or C, in units of the largest of its kind or 1, without flips."""
     pairs = [
         (theirs.biases, torch.from_numpy(ours.biases)),
         (theirs.feedback, torch.from_numpy(ours.feedback)),

@@ -1,9 +1,9 @@
 """The battery that the counter hash passes.
 
-Every statistic is computed from fixed seeds, so a test passes or fails for good. Each is held to a significance
-of 1e-4 or a stated number of standard errors: a hash as good as chance fails about one in ten thousand such
-tests, and the sizes are such that the weaknesses looked for (a counter that leaks into the output, streams that
-overlap) would show by many times the threshold.
+Every statistic is computed from fixed seeds, so a test passes or fails for good. Each is held to a
+significance of 1e-4 or a stated number of standard errors: a hash as good as chance fails about one in ten
+thousand such tests, and the sizes are such that the weaknesses looked for (a counter that leaks into the
+output, streams that overlap) would show by many times the threshold.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def test_known_values():
 
 
 def test_the_first_words_are_splitmix64():
-    """With the chain taken away, index i of key z is the i-th output of the published SplitMix64 from seed z."""
+    """Without the chain: index i of key z is the i-th output of the published SplitMix64 from seed z."""
     published = [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F]  # seed 0
     assert bits(0, 3).tolist() == published
 

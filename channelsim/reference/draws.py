@@ -20,16 +20,12 @@ def words(
     return np.stack([hashing.bits(key, columns) for key in keys])
 
 
-def uniform32(
-    seed: int, stream: Stream, index: int, frame: int, samples: Sequence[int], n: int
-) -> torch.Tensor:
+def uniform32(seed: int, stream: Stream, index: int, frame: int, samples: Sequence[int], n: int) -> torch.Tensor:
     """Uniform on [0, 1), float32, shape (len(samples), n)."""
     return torch.from_numpy(hashing.uniform32(words(seed, stream, index, frame, samples, np.arange(n))))
 
 
-def uniform(
-    seed: int, stream: Stream, index: int, frame: int, samples: Sequence[int], n: int
-) -> torch.Tensor:
+def uniform(seed: int, stream: Stream, index: int, frame: int, samples: Sequence[int], n: int) -> torch.Tensor:
     """Uniform on [0, 1), float64, shape (len(samples), n)."""
     return torch.from_numpy(hashing.uniform(words(seed, stream, index, frame, samples, np.arange(n))))
 

@@ -22,9 +22,7 @@ def levels(bits: int) -> int:
     return 2 ** (bits - 1) - 1
 
 
-def quantize(
-    kind: int, bits: int, v: torch.Tensor, a: torch.Tensor, u: torch.Tensor | None = None
-) -> torch.Tensor:
+def quantize(kind: int, bits: int, v: torch.Tensor, a: torch.Tensor, u: torch.Tensor | None = None) -> torch.Tensor:
     """Q(v) with scale a, all float32; zeros stay zeros (DESIGN 1, "What a channel does").
 
     Arguments:

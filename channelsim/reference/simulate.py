@@ -125,9 +125,7 @@ def hear_forward(ref: State, h: int, frame: int, x: torch.Tensor) -> None:
     ref.ages[h][ref.newest[h] - frame] += 1
 
 
-def hear_learning(
-    ref: State, h: int, frame: int, c: int, m: torch.Tensor, error: torch.Tensor | None
-) -> None:
+def hear_learning(ref: State, h: int, frame: int, c: int, m: torch.Tensor, error: torch.Tensor | None) -> None:
     """Layer h has the message m of learning channel c (and the error that W made of it where it left)."""
     layer, plan = ref.layers[h], ref.plan
     batch = len(m)

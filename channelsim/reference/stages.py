@@ -109,9 +109,7 @@ def speak(
     )
 
 
-def travel(
-    channel: SimpleNamespace, c: int, seed: int, frame: int, samples: Sequence[int], said: Said
-) -> Heard:
+def travel(channel: SimpleNamespace, c: int, seed: int, frame: int, samples: Sequence[int], said: Said) -> Heard:
     """Noise, bit errors and drop on channel c."""
     n = said.sent.shape[1]
     events = said.events
@@ -121,9 +119,7 @@ def travel(
     if channel.bit_error > 0:
         width = channel.value_bits
         flipped = draws.flipped_bits(seed, c, frame, samples, n, channel.bit_error, width) * events
-        received, valid = words.decode(
-            channel, words.encode(channel, said.sent, said.scale) ^ flipped, said.scale
-        )
+        received, valid = words.decode(channel, words.encode(channel, said.sent, said.scale) ^ flipped, said.scale)
         values = torch.where(events & valid, torch.where(flipped == 0, values, received), 0.0)
         corrupted = events & ~valid
     if channel.noise > 0:

@@ -144,9 +144,7 @@ def records(table: NDArray[Any]) -> list[SimpleNamespace]:
 
 
 def links_of(table: NDArray[Any]) -> list[Link]:
-    return [
-        Link(row.ps_numerator, row.ps_denominator, row.queue, bool(row.broadcast)) for row in records(table)
-    ]
+    return [Link(row.ps_numerator, row.ps_denominator, row.queue, bool(row.broadcast)) for row in records(table)]
 
 
 def clock_matters(plan: Plan) -> bool:

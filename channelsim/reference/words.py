@@ -27,9 +27,7 @@ def encode(channel: SimpleNamespace, sent: torch.Tensor, a: torch.Tensor) -> tor
     return sent.contiguous().view(torch.int32).long() & 0xFFFFFFFF
 
 
-def decode(
-    channel: SimpleNamespace, code: torch.Tensor, a: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
+def decode(channel: SimpleNamespace, code: torch.Tensor, a: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """What the receiver reads: values (float32) and which words mean anything (bool), both (B, n)."""
     kind, bits = channel.quantizer, channel.bits
     if kind == Quantizer.LOG2:

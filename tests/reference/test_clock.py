@@ -31,9 +31,7 @@ slow = st.fixed_dictionaries(
         "header": st.integers(0, 9),
         "drop": st.just({"probability": 0.3, "rescale": True}),
         "threshold": st.sampled_from([{"value": 0.2}, {"value": 0.1, "residual": True}]),
-        "quantize": st.sampled_from(
-            [{"kind": "log2", "bits": 3}, {"kind": "log2", "bits": 2, "scale": "rms"}]
-        ),
+        "quantize": st.sampled_from([{"kind": "log2", "bits": 3}, {"kind": "log2", "bits": 2, "scale": "rms"}]),
     },
 )
 schedules = st.sampled_from(
@@ -142,9 +140,7 @@ def delay_line(ref: State, delays: dict[int, int]) -> None:
         for h, d in delays.items():
             if d <= frame and waiting[h] and (frame < plan.frames + d):
                 x_then, o_then, e_then = waiting[h].pop(0)
-                c = next(
-                    i for i, channel in enumerate(ref.channels) if channel.direction and channel.target == h
-                )
+                c = next(i for i, channel in enumerate(ref.channels) if channel.direction and channel.target == h)
                 wires = ref.wires(c).view(-1, ref.layers[h].n)
                 updates.append((h, x_then, e_then @ wires * (1 - o_then * o_then)))
         for h, x_then, r in updates:
@@ -192,9 +188,7 @@ def test_a_broadcast_is_paid_once() -> None:
         "learning": {"rule": "srbp"},
         "channels": {"learning": {"link": "air"}},
     }
-    heard = run(
-        [4, 3, 3, 3], clock=True, links={"air": {"bandwidth": "1 Mbit/s", "broadcast": True}}, **tables
-    )
+    heard = run([4, 3, 3, 3], clock=True, links={"air": {"bandwidth": "1 Mbit/s", "broadcast": True}}, **tables)
     told = run([4, 3, 3, 3], clock=True, links={"air": {"bandwidth": "1 Mbit/s"}}, **tables)
     first, second = 3, 4
     assert heard.counters[first]["bits"] == told.counters[first]["bits"] == told.counters[second]["bits"]

@@ -197,9 +197,7 @@ def test_bit_errors(probability: float, frame: int) -> None:
             mask, position = 0, -1
             for t in range(5):
                 u = float(hashing.uniform(hashing.bits(key, np.array([64 * j + t])))[0])
-                position += 1 + (
-                    0 if probability == 1 else math.floor(math.log1p(-u) / math.log1p(-probability))
-                )
+                position += 1 + (0 if probability == 1 else math.floor(math.log1p(-u) / math.log1p(-probability)))
                 if position >= 5:
                     break
                 mask |= 1 << position
@@ -218,9 +216,7 @@ def test_every_bit_flips_at_probability_one() -> None:
 
 
 def test_a_corrupted_event_is_not_dropped_as_well() -> None:
-    c, _ = channel(
-        quantize={"kind": "uniform", "bits": 2}, bit_errors={"probability": 0.5}, drop={"probability": 0.5}
-    )
+    c, _ = channel(quantize={"kind": "uniform", "bits": 2}, bit_errors={"probability": 0.5}, drop={"probability": 0.5})
     _, heard = through(c, np.random.default_rng(0).normal(size=(200, 8)))
     assert heard.corrupted.any() and heard.dropped.any()
     assert not (heard.corrupted & heard.dropped).any()
