@@ -46,15 +46,18 @@ $(BIN)/python:
 	@for python in $(CANDIDATES); do \
 	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 	    echo "making $(VENV) with $$($$python --version)"; \
-	    exec $$python -m venv $(VENV); \
+	    $$python -m venv $(VENV) && exit 0; \
+	    rm -rf $(VENV); exit 1; \
 	  fi; \
 	done; \
 	echo "error: Python 3.11 or newer is needed (make PYTHON=/path/to/python names one)" >&2; exit 1
 
 $(BASE): pyproject.toml | $(BIN)/python
-	$(PIP) install --quiet --editable .
+	@echo "installing channelsim into $(VENV)"
+	@$(PIP) install -qq --editable .
 	@touch $@
 
 $(FULL): pyproject.toml | $(BIN)/python
-	$(PIP) install --quiet --editable '.[reference,test]'
+	@echo "installing channelsim, the PyTorch reference and the test tools into $(VENV)"
+	@$(PIP) install -qq --editable '.[reference,test]'
 	@touch $(BASE) $@

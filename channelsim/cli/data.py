@@ -17,23 +17,20 @@ def list_(as_json: Json = False) -> None:
     """List the data sets that scenarios can name, and where each was found."""
     from dataclasses import asdict
 
+    from channelsim.cli.tables import print_data_sets
     from channelsim.data import available
 
     entries = available()
     if as_json:
         print_json({entry.name: asdict(entry) for entry in entries})
-        return
-    for entry in entries:
-        sizes = "" if entry.train is None else f"{entry.train} + {entry.test}"
-        print(f"{entry.name:18} {sizes:15} {entry.place or 'not here'}")
-        if entry.remedy:
-            print(f"{'':18} {'':15} -> {entry.remedy}")
+    else:
+        print_data_sets(entries)
 
 
 @app.command("fetch")
 def fetch(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="mnist, fashion-mnist or cifar10.", show_default=False)
+        str, typer.Argument(metavar="NAME", help="Which one; data list shows those there are.", show_default=False)
     ],
 ) -> None:
     """Download a data set into the user's cache, checked against its known checksums."""
