@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from typing import Any
+
+import pytest
+
+from channelsim.result import Result
+
+
+def make(**changes: Any) -> Result:
+    total = {"messages": 10, "events": 80, "bits": 2560, "dropped": 3, "late": 0}
+    values: dict[str, Any] = {
+        "name": "digits <srbp>",
+        "status": "done",
+        "test_accuracy": 0.9321,
+        "test_loss": 0.3,
+        "train_accuracy": 0.95,
+        "loss": 0.2,
+        "updates": 20,
+        "frames": 20,
+        "simulated_time_s": 1.5e-3,
+        "training_time_s": 0.25,
+        "wall_time_s": 1.0,
+        "energy_j": 2e-6,
+        "channels": {"forward.1": total, "learning.2": {**total, "bits": 400}, "learning.1": {**total, "bits": 600}},
+        "trace": "runs/digits.h5",
+        "history": (0.5, 0.9, 0.9321),
+        "energy_history": (1e-6, 1.5e-6, 2e-6),
+    }
+    return Result(**{**values, **changes})
+
+
+def test_json_has_the_documented_keys() -> None:
+    told = make().to_json()
+    assert json.loads(json.dumps(told)) == told
+    assert told.keys() >= {
+        "test_accuracy", "train_accuracy", "loss", "updates", "frames", "simulated_time_s", "training_time_s",
+        "wall_time_s", "energy_j", "channels", "trace",
+    }  # fmt: skip
+    assert told["channels"]["learning.2"] == {
+        "messages": 10, "events": 80, "bits": 400, "dropped": 3, "late": 0,
+    }  # fmt: skip
+
+
+def test_totals() -> None:
+    result = make()
+    assert result.bits == 3560
+    assert result.learning_bits == 1000
+    assert result.bits_per_update == 50.0
+    assert math.isnan(make(updates=0).bits_per_update)
+    assert result.joules_to(0.9) == 1.5e-6
+    assert result.joules_to(0.99) is None
+
+
+def test_is_not_changed() -> None:
+    result = make()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        result.loss = 0.0  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        result.channels["forward.1"] = {}  # type: ignore[index]
+
+
+def test_words() -> None:
+    result = make()
+    for word in ("digits <srbp>", "done", "93.21 %", "1,000 (50 an update)", "runs/digits.h5"):
+        assert word in repr(result)
+    page = result._repr_html_()
+    assert "digits &lt;srbp&gt;" in page
+    assert page.count("<tr>") == page.count("</tr>")
+    assert "learning.2" in page
