@@ -1,6 +1,6 @@
 """The engine: Numba over flat buffers. No Python objects inside, no I/O, no randomness but the hash."""
 
-from channelsim.engine import _cache  # noqa: I001  (must come first: it tells Numba where to keep compiled code)
+from channelsim.engine import _cache
 from channelsim.engine.state import (
     Diverged,
     State,

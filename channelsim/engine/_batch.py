@@ -7,23 +7,23 @@ order, so the number of threads does not show in the result.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from channelsim.engine import _blas, _dense
+from channelsim.engine._jit import kernel
 
 CONTRACT = {"contract"}
 ZERO, ONE = np.float32(0.0), np.float32(1.0)
 SPARSE_BELOW = 0.3  # share of events under which event lists beat BLAS (measured: docs/performance.md)
 
 
-@njit(cache=True)
+@kernel()
 def forward_events(weights, w, n, start, index, value, count, out, o, lo, hi):
     """out[b] += x_b W for samples lo..hi-1; sample b's events are count[b] entries from start[b]."""
     for b in range(lo, hi):
         _dense.add_rows(weights, w, n, index, start[b], value, start[b], count[b], out, o + b * n)
 
 
-@njit(cache=True)
+@kernel()
 def by_row(start, index, value, count, samples, rows, columns, column_sample, column_value):
     """Sorts a mini-batch's events by row (a counting sort): row r's are columns[r] .. columns[r + 1]."""
     for r in range(rows + 1):
@@ -45,17 +45,26 @@ def by_row(start, index, value, count, samples, rows, columns, column_sample, co
     columns[0] = 0
 
 
-@njit(cache=True)
+@kernel()
 def update_events(weights, w, n, columns, column_sample, column_value, signal, lo, hi):
     """W[r] += sum_b x_rb signal[b] for rows lo..hi-1 (signal already holds eta R / B)."""
     for r in range(lo, hi):
         first = columns[r]
         _dense.add_rows(
-            signal, 0, n, column_sample, first, column_value, first, columns[r + 1] - first, weights, w + r * n
+            signal,
+            0,
+            n,
+            column_sample,
+            first,
+            column_value,
+            first,
+            columns[r + 1] - first,
+            weights,
+            w + r * n,
         )
 
 
-@njit(cache=True)
+@kernel()
 def fill_bias(biases, b, n, out, o, samples):
     """out[s] = bias for every sample."""
     for s in range(samples):
@@ -63,10 +72,27 @@ def fill_bias(biases, b, n, out, o, samples):
             out[o + s * n + j] = biases[b + j]
 
 
-@njit(cache=True)
-def multiply(scale, a, a_transposed, b, b_transposed, beta, c):
-    """c = scale op(a) op(b) + beta c."""
+@kernel()
+def multiply(scale, a, b, beta, c):
+    """c = scale a b + beta c."""
+    _blas.gemm(_pair(scale, beta), a, False, b, False, c)
+
+
+@kernel()
+def multiply_first_transposed(scale, a, b, beta, c):
+    """c = scale a.T b + beta c."""
+    _blas.gemm(_pair(scale, beta), a, True, b, False, c)
+
+
+@kernel()
+def multiply_second_transposed(scale, a, b, beta, c):
+    """c = scale a b.T + beta c."""
+    _blas.gemm(_pair(scale, beta), a, False, b, True, c)
+
+
+@kernel()
+def _pair(scale, beta):
     scalars = np.empty(2, np.float32)
     scalars[0] = scale
     scalars[1] = beta
-    _blas.multiply(scalars, a, a_transposed, b, b_transposed, c)
+    return scalars

@@ -6,8 +6,7 @@ So the compiled form calls the same `sgemm` entry that `np.dot` calls, and the p
 
 from __future__ import annotations
 
-import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import overload
 
 _sgemm = types.ExternalFunction(
@@ -42,9 +41,3 @@ def _gemm(scalars, a, a_transposed, b, b_transposed, c):
         )  # fmt: skip
 
     return compiled
-
-
-@njit(cache=True)
-def multiply(scalars, a, a_transposed, b, b_transposed, c):
-    """`gemm`, compiled."""
-    gemm(scalars, a, a_transposed, b, b_transposed, c)

@@ -8,14 +8,15 @@ product is added by one fused multiply-add in the order of the events, so the gr
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from channelsim.engine._jit import kernel
 
 CONTRACT = {"contract"}
 REDUCE = {"contract", "reassoc"}
 ZERO = np.float32(0.0)
 
 
-@njit(cache=True, fastmath=CONTRACT)
+@kernel(fastmath=CONTRACT)
 def add_rows(weights, w, n, index, i, value, v, count, out, o):
     """out += sum of value * row over `count` events; out is out[o : o + n], rows start at weights[w]."""
     k = 0
@@ -42,7 +43,7 @@ def add_rows(weights, w, n, index, i, value, v, count, out, o):
         k += 1
 
 
-@njit(cache=True, fastmath=CONTRACT)
+@kernel(fastmath=CONTRACT)
 def update_and_add_rows(weights, w, n, index, i, value, v, count, step, s, old, p, out, o):
     """The last frame's update and this frame's sum in one pass over each row that both touch.
 
@@ -83,7 +84,7 @@ def update_and_add_rows(weights, w, n, index, i, value, v, count, step, s, old, 
         k += 1
 
 
-@njit(cache=True, fastmath=CONTRACT)
+@kernel(fastmath=CONTRACT)
 def update_rows(weights, w, n, index, i, count, step, s, old, p):
     """Rows grow by old[p + r] * step for the `count` rows r of the list that are not done; `old` is left at zero."""
     for k in range(count):
@@ -96,7 +97,7 @@ def update_rows(weights, w, n, index, i, count, step, s, old, p):
                 weights[row + j] += y * step[s + j]
 
 
-@njit(cache=True, fastmath=REDUCE)
+@kernel(fastmath=REDUCE)
 def dot_rows(weights, w, n, rows, message, m, out, o):
     """out[r] = sum_j W[r, j] message[j]: the transposed wiring of bp. out is overwritten."""
     r = 0

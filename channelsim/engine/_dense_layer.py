@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from channelsim.engine import _batch, _dense, _inputs
+from channelsim.engine._jit import inner, kernel
 
 F = np.float32
 ZERO, ONE = F(0.0), F(1.0)
 
 
-@njit(cache=True)
+@inner()
 def forward(net, mem, h, slot):
     """S = W x + b for every sample of the frame, into O's place. Returns the multiply-accumulates."""
     layer = net.layers[h]
@@ -29,18 +29,16 @@ def forward(net, mem, h, slot):
         _batch.multiply(
             ONE,
             x[i : i + samples * fan_in].reshape(samples, fan_in),
-            False,
             mem.weights[w : w + layer.w_size].reshape(fan_in, n),
-            False,
             ONE,
             out[o : o + samples * n].reshape(samples, n),
         )
     elif net.config[0].batch > 1:
         index, value = _inputs.events(net, mem, h, slot)
-        _batch.forward_events(mem.weights, w, n, start, index, value, count, out, o, 0, samples)
+        _batch.forward_events(mem.weights, w, n, start, index, value, count, out, o, np.int64(0), samples)
     elif form == _inputs.FULL:
         x, i = _inputs.activities(net, mem, h, slot)
-        _forward_one(net, mem, h, net.iota, 0, x, i, fan_in, out, o)
+        _forward_one(net, mem, h, net.iota, np.int64(0), x, i, fan_in, out, o)
     else:
         index, value = _inputs.events(net, mem, h, slot)
         _forward_one(net, mem, h, index, start[0], value, start[0], count[0], out, o)
@@ -50,13 +48,26 @@ def forward(net, mem, h, slot):
     return macs * n
 
 
-@njit(cache=True)
+@inner()
 def _forward_one(net, mem, h, index, i, value, v, count, out, o):
     layer, state = net.layers[h], mem.layer_states[h]
     n, w, p = layer.n, layer.w_offset, layer.input_offset
     if state.pending:
         _dense.update_and_add_rows(
-            mem.weights, w, n, index, i, value, v, count, mem.pending_step, layer.unit_offset, mem.pending_x, p, out, o
+            mem.weights,
+            w,
+            n,
+            index,
+            i,
+            value,
+            v,
+            count,
+            mem.pending_step,
+            layer.unit_offset,
+            mem.pending_x,
+            p,
+            out,
+            o,
         )
         if not (state.pending_full and count == layer.fan_in):
             _flush_rows(net, mem, h)
@@ -65,7 +76,7 @@ def _forward_one(net, mem, h, index, i, value, v, count, out, o):
         _dense.add_rows(mem.weights, w, n, index, i, value, v, count, out, o)
 
 
-@njit(cache=True)
+@kernel()
 def flush(net, mem, h):
     """Applies the update that waits at layer h, if one does."""
     if mem.layer_states[h].pending:
@@ -73,13 +84,13 @@ def flush(net, mem, h):
         mem.layer_states[h].pending = False
 
 
-@njit(cache=True)
+@inner()
 def _flush_rows(net, mem, h):
     layer, state = net.layers[h], mem.layer_states[h]
     p = layer.input_offset
     if state.pending_full:
         _dense.update_rows(
-            mem.weights, layer.w_offset, layer.n, net.iota, 0, layer.fan_in, mem.pending_step, layer.unit_offset,
+            mem.weights, layer.w_offset, layer.n, net.iota, np.int64(0), layer.fan_in, mem.pending_step, layer.unit_offset,
             mem.pending_x, p,
         )  # fmt: skip
     else:
@@ -89,7 +100,7 @@ def _flush_rows(net, mem, h):
         )  # fmt: skip
 
 
-@njit(cache=True)
+@inner()
 def defer(net, mem, h, slot, eta):
     """One sample's update: kept until the next pass over the rows, with R in mem.signal."""
     flush(net, mem, h)
@@ -115,7 +126,7 @@ def defer(net, mem, h, slot, eta):
     state.pending_count = count
 
 
-@njit(cache=True)
+@inner()
 def accumulate(net, mem, h, slot, samples, scale, target, t, beta):
     """target = beta * target + scale * sum_b x_b (x) R_b over the frame's samples, R in mem.signal.
 
@@ -137,14 +148,12 @@ def accumulate(net, mem, h, slot, samples, scale, target, t, beta):
         x, i = _inputs.activities(net, mem, h, slot)
         r = mem.signal
         if learning < samples:
-            x, i = _gather(mem.gathered, x, i, fan_in, mem.learns, samples), 0
-            _gather(r, r, 0, n, mem.learns, samples)
-        _batch.multiply(
+            x, i = _gather(mem.gathered, x, i, fan_in, mem.learns, samples), np.int64(0)
+            _gather(r, r, np.int64(0), n, mem.learns, samples)
+        _batch.multiply_first_transposed(
             scale,
             x[i : i + learning * fan_in].reshape(learning, fan_in),
-            True,
             r[: learning * n].reshape(learning, n),
-            False,
             ONE,
             target[t : t + layer.w_size].reshape(fan_in, n),
         )
@@ -161,19 +170,29 @@ def accumulate(net, mem, h, slot, samples, scale, target, t, beta):
     for b in range(samples):
         count[b] = mem.counts[slot, h, b] if mem.learns[b] else 0
     _batch.by_row(
-        mem.starts[slot, h], index, value, count, samples, fan_in, mem.columns, mem.column_sample, mem.column_value
+        mem.starts[slot, h],
+        index,
+        value,
+        count,
+        samples,
+        fan_in,
+        mem.columns,
+        mem.column_sample,
+        mem.column_value,
     )
     target_rows = target[t : t + layer.w_size]
-    _batch.update_events(target_rows, 0, n, mem.columns, mem.column_sample, mem.column_value, mem.signal, 0, fan_in)
+    _batch.update_events(
+        target_rows, np.int64(0), n, mem.columns, mem.column_sample, mem.column_value, mem.signal, np.int64(0), fan_in
+    )
 
 
-@njit(cache=True, fastmath={"contract"})
+@kernel(fastmath={"contract"})
 def _add_scaled(signal, n, x, target, t):
     for j in range(n):
         target[t + j] += x * signal[j]
 
 
-@njit(cache=True)
+@kernel()
 def any_speaks(values, lo, n):
     for i in range(lo, lo + n):
         if values[i] != ZERO:
@@ -181,7 +200,7 @@ def any_speaks(values, lo, n):
     return False
 
 
-@njit(cache=True)
+@kernel()
 def _gather(out, values, offset, n, wanted, samples):
     """Moves the wanted samples' rows together at the start of `out` (which may be `values` itself)."""
     k = 0
@@ -193,7 +212,7 @@ def _gather(out, values, offset, n, wanted, samples):
     return out
 
 
-@njit(cache=True)
+@inner()
 def transposed(net, mem, source, samples, message, heard, out, o):
     """bp: the error that delivered messages make through W of the layer that sent them. message: (B, n) -> out: (B, fan_in)."""
     layer = net.layers[source]
@@ -201,7 +220,7 @@ def transposed(net, mem, source, samples, message, heard, out, o):
     through(mem.weights, layer.w_offset, layer.fan_in, layer.n, samples, message, heard, out, o)
 
 
-@njit(cache=True)
+@kernel()
 def through(weights, w, rows, n, samples, message, heard, out, o):
     """out[b] = message[b] @ weights.T for a (rows, n) matrix; silent messages cost nothing."""
     if samples == 1:
@@ -209,14 +228,12 @@ def through(weights, w, rows, n, samples, message, heard, out, o):
             for r in range(rows):
                 out[o + r] = ZERO
         else:
-            _dense.dot_rows(weights, w, n, rows, message, 0, out, o)
+            _dense.dot_rows(weights, w, n, rows, message, np.int64(0), out, o)
         return
-    _batch.multiply(
+    _batch.multiply_second_transposed(
         ONE,
         message[: samples * n].reshape(samples, n),
-        False,
         weights[w : w + rows * n].reshape(rows, n),
-        True,
         ZERO,
         out[o : o + samples * rows].reshape(samples, rows),
     )

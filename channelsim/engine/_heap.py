@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from numba import njit
+import numpy as np
 
-LEARNING_ARRIVAL, FORWARD_ARRIVAL, FRAME_ENTRY = 0, 1, 2  # at one time, errors act before activities, and both before input
+from channelsim.engine._jit import kernel
+
+# at one time, errors act before activities, and both before input
+LEARNING_ARRIVAL, FORWARD_ARRIVAL, FRAME_ENTRY = np.int64(0), np.int64(1), np.int64(2)
 PRIORITY_SHIFT = 56
 
 
-@njit(cache=True)
+@kernel()
 def push(times, keys, payloads, size, time, priority, sequence, payload):
     """Adds an event; returns the new size. `payload` is (what << 32 | slot)."""
     order = (priority << PRIORITY_SHIFT) | sequence
@@ -27,7 +30,7 @@ def push(times, keys, payloads, size, time, priority, sequence, payload):
     return size + 1
 
 
-@njit(cache=True)
+@kernel()
 def pop(times, keys, payloads, size):
     """Removes the first event (which the caller has read at index 0); returns the new size."""
     size -= 1

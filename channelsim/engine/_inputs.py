@@ -9,15 +9,15 @@ MATRIX  a mini-batch as a dense matrix
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from channelsim.engine import _batch
+from channelsim.engine._jit import inner, kernel
 
 FULL, LIST, DATA, MATRIX = 0, 1, 2, 3
 ZERO = np.float32(0.0)
 
 
-@njit(cache=True)
+@inner()
 def activities(net, mem, h, slot):
     """(buffer, offset) of the dense activities delivered to layer h, sample after sample."""
     batch = net.config[0].batch
@@ -26,7 +26,7 @@ def activities(net, mem, h, slot):
     return mem.inputs[slot], net.layers[h].input_offset * batch
 
 
-@njit(cache=True)
+@inner()
 def hold(net, mem, h, slot):
     """Chooses the form in which layer h holds this frame's input, and brings it there."""
     config = net.config[0]
@@ -62,7 +62,7 @@ def hold(net, mem, h, slot):
         compact(x, o + b * n, n, index, value, start[b])
 
 
-@njit(cache=True)
+@kernel()
 def compact(x, o, n, index, value, start):
     """Writes the events of x[o : o + n] as a list."""
     k = start
@@ -74,7 +74,7 @@ def compact(x, o, n, index, value, start):
             k += 1
 
 
-@njit(cache=True)
+@inner()
 def _copy_images(net, mem, slot, samples, n):
     x = mem.inputs[slot]
     for b in range(samples):
@@ -83,7 +83,7 @@ def _copy_images(net, mem, slot, samples, n):
             x[b * n + i] = net.images[image + i]
 
 
-@njit(cache=True)
+@inner()
 def events(net, mem, h, slot):
     """(indices, values) of the event lists of layer h in this slot; `starts` and `counts` tell where."""
     if mem.forms[slot, h] == DATA:

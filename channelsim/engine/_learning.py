@@ -5,22 +5,22 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from channelsim.engine import _batch, _dense, _dense_layer, _hash, _inputs, _quantize, _stages
+from channelsim.engine._jit import inner, kernel
 
 F = np.float32
 ZERO, ONE = F(0.0), F(1.0)
 NONE, TRANSPOSE, DENSE, SPARSE, BANK, SIGN, SPARSE_SIGN = 0, 1, 2, 3, 4, 5, 6  # plan.Wiring
 
 
-@njit(cache=True, inline="always")
+@kernel(inline="always")
 def leaves_projected(wiring):
     """Whether the wiring depends on the sender's W when the message leaves, so that it is applied there."""
     return wiring == TRANSPOSE or wiring == SIGN or wiring == SPARSE_SIGN
 
 
-@njit(cache=True)
+@inner()
 def project_leaving(net, mem, c, slot, message, m, out, o):
     """The error at the target that delivered messages make through the sender's W. Adds to the channel's operations."""
     channel = net.channels[c]
@@ -56,12 +56,12 @@ def project_leaving(net, mem, c, slot, message, m, out, o):
                 mem.counters[c].macs += last - first
 
 
-@njit(cache=True, inline="always")
+@kernel(inline="always")
 def _signed(magnitude, w):
     return magnitude if w > ZERO else (-magnitude if w < ZERO else ZERO)
 
 
-@njit(cache=True)
+@kernel()
 def _sum(values, count):
     total = 0
     for i in range(count):
@@ -69,7 +69,7 @@ def _sum(values, count):
     return total
 
 
-@njit(cache=True)
+@inner()
 def error_from(net, mem, c, slot):
     """mem.signal = the error at the channel's target, from its message in the slot: (B, n_target)."""
     channel = net.channels[c]
@@ -88,9 +88,7 @@ def error_from(net, mem, c, slot):
         _batch.multiply(
             ONE,
             message[m : m + samples * n].reshape(samples, n),
-            False,
             mem.feedback[channel.c_offset : channel.c_offset + n * n_target].reshape(n, n_target),
-            False,
             ZERO,
             mem.signal[: samples * n_target].reshape(samples, n_target),
         )
@@ -100,11 +98,17 @@ def error_from(net, mem, c, slot):
     for b in range(samples):
         at = m + b * n
         if channel.wiring == DENSE:
-            _inputs.compact(message, at, n, mem.speaking, mem.sent, 0)
+            _inputs.compact(message, at, n, mem.speaking, mem.sent, np.int64(0))
             count = _stages.count_speaking(message, at, n)
             mem.counters[c].macs += count * n_target
             _dense.add_rows(
-                mem.feedback, channel.c_offset, n_target, mem.speaking, 0, mem.sent, 0, count, mem.signal, b * n_target
+                mem.feedback,
+                channel.c_offset,
+                n_target,
+                mem.speaking, np.int64(0), mem.sent, np.int64(0),
+                count,
+                mem.signal,
+                b * n_target,
             )
             continue
         for j in range(n):
@@ -113,11 +117,13 @@ def error_from(net, mem, c, slot):
                 continue
             first, last = net.c_start[channel.start_offset + j], net.c_start[channel.start_offset + j + 1]
             for k in range(first, last):
-                mem.signal[b * n_target + net.c_index[channel.c_offset + k]] += x * mem.feedback[channel.c_offset + k]
+                mem.signal[b * n_target + net.c_index[channel.c_offset + k]] += (
+                    x * mem.feedback[channel.c_offset + k]
+                )
             mem.counters[c].macs += last - first
 
 
-@njit(cache=True)
+@kernel()
 def is_finite(values, count):
     """Whether all of values[:count] are finite."""
     total = ZERO
@@ -126,13 +132,13 @@ def is_finite(values, count):
     return total == ZERO
 
 
-@njit(cache=True)
+@kernel()
 def rate(config, frame, base):
     """The learning rate of one frame's update: base (1 - decay)^frame."""
     return F(base * math.exp(frame * config.log_keep))
 
 
-@njit(cache=True)
+@inner()
 def update(net, mem, h, slot, frame, samples, c):
     """dW = eta R (x) x, db = eta R at layer h: R in mem.signal (B, n), x in the slot, eta that of the frame of the error.
 
@@ -148,7 +154,7 @@ def update(net, mem, h, slot, frame, samples, c):
     share = ONE / F(samples)
     if config.deferred and layer.update_quantizer == 0 and layer.weight_quantizer == 0:
         counter.updates += writes
-        if macs > 0 or _dense_layer.any_speaks(mem.signal, 0, n):
+        if macs > 0 or _dense_layer.any_speaks(mem.signal, np.int64(0), n):
             _dense_layer.defer(net, mem, h, slot, eta)
         return
     _bias(mem, layer, samples, n, eta, share, config.momentum)
@@ -157,13 +163,13 @@ def update(net, mem, h, slot, frame, samples, c):
         _dense_layer.accumulate(net, mem, h, slot, samples, eta * share, mem.weights, layer.w_offset, ONE)
     else:
         counter.updates += layer.w_size
-        _dense_layer.accumulate(net, mem, h, slot, samples, share, mem.step, 0, ZERO)
+        _dense_layer.accumulate(net, mem, h, slot, samples, share, mem.step, np.int64(0), ZERO)
         _apply_step(mem, layer, eta, F(config.momentum))
         if layer.update_quantizer != 0:
             counter.update_bits += layer.w_size * layer.update_bits
             _quantize_matrix(
                 layer.update_quantizer, layer.update_bits, layer.update_scale_kind, layer.update_scale,
-                layer.update_stochastic, _hash.key(config.seed, _hash.UPDATE_ROUNDING + 64 * h, frame, 0),
+                layer.update_stochastic, _hash.key(config.seed, _hash.UPDATE_ROUNDING + 64 * h, frame, np.int64(0)),
                 mem.step[: layer.w_size],
             )  # fmt: skip
         w = layer.w_offset
@@ -172,12 +178,12 @@ def update(net, mem, h, slot, frame, samples, c):
     if layer.weight_quantizer != 0:
         _quantize_matrix(
             layer.weight_quantizer, layer.weight_bits, layer.weight_scale_kind, layer.weight_scale,
-            layer.weight_stochastic, _hash.key(config.seed, _hash.WEIGHT_ROUNDING + 64 * h, frame, 0),
+            layer.weight_stochastic, _hash.key(config.seed, _hash.WEIGHT_ROUNDING + 64 * h, frame, np.int64(0)),
             mem.weights[layer.w_offset : layer.w_offset + layer.w_size],
         )  # fmt: skip
 
 
-@njit(cache=True)
+@inner()
 def _operations(net, mem, h, slot, samples):
     """(multiply-accumulates, synapses written) of one update: products of two nonzero factors; rows times columns at work."""
     n = net.layers[h].n
@@ -195,7 +201,7 @@ def _operations(net, mem, h, slot, samples):
     return macs, columns * _rows_at_work(net, mem, h, slot, samples)
 
 
-@njit(cache=True)
+@inner()
 def _rows_at_work(net, mem, h, slot, samples):
     """Inputs that were active in any sample of the frame."""
     fan_in = net.layers[h].fan_in
@@ -216,7 +222,7 @@ def _rows_at_work(net, mem, h, slot, samples):
     return _stages.count_true(touched, fan_in)
 
 
-@njit(cache=True, fastmath={"contract"})
+@inner(fastmath={"contract"})
 def _bias(mem, layer, samples, n, eta, share, momentum):
     b = layer.b_offset
     for j in range(n):
@@ -230,7 +236,7 @@ def _bias(mem, layer, samples, n, eta, share, momentum):
         mem.biases[b + j] += eta * total
 
 
-@njit(cache=True, fastmath={"contract"})
+@inner(fastmath={"contract"})
 def _apply_step(mem, layer, eta, momentum):
     """step = eta V with V = momentum V + gradient; without momentum, step = eta * gradient."""
     w = layer.w_offset
@@ -244,14 +250,14 @@ def _apply_step(mem, layer, eta, momentum):
         mem.step[k] = eta * v
 
 
-@njit(cache=True)
+@kernel()
 def _quantize_matrix(kind, bits, scale_kind, scale, stochastic, key, values):
     count = len(values)
     a = _quantize.measure(scale_kind, scale, values, count)
     _quantize.quantize(kind, bits, a, stochastic, key, values, values.view(np.int32), count)
 
 
-@njit(cache=True)
+@inner()
 def adapt(net, mem, c, slot, samples, outputs, o):
     """dC = eta m (x) O of the receiving layer, for every wire that exists; O is outputs[o : ..]."""
     config = net.config[0]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from numba import njit
+from channelsim.engine._jit import kernel
 
 LOST = -1
 
 
-@njit(cache=True, inline="always")
+@kernel(inline="always")
 def occupation(link, bits):
     """Picoseconds for which `bits` occupy the link: ceil(bits * numerator / denominator), without overflow."""
     den = link.ps_denominator
@@ -16,7 +16,7 @@ def occupation(link, bits):
     return whole * link.ps_numerator + (rest * link.ps_numerator + den - 1) // den
 
 
-@njit(cache=True)
+@kernel()
 def offer(link, state, ring, now, bits):
     """Hands a message to a link at time `now`; `ring` holds the finish times of the messages that it has not finished.
 

@@ -10,19 +10,19 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from channelsim.engine import _dense_layer, _hash, _heap, _inputs, _learning, _messages, _transfer
+from channelsim.engine._jit import inner, kernel
 
 F = np.float32
 ZERO, ONE = F(0.0), F(1.0)
 DONE, NO_SLOT, DIVERGED, ROWS_FULL, RING_FULL = 0, 1, 2, 3, 4  # why `advance` came back
-ENTRY = -1
+ENTRY = np.int64(-1)
 TARGET = 2  # plan.Message
 LOW = np.int64(0xFFFFFFFF)
 
 
-@njit(cache=True)
+@kernel()
 def advance(net, mem, until):
     """Runs until the next event would let frame `until` enter, or, past the last frame, until nothing is left to do.
 
@@ -53,15 +53,27 @@ def advance(net, mem, until):
         clock.now = mem.heap_time[0]
         clock.heap_size = _heap.pop(mem.heap_time, mem.heap_key, mem.heap_payload, clock.heap_size)
         what, slot = payload >> 32, payload & LOW
-        if what < len(net.channels):
-            arrive(net, mem, what, slot)
-        else:
-            act(net, mem, what - len(net.channels), slot)
+        c = what % len(net.channels)
+        if what >= len(net.channels) or is_ready(net, mem, c, slot):
+            h = net.channels[c].target
+            if net.channels[c].direction == 0:
+                compute(net, mem, h, slot)
+                if h < config.top:
+                    send_forward(net, mem, h + 1, slot)
+                else:
+                    compare(net, mem, slot)
+                    speak(net, mem, h, slot)
+                    learn(net, mem, h, slot, slot, mem.slots[slot].samples, c)
+            else:
+                seen, samples = hear(net, mem, c, slot)
+                speak(net, mem, h, slot)
+                if samples > 0:
+                    learn(net, mem, h, slot, seen, samples, c)
         mem.slots[slot].events -= 1
         _release(mem, slot)
 
 
-@njit(cache=True)
+@inner()
 def _free_slot(mem):
     for k in range(len(mem.slots)):
         if not mem.slots[k].used:
@@ -69,7 +81,7 @@ def _free_slot(mem):
     return -1
 
 
-@njit(cache=True)
+@inner()
 def _release(mem, slot):
     s = mem.slots[slot]
     if s.events == 0 and s.holders == 0 and s.used:
@@ -79,19 +91,26 @@ def _release(mem, slot):
         mem.clock[0].in_flight -= 1
 
 
-@njit(cache=True)
+@inner()
 def _schedule(mem, time, priority, what, slot):
     clock = mem.clock[0]
     payload = (np.int64(what) << 32) | np.int64(slot)
     clock.heap_size = _heap.push(
-        mem.heap_time, mem.heap_key, mem.heap_payload, clock.heap_size, time, priority, clock.sequence, payload
+        mem.heap_time,
+        mem.heap_key,
+        mem.heap_payload,
+        clock.heap_size,
+        time,
+        priority,
+        clock.sequence,
+        payload,
     )
     clock.sequence += 1
     if what >= 0:
         mem.slots[slot].events += 1
 
 
-@njit(cache=True)
+@inner()
 def enter(net, mem, slot):
     """The next frame enters: its samples become layer 0's activity, and leave over the first forward channel."""
     config, clock = net.config[0], mem.clock[0]
@@ -108,28 +127,30 @@ def enter(net, mem, slot):
     if config.pipelined and clock.next_frame < config.frames:
         gap = config.interval
         if config.poisson:
-            u = _hash.uniform(_hash.word(_hash.key(config.seed, _hash.ARRIVALS, clock.next_frame, 0), 0))
+            u = _hash.uniform(_hash.word(_hash.key(config.seed, _hash.ARRIVALS, clock.next_frame, np.int64(0)), np.int64(0)))
             gap = np.int64(math.ceil(-config.interval * math.log1p(-u)))
-        _schedule(mem, clock.now + gap, _heap.FRAME_ENTRY, ENTRY, 0)
-    _send_forward(net, mem, 1, slot)
+        _schedule(mem, clock.now + gap, _heap.FRAME_ENTRY, ENTRY, np.int64(0))
+    send_forward(net, mem, np.int64(1), slot)
 
 
-@njit(cache=True)
-def _send_forward(net, mem, h, slot):
+@inner()
+def send_forward(net, mem, h, slot):
     """Layer h - 1's activity leaves for layer h."""
     c = h - 1
     batch = net.config[0].batch
     layer = net.layers[h]
-    source, s = (net.images, np.int64(0)) if h == 1 else (mem.outputs[slot], net.layers[c].unit_offset * batch)
+    source, s = (
+        (net.images, np.int64(0)) if h == 1 else (mem.outputs[slot], net.layers[c].unit_offset * batch)
+    )
     complete = _messages.send(
         net, mem, c, slot, mem.clock[0].now, source, s, mem.inputs[slot], layer.input_offset * batch, layer.fan_in,
-        False, mem.counts[slot, h],
+        mem.counts[slot, h],
     )  # fmt: skip
     _schedule(mem, complete, _heap.FORWARD_ARRIVAL, c, slot)
 
 
-@njit(cache=True)
-def arrive(net, mem, c, slot):
+@inner()
+def is_ready(net, mem, c, slot):
     """A frame's messages are complete: the layer acts at once if it is idle and takes no time, else when it is done."""
     channel = net.channels[c]
     layer = net.layers[channel.target]
@@ -137,30 +158,16 @@ def arrive(net, mem, c, slot):
     cost = (layer.compute_forward if forward else layer.compute_learning) * mem.slots[slot].samples
     now, state = mem.clock[0].now, mem.layer_states[channel.target]
     if cost == 0 and state.free_at <= now:
-        act(net, mem, c, slot)
-        return
+        return True
     finish = max(now, state.free_at) + cost
     state.free_at = finish
     priority = _heap.FORWARD_ARRIVAL if forward else _heap.LEARNING_ARRIVAL
     _schedule(mem, finish, priority, c + len(net.channels), slot)
+    return False
 
 
-@njit(cache=True)
-def act(net, mem, c, slot):
-    """A layer acts on what channel c has brought."""
-    h = net.channels[c].target
-    if net.channels[c].direction == 0:
-        _forward(net, mem, h, slot)
-        if h < net.config[0].top:
-            _send_forward(net, mem, h + 1, slot)
-        else:
-            _compare(net, mem, slot)
-    else:
-        _learn(net, mem, c, slot)
-
-
-@njit(cache=True)
-def _forward(net, mem, h, slot):
+@inner()
+def compute(net, mem, h, slot):
     """O^h = f(W x + b)."""
     layer, state = net.layers[h], mem.layer_states[h]
     batch, samples = net.config[0].batch, mem.slots[slot].samples
@@ -179,9 +186,9 @@ def _forward(net, mem, h, slot):
     mem.slots[slot].holders += 1
 
 
-@njit(cache=True)
-def _compare(net, mem, slot):
-    """The output layer compares with the target: e = T - O; learning messages leave, then the top learns."""
+@inner()
+def compare(net, mem, slot):
+    """The output layer compares with the target: mem.signal = e = T - O, which is R^L."""
     config, clock = net.config[0], mem.clock[0]
     top = config.top
     layer = net.layers[top]
@@ -196,11 +203,9 @@ def _compare(net, mem, slot):
             mem.signal[b * n + j] = (ONE if j == target else ZERO) - out[o + b * n + j]
     clock.samples += samples
     clock.updates += 1
-    _speak(net, mem, top, slot)
-    _update(net, mem, top, slot, slot, samples, top - 1)
 
 
-@njit(cache=True)
+@kernel()
 def score(transfer, out, o, n, target):
     """(loss, correct) of one sample: cross-entropy for softmax, else half the squared error."""
     best, loss = 0, 0.0
@@ -211,13 +216,20 @@ def score(transfer, out, o, n, target):
             e = np.float64((ONE if j == target else ZERO) - out[o + j])
             loss += 0.5 * e * e
     if transfer == _transfer.SOFTMAX:
-        loss = -math.log(max(np.float64(out[o + target]), 1e-38)) if out[o + target] == out[o + target] else np.nan
+        loss = (
+            -math.log(max(np.float64(out[o + target]), 1e-38))
+            if out[o + target] == out[o + target]
+            else np.nan
+        )
     return loss, best == target
 
 
-@njit(cache=True)
-def _learn(net, mem, c, slot):
-    """An error has arrived at a hidden layer: R = f'(S) * error; it speaks on, then learns."""
+@inner()
+def hear(net, mem, c, slot):
+    """An error has arrived at a hidden layer: mem.signal = R = f'(S) * error.
+
+    Returns the slot whose activity learns from it, and how many of its samples: 0 if the frame is forgotten.
+    """
     config = net.config[0]
     channel = net.channels[c]
     h = channel.target
@@ -230,8 +242,7 @@ def _learn(net, mem, c, slot):
     if missed and not config.on_miss_current:
         for k in range(samples * layer.n):
             mem.signal[k] = ZERO
-        _speak(net, mem, h, slot)
-        return
+        return slot, np.int64(0)
     seen = slot
     if missed:  # the activity of that frame is forgotten: the newest one stands in for it
         seen = state.slot
@@ -239,17 +250,16 @@ def _learn(net, mem, c, slot):
     _learning.error_from(net, mem, c, slot)
     out, o = mem.outputs[seen], layer.unit_offset * config.batch
     if config.derivative:
-        _transfer.times_derivative(layer.transfer, mem.signal, 0, out, o, samples * layer.n)
+        _transfer.times_derivative(layer.transfer, mem.signal, np.int64(0), out, o, samples * layer.n)
     if config.capture:
         _capture(net, mem, h, s.frame, samples)
-    _speak(net, mem, h, slot)
     mem.ages[h, min(age, mem.ages.shape[1] - 1)] += 1
     if channel.adaptive and not config.frozen:
         _learning.adapt(net, mem, c, slot, samples, out, o)
-    _update(net, mem, h, slot, seen, samples, c)
+    return seen, samples
 
 
-@njit(cache=True)
+@inner()
 def _capture(net, mem, h, frame, samples):
     """Keeps the learning signals of a probe, sample after sample."""
     layer, units = net.layers[h], mem.captured.shape[1]
@@ -259,8 +269,8 @@ def _capture(net, mem, h, frame, samples):
             row[layer.unit_offset + j] = mem.signal[b * layer.n + j]
 
 
-@njit(cache=True)
-def _speak(net, mem, h, slot):
+@inner()
+def speak(net, mem, h, slot):
     """Layer h's learning messages leave, one channel after another, with the weights as they are."""
     batch = net.config[0].batch
     samples = mem.slots[slot].samples
@@ -273,18 +283,27 @@ def _speak(net, mem, h, slot):
             source = _one_hot(net, mem, slot, channel.n, samples)
         if _learning.leaves_projected(channel.wiring):
             complete = _messages.send(
-                net, mem, c, slot, mem.clock[0].now, source, 0, mem.error, 0, channel.n, False, mem.heard[slot, c]
+                net,
+                mem,
+                c,
+                slot,
+                mem.clock[0].now,
+                source,
+                0,
+                mem.error,
+                0,
+                channel.n,
+                        mem.heard[slot, c],
             )
-            message = source if net.ideal[c] else mem.error
-            _learning.project_leaving(net, mem, c, slot, message, 0, out, o)
+            _learning.project_leaving(net, mem, c, slot, mem.error, np.int64(0), out, o)
         else:
             complete = _messages.send(
-                net, mem, c, slot, mem.clock[0].now, source, 0, out, o, channel.n, True, mem.heard[slot, c]
+                net, mem, c, slot, mem.clock[0].now, source, np.int64(0), out, o, channel.n, mem.heard[slot, c]
             )
         _schedule(mem, complete, _heap.LEARNING_ARRIVAL, c, slot)
 
 
-@njit(cache=True)
+@inner()
 def _one_hot(net, mem, slot, n, samples):
     for b in range(samples):
         for j in range(n):
@@ -293,8 +312,8 @@ def _one_hot(net, mem, slot, n, samples):
     return mem.gathered
 
 
-@njit(cache=True)
-def _update(net, mem, h, slot, seen, samples, c):
+@inner()
+def learn(net, mem, h, slot, seen, samples, c):
     """Layer h's synapses learn from mem.signal, and from the activity in slot `seen`."""
     if not _learning.is_finite(mem.signal, samples * net.layers[h].n):
         mem.clock[0].fault_frame = mem.slots[slot].frame

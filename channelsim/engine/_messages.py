@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from channelsim.engine import _hash, _links, _stages
+from channelsim.engine._jit import inner
 
 ZERO = np.float32(0.0)
-WHOLE, PARTLY, QUEUE_FULL = 0, 1, 2
+WHOLE, PARTLY, QUEUE_FULL = np.int64(0), np.int64(1), np.int64(2)
+LEARNING = 1  # plan.Direction
 
 
-@njit(cache=True)
-def send(net, mem, c, slot, now, source, s, out, o, stride, copies, delivered):
+@inner()
+def send(net, mem, c, slot, now, source, s, out, o, stride, delivered):
     """The messages of one frame over channel c, offered together at time `now`.
 
     Sample b's values are source[s + b n : ..] (the images of the frame for channel 0); what arrives of them goes to out[o + b stride : ..], its number of events to
-    delivered[b]. `copies` is false where the receiver reads an ideal channel's source itself. Returns the time at which
-    the last message is complete.
+    delivered[b]. Of an ideal channel only learning messages are copied when their wiring is applied on arrival: elsewhere
+    the receiver reads the source itself. Returns the time at which the last message is complete.
     """
     channel = net.channels[c]
     link = net.links[channel.link]
@@ -27,6 +28,7 @@ def send(net, mem, c, slot, now, source, s, out, o, stride, copies, delivered):
     config = net.config[0]
     frame, samples, n = mem.slots[slot].frame, mem.slots[slot].samples, channel.n
     ideal = net.ideal[c]
+    kept = channel.direction == LEARNING
     rounding = _hash.ROUNDING + 64 * c
     again = link.broadcast and state.frame == frame and state.source == channel.source
     state.frame, state.source = frame, channel.source
@@ -73,8 +75,8 @@ def send(net, mem, c, slot, now, source, s, out, o, stride, copies, delivered):
                 out[there + i] = ZERO
             delivered[b] = 0
             if frame < config.trace_frames:
-                _write_row(net, mem, c, frame, b, now, np.int64(-1), done, done, events, 0, 0, encoding, QUEUE_FULL,
-                           scale, mem.sent, 0)  # fmt: skip
+                _write_row(net, mem, c, frame, b, now, np.int64(-1), done, done, events, np.int64(0), np.int64(0), encoding, QUEUE_FULL,
+                           scale, mem.sent, np.int64(0))  # fmt: skip
             complete = max(complete, done)
             continue
         counter.sent += events
@@ -86,7 +88,7 @@ def send(net, mem, c, slot, now, source, s, out, o, stride, copies, delivered):
         done = finish + delay
         if ideal:
             arrived = events
-            if copies:
+            if kept:
                 for i in range(n):
                     out[there + i] = source[here + i]
         else:
@@ -99,14 +101,18 @@ def send(net, mem, c, slot, now, source, s, out, o, stride, copies, delivered):
         delivered[b] = arrived
         complete = max(complete, done)
         if frame < config.trace_frames:
-            values, v = (source, here) if ideal else (mem.sent, 0)
-            first = start + delay + _links.occupation(link, _stages.first_event(channel, values, v, encoding, events))
+            values, v = (source, here) if ideal else (mem.sent, np.int64(0))
+            first = (
+                start
+                + delay
+                + _links.occupation(link, _stages.first_event(channel, values, v, encoding, events))
+            )
             _write_row(net, mem, c, frame, b, now, start, min(first, done), done, events, arrived,
-                       bits if paid else 0, encoding, WHOLE if arrived == events else PARTLY, scale, values, v)  # fmt: skip
+                       bits if paid else np.int64(0), encoding, WHOLE if arrived == events else PARTLY, scale, values, v)  # fmt: skip
     return complete
 
 
-@njit(cache=True)
+@inner()
 def _receive(net, mem, c, frame, b, events, encoding, scale, noise_scale, start, delay, now, out, o):
     """What arrives of mem.sent goes to out[o : o + n]. Returns the number of events delivered."""
     channel = net.channels[c]
@@ -118,14 +124,18 @@ def _receive(net, mem, c, frame, b, events, encoding, scale, noise_scale, start,
         alive[i] = sent[i] != ZERO
     if channel.bit_error > 0.0:
         key = _hash.key(seed, _hash.BIT_ERRORS + 64 * c, frame, b)
-        corrupted, flipped = _stages.corrupt(channel, sent, out, o, alive, scale, key, mem.word, mem.word.view(np.int32))
+        corrupted, flipped = _stages.corrupt(
+            channel, sent, out, o, alive, scale, key, mem.word, mem.word.view(np.int32)
+        )
         counter.corrupted += corrupted
         counter.flipped_bits += flipped
     if channel.noise > ZERO:
         key = _hash.key(seed, _hash.NOISE + 64 * c, frame, b)
         _stages.add_noise(np.float64(channel.noise) * np.float64(noise_scale), out, o, alive, key, n)
     if channel.drop > 0.0:
-        counter.dropped += _stages.drop(channel.drop, alive, _hash.key(seed, _hash.DROP + 64 * c, frame, b), n)
+        counter.dropped += _stages.drop(
+            channel.drop, alive, _hash.key(seed, _hash.DROP + 64 * c, frame, b), n
+        )
     if channel.deadline >= 0:
         link = net.links[channel.link]
         counter.late += _stages.lose_late(
@@ -135,8 +145,10 @@ def _receive(net, mem, c, frame, b, events, encoding, scale, noise_scale, start,
     return _stages.deliver(out, o, alive, divisor, n)
 
 
-@njit(cache=True)
-def _write_row(net, mem, c, frame, b, now, start, first, last, events, arrived, bits, encoding, outcome, scale, values, v):
+@inner()
+def _write_row(
+    net, mem, c, frame, b, now, start, first, last, events, arrived, bits, encoding, outcome, scale, values, v
+):
     """Writes a message down for /events, with its values as sent."""
     clock = mem.clock[0]
     n = net.channels[c].n

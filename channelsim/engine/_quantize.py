@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from channelsim.engine import _hash
+from channelsim.engine._jit import kernel
 
 NONE, LOG2, UNIFORM, SIGN, TERNARY = 0, 1, 2, 3, 4
 FIXED, MAX, RMS = 0, 1, 2
@@ -24,7 +24,7 @@ MAGNITUDE, TOP_BIT = np.int32(0x7FFFFFFF), np.int32(-0x80000000)
 INVALID = F(np.nan)
 
 
-@njit(cache=True, fastmath={"contract", "reassoc"})
+@kernel(fastmath={"contract", "reassoc"})
 def measure(kind, fixed, values, count):
     """The scale `a`: the fixed number, or max or rms over the speaking values (0 where nobody speaks)."""
     if kind == FIXED:
@@ -44,7 +44,7 @@ def measure(kind, fixed, values, count):
     return F(math.sqrt(total / speaking)) if speaking > 0 else ZERO
 
 
-@njit(cache=True)
+@kernel()
 def quantize(kind, bits, a, stochastic, key, values, words, count):
     """Quantizes values[:count] in place; `words` is the same memory seen as int32, `a` the scale."""
     if a == ZERO:
@@ -88,7 +88,7 @@ def quantize(kind, bits, a, stochastic, key, values, words, count):
                 values[i] = q * step
 
 
-@njit(cache=True)
+@kernel()
 def flip(kind, bits, a, value_bits, value, key, neuron, probability, scratch, scratch_words):
     """One event's word with each bit flipped with the given probability.
 
@@ -116,7 +116,7 @@ def flip(kind, bits, a, value_bits, value, key, neuron, probability, scratch, sc
     return decode(kind, bits, a, word, scratch, scratch_words), flips
 
 
-@njit(cache=True)
+@kernel()
 def encode(kind, bits, a, value, scratch, scratch_words):
     """The code word of one sent value, as `channelsim.codes` packs it."""
     if kind == NONE:
@@ -133,7 +133,7 @@ def encode(kind, bits, a, value, scratch, scratch_words):
     return np.int64(round(value / (a / F(top)))) + np.int64(top)
 
 
-@njit(cache=True)
+@kernel()
 def decode(kind, bits, a, word, scratch, scratch_words):
     """The value that a code word stands for; NaN where it stands for none."""
     if kind == NONE:

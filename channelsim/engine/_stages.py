@@ -9,16 +9,16 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from channelsim.engine import _hash, _links, _quantize
+from channelsim.engine._jit import kernel
 
 F = np.float32
 ZERO = F(0.0)
-DENSE, AER, AUTO = 0, 1, 2
+DENSE, AER, AUTO = np.int64(0), np.int64(1), np.int64(2)
 
 
-@njit(cache=True)
+@kernel()
 def count_speaking(values, lo, n):
     """How many of values[lo : lo + n] are not zero."""
     total = 0
@@ -27,7 +27,7 @@ def count_speaking(values, lo, n):
     return total
 
 
-@njit(cache=True)
+@kernel()
 def shape(ch, source, s, residuals, sent, words, key):
     """Threshold and quantizer: source[s : s + n] -> sent[:n]. Returns (offered, events, scale, noise scale).
 
@@ -56,10 +56,10 @@ def shape(ch, source, s, residuals, sent, words, key):
     if ch.quantizer != _quantize.NONE:
         a = _quantize.measure(ch.scale_kind, ch.scale, sent, n)
         _quantize.quantize(ch.quantizer, ch.bits, a, ch.stochastic, key, sent, words, n)
-    return offered, count_speaking(sent, 0, n), a, noise_scale
+    return offered, count_speaking(sent, np.int64(0), n), a, noise_scale
 
 
-@njit(cache=True)
+@kernel()
 def message_bits(ch, events):
     """(bits on the link, encoding used) of a message with this many events."""
     n = ch.n
@@ -72,7 +72,7 @@ def message_bits(ch, events):
     return fixed + dense, DENSE
 
 
-@njit(cache=True)
+@kernel()
 def corrupt(ch, sent, out, o, alive, scale, key, word, word_bits):
     """Bit errors: flips bits of the code words. Returns (events whose word means nothing, flipped bits)."""
     corrupted = flipped = 0
@@ -91,7 +91,7 @@ def corrupt(ch, sent, out, o, alive, scale, key, word, word_bits):
     return corrupted, flipped
 
 
-@njit(cache=True)
+@kernel()
 def add_noise(sigma, out, o, alive, key, n):
     """Adds sigma * N(0, 1) to each event."""
     for i in range(n):
@@ -99,7 +99,7 @@ def add_noise(sigma, out, o, alive, key, n):
             out[o + i] += F(sigma * _hash.normal(_hash.word(key, i)))
 
 
-@njit(cache=True)
+@kernel()
 def drop(probability, alive, key, n):
     """Loses each event with a probability. Returns how many were lost."""
     before = count_true(alive, n)
@@ -112,7 +112,7 @@ def drop(probability, alive, key, n):
     return before - count_true(alive, n)
 
 
-@njit(cache=True)
+@kernel()
 def count_true(flags, n):
     total = 0
     for i in range(n):
@@ -120,7 +120,7 @@ def count_true(flags, n):
     return total
 
 
-@njit(cache=True)
+@kernel()
 def lose_late(ch, link, sent, alive, start, delay, due, encoding, events):
     """Events that arrive after `due` are lost; `start` is when the first bit leaves. Returns how many were lost.
 
@@ -129,7 +129,11 @@ def lose_late(ch, link, sent, alive, start, delay, due, encoding, events):
     late = 0
     bits = ch.header_bits + ch.scale_bits
     dense = encoding == DENSE
-    word = ch.value_bits + (ch.silence_bits if events < ch.n else 0) if dense else ch.address_bits + ch.value_bits
+    word = (
+        ch.value_bits + (ch.silence_bits if events < ch.n else 0)
+        if dense
+        else ch.address_bits + ch.value_bits
+    )
     for i in range(ch.n):
         if dense or sent[i] != ZERO:
             bits += word
@@ -139,18 +143,18 @@ def lose_late(ch, link, sent, alive, start, delay, due, encoding, events):
     return late
 
 
-@njit(cache=True)
+@kernel()
 def jitter(ch, key):
     """Extra picoseconds of one message."""
     if ch.jitter_kind == 0:
         return np.int64(0)
-    u = _hash.uniform(_hash.word(key, 0))
+    u = _hash.uniform(_hash.word(key, np.int64(0)))
     if ch.jitter_kind == 1:
         return np.int64(math.floor(u * ch.jitter))
     return np.int64(math.floor(-ch.jitter * math.log1p(-u)))
 
 
-@njit(cache=True)
+@kernel()
 def first_event(ch, sent, s, encoding, events):
     """Bits up to and including the first event of a message (all of it where nobody speaks)."""
     fixed = ch.header_bits + ch.scale_bits
@@ -163,7 +167,7 @@ def first_event(ch, sent, s, encoding, events):
     return fixed + ch.n * word
 
 
-@njit(cache=True)
+@kernel()
 def deliver(out, o, alive, divisor, n):
     """Silences what was lost, rescales the rest. Returns the number of events delivered."""
     for i in range(n):

@@ -122,10 +122,14 @@ def sample_order(plan: Plan, epoch: int) -> NDArray[np.int64]:
     """The order in which an epoch's samples enter."""
     if not plan.shuffle:
         return np.arange(plan.train_size, dtype=np.int64)
-    return hashing.permutation(hashing.key(plan.seed, Stream.ORDER.of(), epoch), plan.train_size).astype(np.int64)
+    return hashing.permutation(hashing.key(plan.seed, Stream.ORDER.of(), epoch), plan.train_size).astype(
+        np.int64
+    )
 
 
-def events_of(images: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+def events_of(
+    images: NDArray[np.float32],
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
     """Images as events, made once: (starts, neuron indices, values). A zero activity is no event.
 
     Works in blocks, so that the data set is never there twice.
@@ -174,7 +178,11 @@ def _allocate(plan: Plan, net: Net, slots: int, capture: bool, trace_frames: int
     units, inputs = int(layers["n"][1:].sum()), int(layers["fan_in"].sum())
     widest = int(layers["n"].max())
     message = int(
-        sum(max(int(c["n"]), int(layers[c["target"]]["n"])) for c in channels if c["direction"] == Direction.LEARNING)
+        sum(
+            max(int(c["n"]), int(layers[c["target"]]["n"]))
+            for c in channels
+            if c["direction"] == Direction.LEARNING
+        )
     )
     clock = np.zeros(1, CLOCK)
     clock["fault_frame"] = -1
@@ -216,7 +224,8 @@ def _allocate(plan: Plan, net: Net, slots: int, capture: bool, trace_frames: int
         sample=zeros((slots, batch), np.int64),
         outputs=zeros((slots, batch * units), np.float32),
         inputs=zeros(
-            (slots, batch * (inputs if not ideal_inputs else int(layers[1]["fan_in"]) * dense_first)), np.float32
+            (slots, batch * (inputs if not ideal_inputs else int(layers[1]["fan_in"]) * dense_first)),
+            np.float32,
         ),
         counts=zeros((slots, len(layers), batch), np.int64),
         starts=zeros((slots, len(layers), batch), np.int64),
@@ -258,7 +267,10 @@ def _row_capacity(plan: Plan, widest: int) -> int:
 
 
 def advance(
-    plan: Plan, state: State, until_frame: int, collect: Callable[[NDArray[Any], NDArray[np.float32]], None] | None = None
+    plan: Plan,
+    state: State,
+    until_frame: int,
+    collect: Callable[[NDArray[Any], NDArray[np.float32]], None] | None = None,
 ) -> None:
     """Runs until frame `until_frame` would enter (at most the run's last frame; past it, until all is done).
 

@@ -89,35 +89,35 @@ class Jitter(IntEnum):
 
 LAYER = np.dtype(
     [
-        ("kind", "i4"),
-        ("transfer", "i4"),
-        ("n", "i4"),  # units
-        ("fan_in", "i4"),  # units of the layer below
+        ("kind", "i8"),
+        ("transfer", "i8"),
+        ("n", "i8"),  # units
+        ("fan_in", "i8"),  # units of the layer below
         ("unit_offset", "i8"),  # into a per-sample vector of the units of layers 1..L one after another
         ("input_offset", "i8"),  # likewise, of the activations delivered to this layer
         ("w_offset", "i8"),  # W: dense (fan_in, n); conv2d (in_channels * kernel * kernel, out_channels)
         ("w_size", "i8"),
         ("b_offset", "i8"),
         ("b_size", "i8"),
-        ("in_channels", "i4"),
-        ("in_height", "i4"),
-        ("in_width", "i4"),
-        ("out_channels", "i4"),
-        ("out_height", "i4"),
-        ("out_width", "i4"),
-        ("kernel", "i4"),
-        ("stride", "i4"),
-        ("padding", "i4"),
+        ("in_channels", "i8"),
+        ("in_height", "i8"),
+        ("in_width", "i8"),
+        ("out_channels", "i8"),
+        ("out_height", "i8"),
+        ("out_width", "i8"),
+        ("kernel", "i8"),
+        ("stride", "i8"),
+        ("padding", "i8"),
         ("compute_forward", "i8"),  # ps a message
         ("compute_learning", "i8"),  # ps a message
-        ("update_quantizer", "i4"),
-        ("update_bits", "i4"),
-        ("update_scale_kind", "i4"),
+        ("update_quantizer", "i8"),
+        ("update_bits", "i8"),
+        ("update_scale_kind", "i8"),
         ("update_scale", "f4"),
         ("update_stochastic", "u1"),
-        ("weight_quantizer", "i4"),
-        ("weight_bits", "i4"),
-        ("weight_scale_kind", "i4"),
+        ("weight_quantizer", "i8"),
+        ("weight_bits", "i8"),
+        ("weight_scale_kind", "i8"),
         ("weight_scale", "f4"),
         ("weight_stochastic", "u1"),
     ],
@@ -126,46 +126,46 @@ LAYER = np.dtype(
 
 CHANNEL = np.dtype(
     [
-        ("direction", "i4"),
-        ("source", "i4"),
-        ("target", "i4"),
-        ("message", "i4"),
-        ("wiring", "i4"),
+        ("direction", "i8"),
+        ("source", "i8"),
+        ("target", "i8"),
+        ("message", "i8"),
+        ("wiring", "i8"),
         ("adaptive", "u1"),
-        ("n", "i4"),  # neurons that may speak: units of the source
+        ("n", "i8"),  # neurons that may speak: units of the source
         ("message_offset", "i8"),  # of the delivered message (or the projected error) in a frame's message buffer
         ("c_offset", "i8"),  # C's values; dense (n, n_target), sparse: by sender, see Plan.c_index and c_start
         ("c_size", "i8"),
         ("start_offset", "i8"),  # sparse: n + 1 row starts in Plan.c_start
         ("residual_offset", "i8"),
-        ("link", "i4"),
+        ("link", "i8"),
         # stages, in their order
         ("has_threshold", "u1"),
         ("threshold", "f4"),
         ("residual", "u1"),
-        ("quantizer", "i4"),
-        ("bits", "i4"),
-        ("scale_kind", "i4"),
+        ("quantizer", "i8"),
+        ("bits", "i8"),
+        ("scale_kind", "i8"),
         ("scale", "f4"),
         ("stochastic", "u1"),
         ("noise", "f4"),
-        ("noise_scale_kind", "i4"),
+        ("noise_scale_kind", "i8"),
         ("noise_scale", "f4"),
         ("bit_error", "f8"),
         ("drop", "f8"),
         ("rescale", "u1"),
         # clock
         ("latency", "i8"),  # ps
-        ("jitter_kind", "i4"),
+        ("jitter_kind", "i8"),
         ("jitter", "i8"),  # ps: width of the uniform, mean of the exponential
         ("deadline", "i8"),  # ps after sending; -1: none
         # code
-        ("encoding", "i4"),
-        ("header_bits", "i4"),
-        ("address_bits", "i4"),
-        ("value_bits", "i4"),
-        ("scale_bits", "i4"),  # 32 where a scale travels with each message
-        ("silence_bits", "i4"),  # what each word of a dense message grows by when somebody is silent: 0 or 1
+        ("encoding", "i8"),
+        ("header_bits", "i8"),
+        ("address_bits", "i8"),
+        ("value_bits", "i8"),
+        ("scale_bits", "i8"),  # 32 where a scale travels with each message
+        ("silence_bits", "i8"),  # what each word of a dense message grows by when somebody is silent: 0 or 1
     ],
     align=True,
 )
@@ -208,20 +208,20 @@ COUNTER = np.dtype(
 MESSAGE_ROW = np.dtype(
     [
         ("frame", "i8"),
-        ("sample", "i4"),
-        ("channel", "i4"),
+        ("sample", "i8"),
+        ("channel", "i8"),
         ("offered", "i8"),  # ps: handed to the link
         ("start", "i8"),  # ps: first bit leaves
         ("first_arrival", "i8"),  # ps
         ("last_arrival", "i8"),  # ps
-        ("events", "i4"),  # sent
-        ("delivered", "i4"),
+        ("events", "i8"),  # sent
+        ("delivered", "i8"),
         ("bits", "i8"),
-        ("encoding", "i4"),  # DENSE or AER
-        ("outcome", "i4"),  # 0 whole, 1 some events lost, 2 lost in the queue
+        ("encoding", "i8"),  # DENSE or AER
+        ("outcome", "i8"),  # 0 whole, 1 some events lost, 2 lost in the queue
         ("scale", "f4"),
         ("payload", "i8"),  # first of `neurons` values as sent (after threshold and quantizer) in the payload buffer
-        ("neurons", "i4"),
+        ("neurons", "i8"),
     ],
     align=True,
 )
