@@ -24,13 +24,14 @@ Source = str | os.PathLike[str] | Trace
 
 FORMATS = (".png", ".svg", ".pdf")
 
-# The colours of Okabe and Ito, told apart with any colour vision, without yellow, too light on white. Lines and
-# markers differ too, with periods that share no factor with the colours', so that curves part in grey.
+# The colours of Okabe and Ito, told apart with any colour vision, without the yellow. Lines and markers
+# differ too, with periods that share no factor with the colours', so that curves part in grey.
 _COLOURS = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _LINES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)))
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 _MOST_MARKERS = 12  # a curve
+_LEGEND_CHARACTERS = 100  # a line
 _WIDE = 20.0  # totals of bits that differ by more than this factor are drawn on a logarithmic axis
 
 
@@ -54,13 +55,9 @@ def plot(traces: Source | Sequence[Source], out: str | os.PathLike[str] | None =
         raise InputError("plot: no trace given; name one or more, such as runs/NAME.h5")
     target = None if out is None else Path(out)
     if target is not None and target.suffix.lower() not in FORMATS:
-        raise InputError(
-            f"{target}: cannot draw a {target.suffix or 'nameless'} file; use {', '.join(FORMATS)}"
-        )
+        raise InputError(f"{target}: cannot draw a {target.suffix or 'nameless'} file; use {', '.join(FORMATS)}")
     with ExitStack() as opened:
-        curves = [
-            _curve(one if isinstance(one, Trace) else opened.enter_context(Trace(one))) for one in given
-        ]
+        curves = [_curve(one if isinstance(one, Trace) else opened.enter_context(Trace(one))) for one in given]
     figure = _draw(curves)
     if target is not None:
         _save(figure, target)
@@ -123,7 +120,7 @@ def _draw(curves: Sequence[_Curve]) -> Figure:
     figure.legend(
         *axes[0, 0].get_legend_handles_labels(),
         loc="outside lower center",
-        ncols=min(3, len(curves)),
+        ncols=max(1, min(4, len(curves), _LEGEND_CHARACTERS // (8 + max(map(len, labels))))),
         frameon=False,
         handlelength=4,
     )
@@ -139,6 +136,8 @@ def _bits_axis(axis: Axes, curves: Sequence[_Curve]) -> None:
         return
     if max(totals) > _WIDE * min(totals):
         axis.set_xscale("log")
+    else:
+        axis.xaxis.set_major_locator(MaxNLocator(5))
     axis.xaxis.set_major_formatter(EngFormatter(unit="bit"))
 
 

@@ -35,7 +35,7 @@ def counters(plan: Plan, epoch: int) -> NDArray[Any]:
 
 
 def messages(first_frame: int, frames: int, channels: int) -> tuple[NDArray[Any], list[bytes]]:
-    """A message a frame and channel; its payload is the frame's number, once and once more per channel before."""
+    """A message a frame and channel: the frame's number, as often as the channel's number plus one."""
     rows = np.zeros(frames * channels, MESSAGE_ROW)
     rows["frame"] = first_frame + np.repeat(np.arange(frames), channels)
     rows["channel"] = np.tile(np.arange(channels), frames)
