@@ -45,7 +45,7 @@ def main() -> int:
     print(f"\npicture  {picture}")
     for result in results:
         print(f"trace    {result.trace}")
-    print(f"\ndone in {time.perf_counter() - start:.1f} s; look closer: .venv/bin/channelsim trace info {results[0].trace}")
+    print(f"\nin {time.perf_counter() - start:.1f} s; look closer: .venv/bin/channelsim trace info {results[0].trace}")
     return 0
 
 

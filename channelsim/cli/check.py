@@ -34,12 +34,14 @@ def check(
     if scenario is None:
         raise InputError("check: give a scenario file (or --schema)")
 
-    from channelsim.plan.describe import check as describe
     from channelsim.scenario import load
 
     wanted = load(scenario, set=settings or ())
     for advice in wanted.advice():
         note(f"warning: {advice}")
+
+    from channelsim.plan.describe import check as describe
+
     found = describe(wanted)
     if as_json:
         print_json(found.to_json())

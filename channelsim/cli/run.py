@@ -49,14 +49,16 @@ def run(
 
     from channelsim.cli.progress import shown
     from channelsim.cli.tables import print_result
-    from channelsim.run import default_out
-    from channelsim.run import run as simulate
     from channelsim.scenario import load
 
     wanted = load(scenario, set=settings or ()) if scenario is not None else None
     if wanted is not None and not quiet:
         for advice in wanted.advice():
             note(f"warning: {advice}")
+
+    from channelsim.run import default_out
+    from channelsim.run import run as simulate
+
     stream = None if quiet else sys.stderr if as_json else sys.stdout
     trace = resume or out or default_out(wanted)
     try:

@@ -1,0 +1,139 @@
+"""The command as a whole: help, version, errors, exit statuses, and how fast it answers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from channelsim.cli import app
+from channelsim.errors import InputError, RunError
+from tests.cli.process import COMMAND, assert_one_error_line, channelsim, environment
+
+
+def test_help_names_every_command(tmp_path: Path) -> None:
+    outcome = channelsim("--help", cwd=tmp_path)
+    assert (outcome.status, outcome.err) == (0, "")
+    for command in ("run", "check", "verify", "plot", "trace", "data"):
+        assert f" {command} " in outcome.out
+
+
+@pytest.mark.parametrize("command", ["run", "check", "verify", "plot", "trace info", "data list", "data fetch"])
+def test_each_command_has_help(tmp_path: Path, command: str) -> None:
+    outcome = channelsim(*command.split(), "--help", cwd=tmp_path)
+    assert (outcome.status, outcome.err) == (0, "")
+    assert f"channelsim {command}" in outcome.out
+
+
+def test_version(tmp_path: Path) -> None:
+    outcome = channelsim("--version", cwd=tmp_path)
+    assert outcome.status == 0
+    assert outcome.out.startswith("channelsim ")
+
+
+def test_no_command_shows_the_help_and_is_an_error(tmp_path: Path) -> None:
+    outcome = channelsim(cwd=tmp_path)
+    assert outcome.status == 2
+    assert "Usage" in outcome.out + outcome.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["frob"], "frob"),
+        (["run", "--frob"], "--frob"),
+        (["run"], "--resume"),
+        (["run", "a.toml", "--resume", "b.h5"], "--resume"),
+        (["run", "--resume", "b.h5", "--out", "c.h5"], "--out"),
+        (["run", "a.toml", "--threads", "0"], "--threads"),
+        (["run", "a.toml", "--threads", "two"], "--threads"),
+        (["verify"], "SCENARIO"),
+        (["check"], "scenario"),
+        (["plot"], "TRACE"),
+        (["data", "fetch", "frob"], "mnist"),
+        (["check", "missing.toml"], "missing.toml"),
+        (["run", "missing.toml"], "missing.toml"),
+        (["verify", "missing.toml"], "missing.toml"),
+        (["trace", "info", "missing.h5"], "missing.h5"),
+        (["plot", "missing.h5"], "missing.h5"),
+        (["run", "--resume", "missing.h5"], "missing.h5"),
+        (["run", "small.toml", "--set", "learning.rool=bp"], "rule"),
+        (["run", "small.toml", "--set", "training.epochs=none"], "epochs"),
+        (["check", "small.toml", "--set", "channels.learning.latency=20"], "latency"),
+    ],
+)
+def test_bad_usage_is_one_line_and_status_2(here: Path, arguments: list[str], word: str) -> None:
+    assert_one_error_line(channelsim(*arguments, cwd=here), word)
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "shown"),
+    [
+        (InputError("file.toml: key:\nwrong"), 2, "error: file.toml: key: wrong\n"),
+        (RunError("diverged at update 7"), 1, "error: diverged at update 7\n"),
+        (KeyboardInterrupt(), 130, ""),
+        (OSError(28, "No space left on device", "runs/x.h5"), 2, "error: runs/x.h5: No space left on device\n"),
+    ],
+)
+def test_each_error_has_its_exit_status(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    fault: BaseException,
+    status: int,
+    shown: str,
+) -> None:
+    def fail(**_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(app, "app", fail)
+    assert app.main([]) == status
+    assert capsys.readouterr().err == shown
+
+
+def test_a_fault_of_the_program_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(app, "app", fail)
+    with pytest.raises(OSError, match="Input/output"):
+        app.main([])
+
+
+def test_a_reader_that_leaves_early_is_no_fault(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [*COMMAND, "check", "--schema"],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 1
+
+
+@pytest.mark.parametrize("code", [["-m", "channelsim", "--help"], ["-c", "import channelsim"]])
+def test_help_and_import_answer_at_once(tmp_path: Path, code: list[str]) -> None:
+    def seconds() -> float:
+        start = time.perf_counter()
+        subprocess.run([sys.executable, *code], cwd=tmp_path, check=True, capture_output=True)
+        return time.perf_counter() - start
+
+    assert min(seconds() for _ in range(5)) < 0.5
+
+
+def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
+    heavy = {"numpy", "numba", "h5py", "matplotlib", "torch", "pydantic", "pandas", "sklearn", "dask", "pint", "scipy"}
+    code = f"""
+import sys
+from channelsim.cli import main
+main(["--help"])
+print(sorted({heavy!r} & set(sys.modules)), file=sys.stderr)
+"""
+    outcome = channelsim(cwd=tmp_path, command=[sys.executable, "-c", code])
+    assert outcome.err.strip() == "[]"
