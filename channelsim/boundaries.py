@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from channelsim import tolerances
 from channelsim.plan import Direction, Quantizer, Transfer
 from channelsim.reference import State
-from channelsim.reference.quantizers import quantize
+from channelsim.reference.quantizers import levels, quantize
 from channelsim.reference.rules import after_update
 from channelsim.reference.stages import Said, say_these
 
@@ -84,6 +84,13 @@ def is_cut(layer: SimpleNamespace) -> bool:
     return bool(layer.update_quantizer != Quantizer.NONE or layer.weight_quantizer != Quantizer.NONE)
 
 
+def flip_rate(quantizer: int, bits: int) -> float:
+    """Which share of a quantizer's values may fall on two sides of a boundary."""
+    if quantizer == Quantizer.UNIFORM:
+        return max(tolerances.FLIPS, tolerances.LEVEL_FLIPS * levels(bits))
+    return tolerances.FLIPS
+
+
 @dataclass
 class Follower:
     """A reference's witness that knows what the engine sent.
@@ -91,12 +98,14 @@ class Follower:
     Attributes:
         flips: values that fell on the other side of a boundary in the engine, so far.
         values: values that came before a boundary, so far.
+        expected: the number of flips among them that is just accepted, chance aside.
         unexplained: one line for each frame and channel with differences that no boundary explains.
     """
 
     channel_names: tuple[str, ...]
     flips: int = 0
     values: int = 0
+    expected: float = 0.0
     unexplained: list[str] = field(default_factory=list)
     told: dict[tuple[int, int, int], NDArray[np.float32]] = field(default_factory=dict)
     updates: dict[int, list[tuple[int, torch.Tensor, torch.Tensor]]] = field(default_factory=dict)
@@ -122,8 +131,7 @@ class Follower:
         told = torch.from_numpy(np.stack([self.told[key] for key in keys]))
         result = reconcile(channel, said, told)
         if cuts(channel):
-            self.values += int(torch.count_nonzero(said.v))
-            self.flips += int(result.flips.sum())
+            self._enter(int(torch.count_nonzero(said.v)), result.flips, flip_rate(channel.quantizer, channel.bits))
         if result.unexplained.any() and cuts(channel):
             number = int(result.unexplained.sum())
             self.unexplained.append(f"{self.channel_names[c]}: {number} values in frame {frame}")
@@ -141,8 +149,12 @@ class Follower:
         window = tolerances.BOUNDARY_FLOOR + tolerances.BOUNDARY * o.abs().amax(1, keepdim=True)
         flipped = ((told != 0) != (o != 0)) & (o <= window)
         o[flipped] = torch.where(told != 0, SMALLEST, 0.0)[flipped]  # o is the activity that the layer keeps
-        self.values += o.numel()
-        self.flips += int(flipped.sum())
+        self._enter(o.numel(), flipped, tolerances.FLIPS)
+
+    def _enter(self, values: int, flips: torch.Tensor, rate: float) -> None:
+        self.values += values
+        self.expected += values * rate
+        self.flips += int(flips.sum())
 
     def update(self, ref: State, h: int, frame: int, before: torch.Tensor, step: torch.Tensor) -> None:
         if is_cut(ref.layers[h]):
@@ -167,6 +179,9 @@ class Follower:
         upper = after_update(ref, h, frame, before + floor, step + window)
         between = (torch.minimum(lower, upper) - slack <= engine) & (engine <= torch.maximum(lower, upper) + slack)
         flipped = between & ((engine - own).abs() > slack)
-        self.values += len(engine)
-        self.flips += int(flipped.sum())
+        layer = ref.layers[h]
+        rate = max(
+            flip_rate(layer.update_quantizer, layer.update_bits), flip_rate(layer.weight_quantizer, layer.weight_bits)
+        )
+        self._enter(len(engine), flipped, rate)
         return flipped

@@ -36,20 +36,28 @@ class Comparison:
             of the largest of them or 1.
         flips: values that fell on two sides of a rounding boundary, or weights whose quantizer did.
         values: values and weights that came before a boundary.
+        expected_flips: as many of these may be flips, chance aside (`tolerances.FLIPS` of them).
         disagreements: what else differs, a line each: messages, counters, the clock.
     """
 
     max_weight_difference: list[float]
     flips: int
     values: int
+    expected_flips: float
     disagreements: list[str]
+
+    @property
+    def accepted_flips(self) -> int:
+        """How many flips pass: the expected number, and what chance may add to it."""
+        spread = tolerances.FLIP_DEVIATIONS * math.sqrt(self.expected_flips)
+        return math.ceil(self.expected_flips + spread)
 
     @property
     def passed(self) -> bool:
         """Differences within the tolerances, no disagreement, and flips as rare as chance makes them."""
         return (
             all(difference <= tolerances.WEIGHTS for difference in self.max_weight_difference)
-            and self.flips <= math.ceil(tolerances.FLIPS * self.values)
+            and self.flips <= self.accepted_flips
             and not self.disagreements
         )
 
@@ -61,7 +69,7 @@ class Verification:
     Attributes:
         scenario: its name.
         max_weight_difference: see `Comparison`; one number an update.
-        flips, values: see `Comparison`.
+        flips, values, accepted_flips: see `Comparison`.
         disagreements: see `Comparison`; empty if all is well.
         epochs: after how many the accuracies were compared.
         test_accuracy: {"engine": 0..1, "reference": 0..1}; None if they were not compared.
@@ -73,6 +81,7 @@ class Verification:
     max_weight_difference: list[float]
     flips: int
     values: int
+    accepted_flips: int
     disagreements: list[str]
     epochs: int
     test_accuracy: dict[str, float] | None
@@ -108,7 +117,7 @@ class Verification:
         if self.values:
             lines.append(
                 f"  rounding  {self.flips} of {self.values:,} values on a boundary fell on two sides"
-                f" (accepted: {tolerances.FLIPS:.0e} of them)"
+                f" (accepted: {self.accepted_flips})"
             )
         lines += [f"  differs   {line}" for line in self.disagreements]
         if self.test_accuracy is not None:
@@ -148,6 +157,7 @@ def verify(
         max_weight_difference=first.max_weight_difference,
         flips=first.flips,
         values=first.values,
+        accepted_flips=first.accepted_flips,
         disagreements=first.disagreements,
         epochs=epochs,
         test_accuracy=accuracy,
@@ -178,7 +188,7 @@ def compare(plan: Plan, dataset: Dataset, updates: int, reference_plan: Plan | N
         differences.append(difference(theirs, ours, follower))
         follower.forget()
     disagreements = follower.unexplained + counted(theirs, ours, plan)
-    return Comparison(differences, follower.flips, follower.values, disagreements)
+    return Comparison(differences, follower.flips, follower.values, follower.expected, disagreements)
 
 
 def load_weights(theirs: State, ours: engine.State) -> None:

@@ -7,11 +7,13 @@ from channelsim.engine.state import (
     Tally,
     advance,
     busiest,
+    evaluate,
     restore,
     settle,
     snapshot,
     start,
     tally,
+    threads,
 )
 
 is_cold = _cache.is_cold
@@ -22,10 +24,12 @@ __all__ = [
     "Tally",
     "advance",
     "busiest",
+    "evaluate",
     "is_cold",
     "restore",
     "settle",
     "snapshot",
     "start",
     "tally",
+    "threads",
 ]

@@ -174,16 +174,22 @@ def compute(net, mem, h, slot):
     _inputs.hold(net, mem, h, slot)
     mem.counters[h - 1].macs += _dense_layer.forward(net, mem, h, slot)
     o, out = layer.unit_offset * batch, mem.outputs[slot]
-    if layer.transfer == _transfer.SOFTMAX:
-        for b in range(samples):
-            _transfer.softmax(out, o + b * layer.n, layer.n)
-    else:
-        _transfer.apply(layer.transfer, out, o, o + samples * layer.n)
+    transfer(layer, out, o, samples)
     if state.frame >= 0:
         mem.slots[state.slot].holders -= 1
         _release(mem, state.slot)
     state.frame, state.slot = mem.slots[slot].frame, slot
     mem.slots[slot].holders += 1
+
+
+@kernel()
+def transfer(layer, values, o, samples):
+    """O = f(S) in place for all samples of a layer."""
+    if layer.transfer == _transfer.SOFTMAX:
+        for b in range(samples):
+            _transfer.softmax(values, o + b * layer.n, layer.n)
+    else:
+        _transfer.apply(layer.transfer, values, o, o + samples * layer.n)
 
 
 @inner()
@@ -262,7 +268,7 @@ def hear(net, mem, c, slot):
 @inner()
 def _capture(net, mem, h, frame, samples):
     """Keeps the learning signals of a probe, sample after sample."""
-    layer, units = net.layers[h], mem.captured.shape[1]
+    layer = net.layers[h]
     for b in range(samples):
         row = mem.captured[frame * net.config[0].batch + b]
         for j in range(layer.n):

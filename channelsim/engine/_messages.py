@@ -117,32 +117,19 @@ def _receive(net, mem, c, frame, b, events, encoding, scale, noise_scale, start,
     """What arrives of mem.sent goes to out[o : o + n]. Returns the number of events delivered."""
     channel = net.channels[c]
     counter = mem.counters[c]
-    seed, n = net.config[0].seed, channel.n
     sent, alive = mem.sent, mem.alive
-    for i in range(n):
-        out[o + i] = sent[i]
-        alive[i] = sent[i] != ZERO
-    if channel.bit_error > 0.0:
-        key = _hash.key(seed, _hash.BIT_ERRORS + 64 * c, frame, b)
-        corrupted, flipped = _stages.corrupt(
-            channel, sent, out, o, alive, scale, key, mem.word, mem.word.view(np.int32)
-        )
-        counter.corrupted += corrupted
-        counter.flipped_bits += flipped
-    if channel.noise > ZERO:
-        key = _hash.key(seed, _hash.NOISE + 64 * c, frame, b)
-        _stages.add_noise(np.float64(channel.noise) * np.float64(noise_scale), out, o, alive, key, n)
-    if channel.drop > 0.0:
-        counter.dropped += _stages.drop(
-            channel.drop, alive, _hash.key(seed, _hash.DROP + 64 * c, frame, b), n
-        )
+    corrupted, flipped, dropped = _stages.receive(
+        channel, c, net.config[0].seed, frame, b, sent, alive, out, o, scale, noise_scale, mem.word
+    )
+    counter.corrupted += corrupted
+    counter.flipped_bits += flipped
+    counter.dropped += dropped
     if channel.deadline >= 0:
         link = net.links[channel.link]
         counter.late += _stages.lose_late(
             channel, link, sent, alive, start, delay, now + channel.deadline, encoding, events
         )
-    divisor = np.float32(1.0 - channel.drop) if channel.rescale and channel.drop < 1.0 else np.float32(1.0)
-    return _stages.deliver(out, o, alive, divisor, n)
+    return _stages.deliver(channel, out, o, alive)
 
 
 @inner()

@@ -73,6 +73,28 @@ def message_bits(ch, events):
 
 
 @kernel()
+def receive(ch, c, seed, frame, sample, sent, alive, out, o, scale, noise_scale, word):
+    """Bit errors, noise and drop: sent[:n] -> out[o : o + n], `alive` tells which events are left.
+
+    Returns (events whose word means nothing, flipped bits, events dropped).
+    """
+    n = ch.n
+    corrupted = flipped = dropped = 0
+    for i in range(n):
+        out[o + i] = sent[i]
+        alive[i] = sent[i] != ZERO
+    if ch.bit_error > 0.0:
+        key = _hash.key(seed, _hash.BIT_ERRORS + 64 * c, frame, sample)
+        corrupted, flipped = corrupt(ch, sent, out, o, alive, scale, key, word, word.view(np.int32))
+    if ch.noise > ZERO:
+        key = _hash.key(seed, _hash.NOISE + 64 * c, frame, sample)
+        add_noise(np.float64(ch.noise) * np.float64(noise_scale), out, o, alive, key, n)
+    if ch.drop > 0.0:
+        dropped = drop(ch.drop, alive, _hash.key(seed, _hash.DROP + 64 * c, frame, sample), n)
+    return corrupted, flipped, dropped
+
+
+@kernel()
 def corrupt(ch, sent, out, o, alive, scale, key, word, word_bits):
     """Bit errors: flips bits of the code words. Returns (events whose word means nothing, flipped bits)."""
     corrupted = flipped = 0
@@ -168,8 +190,9 @@ def first_event(ch, sent, s, encoding, events):
 
 
 @kernel()
-def deliver(out, o, alive, divisor, n):
-    """Silences what was lost, rescales the rest. Returns the number of events delivered."""
-    for i in range(n):
+def deliver(ch, out, o, alive):
+    """Silences what was lost and rescales the rest. Returns the number of events delivered."""
+    divisor = F(1.0 - ch.drop) if ch.rescale and ch.drop < 1.0 else F(1.0)
+    for i in range(ch.n):
         out[o + i] = out[o + i] / divisor if alive[i] else ZERO
-    return count_true(alive, n)
+    return count_true(alive, ch.n)

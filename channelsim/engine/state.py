@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from channelsim import hashing
 from channelsim.data import Dataset
-from channelsim.engine import _dense_layer, _loop
+from channelsim.engine import _dense_layer, _evaluate, _loop
 from channelsim.engine._tables import CLOCK, CONFIG, LAYER_STATE, LINK_STATE, SLOT, Memory, Net
 from channelsim.errors import RunError
 from channelsim.hashing import Stream
@@ -158,19 +160,20 @@ def _leaving(plan: Plan) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 def _ideal(plan: Plan) -> NDArray[np.bool_]:
     """Channels that never change a value or lose an event, whatever is scheduled to change."""
-    ideal = np.ones(len(plan.channels), bool)
     tables = [(plan.channels, plan.links), *((change.channels, change.links) for change in plan.changes)]
-    for rows, links in tables:
-        ideal &= (
-            (rows["has_threshold"] == 0)
-            & (rows["quantizer"] == Quantizer.NONE)
-            & (rows["noise"] == 0)
-            & (rows["bit_error"] == 0)
-            & (rows["drop"] == 0)
-            & (rows["deadline"] < 0)
-            & (links["queue"][rows["link"]] < 0)
-        )
-    return ideal
+    return np.logical_and.reduce([_is_ideal(rows, links) for rows, links in tables])
+
+
+def _is_ideal(rows: NDArray[Any], links: NDArray[Any]) -> NDArray[np.bool_]:
+    return (
+        (rows["has_threshold"] == 0)
+        & (rows["quantizer"] == Quantizer.NONE)
+        & (rows["noise"] == 0)
+        & (rows["bit_error"] == 0)
+        & (rows["drop"] == 0)
+        & (rows["deadline"] < 0)
+        & (links["queue"][rows["link"]] < 0)
+    )
 
 
 def _allocate(plan: Plan, net: Net, slots: int, capture: bool, trace_frames: int) -> Memory:
@@ -261,6 +264,17 @@ def _row_capacity(plan: Plan, widest: int) -> int:
     per_frame = plan.batch * len(plan.channels)
     affordable = ROWS_BYTES // (MESSAGE_ROW.itemsize + 4 * widest)
     return max(2 * per_frame, affordable)
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Lets kernels use `count` threads (at most the machine's cores) while the context lasts."""
+    before = numba.get_num_threads()
+    numba.set_num_threads(max(1, min(count, numba.config.NUMBA_NUM_THREADS)))
+    try:
+        yield
+    finally:
+        numba.set_num_threads(before)
 
 
 # --- running ------------------------------------------------------------------------------------------
@@ -367,6 +381,34 @@ def settle(state: State) -> None:
     """Applies the updates that wait for the next pass over their rows, so that the weights can be read."""
     for h in range(1, len(state.net.layers)):
         _dense_layer.flush(state.net, state.memory, h)
+
+
+EVALUATED_AT_ONCE = 500
+
+
+def evaluate(state: State, images: NDArray[np.float32], labels: NDArray[np.int32]) -> tuple[float, float]:
+    """(mean loss, accuracy) on images (N, n_0) with the weights as they are; NaN where there are none.
+
+    The forward channels do to activities what they do in training, except that residuals are not kept and nothing is late.
+    """
+    if len(labels) == 0:
+        return math.nan, math.nan
+    settle(state)
+    plan, net = state.plan, state.net
+    channels, links = net.channels.copy(), net.links.copy()
+    channels["residual"], channels["deadline"], links["queue"] = 0, -1, -1
+    clockless = net._replace(channels=channels, ideal=_is_ideal(channels, links))
+    flat = np.ascontiguousarray(images, np.float32).reshape(-1)
+    labels = np.ascontiguousarray(labels, np.int32)
+    widest = int(plan.layers["n"].max())
+    here, there = (np.zeros(EVALUATED_AT_ONCE * widest, np.float32) for _ in range(2))
+    loss, correct = 0.0, 0
+    for first in range(0, len(labels), EVALUATED_AT_ONCE):
+        samples = min(EVALUATED_AT_ONCE, len(labels) - first)
+        more, right = _evaluate.evaluate(clockless, state.memory, flat, labels, first, samples, here, there)
+        loss += more
+        correct += right
+    return loss / len(labels), correct / len(labels)
 
 
 def tally(state: State) -> Tally:

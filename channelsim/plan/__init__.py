@@ -1,6 +1,6 @@
 """Scenario -> flat tables and buffers: the only thing that the engine and the reference see."""
 
-from channelsim.plan.build import Change, Plan, build
+from channelsim.plan.build import Change, Plan, build, ideal_backpropagation
 from channelsim.plan.layout import (
     CHANNEL,
     COUNTER,
@@ -36,4 +36,5 @@ __all__ = [
     "Transfer",
     "Wiring",
     "build",
+    "ideal_backpropagation",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -22,7 +22,7 @@ from channelsim.plan.layout import (
     Message,
     Wiring,
 )
-from channelsim.plan.settings import channel_fields
+from channelsim.plan.settings import FLOAT_BITS, channel_fields
 from channelsim.scenario import Change as Settings
 from channelsim.scenario import Scenario
 
@@ -334,3 +334,33 @@ def _feedback(
         np.concatenate(starts) if starts else np.zeros(0, np.int32),
         np.concatenate(indices) if sparse else np.zeros(0, np.int32),
     )
+
+
+def ideal_backpropagation(plan: Plan) -> Plan:
+    """The same network and data with `bp` over ideal channels, one frame after another: where the true gradient comes from."""
+    top = plan.top
+    ends = [(Direction.FORWARD, h - 1, h) for h in range(1, top + 1)]
+    ends += [(Direction.LEARNING, h + 1, h) for h in range(top - 1, 0, -1)]
+    channels = np.zeros(len(ends), CHANNEL)
+    residual_offset = learning_offset = 0
+    for c, (row, (direction, source, target)) in enumerate(zip(channels, ends, strict=True)):
+        n = int(plan.layers[source]["n"])
+        row["direction"], row["source"], row["target"], row["n"], row["link"] = direction, source, target, n, c
+        row["message"] = Message.ACTIVATION if direction == Direction.FORWARD else Message.ERROR
+        row["wiring"] = Wiring.NONE if direction == Direction.FORWARD else Wiring.TRANSPOSE
+        row["message_offset"] = plan.layers[target]["input_offset"] if direction == Direction.FORWARD else learning_offset
+        row["residual_offset"], row["scale"], row["deadline"] = residual_offset, 1.0, -1
+        row["value_bits"], row["address_bits"] = FLOAT_BITS, math.ceil(math.log2(n))
+        residual_offset += n
+        if direction == Direction.LEARNING:
+            learning_offset += max(n, int(plan.layers[target]["n"]))
+    links = np.zeros(len(ends), LINK)
+    links["ps_denominator"], links["queue"] = 1, -1
+    names = tuple(
+        f"{'forward' if direction == Direction.FORWARD else 'learning'}.{target}" for direction, _, target in ends
+    )
+    return replace(
+        plan, channels=channels, links=links, channel_names=names, link_names=names, changes=(), pipelined=False, interval=0,
+        poisson=False, stash=0, derivative=True, feedback=np.zeros(0, np.float32), c_start=np.zeros(0, np.int32),
+        c_index=np.zeros(0, np.int32),
+    )  # fmt: skip

@@ -1,0 +1,50 @@
+"""What counters cost: joules by the scenario's table, and how long links were occupied."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from channelsim.plan import COUNTER, Plan
+
+ADDITIVE = tuple(name for name in COUNTER.names or () if name != "queue_max")
+
+
+def energy(plan: Plan, counters: NDArray[Any]) -> NDArray[np.float64]:
+    """Joules by channel: bits sent, multiply-accumulates, synapses read (one a forward or error operation) and written."""
+    return (
+        plan.energy_bit * counters["bits"]
+        + plan.energy_mac * (counters["macs"] + counters["update_macs"])
+        + plan.energy_read * counters["macs"]
+        + plan.energy_write * counters["updates"]
+    ).astype(np.float64)
+
+
+def utilisation(counters: NDArray[Any], elapsed: int) -> NDArray[np.float64]:
+    """Share of `elapsed` picoseconds for which each channel occupied its link; 0 where no time has passed."""
+    busy: NDArray[np.float64] = counters["busy"] / max(elapsed, 1)
+    return busy
+
+
+def since(now: NDArray[Any], before: NDArray[Any]) -> NDArray[Any]:
+    """The counters of a stretch of time; the highest queue is that of the later record."""
+    difference = now.copy()
+    for name in ADDITIVE:
+        difference[name] -= before[name]
+    return difference
+
+
+def totals(plan: Plan, counters: NDArray[Any]) -> dict[str, dict[str, int]]:
+    """Channel name -> messages, events, bits, dropped, late, for `Result`."""
+    return {
+        name: {
+            "messages": int(row["messages"]),
+            "events": int(row["sent"]),
+            "bits": int(row["bits"]),
+            "dropped": int(row["dropped"]),
+            "late": int(row["late"]),
+        }
+        for name, row in zip(plan.channel_names, counters, strict=True)
+    }

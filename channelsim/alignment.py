@@ -1,0 +1,116 @@
+"""How well the learning signals that arrive agree with the gradient, and C with the weights that it stands for.
+
+A fixed probe (the first samples of the training set) passes through the network as it is, with its channels and its schedule
+but without learning, and the learning signal R^h that arrives at each hidden layer is kept. The same probe passes once more over
+ideal channels with backpropagation: that gives the true gradient's signal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from channelsim import engine
+from channelsim.data import Dataset
+from channelsim.plan import Direction, Kind, Plan, Wiring, ideal_backpropagation
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Agreement at one hidden layer; NaN where it is not defined.
+
+    cosine and sign_agreement compare the delivered learning signal with the true gradient's over probe and units (signs: where
+    the gradient is not zero). feedback_cosine and feedback_sign_agreement compare C with the transposed weights between the two
+    layers that it joins (of a channel that skips layers: with the product of all of them); signs over the wires that exist.
+    """
+
+    layer: str
+    cosine: float
+    sign_agreement: float
+    feedback_cosine: float
+    feedback_sign_agreement: float
+
+
+def measure(state: engine.State, dataset: Dataset, probe: int) -> list[Alignment]:
+    """Alignment of each hidden layer that hears an error. Leaves the state as it is (but settled)."""
+    engine.settle(state)
+    plan = _probe_plan(state, min(probe, state.plan.train_size))
+    samples = replace(dataset, train_x=dataset.train_x[: plan.train_size], train_y=dataset.train_y[: plan.train_size])
+    delivered = _signals(plan, samples)
+    true = _signals(ideal_backpropagation(plan), samples)
+    found = []
+    for c, channel in enumerate(plan.channels):
+        if channel["direction"] == Direction.LEARNING:
+            layer = plan.layers[channel["target"]]
+            units = slice(int(layer["unit_offset"]), int(layer["unit_offset"] + layer["n"]))
+            found.append(
+                Alignment(
+                    plan.layer_names[channel["target"] - 1],
+                    *_compare(delivered[:, units], true[:, units]),
+                    *_compare_feedback(plan, c),
+                )
+            )
+    return found[::-1]
+
+
+def _probe_plan(state: engine.State, size: int) -> Plan:
+    return replace(
+        state.plan,
+        weights=state.weights.copy(),
+        biases=state.biases.copy(),
+        feedback=state.feedback.copy(),
+        channels=state.net.channels.copy(),
+        links=state.net.links.copy(),
+        changes=(),
+        train_size=size,
+        epochs=1,
+        shuffle=False,
+    )
+
+
+def _signals(plan: Plan, dataset: Dataset) -> NDArray[np.float32]:
+    """R of all layers for each sample of the probe, (samples, units)."""
+    state = engine.start(plan, dataset, frozen=True, capture=True)
+    engine.advance(plan, state, plan.frames)
+    return state.memory.captured[: plan.train_size]
+
+
+def _compare(a: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[float, float]:
+    """(cosine, share of equal signs where b is not zero)."""
+    norm = float(np.linalg.norm(a)) * float(np.linalg.norm(b))
+    cosine = float(np.vdot(a, b)) / norm if norm > 0 else float("nan")
+    there = b != 0
+    agree = float(np.mean(np.sign(a[there]) == np.sign(b[there]))) if there.any() else float("nan")
+    return cosine, agree
+
+
+def _compare_feedback(plan: Plan, c: int) -> tuple[float, float]:
+    channel = plan.channels[c]
+    source, target = int(channel["source"]), int(channel["target"])
+    between = plan.layers[target + 1 : source + 1]
+    if channel["wiring"] not in (Wiring.DENSE, Wiring.SPARSE) or (between["kind"] != Kind.DENSE).any():
+        return float("nan"), float("nan")
+    path = np.eye(int(plan.layers[target]["n"]), dtype=np.float32)
+    for layer in between:
+        w = plan.weights[layer["w_offset"] : layer["w_offset"] + layer["w_size"]]
+        path = path @ w.reshape(layer["fan_in"], layer["n"])
+    wires = dense_feedback(plan, c)
+    cosine, _ = _compare(wires, path.T)
+    there = wires != 0
+    return cosine, _compare(path.T[there], wires[there])[1]
+
+
+def dense_feedback(plan: Plan, c: int) -> NDArray[np.float32]:
+    """C of one channel as a matrix (source units, target units), 0 where there is no wire."""
+    channel = plan.channels[c]
+    n, n_target = int(channel["n"]), int(plan.layers[channel["target"]]["n"])
+    values = plan.feedback[channel["c_offset"] : channel["c_offset"] + channel["c_size"]]
+    if channel["wiring"] == Wiring.DENSE:
+        return values.reshape(n, n_target)
+    matrix = np.zeros((n, n_target), np.float32)
+    start = plan.c_start[channel["start_offset"] : channel["start_offset"] + n + 1]
+    rows = np.repeat(np.arange(n), np.diff(start))
+    matrix[rows, plan.c_index[channel["c_offset"] : channel["c_offset"] + channel["c_size"]]] = values
+    return matrix

@@ -1,0 +1,298 @@
+"""Drives the engine in chunks: progress, evaluation, trace, resume."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from channelsim import accounting, alignment, codes, engine, provenance, trace
+from channelsim.data import Dataset, load_dataset
+from channelsim.errors import InputError, RunError
+from channelsim.plan import Plan, build
+from channelsim.progress import Progress, Silent
+from channelsim.result import Result
+from channelsim.scenario import Scenario
+
+PS = 1e-12
+CHUNK_SECONDS = 0.2  # between two looks at Ctrl-C, the clock and the progress bar
+FIRST_CHUNK = 16  # frames
+
+
+def default_out(scenario: Scenario) -> Path:
+    """Where the trace goes unless told otherwise."""
+    return Path("runs") / f"{scenario.name}.h5"
+
+
+def run(
+    scenario: Scenario | None = None,
+    out: str | Path | None = None,
+    force: bool = False,
+    resume: str | Path | None = None,
+    progress: Progress | None = None,
+    threads: int | None = None,
+) -> Result:
+    """Simulates a scenario and leaves a trace.
+
+    Args:
+        scenario: what to simulate; None with `resume`.
+        out: the trace's path, `runs/<name>.h5` by default.
+        force: overwrite a trace that exists.
+        resume: a trace that was interrupted or killed: goes on from its checkpoint, bit for bit as if it had never stopped.
+        progress: hears how the run goes (see `channelsim.progress`).
+        threads: threads of one frame's kernels, at most the machine's cores; 1 by default. They do not change the result.
+
+    Raises:
+        InputError: scenario, data or trace cannot be used.
+        RunError: the weights diverged, or a pipeline cannot keep up; the trace is whole.
+        KeyboardInterrupt: after Ctrl-C, within a second; the trace is whole and can be resumed.
+    """
+    began = time.perf_counter()
+    listener = progress or Silent()
+    arrays: Mapping[str, NDArray[Any]] | None = None
+    if resume is not None:
+        with trace.Trace(resume) as old:
+            arrays = old.checkpoint()
+            scenario = Scenario.model_validate(old.resolved)
+    if scenario is None:
+        raise InputError("run: give a scenario, or resume=TRACE")
+    base = scenario.path.parent if scenario.path else None
+    dataset = load_dataset(scenario.data, base)
+    plan = build(scenario, dataset.shape, dataset.classes, len(dataset.train_y))
+    if resume is not None:
+        writer = trace.reopen(resume, plan)
+    else:
+        about = provenance.collect(scenario.seed)
+        target = Path(out) if out is not None else default_out(scenario)
+        writer = trace.create(target, scenario.text, scenario.resolved(), plan, about, force)
+    with writer, _calm_interrupts() as interrupted, _kernels(threads):
+        return _Run(scenario, dataset, plan, writer, listener, interrupted, began, arrays).go()
+
+
+@contextmanager
+def _kernels(threads: int | None) -> Iterator[None]:
+    """BLAS stays on one thread: the engine itself divides the work, so that the result does not depend on how many."""
+    with threadpool_limits(limits=1), engine.threads(threads or 1):
+        yield
+
+
+@contextmanager
+def _calm_interrupts() -> Iterator[list[bool]]:
+    """Turns Ctrl-C into a flag that the run looks at between chunks; a second Ctrl-C interrupts at once."""
+    flag: list[bool] = []
+
+    def remember(number: int, frame: FrameType | None) -> None:
+        if flag:
+            raise KeyboardInterrupt
+        flag.append(True)
+
+    try:
+        before = signal.signal(signal.SIGINT, remember)
+    except ValueError:  # not the main thread: whoever runs this one decides about signals
+        yield flag
+        return
+    try:
+        yield flag
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class _Run:
+    """One sitting of a run: the state of the engine and what has been told about it."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        dataset: Dataset,
+        plan: Plan,
+        writer: trace.Writer,
+        listener: Progress,
+        interrupted: list[bool],
+        began: float,
+        arrays: Mapping[str, NDArray[Any]] | None,
+    ) -> None:
+        self.scenario, self.dataset, self.plan = scenario, dataset, plan
+        self.writer, self.listener, self.interrupted, self.began = writer, listener, interrupted, began
+        traced = scenario.trace.event_frames
+        if arrays is None:
+            self.state = engine.start(plan, dataset, trace_frames=traced)
+            self.counters_before = self.state.counters.copy()
+            self.now_before = 0
+            self.earlier = 0.0  # wall time of earlier sittings
+            self.training_time = 0.0
+            self.rows: list[dict[str, float]] = []
+        else:
+            self.state = engine.restore(plan, dataset, dict(arrays), trace_frames=traced)
+            self.counters_before = np.array(arrays["epoch_counters"])
+            self.now_before, self.earlier, self.training_time = (float(value) for value in arrays["epoch_clock"])
+            self.rows = [
+                dict(zip(("train_loss", "train_accuracy", "test_loss", "test_accuracy", "energy"), row, strict=True))
+                for row in arrays["epoch_rows"].tolist()
+            ]
+        self.epoch = len(self.rows)
+        self.chunk = FIRST_CHUNK
+
+    # --- the run ------------------------------------------------------------------------------------------
+
+    def go(self) -> Result:
+        plan, state = self.plan, self.state
+        if engine.is_cold():
+            self.listener.note("compiling the engine, once on this machine (about half a minute) ...")
+        self.listener.start(self.scenario.name, plan.epochs, plan.frames_per_epoch, state.frame)
+        try:
+            while self.epoch < plan.epochs:
+                self._train_to((self.epoch + 1) * plan.frames_per_epoch)
+                self._end_epoch()
+        except KeyboardInterrupt:
+            self.writer.checkpoint(self._snapshot())
+            self.writer.finish("interrupted", self._result("interrupted").to_json())
+            raise
+        except engine.Diverged as error:
+            result = self._result("diverged")
+            self.writer.finish("diverged", result.to_json())
+            raise RunError(f"{self.scenario.name}: {error} (the trace up to there: {self.writer.path})") from None
+        if self.scenario.trace.weights_every == 0:
+            self._keep_weights()
+        self.writer.checkpoint(self._snapshot())
+        result = self._result("done")
+        self.writer.finish("done", result.to_json())
+        self.listener.finish(result)
+        return result
+
+    def _train_to(self, until: int) -> None:
+        """Chunk after chunk up to the end of an epoch; past the run's last frame, until nothing is in flight."""
+        state = self.state
+        while state.frame < until:
+            if self.interrupted:
+                raise KeyboardInterrupt
+            first = state.frame
+            began = time.perf_counter()
+            engine.advance(self.plan, state, min(until, first + self.chunk), self._collect)
+            took = time.perf_counter() - began
+            self.training_time += took
+            frames = state.frame - first
+            clock = state.memory.clock[0]
+            self.listener.chunk(
+                state.frame,
+                self.epoch + 1,
+                frames / max(took, 1e-9),
+                state.now * PS,
+                int(state.counters["bits"].sum()),
+                float(clock["loss"]) / max(int(clock["samples"]), 1),
+            )
+            self.chunk = max(1, min(4 * self.chunk, int(frames * CHUNK_SECONDS / max(took, 1e-6))))
+            if self.writer.due(self.scenario.trace.checkpoint):
+                self.writer.checkpoint(self._snapshot())
+
+    def _collect(self, rows: NDArray[Any], values: NDArray[np.float32]) -> None:
+        channels = self.state.net.channels
+        packed = [
+            codes.pack(values[row["payload"] : row["payload"] + row["neurons"]], row["scale"], channels[row["channel"]])
+            for row in rows
+        ]
+        self.writer.events(rows, [message.data for message in packed])
+
+    def _end_epoch(self) -> None:
+        plan, state, trace_table = self.plan, self.state, self.scenario.trace
+        engine.settle(state)
+        if not all(np.isfinite(buffer).all() for buffer in (state.weights, state.biases, state.feedback)):
+            raise engine.Diverged(f"weights are no longer finite after epoch {self.epoch + 1}")
+        self.epoch += 1
+        tally = engine.tally(state)
+        test_loss, test_accuracy = engine.evaluate(state, self.dataset.test_x, self.dataset.test_y)
+        counters = accounting.since(state.counters, self.counters_before)
+        joules = accounting.energy(plan, counters)
+        row = {
+            "train_loss": tally.loss / max(tally.samples, 1),
+            "train_accuracy": tally.correct / max(tally.samples, 1),
+            "test_loss": test_loss,
+            "test_accuracy": test_accuracy,
+            "energy": float(joules.sum()) + (self.rows[-1]["energy"] if self.rows else 0.0),
+        }
+        self.rows.append(row)
+        common = {
+            "epoch": self.epoch,
+            "frames": state.frame,
+            "updates": state.frame,
+            "learning_rate": plan.learning_rate * (1.0 - plan.decay) ** state.frame,
+            "simulated_time": state.now * PS,
+            "wall_time": self._wall(),
+        }
+        self.writer.train_row(common | {"loss": row["train_loss"], "accuracy": row["train_accuracy"]})
+        self.writer.test_row(common | {"loss": test_loss, "accuracy": test_accuracy})
+        elapsed = state.now - int(self.now_before)
+        self.writer.channel_rows(
+            self.epoch, plan.channel_names, counters, accounting.utilisation(counters, elapsed), joules
+        )
+        for h, name in enumerate(plan.layer_names, start=1):
+            if state.memory.ages[h].any():
+                self.writer.staleness(name, np.trim_zeros(state.memory.ages[h], "b"))
+        if trace_table.alignment == "epoch":
+            for found in alignment.measure(state, self.dataset, trace_table.probe):
+                values = asdict(found)
+                self.writer.alignment_row(values.pop("layer"), {"epoch": self.epoch} | values)
+        if trace_table.weights_every and self.epoch % trace_table.weights_every == 0:
+            self._keep_weights()
+        state.counters["queue_max"] = 0
+        self.counters_before, self.now_before = state.counters.copy(), state.now
+        self.listener.epoch(
+            row
+            | {
+                "epoch": self.epoch,
+                "simulated_time_s": state.now * PS,
+                "bits": int(state.counters["bits"].sum()),
+                "frames_per_second": state.frame / max(self.training_time, 1e-9),
+            }
+        )
+        if self.writer.due(trace_table.checkpoint):
+            self.writer.checkpoint(self._snapshot())
+
+    # --- what is kept ----------------------------------------------------------------------------------------
+
+    def _wall(self) -> float:
+        return self.earlier + time.perf_counter() - self.began
+
+    def _keep_weights(self) -> None:
+        engine.settle(self.state)
+        self.writer.weights(self.epoch, self.state.weights, self.state.biases, self.state.feedback)
+
+    def _snapshot(self) -> dict[str, NDArray[Any]]:
+        keys = ("train_loss", "train_accuracy", "test_loss", "test_accuracy", "energy")
+        return engine.snapshot(self.state) | {
+            "epoch_counters": self.counters_before,
+            "epoch_clock": np.array([self.now_before, self._wall(), self.training_time], np.float64),
+            "epoch_rows": np.array([[row[key] for key in keys] for row in self.rows], np.float64).reshape(-1, len(keys)),
+        }
+
+    def _result(self, status: str) -> Result:
+        state = self.state
+        last = self.rows[-1] if self.rows else dict.fromkeys(
+            ("train_loss", "train_accuracy", "test_loss", "test_accuracy", "energy"), float("nan")
+        )  # fmt: skip
+        return Result(
+            name=self.scenario.name,
+            status=status,
+            test_accuracy=last["test_accuracy"],
+            test_loss=last["test_loss"],
+            train_accuracy=last["train_accuracy"],
+            loss=last["train_loss"],
+            updates=state.frame,
+            frames=state.frame,
+            simulated_time_s=state.now * PS,
+            training_time_s=self.training_time,
+            wall_time_s=self._wall(),
+            energy_j=float(accounting.energy(self.plan, state.counters).sum()),
+            channels=accounting.totals(self.plan, state.counters),
+            trace=str(self.writer.path),
+            history=tuple(row["test_accuracy"] for row in self.rows),
+            energy_history=tuple(row["energy"] for row in self.rows),
+        )
