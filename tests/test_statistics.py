@@ -19,7 +19,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from channelsim import codes, engine
+from channelsim import codes, engine, hashing
 from channelsim.plan import Plan
 from tests.networks import dataset, plan_of, run
 
@@ -200,9 +200,7 @@ def test_bit_errors_hit_every_bit_alike_and_independently() -> None:
     levels = np.rint(heard.x[0] * top)
     # A 0 was heard as word 127, or was word 255, which means nothing: these two words are left out below.
     known = levels != 0
-    before = codes.encode(
-        np.float32(1) / np.float32(top) * np.rint(sent * top).astype(np.float32), 1.0, channel
-    )
+    before = codes.encode(np.float32(1) / np.float32(top) * np.rint(sent * top).astype(np.float32), 1.0, channel)
     after = (levels + top).astype(np.int64)
     flipped = (before.astype(np.int64) ^ after)[:, None] >> np.arange(bits) & 1
     # Of the 256 patterns of flips, the two that make 127 or 255 of each word are the ones that are left out.
@@ -218,6 +216,26 @@ def test_bit_errors_hit_every_bit_alike_and_independently() -> None:
         seen = np.append(patterns[frequent], patterns[rare].sum())
         due = np.append(expected[frequent], expected[rare].sum())
         assert stats.chisquare(seen, due).pvalue > SIGNIFICANCE
+
+
+@pytest.mark.parametrize("quantize", [q for _, q, _ in QUANTIZERS if q], ids=[q[0] for q in QUANTIZERS if q[1]])
+def test_flipped_words_mean_what_the_code_says(quantize: dict[str, Any]) -> None:
+    """Each event flipped anew, bit by bit from the hash, and decoded by the code."""
+    p, seed, n = 0.3, 3, 24
+    signs = np.random.default_rng(seed).choice([-1.0, 1.0], (6, n))
+    heard = hear(signs, {"bit_errors": {"probability": p}, "quantize": quantize}, seed)
+    channel = heard.plan.channels[0]
+    for frame, sent in enumerate(signs):
+        words = codes.encode(sent, 1.0, channel)
+        key = hashing.key(seed, hashing.Stream.BIT_ERRORS.of(0), frame, 0)
+        for neuron in range(n):
+            draws = hashing.uniform(hashing.bits(key, neuron * 64 + np.arange(20)))
+            gaps = np.floor(np.log1p(-draws) / math.log1p(-p)).astype(int) + 1
+            for bit in np.cumsum(gaps) - 1:
+                if bit < channel["value_bits"]:
+                    words[neuron] ^= np.uint32(1 << bit)
+        meant, _ = codes.decode(words, 1.0, channel)
+        np.testing.assert_allclose(heard.x[frame], meant, atol=1e-3)
 
 
 def test_a_word_that_means_nothing_is_lost() -> None:
@@ -244,9 +262,7 @@ def test_jitter(distribution: str) -> None:
         samples,
         learning={"rule": "top"},
         training={"batch": samples, "epochs": 1},
-        channels={
-            "forward.1": {"latency": "3 us", "jitter": {"distribution": distribution, "value": "1 us"}}
-        },
+        channels={"forward.1": {"latency": "3 us", "jitter": {"distribution": distribution, "value": "1 us"}}},
     )
     _, rows = run(p, np.full((samples, 2), 0.5), np.zeros(samples))
     delay = (rows["last_arrival"] - rows["offered"] - 3_000_000) / value
