@@ -81,7 +81,7 @@ STAGES: dict[str, dict[str, Any]] = {
     "ternary": {"quantize": {"kind": "ternary"}},
     "noise": {"noise": {"sigma": 0.1, "scale": "max"}},
     "bit errors": {"quantize": {"kind": "uniform", "bits": 5}, "bit_errors": {"probability": 0.05}},
-    "bit errors in floats": {"bit_errors": {"probability": 2e-4}},
+    "bit errors in floats": {"bit_errors": {"probability": 0.002}},
     "drop": {"drop": {"probability": 0.3, "rescale": True}},
     "late": {"bandwidth": "1 Gbit/s", "latency": "20 ns", "jitter": "30 ns", "deadline": "250 ns", "encoding": "aer"},
     "queue": {"bandwidth": "1 Gbit/s", "queue": 1, "header": 7, "encoding": "auto"},
@@ -102,7 +102,10 @@ STAGES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("where", ["forward", "learning"])
 @pytest.mark.parametrize("name", STAGES)
 def test_stages(name: str, where: str) -> None:
-    result = held(learning={"rule": "rbp"}, channels={where: STAGES[name]})
+    # A flipped exponent makes numbers of 10^38. Times f' of a saturated unit, where 1 - O^2 is 0 or a last digit, they
+    # have no digit in common; so that case leaves f' out.
+    learning = {"rule": "rbp", "derivative": name != "bit errors in floats"}
+    result = held(learning=learning, channels={where: STAGES[name]})
     assert result.passed, result
     assert (result.values > 0) == any(stage in STAGES[name] for stage in ("threshold", "quantize"))
 
