@@ -253,14 +253,10 @@ def tables(draw: st.DrawFn) -> tuple[list[int], int, list[str], dict[str, Any]]:
     return units, draw(st.integers(1, 7)), transfers, found
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
-@given(tables())
-def test_engine_and_neurons_agree_event_by_event(
-    network: tuple[list[int], int, list[str], dict[str, Any]],
-) -> None:
-    units, samples, transfers, found = network
+def agree(units: list[int], samples: int, transfers: list[str] | None = None, **found: Any) -> None:
+    """Asserts that both simulators send the same messages at the same times, count alike and learn the same."""
     p = plan_of(units, samples, transfers, **found)
-    rng = np.random.default_rng(found["seed"])
+    rng = np.random.default_rng(p.seed)
     x = np.where(rng.random((samples, units[0])) < 0.3, 0, rng.random((samples, units[0]))).astype(np.float32)
     y = rng.integers(0, units[-1], samples)
     simulator = Simulator(p, x, y).run(p.frames)
@@ -276,6 +272,56 @@ def test_engine_and_neurons_agree_event_by_event(
         assert {age: count for age, count in enumerate(state.memory.ages[h]) if count} == ages
     np.testing.assert_allclose(state.weights, simulator.weights(), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(state.biases, simulator.biases(), rtol=1e-4, atol=1e-5)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(tables())
+def test_engine_and_neurons_agree_event_by_event(
+    network: tuple[list[int], int, list[str], dict[str, Any]],
+) -> None:
+    units, samples, transfers, found = network
+    agree(units, samples, transfers, **found)
+
+
+@pytest.mark.parametrize("on_miss", ["drop", "current"])
+@pytest.mark.parametrize("batch", [1, 2])
+def test_frames_that_overtake_each_other(on_miss: str, batch: int) -> None:
+    """With jitter a later frame may be computed first: the newest frame is the one with the highest number.
+
+    Five samples in frames of two: the newest frame of an epoch's end has fewer samples than the one whose error
+    comes, and what has no counterpart learns nothing and says nothing.
+    """
+    jittery = {"jitter": {"distribution": "exponential", "value": "60 ns"}, "drop": {"probability": 0.1}}
+    agree(
+        [3, 4, 3, 2],
+        samples=5,
+        training={"batch": batch, "epochs": 8, "learning_rate": 0.02},
+        channels={"forward": jittery, "learning": jittery},
+        schedule={"mode": "pipelined", "interval": "40 ns", "stash": 1, "on_miss": on_miss},
+    )
+
+
+def test_a_broadcast_is_of_one_message() -> None:
+    """Layer 2's error is not taken for a repetition of the activity that it has put on the same bus before."""
+    agree(
+        [3, 3, 3, 2],
+        samples=2,
+        learning={"rule": "rbp"},
+        training={"batch": 1, "epochs": 1},
+        channels={"forward.3": {"link": "bus"}, "learning.1": {"link": "bus"}},
+        links={"bus": {"bandwidth": "1 Gbit/s", "broadcast": True}},
+    )
+
+
+def test_a_broadcast_is_heard_by_all_skipped_channels() -> None:
+    agree(
+        [3, 3, 3, 3, 2],
+        samples=4,
+        learning={"rule": "srbp"},
+        training={"batch": 2, "epochs": 1},
+        channels={"learning": {"link": "bus", "deadline": "150 ns"}},
+        links={"bus": {"bandwidth": "1 Gbit/s", "broadcast": True}},
+    )
 
 
 # --- queues ---------------------------------------------------------------------------------------------
