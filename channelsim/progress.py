@@ -51,3 +51,26 @@ class Progress(Protocol):
 
 class Silent(Progress):
     """A listener that shows nothing; also the base of those that show only a part."""
+
+    def note(self, text: str) -> None:
+        return
+
+    def start(self, scenario_name: str, epochs: int, frames_per_epoch: int, first_frame: int) -> None:
+        return
+
+    def chunk(
+        self,
+        frames_done: int,
+        epoch: int,
+        frames_per_second: float,
+        simulated_time_s: float,
+        bits: int,
+        loss: float,
+    ) -> None:
+        return
+
+    def epoch(self, row: Mapping[str, Any]) -> None:
+        return
+
+    def finish(self, result: Result) -> None:
+        return

@@ -51,23 +51,26 @@ def run(
     from channelsim.cli.tables import print_result
     from channelsim.scenario import load
 
-    wanted = load(scenario, set=settings or ()) if scenario is not None else None
-    if wanted is not None and not quiet:
-        for advice in wanted.advice():
+    wanted = None
+    if scenario is not None:
+        wanted = load(scenario, set=settings or ())
+        for advice in wanted.advice() if not quiet else ():
             note(f"warning: {advice}")
 
     from channelsim.run import default_out
     from channelsim.run import run as simulate
 
+    if wanted is not None and out is None:
+        out = default_out(wanted)
+    trace = resume or out
     stream = None if quiet else sys.stderr if as_json else sys.stdout
-    trace = resume or out or default_out(wanted)
     try:
         with shown(stream) as progress:
             result = simulate(
                 wanted, out=out, force=force, resume=resume, progress=progress, threads=threads
             )
     except KeyboardInterrupt:
-        if trace.exists():
+        if trace is not None and trace.exists():
             place = shlex.quote(str(trace))
             note(f"interrupted; the trace {place} is whole, go on with: channelsim run --resume {place}")
         else:
