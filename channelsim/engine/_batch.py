@@ -13,14 +13,16 @@ from channelsim.engine._jit import kernel
 
 CONTRACT = {"contract"}
 ZERO, ONE = np.float32(0.0), np.float32(1.0)
+UNIT, NIL = np.ones(1, np.float32), np.zeros(1, np.float32)  # BLAS takes alpha and beta by address
 SPARSE_BELOW = 0.3  # share of events under which event lists beat BLAS (measured: docs/performance.md)
 
 
 @kernel()
-def forward_events(weights, w, n, start, index, value, count, out, o, lo, hi):
+def forward_events(matrix, n, start, index, value, count, out, lo, hi):
     """out[b] += x_b W for samples lo..hi-1; sample b's events are count[b] entries from start[b]."""
     for b in range(lo, hi):
-        _dense.add_rows(weights, w, n, index, start[b], value, start[b], count[b], out, o + b * n)
+        first, last = start[b], start[b] + count[b]
+        _dense.add_rows(matrix, n, index[first:last], value[first:last], out[b * n : b * n + n])
 
 
 @kernel()
@@ -46,53 +48,36 @@ def by_row(start, index, value, count, samples, rows, columns, column_sample, co
 
 
 @kernel()
-def update_events(weights, w, n, columns, column_sample, column_value, signal, lo, hi):
+def update_events(matrix, n, columns, column_sample, column_value, signal, lo, hi):
     """W[r] += sum_b x_rb signal[b] for rows lo..hi-1 (signal already holds eta R / B)."""
     for r in range(lo, hi):
-        first = columns[r]
-        _dense.add_rows(
-            signal,
-            0,
-            n,
-            column_sample,
-            first,
-            column_value,
-            first,
-            columns[r + 1] - first,
-            weights,
-            w + r * n,
-        )
+        first, last = columns[r], columns[r + 1]
+        _dense.add_rows(signal, n, column_sample[first:last], column_value[first:last], matrix[r * n : r * n + n])
 
 
 @kernel()
-def fill_bias(biases, b, n, out, o, samples):
+def fill_bias(bias, out, samples):
     """out[s] = bias for every sample."""
+    n = len(bias)
     for s in range(samples):
+        row = out[s * n : s * n + n]
         for j in range(n):
-            out[o + s * n + j] = biases[b + j]
+            row[j] = bias[j]
 
 
 @kernel()
 def multiply(scale, a, b, beta, c):
-    """c = scale a b + beta c."""
-    _blas.gemm(_pair(scale, beta), a, False, b, False, c)
+    """c = scale[0] a b + beta[0] c."""
+    _blas.gemm(scale, beta, a, False, b, False, c)
 
 
 @kernel()
 def multiply_first_transposed(scale, a, b, beta, c):
-    """c = scale a.T b + beta c."""
-    _blas.gemm(_pair(scale, beta), a, True, b, False, c)
+    """c = scale[0] a.T b + beta[0] c."""
+    _blas.gemm(scale, beta, a, True, b, False, c)
 
 
 @kernel()
 def multiply_second_transposed(scale, a, b, beta, c):
-    """c = scale a b.T + beta c."""
-    _blas.gemm(_pair(scale, beta), a, False, b, True, c)
-
-
-@kernel()
-def _pair(scale, beta):
-    scalars = np.empty(2, np.float32)
-    scalars[0] = scale
-    scalars[1] = beta
-    return scalars
+    """c = scale[0] a b.T + beta[0] c."""
+    _blas.gemm(scale, beta, a, False, b, True, c)

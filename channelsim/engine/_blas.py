@@ -21,23 +21,23 @@ _sgemm = types.ExternalFunction(
 _S, _N, _T = ord("s"), ord("n"), ord("t")
 
 
-def gemm(scalars, a, a_transposed, b, b_transposed, c):
-    """c = scalars[0] * op(a) @ op(b) + scalars[1] * c for C-contiguous float32 matrices; op transposes where told to."""
+def gemm(scale, beta, a, a_transposed, b, b_transposed, c):
+    """c = scale[0] * op(a) @ op(b) + beta[0] * c for C-contiguous float32 matrices; op transposes where told to."""
     product = (a.T if a_transposed else a) @ (b.T if b_transposed else b)
-    c *= scalars[1]
-    c += scalars[0] * product
+    c *= beta[0]
+    c += scale[0] * product
 
 
 @overload(gemm)
-def _gemm(scalars, a, a_transposed, b, b_transposed, c):
-    def compiled(scalars, a, a_transposed, b, b_transposed, c):
+def _gemm(scale, beta, a, a_transposed, b, b_transposed, c):
+    def compiled(scale, beta, a, a_transposed, b, b_transposed, c):
         # row-major C = A B is column-major C' = B' A'
         k = a.shape[0] if a_transposed else a.shape[1]
         _sgemm(
             _S, _T if b_transposed else _N, _T if a_transposed else _N,
             c.shape[1], c.shape[0], k,
-            scalars[:1].ctypes, b.ctypes, b.shape[1], a.ctypes, a.shape[1],
-            scalars[1:].ctypes, c.ctypes, c.shape[1],
+            scale.ctypes, b.ctypes, b.shape[1], a.ctypes, a.shape[1],
+            beta.ctypes, c.ctypes, c.shape[1],
         )  # fmt: skip
 
     return compiled

@@ -7,7 +7,9 @@ import numpy as np
 from channelsim.engine import _batch, _hash, _loop, _stages
 from channelsim.engine._jit import kernel
 
-EVALUATION_FRAME = np.int64(1 << 40)  # the frame index of all draws of an evaluation; the sample index is the place in the set
+EVALUATION_FRAME = np.int64(
+    1 << 40
+)  # the frame index of all draws of an evaluation; the sample index is the place in the set
 
 
 @kernel()
@@ -18,44 +20,46 @@ def evaluate(net, mem, images, labels, first, samples, here, there):
     do in training (threshold without residual, quantizer, noise, bit errors, drop); nothing is late.
     """
     config = net.config[0]
-    x, i = images, first * net.layers[0].n
+    pixels = net.layers[0].n
+    x = images[first * pixels : (first + samples) * pixels]
     for h in range(1, config.top + 1):
         layer = net.layers[h]
         n, fan_in = layer.n, layer.fan_in
         if not net.ideal[h - 1]:
-            _through_channel(net, mem, h - 1, x, i, there, first, samples)
-            x, i = there, np.int64(0)
-        out = here
-        _batch.fill_bias(mem.biases, layer.b_offset, n, out, np.int64(0), samples)
+            _through_channel(net, mem, h - 1, x, there, first, samples)
+            x = there[: samples * fan_in]
+        out = here[: samples * n]
+        _batch.fill_bias(mem.biases[layer.b_offset : layer.b_offset + n], out, samples)
         _batch.multiply(
-            np.float32(1.0),
-            x[i : i + samples * fan_in].reshape(samples, fan_in),
+            _batch.UNIT,
+            x.reshape(samples, fan_in),
             mem.weights[layer.w_offset : layer.w_offset + layer.w_size].reshape(fan_in, n),
-            np.float32(1.0),
-            out[: samples * n].reshape(samples, n),
+            _batch.UNIT,
+            out.reshape(samples, n),
         )
-        _loop.transfer(layer, out, np.int64(0), samples)
-        x, i = out, np.int64(0)
+        _loop.transfer(layer, out, samples)
+        x = out
         here, there = there, here
     loss, correct = 0.0, 0
-    top = net.layers[config.top]
+    n = net.layers[config.top].n
     for b in range(samples):
-        more, right = _loop.score(top.transfer, x, b * top.n, top.n, labels[first + b])
+        more, right = _loop.score(net.layers[config.top].transfer, x[b * n : b * n + n], labels[first + b])
         loss += more
         correct += right
     return loss, correct
 
 
 @kernel()
-def _through_channel(net, mem, c, source, s, out, first, samples):
+def _through_channel(net, mem, c, source, out, first, samples):
     channel = net.channels[c]
     seed, n = net.config[0].seed, channel.n
+    sent, alive = mem.sent[:n], mem.alive[:n]
+    words = mem.sent.view(np.int32)[:n]
     for b in range(samples):
+        said, arrives = source[b * n : b * n + n], out[b * n : b * n + n]
         key = _hash.key(seed, _hash.ROUNDING + 64 * c, EVALUATION_FRAME, first + b)
-        _, _, scale, noise_scale = _stages.shape(
-            channel, source, s + b * n, mem.residuals, mem.sent, mem.sent.view(np.int32), key
-        )
+        _, _, scale, noise_scale = _stages.shape(channel, said, mem.residuals[:n], sent, words, key)
         _stages.receive(
-            channel, c, seed, EVALUATION_FRAME, first + b, mem.sent, mem.alive, out, b * n, scale, noise_scale, mem.word
+            channel, c, seed, EVALUATION_FRAME, first + b, sent, alive, arrives, scale, noise_scale, mem.word
         )
-        _stages.deliver(channel, out, b * n, mem.alive)
+        _stages.deliver(channel, arrives, alive)

@@ -17,13 +17,15 @@ FULL, LIST, DATA, MATRIX = 0, 1, 2, 3
 ZERO = np.float32(0.0)
 
 
-@inner()
+@inner(inline="always")
 def activities(net, mem, h, slot):
-    """(buffer, offset) of the dense activities delivered to layer h, sample after sample."""
+    """The dense activities delivered to layer h, sample after sample: a flat view."""
     batch = net.config[0].batch
-    if net.ideal[h - 1] and h > 1:
-        return mem.outputs[slot], net.layers[h - 1].unit_offset * batch
-    return mem.inputs[slot], net.layers[h].input_offset * batch
+    size = batch * net.layers[h].fan_in
+    shared = net.ideal[h - 1] and h > 1
+    buffer = mem.outputs[slot] if shared else mem.inputs[slot]
+    first = (net.layers[h - 1].unit_offset if shared else net.layers[h].input_offset) * batch
+    return buffer[first : first + size]
 
 
 @inner()
@@ -54,36 +56,38 @@ def hold(net, mem, h, slot):
             start[b] = net.event_start[mem.sample[slot, b]]
         return
     mem.forms[slot, h] = LIST
-    x, o = activities(net, mem, h, slot)
+    x = activities(net, mem, h, slot)
     index, value = mem.event_index[slot], mem.event_value[slot]
     base = net.layers[h].input_offset * batch
     for b in range(samples):
-        start[b] = base + b * n
-        compact(x, o + b * n, n, index, value, start[b])
+        first = base + b * n
+        start[b] = first
+        count[b] = compact(x[b * n : b * n + n], index[first : first + n], value[first : first + n])
 
 
 @kernel()
-def compact(x, o, n, index, value, start):
-    """Writes the events of x[o : o + n] as a list."""
-    k = start
-    for i in range(n):
-        v = x[o + i]
+def compact(x, index, value):
+    """Writes the events of x as a list; returns their number."""
+    k = 0
+    for i in range(len(x)):
+        v = x[i]
         if v != ZERO:
             index[k] = i
             value[k] = v
             k += 1
+    return k
 
 
 @inner()
 def _copy_images(net, mem, slot, samples, n):
-    x = mem.inputs[slot]
     for b in range(samples):
-        image = mem.sample[slot, b] * n
+        first = mem.sample[slot, b] * n
+        x, image = mem.inputs[slot, b * n : b * n + n], net.images[first : first + n]
         for i in range(n):
-            x[b * n + i] = net.images[image + i]
+            x[i] = image[i]
 
 
-@inner()
+@inner(inline="always")
 def events(net, mem, h, slot):
     """(indices, values) of the event lists of layer h in this slot; `starts` and `counts` tell where."""
     if mem.forms[slot, h] == DATA:

@@ -21,39 +21,40 @@ def leaves_projected(wiring):
 
 
 @inner()
-def project_leaving(net, mem, c, slot, message, m, out, o):
-    """The error at the target that delivered messages make through the sender's W. Adds to the channel's operations."""
+def project_leaving(net, mem, c, slot, message, out):
+    """The error at the target that delivered messages make through the sender's W. Counts the operations."""
     channel = net.channels[c]
     target = net.layers[channel.target]
     samples = mem.slots[slot].samples
     heard = mem.heard[slot, c]
     if channel.wiring == TRANSPOSE:
-        _dense_layer.transposed(net, mem, channel.source, samples, message, heard, out, o)
+        _dense_layer.transposed(net, mem, channel.source, samples, message, heard, out)
         mem.counters[c].macs += _sum(heard, samples) * target.n
         return
     source = net.layers[channel.source]
     _dense_layer.flush(net, mem, channel.source)
     n, n_target = channel.n, target.n
+    weights = _dense_layer.synapses(mem.weights, source)
+    feedback = mem.feedback[channel.c_offset : channel.c_offset + channel.c_size]
+    targets = net.c_index[channel.c_offset : channel.c_offset + channel.c_size]
+    start = net.c_start[channel.start_offset : channel.start_offset + n + 1]
     for b in range(samples):
-        at = o + b * n_target
+        error = out[b * n_target : b * n_target + n_target]
         for i in range(n_target):
-            out[at + i] = ZERO
+            error[i] = ZERO
         for j in range(n):
-            x = message[m + b * n + j]
+            x = message[b * n + j]
             if x == ZERO:
                 continue
             if channel.wiring == SIGN:
                 for i in range(n_target):
-                    w = mem.weights[source.w_offset + i * n + j]
-                    out[at + i] += x * _signed(mem.feedback[channel.c_offset + i * n + j], w)
+                    error[i] += x * _signed(feedback[i * n + j], weights[i * n + j])
                 mem.counters[c].macs += n_target
             else:
-                first, last = net.c_start[channel.start_offset + j], net.c_start[channel.start_offset + j + 1]
-                for k in range(first, last):
-                    i = net.c_index[channel.c_offset + k]
-                    w = mem.weights[source.w_offset + i * n + j]
-                    out[at + i] += x * _signed(mem.feedback[channel.c_offset + k], w)
-                mem.counters[c].macs += last - first
+                for k in range(start[j], start[j + 1]):
+                    i = targets[k]
+                    error[i] += x * _signed(feedback[k], weights[i * n + j])
+                mem.counters[c].macs += start[j + 1] - start[j]
 
 
 @kernel(inline="always")
@@ -73,61 +74,53 @@ def _sum(values, count):
 def error_from(net, mem, c, slot):
     """mem.signal = the error at the channel's target, from its message in the slot: (B, n_target)."""
     channel = net.channels[c]
-    batch = net.config[0].batch
     samples = mem.slots[slot].samples
     n, n_target = channel.n, net.layers[channel.target].n
-    message, m = mem.messages[slot], channel.message_offset * batch
+    error = mem.signal[: samples * n_target]
+    first = channel.message_offset * net.config[0].batch
     if leaves_projected(channel.wiring):
+        made = mem.messages[slot, first : first + samples * n_target]
         for i in range(samples * n_target):
-            mem.signal[i] = message[m + i]
+            error[i] = made[i]
         return
-    heard = mem.heard[slot, c]
-    events = _sum(heard, samples)
+    message = mem.messages[slot, first : first + samples * n]
+    feedback = mem.feedback[channel.c_offset : channel.c_offset + channel.c_size]
+    events = _sum(mem.heard[slot, c], samples)
     if channel.wiring == DENSE and samples > 1 and events >= _batch.SPARSE_BELOW * samples * n:
         mem.counters[c].macs += events * n_target
         _batch.multiply(
-            ONE,
-            message[m : m + samples * n].reshape(samples, n),
-            mem.feedback[channel.c_offset : channel.c_offset + n * n_target].reshape(n, n_target),
-            ZERO,
-            mem.signal[: samples * n_target].reshape(samples, n_target),
+            _batch.UNIT,
+            message.reshape(samples, n),
+            feedback.reshape(n, n_target),
+            _batch.NIL,
+            error.reshape(samples, n_target),
         )
         return
     for i in range(samples * n_target):
-        mem.signal[i] = ZERO
+        error[i] = ZERO
+    targets = net.c_index[channel.c_offset : channel.c_offset + channel.c_size]
+    start = net.c_start[channel.start_offset : channel.start_offset + n + 1]
     for b in range(samples):
-        at = m + b * n
+        said, made = message[b * n : b * n + n], error[b * n_target : b * n_target + n_target]
         if channel.wiring == DENSE:
-            _inputs.compact(message, at, n, mem.speaking, mem.sent, np.int64(0))
-            count = _stages.count_speaking(message, at, n)
+            count = _inputs.compact(said, mem.speaking, mem.sent)
             mem.counters[c].macs += count * n_target
-            _dense.add_rows(
-                mem.feedback,
-                channel.c_offset,
-                n_target,
-                mem.speaking, np.int64(0), mem.sent, np.int64(0),
-                count,
-                mem.signal,
-                b * n_target,
-            )
+            _dense.add_rows(feedback, n_target, mem.speaking[:count], mem.sent[:count], made)
             continue
         for j in range(n):
-            x = message[at + j]
+            x = said[j]
             if x == ZERO:
                 continue
-            first, last = net.c_start[channel.start_offset + j], net.c_start[channel.start_offset + j + 1]
-            for k in range(first, last):
-                mem.signal[b * n_target + net.c_index[channel.c_offset + k]] += (
-                    x * mem.feedback[channel.c_offset + k]
-                )
-            mem.counters[c].macs += last - first
+            for k in range(start[j], start[j + 1]):
+                made[targets[k]] += x * feedback[k]
+            mem.counters[c].macs += start[j + 1] - start[j]
 
 
 @kernel()
-def is_finite(values, count):
-    """Whether all of values[:count] are finite."""
+def is_finite(values):
+    """Whether all values are finite."""
     total = ZERO
-    for i in range(count):
+    for i in range(len(values)):
         total += values[i] * ZERO  # 0 unless the value is infinite or NaN
     return total == ZERO
 
@@ -139,8 +132,10 @@ def rate(config, frame, base):
 
 
 @inner()
-def update(net, mem, h, slot, frame, samples, c):
-    """dW = eta R (x) x, db = eta R at layer h: R in mem.signal (B, n), x in the slot, eta that of the frame of the error.
+def update(net, mem, h, slot, frame, samples, of, c):
+    """dW = eta R (x) x, db = eta R at layer h: R in mem.signal (B, n), x in the slot, eta that of the error's frame.
+
+    `samples` of the `of` samples of the frame have an activity to go with.
 
     Counted on channel c.
     """
@@ -151,145 +146,165 @@ def update(net, mem, h, slot, frame, samples, c):
     macs, writes = _operations(net, mem, h, slot, samples)
     counter.update_macs += macs
     eta = rate(config, frame, config.learning_rate)
-    share = ONE / F(samples)
+    share = ONE / F(of)
+    weights = _dense_layer.synapses(mem.weights, layer)
     if config.deferred and layer.update_quantizer == 0 and layer.weight_quantizer == 0:
         counter.updates += writes
-        if macs > 0 or _dense_layer.any_speaks(mem.signal, np.int64(0), n):
+        if _stages.any_speaks(mem.signal[:n]):
             _dense_layer.defer(net, mem, h, slot, eta)
         return
-    _bias(mem, layer, samples, n, eta, share, config.momentum)
+    _bias(mem, layer, samples, eta, share, F(config.momentum))
     if config.momentum == 0.0 and layer.update_quantizer == 0:
         counter.updates += writes
-        _dense_layer.accumulate(net, mem, h, slot, samples, eta * share, mem.weights, layer.w_offset, ONE)
+        _dense_layer.accumulate(net, mem, h, slot, samples, eta * share, weights)
     else:
         counter.updates += layer.w_size
-        _dense_layer.accumulate(net, mem, h, slot, samples, share, mem.step, np.int64(0), ZERO)
-        _apply_step(mem, layer, eta, F(config.momentum))
+        step = mem.step[: layer.w_size]
+        for k in range(layer.w_size):
+            step[k] = ZERO
+        _dense_layer.accumulate(net, mem, h, slot, samples, share, step)
+        if config.momentum == 0.0:
+            _scale(step, eta)
+        else:
+            _gain_momentum(step, _dense_layer.synapses(mem.weight_velocity, layer), eta, F(config.momentum))
         if layer.update_quantizer != 0:
             counter.update_bits += layer.w_size * layer.update_bits
             _quantize_matrix(
                 layer.update_quantizer, layer.update_bits, layer.update_scale_kind, layer.update_scale,
-                layer.update_stochastic, _hash.key(config.seed, _hash.UPDATE_ROUNDING + 64 * h, frame, np.int64(0)),
-                mem.step[: layer.w_size],
+                layer.update_stochastic, _hash.key(config.seed, _hash.UPDATE_ROUNDING + 64 * h, frame, np.int64(0)), step,
             )  # fmt: skip
-        w = layer.w_offset
         for k in range(layer.w_size):
-            mem.weights[w + k] += mem.step[k]
+            weights[k] += step[k]
     if layer.weight_quantizer != 0:
         _quantize_matrix(
             layer.weight_quantizer, layer.weight_bits, layer.weight_scale_kind, layer.weight_scale,
-            layer.weight_stochastic, _hash.key(config.seed, _hash.WEIGHT_ROUNDING + 64 * h, frame, np.int64(0)),
-            mem.weights[layer.w_offset : layer.w_offset + layer.w_size],
+            layer.weight_stochastic, _hash.key(config.seed, _hash.WEIGHT_ROUNDING + 64 * h, frame, np.int64(0)), weights,
         )  # fmt: skip
 
 
 @inner()
 def _operations(net, mem, h, slot, samples):
-    """(multiply-accumulates, synapses written) of one update: products of two nonzero factors; rows times columns at work."""
+    """(multiply-accumulates, synapses written) of one update.
+
+    Multiply-accumulates are products of two factors that are not zero. Written are the rows times the columns at work:
+    those addressed in any sample of the frame.
+    """
     n = net.layers[h].n
     macs = 0
     for b in range(samples):
-        macs += mem.counts[slot, h, b] * _stages.count_speaking(mem.signal, b * n, n)
+        macs += mem.counts[slot, h, b] * _stages.count_speaking(mem.signal[b * n : b * n + n])
     if samples == 1:
         return macs, macs
-    columns = 0
+    touched = mem.touched[:n]
     for j in range(n):
-        for b in range(samples):
-            if mem.signal[b * n + j] != ZERO:
-                columns += 1
-                break
+        touched[j] = False
+    for b in range(samples):
+        _touch(mem.signal[b * n : b * n + n], touched)
+    columns = _stages.count_true(touched)
     return macs, columns * _rows_at_work(net, mem, h, slot, samples)
+
+
+@kernel()
+def _touch(values, touched):
+    for j in range(len(values)):
+        touched[j] |= values[j] != ZERO
 
 
 @inner()
 def _rows_at_work(net, mem, h, slot, samples):
     """Inputs that were active in any sample of the frame."""
     fan_in = net.layers[h].fan_in
-    touched = mem.touched
+    touched = mem.touched[:fan_in]
     for i in range(fan_in):
         touched[i] = False
     if mem.forms[slot, h] == _inputs.MATRIX:
-        x, o = _inputs.activities(net, mem, h, slot)
+        x = _inputs.activities(net, mem, h, slot)
         for b in range(samples):
-            for i in range(fan_in):
-                touched[i] |= x[o + b * fan_in + i] != ZERO
+            _touch(x[b * fan_in : b * fan_in + fan_in], touched)
     else:
         index, _ = _inputs.events(net, mem, h, slot)
         for b in range(samples):
             first = mem.starts[slot, h, b]
-            for k in range(first, first + mem.counts[slot, h, b]):
-                touched[index[k]] = True
-    return _stages.count_true(touched, fan_in)
+            for i in index[first : first + mem.counts[slot, h, b]]:
+                touched[i] = True
+    return _stages.count_true(touched)
 
 
 @inner(fastmath={"contract"})
-def _bias(mem, layer, samples, n, eta, share, momentum):
-    b = layer.b_offset
+def _bias(mem, layer, samples, eta, share, momentum):
+    n = layer.n
+    bias = mem.biases[layer.b_offset : layer.b_offset + n]
+    total = mem.error[:n]
     for j in range(n):
-        total = ZERO
-        for s in range(samples):
-            total += mem.signal[s * n + j]
-        total *= share
-        if momentum != 0.0:
-            total += F(momentum) * mem.bias_velocity[b + j]
-            mem.bias_velocity[b + j] = total
-        mem.biases[b + j] += eta * total
+        total[j] = ZERO
+    for s in range(samples):
+        signal = mem.signal[s * n : s * n + n]
+        for j in range(n):
+            total[j] += signal[j]
+    for j in range(n):
+        g = total[j] * share
+        if momentum != ZERO:
+            g += momentum * mem.bias_velocity[layer.b_offset + j]
+            mem.bias_velocity[layer.b_offset + j] = g
+        bias[j] += eta * g
 
 
-@inner(fastmath={"contract"})
-def _apply_step(mem, layer, eta, momentum):
-    """step = eta V with V = momentum V + gradient; without momentum, step = eta * gradient."""
-    w = layer.w_offset
-    if momentum == ZERO:
-        for k in range(layer.w_size):
-            mem.step[k] *= eta
-        return
-    for k in range(layer.w_size):
-        v = momentum * mem.weight_velocity[w + k] + mem.step[k]
-        mem.weight_velocity[w + k] = v
-        mem.step[k] = eta * v
+@kernel()
+def _scale(values, factor):
+    for k in range(len(values)):
+        values[k] *= factor
+
+
+@kernel(fastmath={"contract"})
+def _gain_momentum(step, velocity, eta, momentum):
+    """step = eta V with V = momentum V + step."""
+    for k in range(len(step)):
+        v = momentum * velocity[k] + step[k]
+        velocity[k] = v
+        step[k] = eta * v
 
 
 @kernel()
 def _quantize_matrix(kind, bits, scale_kind, scale, stochastic, key, values):
-    count = len(values)
-    a = _quantize.measure(scale_kind, scale, values, count)
-    _quantize.quantize(kind, bits, a, stochastic, key, values, values.view(np.int32), count)
+    a = _quantize.measure(scale_kind, scale, values)
+    _quantize.quantize(kind, bits, a, stochastic, key, values, values.view(np.int32))
 
 
 @inner()
-def adapt(net, mem, c, slot, samples, outputs, o):
-    """dC = eta m (x) O of the receiving layer, for every wire that exists; O is outputs[o : ..]."""
+def adapt(net, mem, c, slot, samples, outputs):
+    """dC = eta m (x) O of the receiving layer, for every wire that exists; O is `outputs`, (B, n_target)."""
     config = net.config[0]
     channel = net.channels[c]
+    counter = mem.counters[c]
     n, n_target = channel.n, net.layers[channel.target].n
-    frame = mem.slots[slot].frame
-    message, m = mem.messages[slot], channel.message_offset * config.batch
-    eta = rate(config, frame, config.feedback_rate)
-    share = ONE / F(samples)
-    first, size = channel.c_offset, channel.c_size
-    mem.counters[c].updates += size
+    eta = rate(config, mem.slots[slot].frame, config.feedback_rate)
+    share = ONE / F(mem.slots[slot].samples)
     momentum = F(config.momentum)
-    target, t = (mem.feedback, first) if momentum == ZERO else (mem.feedback_velocity, first)
-    scale = eta * share if momentum == ZERO else share
+    first = channel.message_offset * config.batch
+    message = mem.messages[slot, first : first + samples * n]
+    feedback = mem.feedback[channel.c_offset : channel.c_offset + channel.c_size]
+    scale, into = eta * share, feedback
     if momentum != ZERO:
-        for k in range(first, first + size):
-            mem.feedback_velocity[k] *= momentum
-    for b in range(samples):
-        for j in range(n):
-            x = scale * message[m + b * n + j]
-            if x == ZERO:
+        scale, into = share, mem.feedback_velocity[channel.c_offset : channel.c_offset + channel.c_size]
+        _scale(into, momentum)
+    targets = net.c_index[channel.c_offset : channel.c_offset + channel.c_size]
+    start = net.c_start[channel.start_offset : channel.start_offset + n + 1]
+    for j in range(n):
+        wires = start[j + 1] - start[j] if channel.wiring == SPARSE else n_target
+        spoke = 0
+        for b in range(samples):
+            if message[b * n + j] == ZERO:
                 continue
-            y = o + b * n_target
+            spoke += 1
+            x = scale * message[b * n + j]
+            active = outputs[b * n_target : b * n_target + n_target]
             if channel.wiring == SPARSE:
-                low, high = net.c_start[channel.start_offset + j], net.c_start[channel.start_offset + j + 1]
-                for k in range(low, high):
-                    target[t + k] += x * outputs[y + net.c_index[first + k]]
-                mem.counters[c].update_macs += high - low
+                for k in range(start[j], start[j + 1]):
+                    into[k] += x * active[targets[k]]
             else:
-                for i in range(n_target):
-                    target[t + j * n_target + i] += x * outputs[y + i]
-                mem.counters[c].update_macs += n_target
+                _dense.add_scaled(x, active, into[j * n_target : j * n_target + n_target])
+        counter.update_macs += spoke * wires
+        counter.updates += wires if spoke > 0 else 0
     if momentum != ZERO:
-        for k in range(first, first + size):
-            mem.feedback[k] += eta * mem.feedback_velocity[k]
+        for k in range(channel.c_size):
+            feedback[k] += eta * into[k]

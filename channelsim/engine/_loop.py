@@ -127,7 +127,9 @@ def enter(net, mem, slot):
     if config.pipelined and clock.next_frame < config.frames:
         gap = config.interval
         if config.poisson:
-            u = _hash.uniform(_hash.word(_hash.key(config.seed, _hash.ARRIVALS, clock.next_frame, np.int64(0)), np.int64(0)))
+            u = _hash.uniform(
+                _hash.word(_hash.key(config.seed, _hash.ARRIVALS, clock.next_frame, np.int64(0)), np.int64(0))
+            )
             gap = np.int64(math.ceil(-config.interval * math.log1p(-u)))
         _schedule(mem, clock.now + gap, _heap.FRAME_ENTRY, ENTRY, np.int64(0))
     send_forward(net, mem, np.int64(1), slot)
@@ -139,11 +141,9 @@ def send_forward(net, mem, h, slot):
     c = h - 1
     batch = net.config[0].batch
     layer = net.layers[h]
-    source, s = (
-        (net.images, np.int64(0)) if h == 1 else (mem.outputs[slot], net.layers[c].unit_offset * batch)
-    )
+    source = net.images if c == 0 else mem.outputs[slot, net.layers[c].unit_offset * batch :]
     complete = _messages.send(
-        net, mem, c, slot, mem.clock[0].now, source, s, mem.inputs[slot], layer.input_offset * batch, layer.fan_in,
+        net, mem, c, slot, mem.clock[0].now, source, mem.inputs[slot, layer.input_offset * batch :], layer.fan_in,
         mem.counts[slot, h],
     )  # fmt: skip
     _schedule(mem, complete, _heap.FORWARD_ARRIVAL, c, slot)
@@ -166,67 +166,75 @@ def is_ready(net, mem, c, slot):
     return False
 
 
+@inner(inline="always")
+def outputs(net, mem, h, slot, samples):
+    """O of layer h for the samples of a slot, one after another."""
+    first = net.layers[h].unit_offset * net.config[0].batch
+    return mem.outputs[slot, first : first + samples * net.layers[h].n]
+
+
 @inner()
 def compute(net, mem, h, slot):
     """O^h = f(W x + b)."""
-    layer, state = net.layers[h], mem.layer_states[h]
-    batch, samples = net.config[0].batch, mem.slots[slot].samples
+    state = mem.layer_states[h]
+    samples = mem.slots[slot].samples
+    out = outputs(net, mem, h, slot, samples)
     _inputs.hold(net, mem, h, slot)
-    mem.counters[h - 1].macs += _dense_layer.forward(net, mem, h, slot)
-    o, out = layer.unit_offset * batch, mem.outputs[slot]
-    transfer(layer, out, o, samples)
-    if state.frame >= 0:
-        mem.slots[state.slot].holders -= 1
-        _release(mem, state.slot)
-    state.frame, state.slot = mem.slots[slot].frame, slot
-    mem.slots[slot].holders += 1
+    mem.counters[h - 1].macs += _dense_layer.forward(net, mem, h, slot, out)
+    transfer(net.layers[h], out, samples)
+    if mem.slots[slot].frame > state.frame:  # a frame that was overtaken on its way is not the newest
+        if state.frame >= 0:
+            mem.slots[state.slot].holders -= 1
+            _release(mem, state.slot)
+        state.frame, state.slot = mem.slots[slot].frame, slot
+        mem.slots[slot].holders += 1
 
 
 @kernel()
-def transfer(layer, values, o, samples):
+def transfer(layer, values, samples):
     """O = f(S) in place for all samples of a layer."""
+    n = layer.n
     if layer.transfer == _transfer.SOFTMAX:
         for b in range(samples):
-            _transfer.softmax(values, o + b * layer.n, layer.n)
+            _transfer.softmax(values[b * n : b * n + n])
     else:
-        _transfer.apply(layer.transfer, values, o, o + samples * layer.n)
+        _transfer.apply(layer.transfer, values[: samples * n])
 
 
 @inner()
 def compare(net, mem, slot):
     """The output layer compares with the target: mem.signal = e = T - O, which is R^L."""
     config, clock = net.config[0], mem.clock[0]
-    top = config.top
-    layer = net.layers[top]
+    layer = net.layers[config.top]
     n, samples = layer.n, mem.slots[slot].samples
-    out, o = mem.outputs[slot], layer.unit_offset * config.batch
+    out = outputs(net, mem, config.top, slot, samples)
     for b in range(samples):
         target = net.labels[mem.sample[slot, b]]
-        loss, correct = score(layer.transfer, out, o + b * n, n, target)
+        said, e = out[b * n : b * n + n], mem.signal[b * n : b * n + n]
+        loss, correct = score(layer.transfer, said, target)
         clock.loss += loss
         clock.correct += correct
         for j in range(n):
-            mem.signal[b * n + j] = (ONE if j == target else ZERO) - out[o + b * n + j]
+            e[j] = -said[j]
+        e[target] += ONE
     clock.samples += samples
     clock.updates += 1
 
 
 @kernel()
-def score(transfer, out, o, n, target):
+def score(transfer, said, target):
     """(loss, correct) of one sample: cross-entropy for softmax, else half the squared error."""
     best, loss = 0, 0.0
-    for j in range(n):
-        if out[o + j] > out[o + best]:
+    for j in range(len(said)):
+        if said[j] > said[best]:
             best = j
-        if transfer != _transfer.SOFTMAX:
-            e = np.float64((ONE if j == target else ZERO) - out[o + j])
-            loss += 0.5 * e * e
     if transfer == _transfer.SOFTMAX:
-        loss = (
-            -math.log(max(np.float64(out[o + target]), 1e-38))
-            if out[o + target] == out[o + target]
-            else np.nan
-        )
+        p = np.float64(said[target])
+        loss = -math.log(p if p > 1e-38 or p != p else 1e-38)
+    else:
+        for j in range(len(said)):
+            e = np.float64(ONE if j == target else ZERO) - np.float64(said[j])
+            loss += 0.5 * e * e
     return loss, best == target
 
 
@@ -246,23 +254,29 @@ def hear(net, mem, c, slot):
     missed = config.stash > 0 and age >= config.stash
     mem.misses[h] += missed
     if missed and not config.on_miss_current:
-        for k in range(samples * layer.n):
-            mem.signal[k] = ZERO
+        _silence(mem.signal[: samples * layer.n])
         return slot, np.int64(0)
     seen = slot
-    if missed:  # the activity of that frame is forgotten: the newest one stands in for it
+    if missed:  # the activity of that frame is forgotten: the newest one stands in for it, as far as it has samples
         seen = state.slot
         samples = min(samples, mem.slots[seen].samples)
     _learning.error_from(net, mem, c, slot)
-    out, o = mem.outputs[seen], layer.unit_offset * config.batch
+    out = outputs(net, mem, h, seen, samples)
     if config.derivative:
-        _transfer.times_derivative(layer.transfer, mem.signal, np.int64(0), out, o, samples * layer.n)
+        _transfer.times_derivative(layer.transfer, mem.signal[: samples * layer.n], out)
+    _silence(mem.signal[samples * layer.n : s.samples * layer.n])
     if config.capture:
         _capture(net, mem, h, s.frame, samples)
     mem.ages[h, min(age, mem.ages.shape[1] - 1)] += 1
     if channel.adaptive and not config.frozen:
-        _learning.adapt(net, mem, c, slot, samples, out, o)
+        _learning.adapt(net, mem, c, slot, samples, out)
     return seen, samples
+
+
+@kernel()
+def _silence(values):
+    for k in range(len(values)):
+        values[k] = ZERO
 
 
 @inner()
@@ -283,45 +297,41 @@ def speak(net, mem, h, slot):
     for k in range(net.leaving_start[h], net.leaving_start[h + 1]):
         c = net.leaving[k]
         channel = net.channels[c]
-        out, o = mem.messages[slot], channel.message_offset * batch
+        projected = _learning.leaves_projected(channel.wiring)
         source = mem.signal
         if channel.message == TARGET:
-            source = _one_hot(net, mem, slot, channel.n, samples)
-        if _learning.leaves_projected(channel.wiring):
-            complete = _messages.send(
-                net,
-                mem,
-                c,
-                slot,
-                mem.clock[0].now,
-                source,
-                0,
-                mem.error,
-                0,
-                channel.n,
-                        mem.heard[slot, c],
-            )
-            _learning.project_leaving(net, mem, c, slot, mem.error, np.int64(0), out, o)
-        else:
-            complete = _messages.send(
-                net, mem, c, slot, mem.clock[0].now, source, np.int64(0), out, o, channel.n, mem.heard[slot, c]
-            )
+            _one_hot(net, mem, slot, channel.n, samples)
+            source = mem.gathered
+        place = mem.messages[slot, channel.message_offset * batch :]
+        complete = _messages.send(
+            net,
+            mem,
+            c,
+            slot,
+            mem.clock[0].now,
+            source,
+            mem.error if projected else place,
+            channel.n,
+            mem.heard[slot, c],
+        )
+        if projected:
+            _learning.project_leaving(net, mem, c, slot, mem.error, place)
         _schedule(mem, complete, _heap.LEARNING_ARRIVAL, c, slot)
 
 
 @inner()
 def _one_hot(net, mem, slot, n, samples):
+    """mem.gathered = the targets of the frame."""
     for b in range(samples):
         for j in range(n):
             mem.gathered[b * n + j] = ZERO
         mem.gathered[b * n + net.labels[mem.sample[slot, b]]] = ONE
-    return mem.gathered
 
 
 @inner()
 def learn(net, mem, h, slot, seen, samples, c):
     """Layer h's synapses learn from mem.signal, and from the activity in slot `seen`."""
-    if not _learning.is_finite(mem.signal, samples * net.layers[h].n):
+    if not _learning.is_finite(mem.signal[: samples * net.layers[h].n]):
         mem.clock[0].fault_frame = mem.slots[slot].frame
     elif not net.config[0].frozen:
-        _learning.update(net, mem, h, seen, mem.slots[slot].frame, samples, c)
+        _learning.update(net, mem, h, seen, mem.slots[slot].frame, samples, mem.slots[slot].samples, c)

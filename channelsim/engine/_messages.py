@@ -13,12 +13,12 @@ LEARNING = 1  # plan.Direction
 
 
 @inner()
-def send(net, mem, c, slot, now, source, s, out, o, stride, delivered):
+def send(net, mem, c, slot, now, source, out, stride, delivered):
     """The messages of one frame over channel c, offered together at time `now`.
 
-    Sample b's values are source[s + b n : ..] (the images of the frame for channel 0); what arrives of them goes to out[o + b stride : ..], its number of events to
-    delivered[b]. Of an ideal channel only learning messages are copied when their wiring is applied on arrival: elsewhere
-    the receiver reads the source itself. Returns the time at which the last message is complete.
+    Sample b's values are source[b n : ..] (channel 0: its image); what arrives of them goes to out[b stride : ..], its
+    number of events to delivered[b]. Of an ideal channel only learning messages are copied: forward, the receiver reads
+    the source itself. Returns the time at which the last message is complete.
     """
     channel = net.channels[c]
     link = net.links[channel.link]
@@ -29,26 +29,30 @@ def send(net, mem, c, slot, now, source, s, out, o, stride, delivered):
     frame, samples, n = mem.slots[slot].frame, mem.slots[slot].samples, channel.n
     ideal = net.ideal[c]
     kept = channel.direction == LEARNING
-    rounding = _hash.ROUNDING + 64 * c
-    again = link.broadcast and state.frame == frame and state.source == channel.source
-    state.frame, state.source = frame, channel.source
+    sent = mem.sent[:n]
+    words = mem.sent.view(np.int32)[:n]
+    residual = mem.residuals[channel.residual_offset : channel.residual_offset + n]
+    speaker = 2 * channel.source + channel.direction
+    again = link.broadcast and state.frame == frame and state.speaker == speaker
+    state.frame, state.speaker = frame, speaker
     complete = now
     for b in range(samples):
         image = mem.sample[slot, b]
-        here = image * n if c == 0 else s + b * n  # samples of the input do not lie together
-        there = o + b * stride
+        here = (image if c == 0 else b) * n
+        said = source[here : here + n]
+        arrives = out[b * stride : b * stride + n]
         scale = noise_scale = np.float32(1.0)
         if ideal:
             if c == 0:
                 events = net.event_start[image + 1] - net.event_start[image]
             else:
-                events = _stages.count_speaking(source, here, n)
+                events = _stages.count_speaking(said)
             offered = events
         else:
-            key = _hash.key(config.seed, rounding, frame, b) if channel.stochastic else np.uint64(0)
-            offered, events, scale, noise_scale = _stages.shape(
-                channel, source, here, mem.residuals, mem.sent, mem.sent.view(np.int32), key
-            )
+            key = np.uint64(0)
+            if channel.stochastic:
+                key = _hash.key(config.seed, _hash.ROUNDING + 64 * c, frame, b)
+            offered, events, scale, noise_scale = _stages.shape(channel, said, residual, sent, words, key)
         bits, encoding = _stages.message_bits(channel, events)
         counter.messages += 1
         counter.offered += offered
@@ -59,12 +63,14 @@ def send(net, mem, c, slot, now, source, s, out, o, stride, delivered):
         paid = not (again and mem.heard_bits[channel.link, b] == bits)
         if paid:
             start, finish, found = _links.offer(link, state, ring, now, bits)
-            mem.heard_start[channel.link, b] = start
-            mem.heard_finish[channel.link, b] = finish
-            mem.heard_bits[channel.link, b] = bits
             counter.queue_max = max(counter.queue_max, found)
+            if link.broadcast:
+                mem.heard_start[channel.link, b] = start
+                mem.heard_finish[channel.link, b] = finish
+                mem.heard_bits[channel.link, b] = bits
         else:
             start, finish = mem.heard_start[channel.link, b], mem.heard_finish[channel.link, b]
+        traced = frame < config.trace_frames
         if start == _links.LOST:
             counter.lost_messages += 1
             counter.overflow += events
@@ -72,12 +78,14 @@ def send(net, mem, c, slot, now, source, s, out, o, stride, delivered):
             if channel.deadline >= 0:
                 done = min(done, now + channel.deadline)
             for i in range(n):
-                out[there + i] = ZERO
+                arrives[i] = ZERO
             delivered[b] = 0
-            if frame < config.trace_frames:
-                _write_row(net, mem, c, frame, b, now, np.int64(-1), done, done, events, np.int64(0), np.int64(0), encoding, QUEUE_FULL,
-                           scale, mem.sent, np.int64(0))  # fmt: skip
             complete = max(complete, done)
+            if traced:
+                _write_row(
+                    net, mem, c, frame, b, now, np.int64(-1), done, done, events, np.int64(0), np.int64(0), encoding,
+                    QUEUE_FULL, scale, sent,
+                )  # fmt: skip
             continue
         counter.sent += events
         if paid:
@@ -86,40 +94,38 @@ def send(net, mem, c, slot, now, source, s, out, o, stride, delivered):
             counter.busy += finish - start
             counter.wait += start - now
         done = finish + delay
-        if ideal:
-            arrived = events
-            if kept:
-                for i in range(n):
-                    out[there + i] = source[here + i]
-        else:
+        if not ideal:
             arrived = _receive(
-                net, mem, c, frame, b, events, encoding, scale, noise_scale, start, delay, now, out, there
+                net, mem, c, frame, b, events, encoding, scale, noise_scale, start, delay, now, sent, arrives
             )
             if channel.deadline >= 0:
                 done = min(done, now + channel.deadline)
+        else:
+            arrived = events
+            if kept:
+                for i in range(n):
+                    arrives[i] = said[i]
         counter.delivered += arrived
         delivered[b] = arrived
         complete = max(complete, done)
-        if frame < config.trace_frames:
-            values, v = (source, here) if ideal else (mem.sent, np.int64(0))
-            first = (
-                start
-                + delay
-                + _links.occupation(link, _stages.first_event(channel, values, v, encoding, events))
-            )
-            _write_row(net, mem, c, frame, b, now, start, min(first, done), done, events, arrived,
-                       bits if paid else np.int64(0), encoding, WHOLE if arrived == events else PARTLY, scale, values, v)  # fmt: skip
+        if traced:
+            values = said if ideal else sent
+            first = start + delay + _links.occupation(link, _stages.first_event(channel, values, encoding, events))
+            _write_row(
+                net, mem, c, frame, b, now, start, min(first, done), done, events, arrived,
+                bits if paid else np.int64(0), encoding, WHOLE if arrived == events else PARTLY, scale, values,
+            )  # fmt: skip
     return complete
 
 
 @inner()
-def _receive(net, mem, c, frame, b, events, encoding, scale, noise_scale, start, delay, now, out, o):
-    """What arrives of mem.sent goes to out[o : o + n]. Returns the number of events delivered."""
+def _receive(net, mem, c, frame, b, events, encoding, scale, noise_scale, start, delay, now, sent, out):
+    """What arrives of `sent` goes to `out`. Returns the number of events delivered."""
     channel = net.channels[c]
     counter = mem.counters[c]
-    sent, alive = mem.sent, mem.alive
+    alive = mem.alive[: len(sent)]
     corrupted, flipped, dropped = _stages.receive(
-        channel, c, net.config[0].seed, frame, b, sent, alive, out, o, scale, noise_scale, mem.word
+        channel, c, net.config[0].seed, frame, b, sent, alive, out, scale, noise_scale, mem.word
     )
     counter.corrupted += corrupted
     counter.flipped_bits += flipped
@@ -129,23 +135,21 @@ def _receive(net, mem, c, frame, b, events, encoding, scale, noise_scale, start,
         counter.late += _stages.lose_late(
             channel, link, sent, alive, start, delay, now + channel.deadline, encoding, events
         )
-    return _stages.deliver(channel, out, o, alive)
+    return _stages.deliver(channel, out, alive)
 
 
 @inner()
-def _write_row(
-    net, mem, c, frame, b, now, start, first, last, events, arrived, bits, encoding, outcome, scale, values, v
-):
+def _write_row(net, mem, c, frame, b, now, start, first, last, events, arrived, bits, encoding, outcome, scale, values):
     """Writes a message down for /events, with its values as sent."""
     clock = mem.clock[0]
-    n = net.channels[c].n
     row = mem.rows[clock.rows]
     row.frame, row.sample, row.channel = frame, b, c
     row.offered, row.start, row.first_arrival, row.last_arrival = now, start, first, last
     row.events, row.delivered, row.bits = events, arrived, bits
     row.encoding, row.outcome, row.scale = encoding, outcome, scale
-    row.payload, row.neurons = clock.payload, n
-    for i in range(n):
-        mem.payload[clock.payload + i] = values[v + i]
+    row.payload, row.neurons = clock.payload, len(values)
+    payload = mem.payload[clock.payload : clock.payload + len(values)]
+    for i in range(len(values)):
+        payload[i] = values[i]
     clock.rows += 1
-    clock.payload += n
+    clock.payload += len(values)

@@ -25,10 +25,11 @@ INVALID = F(np.nan)
 
 
 @kernel(fastmath={"contract", "reassoc"})
-def measure(kind, fixed, values, count):
+def measure(kind, fixed, values):
     """The scale `a`: the fixed number, or max or rms over the speaking values (0 where nobody speaks)."""
     if kind == FIXED:
         return fixed
+    count = len(values)
     if kind == MAX:
         top = ZERO
         for i in range(count):
@@ -45,8 +46,9 @@ def measure(kind, fixed, values, count):
 
 
 @kernel()
-def quantize(kind, bits, a, stochastic, key, values, words, count):
-    """Quantizes values[:count] in place; `words` is the same memory seen as int32, `a` the scale."""
+def quantize(kind, bits, a, stochastic, key, values, words):
+    """Quantizes values in place; `words` is the same memory seen as int32, `a` the scale."""
+    count = len(values)
     if a == ZERO:
         for i in range(count):
             values[i] = ZERO

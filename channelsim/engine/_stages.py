@@ -19,44 +19,51 @@ DENSE, AER, AUTO = np.int64(0), np.int64(1), np.int64(2)
 
 
 @kernel()
-def count_speaking(values, lo, n):
-    """How many of values[lo : lo + n] are not zero."""
+def count_speaking(values):
+    """How many values are not zero."""
     total = 0
-    for i in range(lo, lo + n):
+    for i in range(len(values)):
         total += values[i] != ZERO
     return total
 
 
 @kernel()
-def shape(ch, source, s, residuals, sent, words, key):
-    """Threshold and quantizer: source[s : s + n] -> sent[:n]. Returns (offered, events, scale, noise scale).
+def any_speaks(values):
+    """Whether any value is not zero."""
+    for v in values:  # noqa: SIM110  (Numba has no `any` over a generator)
+        if v != ZERO:
+            return True
+    return False
 
-    `words` is the memory of `sent` seen as int32.
+
+@kernel()
+def shape(ch, source, residual, sent, words, key):
+    """Threshold and quantizer: source -> sent, n values each. Returns (offered, events, scale, noise scale).
+
+    `words` is the memory of `sent` seen as int32; `residual` what this channel has kept back.
     """
-    n = ch.n
-    offered = count_speaking(source, s, n)
-    if ch.has_threshold:
-        theta = ch.threshold
-        if ch.residual:
-            r = ch.residual_offset
-            for i in range(n):
-                v = source[s + i] + residuals[r + i]
-                speaks = abs(v) > theta
-                sent[i] = v if speaks else ZERO
-                residuals[r + i] = ZERO if speaks else v
-        else:
-            for i in range(n):
-                v = source[s + i]
-                sent[i] = v if abs(v) > theta else ZERO
+    n = len(source)
+    offered = count_speaking(source)
+    theta = ch.threshold
+    if not ch.has_threshold:
+        for i in range(n):
+            sent[i] = source[i]
+    elif ch.residual:
+        for i in range(n):
+            v = source[i] + residual[i]
+            speaks = abs(v) > theta
+            sent[i] = v if speaks else ZERO
+            residual[i] = ZERO if speaks else v
     else:
         for i in range(n):
-            sent[i] = source[s + i]
-    noise_scale = _quantize.measure(ch.noise_scale_kind, ch.noise_scale, sent, n) if ch.noise > ZERO else ZERO
+            v = source[i]
+            sent[i] = v if abs(v) > theta else ZERO
+    noise_scale = _quantize.measure(ch.noise_scale_kind, ch.noise_scale, sent) if ch.noise > ZERO else ZERO
     a = F(1.0)
     if ch.quantizer != _quantize.NONE:
-        a = _quantize.measure(ch.scale_kind, ch.scale, sent, n)
-        _quantize.quantize(ch.quantizer, ch.bits, a, ch.stochastic, key, sent, words, n)
-    return offered, count_speaking(sent, np.int64(0), n), a, noise_scale
+        a = _quantize.measure(ch.scale_kind, ch.scale, sent)
+        _quantize.quantize(ch.quantizer, ch.bits, a, ch.stochastic, key, sent, words)
+    return offered, count_speaking(sent), a, noise_scale
 
 
 @kernel()
@@ -73,40 +80,39 @@ def message_bits(ch, events):
 
 
 @kernel()
-def receive(ch, c, seed, frame, sample, sent, alive, out, o, scale, noise_scale, word):
-    """Bit errors, noise and drop: sent[:n] -> out[o : o + n], `alive` tells which events are left.
+def receive(ch, c, seed, frame, sample, sent, alive, out, scale, noise_scale, word):
+    """Bit errors, noise and drop: sent -> out, n values each; `alive` tells which events are left.
 
     Returns (events whose word means nothing, flipped bits, events dropped).
     """
-    n = ch.n
     corrupted = flipped = dropped = 0
-    for i in range(n):
-        out[o + i] = sent[i]
+    for i in range(len(sent)):
+        out[i] = sent[i]
         alive[i] = sent[i] != ZERO
     if ch.bit_error > 0.0:
         key = _hash.key(seed, _hash.BIT_ERRORS + 64 * c, frame, sample)
-        corrupted, flipped = corrupt(ch, sent, out, o, alive, scale, key, word, word.view(np.int32))
+        corrupted, flipped = corrupt(ch, sent, out, alive, scale, key, word, word.view(np.int32))
     if ch.noise > ZERO:
         key = _hash.key(seed, _hash.NOISE + 64 * c, frame, sample)
-        add_noise(np.float64(ch.noise) * np.float64(noise_scale), out, o, alive, key, n)
+        add_noise(np.float64(ch.noise) * np.float64(noise_scale), out, alive, key)
     if ch.drop > 0.0:
-        dropped = drop(ch.drop, alive, _hash.key(seed, _hash.DROP + 64 * c, frame, sample), n)
+        dropped = drop(ch.drop, alive, _hash.key(seed, _hash.DROP + 64 * c, frame, sample))
     return corrupted, flipped, dropped
 
 
 @kernel()
-def corrupt(ch, sent, out, o, alive, scale, key, word, word_bits):
+def corrupt(ch, sent, out, alive, scale, key, word, word_bits):
     """Bit errors: flips bits of the code words. Returns (events whose word means nothing, flipped bits)."""
     corrupted = flipped = 0
     hit = 1.0 - (1.0 - ch.bit_error) ** ch.value_bits
-    for i in range(ch.n):
+    for i in range(len(sent)):
         if alive[i] and _hash.uniform(_hash.word(key, i * 64)) < hit:
             value, flips = _quantize.flip(
                 ch.quantizer, ch.bits, scale, ch.value_bits, sent[i], key, i, ch.bit_error, word, word_bits
             )
             flipped += flips
             if value == value:
-                out[o + i] = value
+                out[i] = value
             else:
                 alive[i] = False
                 corrupted += 1
@@ -114,30 +120,27 @@ def corrupt(ch, sent, out, o, alive, scale, key, word, word_bits):
 
 
 @kernel()
-def add_noise(sigma, out, o, alive, key, n):
+def add_noise(sigma, out, alive, key):
     """Adds sigma * N(0, 1) to each event."""
-    for i in range(n):
+    for i in range(len(out)):
         if alive[i]:
-            out[o + i] += F(sigma * _hash.normal(_hash.word(key, i)))
+            out[i] += F(sigma * _hash.normal(_hash.word(key, i)))
 
 
 @kernel()
-def drop(probability, alive, key, n):
+def drop(probability, alive, key):
     """Loses each event with a probability. Returns how many were lost."""
-    before = count_true(alive, n)
-    if probability >= 1.0:
-        for i in range(n):
-            alive[i] = False
-        return before
-    for i in range(n):
+    before = count_true(alive)
+    for i in range(len(alive)):
         alive[i] &= _hash.uniform(_hash.word(key, i)) >= probability
-    return before - count_true(alive, n)
+    return before - count_true(alive)
 
 
 @kernel()
-def count_true(flags, n):
+def count_true(flags):
+    """How many flags are set."""
     total = 0
-    for i in range(n):
+    for i in range(len(flags)):
         total += flags[i]
     return total
 
@@ -151,12 +154,8 @@ def lose_late(ch, link, sent, alive, start, delay, due, encoding, events):
     late = 0
     bits = ch.header_bits + ch.scale_bits
     dense = encoding == DENSE
-    word = (
-        ch.value_bits + (ch.silence_bits if events < ch.n else 0)
-        if dense
-        else ch.address_bits + ch.value_bits
-    )
-    for i in range(ch.n):
+    word = ch.value_bits + (ch.silence_bits if events < ch.n else 0) if dense else ch.address_bits + ch.value_bits
+    for i in range(len(sent)):
         if dense or sent[i] != ZERO:
             bits += word
         if alive[i] and start + _links.occupation(link, bits) + delay > due:
@@ -177,22 +176,22 @@ def jitter(ch, key):
 
 
 @kernel()
-def first_event(ch, sent, s, encoding, events):
+def first_event(ch, sent, encoding, events):
     """Bits up to and including the first event of a message (all of it where nobody speaks)."""
     fixed = ch.header_bits + ch.scale_bits
     if encoding == AER:
         return fixed + (ch.address_bits + ch.value_bits if events > 0 else 0)
     word = ch.value_bits + (ch.silence_bits if events < ch.n else 0)
-    for i in range(ch.n):
-        if sent[s + i] != ZERO:
+    for i in range(len(sent)):
+        if sent[i] != ZERO:
             return fixed + (i + 1) * word
     return fixed + ch.n * word
 
 
 @kernel()
-def deliver(ch, out, o, alive):
+def deliver(ch, out, alive):
     """Silences what was lost and rescales the rest. Returns the number of events delivered."""
     divisor = F(1.0 - ch.drop) if ch.rescale and ch.drop < 1.0 else F(1.0)
-    for i in range(ch.n):
-        out[o + i] = out[o + i] / divisor if alive[i] else ZERO
-    return count_true(alive, ch.n)
+    for i in range(len(out)):
+        out[i] = out[i] / divisor if alive[i] else ZERO
+    return count_true(alive)

@@ -85,8 +85,8 @@ LINK_STATE = np.dtype(
         ("free_at", "i8"),  # ps: sending until then
         ("head", "i8"),  # of the ring of finish times
         ("count", "i8"),
-        ("frame", "i8"),  # last frame and layer heard on a broadcast link
-        ("source", "i8"),
+        ("frame", "i8"),  # last heard on a broadcast link: the frame, and 2 * layer + direction of who spoke
+        ("speaker", "i8"),
     ],
     align=True,
 )
@@ -99,9 +99,7 @@ class Net(NamedTuple):
     layers: NDArray[Any]  # (L + 1,) LAYER
     channels: NDArray[Any]  # (channels,) CHANNEL; the rows change at a scheduled change
     links: NDArray[Any]  # (links,) LINK
-    leaving: NDArray[
-        np.int64
-    ]  # learning channels by source layer: leaving[leaving_start[h] : leaving_start[h + 1]]
+    leaving: NDArray[np.int64]  # learning channels by source layer: leaving[leaving_start[h] : leaving_start[h + 1]]
     leaving_start: NDArray[np.int64]  # (L + 2,)
     ideal: NDArray[np.bool_]  # (channels,) messages arrive as they are: no stage, and nothing can be late
     c_start: NDArray[np.int32]
@@ -129,9 +127,7 @@ class Memory(NamedTuple):
     heap_key: NDArray[np.int64]
     heap_payload: NDArray[np.int64]
     ring: NDArray[np.int64]  # (links, size) finish times of the messages that a link has not finished
-    heard_start: NDArray[
-        np.int64
-    ]  # (links, B) start, finish and bits of the last transmission on a broadcast link
+    heard_start: NDArray[np.int64]  # (links, B) start, finish and bits of the last transmission on a broadcast link
     heard_finish: NDArray[np.int64]
     heard_bits: NDArray[np.int64]
     weights: NDArray[np.float32]
@@ -143,17 +139,13 @@ class Memory(NamedTuple):
     residuals: NDArray[np.float32]
     sample: NDArray[np.int64]  # (F, B) index into the data set
     outputs: NDArray[np.float32]  # (F, B * units) O of layers 1..L
-    inputs: NDArray[
-        np.float32
-    ]  # (F, B * inputs) activations as delivered, where a forward channel is not ideal
+    inputs: NDArray[np.float32]  # (F, B * inputs) activations as delivered, where a forward channel is not ideal
     counts: NDArray[np.int64]  # (F, L + 1, B) events delivered to each layer
     starts: NDArray[np.int64]  # (F, L + 1, B) where their list starts, if the form has one
     forms: NDArray[np.int64]  # (F, L + 1) how a layer's input is held: see `_inputs`
     event_index: NDArray[np.int32]  # (F, B * inputs) the same as events, where not everybody speaks
     event_value: NDArray[np.float32]
-    messages: NDArray[
-        np.float32
-    ]  # (F, B * message) learning messages as delivered, or the error they make (bp)
+    messages: NDArray[np.float32]  # (F, B * message) learning messages as delivered, or the error they make (bp)
     heard: NDArray[np.int64]  # (F, channels, B) events delivered by each learning channel
     pending_x: NDArray[np.float32]  # (inputs,) activities of the updates that wait, by row; 0: none
     pending_index: NDArray[np.int32]  # (inputs,) their rows

@@ -49,46 +49,44 @@ def tanh(x):
 
 
 @kernel(fastmath={"contract"})
-def apply(kind, values, lo, hi):
-    """O = f(S) in place over values[lo:hi]; softmax is `softmax`, which needs whole rows."""
+def apply(kind, values):
+    """O = f(S) in place; softmax is `softmax`, which needs whole rows."""
     if kind == TANH:
-        for i in range(lo, hi):
+        for i in range(len(values)):
             values[i] = tanh(values[i])
     elif kind == LOGISTIC:
-        for i in range(lo, hi):
+        for i in range(len(values)):
             values[i] = HALF * tanh(HALF * values[i]) + HALF
     elif kind == RELU:
-        for i in range(lo, hi):
+        for i in range(len(values)):
             v = values[i]
-            values[i] = v if not (v < F(0.0)) else F(0.0)
+            values[i] = F(0.0) if v < F(0.0) else v  # NaN passes
 
 
 @kernel()
-def softmax(values, lo, n):
-    """Softmax over values[lo : lo + n] in place."""
-    top = values[lo]
-    for i in range(lo + 1, lo + n):
-        top = max(top, values[i])
+def softmax(values):
+    """Softmax of one sample in place."""
+    top = values[0]
+    for v in values:
+        top = max(top, v)
     total = F(0.0)
-    for i in range(lo, lo + n):
-        e = math.exp(values[i] - top)
+    for i in range(len(values)):
+        e = F(math.exp(values[i] - top))
         values[i] = e
         total += e
-    for i in range(lo, lo + n):
+    for i in range(len(values)):
         values[i] /= total
 
 
 @kernel()
-def times_derivative(kind, error, e, output, o, count):
-    """error *= f'(S), worked out from the output O = f(S), over `count` values from `error[e]` and `output[o]`."""
+def times_derivative(kind, error, output):
+    """error *= f'(S), worked out from the output O = f(S)."""
     if kind == TANH:
-        for i in range(count):
-            v = output[o + i]
-            error[e + i] *= ONE - v * v
+        for i in range(len(error)):
+            error[i] *= ONE - output[i] * output[i]
     elif kind == LOGISTIC:
-        for i in range(count):
-            v = output[o + i]
-            error[e + i] *= v * (ONE - v)
+        for i in range(len(error)):
+            error[i] *= output[i] * (ONE - output[i])
     elif kind == RELU:
-        for i in range(count):
-            error[e + i] = error[e + i] if output[o + i] > F(0.0) else F(0.0)
+        for i in range(len(error)):
+            error[i] = error[i] if output[i] > F(0.0) else F(0.0)

@@ -80,11 +80,9 @@ class Tally:
     updates: int
 
 
-def start(
-    plan: Plan, dataset: Dataset, *, trace_frames: int = 0, frozen: bool = False, capture: bool = False
-) -> State:
+def start(plan: Plan, dataset: Dataset, *, trace_frames: int = 0, frozen: bool = False, capture: bool = False) -> State:
     """A run at its beginning. `frozen`: nothing learns; `capture`: learning signals are kept (`State.memory.captured`)."""
-    config = np.zeros(1, CONFIG)
+    config = _records(np.zeros(1, CONFIG))
     row = config[0]
     row["top"], row["batch"], row["frames"] = plan.top, plan.batch, plan.frames
     row["frames_per_epoch"], row["train_size"] = plan.frames_per_epoch, plan.train_size
@@ -101,9 +99,9 @@ def start(
     widest = int(plan.layers["n"].max())
     net = Net(
         config=config,
-        layers=plan.layers,
-        channels=plan.channels.copy(),
-        links=plan.links.copy(),
+        layers=_records(plan.layers.copy()),
+        channels=_records(plan.channels.copy()),
+        links=_records(plan.links.copy()),
         leaving=leaving,
         leaving_start=leaving_start,
         ideal=_ideal(plan),
@@ -120,13 +118,18 @@ def start(
     return State(plan, net, _allocate(plan, net, FIRST_SLOTS, capture, trace_frames), epoch=0, changes_done=0)
 
 
+def _records(table: NDArray[Any]) -> NDArray[Any]:
+    """A table whose rows have attributes also where NUMBA_DISABLE_JIT is set and the engine runs as plain Python."""
+    if numba.config.DISABLE_JIT and table.dtype.names:
+        return table.view(np.recarray)
+    return table
+
+
 def sample_order(plan: Plan, epoch: int) -> NDArray[np.int64]:
     """The order in which an epoch's samples enter."""
     if not plan.shuffle:
         return np.arange(plan.train_size, dtype=np.int64)
-    return hashing.permutation(hashing.key(plan.seed, Stream.ORDER.of(), epoch), plan.train_size).astype(
-        np.int64
-    )
+    return hashing.permutation(hashing.key(plan.seed, Stream.ORDER.of(), epoch), plan.train_size).astype(np.int64)
 
 
 def events_of(
@@ -181,17 +184,13 @@ def _allocate(plan: Plan, net: Net, slots: int, capture: bool, trace_frames: int
     units, inputs = int(layers["n"][1:].sum()), int(layers["fan_in"].sum())
     widest = int(layers["n"].max())
     message = int(
-        sum(
-            max(int(c["n"]), int(layers[c["target"]]["n"]))
-            for c in channels
-            if c["direction"] == Direction.LEARNING
-        )
+        sum(max(int(c["n"]), int(layers[c["target"]]["n"])) for c in channels if c["direction"] == Direction.LEARNING)
     )
-    clock = np.zeros(1, CLOCK)
+    clock = _records(np.zeros(1, CLOCK))
     clock["fault_frame"] = -1
-    layer_states = np.zeros(len(layers), LAYER_STATE)
+    layer_states = _records(np.zeros(len(layers), LAYER_STATE))
     layer_states["frame"] = -1
-    link_states = np.zeros(len(plan.links), LINK_STATE)
+    link_states = _records(np.zeros(len(plan.links), LINK_STATE))
     link_states["frame"] = -1
     per_link = np.bincount(channels["link"], minlength=len(plan.links)).max()
     ring = slots * batch * (int(per_link) + 1) + batch * len(channels)
@@ -204,8 +203,8 @@ def _allocate(plan: Plan, net: Net, slots: int, capture: bool, trace_frames: int
     zeros = np.zeros
     return Memory(
         clock=clock,
-        counters=zeros(len(channels), COUNTER),
-        slots=zeros(slots, SLOT),
+        counters=_records(zeros(len(channels), COUNTER)),
+        slots=_records(zeros(slots, SLOT)),
         layer_states=layer_states,
         link_states=link_states,
         ages=zeros((len(layers), AGE_BINS), np.int64),
@@ -255,7 +254,7 @@ def _allocate(plan: Plan, net: Net, slots: int, capture: bool, trace_frames: int
         column_sample=zeros(batch * widest, np.int32),
         column_value=zeros(batch * widest, np.float32),
         captured=zeros((plan.frames * batch if capture else 0, units), np.float32),
-        rows=zeros(rows or batch * len(channels), MESSAGE_ROW),
+        rows=_records(zeros(rows or batch * len(channels), MESSAGE_ROW)),
         payload=zeros(rows * widest, np.float32),
     )
 
@@ -356,7 +355,7 @@ def grow(state: State) -> None:
         old = getattr(memory, name)
         new = np.zeros((slots, *old.shape[1:]), old.dtype)
         new[: len(old)] = old
-        larger[name] = new
+        larger[name] = _records(new)
     for name in ("heap_time", "heap_key", "heap_payload"):
         old = getattr(memory, name)
         larger[name] = np.concatenate([old, np.zeros_like(old)])
@@ -395,7 +394,7 @@ def evaluate(state: State, images: NDArray[np.float32], labels: NDArray[np.int32
         return math.nan, math.nan
     settle(state)
     plan, net = state.plan, state.net
-    channels, links = net.channels.copy(), net.links.copy()
+    channels, links = _records(net.channels.copy()), _records(net.links.copy())
     channels["residual"], channels["deadline"], links["queue"] = 0, -1, -1
     clockless = net._replace(channels=channels, ideal=_is_ideal(channels, links))
     flat = np.ascontiguousarray(images, np.float32).reshape(-1)
@@ -436,7 +435,7 @@ def snapshot(state: State) -> dict[str, NDArray[Any]]:
 def restore(plan: Plan, dataset: Dataset, arrays: dict[str, NDArray[Any]], *, trace_frames: int = 0) -> State:
     """The state that `snapshot` dumped."""
     state = start(plan, dataset, trace_frames=trace_frames)
-    known = {name: np.array(array) for name, array in arrays.items() if name in Memory._fields}
+    known = {name: _records(np.array(array)) for name, array in arrays.items() if name in Memory._fields}
     state.memory = state.memory._replace(**known)
     state.changes_done = int(arrays["changes_done"][0])
     if state.changes_done:

@@ -121,7 +121,7 @@ def hear_forward(ref: State, h: int, frame: int, x: torch.Tensor) -> None:
         return
     e = ref.targets(frame) - o
     speak_learning(ref, h, frame, e)
-    rules.update(ref, h, frame, x, e, len(e))
+    rules.update(ref, h, frame, x, e)
     ref.ages[h][ref.newest[h] - frame] += 1
 
 
@@ -134,16 +134,16 @@ def hear_learning(ref: State, h: int, frame: int, c: int, m: torch.Tensor, error
         speak_learning(ref, h, frame, torch.zeros(batch, layer.n))
         return
     x, o = (part[:batch] for part in remembered)
-    used = len(x)
+    used = len(x)  # the newest frame, where it stands in, may be the shorter last one of an epoch
     if error is None:
         error = rules.project(ref, c, m)
     r = torch.zeros(batch, layer.n)
     r[:used] = error[:used] * (derivative(layer.transfer, o) if plan.derivative else 1.0)
     speak_learning(ref, h, frame, r)
     if ref.channels[c].adaptive:
-        rules.adapt(ref, c, frame, m[:used], o, batch)
+        rules.adapt(ref, c, frame, m[:used], o)
     if layer.w_size:
-        rules.update(ref, h, frame, x, r[:used], batch)
+        rules.update(ref, h, frame, x, r[:used])
         ref.ages[h][ref.newest[h] - frame] += 1
 
 
