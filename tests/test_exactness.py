@@ -1,0 +1,179 @@
+"""Law 1 of the design, by property: any small scenario gives the same weights in the engine and in the reference.
+
+Update by update to 1e-5, values on a rounding boundary apart, and with the same messages, bits, losses and
+simulated time. `tests/test_verify.py` names the single stages and rules, and holds the flips to 1 in 10^5; here all
+of them meet, in networks so small that values lie on boundaries by construction (a sum of few-bit numbers that
+cancels, an untrained softmax over three classes), so that their number says nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from channelsim import tolerances
+from channelsim.verify import compare, one_thread
+from tests.networks import dataset, plan_of
+
+CLASSES = 3
+
+quantizers = st.one_of(
+    st.fixed_dictionaries({"kind": st.just("log2"), "bits": st.integers(1, 6)}),
+    st.fixed_dictionaries({"kind": st.just("uniform"), "bits": st.integers(2, 7)}),
+    st.just({"kind": "uniform", "bits": 4, "rounding": "stochastic"}),
+    st.sampled_from([{"kind": "sign"}, {"kind": "ternary"}]),
+).flatmap(lambda q: st.sampled_from(["max", "rms", 0.3]).map(lambda scale: {**q, "scale": scale}))
+
+value_stages = {
+    "threshold": st.fixed_dictionaries({"value": st.sampled_from([0.0, 0.05, 0.2]), "residual": st.booleans()}),
+    "noise": st.fixed_dictionaries({"sigma": st.just(0.05), "scale": st.sampled_from(["max", "rms", 1.0])}),
+    "drop": st.fixed_dictionaries({"probability": st.sampled_from([0.0, 0.1, 0.6]), "rescale": st.booleans()}),
+    "encoding": st.sampled_from(["dense", "aer", "auto"]),
+    "header": st.integers(0, 9),
+}
+coded = st.fixed_dictionaries(
+    {"quantize": quantizers},
+    optional={"bit_errors": st.sampled_from([0.01, 0.2, 1.0]).map(lambda p: {"probability": p})},
+)
+clocks = {
+    "latency": st.sampled_from(["10 ns", "130 ns", "1 us"]),
+    "jitter": st.sampled_from(["50 ns", "700 ns", {"distribution": "exponential", "value": "100 ns"}]),
+    "deadline": st.sampled_from(["50 ns", "300 ns", "1 us"]),
+}
+wires = st.one_of(
+    st.just({}),
+    st.fixed_dictionaries(
+        {"bandwidth": st.sampled_from(["1 Gbit/s", "3 Gbit/s", "10 Mbit/s"])},
+        optional={"queue": st.sampled_from([0, 1, 3])},
+    ),
+)
+channels = st.builds(
+    lambda *parts: {key: value for part in parts for key, value in part.items()},
+    st.fixed_dictionaries({}, optional=value_stages),
+    st.one_of(st.just({}), coded),
+    st.fixed_dictionaries({}, optional=clocks),
+    wires,
+)
+schedules = st.one_of(
+    st.just({}),
+    st.fixed_dictionaries(
+        {"mode": st.just("pipelined"), "interval": st.sampled_from(["20 ns", "150 ns", "2 us"])},
+        optional={
+            "arrivals": st.just("poisson"),
+            "stash": st.sampled_from([1, 2, 4]),
+            "on_miss": st.sampled_from(["drop", "current"]),
+        },
+    ),
+)
+learning = st.one_of(
+    st.fixed_dictionaries({"rule": st.sampled_from(["bp", "top"]), "derivative": st.booleans()}),
+    st.fixed_dictionaries(
+        {
+            "rule": st.sampled_from(["rbp", "srbp", "arbp", "asrbp", "sign", "drtp"]),
+            "derivative": st.booleans(),
+            "feedback": st.sampled_from([{}, {"connections": 2}, {"distribution": "uniform", "bits": 2}]),
+        }
+    ),
+)
+scenarios = st.fixed_dictionaries(
+    {
+        "seed": st.integers(0, 99),
+        "learning": learning,
+        "training": st.fixed_dictionaries(
+            {
+                "batch": st.sampled_from([1, 3, 4, 8]),
+                "epochs": st.just(3),
+                "learning_rate": st.sampled_from([0.02, 0.1]),
+                "momentum": st.sampled_from([0, 0.7]),
+                "decay": st.sampled_from([0, 0.01]),
+            }
+        ),
+        "schedule": schedules,
+    },
+    optional={
+        "compute": st.just({"forward": "7 ns", "learning": "3 ns"}),
+        "synapses": st.sampled_from(
+            [
+                {"update": {"kind": "log2", "bits": 4}},
+                {"weight": {"kind": "uniform", "bits": 7, "rounding": "stochastic"}},
+            ]
+        ),
+    },
+)
+
+
+def exact(
+    hidden: list[int], transfer: str, samples: int, forward: Any, back: Any, bus: Any, tables: dict[str, Any]
+) -> None:
+    units = [hidden[0], *hidden[1:], CLASSES]
+    channels = {"forward": forward}
+    if tables["learning"]["rule"] != "top":
+        channels["learning"] = back
+    if bus is not None:
+        tables = {**tables, "links": {"bus": {"bandwidth": "1 Gbit/s", "broadcast": bus}}}
+        for channel in channels.values():
+            for key in ("bandwidth", "queue"):
+                channel.pop(key, None)
+            channel["link"] = "bus"
+    rng = np.random.default_rng(samples)
+    x = rng.uniform(-1, 1, (samples, units[0])).astype(np.float32)
+    x[rng.random(x.shape) < 0.3] = 0
+    plan = plan_of(units, samples, [transfer] * (len(units) - 2) + ["softmax"], channels=channels, **tables)
+    with one_thread():
+        result = compare(plan, dataset(x, rng.integers(CLASSES, size=samples), CLASSES), 20)
+    assert max(result.max_weight_difference) <= tolerances.WEIGHTS, result
+    assert result.disagreements == [], result
+
+
+cases = st.tuples(
+    st.lists(st.sampled_from([1, 2, 5, 9]), min_size=2, max_size=4),
+    st.sampled_from(["tanh", "logistic", "relu", "linear"]),
+    st.sampled_from([7, 20, 33]),
+    channels,
+    channels,
+    st.sampled_from([None, None, None, False, True]),
+    scenarios,
+)
+
+
+@settings(deadline=None, max_examples=40, derandomize=True)
+@given(cases)
+def test_engine_equals_reference(case: tuple[Any, ...]) -> None:
+    exact(*case)
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=1500)
+@given(cases)
+def test_engine_equals_reference_at_length(case: tuple[Any, ...]) -> None:
+    exact(*case)
+
+
+TRAINING = {"batch": 3, "epochs": 3, "learning_rate": 0.1}
+
+
+def test_events_that_say_zero() -> None:
+    """A flipped word may mean 0: an event that arrives and adds nothing."""
+    noisy = {"quantize": {"kind": "ternary", "scale": 0.3}, "bit_errors": {"probability": 0.2}}
+    exact([3, 5, 5], "tanh", 33, noisy, noisy, None, {"learning": {"rule": "bp"}, "training": TRAINING})
+
+
+def test_frames_that_overtake_each_other() -> None:
+    """A frame that lost its messages in the queue, or had little jitter, is computed before an older one: the newest
+    frame stays the newest."""
+    forward = {"latency": "10 ns", "jitter": "700 ns", "bandwidth": "10 Mbit/s", "queue": 0}
+    for on_miss in ("drop", "current"):
+        schedule = {"mode": "pipelined", "interval": "150 ns", "stash": 2, "on_miss": on_miss}
+        tables = {"learning": {"rule": "rbp"}, "training": TRAINING, "schedule": schedule}
+        exact([3, 9, 5], "tanh", 33, forward, {"latency": "1 us"}, None, tables)
+
+
+def test_a_short_frame_stands_in() -> None:
+    """The newest frame may be the short last one of an epoch: only its samples learn, the others stay silent."""
+    schedule = {"mode": "pipelined", "interval": "100 ns", "stash": 1, "on_miss": "current"}
+    tables = {"learning": {"rule": "rbp"}, "training": TRAINING, "schedule": schedule}
+    exact([3, 9, 5], "tanh", 7, {}, {"latency": "150 ns"}, None, tables)
