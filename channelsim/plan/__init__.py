@@ -1,6 +1,6 @@
 """Scenario -> flat tables and buffers: the only thing that the engine and the reference see."""
 
-from channelsim.plan.build import Change, Plan, build, ideal_backpropagation
+from channelsim.plan.build import Change, Plan, Tables, build, ideal_backpropagation, tables
 from channelsim.plan.layout import (
     CHANNEL,
     COUNTER,
@@ -33,8 +33,10 @@ __all__ = [
     "Plan",
     "Quantizer",
     "Scale",
+    "Tables",
     "Transfer",
     "Wiring",
     "build",
     "ideal_backpropagation",
+    "tables",
 ]

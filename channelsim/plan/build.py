@@ -6,14 +6,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from channelsim import hashing
 from channelsim.hashing import Stream
-from channelsim.plan import shapes, wiring
+from channelsim.plan import shapes, sizes, wiring
 from channelsim.plan.layout import (
     CHANNEL,
     LINK,
@@ -27,6 +27,7 @@ from channelsim.scenario import Change as Settings
 from channelsim.scenario import Scenario
 
 PS_PER_SECOND = 10**12
+Word = Literal["forward", "learning"]
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,11 @@ class Change:
 class Plan:
     """A network with its channels as tables and buffers (see `layout` for the records).
 
-    Layer h's weights are `weights[w_offset : w_offset + w_size]` in the layout (fan-in, units), so that an incoming event
-    touches one contiguous row. Channel c's wiring is `feedback[c_offset : c_offset + c_size]`: (source units,
+    Layer h's weights are `weights[w_offset : w_offset + w_size]` in the layout (fan-in, units), so that an incoming
+    event touches one contiguous row. Channel c's wiring is `feedback[c_offset : c_offset + c_size]`: (source units,
     target units) where it is dense; for sparse wiring the wires of sending neuron j are the entries
-    `c_start[start_offset + j] .. c_start[start_offset + j + 1]`, counted from `c_offset`, and `c_index` names their targets.
+    `c_start[start_offset + j] .. c_start[start_offset + j + 1]`, counted from `c_offset`, and `c_index` names their
+    targets.
     """
 
     layers: NDArray[Any]
@@ -107,18 +109,39 @@ class Plan:
 
     def __repr__(self) -> str:
         units = "-".join(str(n) for n in self.layers["n"])
-        return f"Plan({units}, {len(self.channels)} channels, {self.weights.size:,} synapses, {self.feedback.size:,} wires)"
+        sizes = f"{self.weights.size:,} synapses, {self.feedback.size:,} wires"
+        return f"Plan({units}, {len(self.channels)} channels, {sizes})"
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The records of a plan: all that is known of a network before any of its weights is drawn."""
+
+    layers: NDArray[Any]
+    channels: NDArray[Any]
+    links: NDArray[Any]
+    channel_names: tuple[str, ...]
+    link_names: tuple[str, ...]
+    link_of: dict[str, int]  # channel name -> index of its link
+
+
+def tables(scenario: Scenario, shape: tuple[int, ...], classes: int) -> Tables:
+    """The records of a scenario's layers, channels and links. Raises InputError when model and data do not fit."""
+    layers = shapes.layer_table(scenario, shape, classes)
+    links, link_names, link_of = _links(scenario)
+    channels, names = _channels(scenario, layers, link_of)
+    return Tables(layers, channels, links, names, link_names, link_of)
 
 
 def build(scenario: Scenario, shape: tuple[int, ...], classes: int, train_size: int) -> Plan:
     """The plan of a scenario for data of this input shape, number of classes and number of training samples.
 
-    Raises InputError when model and data do not fit.
+    Raises InputError when model and data do not fit, or the synapses do not fit into the machine's memory.
     """
-    layers = shapes.layer_table(scenario, shape, classes)
+    records = tables(scenario, shape, classes)
+    layers, channels = records.layers, records.channels
+    sizes.refuse_excess(scenario, layers, channels)
     weights, biases = _initial(scenario, layers)
-    links, link_names, link_of = _links(scenario, layers)
-    channels, names = _channels(scenario, layers, link_of)
     feedback, c_start, c_index = _feedback(scenario, layers, channels)
     training, schedule, learning = scenario.training, scenario.schedule, scenario.learning
     pipelined = schedule.mode == "pipelined"
@@ -127,16 +150,16 @@ def build(scenario: Scenario, shape: tuple[int, ...], classes: int, train_size: 
     return Plan(
         layers=layers,
         channels=channels,
-        links=links,
-        channel_names=names,
+        links=records.links,
+        channel_names=records.channel_names,
         layer_names=tuple(str(h) for h in range(1, len(layers))),
-        link_names=link_names,
+        link_names=records.link_names,
         weights=weights,
         biases=biases,
         feedback=feedback,
         c_start=c_start,
         c_index=c_index,
-        changes=_changes(scenario, layers, channels, link_of, per_epoch),
+        changes=_changes(scenario, records, per_epoch),
         shape=tuple(shape),
         classes=classes,
         train_size=train_size,
@@ -196,7 +219,7 @@ def _channels(
     residual_offset = 0
     learning_offset = 0
     for row, (direction, source, target) in zip(table, ends, strict=True):
-        word = "forward" if direction == Direction.FORWARD else "learning"
+        word: Word = "forward" if direction == Direction.FORWARD else "learning"
         name = f"{word}.{target}"
         names.append(name)
         row["direction"], row["source"], row["target"] = direction, source, target
@@ -242,15 +265,15 @@ def occupation(bandwidth: float | None) -> tuple[int, int]:
 
 
 def _links(
-    scenario: Scenario, layers: NDArray[Any], changes: Sequence[Settings] = ()
+    scenario: Scenario, changes: Sequence[Settings] = ()
 ) -> tuple[NDArray[Any], tuple[str, ...], dict[str, int]]:
     """The link table: the named links first, then one for each channel that names none."""
     names = list(scenario.links)
     rows = [(*occupation(link.bandwidth), -1 if link.queue is None else link.queue, link.broadcast)
             for link in scenario.links.values()]  # fmt: skip
     link_of = {}
-    top = len(layers) - 1
-    ends = [("forward", h) for h in range(1, top + 1)] + [("learning", t) for _, t in _routes(scenario)]
+    ends: list[tuple[Word, int]] = [("forward", h) for h in range(1, scenario.depth + 1)]
+    ends += [("learning", target) for _, target in _routes(scenario)]
     for word, target in ends:
         name = f"{word}.{target}"
         channel = scenario.channel(word, target, changes)
@@ -263,18 +286,16 @@ def _links(
     return np.array(rows, LINK), tuple(names), link_of
 
 
-def _changes(
-    scenario: Scenario, layers: NDArray[Any], channels: NDArray[Any], link_of: dict[str, int], per_epoch: int
-) -> tuple[Change, ...]:
+def _changes(scenario: Scenario, first: Tables, per_epoch: int) -> tuple[Change, ...]:
     """The tables as each `[[schedule.change]]` leaves them; later entries build upon earlier ones."""
     timetable = scenario.changes(per_epoch)
     changes = []
     for i, (frame, _) in enumerate(timetable):
         so_far = [change for _, change in timetable[: i + 1]]
-        rows, _ = _channels(scenario, layers, link_of, so_far)
+        rows, _ = _channels(scenario, first.layers, first.link_of, so_far)
         for field in ("c_offset", "c_size", "start_offset"):
-            rows[field] = channels[field]
-        links, _, _ = _links(scenario, layers, so_far)
+            rows[field] = first.channels[field]
+        links, _, _ = _links(scenario, so_far)
         changes.append(Change(frame, rows, links))
     return tuple(changes)
 
@@ -337,7 +358,7 @@ def _feedback(
 
 
 def ideal_backpropagation(plan: Plan) -> Plan:
-    """The same network and data with `bp` over ideal channels, one frame after another: where the true gradient comes from."""
+    """The same network and data with `bp` over ideal channels, one frame after another: the true gradient."""
     top = plan.top
     ends = [(Direction.FORWARD, h - 1, h) for h in range(1, top + 1)]
     ends += [(Direction.LEARNING, h + 1, h) for h in range(top - 1, 0, -1)]
@@ -348,7 +369,8 @@ def ideal_backpropagation(plan: Plan) -> Plan:
         row["direction"], row["source"], row["target"], row["n"], row["link"] = direction, source, target, n, c
         row["message"] = Message.ACTIVATION if direction == Direction.FORWARD else Message.ERROR
         row["wiring"] = Wiring.NONE if direction == Direction.FORWARD else Wiring.TRANSPOSE
-        row["message_offset"] = plan.layers[target]["input_offset"] if direction == Direction.FORWARD else learning_offset
+        forward = direction == Direction.FORWARD
+        row["message_offset"] = plan.layers[target]["input_offset"] if forward else learning_offset
         row["residual_offset"], row["scale"], row["deadline"] = residual_offset, 1.0, -1
         row["value_bits"], row["address_bits"] = FLOAT_BITS, math.ceil(math.log2(n))
         residual_offset += n
@@ -360,7 +382,18 @@ def ideal_backpropagation(plan: Plan) -> Plan:
         f"{'forward' if direction == Direction.FORWARD else 'learning'}.{target}" for direction, _, target in ends
     )
     return replace(
-        plan, channels=channels, links=links, channel_names=names, link_names=names, changes=(), pipelined=False, interval=0,
-        poisson=False, stash=0, derivative=True, feedback=np.zeros(0, np.float32), c_start=np.zeros(0, np.int32),
+        plan,
+        channels=channels,
+        links=links,
+        channel_names=names,
+        link_names=names,
+        changes=(),
+        pipelined=False,
+        interval=0,
+        poisson=False,
+        stash=0,
+        derivative=True,
+        feedback=np.zeros(0, np.float32),
+        c_start=np.zeros(0, np.int32),
         c_index=np.zeros(0, np.int32),
-    )  # fmt: skip
+    )

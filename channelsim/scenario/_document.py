@@ -38,9 +38,11 @@ def read_model(path: Path) -> Model:
     """A model file, checked; InputError that names it."""
     document, _ = read_toml(path)
     try:
-        return Model(**document)
+        model = Model(**document)
     except TableError as error:
         raise InputError(f"{path}: {error}") from None
+    model._path = path
+    return model
 
 
 def parse_key(text: str) -> list[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from channelsim.scenario._table import Table, TableError
 from channelsim.scenario._types import Listed, PositiveInt
@@ -49,6 +50,8 @@ class Model(Table):
     weights: Weights = Weights()
     """How the initial weights of all layers are drawn."""
 
+    _path: Path | None = PrivateAttr(None)
+
     @model_validator(mode="after")
     def _sound(self) -> Self:
         problems: list[tuple[tuple[str | int, ...], str]] = []
@@ -66,9 +69,12 @@ class Model(Table):
 
     def chain(self) -> tuple[Layer, ...]:
         """Layers 1..L, with every `repeat` written out."""
-        return tuple(
-            layer.model_copy(update={"repeat": 1}) for layer in self.layers for _ in range(layer.repeat)
-        )
+        return tuple(layer.model_copy(update={"repeat": 1}) for layer in self.layers for _ in range(layer.repeat))
+
+    @property
+    def where(self) -> str:
+        """Where a user finds it, for messages: the file it was read from, or "model"."""
+        return str(self._path) if self._path else "model"
 
     @property
     def depth(self) -> int:
