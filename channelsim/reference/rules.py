@@ -54,9 +54,9 @@ def project(ref: State, c: int, m: torch.Tensor) -> torch.Tensor:
     return m @ matrix(ref, c)
 
 
-def adapt(ref: State, c: int, frame: int, m: torch.Tensor, o: torch.Tensor) -> None:
+def adapt(ref: State, c: int, frame: int, m: torch.Tensor, o: torch.Tensor, batch: int) -> None:
     """C += (eta_C / B) sum m (x) O, on the wires that exist; with momentum as W."""
-    channel, batch = ref.channels[c], len(m)
+    channel = ref.channels[c]
     rate = ref.learning_rate(frame, ref.plan.feedback_learning_rate)
     products = m.T @ o
     step = products[wire_ends(ref, c)] if channel.wiring == Wiring.SPARSE else products.flatten()
@@ -68,9 +68,13 @@ def adapt(ref: State, c: int, frame: int, m: torch.Tensor, o: torch.Tensor) -> N
         ref.wires(c).add_(rate / batch * step)
 
 
-def update(ref: State, h: int, frame: int, x: torch.Tensor, r: torch.Tensor) -> None:
-    """Layer h's synapses learn from what arrived, x (B, fan_in), and its learning signal r (B, n)."""
-    layer, batch = ref.layers[h], len(x)
+def update(ref: State, h: int, frame: int, x: torch.Tensor, r: torch.Tensor, batch: int) -> None:
+    """Layer h's synapses learn from what arrived, x (B, fan_in), and its learning signal r (B, n).
+
+    `batch` is the number of samples of the frame, over which steps are averaged; B may be less where another,
+    shorter frame's activity stands in.
+    """
+    layer = ref.layers[h]
     w, b = ref.synapses(h)
     step_w, step_b = kind_of(layer).gradient(layer, x, r)
     rate = ref.learning_rate(frame, ref.plan.learning_rate)

@@ -121,7 +121,7 @@ def hear_forward(ref: State, h: int, frame: int, x: torch.Tensor) -> None:
         return
     e = ref.targets(frame) - o
     speak_learning(ref, h, frame, e)
-    rules.update(ref, h, frame, x, e)
+    rules.update(ref, h, frame, x, e, len(e))
     ref.ages[h][ref.newest[h] - frame] += 1
 
 
@@ -141,9 +141,9 @@ def hear_learning(ref: State, h: int, frame: int, c: int, m: torch.Tensor, error
     r[:used] = error[:used] * (derivative(layer.transfer, o) if plan.derivative else 1.0)
     speak_learning(ref, h, frame, r)
     if ref.channels[c].adaptive:
-        rules.adapt(ref, c, frame, m[:used], o)
+        rules.adapt(ref, c, frame, m[:used], o, batch)
     if layer.w_size:
-        rules.update(ref, h, frame, x, r[:used])
+        rules.update(ref, h, frame, x, r[:used], batch)
         ref.ages[h][ref.newest[h] - frame] += 1
 
 
