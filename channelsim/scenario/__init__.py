@@ -36,6 +36,7 @@ from channelsim.scenario._sections import (
     Trace,
     Training,
 )
+from channelsim.scenario._sweep import Axis, Draw, Grid, with_unit
 
 __all__ = [
     "ADAPTIVE",

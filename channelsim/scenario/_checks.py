@@ -17,7 +17,13 @@ Problem = tuple[Path, str]
 
 def problems(scenario: Scenario) -> list[Problem]:
     """What contradicts something else, each with the path of its key."""
-    found = _names(scenario) + _links(scenario) + _lengths(scenario) + _schedule(scenario)
+    found = _names(scenario) + _links(scenario) + _lengths(scenario)
+    swept: tuple[str, ...] = ()
+    try:
+        swept = scenario.grid().keys
+    except TableError as error:
+        found += [(("sweep", *path), text) for path, text in error.problems]
+    found += _schedule(scenario, swept)
     try:
         scenario.routes()
     except TableError as error:
@@ -91,11 +97,11 @@ def _lengths(scenario: Scenario) -> list[Problem]:
     return found
 
 
-def _schedule(scenario: Scenario) -> list[Problem]:
-    """Keys of a pipeline where there is none, and changes at an epoch that never comes."""
+def _schedule(scenario: Scenario, swept: Sequence[str]) -> list[Problem]:
+    """Keys of a pipeline where there is none, unless the mode is swept, and changes at an epoch that never comes."""
     found: list[Problem] = []
     schedule = scenario.schedule
-    if schedule.mode == "sequential" and "schedule.mode" not in scenario.sweep:
+    if schedule.mode == "sequential" and "schedule.mode" not in swept:
         for key in ("interval", "arrivals", "stash", "on_miss", "max_in_flight"):
             if getattr(schedule, key) != Schedule.model_fields[key].default:
                 text = ' speaks of a pipeline; accepted: mode = "pipelined", or no such key'

@@ -25,6 +25,8 @@ from channelsim.scenario._sections import (
     Trace,
     Training,
 )
+from channelsim.scenario._sweep import Grid
+from channelsim.scenario._sweep import read as read_sweep
 from channelsim.scenario._table import Table, TableError
 
 ModelFile = Annotated[str, Field(json_schema_extra={"x-accepted": "the path of a model file"})]
@@ -85,7 +87,8 @@ class Scenario(Table):
     energy: EnergyCosts = EnergyCosts()
     trace: Trace = Trace()
     sweep: dict[str, Any] = Field(default_factory=dict)
-    """The grid that `channelsim sweep` runs: dotted keys and the values that they take."""
+    """The grid that `channelsim sweep` runs: dotted keys and the values that they take; `zip` names keys that vary
+    together, `samples` says how often keys with a distribution are drawn."""
 
     _path: Path | None = PrivateAttr(None)
     _text: str = PrivateAttr("")
@@ -115,6 +118,10 @@ class Scenario(Table):
     def routes(self) -> list[int]:
         """For each hidden layer 1..L-1, the layer that its errors come from; [] if only the top learns."""
         return self.learning.sources(self.depth)
+
+    def grid(self) -> Grid:
+        """The axes of [sweep], checked."""
+        return read_sweep(self.sweep, Scenario)
 
     def channel_names(self) -> list[str]:
         """The channels that exist: forward.1 .. forward.L, then learning.L-1 .. learning.1."""
