@@ -7,6 +7,7 @@ import platform
 import shlex
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 
@@ -26,6 +27,7 @@ def collect(seed: int) -> dict[str, str | int]:
     return about | ({"revision": revision} if revision else {})
 
 
+@cache
 def _revision(directory: Path) -> str | None:
     try:
         found = subprocess.run(

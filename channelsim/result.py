@@ -20,6 +20,7 @@ class Result:
         name: the scenario's name.
         status: done, interrupted or diverged.
         test_accuracy, test_loss: on the test set, after the last epoch.
+        validation_accuracy: on the samples held out by `data.validation`, after the last epoch; NaN if there are none.
         train_accuracy, loss: on the training set, after the last epoch.
         updates: updates of the top layer.
         frames: samples or mini-batches that entered the network.
@@ -50,6 +51,8 @@ class Result:
     history: tuple[float, ...] = ()
     energy_history: tuple[float, ...] = ()
 
+    validation_accuracy: float = math.nan
+    warnings: tuple[str, ...] = ()
     def __post_init__(self) -> None:
         object.__setattr__(
             self,

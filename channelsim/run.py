@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import time
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,9 @@ from channelsim.scenario import Scenario
 PS = 1e-12
 CHUNK_SECONDS = 0.2  # between two looks at Ctrl-C, the clock and the progress bar
 FIRST_CHUNK = 16  # frames
+ROW = (  # of each epoch, kept for the result and across a resume
+    "train_loss", "train_accuracy", "test_loss", "test_accuracy", "validation_loss", "validation_accuracy", "energy",
+)  # fmt: skip
 
 
 def default_out(scenario: Scenario) -> Path:
@@ -40,6 +44,7 @@ def run(
     resume: str | Path | None = None,
     progress: Progress | None = None,
     threads: int | None = None,
+    dataset: Dataset | None = None,
 ) -> Result:
     """Simulates a scenario and leaves a trace.
 
@@ -50,6 +55,7 @@ def run(
         resume: a trace that was interrupted or killed: goes on from its checkpoint, bit for bit as if it had never stopped.
         progress: hears how the run goes (see `channelsim.progress`).
         threads: threads of one frame's kernels, at most the machine's cores; 1 by default. They do not change the result.
+        dataset: what `load_dataset(scenario.data)` returned, for many runs on the same data; loaded by default.
 
     Raises:
         InputError: scenario, data or trace cannot be used.
@@ -65,8 +71,8 @@ def run(
             scenario = Scenario.model_validate(old.resolved)
     if scenario is None:
         raise InputError("run: give a scenario, or resume=TRACE")
-    base = scenario.path.parent if scenario.path else None
-    dataset = load_dataset(scenario.data, base)
+    if dataset is None:
+        dataset = load_dataset(scenario.data, scenario.path.parent if scenario.path else None)
     plan = build(scenario, dataset.shape, dataset.classes, len(dataset.train_y))
     if resume is not None:
         writer = trace.reopen(resume, plan)
@@ -133,11 +139,11 @@ class _Run:
         else:
             self.state = engine.restore(plan, dataset, dict(arrays), trace_frames=traced)
             self.counters_before = np.array(arrays["epoch_counters"])
-            self.now_before, self.earlier, self.training_time = (float(value) for value in arrays["epoch_clock"])
-            self.rows = [
-                dict(zip(("train_loss", "train_accuracy", "test_loss", "test_accuracy", "energy"), row, strict=True))
-                for row in arrays["epoch_rows"].tolist()
-            ]
+            self.earlier, self.training_time = (float(value) for value in arrays["epoch_clock"][1:])
+            self.now_before = int(arrays["epoch_clock"][0])
+            self.rows = [dict(zip(ROW, row, strict=True)) for row in arrays["epoch_rows"].tolist()]
+            self.queue_max = np.array(arrays["run_queue_max"])
+        self.behind: str | None = None  # what was told about a pipeline that cannot keep up
         self.epoch = len(self.rows)
         self.chunk = FIRST_CHUNK
 
@@ -221,6 +227,11 @@ class _Run:
         self.rows.append(row)
         common = {
             "epoch": self.epoch,
+        validation_loss, validation_accuracy = math.nan, math.nan
+        if len(self.dataset.validation_y):
+            validation_loss, validation_accuracy = engine.evaluate(
+                state, self.dataset.validation_x, self.dataset.validation_y
+            )
             "frames": state.frame,
             "updates": state.frame,
             "learning_rate": plan.learning_rate * (1.0 - plan.decay) ** state.frame,
@@ -228,8 +239,12 @@ class _Run:
             "wall_time": self._wall(),
         }
         self.writer.train_row(common | {"loss": row["train_loss"], "accuracy": row["train_accuracy"]})
+            "validation_loss": validation_loss,
+            "validation_accuracy": validation_accuracy,
         self.writer.test_row(common | {"loss": test_loss, "accuracy": test_accuracy})
-        elapsed = state.now - int(self.now_before)
+        if len(self.dataset.validation_y):
+            self.writer.validation_row(common | {"loss": validation_loss, "accuracy": validation_accuracy})
+        elapsed = state.now - self.now_before
         self.writer.channel_rows(
             self.epoch, plan.channel_names, counters, accounting.utilisation(counters, elapsed), joules
         )
@@ -270,14 +285,15 @@ class _Run:
         return engine.snapshot(self.state) | {
             "epoch_counters": self.counters_before,
             "epoch_clock": np.array([self.now_before, self._wall(), self.training_time], np.float64),
-            "epoch_rows": np.array([[row[key] for key in keys] for row in self.rows], np.float64).reshape(-1, len(keys)),
+            "epoch_rows": np.array([[row[key] for key in ROW] for row in self.rows], np.float64).reshape(-1, len(ROW)),
         }
 
     def _result(self, status: str) -> Result:
         state = self.state
-        last = self.rows[-1] if self.rows else dict.fromkeys(
-            ("train_loss", "train_accuracy", "test_loss", "test_accuracy", "energy"), float("nan")
-        )  # fmt: skip
+        counters = state.counters.copy()
+        counters["queue_max"] = np.maximum(self.queue_max, counters["queue_max"])
+        warnings = [self.behind] if self.behind else congestion.losses(state, counters)
+        last = self.rows[-1] if self.rows else dict.fromkeys(ROW, math.nan)
         return Result(
             name=self.scenario.name,
             status=status,
@@ -296,3 +312,4 @@ class _Run:
             history=tuple(row["test_accuracy"] for row in self.rows),
             energy_history=tuple(row["energy"] for row in self.rows),
         )
+            validation_accuracy=last["validation_accuracy"],

@@ -106,7 +106,7 @@ class Trace:
     # --- tables ---------------------------------------------------------------------------------------
 
     def metrics(self, split: str) -> NDArray[Any]:
-        """Rows of /metrics/<split>, "train" or "test": epoch, frames, updates, loss, accuracy (0..1),
+        """Rows of /metrics/<split>, "train", "test" or "validation": epoch, frames, updates, loss, accuracy (0..1),
         learning_rate, simulated_time (s), wall_time (s). Without rows, an empty array with these fields."""
         return self._table(f"metrics/{split}", _layout.METRICS)
 
