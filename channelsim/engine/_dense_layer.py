@@ -6,6 +6,7 @@ import numpy as np
 
 from channelsim.engine import _batch, _dense, _inputs, _stages
 from channelsim.engine._jit import inner, kernel
+from channelsim.engine._views import configs, f4, flags, i4, i8, i8_planes, i8_rows, layer_states, layers, slots
 
 F = np.float32
 ZERO, ONE = F(0.0), F(1.0)
@@ -20,13 +21,13 @@ def synapses(buffer, layer):
 @inner()
 def forward(net, mem, h, slot, out):
     """out = W x + b for every sample of the frame. Returns the multiply-accumulates."""
-    layer = net.layers[h]
+    layer = layers(net.layers)[h]
     n, fan_in = layer.n, layer.fan_in
-    samples = mem.slots[slot].samples
-    count = mem.counts[slot, h]
-    form = mem.forms[slot, h]
-    weights = synapses(mem.weights, layer)
-    _batch.fill_bias(mem.biases[layer.b_offset : layer.b_offset + n], out, samples)
+    samples = slots(mem.slots)[slot].samples
+    count = i8_planes(mem.counts)[slot, h]
+    form = i8_rows(mem.forms)[slot, h]
+    weights = synapses(f4(mem.weights), layer)
+    _batch.fill_bias(f4(mem.biases)[layer.b_offset : layer.b_offset + n], out, samples)
     if form == _inputs.MATRIX:
         x = _inputs.activities(net, mem, h, slot)
         _batch.multiply(
@@ -38,13 +39,15 @@ def forward(net, mem, h, slot, out):
         )
     elif form == _inputs.FULL:
         x = _inputs.activities(net, mem, h, slot)
-        _forward_one(net, mem, h, net.iota[:fan_in], x, out)
+        _forward_one(net, mem, h, i4(net.iota)[:fan_in], x, out)
     else:
         index, value = _inputs.events(net, mem, h, slot)
-        if net.config[0].batch > 1:
-            _batch.forward_events(weights, n, mem.starts[slot, h], index, value, count, out, np.int64(0), samples)
+        if configs(net.config)[0].batch > 1:
+            _batch.forward_events(
+                weights, n, i8_planes(mem.starts)[slot, h], index, value, count, out, np.int64(0), samples
+            )
         else:
-            first, last = mem.starts[slot, h, 0], mem.starts[slot, h, 0] + count[0]
+            first, last = i8_planes(mem.starts)[slot, h, 0], i8_planes(mem.starts)[slot, h, 0] + count[0]
             _forward_one(net, mem, h, index[first:last], value[first:last], out)
     macs = 0
     for b in range(samples):
@@ -54,11 +57,11 @@ def forward(net, mem, h, slot, out):
 
 @inner()
 def _forward_one(net, mem, h, index, value, out):
-    layer, state = net.layers[h], mem.layer_states[h]
-    n, weights = layer.n, synapses(mem.weights, layer)
+    layer, state = layers(net.layers)[h], layer_states(mem.layer_states)[h]
+    n, weights = layer.n, synapses(f4(mem.weights), layer)
     if state.pending:
-        old = mem.pending_x[layer.input_offset : layer.input_offset + layer.fan_in]
-        step = mem.pending_step[layer.unit_offset : layer.unit_offset + n]
+        old = f4(mem.pending_x)[layer.input_offset : layer.input_offset + layer.fan_in]
+        step = f4(mem.pending_step)[layer.unit_offset : layer.unit_offset + n]
         _dense.update_and_add_rows(weights, n, index, value, step, old, out)
         if not (state.pending_full and len(index) == layer.fan_in):
             _flush_rows(net, mem, h)
@@ -70,49 +73,49 @@ def _forward_one(net, mem, h, index, value, out):
 @kernel()
 def flush(net, mem, h):
     """Applies the update that waits at layer h, if one does."""
-    if mem.layer_states[h].pending:
+    if layer_states(mem.layer_states)[h].pending:
         _flush_rows(net, mem, h)
-        mem.layer_states[h].pending = False
+        layer_states(mem.layer_states)[h].pending = False
 
 
 @inner()
 def _flush_rows(net, mem, h):
-    layer, state = net.layers[h], mem.layer_states[h]
+    layer, state = layers(net.layers)[h], layer_states(mem.layer_states)[h]
     first, n = layer.input_offset, layer.n
-    old = mem.pending_x[first : first + layer.fan_in]
-    step = mem.pending_step[layer.unit_offset : layer.unit_offset + n]
+    old = f4(mem.pending_x)[first : first + layer.fan_in]
+    step = f4(mem.pending_step)[layer.unit_offset : layer.unit_offset + n]
     if state.pending_full:
-        index = net.iota[: layer.fan_in]
+        index = i4(net.iota)[: layer.fan_in]
     else:
-        index = mem.pending_index[first : first + state.pending_count]
-    _dense.update_rows(synapses(mem.weights, layer), n, index, step, old)
+        index = i4(mem.pending_index)[first : first + state.pending_count]
+    _dense.update_rows(synapses(f4(mem.weights), layer), n, index, step, old)
 
 
 @inner()
 def defer(net, mem, h, slot, eta):
     """One sample's update: kept until the next pass over the rows, with R in mem.signal."""
     flush(net, mem, h)
-    layer, state = net.layers[h], mem.layer_states[h]
+    layer, state = layers(net.layers)[h], layer_states(mem.layer_states)[h]
     n, first = layer.n, layer.input_offset
-    step = mem.pending_step[layer.unit_offset : layer.unit_offset + n]
-    bias = mem.biases[layer.b_offset : layer.b_offset + n]
-    signal = mem.signal[:n]
+    step = f4(mem.pending_step)[layer.unit_offset : layer.unit_offset + n]
+    bias = f4(mem.biases)[layer.b_offset : layer.b_offset + n]
+    signal = f4(mem.signal)[:n]
     for j in range(n):
         g = eta * signal[j]
         step[j] = g
         bias[j] += g
     state.pending = True
-    old = mem.pending_x[first : first + layer.fan_in]
-    if mem.forms[slot, h] == _inputs.FULL:
+    old = f4(mem.pending_x)[first : first + layer.fan_in]
+    if i8_rows(mem.forms)[slot, h] == _inputs.FULL:
         x = _inputs.activities(net, mem, h, slot)
         for k in range(layer.fan_in):
             old[k] = x[k]
         state.pending_full = True
         return
     indices, values = _inputs.events(net, mem, h, slot)
-    begin, count = mem.starts[slot, h, 0], mem.counts[slot, h, 0]
+    begin, count = i8_planes(mem.starts)[slot, h, 0], i8_planes(mem.counts)[slot, h, 0]
     index, value = indices[begin : begin + count], values[begin : begin + count]
-    kept = mem.pending_index[first : first + count]
+    kept = i4(mem.pending_index)[first : first + count]
     for k in range(count):
         kept[k] = index[k]
         old[index[k]] = value[k]
@@ -126,32 +129,32 @@ def accumulate(net, mem, h, slot, samples, scale, target):
 
     `target` is W or a buffer of its size. mem.signal may be scaled or rearranged. Samples whose R is zero cost nothing.
     """
-    layer = net.layers[h]
+    layer = layers(net.layers)[h]
     n, fan_in = layer.n, layer.fan_in
-    learns = mem.learns
+    learns = flags(mem.learns)
     learning = 0
     for b in range(samples):
-        learns[b] = _stages.any_speaks(mem.signal[b * n : b * n + n])
+        learns[b] = _stages.any_speaks(f4(mem.signal)[b * n : b * n + n])
         learning += learns[b]
     if learning == 0:
         return
-    form = mem.forms[slot, h]
+    form = i8_rows(mem.forms)[slot, h]
     if form == _inputs.MATRIX:
         x = _inputs.activities(net, mem, h, slot)
         if learning < samples:
-            _gather(x, mem.gathered, fan_in, learns, samples)
-            _gather(mem.signal, mem.signal, n, learns, samples)
-            x = mem.gathered
-        mem.word[0] = scale
+            _gather(x, f4(mem.gathered), fan_in, learns, samples)
+            _gather(f4(mem.signal), f4(mem.signal), n, learns, samples)
+            x = f4(mem.gathered)
+        f4(mem.word)[0] = scale
         _batch.multiply_first_transposed(
-            mem.word,
+            f4(mem.word),
             x[: learning * fan_in].reshape(learning, fan_in),
-            mem.signal[: learning * n].reshape(learning, n),
+            f4(mem.signal)[: learning * n].reshape(learning, n),
             _batch.UNIT,
             target.reshape(fan_in, n),
         )
         return
-    signal = mem.signal[: samples * n]
+    signal = f4(mem.signal)[: samples * n]
     for k in range(samples * n):
         signal[k] *= scale
     if form == _inputs.FULL:
@@ -160,11 +163,11 @@ def accumulate(net, mem, h, slot, samples, scale, target):
             _dense.add_scaled(x[k], signal, target[k * n : k * n + n])
         return
     index, value = _inputs.events(net, mem, h, slot)
-    count = mem.learning_counts
+    count = i8(mem.learning_counts)
     for b in range(samples):
-        count[b] = mem.counts[slot, h, b] if learns[b] else 0
-    columns, sample, activity = mem.columns, mem.column_sample, mem.column_value
-    _batch.by_row(mem.starts[slot, h], index, value, count, samples, fan_in, columns, sample, activity)
+        count[b] = i8_planes(mem.counts)[slot, h, b] if learns[b] else 0
+    columns, sample, activity = i8(mem.columns), i4(mem.column_sample), f4(mem.column_value)
+    _batch.by_row(i8_planes(mem.starts)[slot, h], index, value, count, samples, fan_in, columns, sample, activity)
     _batch.update_events(target, n, columns, sample, activity, signal, np.int64(0), fan_in)
 
 
@@ -183,9 +186,9 @@ def _gather(values, out, n, wanted, samples):
 @inner()
 def transposed(net, mem, source, samples, message, heard, out):
     """bp: the error that delivered messages (B, n) make through W of their sender, (B, fan_in)."""
-    layer = net.layers[source]
+    layer = layers(net.layers)[source]
     flush(net, mem, source)
-    through(synapses(mem.weights, layer), layer.n, samples, message, heard, out)
+    through(synapses(f4(mem.weights), layer), layer.n, samples, message, heard, out)
 
 
 @kernel()

@@ -6,6 +6,7 @@ import numpy as np
 
 from channelsim.engine import _batch, _hash, _loop, _stages
 from channelsim.engine._jit import kernel
+from channelsim.engine._views import channels, configs, f4, flags, layers
 
 EVALUATION_FRAME = np.int64(
     1 << 40
@@ -19,21 +20,21 @@ def evaluate(net, mem, images, labels, first, samples, here, there):
     `here` and `there` hold samples * widest values each and take turns as a layer's input and output. Forward channels do what they
     do in training (threshold without residual, quantizer, noise, bit errors, drop); nothing is late.
     """
-    config = net.config[0]
-    pixels = net.layers[0].n
+    config = configs(net.config)[0]
+    pixels = layers(net.layers)[0].n
     x = images[first * pixels : (first + samples) * pixels]
     for h in range(1, config.top + 1):
-        layer = net.layers[h]
+        layer = layers(net.layers)[h]
         n, fan_in = layer.n, layer.fan_in
-        if not net.ideal[h - 1]:
+        if not flags(net.ideal)[h - 1]:
             _through_channel(net, mem, h - 1, x, there, first, samples)
             x = there[: samples * fan_in]
         out = here[: samples * n]
-        _batch.fill_bias(mem.biases[layer.b_offset : layer.b_offset + n], out, samples)
+        _batch.fill_bias(f4(mem.biases)[layer.b_offset : layer.b_offset + n], out, samples)
         _batch.multiply(
             _batch.UNIT,
             x.reshape(samples, fan_in),
-            mem.weights[layer.w_offset : layer.w_offset + layer.w_size].reshape(fan_in, n),
+            f4(mem.weights)[layer.w_offset : layer.w_offset + layer.w_size].reshape(fan_in, n),
             _batch.UNIT,
             out.reshape(samples, n),
         )
@@ -41,9 +42,9 @@ def evaluate(net, mem, images, labels, first, samples, here, there):
         x = out
         here, there = there, here
     loss, correct = 0.0, 0
-    n = net.layers[config.top].n
+    n = layers(net.layers)[config.top].n
     for b in range(samples):
-        more, right = _loop.score(net.layers[config.top].transfer, x[b * n : b * n + n], labels[first + b])
+        more, right = _loop.score(layers(net.layers)[config.top].transfer, x[b * n : b * n + n], labels[first + b])
         loss += more
         correct += right
     return loss, correct
@@ -51,15 +52,15 @@ def evaluate(net, mem, images, labels, first, samples, here, there):
 
 @kernel()
 def _through_channel(net, mem, c, source, out, first, samples):
-    channel = net.channels[c]
-    seed, n = net.config[0].seed, channel.n
-    sent, alive = mem.sent[:n], mem.alive[:n]
-    words = mem.sent.view(np.int32)[:n]
+    channel = channels(net.channels)[c]
+    seed, n = configs(net.config)[0].seed, channel.n
+    sent, alive = f4(mem.sent)[:n], flags(mem.alive)[:n]
+    words = f4(mem.sent).view(np.int32)[:n]
     for b in range(samples):
         said, arrives = source[b * n : b * n + n], out[b * n : b * n + n]
         key = _hash.key(seed, _hash.ROUNDING + 64 * c, EVALUATION_FRAME, first + b)
-        _, _, scale, noise_scale = _stages.shape(channel, said, mem.residuals[:n], sent, words, key)
+        _, _, scale, noise_scale = _stages.shape(channel, said, f4(mem.residuals)[:n], sent, words, key)
         _stages.receive(
-            channel, c, seed, EVALUATION_FRAME, first + b, sent, alive, arrives, scale, noise_scale, mem.word
+            channel, c, seed, EVALUATION_FRAME, first + b, sent, alive, arrives, scale, noise_scale, f4(mem.word)
         )
         _stages.deliver(channel, arrives, alive)

@@ -12,6 +12,7 @@ import numpy as np
 
 from channelsim.engine import _batch
 from channelsim.engine._jit import inner, kernel
+from channelsim.engine._views import configs, f4, f4_rows, flags, i4, i4_rows, i8, i8_planes, i8_rows, layers, slots
 
 FULL, LIST, DATA, MATRIX = 0, 1, 2, 3
 ZERO = np.float32(0.0)
@@ -20,45 +21,45 @@ ZERO = np.float32(0.0)
 @inner(inline="always")
 def activities(net, mem, h, slot):
     """The dense activities delivered to layer h, sample after sample: a flat view."""
-    batch = net.config[0].batch
-    size = batch * net.layers[h].fan_in
-    shared = net.ideal[h - 1] and h > 1
-    buffer = mem.outputs[slot] if shared else mem.inputs[slot]
-    first = (net.layers[h - 1].unit_offset if shared else net.layers[h].input_offset) * batch
+    batch = configs(net.config)[0].batch
+    size = batch * layers(net.layers)[h].fan_in
+    shared = flags(net.ideal)[h - 1] and h > 1
+    buffer = f4_rows(mem.outputs)[slot] if shared else f4_rows(mem.inputs)[slot]
+    first = (layers(net.layers)[h - 1].unit_offset if shared else layers(net.layers)[h].input_offset) * batch
     return buffer[first : first + size]
 
 
 @inner()
 def hold(net, mem, h, slot):
     """Chooses the form in which layer h holds this frame's input, and brings it there."""
-    config = net.config[0]
+    config = configs(net.config)[0]
     batch = config.batch
-    n = net.layers[h].fan_in
-    samples = mem.slots[slot].samples
-    count = mem.counts[slot, h]
-    start = mem.starts[slot, h]
-    from_data = h == 1 and net.ideal[0]
+    n = layers(net.layers)[h].fan_in
+    samples = slots(mem.slots)[slot].samples
+    count = i8_planes(mem.counts)[slot, h]
+    start = i8_planes(mem.starts)[slot, h]
+    from_data = h == 1 and flags(net.ideal)[0]
     if batch == 1 and not from_data and count[0] == n:
-        mem.forms[slot, h] = FULL
+        i8_rows(mem.forms)[slot, h] = FULL
         return
     if batch > 1:
         total = 0
         for b in range(samples):
             total += count[b]
         if total >= _batch.SPARSE_BELOW * samples * n:
-            mem.forms[slot, h] = MATRIX
+            i8_rows(mem.forms)[slot, h] = MATRIX
             if from_data:
                 _copy_images(net, mem, slot, samples, n)
             return
     if from_data:
-        mem.forms[slot, h] = DATA
+        i8_rows(mem.forms)[slot, h] = DATA
         for b in range(samples):
-            start[b] = net.event_start[mem.sample[slot, b]]
+            start[b] = i8(net.event_start)[i8_rows(mem.sample)[slot, b]]
         return
-    mem.forms[slot, h] = LIST
+    i8_rows(mem.forms)[slot, h] = LIST
     x = activities(net, mem, h, slot)
-    index, value = mem.event_index[slot], mem.event_value[slot]
-    base = net.layers[h].input_offset * batch
+    index, value = i4_rows(mem.event_index)[slot], f4_rows(mem.event_value)[slot]
+    base = layers(net.layers)[h].input_offset * batch
     for b in range(samples):
         first = base + b * n
         start[b] = first
@@ -81,8 +82,8 @@ def compact(x, index, value):
 @inner()
 def _copy_images(net, mem, slot, samples, n):
     for b in range(samples):
-        first = mem.sample[slot, b] * n
-        x, image = mem.inputs[slot, b * n : b * n + n], net.images[first : first + n]
+        first = i8_rows(mem.sample)[slot, b] * n
+        x, image = f4_rows(mem.inputs)[slot, b * n : b * n + n], f4(net.images)[first : first + n]
         for i in range(n):
             x[i] = image[i]
 
@@ -90,6 +91,6 @@ def _copy_images(net, mem, slot, samples, n):
 @inner(inline="always")
 def events(net, mem, h, slot):
     """(indices, values) of the event lists of layer h in this slot; `starts` and `counts` tell where."""
-    if mem.forms[slot, h] == DATA:
-        return net.event_index, net.event_value
-    return mem.event_index[slot], mem.event_value[slot]
+    if i8_rows(mem.forms)[slot, h] == DATA:
+        return i4(net.event_index), f4(net.event_value)
+    return i4_rows(mem.event_index)[slot], f4_rows(mem.event_value)[slot]

@@ -8,6 +8,19 @@ import numpy as np
 
 from channelsim.engine import _batch, _dense, _dense_layer, _hash, _inputs, _quantize, _stages
 from channelsim.engine._jit import inner, kernel
+from channelsim.engine._views import (
+    channels,
+    configs,
+    counters,
+    f4,
+    f4_rows,
+    flags,
+    i4,
+    i8_planes,
+    i8_rows,
+    layers,
+    slots,
+)
 
 F = np.float32
 ZERO, ONE = F(0.0), F(1.0)
@@ -23,21 +36,21 @@ def leaves_projected(wiring):
 @inner()
 def project_leaving(net, mem, c, slot, message, out):
     """The error at the target that delivered messages make through the sender's W. Counts the operations."""
-    channel = net.channels[c]
-    target = net.layers[channel.target]
-    samples = mem.slots[slot].samples
-    heard = mem.heard[slot, c]
+    channel = channels(net.channels)[c]
+    target = layers(net.layers)[channel.target]
+    samples = slots(mem.slots)[slot].samples
+    heard = i8_planes(mem.heard)[slot, c]
     if channel.wiring == TRANSPOSE:
         _dense_layer.transposed(net, mem, channel.source, samples, message, heard, out)
-        mem.counters[c].macs += _sum(heard, samples) * target.n
+        counters(mem.counters)[c].macs += _sum(heard, samples) * target.n
         return
-    source = net.layers[channel.source]
+    source = layers(net.layers)[channel.source]
     _dense_layer.flush(net, mem, channel.source)
     n, n_target = channel.n, target.n
-    weights = _dense_layer.synapses(mem.weights, source)
-    feedback = mem.feedback[channel.c_offset : channel.c_offset + channel.c_size]
-    targets = net.c_index[channel.c_offset : channel.c_offset + channel.c_size]
-    start = net.c_start[channel.start_offset : channel.start_offset + n + 1]
+    weights = _dense_layer.synapses(f4(mem.weights), source)
+    feedback = f4(mem.feedback)[channel.c_offset : channel.c_offset + channel.c_size]
+    targets = i4(net.c_index)[channel.c_offset : channel.c_offset + channel.c_size]
+    start = i4(net.c_start)[channel.start_offset : channel.start_offset + n + 1]
     for b in range(samples):
         error = out[b * n_target : b * n_target + n_target]
         for i in range(n_target):
@@ -49,12 +62,12 @@ def project_leaving(net, mem, c, slot, message, out):
             if channel.wiring == SIGN:
                 for i in range(n_target):
                     error[i] += x * _signed(feedback[i * n + j], weights[i * n + j])
-                mem.counters[c].macs += n_target
+                counters(mem.counters)[c].macs += n_target
             else:
                 for k in range(start[j], start[j + 1]):
                     i = targets[k]
                     error[i] += x * _signed(feedback[k], weights[i * n + j])
-                mem.counters[c].macs += start[j + 1] - start[j]
+                counters(mem.counters)[c].macs += start[j + 1] - start[j]
 
 
 @kernel(inline="always")
@@ -73,21 +86,21 @@ def _sum(values, count):
 @inner()
 def error_from(net, mem, c, slot):
     """mem.signal = the error at the channel's target, from its message in the slot: (B, n_target)."""
-    channel = net.channels[c]
-    samples = mem.slots[slot].samples
-    n, n_target = channel.n, net.layers[channel.target].n
-    error = mem.signal[: samples * n_target]
-    first = channel.message_offset * net.config[0].batch
+    channel = channels(net.channels)[c]
+    samples = slots(mem.slots)[slot].samples
+    n, n_target = channel.n, layers(net.layers)[channel.target].n
+    error = f4(mem.signal)[: samples * n_target]
+    first = channel.message_offset * configs(net.config)[0].batch
     if leaves_projected(channel.wiring):
-        made = mem.messages[slot, first : first + samples * n_target]
+        made = f4_rows(mem.messages)[slot, first : first + samples * n_target]
         for i in range(samples * n_target):
             error[i] = made[i]
         return
-    message = mem.messages[slot, first : first + samples * n]
-    feedback = mem.feedback[channel.c_offset : channel.c_offset + channel.c_size]
-    events = _sum(mem.heard[slot, c], samples)
+    message = f4_rows(mem.messages)[slot, first : first + samples * n]
+    feedback = f4(mem.feedback)[channel.c_offset : channel.c_offset + channel.c_size]
+    events = _sum(i8_planes(mem.heard)[slot, c], samples)
     if channel.wiring == DENSE and samples > 1 and events >= _batch.SPARSE_BELOW * samples * n:
-        mem.counters[c].macs += events * n_target
+        counters(mem.counters)[c].macs += events * n_target
         _batch.multiply(
             _batch.UNIT,
             message.reshape(samples, n),
@@ -98,14 +111,14 @@ def error_from(net, mem, c, slot):
         return
     for i in range(samples * n_target):
         error[i] = ZERO
-    targets = net.c_index[channel.c_offset : channel.c_offset + channel.c_size]
-    start = net.c_start[channel.start_offset : channel.start_offset + n + 1]
+    targets = i4(net.c_index)[channel.c_offset : channel.c_offset + channel.c_size]
+    start = i4(net.c_start)[channel.start_offset : channel.start_offset + n + 1]
     for b in range(samples):
         said, made = message[b * n : b * n + n], error[b * n_target : b * n_target + n_target]
         if channel.wiring == DENSE:
-            count = _inputs.compact(said, mem.speaking, mem.sent)
-            mem.counters[c].macs += count * n_target
-            _dense.add_rows(feedback, n_target, mem.speaking[:count], mem.sent[:count], made)
+            count = _inputs.compact(said, i4(mem.speaking), f4(mem.sent))
+            counters(mem.counters)[c].macs += count * n_target
+            _dense.add_rows(feedback, n_target, i4(mem.speaking)[:count], f4(mem.sent)[:count], made)
             continue
         for j in range(n):
             x = said[j]
@@ -113,7 +126,7 @@ def error_from(net, mem, c, slot):
                 continue
             for k in range(start[j], start[j + 1]):
                 made[targets[k]] += x * feedback[k]
-            mem.counters[c].macs += start[j + 1] - start[j]
+            counters(mem.counters)[c].macs += start[j + 1] - start[j]
 
 
 @kernel()
@@ -139,18 +152,18 @@ def update(net, mem, h, slot, frame, samples, of, c):
 
     Counted on channel c.
     """
-    config = net.config[0]
-    layer = net.layers[h]
-    counter = mem.counters[c]
+    config = configs(net.config)[0]
+    layer = layers(net.layers)[h]
+    counter = counters(mem.counters)[c]
     n = layer.n
     macs, writes = _operations(net, mem, h, slot, samples)
     counter.update_macs += macs
     eta = rate(config, frame, config.learning_rate)
     share = ONE / F(of)
-    weights = _dense_layer.synapses(mem.weights, layer)
+    weights = _dense_layer.synapses(f4(mem.weights), layer)
     if config.deferred and layer.update_quantizer == 0 and layer.weight_quantizer == 0:
         counter.updates += writes
-        if _stages.any_speaks(mem.signal[:n]):
+        if _stages.any_speaks(f4(mem.signal)[:n]):
             _dense_layer.defer(net, mem, h, slot, eta)
         return
     _bias(mem, layer, samples, eta, share, F(config.momentum))
@@ -159,14 +172,14 @@ def update(net, mem, h, slot, frame, samples, of, c):
         _dense_layer.accumulate(net, mem, h, slot, samples, eta * share, weights)
     else:
         counter.updates += layer.w_size
-        step = mem.step[: layer.w_size]
+        step = f4(mem.step)[: layer.w_size]
         for k in range(layer.w_size):
             step[k] = ZERO
         _dense_layer.accumulate(net, mem, h, slot, samples, share, step)
         if config.momentum == 0.0:
             _scale(step, eta)
         else:
-            _gain_momentum(step, _dense_layer.synapses(mem.weight_velocity, layer), eta, F(config.momentum))
+            _gain_momentum(step, _dense_layer.synapses(f4(mem.weight_velocity), layer), eta, F(config.momentum))
         if layer.update_quantizer != 0:
             counter.update_bits += layer.w_size * layer.update_bits
             _quantize_matrix(
@@ -189,17 +202,17 @@ def _operations(net, mem, h, slot, samples):
     Multiply-accumulates are products of two factors that are not zero. Written are the rows times the columns at work:
     those addressed in any sample of the frame.
     """
-    n = net.layers[h].n
+    n = layers(net.layers)[h].n
     macs = 0
     for b in range(samples):
-        macs += mem.counts[slot, h, b] * _stages.count_speaking(mem.signal[b * n : b * n + n])
+        macs += i8_planes(mem.counts)[slot, h, b] * _stages.count_speaking(f4(mem.signal)[b * n : b * n + n])
     if samples == 1:
         return macs, macs
-    touched = mem.touched[:n]
+    touched = flags(mem.touched)[:n]
     for j in range(n):
         touched[j] = False
     for b in range(samples):
-        _touch(mem.signal[b * n : b * n + n], touched)
+        _touch(f4(mem.signal)[b * n : b * n + n], touched)
     columns = _stages.count_true(touched)
     return macs, columns * _rows_at_work(net, mem, h, slot, samples)
 
@@ -213,19 +226,19 @@ def _touch(values, touched):
 @inner()
 def _rows_at_work(net, mem, h, slot, samples):
     """Inputs that were active in any sample of the frame."""
-    fan_in = net.layers[h].fan_in
-    touched = mem.touched[:fan_in]
+    fan_in = layers(net.layers)[h].fan_in
+    touched = flags(mem.touched)[:fan_in]
     for i in range(fan_in):
         touched[i] = False
-    if mem.forms[slot, h] == _inputs.MATRIX:
+    if i8_rows(mem.forms)[slot, h] == _inputs.MATRIX:
         x = _inputs.activities(net, mem, h, slot)
         for b in range(samples):
             _touch(x[b * fan_in : b * fan_in + fan_in], touched)
     else:
         index, _ = _inputs.events(net, mem, h, slot)
         for b in range(samples):
-            first = mem.starts[slot, h, b]
-            for i in index[first : first + mem.counts[slot, h, b]]:
+            first = i8_planes(mem.starts)[slot, h, b]
+            for i in index[first : first + i8_planes(mem.counts)[slot, h, b]]:
                 touched[i] = True
     return _stages.count_true(touched)
 
@@ -233,19 +246,19 @@ def _rows_at_work(net, mem, h, slot, samples):
 @inner(fastmath={"contract"})
 def _bias(mem, layer, samples, eta, share, momentum):
     n = layer.n
-    bias = mem.biases[layer.b_offset : layer.b_offset + n]
-    total = mem.error[:n]
+    bias = f4(mem.biases)[layer.b_offset : layer.b_offset + n]
+    total = f4(mem.error)[:n]
     for j in range(n):
         total[j] = ZERO
     for s in range(samples):
-        signal = mem.signal[s * n : s * n + n]
+        signal = f4(mem.signal)[s * n : s * n + n]
         for j in range(n):
             total[j] += signal[j]
     for j in range(n):
         g = total[j] * share
         if momentum != ZERO:
-            g += momentum * mem.bias_velocity[layer.b_offset + j]
-            mem.bias_velocity[layer.b_offset + j] = g
+            g += momentum * f4(mem.bias_velocity)[layer.b_offset + j]
+            f4(mem.bias_velocity)[layer.b_offset + j] = g
         bias[j] += eta * g
 
 
@@ -273,22 +286,22 @@ def _quantize_matrix(kind, bits, scale_kind, scale, stochastic, key, values):
 @inner()
 def adapt(net, mem, c, slot, samples, outputs):
     """dC = eta m (x) O of the receiving layer, for every wire that exists; O is `outputs`, (B, n_target)."""
-    config = net.config[0]
-    channel = net.channels[c]
-    counter = mem.counters[c]
-    n, n_target = channel.n, net.layers[channel.target].n
-    eta = rate(config, mem.slots[slot].frame, config.feedback_rate)
-    share = ONE / F(mem.slots[slot].samples)
+    config = configs(net.config)[0]
+    channel = channels(net.channels)[c]
+    counter = counters(mem.counters)[c]
+    n, n_target = channel.n, layers(net.layers)[channel.target].n
+    eta = rate(config, slots(mem.slots)[slot].frame, config.feedback_rate)
+    share = ONE / F(slots(mem.slots)[slot].samples)
     momentum = F(config.momentum)
     first = channel.message_offset * config.batch
-    message = mem.messages[slot, first : first + samples * n]
-    feedback = mem.feedback[channel.c_offset : channel.c_offset + channel.c_size]
+    message = f4_rows(mem.messages)[slot, first : first + samples * n]
+    feedback = f4(mem.feedback)[channel.c_offset : channel.c_offset + channel.c_size]
     scale, into = eta * share, feedback
     if momentum != ZERO:
-        scale, into = share, mem.feedback_velocity[channel.c_offset : channel.c_offset + channel.c_size]
+        scale, into = share, f4(mem.feedback_velocity)[channel.c_offset : channel.c_offset + channel.c_size]
         _scale(into, momentum)
-    targets = net.c_index[channel.c_offset : channel.c_offset + channel.c_size]
-    start = net.c_start[channel.start_offset : channel.start_offset + n + 1]
+    targets = i4(net.c_index)[channel.c_offset : channel.c_offset + channel.c_size]
+    start = i4(net.c_start)[channel.start_offset : channel.start_offset + n + 1]
     for j in range(n):
         wires = start[j + 1] - start[j] if channel.wiring == SPARSE else n_target
         spoke = 0

@@ -13,6 +13,24 @@ import numpy as np
 
 from channelsim.engine import _dense_layer, _hash, _heap, _inputs, _learning, _messages, _transfer
 from channelsim.engine._jit import inner, kernel
+from channelsim.engine._views import (
+    channels,
+    clocks,
+    configs,
+    counters,
+    f4,
+    f4_rows,
+    i4,
+    i8,
+    i8_planes,
+    i8_rows,
+    layer_states,
+    layers,
+    link_states,
+    links,
+    message_rows,
+    slots,
+)
 
 F = np.float32
 ZERO, ONE = F(0.0), F(1.0)
@@ -28,16 +46,19 @@ def advance(net, mem, until):
 
     Returns DONE; or NO_SLOT, ROWS_FULL, RING_FULL (make room, then call again); or DIVERGED.
     """
-    config, clock = net.config[0], mem.clock[0]
+    config, clock = configs(net.config)[0], clocks(mem.clock)[0]
     while True:
         if clock.fault_frame >= 0:
             return DIVERGED
-        if clock.rows + config.batch * len(net.channels) > len(mem.rows):
+        if clock.rows + config.batch * len(channels(net.channels)) > len(message_rows(mem.rows)):
             return ROWS_FULL
-        for k in range(len(net.links)):
-            if mem.link_states[k].count + config.batch * len(net.channels) > mem.ring.shape[1]:
+        for k in range(len(links(net.links))):
+            if (
+                link_states(mem.link_states)[k].count + config.batch * len(channels(net.channels))
+                > i8_rows(mem.ring).shape[1]
+            ):
                 return RING_FULL
-        entering = clock.heap_size == 0 or mem.heap_payload[0] < 0
+        entering = clock.heap_size == 0 or i8(mem.heap_payload)[0] < 0
         if entering:
             if clock.next_frame >= until or clock.next_frame >= config.frames:
                 return DONE
@@ -45,60 +66,60 @@ def advance(net, mem, until):
             if slot < 0:
                 return NO_SLOT
             if clock.heap_size > 0:
-                clock.now = mem.heap_time[0]
-                clock.heap_size = _heap.pop(mem.heap_time, mem.heap_key, mem.heap_payload, clock.heap_size)
+                clock.now = i8(mem.heap_time)[0]
+                clock.heap_size = _heap.pop(i8(mem.heap_time), i8(mem.heap_key), i8(mem.heap_payload), clock.heap_size)
             enter(net, mem, slot)
             continue
-        payload = mem.heap_payload[0]
-        clock.now = mem.heap_time[0]
-        clock.heap_size = _heap.pop(mem.heap_time, mem.heap_key, mem.heap_payload, clock.heap_size)
+        payload = i8(mem.heap_payload)[0]
+        clock.now = i8(mem.heap_time)[0]
+        clock.heap_size = _heap.pop(i8(mem.heap_time), i8(mem.heap_key), i8(mem.heap_payload), clock.heap_size)
         what, slot = payload >> 32, payload & LOW
-        c = what % len(net.channels)
-        if what >= len(net.channels) or is_ready(net, mem, c, slot):
-            h = net.channels[c].target
-            if net.channels[c].direction == 0:
+        c = what % len(channels(net.channels))
+        if what >= len(channels(net.channels)) or is_ready(net, mem, c, slot):
+            h = channels(net.channels)[c].target
+            if channels(net.channels)[c].direction == 0:
                 compute(net, mem, h, slot)
                 if h < config.top:
                     send_forward(net, mem, h + 1, slot)
                 else:
                     compare(net, mem, slot)
                     speak(net, mem, h, slot)
-                    learn(net, mem, h, slot, slot, mem.slots[slot].samples, c)
+                    learn(net, mem, h, slot, slot, slots(mem.slots)[slot].samples, c)
             else:
                 seen, samples = hear(net, mem, c, slot)
                 speak(net, mem, h, slot)
                 if samples > 0:
                     learn(net, mem, h, slot, seen, samples, c)
-        mem.slots[slot].events -= 1
+        slots(mem.slots)[slot].events -= 1
         _release(mem, slot)
 
 
 @inner()
 def _free_slot(mem):
-    for k in range(len(mem.slots)):
-        if not mem.slots[k].used:
+    for k in range(len(slots(mem.slots))):
+        if not slots(mem.slots)[k].used:
             return k
     return -1
 
 
 @inner()
 def _release(mem, slot):
-    s = mem.slots[slot]
+    s = slots(mem.slots)[slot]
     if s.events == 0 and s.holders == 0 and s.used:
         s.used = False
     if s.events == 0 and not s.finished:
         s.finished = True
-        mem.clock[0].in_flight -= 1
+        clocks(mem.clock)[0].in_flight -= 1
 
 
 @inner()
 def _schedule(mem, time, priority, what, slot):
-    clock = mem.clock[0]
+    clock = clocks(mem.clock)[0]
     payload = (np.int64(what) << 32) | np.int64(slot)
     clock.heap_size = _heap.push(
-        mem.heap_time,
-        mem.heap_key,
-        mem.heap_payload,
+        i8(mem.heap_time),
+        i8(mem.heap_key),
+        i8(mem.heap_payload),
         clock.heap_size,
         time,
         priority,
@@ -107,23 +128,23 @@ def _schedule(mem, time, priority, what, slot):
     )
     clock.sequence += 1
     if what >= 0:
-        mem.slots[slot].events += 1
+        slots(mem.slots)[slot].events += 1
 
 
 @inner()
 def enter(net, mem, slot):
     """The next frame enters: its samples become layer 0's activity, and leave over the first forward channel."""
-    config, clock = net.config[0], mem.clock[0]
+    config, clock = configs(net.config)[0], clocks(mem.clock)[0]
     frame = clock.next_frame
     clock.next_frame = frame + 1
     first = (frame % config.frames_per_epoch) * config.batch
     samples = min(config.batch, config.train_size - first)
-    s = mem.slots[slot]
+    s = slots(mem.slots)[slot]
     s.used, s.finished, s.frame, s.samples, s.events, s.holders = True, False, frame, samples, 0, 0
     clock.in_flight += 1
     clock.in_flight_max = max(clock.in_flight_max, clock.in_flight)
     for b in range(samples):
-        mem.sample[slot, b] = net.order[first + b]
+        i8_rows(mem.sample)[slot, b] = i8(net.order)[first + b]
     if config.pipelined and clock.next_frame < config.frames:
         gap = config.interval
         if config.poisson:
@@ -139,12 +160,12 @@ def enter(net, mem, slot):
 def send_forward(net, mem, h, slot):
     """Layer h - 1's activity leaves for layer h."""
     c = h - 1
-    batch = net.config[0].batch
-    layer = net.layers[h]
-    source = net.images if c == 0 else mem.outputs[slot, net.layers[c].unit_offset * batch :]
+    batch = configs(net.config)[0].batch
+    layer = layers(net.layers)[h]
+    source = f4(net.images) if c == 0 else f4_rows(mem.outputs)[slot, layers(net.layers)[c].unit_offset * batch :]
     complete = _messages.send(
-        net, mem, c, slot, mem.clock[0].now, source, mem.inputs[slot, layer.input_offset * batch :], layer.fan_in,
-        mem.counts[slot, h],
+        net, mem, c, slot, clocks(mem.clock)[0].now, source, f4_rows(mem.inputs)[slot, layer.input_offset * batch :], layer.fan_in,
+        i8_planes(mem.counts)[slot, h],
     )  # fmt: skip
     _schedule(mem, complete, _heap.FORWARD_ARRIVAL, c, slot)
 
@@ -152,42 +173,42 @@ def send_forward(net, mem, h, slot):
 @inner()
 def is_ready(net, mem, c, slot):
     """A frame's messages are complete: the layer acts at once if it is idle and takes no time, else when it is done."""
-    channel = net.channels[c]
-    layer = net.layers[channel.target]
+    channel = channels(net.channels)[c]
+    layer = layers(net.layers)[channel.target]
     forward = channel.direction == 0
-    cost = (layer.compute_forward if forward else layer.compute_learning) * mem.slots[slot].samples
-    now, state = mem.clock[0].now, mem.layer_states[channel.target]
+    cost = (layer.compute_forward if forward else layer.compute_learning) * slots(mem.slots)[slot].samples
+    now, state = clocks(mem.clock)[0].now, layer_states(mem.layer_states)[channel.target]
     if cost == 0 and state.free_at <= now:
         return True
     finish = max(now, state.free_at) + cost
     state.free_at = finish
     priority = _heap.FORWARD_ARRIVAL if forward else _heap.LEARNING_ARRIVAL
-    _schedule(mem, finish, priority, c + len(net.channels), slot)
+    _schedule(mem, finish, priority, c + len(channels(net.channels)), slot)
     return False
 
 
 @inner(inline="always")
 def outputs(net, mem, h, slot, samples):
     """O of layer h for the samples of a slot, one after another."""
-    first = net.layers[h].unit_offset * net.config[0].batch
-    return mem.outputs[slot, first : first + samples * net.layers[h].n]
+    first = layers(net.layers)[h].unit_offset * configs(net.config)[0].batch
+    return f4_rows(mem.outputs)[slot, first : first + samples * layers(net.layers)[h].n]
 
 
 @inner()
 def compute(net, mem, h, slot):
     """O^h = f(W x + b)."""
-    state = mem.layer_states[h]
-    samples = mem.slots[slot].samples
+    state = layer_states(mem.layer_states)[h]
+    samples = slots(mem.slots)[slot].samples
     out = outputs(net, mem, h, slot, samples)
     _inputs.hold(net, mem, h, slot)
-    mem.counters[h - 1].macs += _dense_layer.forward(net, mem, h, slot, out)
-    transfer(net.layers[h], out, samples)
-    if mem.slots[slot].frame > state.frame:  # a frame that was overtaken on its way is not the newest
+    counters(mem.counters)[h - 1].macs += _dense_layer.forward(net, mem, h, slot, out)
+    transfer(layers(net.layers)[h], out, samples)
+    if slots(mem.slots)[slot].frame > state.frame:  # a frame that was overtaken on its way is not the newest
         if state.frame >= 0:
-            mem.slots[state.slot].holders -= 1
+            slots(mem.slots)[state.slot].holders -= 1
             _release(mem, state.slot)
-        state.frame, state.slot = mem.slots[slot].frame, slot
-        mem.slots[slot].holders += 1
+        state.frame, state.slot = slots(mem.slots)[slot].frame, slot
+        slots(mem.slots)[slot].holders += 1
 
 
 @kernel()
@@ -204,13 +225,13 @@ def transfer(layer, values, samples):
 @inner()
 def compare(net, mem, slot):
     """The output layer compares with the target: mem.signal = e = T - O, which is R^L."""
-    config, clock = net.config[0], mem.clock[0]
-    layer = net.layers[config.top]
-    n, samples = layer.n, mem.slots[slot].samples
+    config, clock = configs(net.config)[0], clocks(mem.clock)[0]
+    layer = layers(net.layers)[config.top]
+    n, samples = layer.n, slots(mem.slots)[slot].samples
     out = outputs(net, mem, config.top, slot, samples)
     for b in range(samples):
-        target = net.labels[mem.sample[slot, b]]
-        said, e = out[b * n : b * n + n], mem.signal[b * n : b * n + n]
+        target = i4(net.labels)[i8_rows(mem.sample)[slot, b]]
+        said, e = out[b * n : b * n + n], f4(mem.signal)[b * n : b * n + n]
         loss, correct = score(layer.transfer, said, target)
         clock.loss += loss
         clock.correct += correct
@@ -244,30 +265,30 @@ def hear(net, mem, c, slot):
 
     Returns the slot whose activity learns from it, and how many of its samples: 0 if the frame is forgotten.
     """
-    config = net.config[0]
-    channel = net.channels[c]
+    config = configs(net.config)[0]
+    channel = channels(net.channels)[c]
     h = channel.target
-    layer, state = net.layers[h], mem.layer_states[h]
-    s = mem.slots[slot]
+    layer, state = layers(net.layers)[h], layer_states(mem.layer_states)[h]
+    s = slots(mem.slots)[slot]
     samples = s.samples
     age = state.frame - s.frame
     missed = config.stash > 0 and age >= config.stash
-    mem.misses[h] += missed
+    i8(mem.misses)[h] += missed
     if missed and not config.on_miss_current:
-        _silence(mem.signal[: samples * layer.n])
+        _silence(f4(mem.signal)[: samples * layer.n])
         return slot, np.int64(0)
     seen = slot
     if missed:  # the activity of that frame is forgotten: the newest one stands in for it, as far as it has samples
         seen = state.slot
-        samples = min(samples, mem.slots[seen].samples)
+        samples = min(samples, slots(mem.slots)[seen].samples)
     _learning.error_from(net, mem, c, slot)
     out = outputs(net, mem, h, seen, samples)
     if config.derivative:
-        _transfer.times_derivative(layer.transfer, mem.signal[: samples * layer.n], out)
-    _silence(mem.signal[samples * layer.n : s.samples * layer.n])
+        _transfer.times_derivative(layer.transfer, f4(mem.signal)[: samples * layer.n], out)
+    _silence(f4(mem.signal)[samples * layer.n : s.samples * layer.n])
     if config.capture:
         _capture(net, mem, h, s.frame, samples)
-    mem.ages[h, min(age, mem.ages.shape[1] - 1)] += 1
+    i8_rows(mem.ages)[h, min(age, i8_rows(mem.ages).shape[1] - 1)] += 1
     if channel.adaptive and not config.frozen:
         _learning.adapt(net, mem, c, slot, samples, out)
     return seen, samples
@@ -282,40 +303,40 @@ def _silence(values):
 @inner()
 def _capture(net, mem, h, frame, samples):
     """Keeps the learning signals of a probe, sample after sample."""
-    layer = net.layers[h]
+    layer = layers(net.layers)[h]
     for b in range(samples):
-        row = mem.captured[frame * net.config[0].batch + b]
+        row = f4_rows(mem.captured)[frame * configs(net.config)[0].batch + b]
         for j in range(layer.n):
-            row[layer.unit_offset + j] = mem.signal[b * layer.n + j]
+            row[layer.unit_offset + j] = f4(mem.signal)[b * layer.n + j]
 
 
 @inner()
 def speak(net, mem, h, slot):
     """Layer h's learning messages leave, one channel after another, with the weights as they are."""
-    batch = net.config[0].batch
-    samples = mem.slots[slot].samples
-    for k in range(net.leaving_start[h], net.leaving_start[h + 1]):
-        c = net.leaving[k]
-        channel = net.channels[c]
+    batch = configs(net.config)[0].batch
+    samples = slots(mem.slots)[slot].samples
+    for k in range(i8(net.leaving_start)[h], i8(net.leaving_start)[h + 1]):
+        c = i8(net.leaving)[k]
+        channel = channels(net.channels)[c]
         projected = _learning.leaves_projected(channel.wiring)
-        source = mem.signal
+        source = f4(mem.signal)
         if channel.message == TARGET:
             _one_hot(net, mem, slot, channel.n, samples)
-            source = mem.gathered
-        place = mem.messages[slot, channel.message_offset * batch :]
+            source = f4(mem.gathered)
+        place = f4_rows(mem.messages)[slot, channel.message_offset * batch :]
         complete = _messages.send(
             net,
             mem,
             c,
             slot,
-            mem.clock[0].now,
+            clocks(mem.clock)[0].now,
             source,
-            mem.error if projected else place,
+            f4(mem.error) if projected else place,
             channel.n,
-            mem.heard[slot, c],
+            i8_planes(mem.heard)[slot, c],
         )
         if projected:
-            _learning.project_leaving(net, mem, c, slot, mem.error, place)
+            _learning.project_leaving(net, mem, c, slot, f4(mem.error), place)
         _schedule(mem, complete, _heap.LEARNING_ARRIVAL, c, slot)
 
 
@@ -324,14 +345,14 @@ def _one_hot(net, mem, slot, n, samples):
     """mem.gathered = the targets of the frame."""
     for b in range(samples):
         for j in range(n):
-            mem.gathered[b * n + j] = ZERO
-        mem.gathered[b * n + net.labels[mem.sample[slot, b]]] = ONE
+            f4(mem.gathered)[b * n + j] = ZERO
+        f4(mem.gathered)[b * n + i4(net.labels)[i8_rows(mem.sample)[slot, b]]] = ONE
 
 
 @inner()
 def learn(net, mem, h, slot, seen, samples, c):
     """Layer h's synapses learn from mem.signal, and from the activity in slot `seen`."""
-    if not _learning.is_finite(mem.signal[: samples * net.layers[h].n]):
-        mem.clock[0].fault_frame = mem.slots[slot].frame
-    elif not net.config[0].frozen:
-        _learning.update(net, mem, h, seen, mem.slots[slot].frame, samples, mem.slots[slot].samples, c)
+    if not _learning.is_finite(f4(mem.signal)[: samples * layers(net.layers)[h].n]):
+        clocks(mem.clock)[0].fault_frame = slots(mem.slots)[slot].frame
+    elif not configs(net.config)[0].frozen:
+        _learning.update(net, mem, h, seen, slots(mem.slots)[slot].frame, samples, slots(mem.slots)[slot].samples, c)

@@ -6,6 +6,20 @@ import numpy as np
 
 from channelsim.engine import _hash, _links, _stages
 from channelsim.engine._jit import inner
+from channelsim.engine._views import (
+    channels,
+    clocks,
+    configs,
+    counters,
+    f4,
+    flags,
+    i8,
+    i8_rows,
+    link_states,
+    links,
+    message_rows,
+    slots,
+)
 
 ZERO = np.float32(0.0)
 WHOLE, PARTLY, QUEUE_FULL = np.int64(0), np.int64(1), np.int64(2)
@@ -20,31 +34,31 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
     number of events to delivered[b]. Of an ideal channel only learning messages are copied: forward, the receiver reads
     the source itself. Returns the time at which the last message is complete.
     """
-    channel = net.channels[c]
-    link = net.links[channel.link]
-    state = mem.link_states[channel.link]
-    ring = mem.ring[channel.link]
-    counter = mem.counters[c]
-    config = net.config[0]
-    frame, samples, n = mem.slots[slot].frame, mem.slots[slot].samples, channel.n
-    ideal = net.ideal[c]
+    channel = channels(net.channels)[c]
+    link = links(net.links)[channel.link]
+    state = link_states(mem.link_states)[channel.link]
+    ring = i8_rows(mem.ring)[channel.link]
+    counter = counters(mem.counters)[c]
+    config = configs(net.config)[0]
+    frame, samples, n = slots(mem.slots)[slot].frame, slots(mem.slots)[slot].samples, channel.n
+    ideal = flags(net.ideal)[c]
     kept = channel.direction == LEARNING
-    sent = mem.sent[:n]
-    words = mem.sent.view(np.int32)[:n]
-    residual = mem.residuals[channel.residual_offset : channel.residual_offset + n]
+    sent = f4(mem.sent)[:n]
+    words = f4(mem.sent).view(np.int32)[:n]
+    residual = f4(mem.residuals)[channel.residual_offset : channel.residual_offset + n]
     speaker = 2 * channel.source + channel.direction
     again = link.broadcast and state.frame == frame and state.speaker == speaker
     state.frame, state.speaker = frame, speaker
     complete = now
     for b in range(samples):
-        image = mem.sample[slot, b]
+        image = i8_rows(mem.sample)[slot, b]
         here = (image if c == 0 else b) * n
         said = source[here : here + n]
         arrives = out[b * stride : b * stride + n]
         scale = noise_scale = np.float32(1.0)
         if ideal:
             if c == 0:
-                events = net.event_start[image + 1] - net.event_start[image]
+                events = i8(net.event_start)[image + 1] - i8(net.event_start)[image]
             else:
                 events = _stages.count_speaking(said)
             offered = events
@@ -60,16 +74,16 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
         if channel.jitter_kind != 0:
             jitter = _stages.jitter(channel, _hash.key(config.seed, _hash.JITTER + 64 * c, frame, b))
         delay = channel.latency + jitter
-        paid = not (again and mem.heard_bits[channel.link, b] == bits)
+        paid = not (again and i8_rows(mem.heard_bits)[channel.link, b] == bits)
         if paid:
             start, finish, found = _links.offer(link, state, ring, now, bits)
             counter.queue_max = max(counter.queue_max, found)
             if link.broadcast:
-                mem.heard_start[channel.link, b] = start
-                mem.heard_finish[channel.link, b] = finish
-                mem.heard_bits[channel.link, b] = bits
+                i8_rows(mem.heard_start)[channel.link, b] = start
+                i8_rows(mem.heard_finish)[channel.link, b] = finish
+                i8_rows(mem.heard_bits)[channel.link, b] = bits
         else:
-            start, finish = mem.heard_start[channel.link, b], mem.heard_finish[channel.link, b]
+            start, finish = i8_rows(mem.heard_start)[channel.link, b], i8_rows(mem.heard_finish)[channel.link, b]
         traced = frame < config.trace_frames
         if start == _links.LOST:
             counter.lost_messages += 1
@@ -121,17 +135,17 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
 @inner()
 def _receive(net, mem, c, frame, b, events, encoding, scale, noise_scale, start, delay, now, sent, out):
     """What arrives of `sent` goes to `out`. Returns the number of events delivered."""
-    channel = net.channels[c]
-    counter = mem.counters[c]
-    alive = mem.alive[: len(sent)]
+    channel = channels(net.channels)[c]
+    counter = counters(mem.counters)[c]
+    alive = flags(mem.alive)[: len(sent)]
     corrupted, flipped, dropped = _stages.receive(
-        channel, c, net.config[0].seed, frame, b, sent, alive, out, scale, noise_scale, mem.word
+        channel, c, configs(net.config)[0].seed, frame, b, sent, alive, out, scale, noise_scale, f4(mem.word)
     )
     counter.corrupted += corrupted
     counter.flipped_bits += flipped
     counter.dropped += dropped
     if channel.deadline >= 0:
-        link = net.links[channel.link]
+        link = links(net.links)[channel.link]
         counter.late += _stages.lose_late(
             channel, link, sent, alive, start, delay, now + channel.deadline, encoding, events
         )
@@ -141,14 +155,14 @@ def _receive(net, mem, c, frame, b, events, encoding, scale, noise_scale, start,
 @inner()
 def _write_row(net, mem, c, frame, b, now, start, first, last, events, arrived, bits, encoding, outcome, scale, values):
     """Writes a message down for /events, with its values as sent."""
-    clock = mem.clock[0]
-    row = mem.rows[clock.rows]
+    clock = clocks(mem.clock)[0]
+    row = message_rows(mem.rows)[clock.rows]
     row.frame, row.sample, row.channel = frame, b, c
     row.offered, row.start, row.first_arrival, row.last_arrival = now, start, first, last
     row.events, row.delivered, row.bits = events, arrived, bits
     row.encoding, row.outcome, row.scale = encoding, outcome, scale
     row.payload, row.neurons = clock.payload, len(values)
-    payload = mem.payload[clock.payload : clock.payload + len(values)]
+    payload = f4(mem.payload)[clock.payload : clock.payload + len(values)]
     for i in range(len(values)):
         payload[i] = values[i]
     clock.rows += 1

@@ -16,6 +16,7 @@ from channelsim import hashing
 from channelsim.data import Dataset
 from channelsim.engine import _dense_layer, _evaluate, _loop
 from channelsim.engine._tables import CLOCK, CONFIG, LAYER_STATE, LINK_STATE, SLOT, Memory, Net
+from channelsim.engine._views import handle
 from channelsim.errors import RunError
 from channelsim.hashing import Stream
 from channelsim.plan import COUNTER, MESSAGE_ROW, Direction, Plan, Quantizer
@@ -293,7 +294,7 @@ def advance(
     until_frame = min(until_frame, plan.frames)
     while True:
         stop = min(until_frame, _next_boundary(plan, state))
-        status = _loop.advance(state.net, state.memory, stop)
+        status = _loop.advance(handle(state.net), handle(state.memory), stop)
         if status == _loop.DIVERGED:
             _collect(state, collect)
             frame = int(state.memory.clock[0]["fault_frame"])
@@ -378,8 +379,9 @@ def busiest(state: State) -> str:
 
 def settle(state: State) -> None:
     """Applies the updates that wait for the next pass over their rows, so that the weights can be read."""
+    net, memory = handle(state.net), handle(state.memory)
     for h in range(1, len(state.net.layers)):
-        _dense_layer.flush(state.net, state.memory, h)
+        _dense_layer.flush(net, memory, h)
 
 
 EVALUATED_AT_ONCE = 500
@@ -404,7 +406,9 @@ def evaluate(state: State, images: NDArray[np.float32], labels: NDArray[np.int32
     loss, correct = 0.0, 0
     for first in range(0, len(labels), EVALUATED_AT_ONCE):
         samples = min(EVALUATED_AT_ONCE, len(labels) - first)
-        more, right = _evaluate.evaluate(clockless, state.memory, flat, labels, first, samples, here, there)
+        more, right = _evaluate.evaluate(
+            handle(clockless), handle(state.memory), flat, labels, first, samples, here, there
+        )
         loss += more
         correct += right
     return loss / len(labels), correct / len(labels)

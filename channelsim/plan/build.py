@@ -342,8 +342,9 @@ def _feedback(
             indices.append(np.nonzero(exists)[1].astype(np.int32))
             flat = matrix[exists]
         else:
-            indices.append(np.zeros(0, np.int32))
             flat = matrix.ravel()
+            if settings.connections is not None:  # c_index has an entry for each of C's, wherever some wiring is sparse
+                indices.append(np.zeros(flat.size, np.int32))
         row["c_size"] = flat.size
         offset += flat.size
         values.append(flat)

@@ -1,0 +1,90 @@
+"""How compiled functions see `Net` and `Memory`: as records of addresses.
+
+A named tuple of sixty arrays, handed from function to function by value, costs more than most of what the engine does with
+it, and makes each function slow to compile. So `handle` turns it into one record (address and sizes of each array), which
+is passed as a pointer, and functions fetch the arrays that they use: `f4(mem.weights)`. Where NUMBA_DISABLE_JIT is set, the
+named tuple itself takes the record's place, and fetching does nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from llvmlite.ir import Constant
+from numba import types
+from numba.extending import intrinsic
+from numba.np.arrayobj import populate_array
+from numba.np.numpy_support import from_dtype
+
+from channelsim.engine._tables import CLOCK, CONFIG, LAYER_STATE, LINK_STATE, SLOT
+from channelsim.plan.layout import CHANNEL, COUNTER, LAYER, LINK, MESSAGE_ROW
+
+VIEW = np.dtype([("address", "i8"), ("size", "i8"), ("rows", "i8"), ("planes", "i8")])  # size: of the last dimension
+
+
+def handle(arrays: NamedTuple) -> Any:
+    """The record of a named tuple's arrays. It does not own them: they must outlive it."""
+    if numba.config.DISABLE_JIT:
+        return arrays
+    record = np.zeros(1, [(name, VIEW) for name in arrays._fields])[0]
+    for name, array in zip(arrays._fields, arrays, strict=True):
+        planes, rows, size = (1, 1, 1, *array.shape)[-3:]
+        record[name] = (array.ctypes.data, size, rows, planes)
+    return record
+
+
+def _fetcher(dtype: Any, dimensions: int = 1) -> Any:
+    """A function that makes an array of this kind from its VIEW, without owning or counting references."""
+    if numba.config.DISABLE_JIT:
+        return lambda view: view
+    array_type = types.Array(from_dtype(np.dtype(dtype)), dimensions, "C")
+
+    @intrinsic
+    def fetch(typing_context, view):
+        def generate(context, builder, signature, arguments):
+            word = context.get_value_type(types.intp)
+            fields = builder.bitcast(arguments[0], word.as_pointer())
+            address, size, rows, planes = (
+                builder.load(builder.gep(fields, [Constant(word, k)])) for k in range(4)
+            )
+            shape = [planes, rows, size][3 - dimensions :]
+            item = context.get_abi_sizeof(context.get_data_type(array_type.dtype))
+            strides = [Constant(word, item)]
+            for length in reversed(shape[1:]):
+                strides.insert(0, builder.mul(strides[0], length))
+            array = context.make_array(array_type)(context, builder)
+            populate_array(
+                array,
+                data=builder.inttoptr(address, context.get_data_type(array_type.dtype).as_pointer()),
+                shape=shape,
+                strides=strides,
+                itemsize=Constant(word, item),
+                meminfo=None,
+            )
+            return array._getvalue()
+
+        return array_type(view), generate
+
+    return fetch
+
+
+f4 = _fetcher(np.float32)
+f4_rows = _fetcher(np.float32, 2)
+i8 = _fetcher(np.int64)
+i8_rows = _fetcher(np.int64, 2)
+i8_planes = _fetcher(np.int64, 3)
+i4 = _fetcher(np.int32)
+i4_rows = _fetcher(np.int32, 2)
+flags = _fetcher(np.bool_)
+configs = _fetcher(CONFIG)
+clocks = _fetcher(CLOCK)
+layers = _fetcher(LAYER)
+channels = _fetcher(CHANNEL)
+links = _fetcher(LINK)
+counters = _fetcher(COUNTER)
+slots = _fetcher(SLOT)
+layer_states = _fetcher(LAYER_STATE)
+link_states = _fetcher(LINK_STATE)
+message_rows = _fetcher(MESSAGE_ROW)
