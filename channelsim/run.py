@@ -139,11 +139,8 @@ class _Run:
         else:
             self.state = engine.restore(plan, dataset, dict(arrays), trace_frames=traced)
             self.counters_before = np.array(arrays["epoch_counters"])
-            self.earlier, self.training_time = (float(value) for value in arrays["epoch_clock"][1:])
-            self.now_before = int(arrays["epoch_clock"][0])
+            self.now_before, self.earlier, self.training_time = (float(value) for value in arrays["epoch_clock"])
             self.rows = [dict(zip(ROW, row, strict=True)) for row in arrays["epoch_rows"].tolist()]
-            self.queue_max = np.array(arrays["run_queue_max"])
-        self.behind: str | None = None  # what was told about a pipeline that cannot keep up
         self.epoch = len(self.rows)
         self.chunk = FIRST_CHUNK
 
@@ -215,6 +212,11 @@ class _Run:
         self.epoch += 1
         tally = engine.tally(state)
         test_loss, test_accuracy = engine.evaluate(state, self.dataset.test_x, self.dataset.test_y)
+        validation_loss, validation_accuracy = math.nan, math.nan
+        if len(self.dataset.validation_y):
+            validation_loss, validation_accuracy = engine.evaluate(
+                state, self.dataset.validation_x, self.dataset.validation_y
+            )
         counters = accounting.since(state.counters, self.counters_before)
         joules = accounting.energy(plan, counters)
         row = {
@@ -222,16 +224,13 @@ class _Run:
             "train_accuracy": tally.correct / max(tally.samples, 1),
             "test_loss": test_loss,
             "test_accuracy": test_accuracy,
+            "validation_loss": validation_loss,
+            "validation_accuracy": validation_accuracy,
             "energy": float(joules.sum()) + (self.rows[-1]["energy"] if self.rows else 0.0),
         }
         self.rows.append(row)
         common = {
             "epoch": self.epoch,
-        validation_loss, validation_accuracy = math.nan, math.nan
-        if len(self.dataset.validation_y):
-            validation_loss, validation_accuracy = engine.evaluate(
-                state, self.dataset.validation_x, self.dataset.validation_y
-            )
             "frames": state.frame,
             "updates": state.frame,
             "learning_rate": plan.learning_rate * (1.0 - plan.decay) ** state.frame,
@@ -239,12 +238,10 @@ class _Run:
             "wall_time": self._wall(),
         }
         self.writer.train_row(common | {"loss": row["train_loss"], "accuracy": row["train_accuracy"]})
-            "validation_loss": validation_loss,
-            "validation_accuracy": validation_accuracy,
         self.writer.test_row(common | {"loss": test_loss, "accuracy": test_accuracy})
         if len(self.dataset.validation_y):
             self.writer.validation_row(common | {"loss": validation_loss, "accuracy": validation_accuracy})
-        elapsed = state.now - self.now_before
+        elapsed = state.now - int(self.now_before)
         self.writer.channel_rows(
             self.epoch, plan.channel_names, counters, accounting.utilisation(counters, elapsed), joules
         )
@@ -281,7 +278,6 @@ class _Run:
         self.writer.weights(self.epoch, self.state.weights, self.state.biases, self.state.feedback)
 
     def _snapshot(self) -> dict[str, NDArray[Any]]:
-        keys = ("train_loss", "train_accuracy", "test_loss", "test_accuracy", "energy")
         return engine.snapshot(self.state) | {
             "epoch_counters": self.counters_before,
             "epoch_clock": np.array([self.now_before, self._wall(), self.training_time], np.float64),
@@ -290,15 +286,13 @@ class _Run:
 
     def _result(self, status: str) -> Result:
         state = self.state
-        counters = state.counters.copy()
-        counters["queue_max"] = np.maximum(self.queue_max, counters["queue_max"])
-        warnings = [self.behind] if self.behind else congestion.losses(state, counters)
         last = self.rows[-1] if self.rows else dict.fromkeys(ROW, math.nan)
         return Result(
             name=self.scenario.name,
             status=status,
             test_accuracy=last["test_accuracy"],
             test_loss=last["test_loss"],
+            validation_accuracy=last["validation_accuracy"],
             train_accuracy=last["train_accuracy"],
             loss=last["train_loss"],
             updates=state.frame,
@@ -312,4 +306,3 @@ class _Run:
             history=tuple(row["test_accuracy"] for row in self.rows),
             energy_history=tuple(row["energy"] for row in self.rows),
         )
-            validation_accuracy=last["validation_accuracy"],
