@@ -92,6 +92,9 @@ class Result:
         return values
 
     def _lines(self) -> list[tuple[str, str]]:
+        if math.isnan(self.validation_accuracy):
+            del values["validation_accuracy"]
+        values["warnings"] = list(self.warnings)
         return [
             ("test accuracy", f"{100 * self.test_accuracy:.2f} %"),
             ("train accuracy", f"{100 * self.train_accuracy:.2f} %"),
