@@ -48,11 +48,10 @@ class Result:
     energy_j: float
     channels: Mapping[str, Mapping[str, int]]
     trace: str
+    validation_accuracy: float = math.nan
     history: tuple[float, ...] = ()
     energy_history: tuple[float, ...] = ()
 
-    validation_accuracy: float = math.nan
-    warnings: tuple[str, ...] = ()
     def __post_init__(self) -> None:
         object.__setattr__(
             self,
@@ -89,12 +88,11 @@ class Result:
         }
         values["channels"] = {name: dict(total) for name, total in self.channels.items()}
         values["trace"] = str(self.trace)
+        if math.isnan(self.validation_accuracy):
+            del values["validation_accuracy"]
         return values
 
     def _lines(self) -> list[tuple[str, str]]:
-        if math.isnan(self.validation_accuracy):
-            del values["validation_accuracy"]
-        values["warnings"] = list(self.warnings)
         return [
             ("test accuracy", f"{100 * self.test_accuracy:.2f} %"),
             ("train accuracy", f"{100 * self.train_accuracy:.2f} %"),
