@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     __version__: str
     from channelsim import data as data
+    from channelsim.check import Check as Check
+    from channelsim.check import check as check
     from channelsim.errors import InputError as InputError
     from channelsim.errors import RunError as RunError
-    from channelsim.plan.describe import Check as Check
-    from channelsim.plan.describe import check as check
     from channelsim.plots import plot as plot
     from channelsim.progress import Progress as Progress
     from channelsim.result import Result as Result
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 # Public name -> the module that defines it. A name that is its own module is the module itself.
 _HOME = {
-    "Check": "channelsim.plan.describe",
+    "Check": "channelsim.check",
     "InputError": "channelsim.errors",
     "Model": "channelsim.scenario",
     "Progress": "channelsim.progress",
@@ -44,7 +44,7 @@ _HOME = {
     "Scenario": "channelsim.scenario",
     "Trace": "channelsim.trace",
     "Verification": "channelsim.verify",
-    "check": "channelsim.plan.describe",
+    "check": "channelsim.check",
     "data": "channelsim.data",
     "load": "channelsim.scenario",
     "plot": "channelsim.plots",

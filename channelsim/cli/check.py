@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from channelsim.cli.options import Json, Settings
-from channelsim.cli.output import note, print_json
+from channelsim.cli.output import print_json
 from channelsim.errors import InputError
 
 
@@ -37,12 +37,10 @@ def check(
     from channelsim.scenario import load
 
     wanted = load(scenario, set=settings or ())
-    for advice in wanted.advice():
-        note(f"warning: {advice}")
 
-    from channelsim.plan.describe import check as describe
+    from channelsim.check import check as look
 
-    found = describe(wanted)
+    found = look(wanted)
     if as_json:
         print_json(found.to_json())
     else:

@@ -1,0 +1,260 @@
+"""What a scenario would simulate, worked out without a frame: layers, wires, operations, bits and memory.
+
+All counts are of one frame of full size in which every neuron speaks (of a target, the one neuron that is meant): the
+most that a frame can cost before silence, thresholds and losses make it cheaper. A run counts what it did cost.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from channelsim import codes, units
+from channelsim.data import Dataset, load_dataset
+from channelsim.plan import Direction, Kind, Message, Quantizer, Tables, Transfer, sizes, tables
+from channelsim.scenario import Scenario
+
+PS = 1e-12
+MIB = 2**20
+
+
+@dataclass(frozen=True)
+class LayerCheck:
+    """One layer: its synapses (entries of W) and multiply-accumulates a frame; no update_macs where nothing learns."""
+
+    name: str
+    kind: str
+    units: int
+    transfer: str
+    synapses: int
+    forward_macs: int
+    update_macs: int
+
+
+@dataclass(frozen=True)
+class ChannelCheck:
+    """One channel, from layer `source` to layer `target`.
+
+    wires: entries of its C; of sparse wiring, which is drawn, the expected number.
+    error_macs: multiply-accumulates a frame through C (or W, in its place). bits: a frame's messages on the link;
+    link_time_s: how long they occupy it, 0 without a bandwidth.
+    """
+
+    name: str
+    source: int
+    target: int
+    wires: int
+    error_macs: int
+    update_macs: int
+    value_bits: int
+    bits: int
+    link_time_s: float
+
+
+@dataclass(frozen=True, repr=False)
+class Check:
+    """What `channelsim.check` found out.
+
+    Attributes:
+        scenario, data: their names; samples: for training; classes: of the data.
+        batch, epochs, frames_per_epoch: frames_per_epoch * epochs frames enter during the run.
+        layers, channels: see `LayerCheck` and `ChannelCheck`.
+        memory: bytes by what they are for: data, synapses (W, b and C with all their copies), frame (each frame in
+            flight).
+        machine_memory: bytes; None where the system does not tell.
+        advice: what is allowed but hardly meant, a sentence each.
+    """
+
+    scenario: str
+    data: str
+    samples: int
+    classes: int
+    batch: int
+    epochs: int
+    frames_per_epoch: int
+    layers: tuple[LayerCheck, ...]
+    channels: tuple[ChannelCheck, ...]
+    memory: dict[str, int]
+    machine_memory: int | None
+    advice: tuple[str, ...]
+
+    @property
+    def operations(self) -> dict[str, int]:
+        """Multiply-accumulates of one frame: forward, error and update."""
+        return {
+            "forward": sum(layer.forward_macs for layer in self.layers),
+            "error": sum(channel.error_macs for channel in self.channels),
+            "update": sum(layer.update_macs for layer in self.layers)
+            + sum(channel.update_macs for channel in self.channels),
+        }
+
+    @property
+    def bits(self) -> dict[str, int]:
+        """Bits of one frame on all channels of a kind: forward and learning."""
+        return {
+            kind: sum(channel.bits for channel in self.channels if channel.name.startswith(kind))
+            for kind in ("forward", "learning")
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that `channelsim check --json` prints: plain numbers, strings, lists and dictionaries."""
+        return {
+            **asdict(self),
+            "layers": [asdict(layer) for layer in self.layers],
+            "channels": [asdict(channel) for channel in self.channels],
+            "advice": list(self.advice),
+            "operations": self.operations,
+            "bits": self.bits,
+        }
+
+    def __repr__(self) -> str:
+        frames = f"{self.frames_per_epoch:,} frames of {self.batch} an epoch, {self.epochs} epochs"
+        return "\n".join(
+            [
+                f"{self.scenario}: {self.data}, {self.samples:,} training samples, {self.classes} classes; {frames}",
+                "(operations and bits of one frame in which every neuron speaks)",
+                "",
+                *_columns(
+                    ("layer", "kind", "units", "transfer", "synapses", "forward", "update"),
+                    [
+                        (at.name, at.kind, at.units, at.transfer, at.synapses, at.forward_macs, at.update_macs)
+                        for at in self.layers
+                    ],
+                ),
+                "",
+                *_columns(
+                    ("channel", "from", "to", "wires", "error", "bits a value", "bits", "on the link"),
+                    [
+                        (at.name, at.source, at.target, at.wires, at.error_macs, at.value_bits, at.bits,
+                         units.format_duration(round(at.link_time_s / PS)))
+                        for at in self.channels
+                    ],
+                ),
+                "",
+                "operations  " + ", ".join(f"{word} {count:,}" for word, count in self.operations.items()),
+                "bits        " + ", ".join(f"{word} {count:,}" for word, count in self.bits.items()),
+                f"memory      data {_mib(self.memory['data'])}, synapses {_mib(self.memory['synapses'])}, "
+                f"{_mib(self.memory['frame'])} for each frame in flight",
+                *(f"warning: {text}" for text in self.advice),
+            ]
+        )  # fmt: skip
+
+
+def check(scenario: Scenario) -> Check:
+    """What would be simulated. Loads the data, draws no weights, and runs nothing.
+
+    Raises InputError where `channelsim.run` would: data that are not there, a model that does not fit them, synapses
+    that do not fit into memory.
+    """
+    base = scenario.path.parent if scenario.path else None
+    dataset = load_dataset(scenario.data, base)
+    found = tables(scenario, dataset.shape, dataset.classes)
+    sizes.refuse_excess(scenario, found.layers, found.channels)
+    training = scenario.training
+    batch = min(training.batch, len(dataset.train_y))
+    return Check(
+        scenario=scenario.name,
+        data=scenario.data.name,
+        samples=len(dataset.train_y),
+        classes=dataset.classes,
+        batch=batch,
+        epochs=training.epochs,
+        frames_per_epoch=math.ceil(len(dataset.train_y) / training.batch),
+        layers=_layers(found, batch),
+        channels=_channels(scenario, found, batch),
+        memory=_memory(scenario, found, dataset, batch),
+        machine_memory=sizes.machine_bytes(),
+        advice=tuple(scenario.advice()),
+    )
+
+
+def _layers(found: Tables, batch: int) -> tuple[LayerCheck, ...]:
+    top = len(found.layers) - 1
+    learning = {int(row["target"]) for row in found.channels if row["direction"] == Direction.LEARNING} | {top}
+    rows = []
+    for h, layer in enumerate(found.layers[1:], start=1):
+        macs = batch * sizes.operations(layer)
+        rows.append(
+            LayerCheck(
+                name=str(h),
+                kind=Kind(int(layer["kind"])).name.lower(),
+                units=int(layer["n"]),
+                transfer=Transfer(int(layer["transfer"])).name.lower(),
+                synapses=int(layer["w_size"]),
+                forward_macs=macs,
+                update_macs=macs if h in learning else 0,
+            )
+        )
+    return tuple(rows)
+
+
+def _channels(scenario: Scenario, found: Tables, batch: int) -> tuple[ChannelCheck, ...]:
+    connections = scenario.learning.feedback.connections
+    rows = []
+    for name, row in zip(found.channel_names, found.channels, strict=True):
+        speakers = 1 if row["message"] == Message.TARGET else int(row["n"])
+        bits = int(codes.message_bits(row, speakers)[0])
+        link = found.links[row["link"]]
+        time = math.ceil(Fraction(bits * int(link["ps_numerator"]), int(link["ps_denominator"])))
+        wires = sizes.wires(row, found.layers, connections)
+        error_macs = 0
+        if row["direction"] == Direction.LEARNING:
+            error_macs = sizes.error_operations(row, found.layers, connections) * speakers // int(row["n"])
+        rows.append(
+            ChannelCheck(
+                name=name,
+                source=int(row["source"]),
+                target=int(row["target"]),
+                wires=wires,
+                error_macs=batch * error_macs,
+                update_macs=batch * wires if row["adaptive"] else 0,
+                value_bits=int(row["value_bits"]),
+                bits=batch * bits,
+                link_time_s=batch * time * PS,
+            )
+        )
+    return tuple(rows)
+
+
+def _memory(scenario: Scenario, found: Tables, dataset: Dataset, batch: int) -> dict[str, int]:
+    layers, channels = found.layers, found.channels
+    images = (dataset.train_x, dataset.test_x, dataset.validation_x)
+    training_events = 8 * int(np.count_nonzero(dataset.train_x))  # an index and a value each
+    synapses = sizes.synapse_bytes(layers, channels, scenario.learning.feedback.connections)
+    if scenario.training.momentum > 0 or (layers["update_quantizer"] != Quantizer.NONE).any():
+        synapses += 4 * int(layers["w_size"].sum())
+    return {
+        "data": sum(array.nbytes for array in images) + training_events,
+        "synapses": synapses,
+        "frame": batch * _sample_bytes(layers, channels),
+    }
+
+
+def _sample_bytes(layers: NDArray[Any], channels: NDArray[Any]) -> int:
+    """Bytes of one sample in flight: activities as computed, as delivered and as events, and its learning messages."""
+    learning = channels[channels["direction"] == Direction.LEARNING]
+    messages = np.maximum(learning["n"], layers["n"][learning["target"]]).sum()
+    return int(4 * layers["n"][1:].sum() + 12 * layers["fan_in"].sum() + 4 * messages)
+
+
+def _columns(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> list[str]:
+    """A table as lines: words to the left, numbers to the right."""
+    cells = [[f"{cell:,}" if isinstance(cell, int) else cell for cell in row] for row in rows]
+    widths = [max(len(title), *(len(row[i]) for row in cells)) for i, title in enumerate(head)]
+    right = [isinstance(cell, int) for cell in rows[0]]
+    return [
+        "  ".join(
+            text.rjust(width) if number else text.ljust(width)
+            for text, width, number in zip(line, widths, right, strict=True)
+        ).rstrip()
+        for line in (list(head), *cells)
+    ]
+
+
+def _mib(size: int) -> str:
+    return f"{size / MIB:,.1f} MiB"

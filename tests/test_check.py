@@ -1,0 +1,111 @@
+"""What `check` says would be simulated is what a run then counts, and too large a network is refused early."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import channelsim as cs
+from channelsim import engine
+from channelsim.data import load_dataset
+from channelsim.plan import Plan, build, sizes
+from tests.networks import scenario
+
+UNITS = [6, 5, 4, 3]
+SAMPLES, BATCH = 8, 4
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> str:
+    """Eight samples in which no input is zero, so that everybody speaks."""
+    rng = np.random.default_rng(1)
+    x, y = rng.uniform(0.1, 1.0, (SAMPLES, UNITS[0])).astype(np.float32), np.arange(SAMPLES, dtype=np.int32) % 3
+    np.savez(tmp_path / "full.npz", train_x=x, train_y=y, test_x=x, test_y=y)
+    return str(tmp_path / "full.npz")
+
+
+def described(data: str, **tables: Any) -> cs.Scenario:
+    training = {"batch": BATCH, "epochs": 1, **tables.pop("training", {})}
+    return scenario(UNITS, data={"name": data}, training=training, **tables)
+
+
+def first_frame(wanted: cs.Scenario) -> tuple[Plan, engine.State]:
+    dataset = load_dataset(wanted.data)
+    plan = build(wanted, dataset.shape, dataset.classes, len(dataset.train_y))
+    state = engine.start(plan, dataset)
+    engine.advance(plan, state, 1)
+    return plan, state
+
+
+WIRINGS: list[dict[str, Any]] = [
+    {"rule": "bp"},
+    {"rule": "rbp"},
+    {"rule": "srbp"},
+    {"rule": "sign"},
+    {"rule": "asrbp"},
+    {"rule": "drtp"},
+    {"rule": "top"},
+]
+CHANNEL = {"encoding": "aer", "header": 5, "bandwidth": "3 Mbit/s"}
+
+
+@pytest.mark.parametrize("learning", WIRINGS, ids=lambda learning: learning["rule"])
+def test_counts_are_those_of_a_frame_in_which_everybody_speaks(data: str, learning: dict[str, Any]) -> None:
+    channels = {"forward": CHANNEL} | ({} if learning["rule"] == "top" else {"learning": CHANNEL})
+    wanted = described(data, learning=learning, channels=channels)
+    check = cs.check(wanted)
+    plan, state = first_frame(wanted)
+    assert [channel.name for channel in check.channels] == list(plan.channel_names)
+    assert check.operations["forward"] + check.operations["error"] == state.counters["macs"].sum()
+    assert check.operations["update"] == state.counters["update_macs"].sum()
+    for channel, counted in zip(check.channels, state.counters, strict=True):
+        assert channel.bits == counted["bits"]
+        assert round(channel.link_time_s * 1e12) == counted["busy"]
+
+
+def test_sparse_wires_are_the_expected_number(data: str) -> None:
+    sparse = cs.check(described(data, learning={"rule": "rbp", "feedback": {"connections": 2}}))
+    assert {channel.name: channel.wires for channel in sparse.channels} == {
+        "forward.1": 0,
+        "forward.2": 0,
+        "forward.3": 0,
+        "learning.2": 2 * 4,
+        "learning.1": 2 * 5,
+    }
+
+
+def test_a_frame_is_never_larger_than_the_data(data: str) -> None:
+    check = cs.check(described(data, training={"batch": 100}))
+    assert (check.batch, check.frames_per_epoch) == (SAMPLES, 1)
+
+
+def test_text_and_json_tell_the_same(data: str) -> None:
+    deadline = {"latency": "20 us", "deadline": "1 us"}
+    check = cs.check(described(data, channels={"learning": deadline}))
+    told = json.loads(json.dumps(check.to_json()))
+    assert told["operations"] == check.operations
+    assert told["layers"][0]["synapses"] == 30
+    assert len(told["advice"]) == 1
+    for part in ("learning.1", "softmax", f"forward {check.operations['forward']:,}", f"warning: {told['advice'][0]}"):
+        assert part in repr(check)
+    assert str(check) == repr(check)
+
+
+def test_a_network_beyond_the_memory_is_refused_before_it_is_drawn(data: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sizes, "machine_bytes", lambda: 1000)
+    for look in (cs.check, lambda wanted: first_frame(wanted)):
+        with pytest.raises(cs.InputError, match=r"layers: W and C would take .* GiB; accepted: fewer units"):
+            look(described(data))
+
+
+def test_a_model_that_does_not_fit_the_data_is_named(tmp_path: Path, data: str) -> None:
+    (tmp_path / "model.toml").write_text(
+        'name = "m"\ninput = [7]\n[[layers]]\nkind = "dense"\nunits = 3\ntransfer = "softmax"\n'
+    )
+    (tmp_path / "s.toml").write_text('name = "s"\nmodel = "model.toml"\n[data]\nname = "full.npz"\n')
+    with pytest.raises(cs.InputError, match=r"model\.toml: input: the model takes \[7\] = 7 values"):
+        cs.check(cs.load(tmp_path / "s.toml"))
