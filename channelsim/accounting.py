@@ -13,7 +13,7 @@ ADDITIVE = tuple(name for name in COUNTER.names or () if name != "queue_max")
 
 
 def energy(plan: Plan, counters: NDArray[Any]) -> NDArray[np.float64]:
-    """Joules by channel: bits sent, multiply-accumulates, synapses read (one a forward or error operation) and written."""
+    """Joules by channel: bits, multiply-accumulates, synapses read (one a forward or error operation) and written."""
     return (
         plan.energy_bit * counters["bits"]
         + plan.energy_mac * (counters["macs"] + counters["update_macs"])
@@ -23,7 +23,11 @@ def energy(plan: Plan, counters: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def utilisation(counters: NDArray[Any], elapsed: int) -> NDArray[np.float64]:
-    """Share of `elapsed` picoseconds for which each channel occupied its link; 0 where no time has passed."""
+    """Time on the link of what each channel sent, as a share of `elapsed` picoseconds; 0 where no time has passed.
+
+    What is sent counts when it is handed to the link. So the share of a part of a run is above 1 where more was
+    handed over than the link could carry; of a whole run, at the end of which nothing waits, it is at most 1.
+    """
     busy: NDArray[np.float64] = counters["busy"] / max(elapsed, 1)
     return busy
 
@@ -36,8 +40,8 @@ def since(now: NDArray[Any], before: NDArray[Any]) -> NDArray[Any]:
     return difference
 
 
-def totals(plan: Plan, counters: NDArray[Any]) -> dict[str, dict[str, int]]:
-    """Channel name -> messages, events, bits, dropped, late, for `Result`."""
+def totals(plan: Plan, counters: NDArray[Any], elapsed: int) -> dict[str, dict[str, float]]:
+    """Channel name -> what a run of `elapsed` picoseconds came to on it, for `Result`."""
     return {
         name: {
             "messages": int(row["messages"]),
@@ -45,6 +49,9 @@ def totals(plan: Plan, counters: NDArray[Any]) -> dict[str, dict[str, int]]:
             "bits": int(row["bits"]),
             "dropped": int(row["dropped"]),
             "late": int(row["late"]),
+            "lost_messages": int(row["lost_messages"]),
+            "queue_max": int(row["queue_max"]),
+            "utilisation": float(busy),
         }
-        for name, row in zip(plan.channel_names, counters, strict=True)
+        for name, row, busy in zip(plan.channel_names, counters, utilisation(counters, elapsed), strict=True)
     }

@@ -28,8 +28,11 @@ class Result:
         training_time_s: wall time inside the engine.
         wall_time_s: wall time of the whole run: loading, evaluating and writing included.
         energy_j: by the scenario's cost table.
-        channels: channel name -> messages, events, bits, dropped, late.
+        channels: channel name -> messages; events and bits sent; dropped and late events; lost_messages, that found the
+            queue full; queue_max, most messages waiting or being sent; utilisation, share of the simulated time for
+            which the channel occupied its link.
         trace: path of the trace.
+        warnings: what went wrong without stopping the run, a sentence each: a pipeline that cannot keep up.
         history: test accuracy after each epoch.
         energy_history: J spent by the end of each epoch.
     """
@@ -46,9 +49,10 @@ class Result:
     training_time_s: float
     wall_time_s: float
     energy_j: float
-    channels: Mapping[str, Mapping[str, int]]
+    channels: Mapping[str, Mapping[str, float]]
     trace: str
     validation_accuracy: float = math.nan
+    warnings: tuple[str, ...] = ()
     history: tuple[float, ...] = ()
     energy_history: tuple[float, ...] = ()
 
@@ -62,12 +66,12 @@ class Result:
     @property
     def bits(self) -> int:
         """Bits sent on all channels."""
-        return sum(total["bits"] for total in self.channels.values())
+        return int(sum(total["bits"] for total in self.channels.values()))
 
     @property
     def learning_bits(self) -> int:
         """Bits sent on the learning channels."""
-        return sum(total["bits"] for name, total in self.channels.items() if name.startswith("learning."))
+        return int(sum(total["bits"] for name, total in self.channels.items() if name.startswith("learning.")))
 
     @property
     def bits_per_update(self) -> float:
@@ -90,6 +94,7 @@ class Result:
         values["trace"] = str(self.trace)
         if math.isnan(self.validation_accuracy):
             del values["validation_accuracy"]
+        values["warnings"] = list(self.warnings)
         return values
 
     def _lines(self) -> list[tuple[str, str]]:
@@ -107,7 +112,8 @@ class Result:
 
     def __repr__(self) -> str:
         head = f"Result of {self.name!r}, {self.status}"
-        return "\n".join([head, *(f"  {key:15} {value}" for key, value in self._lines())])
+        lines = [f"  {key:15} {value}" for key, value in self._lines()]
+        return "\n".join([head, *lines, *(f"  warning: {text}" for text in self.warnings)])
 
     def _repr_html_(self) -> str:
         rows = "".join(

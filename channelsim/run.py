@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from channelsim import accounting, alignment, codes, engine, provenance, trace
+from channelsim import accounting, alignment, codes, congestion, engine, provenance, trace
 from channelsim.data import Dataset, load_dataset
 from channelsim.errors import InputError, RunError
 from channelsim.plan import Plan, build
@@ -136,11 +136,15 @@ class _Run:
             self.earlier = 0.0  # wall time of earlier sittings
             self.training_time = 0.0
             self.rows: list[dict[str, float]] = []
+            self.queue_max = np.zeros(len(plan.channels), np.int64)  # of the epochs that are done
         else:
             self.state = engine.restore(plan, dataset, dict(arrays), trace_frames=traced)
             self.counters_before = np.array(arrays["epoch_counters"])
-            self.now_before, self.earlier, self.training_time = (float(value) for value in arrays["epoch_clock"])
+            self.earlier, self.training_time = (float(value) for value in arrays["epoch_clock"][1:])
+            self.now_before = int(arrays["epoch_clock"][0])
             self.rows = [dict(zip(ROW, row, strict=True)) for row in arrays["epoch_rows"].tolist()]
+            self.queue_max = np.array(arrays["run_queue_max"])
+        self.behind: str | None = None  # what was told about a pipeline that cannot keep up
         self.epoch = len(self.rows)
         self.chunk = FIRST_CHUNK
 
@@ -173,13 +177,15 @@ class _Run:
 
     def _train_to(self, until: int) -> None:
         """Chunk after chunk up to the end of an epoch; past the run's last frame, until nothing is in flight."""
-        state = self.state
+        state, last = self.state, self.plan.frames
         while state.frame < until:
             if self.interrupted:
                 raise KeyboardInterrupt
             first = state.frame
             began = time.perf_counter()
-            engine.advance(self.plan, state, min(until, first + self.chunk), self._collect)
+            # The run's last frame has a chunk of its own: with it everything that still waits is done.
+            stop = min(until, first + self.chunk, last - 1 if first < last - 1 else last)
+            engine.advance(self.plan, state, stop, self._collect)
             took = time.perf_counter() - began
             self.training_time += took
             frames = state.frame - first
@@ -192,9 +198,18 @@ class _Run:
                 int(state.counters["bits"].sum()),
                 float(clock["loss"]) / max(int(clock["samples"]), 1),
             )
+            if state.frame in (until, last - 1):
+                self._look_behind()
             self.chunk = max(1, min(4 * self.chunk, int(frames * CHUNK_SECONDS / max(took, 1e-6))))
             if self.writer.due(self.scenario.trace.checkpoint):
                 self.writer.checkpoint(self._snapshot())
+
+    def _look_behind(self) -> None:
+        """Tells of a pipeline that cannot keep up, once while it runs; the result has the last word."""
+        found = congestion.behind(self.state)
+        if found and not self.behind:
+            self.listener.note(f"warning: {found}")
+        self.behind = found or self.behind
 
     def _collect(self, rows: NDArray[Any], values: NDArray[np.float32]) -> None:
         channels = self.state.net.channels
@@ -241,7 +256,7 @@ class _Run:
         self.writer.test_row(common | {"loss": test_loss, "accuracy": test_accuracy})
         if len(self.dataset.validation_y):
             self.writer.validation_row(common | {"loss": validation_loss, "accuracy": validation_accuracy})
-        elapsed = state.now - int(self.now_before)
+        elapsed = state.now - self.now_before
         self.writer.channel_rows(
             self.epoch, plan.channel_names, counters, accounting.utilisation(counters, elapsed), joules
         )
@@ -254,6 +269,7 @@ class _Run:
                 self.writer.alignment_row(values.pop("layer"), {"epoch": self.epoch} | values)
         if trace_table.weights_every and self.epoch % trace_table.weights_every == 0:
             self._keep_weights()
+        self.queue_max = np.maximum(self.queue_max, state.counters["queue_max"])
         state.counters["queue_max"] = 0
         self.counters_before, self.now_before = state.counters.copy(), state.now
         self.listener.epoch(
@@ -280,12 +296,16 @@ class _Run:
     def _snapshot(self) -> dict[str, NDArray[Any]]:
         return engine.snapshot(self.state) | {
             "epoch_counters": self.counters_before,
+            "run_queue_max": self.queue_max,
             "epoch_clock": np.array([self.now_before, self._wall(), self.training_time], np.float64),
             "epoch_rows": np.array([[row[key] for key in ROW] for row in self.rows], np.float64).reshape(-1, len(ROW)),
         }
 
     def _result(self, status: str) -> Result:
         state = self.state
+        counters = state.counters.copy()
+        counters["queue_max"] = np.maximum(self.queue_max, counters["queue_max"])
+        warnings = [self.behind] if self.behind else congestion.losses(state, counters)
         last = self.rows[-1] if self.rows else dict.fromkeys(ROW, math.nan)
         return Result(
             name=self.scenario.name,
@@ -301,8 +321,9 @@ class _Run:
             training_time_s=self.training_time,
             wall_time_s=self._wall(),
             energy_j=float(accounting.energy(self.plan, state.counters).sum()),
-            channels=accounting.totals(self.plan, state.counters),
+            channels=accounting.totals(self.plan, counters, state.now),
             trace=str(self.writer.path),
+            warnings=tuple(warnings),
             history=tuple(row["test_accuracy"] for row in self.rows),
             energy_history=tuple(row["energy"] for row in self.rows),
         )

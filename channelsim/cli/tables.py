@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from channelsim.data import Entry
     from channelsim.result import Result
 
+_WIDEST = 160  # of a table of channels; a narrower screen wraps its lines, which keeps every digit
 _COUNTS = ("messages", "events", "bits", "dropped", "late")
 
 
 def print_result(result: Result) -> None:
     """What the run came to, its channels, and where the trace is."""
     console = Console(highlight=False, soft_wrap=True)
+    console.width = max(console.width, _WIDEST)
     summary = Table.grid(padding=(0, 2))
     for name, value in (
         ("test accuracy", percent(result.test_accuracy)),
@@ -38,15 +40,22 @@ def print_result(result: Result) -> None:
         ),
     ):
         summary.add_row(name, value)
+    # The columns of queues are there where a link takes time.
+    timed = any(total["utilisation"] for total in result.channels.values())
     channels = Table(box=box.SIMPLE)
     channels.add_column("channel")
-    for count in _COUNTS:
-        channels.add_column(count, justify="right")
+    for heading in (*_COUNTS, *(("queue", "lost", "busy") if timed else ())):
+        channels.add_column(heading, justify="right")
     for name, total in result.channels.items():
-        channels.add_row(name, *(f"{total[count]:,}" for count in _COUNTS))
+        row = [f"{total[count]:,}" for count in _COUNTS]
+        if timed:
+            row += [f"{total['queue_max']:,}", f"{total['lost_messages']:,}", percent(total["utilisation"])]
+        channels.add_row(name, *row)
     console.print(f"\n{result.name}: {result.status}", style="bold")
     console.print(summary)
     console.print(channels)
+    for text in result.warnings:
+        console.print(f"warning: {text}", markup=False)
     # A path is printed whole, on a line of its own, so that it can be copied.
     print(f"trace: {result.trace}")
 

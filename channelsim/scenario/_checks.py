@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from channelsim import units
 from channelsim.scenario._channel import Channel
-from channelsim.scenario._sections import ADAPTIVE, Schedule
+from channelsim.scenario._sections import ADAPTIVE, Change, Schedule
 from channelsim.scenario._table import Path, TableError, nearest
 
 if TYPE_CHECKING:
@@ -73,10 +75,10 @@ def _links(scenario: Scenario) -> list[Problem]:
     return found
 
 
-def _settings(scenario: Scenario, name: str) -> Channel:
+def _settings(scenario: Scenario, name: str, changes: Sequence[Change] = ()) -> Channel:
     """The merged settings of one channel, e.g. "learning.2"."""
     direction, layer = name.split(".")
-    return scenario.channel("forward" if direction == "forward" else "learning", int(layer))
+    return scenario.channel("forward" if direction == "forward" else "learning", int(layer), changes)
 
 
 def _known(scenario: Scenario) -> list[str]:
@@ -133,26 +135,54 @@ def advice(scenario: Scenario) -> list[str]:
 
 def _clock_advice(scenario: Scenario) -> list[str]:
     found: list[str] = []
+    changes = scenario.schedule.change
     for name in scenario.channel_names():
-        channel = _settings(scenario, name)
         key = name if name in scenario.channels else name.split(".")[0]
-        if channel.deadline is not None and channel.deadline < channel.latency:
-            deadline, latency = (units.format_duration(t) for t in (channel.deadline, channel.latency))
-            found.append(
-                f"channels.{key}: the deadline ({deadline}) is shorter than the latency ({latency}): "
-                "nothing will ever arrive"
-            )
-        if channel.drop is not None and channel.drop.probability == 1:
-            found.append(f"channels.{key}: drop.probability is 1: nothing will ever arrive")
-        if channel.queue is not None and channel.bandwidth is None:
-            found.append(f"channels.{key}: without a bandwidth no message waits, so the queue has no effect")
+        found += _channel_advice(_settings(scenario, name), f"channels.{key}", _senders(scenario, name))
+        for i, change in enumerate(changes):
+            changed = [table for table in (name, name.split(".")[0]) if table in change.channels]
+            if changed:
+                path = f"schedule.change[{i}].channels.{changed[0]}"
+                found += _channel_advice(_settings(scenario, name, changes[: i + 1]), path, _senders(scenario, name))
     interval = scenario.schedule.interval
     if scenario.schedule.mode == "pipelined" and interval:
         for h in range(1, scenario.depth + 1):
-            busy = sum(scenario.compute_times(h)) * scenario.training.batch
+            forward, learning = scenario.compute_times(h)
+            # The top learns as soon as its activity is there; only hidden layers compute on a learning message.
+            busy = (forward + (learning if h <= len(scenario.routes()) else 0)) * scenario.training.batch
             if busy > interval:
                 found.append(
                     f"layer {h} computes {units.format_duration(busy)} a frame, but a frame enters every "
                     f"{units.format_duration(interval)}: it cannot keep up"
                 )
     return list(dict.fromkeys(found))
+
+
+def _channel_advice(channel: Channel, key: str, senders: int) -> list[str]:
+    """What is hardly meant in the settings of one channel on which so many neurons send."""
+    found: list[str] = []
+    if channel.deadline is not None and channel.deadline < channel.latency:
+        deadline, latency = (units.format_duration(t) for t in (channel.deadline, channel.latency))
+        found.append(
+            f"{key}: the deadline ({deadline}) is shorter than the latency ({latency}): nothing will ever arrive; "
+            f"it takes a deadline above {latency}"
+        )
+    if channel.drop is not None and channel.drop.probability == 1:
+        found.append(f"{key}: drop.probability is 1: nothing will ever arrive")
+    if channel.queue is not None and channel.bandwidth is None:
+        found.append(f"{key}: without a bandwidth no message waits, so the queue has no effect")
+    if channel.encoding in ("aer", "auto") and senders == 1 and channel.header == 0:
+        found.append(
+            f"{key}: with encoding {channel.encoding} the address of a layer's only neuron has 0 bits, and a message "
+            "in which it is silent has none at all; a header pays for saying so, or encoding dense does"
+        )
+    return found
+
+
+def _senders(scenario: Scenario, name: str) -> int:
+    """Neurons of the dense layer (or input) that sends on a channel; 0 for other kinds, which need no advice."""
+    direction, layer = name.split(".")
+    source = int(layer) - 1 if direction == "forward" else scenario.routes()[int(layer) - 1]
+    if source == 0:
+        return math.prod(scenario.model.input)
+    return int(getattr(scenario.model.chain()[source - 1], "units", 0))

@@ -83,7 +83,7 @@ COUNTERS: dict[str, Column] = {
 CHANNELS = (
     *COUNTERS.values(),
     *_columns(
-        ("utilisation", "f8", "1", "share of the simulated time that this channel occupied its link"),
+        ("utilisation", "f8", "1", "time on the link of what was sent, as a share of the epoch; above 1: it piles up"),
         ("energy", "f8", "J", "energy of bits, multiply-accumulates, synapse reads and writes"),
     ),
 )

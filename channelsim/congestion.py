@@ -1,0 +1,69 @@
+"""Whether a pipeline keeps up: what waits for its links and layers, and which of them limits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from channelsim import accounting, units
+from channelsim.engine import State
+
+# A server that keeps up falls behind for some frames now and then, with Poisson arrivals or jitter; one that does not
+# keep up falls behind for ever.
+FRAMES_BEHIND = 10
+SHARE_BEHIND = 0.02
+
+
+def behind(state: State) -> str | None:
+    """The link or layer that limits a pipeline which cannot keep up, in words; None if all keep up.
+
+    A link or a layer serves one after another, so it is behind by the time at which it will have done what it has
+    been given already. It cannot keep up if that is more than 10 intervals and 2 % of the simulated time. Of
+    several, the one that is farthest behind is named.
+    """
+    plan, now = state.plan, state.now
+    if not plan.pipelined or now == 0:
+        return None
+    links, layers = (states["free_at"] - now for states in (state.memory.link_states, state.memory.layer_states))
+    waits = np.concatenate([links, layers])
+    worst = int(waits.argmax())
+    wait = int(waits[worst])
+    if wait <= max(FRAMES_BEHIND * plan.interval, SHARE_BEHIND * now):
+        return None
+    load = f"is given at least {1 + wait / now:.2f} times what it can do, and is {_short(wait)} behind"
+    if worst < len(links):
+        queue = int(state.counters["queue_max"][state.net.channels["link"] == worst].max(initial=0))
+        place = f"link {plan.link_names[worst]} {load}, with a queue of up to {queue:,} messages"
+    else:
+        place = f"layer {worst - len(links)} {load}"
+    frames = int(state.memory.clock[0]["in_flight"])
+    return (
+        f"the network cannot keep up with a frame every {units.format_duration(plan.interval)}: {place} "
+        f"({frames:,} frames in flight after {_short(now)})"
+    )
+
+
+def losses(state: State, counters: NDArray[Any]) -> list[str]:
+    """Links of a pipeline that are busy all the time and lose what finds their queue full, a sentence each."""
+    plan = state.plan
+    if not plan.pipelined:
+        return []
+    of_link = state.net.channels["link"]
+    busy = np.bincount(of_link, accounting.utilisation(counters, state.now), minlength=len(plan.link_names))
+    lost, messages = (
+        np.bincount(of_link, counters[field], minlength=len(plan.link_names)) for field in ("lost_messages", "messages")
+    )
+    return [
+        f"link {name} cannot keep up with a frame every {units.format_duration(plan.interval)}: it is busy "
+        f"{100 * busy[k]:.1f} % of the time, and {lost[k]:,.0f} of {messages[k]:,.0f} messages found its queue full"
+        for k, name in enumerate(plan.link_names)
+        if busy[k] > 1 - SHARE_BEHIND and lost[k]
+    ]
+
+
+def _short(picoseconds: int) -> str:
+    """A duration to three digits."""
+    digits = len(str(picoseconds))
+    return units.format_duration(round(picoseconds, min(0, 3 - digits)))
