@@ -1,8 +1,8 @@
 """How well the learning signals that arrive agree with the gradient, and C with the weights that it stands for.
 
-A fixed probe (the first samples of the training set) passes through the network as it is, with its channels and its schedule
-but without learning, and the learning signal R^h that arrives at each hidden layer is kept. The same probe passes once more over
-ideal channels with backpropagation: that gives the true gradient's signal.
+A fixed probe (the first samples of the training set) passes through the network as it is, with its channels and its
+schedule but without learning, and the learning signal R^h that arrives at each hidden layer is kept. The same probe
+passes once more over ideal channels with backpropagation: that gives the true gradient's signal.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from channelsim.plan import Direction, Kind, Plan, Wiring, ideal_backpropagation
 class Alignment:
     """Agreement at one hidden layer; NaN where it is not defined.
 
-    cosine and sign_agreement compare the delivered learning signal with the true gradient's over probe and units (signs: where
-    the gradient is not zero). feedback_cosine and feedback_sign_agreement compare C with the transposed weights between the two
-    layers that it joins (of a channel that skips layers: with the product of all of them); signs over the wires that exist.
+    cosine and sign_agreement compare the delivered learning signal with the true gradient's over probe and units
+    (signs: where the gradient is not zero). feedback_cosine and feedback_sign_agreement compare C with the transposed
+    weights between the two layers that it joins (of a channel that skips layers: with the product of all of them);
+    signs over the wires that exist.
     """
 
     layer: str

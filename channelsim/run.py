@@ -52,9 +52,11 @@ def run(
         scenario: what to simulate; None with `resume`.
         out: the trace's path, `runs/<name>.h5` by default.
         force: overwrite a trace that exists.
-        resume: a trace that was interrupted or killed: goes on from its checkpoint, bit for bit as if it had never stopped.
+        resume: a trace that was interrupted or killed: goes on from its checkpoint, bit for bit as if it had never
+            stopped.
         progress: hears how the run goes (see `channelsim.progress`).
-        threads: threads of one frame's kernels, at most the machine's cores; 1 by default. They do not change the result.
+        threads: threads of one frame's kernels, at most the machine's cores; 1 by default. They do not change the
+            result.
         dataset: what `load_dataset(scenario.data)` returned, for many runs on the same data; loaded by default.
 
     Raises:
@@ -80,8 +82,8 @@ def run(
         about = provenance.collect(scenario.seed)
         target = Path(out) if out is not None else default_out(scenario)
         writer = trace.create(target, scenario.text, scenario.resolved(), plan, about, force)
-    with writer, _calm_interrupts() as interrupted, _kernels(threads):
-        return _Run(scenario, dataset, plan, writer, listener, interrupted, began, arrays).go()
+    with writer, _kernels(threads):
+        return _Run(scenario, dataset, plan, writer, listener, began, arrays).go()
 
 
 @contextmanager
@@ -122,12 +124,11 @@ class _Run:
         plan: Plan,
         writer: trace.Writer,
         listener: Progress,
-        interrupted: list[bool],
         began: float,
         arrays: Mapping[str, NDArray[Any]] | None,
     ) -> None:
         self.scenario, self.dataset, self.plan = scenario, dataset, plan
-        self.writer, self.listener, self.interrupted, self.began = writer, listener, interrupted, began
+        self.writer, self.listener, self.began = writer, listener, began
         traced = scenario.trace.event_frames
         if arrays is None:
             self.state = engine.start(plan, dataset, trace_frames=traced)
@@ -151,14 +152,10 @@ class _Run:
     # --- the run ------------------------------------------------------------------------------------------
 
     def go(self) -> Result:
-        plan, state = self.plan, self.state
-        if engine.is_cold():
-            self.listener.note("compiling the engine, once on this machine (about half a minute) ...")
-        self.listener.start(self.scenario.name, plan.epochs, plan.frames_per_epoch, state.frame)
         try:
-            while self.epoch < plan.epochs:
-                self._train_to((self.epoch + 1) * plan.frames_per_epoch)
-                self._end_epoch()
+            self._warm_up()
+            with _calm_interrupts() as interrupted:
+                result = self._simulate(interrupted)
         except KeyboardInterrupt:
             self.writer.checkpoint(self._snapshot())
             self.writer.finish("interrupted", self._result("interrupted").to_json())
@@ -167,19 +164,34 @@ class _Run:
             result = self._result("diverged")
             self.writer.finish("diverged", result.to_json())
             raise RunError(f"{self.scenario.name}: {error} (the trace up to there: {self.writer.path})") from None
+        self.listener.finish(result)
+        return result
+
+    def _warm_up(self) -> None:
+        """Compiles the engine or loads it, so that training time does not include that. Ctrl-C here ends at once."""
+        self.writer.checkpoint(self._snapshot())  # from now on the run can be resumed
+        if engine.is_cold():
+            self.listener.note("compiling the engine, once on this machine (about half a minute) ...")
+        engine.advance(self.plan, self.state, 0, self._collect)
+
+    def _simulate(self, interrupted: list[bool]) -> Result:
+        plan = self.plan
+        self.listener.start(self.scenario.name, plan.epochs, plan.frames_per_epoch, self.state.frame)
+        while self.epoch < plan.epochs:
+            self._train_to((self.epoch + 1) * plan.frames_per_epoch, interrupted)
+            self._end_epoch()
         if self.scenario.trace.weights_every == 0:
             self._keep_weights()
         self.writer.checkpoint(self._snapshot())
         result = self._result("done")
         self.writer.finish("done", result.to_json())
-        self.listener.finish(result)
         return result
 
-    def _train_to(self, until: int) -> None:
+    def _train_to(self, until: int, interrupted: list[bool]) -> None:
         """Chunk after chunk up to the end of an epoch; past the run's last frame, until nothing is in flight."""
         state, last = self.state, self.plan.frames
         while state.frame < until:
-            if self.interrupted:
+            if interrupted:
                 raise KeyboardInterrupt
             first = state.frame
             began = time.perf_counter()
@@ -201,8 +213,7 @@ class _Run:
             if state.frame in (until, last - 1):
                 self._look_behind()
             self.chunk = max(1, min(4 * self.chunk, int(frames * CHUNK_SECONDS / max(took, 1e-6))))
-            if self.writer.due(self.scenario.trace.checkpoint):
-                self.writer.checkpoint(self._snapshot())
+            self._checkpoint_if_due()
 
     def _look_behind(self) -> None:
         """Tells of a pipeline that cannot keep up, once while it runs; the result has the last word."""
@@ -281,8 +292,7 @@ class _Run:
                 "frames_per_second": state.frame / max(self.training_time, 1e-9),
             }
         )
-        if self.writer.due(trace_table.checkpoint):
-            self.writer.checkpoint(self._snapshot())
+        self._checkpoint_if_due()
 
     # --- what is kept ----------------------------------------------------------------------------------------
 
@@ -292,6 +302,10 @@ class _Run:
     def _keep_weights(self) -> None:
         engine.settle(self.state)
         self.writer.weights(self.epoch, self.state.weights, self.state.biases, self.state.feedback)
+
+    def _checkpoint_if_due(self) -> None:
+        if self.writer.due(self.scenario.trace.checkpoint * PS):
+            self.writer.checkpoint(self._snapshot())
 
     def _snapshot(self) -> dict[str, NDArray[Any]]:
         return engine.snapshot(self.state) | {
