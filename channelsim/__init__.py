@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from channelsim.scenario import Scenario as Scenario
     from channelsim.scenario import load as load
     from channelsim.scenario import schema as schema
+    from channelsim.sweep import sweep as sweep
     from channelsim.trace import Trace as Trace
     from channelsim.verify import Verification as Verification
     from channelsim.verify import verify as verify
@@ -50,6 +51,7 @@ _HOME = {
     "plot": "channelsim.plots",
     "run": "channelsim.run",
     "schema": "channelsim.scenario",
+    "sweep": "channelsim.sweep",
     "verify": "channelsim.verify",
 }
 

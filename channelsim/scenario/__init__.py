@@ -16,6 +16,7 @@ from channelsim.scenario._channel import (
     Quantize,
     Threshold,
 )
+from channelsim.scenario._document import parse_key
 from channelsim.scenario._load import load, load_model
 from channelsim.scenario._model import Dense, Layer, Model, Weights
 from channelsim.scenario._scenario import Scenario
@@ -43,15 +44,18 @@ __all__ = [
     "DATA_SETS",
     "LAYERED",
     "SKIPPED",
+    "Axis",
     "BitErrors",
     "Change",
     "Channel",
     "Compute",
     "Data",
     "Dense",
+    "Draw",
     "Drop",
     "EnergyCosts",
     "Feedback",
+    "Grid",
     "Jitter",
     "Layer",
     "Learning",
@@ -68,5 +72,7 @@ __all__ = [
     "Weights",
     "load",
     "load_model",
+    "parse_key",
     "schema",
+    "with_unit",
 ]

@@ -171,7 +171,7 @@ def _tidy(number: float) -> int | float:
 
 
 def _range(first: float, last: float, step: float = 1) -> list[int | float]:
-    """first, first + step, ... up to and including `last`, in decimal arithmetic: 0.1 and three steps of 0.1 are 0.4."""
+    """first, first + step, ..., `last` included, in decimal arithmetic: 0.1 and three steps of 0.1 are 0.4."""
     exact = [Decimal(repr(number)) for number in (first, last, step)]
     if step == 0 or (exact[1] - exact[0]) * exact[2] < 0:
         raise InputError(f": a range from {first} to {last} in steps of {step} is empty; accepted: a step towards last")
@@ -284,7 +284,9 @@ def check_key(kind: type[BaseModel], parts: Sequence[str]) -> None:
             here = f" in {dotted(parts[:depth])}" if depth else ""
             if not known:
                 raise InputError(f" is unknown: {dotted(parts[:depth])} is no table; accepted: {dotted(parts[:depth])}")
-            near = nearest(part, known).replace("mean ", f"mean {dotted(parts[:depth])}.") if depth else nearest(part, known)
+            near = nearest(part, known)
+            if depth:
+                near = near.replace("mean ", f"mean {dotted(parts[:depth])}.")
             raise InputError(f" is unknown{near}; accepted{here}: {', '.join(known)}")
         kinds = inner
 

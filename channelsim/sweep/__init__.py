@@ -1,0 +1,16 @@
+"""Sweeps: many runs of one scenario, over a grid of its keys, on Dask distributed.
+
+    table = cs.sweep(cs.load("scenarios/rules.toml"), out="runs/rules", workers=4)
+
+A directory holds it all: a trace and a small result a point, and the table of all results. What is in it is
+never done again.
+"""
+
+from __future__ import annotations
+
+from channelsim.sweep._grid import Point, points
+from channelsim.sweep._progress import Silent, SweepProgress
+from channelsim.sweep._store import MEASURES, read_table
+from channelsim.sweep._sweep import default_out, sweep
+
+__all__ = ["MEASURES", "Point", "Silent", "SweepProgress", "default_out", "points", "read_table", "sweep"]

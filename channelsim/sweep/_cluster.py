@@ -1,0 +1,105 @@
+"""The Dask cluster of a sweep: processes on this machine, or a scheduler by its address."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from channelsim.errors import InputError
+
+TIMEOUT = 10  # seconds for a scheduler to answer, and to have a worker
+THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+RETRIES = 3  # deaths of workers that a point survives, as Dask's own default
+
+_SETTINGS = {
+    "distributed.scheduler.allowed-failures": RETRIES,
+    # A worker holds only the point that it runs, so that no other is blamed for its death.
+    "distributed.scheduler.worker-saturation": 1.0,
+    "distributed.comm.timeouts.connect": f"{TIMEOUT}s",
+    "distributed.nanny.pre-spawn-environ": dict.fromkeys(THREADS, "1"),
+}
+
+
+def cores() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def local(workers: int) -> Iterator[Any]:
+    """A client of so many single-threaded processes on this machine, which end with it."""
+    import dask
+    from distributed import Client, LocalCluster
+
+    with dask.config.set(_SETTINGS), _quiet():
+        cluster = LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=None,
+            worker_dashboard_address=None,
+            memory_limit=0,
+            env=dict.fromkeys(THREADS, "1"),
+            silence_logs=logging.CRITICAL,
+        )
+        with cluster, Client(cluster) as client:
+            yield client
+
+
+@contextlib.contextmanager
+def remote(address: str) -> Iterator[Any]:
+    """A client of the scheduler at an address.
+
+    Raises InputError if none answers within 10 s, or if it has no workers.
+    """
+    import dask
+    from distributed import Client
+    from distributed.comm.addressing import parse_address
+    from distributed.comm.registry import get_backend
+
+    with dask.config.set({"distributed.comm.timeouts.connect": f"{TIMEOUT}s"}), _quiet():
+        try:
+            get_backend(parse_address(address)[0])  # a client that was never connected cannot be closed quietly
+            client = Client(address, timeout=f"{TIMEOUT}s", set_as_default=False)
+        except (OSError, TimeoutError, ValueError, TypeError) as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise InputError(
+                f"--scheduler {address}: no Dask scheduler answers within {TIMEOUT} s ({reason[:120]}); accepted: the "
+                "address of a running one, such as tcp://host:8786 (start it with: dask scheduler)"
+            ) from None
+        with client:
+            try:
+                client.wait_for_workers(1, timeout=TIMEOUT)
+            except TimeoutError:
+                raise InputError(
+                    f"--scheduler {address}: it has no workers; start some: dask worker {address} --nthreads 1"
+                ) from None
+            yield client
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Dask's own log is silent: what a user should know of lost workers and points, the sweep tells."""
+    loggers = [logging.getLogger(name) for name in ("distributed", "tornado.application", "asyncio")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
+
+
+def workers(client: Any) -> dict[str, str]:
+    """Address -> host of the workers that are there."""
+    there = client.scheduler_info(n_workers=-1)["workers"]
+    return {address: about["host"] for address, about in there.items()}
+
+
+def threads(client: Any) -> int:
+    """How many points can run at once."""
+    return sum(client.nthreads().values())

@@ -1,0 +1,382 @@
+"""The directory of a sweep: who may use it, the result of each point, and the table made of them.
+
+    sweep.json              what the directory is for: version, and the sweeps that share it
+    points/<name>.json      the result of a point, there once it is done or has failed
+    points/<name>.h5        its trace
+    results.parquet, .csv   the table of all points, made anew from points/*.json
+
+Every file appears whole or not at all. The table holds nothing of its own, so that it can always be made again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import channelsim
+from channelsim.errors import InputError
+from channelsim.scenario import Scenario
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from channelsim.sweep._grid import Point
+
+try:
+    import fcntl
+except ImportError:  # a system without advisory locks: two sweeps should not share a directory there
+    fcntl = None  # type: ignore[assignment]
+
+FORMAT, VERSION = "channelsim sweep", 1
+DONE, FAILED, KILLED = "done", "failed", "killed"
+"""Statuses of a point. `killed`: its workers died each time it was tried."""
+
+MEASURES = (
+    "test_accuracy", "test_loss", "validation_accuracy", "train_accuracy", "bits", "learning_bits",
+    "simulated_time_s", "energy_j", "wall_time_s", "updates",
+)  # fmt: skip
+"""Columns of the table that a run fills: shares from 0 to 1, mean losses, bits, seconds and joules."""
+_COUNTS = ("bits", "learning_bits", "updates")
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT}
+
+Record = dict[str, Any]
+
+
+class Unwritable(InputError):
+    """The directory cannot be written: no point can be recorded, so the sweep has to stop."""
+
+
+def point_file(directory: Path, name: str) -> Path:
+    """The result of a point."""
+    return directory / "points" / f"{name}.json"
+
+
+def trace_file(directory: Path, name: str) -> Path:
+    """The trace of a point."""
+    return directory / "points" / f"{name}.h5"
+
+
+def cause_on_disk(error: BaseException) -> OSError | None:
+    """The machine's refusal to write that is behind an error, if one is."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.errno in _DISK:
+            return seen
+        seen = seen.__cause__ or seen.__context__
+    return None
+
+
+def unwritable(directory: Path, error: OSError) -> Unwritable:
+    """What to tell when a file of the directory could not be written."""
+    reason = error.strerror or str(error)
+    return Unwritable(
+        f"{directory}: cannot write the results: {reason}; every point that is done is kept: mend that, "
+        "then the same command goes on"
+    )
+
+
+@contextlib.contextmanager
+def locked(path: Path, wait: bool) -> Iterator[bool]:
+    """Holds an advisory lock on a file, which dies with its process; yields whether it was to be had."""
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
+    try:
+        held = True
+        if fcntl is not None:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                held = False
+        yield held
+    finally:
+        os.close(descriptor)
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Make `data` the content of `path`, at once. Raises OSError, with the old file as it was."""
+    descriptor, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(part, 0o644)
+        os.replace(part, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(part)
+        raise
+
+
+# --- the directory --------------------------------------------------------------------------------------------
+
+
+def claim(directory: Path, scenario: Scenario) -> None:
+    """Makes the directory ready for a sweep, alone or beside others.
+
+    Sweeps may share a directory if all that they differ in is swept by one of them, and so a column of the table.
+
+    Raises InputError if it holds something else, was made by another version, or by a sweep whose rows could not be
+    told from these; and if it cannot be written.
+    """
+    try:
+        if directory.exists() and not directory.is_dir():
+            raise InputError(f"{directory}: is a file; accepted: a directory for the sweep")
+        if directory.is_dir() and not (directory / "sweep.json").exists() and _strange(directory):
+            raise InputError(f"{directory}: holds other files and no sweep; accepted: a new directory (--out)")
+        (directory / "points").mkdir(parents=True, exist_ok=True)
+        with locked(directory / ".lock", wait=True):
+            mine = {"name": scenario.name, "keys": list(scenario.grid().keys), "scenario": _fixed(scenario)}
+            others = _sweeps(directory)
+            for other in others:
+                _tell_apart(directory, other, mine)
+            if mine not in others:
+                about = {"format": FORMAT, "version": VERSION, "channelsim": channelsim.__version__}
+                text = json.dumps({**about, "sweeps": [*others, mine]}, indent=1, ensure_ascii=False)
+                _replace(directory / "sweep.json", text.encode())
+    except OSError as error:
+        if cause_on_disk(error) is None and not isinstance(error, FileExistsError | NotADirectoryError):
+            raise
+        raise Unwritable(f"{directory}: {error.strerror}; accepted: a directory that can be written (--out)") from None
+
+
+def _strange(directory: Path) -> bool:
+    return any(path.name not in (".lock", "points") for path in directory.iterdir())
+
+
+def _sweeps(directory: Path) -> list[Record]:
+    """The sweeps that share the directory so far."""
+    path = directory / "sweep.json"
+    if not path.exists():
+        return []
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+        right = about["format"] == FORMAT
+    except (ValueError, KeyError, TypeError):
+        right = False
+    if not right:
+        raise InputError(f"{path}: not made by `channelsim sweep`; accepted: another --out")
+    made_by = about.get("channelsim")
+    if about.get("version") != VERSION or made_by != channelsim.__version__:
+        raise InputError(
+            f"{directory}: its points were computed by channelsim {made_by} (table version {about.get('version')}); "
+            f"this is {channelsim.__version__} (version {VERSION}): accepted: another --out"
+        )
+    return list(about["sweeps"])
+
+
+def _fixed(scenario: Scenario) -> Record:
+    """What the points of a sweep have in common: the keys that are no defaults."""
+    plain = scenario.model_dump(mode="json", exclude_defaults=True)
+    plain["channels"] = scenario.document().get("channels", {})  # a default there may undo what a general one says
+    for key in ("name", "trace", "sweep"):
+        plain.pop(key, None)
+    plain["model"].pop("name")
+    return dict(json.loads(json.dumps(plain)))
+
+
+def _tell_apart(directory: Path, other: Record, mine: Record) -> None:
+    swept = {tuple(_parts(key)) for sweep in (other, mine) for key in sweep["keys"]}
+    theirs, ours = (dict(_leaves(sweep["scenario"], (), swept)) for sweep in (other, mine))
+    for path in sorted(theirs.keys() | ours.keys()):
+        if theirs.get(path) != ours.get(path):
+            said, wanted = (json.dumps(one[path]) if path in one else "the default" for one in (theirs, ours))
+            key = ".".join(path)
+            raise InputError(
+                f"{directory}: holds the sweep {other['name']} with {key} = {said}, here it is {wanted}: the rows "
+                f"could not be told apart; accepted: another --out, or {key} among the swept keys"
+            )
+
+
+def _leaves(value: Any, path: tuple[str, ...], swept: set[tuple[str, ...]]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """(path, value) of all keys that are not swept."""
+    if path in swept:
+        return
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
+    if items is None:
+        yield path, value
+    else:
+        for key, inner in items:
+            yield from _leaves(inner, (*path, str(key)), swept)
+
+
+def _parts(key: str) -> list[str]:
+    from channelsim.scenario import parse_key
+
+    return parse_key(key)
+
+
+# --- points -----------------------------------------------------------------------------------------------------
+
+
+def read_point(directory: Path, name: str) -> Record | None:
+    """The record of a point, or None if there is none."""
+    try:
+        return dict(json.loads(point_file(directory, name).read_bytes()))
+    except FileNotFoundError:
+        return None
+    except ValueError:  # cut short by a power failure: the point is done again
+        return None
+
+
+def write_point(directory: Path, record: Record) -> None:
+    """Keeps the record of a point. Raises Unwritable if the disk is full or the like."""
+    try:
+        text = json.dumps(_strict(record), indent=1, ensure_ascii=False)
+        _replace(point_file(directory, record["point"]), text.encode())
+    except OSError as error:
+        raise unwritable(directory, error) from error
+
+
+def is_final(record: Record | None) -> bool:
+    """Whether a point needs no more work: done, or failed in a way that would be the same again."""
+    return record is not None and bool(record["final"])
+
+
+def record_of(
+    point: Point,
+    status: str,
+    reason: str = "",
+    final: bool = False,
+    measures: Mapping[str, Any] | None = None,
+    trace: Path | None = None,
+) -> Record:
+    """What is kept of a point. `final`: it would be the same again, so that no later sweep tries."""
+    scenario = point.scenario.model_dump(mode="json", exclude={"sweep", "trace", "name"}) if point.scenario else {}
+    return {
+        "point": point.name,
+        "status": status,
+        "reason": reason,
+        "final": final,
+        "values": dict(point.values),
+        "scenario": scenario,
+        "measures": dict(measures or {}),
+        "trace": f"points/{trace.name}" if trace is not None and trace.exists() else "",
+    }
+
+
+def _strict(value: Any) -> Any:
+    """NaN and infinity as null, which is all that JSON has."""
+    if isinstance(value, dict):
+        return {key: _strict(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+# --- the table ------------------------------------------------------------------------------------------------
+
+
+class Results:
+    """The table of a directory; remembers the records that it has read."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._records: dict[str, tuple[int, Record]] = {}
+
+    def write(self) -> pd.DataFrame:
+        """Makes the table anew, in Parquet and CSV, and returns it. Raises Unwritable."""
+        try:
+            with locked(self.directory / ".lock", wait=True):
+                table = self._table()
+                _replace(self.directory / "results.csv", table.to_csv(index=False).encode())
+                _replace(self.directory / "results.parquet", table.to_parquet(index=False))
+        except OSError as error:
+            raise unwritable(self.directory, error) from error
+        return table
+
+    def _table(self) -> pd.DataFrame:
+        keys = list(dict.fromkeys(key for sweep in _sweeps(self.directory) for key in sweep["keys"]))
+        self._read()
+        return tabulate([record for _, record in self._records.values()], keys)
+
+    def _read(self) -> None:
+        for entry in os.scandir(self.directory / "points"):
+            name, extension = os.path.splitext(entry.name)
+            if extension != ".json" or name.startswith("."):
+                continue
+            changed = entry.stat().st_mtime_ns
+            if name not in self._records or self._records[name][0] != changed:
+                record = read_point(self.directory, name)
+                if record is not None:
+                    self._records[name] = (changed, record)
+
+
+def tabulate(records: Sequence[Record], keys: Sequence[str]) -> pd.DataFrame:
+    """Rows sorted by the swept keys, then by seed and name.
+
+    Columns: point, status, reason, every swept key, seed, the measures (NaN where there are none), trace.
+    """
+    import pandas as pd
+
+    rows = [row(record, keys) for record in records]
+    swept = [*(key for key in keys if key != "seed"), "seed"]
+    rows.sort(key=lambda one: [*(_order(one[key]) for key in swept), one["point"]])
+    table = pd.DataFrame(rows, columns=["point", "status", "reason", *swept, *MEASURES, "trace"])
+    for key in swept:
+        table[key] = _one_type(table[key])
+    for name in MEASURES:
+        table[name] = table[name].astype("Int64" if name in _COUNTS else "float64")
+    if table["validation_accuracy"].isna().all():
+        del table["validation_accuracy"]
+    return table
+
+
+def row(record: Record, keys: Sequence[str]) -> Record:
+    """A row of the table."""
+    values = {key: _cell(record, key) for key in (*keys, "seed")}
+    measures = {name: record["measures"].get(name) for name in MEASURES}
+    about = {name: record[name] for name in ("point", "status", "reason")}
+    return {**about, **values, **measures, "trace": record["trace"]}
+
+
+def _cell(record: Record, key: str) -> Any:
+    """The value of a key at a point: as understood if it is a number or word, as written if it is a table."""
+    value: Any = record["scenario"]
+    for part in _parts(key):
+        if isinstance(value, dict):
+            value = value.get(part)
+        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            value = None
+    if value is None or isinstance(value, dict | list):
+        value = record["values"].get(key, value)
+    if value is None:
+        return "none"
+    return json.dumps(value, sort_keys=True) if isinstance(value, dict | list) else value
+
+
+def _order(value: Any) -> tuple[int, float, str]:
+    """Numbers by size, then words."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return (1, 0.0, str(value))
+    return (0, value, "")
+
+
+def _one_type(column: pd.Series[Any]) -> pd.Series[Any]:
+    """A column of one type, as Parquet asks for: numbers, booleans, or text where they are mixed."""
+    kinds = {bool if isinstance(value, bool) else float if isinstance(value, int | float) else str for value in column}
+    if kinds <= {float}:
+        return column.astype("int64") if all(isinstance(value, int) for value in column) else column.astype("float64")
+    return column.astype(bool) if kinds == {bool} else column.map(str)
+
+
+def read_table(directory: str | os.PathLike[str]) -> pd.DataFrame:
+    """The table of a sweep's directory, as `channelsim.sweep` returned it. Raises InputError if there is none."""
+    import pandas as pd
+
+    folder = Path(directory)
+    path = folder / "results.parquet"
+    if not path.exists():
+        raise InputError(f"{folder}: no results.parquet; accepted: the directory of a `channelsim sweep`")
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None

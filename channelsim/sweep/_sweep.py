@@ -1,0 +1,191 @@
+"""Drives a sweep: what is left to do, on a cluster, into the directory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from channelsim.errors import InputError, RunError
+from channelsim.scenario import Scenario
+from channelsim.sweep import _cluster, _store, _worker
+from channelsim.sweep._grid import Point, points
+from channelsim.sweep._progress import Silent, SweepProgress
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TABLE_SECONDS = 5.0  # between two tables while a sweep runs
+_SHARE = 0.02  # of a sweep's time that the tables may take
+BUSY_SECONDS = 1.0  # until a point that another sweep computes is looked at again
+
+
+def default_out(scenario: Scenario) -> Path:
+    """Where the sweep goes unless told otherwise."""
+    return Path("runs") / scenario.name
+
+
+def sweep(
+    scenario: Scenario,
+    out: str | Path | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    progress: SweepProgress | None = None,
+) -> pd.DataFrame:
+    """Runs all points of a scenario's [sweep] that are not done yet, on Dask distributed.
+
+    In a script, call it below `if __name__ == "__main__":`, for the worker processes import the script.
+
+    Args:
+        scenario: its `sweep` table is the grid; without one it is a single point.
+        out: the directory, `runs/<name>` by default. Points that are done in it are not done again; another sweep may
+            use it at the same time.
+        workers: single-threaded processes on this machine, by default one a core.
+        scheduler: the address of a Dask scheduler instead, whose workers see the same files and have channelsim.
+        progress: hears how the sweep goes (see `SweepProgress`).
+
+    Returns:
+        The table of the directory, also in results.parquet and results.csv: a row a point, with point (the name),
+        status (done, failed or killed), reason, every swept key, seed, the measures, and trace (relative to `out`).
+
+    Raises:
+        InputError: the grid is wrong, the directory is not one of such a sweep or cannot be written, or no scheduler
+            answers. What was done is kept.
+        RunError: the scheduler went away. What was done is kept.
+        KeyboardInterrupt: after Ctrl-C; what was done is kept and in the table.
+    """
+    if workers is not None and scheduler is not None:
+        raise InputError("sweep: --workers start processes here, --scheduler has its own; accepted: one of them")
+    if workers is not None and workers < 1:
+        raise InputError(f"sweep: --workers {workers}; accepted: 1 or more")
+    listener = progress or Silent()
+    directory = (Path(out) if out is not None else default_out(scenario)).absolute()
+    wanted = points(scenario)
+    _store.claim(directory, scenario)
+    results = _store.Results(directory)
+    left = [point for point in wanted if not _store.is_final(_store.read_point(directory, point.name))]
+    try:
+        if left:
+            _Sweep(scenario.name, wanted, left, directory, results, listener).go(workers, scheduler)
+        else:
+            listener.start(scenario.name, len(wanted), len(wanted), 0)
+    finally:
+        table = results.write()
+    mine = table[table["point"].isin([point.name for point in wanted])]
+    listener.finish(int((mine["status"] == _store.DONE).sum()), int((mine["status"] != _store.DONE).sum()))
+    return table
+
+
+class _Sweep:
+    """One sitting of a sweep: the points that are left, and those that are out."""
+
+    def __init__(
+        self,
+        name: str,
+        wanted: list[Point],
+        left: list[Point],
+        directory: Path,
+        results: _store.Results,
+        listener: SweepProgress,
+    ) -> None:
+        self.name, self.wanted, self.left = name, wanted, {point.name: point for point in left}
+        self.directory, self.results, self.listener = directory, results, listener
+        self.keys = list(wanted[0].values)
+        self.before = len(wanted) - len(left)
+        self.busy: dict[str, float] = {}  # name -> when to look again
+        self.finished = 0
+        self.began = self.table_time = time.monotonic()
+        self.table_cost = 0.0
+
+    def go(self, workers: int | None, scheduler: str | None) -> None:
+        if scheduler is not None:
+            cluster = _cluster.remote(scheduler)
+        else:
+            count = workers or _cluster.cores()
+            self.listener.note(f"starting {min(count, len(self.left))} worker processes ...")
+            cluster = _cluster.local(min(count, len(self.left)))
+        with cluster as client:
+            self._warm(client, scheduler)
+            self.listener.start(self.name, len(self.wanted), self.before, _cluster.threads(client))
+            self.began = self.table_time = time.monotonic()
+            self._drain(client)
+
+    def _warm(self, client: Any, scheduler: str | None) -> None:
+        """Compiles the engine once on each machine, then brings it into the other workers."""
+        import channelsim
+
+        hosts: dict[str, list[str]] = {}
+        for address, host in _cluster.workers(client).items():
+            hosts.setdefault(host, []).append(address)
+        if not hosts:
+            return
+        first = [addresses.pop() for addresses in hosts.values()]
+        for addresses in (first, [address for others in hosts.values() for address in others]):
+            futures = [client.submit(_worker.warm, workers=[address], pure=False) for address in addresses]
+            for future in futures:
+                try:
+                    version = future.result()
+                except ImportError as error:
+                    raise InputError(f"--scheduler {scheduler}: a worker lacks channelsim: {error}") from None
+                if version != channelsim.__version__:
+                    text = f"a worker has channelsim {version}, here it is {channelsim.__version__}; accepted: the same"
+                    raise InputError(f"--scheduler {scheduler}: {text}")
+
+    def _drain(self, client: Any) -> None:
+        """Hands out all points and takes in what becomes of them."""
+        from distributed import as_completed
+
+        futures = as_completed(self._submit(client, list(self.left)))
+        while self.left:
+            for future in self._next(futures):
+                self._take(future)
+            now = time.monotonic()
+            again = [name for name, when in self.busy.items() if when <= now]
+            for name in again:
+                del self.busy[name]
+            futures.update(self._submit(client, again))
+            if now - self.table_time > max(TABLE_SECONDS, self.table_cost / _SHARE):
+                self.results.write()
+                self.table_time = time.monotonic()
+                self.table_cost = self.table_time - now
+
+    def _submit(self, client: Any, names: list[str]) -> list[Any]:
+        folder = str(self.directory)
+        return [
+            client.submit(_worker.run_point, self.left[name], folder, key=f"{name}-{time.monotonic_ns()}", pure=False)
+            for name in names
+        ]
+
+    def _next(self, futures: Any) -> Iterator[Any]:
+        """Those that are done, after waiting for one, or for a while if points are busy elsewhere."""
+        if futures.is_empty() or (self.busy and not futures.has_ready()):
+            time.sleep(BUSY_SECONDS / 4)
+        if futures.has_ready():
+            yield from futures.next_batch(block=False)
+        elif not self.busy and not futures.is_empty():
+            yield next(futures)
+
+    def _take(self, future: Any) -> None:
+        from distributed import KilledWorker
+        from distributed.client import FutureCancelledError
+
+        name = future.key.rsplit("-", 1)[0]
+        try:
+            record = future.result()
+        except KilledWorker:
+            reason = f"its worker died {_cluster.RETRIES + 1} times; it is tried again by the next sweep"
+            record = _store.record_of(self.left[name], _store.KILLED, reason)
+            _store.write_point(self.directory, record)
+        except FutureCancelledError:
+            raise RunError("sweep: the scheduler went away; what is done is kept: the same command goes on") from None
+        finally:
+            future.release()
+        if record["status"] == _worker.BUSY:
+            self.busy[name] = time.monotonic() + BUSY_SECONDS
+            return
+        del self.left[name]
+        self.finished += 1
+        left = (time.monotonic() - self.began) / self.finished * len(self.left)
+        row = _store.row(record, self.keys)
+        self.listener.point(row, self.before + self.finished, left)

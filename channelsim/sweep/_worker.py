@@ -1,0 +1,101 @@
+"""What a worker process does: one point after another, on data that it has loaded once.
+
+Imports are light until the first point, so that the module can be named before the environment is set up.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from channelsim.errors import InputError, RunError
+from channelsim.scenario import Data, Scenario
+from channelsim.sweep import _store
+from channelsim.sweep._grid import Point
+
+if TYPE_CHECKING:
+    from channelsim.data import Dataset
+
+BUSY = "busy"
+"""The status of a point that another sweep is computing at this moment."""
+
+
+@lru_cache(maxsize=2)
+def _dataset(data: Data) -> Dataset:
+    from channelsim.data import load_dataset
+
+    return load_dataset(data)
+
+
+def warm() -> str:
+    """Brings the engine into this process, compiled by now if it was not; returns the version of channelsim."""
+    import numpy as np
+
+    import channelsim
+    from channelsim.data import Dataset
+    from channelsim.run import run
+
+    layers = [{"kind": "dense", "units": 2, "transfer": transfer} for transfer in ("tanh", "softmax")]
+    scenario = Scenario.model_validate(
+        {"name": "warm", "model": {"name": "warm", "input": [4], "layers": layers}, "data": {"name": "synthetic"}}
+    )
+    x, y = np.eye(4, dtype=np.float32), np.array([0, 1, 0, 1], np.int32)
+    tiny = Dataset("warm", x, y, x, y, x[:0], y[:0], (4,), 2)
+    with tempfile.TemporaryDirectory() as folder:
+        run(scenario, out=Path(folder) / "warm.h5", dataset=tiny)
+    return channelsim.__version__
+
+
+def run_point(point: Point, folder: str) -> dict[str, Any]:
+    """Computes a point, keeps its record, and returns it; or what another sweep has kept in the meantime.
+
+    Raises only `_store.Unwritable`: anything else that goes wrong is the record of a point that failed.
+    """
+    directory = Path(folder)
+    try:
+        with _store.locked(directory / "points" / f".{point.name}.lock", wait=False) as mine:
+            if not mine:
+                return {"point": point.name, "status": BUSY}
+            there = _store.read_point(directory, point.name)
+            if there is not None and _store.is_final(there):
+                return there
+            record = _attempt(point, directory)
+            _store.write_point(directory, record)
+            (directory / "points" / f".{point.name}.lock").unlink(missing_ok=True)
+            return record
+    except OSError as error:
+        raise _store.unwritable(directory, error) from error
+
+
+def _attempt(point: Point, directory: Path) -> dict[str, Any]:
+    if point.scenario is None:
+        return _store.record_of(point, _store.FAILED, point.reason)
+    trace = _store.trace_file(directory, point.name)
+    try:
+        result = _simulate(point.scenario, trace)
+    except RunError as error:  # it would be the same again
+        return _store.record_of(point, _store.FAILED, str(error), final=True, trace=trace)
+    except Exception as error:
+        refusal = _store.cause_on_disk(error)
+        if refusal is not None and isinstance(error, InputError):
+            raise _store.unwritable(directory, refusal) from error
+        kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
+        return _store.record_of(point, _store.FAILED, f"{kind}{error}", trace=trace)
+    measures = {name: getattr(result, name) for name in _store.MEASURES}
+    return _store.record_of(point, _store.DONE, final=True, measures=measures, trace=trace)
+
+
+def _simulate(scenario: Scenario, trace: Path) -> Any:
+    """A run; it goes on where a trace stops that an earlier attempt has left."""
+    from channelsim.run import run
+
+    dataset = _dataset(scenario.data)
+    if trace.exists():
+        try:
+            return run(resume=trace, dataset=dataset)
+        except InputError as error:
+            if _store.cause_on_disk(error) is not None:
+                raise
+    return run(scenario, out=trace, force=True, dataset=dataset)
