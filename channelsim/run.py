@@ -114,6 +114,10 @@ def _calm_interrupts() -> Iterator[list[bool]]:
         signal.signal(signal.SIGINT, before)
 
 
+class _Asked(KeyboardInterrupt):
+    """Ctrl-C, noticed between two chunks."""
+
+
 class _Run:
     """One sitting of a run: the state of the engine and what has been told about it."""
 
@@ -156,14 +160,18 @@ class _Run:
             self._warm_up()
             with _calm_interrupts() as interrupted:
                 result = self._simulate(interrupted)
-        except KeyboardInterrupt:
-            self.writer.checkpoint(self._snapshot())
-            self.writer.finish("interrupted", self._result("interrupted").to_json())
-            raise
+        except InputError:
+            raise  # the trace could not be written: on disk it is whole as of its last checkpoint
         except engine.Diverged as error:
-            result = self._result("diverged")
-            self.writer.finish("diverged", result.to_json())
+            self.writer.finish("diverged", self._result("diverged").to_json())
             raise RunError(f"{self.scenario.name}: {error} (the trace up to there: {self.writer.path})") from None
+        except BaseException as stop:
+            if isinstance(stop, _Asked):  # between two chunks; elsewhere the trace ends with its last checkpoint
+                self.writer.checkpoint(self._snapshot())
+            self.writer.finish("interrupted", self._result("interrupted").to_json())
+            if isinstance(stop, RunError):
+                raise RunError(f"{self.scenario.name}: {stop} (the trace up to there: {self.writer.path})") from None
+            raise
         self.listener.finish(result)
         return result
 
@@ -192,7 +200,7 @@ class _Run:
         state, last = self.state, self.plan.frames
         while state.frame < until:
             if interrupted:
-                raise KeyboardInterrupt
+                raise _Asked
             first = state.frame
             began = time.perf_counter()
             # The run's last frame has a chunk of its own: with it everything that still waits is done.

@@ -1,0 +1,385 @@
+"""A run as a whole: the same bits however it is chunked, stopped, killed and resumed; what it tells and keeps."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+import channelsim as cs
+from channelsim.progress import Silent
+from tests.cli.process import ROOT, environment
+from tests.networks import scenario
+
+MODULE = importlib.import_module("channelsim.run")  # `channelsim.run` is the function
+UNITS = [16, 12, 8, 4]
+
+SEQUENTIAL: dict[str, Any] = {
+    "training": {"batch": 10, "epochs": 4},
+    "learning": {"rule": "asrbp"},
+    "channels": {"learning": {"quantize": {"kind": "log2", "bits": 4}, "drop": {"probability": 0.1}}},
+}
+PIPELINED: dict[str, Any] = {
+    "training": {"batch": 7, "epochs": 4, "momentum": 0.5, "learning_rate": 0.02},
+    "learning": {"rule": "rbp"},
+    "channels": {
+        "forward": {"latency": "30 us"},
+        "learning": {
+            "threshold": {"value": 0.05, "residual": True},
+            "latency": "100 us",
+            "jitter": "40 us",
+            "bandwidth": "30 Mbit/s",
+            "bit_errors": {"probability": 0.001},
+        },
+    },
+    "schedule": {"mode": "pipelined", "interval": "20 us", "stash": 4, "arrivals": "poisson"},
+}
+ONLINE: dict[str, Any] = {"training": {"batch": 1, "epochs": 2, "learning_rate": 0.01}, "learning": {"rule": "bp"}}
+KINDS = pytest.mark.parametrize("tables", [SEQUENTIAL, PIPELINED, ONLINE], ids=["sequential", "pipelined", "online"])
+
+
+def small(tables: Mapping[str, Any], **more: Any) -> cs.Scenario:
+    trace = {"events": "first 30 frames", "alignment": "epoch", "probe": 20}
+    return scenario(
+        UNITS, **{"data": {"name": "synthetic", "train": 203, "test": 50}, "trace": trace, **tables, **more}
+    )
+
+
+TOLD_ONCE = ("checkpoint", "provenance", "result")  # differ from sitting to sitting, or are compared in part
+STATE = ("weights", "biases", "feedback", "counters", "clock", "ages", "misses", "residuals", "epoch_rows")
+
+
+def contents(path: Path) -> dict[str, Any]:
+    """All datasets of a trace but wall times and provenance, and of the checkpoint what is no scratch."""
+    found: dict[str, Any] = {}
+
+    def keep(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Dataset) and not name.startswith(TOLD_ONCE) and not name.endswith("wall_time"):
+            found[name] = item[()]
+
+    with h5py.File(path, "r") as file:
+        file.visititems(keep)
+        found |= {name: file["checkpoint"][name][()] for name in STATE}
+    return found
+
+
+def assert_same(one: Path, other: Path) -> None:
+    expected, found = contents(one), contents(other)
+    assert expected.keys() == found.keys()
+    for name, values in expected.items():
+        np.testing.assert_array_equal(values, found[name], err_msg=name)
+
+
+class Stopping(Silent):
+    """Presses Ctrl-C once, when so many frames are done."""
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+
+    def chunk(self, frames_done: int, *_: Any) -> None:
+        if 0 <= self.at <= frames_done:
+            self.at = -1
+            signal.raise_signal(signal.SIGINT)
+
+
+@KINDS
+def test_the_same_bits_from_run_to_run(tmp_path: Path, tables: dict[str, Any]) -> None:
+    for name in ("one.h5", "two.h5"):
+        cs.run(small(tables), tmp_path / name)
+    assert_same(tmp_path / "one.h5", tmp_path / "two.h5")
+
+
+@KINDS
+def test_chunks_do_not_show(tmp_path: Path, tables: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    cs.run(small(tables), tmp_path / "long.h5")
+    monkeypatch.setattr(MODULE, "CHUNK_SECONDS", 0.0)  # a chunk is one frame
+    cs.run(small(tables), tmp_path / "short.h5")
+    assert_same(tmp_path / "long.h5", tmp_path / "short.h5")
+
+
+@KINDS
+def test_stopped_and_resumed_often_is_as_if_never_stopped(
+    tmp_path: Path, tables: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, parts = tmp_path / "whole.h5", tmp_path / "parts.h5"
+    frames = cs.run(small(tables), whole).frames
+    monkeypatch.setattr(MODULE, "FIRST_CHUNK", 1)
+    monkeypatch.setattr(MODULE, "CHUNK_SECONDS", 0.0)
+    instants = sorted(random.Random(1).sample(range(1, frames), 5))
+    with pytest.raises(KeyboardInterrupt):
+        cs.run(small(tables), parts, progress=Stopping(instants[0]))
+    for at in instants[1:]:
+        with cs.Trace(parts) as trace:
+            assert trace.status == "interrupted"
+        with pytest.raises(KeyboardInterrupt):
+            cs.run(resume=parts, progress=Stopping(at))
+    assert cs.run(resume=parts).status == "done"
+    assert_same(whole, parts)
+
+
+SITTING = """
+import importlib, json, sys
+from pathlib import Path
+import channelsim as cs
+from channelsim.progress import Silent
+from channelsim.trace import _writer
+
+class Ready(Silent):
+    def start(self, *_):
+        print("ready", flush=True)
+
+importlib.import_module("channelsim.run").CHUNK_SECONDS = 0.002
+_writer._SHARE = 1.0  # checkpoints may take as long as everything else
+path, document = Path(sys.argv[1]), json.loads(sys.argv[2])
+if path.exists():
+    cs.run(resume=path, progress=Ready())
+else:
+    cs.run(cs.Scenario(**document), path, progress=Ready())
+"""
+
+
+def killed(path: Path, wanted: cs.Scenario, delay: float | None) -> int:
+    """Runs or resumes in a process that is killed so many seconds after it began to learn; its exit status."""
+    command = [sys.executable, "-c", SITTING, str(path), json.dumps(wanted.resolved())]
+    with subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        if delay is not None:
+            time.sleep(delay)
+            process.kill()
+    return process.returncode
+
+
+def test_killed_at_random_instants_and_resumed_is_as_if_never_stopped(tmp_path: Path) -> None:
+    often = {"events": "first 30 frames", "checkpoint": "1 ms"}
+    wanted = small(PIPELINED, training={**PIPELINED["training"], "epochs": 40}, trace=often)
+    whole, parts = tmp_path / "whole.h5", tmp_path / "parts.h5"
+    took = cs.run(wanted, whole).wall_time_s
+    instants = random.Random(2)
+    reached = []
+    for _ in range(3):
+        assert killed(parts, wanted, instants.uniform(0, took / 3)) == -signal.SIGKILL
+        with cs.Trace(parts) as trace:
+            assert trace.status == "running"
+            reached.append(int(trace.checkpoint()["clock"]["next_frame"][0]))
+    assert reached == sorted(reached) and reached[-1] > 0
+    assert killed(parts, wanted, None) == 0
+    assert_same(whole, parts)
+
+
+def test_a_run_on_an_npz_is_resumed_from_another_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.random((90, 5), np.float32), (np.arange(90) % 3).astype(np.int32)
+    np.savez(tmp_path / "own.npz", train_x=x, train_y=y, test_x=x[:9], test_y=y[:9])
+    (tmp_path / "own.toml").write_text(
+        """
+name = "own"
+[model]
+name = "own"
+input = [5]
+layers = [{ kind = "dense", units = 4, transfer = "tanh" }, { kind = "dense", units = 3, transfer = "softmax" }]
+[data]
+name = "own.npz"
+[training]
+batch = 5
+"""
+    )
+    monkeypatch.setattr(MODULE, "CHUNK_SECONDS", 0.0)
+    monkeypatch.chdir(tmp_path)
+    cs.run(cs.load("own.toml"), "whole.h5")
+    with pytest.raises(KeyboardInterrupt):
+        cs.run(cs.load("own.toml"), "parts.h5", progress=Stopping(20))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    cs.run(resume=tmp_path / "parts.h5")
+    assert_same(tmp_path / "whole.h5", tmp_path / "parts.h5")
+
+
+def test_a_trace_that_exists_is_overwritten_only_by_force(tmp_path: Path) -> None:
+    out = tmp_path / "run.h5"
+    cs.run(small(ONLINE), out)
+    before = out.read_bytes()
+    with pytest.raises(cs.InputError, match=r"run\.h5: this trace exists; .*--force"):
+        cs.run(small(SEQUENTIAL), out)
+    with pytest.raises(cs.InputError, match="this run is done"):
+        cs.run(resume=out)
+    assert out.read_bytes() == before
+    assert cs.run(small(SEQUENTIAL), out, force=True).status == "done"
+    with cs.Trace(out) as trace:
+        assert trace.resolved["learning"]["rule"] == "asrbp"
+
+
+@pytest.mark.parametrize("batch", [1, 10])
+def test_weights_without_bound_stop_the_run_and_leave_the_trace_whole(tmp_path: Path, batch: int) -> None:
+    wild = small(SEQUENTIAL, training={"batch": batch, "epochs": 9, "learning_rate": 1e25}, learning={"rule": "bp"})
+    wild = wild.with_({"model.layers.0.transfer": "linear", "model.layers.1.transfer": "linear", "channels": {}})
+    out = tmp_path / "wild.h5"
+    with pytest.raises(
+        cs.RunError, match=r"small: .* no longer finite at update \d+ .*a smaller training\.learning_rate"
+    ):
+        cs.run(wild, out)
+    with cs.Trace(out) as trace:
+        assert trace.status == "diverged"
+        assert trace.result is not None and trace.result["status"] == "diverged"
+    with pytest.raises(cs.InputError, match="this run is diverged"):
+        cs.run(resume=out)
+
+
+class Listening(Silent):
+    """Writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, Any]] = []
+
+    def note(self, text: str) -> None:
+        self.told.append(("note", text))
+
+    def start(self, *arguments: Any) -> None:
+        self.told.append(("start", arguments))
+
+    def chunk(self, *arguments: Any) -> None:
+        self.told.append(("chunk", arguments))
+
+    def epoch(self, row: Mapping[str, Any]) -> None:
+        self.told.append(("epoch", dict(row)))
+
+    def finish(self, result: cs.Result) -> None:
+        self.told.append(("finish", result))
+
+
+def test_a_listener_hears_the_run_in_order(tmp_path: Path) -> None:
+    listener = Listening()
+    result = cs.run(small(SEQUENTIAL), tmp_path / "run.h5", progress=listener)
+    told = [(word, what) for word, what in listener.told if word != "note"]
+    words = [word for word, _ in told]
+    assert told[0] == ("start", ("small", 4, 21, 0))
+    assert words.count("epoch") == 4 and words[-2:] == ["epoch", "finish"]
+    assert told[-1][1] is result
+    chunks = [what for word, what in told if word == "chunk"]
+    assert [chunk[0] for chunk in chunks] == sorted({chunk[0] for chunk in chunks})
+    assert chunks[-1][0] == result.frames == 84
+    assert chunks[-1][4] == result.bits
+    epochs = [what for word, what in told if word == "epoch"]
+    assert [row["epoch"] for row in epochs] == [1, 2, 3, 4]
+    assert epochs[-1]["test_accuracy"] == result.test_accuracy
+    assert epochs[-1]["bits"] == result.bits
+
+
+class Refusing(Silent):
+    def chunk(self, *_: Any) -> None:
+        raise LookupError("not today")
+
+
+def test_a_listener_that_raises_stops_the_run_and_leaves_the_trace_whole(tmp_path: Path) -> None:
+    whole, parts = tmp_path / "whole.h5", tmp_path / "parts.h5"
+    cs.run(small(PIPELINED), whole)
+    with pytest.raises(LookupError, match="not today"):
+        cs.run(small(PIPELINED), parts, progress=Refusing())
+    with cs.Trace(parts) as trace:
+        assert trace.status == "interrupted"
+    cs.run(resume=parts)
+    assert_same(whole, parts)
+
+
+def test_training_time_leaves_compilation_out(tmp_path: Path) -> None:
+    code = f"""
+import json, sys, channelsim as cs
+result = cs.run(cs.Scenario(**json.loads(sys.argv[1])), {str(tmp_path / "run.h5")!r})
+print(result.training_time_s, result.wall_time_s)
+"""
+    command = [sys.executable, "-c", code, json.dumps(small(SEQUENTIAL, trace={"events": "none"}).resolved())]
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=True)
+    training, wall = map(float, done.stdout.split())
+    assert training < 0.1 < wall  # loading the compiled engine alone takes longer
+
+
+@pytest.fixture
+def aligned(tmp_path: Path) -> Iterator[Any]:
+    def measure(**tables: Any) -> dict[str, np.ndarray]:
+        training = {"batch": 10, "epochs": 2}
+        traced = {"alignment": "epoch", "probe": 30}
+        cs.run(small({}, training=training, trace=traced, **tables), tmp_path / "run.h5", force=True)
+        with cs.Trace(tmp_path / "run.h5") as trace:
+            return {layer: trace.alignment(layer) for layer in ("1", "2")}
+
+    yield measure
+
+
+def test_backpropagation_over_ideal_channels_is_the_gradient(aligned: Any) -> None:
+    for rows in aligned(learning={"rule": "bp"}).values():
+        np.testing.assert_allclose(rows["cosine"], 1.0, atol=1e-6)
+        np.testing.assert_array_equal(rows["sign_agreement"], 1.0)
+        assert np.isnan(rows["feedback_cosine"]).all()
+
+
+def test_alignment_tells_rules_and_channels_apart(aligned: Any) -> None:
+    noisy = aligned(learning={"rule": "bp"}, channels={"learning": {"noise": {"sigma": 0.3, "scale": "rms"}}})
+    random_feedback = aligned(learning={"rule": "srbp"})
+    for layer in ("1", "2"):
+        assert (noisy[layer]["cosine"] > 0.5).all() and (noisy[layer]["cosine"] < 0.999).all()
+        assert (np.abs(random_feedback[layer]["cosine"]) < 0.99).all()
+        assert (np.abs(random_feedback[layer]["feedback_cosine"]) < 0.9).all()
+
+
+def test_sign_symmetric_feedback_has_the_signs_of_the_weights(aligned: Any) -> None:
+    rows = aligned(learning={"rule": "sign"})
+    for layer in ("1", "2"):
+        assert (rows[layer]["cosine"] > 0.3).all()
+    assert (rows["2"]["sign_agreement"] > 0.55).all()
+
+
+KEPT = [("none", []), ("last", [4]), ("epoch", [1, 2, 3, 4]), ("every 3 epochs", [3])]
+
+
+@pytest.mark.parametrize(("weights", "epochs"), KEPT, ids=[weights for weights, _ in KEPT])
+def test_weights_are_kept_as_often_as_asked(tmp_path: Path, weights: str, epochs: list[int]) -> None:
+    cs.run(small(SEQUENTIAL, trace={"weights": weights}), tmp_path / "run.h5")
+    with cs.Trace(tmp_path / "run.h5") as trace:
+        assert trace.epochs == epochs
+        if epochs and epochs[-1] == 4:
+            kept = np.concatenate([trace.weights(4)[f"W_{h}"].ravel() for h in (1, 2, 3)])
+            np.testing.assert_array_equal(kept, trace.checkpoint()["weights"])
+
+
+def test_checkpoints_come_as_often_as_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[float] = []
+    monkeypatch.setattr(MODULE.trace.Writer, "due", lambda self, interval: asked.append(interval))
+    cs.run(small(SEQUENTIAL, trace={"checkpoint": "250 ms"}), tmp_path / "run.h5")
+    assert set(asked) == {0.25}
+
+
+MEMORY = """
+import json, resource, sys
+import channelsim as cs
+from channelsim.progress import Silent
+
+class Peak(Silent):
+    def epoch(self, row):
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+
+cs.run(cs.Scenario(**json.loads(sys.argv[1])), sys.argv[2], progress=Peak())
+"""
+
+
+def peaks(wanted: cs.Scenario, out: Path) -> list[float]:
+    """Largest resident memory after each epoch, MiB."""
+    command = [sys.executable, "-c", MEMORY, json.dumps(wanted.resolved()), str(out)]
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=True)
+    return [int(line) / 1024 for line in done.stdout.split()]
+
+
+def test_memory_is_flat_over_epochs(tmp_path: Path) -> None:
+    wanted = small(PIPELINED, training={**PIPELINED["training"], "epochs": 40}, trace={"weights": "none"})
+    used = peaks(wanted, tmp_path / "run.h5")
+    assert used[-1] - used[5] < 8
