@@ -1,0 +1,43 @@
+"""Law 2: latency, jitter and bandwidth without deadlines change the clock, and not one bit of the weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.laws.cases import Case, cases, compute, delays, run
+
+SAME = ["messages", "offered", "sent", "delivered", "dropped", "flipped_bits", "corrupted", "macs", "updates"]
+"""Counters that have nothing to do with the clock or the code."""
+
+
+@settings(deadline=None, max_examples=60, derandomize=True)
+@given(cases(), delays, delays, compute)
+def test_delays_are_not_seen_in_the_weights(
+    case: Case, forward: dict[str, Any], learning: dict[str, Any], work: dict[str, Any]
+) -> None:
+    data = case.data()
+    ideal = run(case.plan(), data)
+    slow = {"latency": "3 ns", **forward}
+    delayed = run(Case(case.units, case.transfers, case.samples, {**case.tables, "compute": work}).with_channels(
+        forward=slow, learning=learning
+    ), data)  # fmt: skip
+    assert delayed.same_weights(ideal)
+    assert delayed.now > ideal.now
+    for name in SAME:
+        assert delayed.counters[name].tolist() == ideal.counters[name].tolist()
+
+
+@settings(deadline=None, max_examples=30, derandomize=True)
+@given(cases(), st.booleans())
+def test_a_shared_bus_is_not_seen_in_the_weights(case: Case, broadcast: bool) -> None:
+    data = case.data()
+    ideal = run(case.plan(), data)
+    bus = {"bus": {"bandwidth": "100 Mbit/s", "broadcast": broadcast}}
+    tables = {**case.tables, "links": bus}
+    wired = Case(case.units, case.transfers, case.samples, tables)
+    delayed = run(wired.with_channels(forward={"link": "bus"}, learning={"link": "bus"}), data)
+    assert delayed.same_weights(ideal)
+    assert delayed.now > ideal.now

@@ -1,0 +1,92 @@
+"""Law 4: every draw is a hash of counters, so how a run is cut, stopped and resumed is not seen in its result."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from channelsim import engine
+from tests.laws.cases import Case, Outcome, advance, cases, delays, outcome, pipelines, run, stages
+from tests.networks import dataset
+
+clocked = st.builds(lambda one, other: {**one, **other}, stages, delays)
+any_case = st.one_of(cases(clocked), cases(clocked, schedules=pipelines))
+
+
+def in_pieces(case: Case, cuts: list[int], between: str) -> Outcome:
+    """A run that pauses before each of the frames `cuts`, and does something else there."""
+    plan, data = case.plan(), case.data()
+    state = engine.start(plan, data)
+    for cut in [*sorted(cuts), plan.frames]:
+        advance(plan, state, cut)
+        if between == "settle":
+            engine.settle(state)
+        elif between == "evaluate":
+            engine.evaluate(state, data.test_x, data.test_y)
+        elif between == "resume":
+            arrays = engine.snapshot(state)
+            state = engine.restore(plan, data, {name: array.copy() for name, array in arrays.items()})
+    return outcome(state)
+
+
+@pytest.mark.parametrize("between", ["nothing", "settle", "evaluate", "resume"])
+@settings(deadline=None, max_examples=40, derandomize=True)
+@given(any_case, st.lists(st.integers(0, 60), max_size=6))
+def test_a_run_in_pieces_is_the_same_run(between: str, case: Case, cuts: list[int]) -> None:
+    assert in_pieces(case, cuts, between).same(run(case.plan(), case.data()))
+
+
+@settings(deadline=None, max_examples=20, derandomize=True)
+@given(any_case)
+def test_a_run_repeated_is_the_same_run(case: Case) -> None:
+    assert run(case.plan(), case.data()).same(run(case.plan(), case.data()))
+
+
+def test_a_snapshot_holds_what_is_on_its_way() -> None:
+    """Taken with frames in flight, residuals kept back and momentum gained, and later undisturbed by the run."""
+    channel = {"latency": "170 ns", "threshold": {"value": 0.1, "residual": True}, "drop": {"probability": 0.2}}
+    tables = {
+        "learning": {"rule": "asrbp"},
+        "training": {"batch": 3, "epochs": 4, "momentum": 0.5},
+        "schedule": {"mode": "pipelined", "interval": "50 ns"},
+        "channels": {"learning": channel, "forward": {"threshold": {"value": 0.2, "residual": True}}},
+    }
+    case = Case([5, 6, 4, 3], ["tanh", "tanh", "softmax"], 10, tables)
+    plan, data = case.plan(), case.data()
+    state = engine.start(plan, data)
+    engine.advance(plan, state, 7)
+    memory = state.memory
+    assert memory.clock[0]["heap_size"] > 1 and memory.clock[0]["in_flight"] > 1
+    assert memory.residuals.any() and memory.weight_velocity.any()
+    arrays = engine.snapshot(state)
+    before = {name: array.copy() for name, array in arrays.items()}
+    engine.advance(plan, state, plan.frames)
+    assert all(np.array_equal(array, before[name]) for name, array in arrays.items())
+    resumed = engine.restore(plan, data, arrays)
+    engine.advance(plan, resumed, plan.frames)
+    assert outcome(resumed).same(outcome(state))
+
+
+@pytest.mark.parametrize("batch", [1, 32])
+@pytest.mark.parametrize("rule", ["bp", "srbp", "arbp"])
+def test_threads_are_not_seen(rule: str, batch: int) -> None:
+    """Layers wide enough for the work to be divided."""
+    rng = np.random.default_rng(1)
+    x = rng.uniform(-1, 1, (64, 300)).astype(np.float32)
+    x[rng.random(x.shape) < 0.8] = 0
+    data = dataset(x, rng.integers(10, size=64), 10)
+    tables = {"learning": {"rule": rule}, "training": {"batch": batch, "epochs": 2}}
+    case = Case([300, 200, 120, 10], ["tanh", "relu", "softmax"], 64, tables)
+    found = []
+    for threads in (1, 2):
+        with engine.threads(threads):
+            found.append(run(case.plan(), data))
+    assert found[0].same(found[1])
+
+
+def test_the_seed_is_seen() -> None:
+    case = Case([4, 5, 3], ["tanh", "softmax"], 8, {"learning": {"rule": "srbp"}, "training": {"batch": 2}})
+    one, other = (run(case.plan(seed=seed), case.data()) for seed in (1, 2))
+    assert not one.same_weights(other)
