@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help env demo test test-all lint bench clean
+.PHONY: help env demo paper paper-quick paper-page test test-all lint bench clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -11,6 +11,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # PYTHON=... names another interpreter; otherwise the first of these that is new enough.
 PYTHON ?=
 CANDIDATES := $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11
+
+# Of `make paper`.
+EPOCHS ?=
+WORKERS ?=
+PAPER = $(if $(EPOCHS),--epochs $(EPOCHS)) $(if $(WORKERS),--workers $(WORKERS))
 
 # An installation is done again only when what it installs has changed.
 BASE := $(VENV)/.installed-base
@@ -24,6 +29,15 @@ env: $(FULL)  ## Make .venv with everything: the package, the PyTorch reference,
 
 demo: $(BASE)  ## Run three scenarios on a small data set and compare them in one picture (under 3 minutes)
 	$(BIN)/python scripts/demo.py
+
+paper: $(BASE)  ## Test the paper's claims on MNIST, and write docs/results.md (about 25 minutes; EPOCHS=100: an evening)
+	$(BIN)/python -m scripts.paper $(PAPER)
+
+paper-quick: $(BASE)  ## A cut of it that ends in 10 minutes
+	$(BIN)/python -m scripts.paper --quick $(PAPER)
+
+paper-page: $(BASE)  ## Write docs/results.md again from docs/results/, without runs
+	$(BIN)/python -m scripts.paper --page
 
 test: $(FULL)  ## Run the tests
 	$(BIN)/python -m pytest

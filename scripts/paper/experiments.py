@@ -1,0 +1,127 @@
+"""The experiments: scenarios/paper/*.toml, each a scenario whose [sweep] spans variants, learning rates and seeds."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import channelsim as cs
+
+RATE = "training.learning_rate"
+SEED = "seed"
+RULE = "learning.rule"
+
+# Swept key -> what its value is called in tables and figures.
+_WORDS: dict[str, Any] = {
+    "learning.derivative": lambda value: "with f′" if value else "without f′",
+    "learning.feedback.connections": lambda value: f"{value} wire{'s' if value > 1 else ''}",
+    "learning.feedback.distribution": lambda value: f"{value} C",
+    "learning.feedback.bits": lambda value: f"C in {value} bit{'s' if value > 1 else ''}",
+    "learning.learning_rate": lambda value: f"C at {value}",
+    "learning.route": lambda value: "every second layer" if "from 3" in value else "mixed",
+    "channels.learning.quantize.bits": lambda value: f"{value} bit{'s' if value > 1 else ''}",
+    "channels.learning.drop.probability": lambda value: f"{value:.0%} lost",
+    "synapses.update.bits": lambda value: f"{value} bit{'s' if value > 1 else ''}",
+}
+
+# Swept key with an order -> the label of its axis. An experiment that sweeps it is drawn as curves.
+AXES = {
+    "learning.feedback.connections": "wires a neuron (mean)",
+    "learning.feedback.bits": "bits of an entry of C",
+    "channels.learning.quantize.bits": "bits of an error",
+    "channels.learning.drop.probability": "share of the errors that is lost",
+    "synapses.update.bits": "bits of an update",
+}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to learn: what an experiment's scenario is changed to, but for learning rate and seed.
+
+    Attributes:
+        label: its name in tables and figures, of its own within the experiment.
+        rule: the learning rule.
+        values: swept key -> value.
+    """
+
+    label: str
+    rule: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One file of scenarios/paper.
+
+    Attributes:
+        name: the file's name, without its ending.
+        title, comment: the head comment of the file: its first line and the rest.
+        scenario: as in the file; its own learning rate is the common one, its own seed that of tuning.
+        variants: in the order of the sweep.
+        rates: the grid of learning rates.
+        seeds: of the runs that count.
+    """
+
+    name: str
+    title: str
+    comment: str
+    scenario: cs.Scenario
+    variants: tuple[Variant, ...]
+    rates: tuple[float, ...]
+    seeds: tuple[int, ...]
+
+    @property
+    def common_rate(self) -> float:
+        """The learning rate that all variants have in common."""
+        return self.scenario.training.learning_rate
+
+    @property
+    def axis(self) -> str | None:
+        """The swept key that is an axis, if there is one."""
+        return next((key for key in self.variants[0].values if key in AXES), None)
+
+
+def read(path: Path) -> Experiment:
+    """The experiment in a file.
+
+    Raises channelsim.InputError as `channelsim.load`, and ValueError if [sweep] is no grid of plain lists with learning
+    rates and seeds, if the common rate is not in the grid, or if tuning has a seed of the runs that count.
+    """
+    scenario = cs.load(path)
+    sweep = dict(scenario.sweep)
+    for key, values in sweep.items():
+        if not isinstance(values, list):
+            raise ValueError(f"{path}: sweep.{key} must be a list here")
+    rates, seeds = tuple(sweep.pop(RATE)), tuple(sweep.pop(SEED))
+    if scenario.training.learning_rate not in rates:
+        raise ValueError(f"{path}: the common rate, training.learning_rate, is not in the grid {rates}")
+    if scenario.seed in seeds:
+        raise ValueError(f"{path}: seed {scenario.seed} tunes and counts; tuning needs a seed of its own")
+    title, comment = _head(scenario.text)
+    points = [dict(zip(sweep, point, strict=True)) for point in itertools.product(*sweep.values())]
+    variants = tuple(_variant(scenario, values) for values in points)
+    return Experiment(path.stem, title, comment, scenario, variants, rates, seeds)
+
+
+def read_all(folder: Path) -> list[Experiment]:
+    """All experiments of a folder: the rules first, for others are compared with them."""
+    found = [read(path) for path in sorted(folder.glob("*.toml"))]
+    return sorted(found, key=lambda experiment: experiment.name != "rules")
+
+
+def _variant(scenario: cs.Scenario, values: dict[str, Any]) -> Variant:
+    rule = values.get(RULE, scenario.learning.rule)
+    words = [_WORDS[key](value) for key, value in values.items() if key != RULE]
+    return Variant(", ".join([rule, *words]), rule, values)
+
+
+def _head(text: str) -> tuple[str, str]:
+    lines = []
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            break
+        lines.append(line[1:].strip())
+    return lines[0], " ".join(lines[1:]).strip()

@@ -1,0 +1,200 @@
+"""docs/results.md: what was claimed, what came out, by which numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from scripts.paper import claims, figures, statistics
+from scripts.paper.claims import CLAIMS, Claim, Comparison
+from scripts.paper.experiments import Experiment
+from scripts.paper.outcomes import GUESSING, Outcome, Outcomes, Rate
+from scripts.paper.record import Record
+
+PAPER = "[Baldi, Sadowski and Lu, arXiv 1612.02734](https://arxiv.org/abs/1612.02734)"
+
+
+def write(experiments: Sequence[Experiment], outcomes: Outcomes, record: Record, docs: Path) -> None:
+    """Writes docs/results.md and a picture an experiment in docs/results/."""
+    (docs / "results").mkdir(parents=True, exist_ok=True)
+    for experiment in experiments:
+        figures.save(figures.draw(experiment, outcomes), docs / "results" / f"{experiment.name}.svg")
+    (docs / "results.md").write_text(text(experiments, outcomes, record))
+
+
+def text(experiments: Sequence[Experiment], outcomes: Outcomes, record: Record) -> str:
+    """The page, in Markdown."""
+    parts = [
+        "# The paper's claims on MNIST, tested",
+        _about(experiments, record),
+        "## Verdicts",
+        *_verdicts(outcomes, record),
+        "## The tests and their numbers",
+        _tests_intro(record),
+        *(_claim(number, claim, outcomes) for number, claim in enumerate(CLAIMS, start=1)),
+        "## The experiments",
+        _experiments_intro(),
+        *(part for experiment in experiments for part in _experiment(experiment, outcomes)),
+        "## How the learning rates were chosen",
+        _tuning_intro(record),
+        *(_tuning(experiment, outcomes) for experiment in experiments),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+# --- what was run ---------------------------------------------------------------------------------------------
+
+
+def _about(experiments: Sequence[Experiment], record: Record) -> str:
+    variants = sum(len(experiment.variants) for experiment in experiments)
+    rates = len(experiments[0].rates)
+    data = experiments[0].scenario.data
+    trained_on = (record.train or 60_000) - data.validation
+    cut = ""
+    if record.train is not None:
+        cut = f"\nThis is a cut: `{record.whole}` uses all of MNIST, more epochs and more seeds."
+    return f"""\
+Written by `{record.command}` from the results of its runs, and not edited by hand.{cut}
+
+The claims are those of the abstract of {PAPER},
+and what its learning rules by their construction lead one to expect. Nothing else is attributed to the paper. A verdict
+here speaks of the network, the data and the training below, and not of the paper's own experiments.
+
+- **Network**: 784 inputs, 4 hidden layers of 100 tanh units, 10 softmax units; normal weights of Glorot's scale
+  (`models/mnist-mlp.toml`).
+- **Data**: MNIST: {trained_on:,} training images, {data.validation:,} others to choose learning rates on, and
+  10,000 test images for the accuracies below.
+- **Training**: {record.epochs} epochs, batches of 100 unless said otherwise, no momentum, learning rates that shrink by
+  10⁻⁶ an update.
+- **Runs**: {len(experiments)} experiments (`scenarios/paper/`) with {variants} variants. Each is tuned on {rates}
+  learning rates, with one seed and {_plural(record.tuning_epochs, "epoch")}; then it is run with
+  {_plural(record.seeds, "other seed")}, at its own best rate and at a common one.
+- **Machine**: {record.machine}; {_plural(record.workers, "worker")} of one thread.
+- **Time**: {_minutes(record.wall_s)} of wall time in {_plural(record.sittings, "sitting")};
+  {record.runs:,} runs that took {_minutes(record.run_s)} together.
+- **Software**: {record.software}; {record.date}."""
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} hours" if seconds >= 7200 else f"{seconds / 60:.0f} minutes"
+
+
+def _plural(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+# --- claims ---------------------------------------------------------------------------------------------------
+
+
+def _verdicts(outcomes: Outcomes, record: Record) -> Iterable[str]:
+    rows = []
+    for number, claim in enumerate(CLAIMS, start=1):
+        best, common = claim.judge(outcomes, "best"), claim.judge(outcomes, "common")
+        yes = sum(comparison.answer == "yes" for comparison in best.comparisons)
+        found = best.note or f"{yes} of {len(best.comparisons)}"
+        rows.append((str(number), claim.statement, claim.source, f"**{best.verdict}**", found, common.verdict))
+    yield table(("", "Claim", "From", "Verdict, each at its own best rate", "Yes to", "At the common rate"), rows)
+    if record.seeds < 5:
+        yield f"With {record.seeds} seeds the intervals are wide, and much stays open that 5 seeds settle."
+
+
+def _tests_intro(record: Record) -> str:
+    return f"""\
+Margins and tests stand in `scripts/paper/claims.py` and were fixed before these runs. "Lost" is a difference of mean
+test accuracies over {_plural(record.seeds, "seed")}, in percentage points, with Welch's 95 % interval. An answer is
+*yes* or *no* if the whole interval says so ("surely"), and *open* otherwise. A claim holds where all answers are yes
+(or, for "most", more than half), does not hold here where all are no, and else holds partly. There is no correction for
+many comparisons: of a hundred intervals about five miss. Runs that diverge count as {GUESSING:g} % accuracy."""
+
+
+def _claim(number: int, claim: Claim, outcomes: Outcomes) -> str:
+    best, common = claim.judge(outcomes, "best"), claim.judge(outcomes, "common")
+    rows = [
+        (one.label, _interval(one), one.answer, _interval(other), other.answer)
+        for one, other in zip(best.comparisons, common.comparisons, strict=True)
+    ]
+    head = ("", "Lost at its own best rate", "", "Lost at the common rate", "")
+    notes = "" if not best.note else f" At its own best rate {best.note}; at the common rate {common.note}."
+    return "\n\n".join(
+        [
+            f"### {number}. {claim.statement}",
+            f"From: {claim.source}. Test: {claim.test}",
+            f"**{best.verdict.capitalize()}** (at the common rate: {common.verdict}).{notes}",
+            table(head, rows),
+        ]
+    )
+
+
+def _interval(comparison: Comparison) -> str:
+    lost = comparison.lost
+    if lost.low == lost.high:
+        return f"{lost.mean:.2f}"
+    if math.isinf(lost.low):
+        return f"{lost.mean:.2f} (one seed)"
+    return f"{lost.mean:.2f} ({lost.low:.2f} to {lost.high:.2f})"
+
+
+# --- experiments ----------------------------------------------------------------------------------------------
+
+
+def _experiments_intro() -> str:
+    return """\
+Test accuracy after the last epoch in %: mean over seeds ± half the 95 % interval (Student's t). The text of each
+experiment is the head of its scenario file, written before the runs. A star marks a best rate at an end of the grid: a
+better one may lie beyond. Bits are those that the learning channels carry for one update, all layers together."""
+
+
+def _experiment(experiment: Experiment, outcomes: Outcomes) -> Iterable[str]:
+    bp = outcomes("online" if experiment.name == "online" else "rules", "bp")
+    rows = [_row(outcome, bp) for outcome in outcomes.of(experiment.name)]
+    common = f"Accuracy at the common rate {experiment.common_rate:g}"
+    head = ("", "Best rate", "Accuracy", "Lost against bp", common, "Bits an update")
+    yield f"### {experiment.title}"
+    yield f"{experiment.comment} (`scenarios/paper/{experiment.name}.toml`)"
+    yield f"![{experiment.title}](results/{experiment.name}.svg)"
+    yield table(head, rows)
+
+
+def _row(outcome: Outcome, bp: Outcome) -> tuple[str, ...]:
+    lost = "" if outcome is bp else f"{claims.lost(bp, outcome, 'best').mean:.2f}"
+    return (
+        outcome.label,
+        f"{outcome.rate:g}" + (r"\*" if outcome.at_edge else ""),
+        _accuracy(outcome, "best"),
+        lost,
+        _accuracy(outcome, "common"),
+        f"{outcome.bits:,.0f}",
+    )
+
+
+def _accuracy(outcome: Outcome, rate: Rate) -> str:
+    interval = statistics.mean(outcome.accuracies[rate])
+    spread = "" if math.isinf(interval.half) else f" ± {interval.half:.2f}"
+    diverged = outcome.diverged[rate]
+    return f"{interval.mean:.2f}{spread}" + (f", {diverged} diverged" if diverged else "")
+
+
+def _tuning_intro(record: Record) -> str:
+    return f"""\
+Accuracy in % on the validation images after {_plural(record.tuning_epochs, "epoch")}, one run each, with a seed that no
+other run has. The highest of a row is the variant's best rate. The test images play no part in it. (The grid itself was
+set after a few looks at validation accuracy.)"""
+
+
+def _tuning(experiment: Experiment, outcomes: Outcomes) -> str:
+    rows = []
+    for outcome in outcomes.of(experiment.name):
+        cells = []
+        for rate in experiment.rates:
+            accuracy = outcome.tuning[rate]
+            shown = "diverged" if math.isnan(accuracy) else f"{accuracy:.2f}"
+            cells.append(f"**{shown}**" if rate == outcome.rate else shown)
+        rows.append((outcome.label, *cells))
+    return table((experiment.title, *(f"{rate:g}" for rate in experiment.rates)), rows)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

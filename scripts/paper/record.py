@@ -1,0 +1,111 @@
+"""How the results came about: what was run, on what machine, in what time."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Protocol
+
+
+class Counting(Protocol):
+    """Something that knows how many runs were made in this sitting."""
+
+    new: int
+
+
+@contextmanager
+def sitting(path: Path, counting: Counting) -> Iterator[None]:
+    """Adds to the file how long this sitting took, if it made a run; also if it ends by Ctrl-C or an error."""
+    began = time.monotonic()
+    try:
+        yield
+    finally:
+        if counting.new:
+            with path.open("a") as file:
+                file.write(f"{time.monotonic() - began:.1f}\n")
+
+
+def sittings(path: Path) -> list[float]:
+    """The seconds of all sittings so far."""
+    return [float(line) for line in path.read_text().split()] if path.exists() else []
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the page says of the runs that it rests on.
+
+    Attributes:
+        command: what was typed, e.g. "make paper".
+        whole: what one types for the whole of it.
+        epochs, tuning_epochs: of the runs that count, and of those that choose learning rates.
+        seeds: how many a variant is run with.
+        train: of how many training images (those to validate on included) the runs know; None: all.
+        workers: processes.
+        wall_s: wall time of all sittings together.
+        sittings: how often it was started until it was done.
+        runs, run_s: how many runs there are, and the sum of their wall times.
+        machine, software, date: where, with what and when.
+    """
+
+    command: str
+    whole: str
+    epochs: int
+    tuning_epochs: int
+    seeds: int
+    train: int | None
+    workers: int
+    wall_s: float
+    sittings: int
+    runs: int
+    run_s: float
+    machine: str
+    software: str
+    date: str
+
+    def save(self, path: Path) -> None:
+        """As JSON."""
+        path.write_text(json.dumps(asdict(self), indent=2) + "\n")
+
+    @staticmethod
+    def load(path: Path) -> Record:
+        """What `save` wrote."""
+        return Record(**json.loads(path.read_text()))
+
+
+def machine() -> str:
+    """Processor, cores and memory of this machine, e.g. "AMD EPYC 7763, 2 cores, 8 GB"."""
+    name = platform.processor() or platform.machine()
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        lines = information.read_text().splitlines()
+        models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+        name = models[0] if models else name
+    parts = [name, f"{os.cpu_count()} cores"]
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        parts.append(f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 1e9:.0f} GB")
+    return ", ".join(parts)
+
+
+def software(root: Path) -> str:
+    """Versions that numbers and times hang on, with the revision of the sources in `root` if they are in a checkout."""
+    found = subprocess.run(
+        ["git", "-C", str(root), "describe", "--always", "--dirty", "--exclude=*"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    revision = f" at {found.stdout.strip()}" if found.returncode == 0 else ""
+    packages = ", ".join(f"{name} {version(package)}" for name, package in (("NumPy", "numpy"), ("Numba", "numba")))
+    return f"channelsim {version('channelsim')}{revision}, Python {platform.python_version()}, {packages}"
+
+
+def today() -> str:
+    """The date, e.g. 2024-02-29."""
+    return datetime.now(UTC).date().isoformat()
