@@ -1,0 +1,153 @@
+"""Row kernels and products against plain NumPy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from channelsim.engine import _batch, _dense, _dense_layer, _inputs, _learning
+from tests import naive
+
+CLOSE = {"rtol": 2e-6, "atol": 2e-6}
+F = np.float32
+SHAPES = st.tuples(st.integers(1, 13), st.integers(1, 37))  # rows, columns: around the multiples of four and eight
+
+
+def matrix(rng: np.random.Generator, *shape: int) -> naive.Floats:
+    return rng.normal(size=shape).astype(F)
+
+
+def chosen(rng: np.random.Generator, rows: int) -> np.ndarray:
+    """Some rows, in a random order, possibly none."""
+    return rng.permutation(rows)[: rng.integers(0, rows + 1)].astype(np.int32)
+
+
+def thinned(rng: np.random.Generator, x: naive.Floats, share: float = 0.5) -> naive.Floats:
+    return np.where(rng.random(x.shape) < share, x, F(0))
+
+
+@settings(max_examples=60, deadline=None)
+@given(SHAPES, st.integers(0, 2**32))
+def test_add_rows(shape: tuple[int, int], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows, n = shape
+    weights, index, out = matrix(rng, rows, n), chosen(rng, rows), matrix(rng, n)
+    value = matrix(rng, len(index))
+    expected = out + naive.sum_of_rows(weights, index, value)
+    _dense.add_rows(weights.ravel(), n, index, value, out)
+    np.testing.assert_allclose(out, expected, **CLOSE)
+
+
+@settings(max_examples=60, deadline=None)
+@given(SHAPES, st.integers(0, 2**32))
+def test_a_deferred_update_equals_one_made_at_once(shape: tuple[int, int], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows, n = shape
+    weights, before, now = matrix(rng, rows, n), chosen(rng, rows), chosen(rng, rows)
+    old = np.zeros(rows, F)
+    old[before] = matrix(rng, len(before))
+    step, value, out = matrix(rng, n), matrix(rng, len(now)), np.zeros(n, F)
+    grown = naive.updated_rows(weights, before, old, step)
+    expected = naive.sum_of_rows(grown, now, value)
+    _dense.update_and_add_rows(weights.reshape(-1), n, now, value, step, old, out)
+    _dense.update_rows(weights.reshape(-1), n, before, step, old)
+    np.testing.assert_allclose(out, expected, **CLOSE)
+    np.testing.assert_allclose(weights, grown, **CLOSE)
+    assert not old.any()
+
+
+@settings(max_examples=40, deadline=None)
+@given(SHAPES, st.integers(0, 2**32))
+def test_dot_rows(shape: tuple[int, int], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows, n = shape
+    weights, message, out = matrix(rng, rows, n), matrix(rng, n), np.zeros(rows, F)
+    _dense.dot_rows(weights.ravel(), n, message, out)
+    np.testing.assert_allclose(out, weights.astype(np.float64) @ message, **CLOSE)
+
+
+@pytest.mark.parametrize("n", [0, 1, 7, 16])
+def test_add_scaled(n: int) -> None:
+    values, out = np.arange(n, dtype=F), np.ones(n, F)
+    _dense.add_scaled(F(0.5), values, out)
+    np.testing.assert_array_equal(out, 1 + 0.5 * np.arange(n, dtype=F))
+
+
+@pytest.mark.parametrize("x", [[], [0.0], [3.0], [0, 0, 0], [0, -1, 0, 2], [np.nan, 0, np.inf]], ids=str)
+def test_compact(x: list[float]) -> None:
+    values = np.array(x, F)
+    index, value = np.full(len(x), -1, np.int32), np.zeros(len(x), F)
+    count = _inputs.compact(values, index, value)
+    expected_index, expected_value = naive.events_of(values)
+    np.testing.assert_array_equal(index[:count], expected_index)
+    np.testing.assert_array_equal(value[:count], expected_value)
+
+
+def sorted_by_row(x: naive.Floats) -> tuple[Any, Any, Any]:
+    """A mini-batch (B, rows) as the engine sorts it: where a row's events start, whose they are, and their values."""
+    samples, rows = x.shape
+    lists = [naive.events_of(sample) for sample in x]
+    count = np.array([len(index) for index, _ in lists], np.int64)
+    start = (np.cumsum(count) - count).astype(np.int64)
+    index, value = (np.concatenate(part) for part in zip(*lists, strict=True))
+    columns = np.full(rows + 1, -1, np.int64)
+    column_sample, column_value = np.full(x.size, -1, np.int32), np.zeros(x.size, F)
+    _batch.by_row(start, index, value, count, samples, rows, columns, column_sample, column_value)
+    return columns, column_sample, column_value
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 6), st.integers(1, 9), st.integers(0, 2**32))
+def test_by_row_is_the_transposed_list(samples: int, rows: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    x = thinned(rng, matrix(rng, samples, rows))
+    columns, column_sample, column_value = sorted_by_row(x)
+    for r in range(rows):
+        span = slice(columns[r], columns[r + 1])
+        expected_sample, expected_value = naive.events_of(np.ascontiguousarray(x[:, r]))
+        np.testing.assert_array_equal(column_sample[span], expected_sample)
+        np.testing.assert_array_equal(column_value[span], expected_value)
+
+
+@pytest.mark.parametrize(("samples", "fan_in", "n"), [(1, 1, 1), (2, 5, 3), (7, 16, 9)])
+def test_products(samples: int, fan_in: int, n: int) -> None:
+    rng = np.random.default_rng(samples)
+    x, w, e = matrix(rng, samples, fan_in), matrix(rng, fan_in, n), matrix(rng, samples, n)
+    scale, beta = np.array([0.5], F), np.array([2.0], F)
+    for kernel, a, b, expected in (
+        (_batch.multiply, x, w, x @ w),
+        (_batch.multiply_first_transposed, x, e, x.T @ e),
+        (_batch.multiply_second_transposed, e, w, e @ w.T),
+    ):
+        c = matrix(rng, *expected.shape)
+        wanted = 0.5 * expected + 2.0 * c
+        kernel(scale, a, b, beta, c)
+        np.testing.assert_allclose(c, wanted, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("samples", [1, 3])
+def test_through_is_the_transposed_product(samples: int) -> None:
+    rng = np.random.default_rng(samples)
+    w, message = matrix(rng, 6, 5), matrix(rng, samples, 5)
+    out, heard = np.full((samples, 6), np.nan, F), np.full(samples, 5, np.int64)
+    _dense_layer.through(w.ravel(), 5, samples, message.ravel(), heard, out.reshape(-1))
+    np.testing.assert_allclose(out, message @ w.T, **CLOSE)
+
+
+def test_a_silent_message_makes_no_error() -> None:
+    out = np.full(6, np.nan, F)
+    _dense_layer.through(np.ones(30, F), 5, 1, np.zeros(5, F), np.zeros(1, np.int64), out)
+    np.testing.assert_array_equal(out, np.zeros(6, F))
+
+
+@pytest.mark.parametrize(
+    ("values", "finite"),
+    [([], True), ([0.0], True), ([3e38, -3e38], True), ([np.nan], False), ([1, np.inf], False), ([-np.inf, 1], False)],
+    ids=str,
+)
+def test_is_finite(values: list[float], finite: bool) -> None:
+    assert _learning.is_finite(np.array(values, F)) == finite

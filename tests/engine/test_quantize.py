@@ -1,0 +1,152 @@
+"""Quantizers and code words against their formulas and against `channelsim.codes`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from channelsim import codes, hashing
+from channelsim.engine import _quantize
+from channelsim.plan import Quantizer, Scale
+from tests import naive
+from tests.engine.records import channel
+
+F = np.float32
+KINDS = [
+    *(("log2", bits) for bits in (1, 2, 3, 8, 16)),
+    *(("uniform", bits) for bits in (2, 3, 8, 16)),
+    ("sign", 1),
+    ("ternary", 2),
+]
+EACH_KIND = pytest.mark.parametrize(("kind", "bits"), KINDS, ids=[f"{kind}-{bits}" for kind, bits in KINDS])
+EDGES = [
+    [],
+    [0.7],
+    [-0.7],
+    [0.0],
+    [0.0, 0.0, 0.0],
+    [0.25] * 5,
+    [-1.0, 1.0],
+    [1.0, 0.5, 0.25, 0.125, 0.0625, 1e-3, 1e-6],
+    [1e-30, -1e-30, 0.0, 2e-30],
+    [3e38, -1e38, 1.0],
+]
+
+
+def quantized(kind: str, bits: int, a: np.float32, values: naive.Floats, key: int | None = None) -> naive.Floats:
+    out = values.copy()
+    number = np.int64(Quantizer[kind.upper()])
+    _quantize.quantize(
+        number, np.int64(bits), a, np.uint8(key is not None), np.uint64(key or 0), out, out.view(np.int32)
+    )
+    return out
+
+
+@EACH_KIND
+@pytest.mark.parametrize("values", EDGES, ids=str)
+@pytest.mark.parametrize("scale", ["max", "rms", "fixed"])
+def test_edges(kind: str, bits: int, values: list[float], scale: str) -> None:
+    message = np.array(values, F)
+    a = naive.scale(scale, 0.3, message)
+    np.testing.assert_array_equal(quantized(kind, bits, a, message), naive.quantized(kind, bits, a, message))
+
+
+@EACH_KIND
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 50))
+def test_random_messages(kind: str, bits: int, seed: int, n: int) -> None:
+    rng = np.random.default_rng(seed)
+    message = (rng.normal(size=n) * (rng.random(n) < 0.8)).astype(F)
+    a = naive.scale("max", 0, message)
+    np.testing.assert_array_equal(quantized(kind, bits, a, message), naive.quantized(kind, bits, a, message))
+
+
+@pytest.mark.parametrize("bits", [2, 5, 16])
+def test_stochastic_rounding_draws_from_the_hash_and_is_right_on_average(bits: int) -> None:
+    key = hashing.key(7, 4, 3, 2)
+    message = np.linspace(-1, 1, 101, dtype=F)
+    out = quantized("uniform", bits, F(1), message, key)
+    draws = hashing.uniform32(hashing.bits(key, len(message)))
+    np.testing.assert_array_equal(out, naive.quantized("uniform", bits, F(1), message, draws))
+    many = [quantized("uniform", bits, F(1), message, hashing.key(7, 4, k)) for k in range(2000)]
+    means = np.mean(many, axis=0, dtype=np.float64)
+    step = 1 / (2 ** (bits - 1) - 1)
+    np.testing.assert_allclose(means, message, atol=5 * step / np.sqrt(4 * 2000))
+
+
+@pytest.mark.parametrize("values", [*EDGES, [np.inf, 1.0], [-np.inf]], ids=str)
+@pytest.mark.parametrize("scale", ["max", "rms", "fixed"])
+def test_measure(values: list[float], scale: str) -> None:
+    message = np.array(values, F)
+    a = _quantize.measure(np.int64(Scale[scale.upper()]), F(0.3), message)
+    with np.errstate(over="ignore"):
+        np.testing.assert_allclose(a, naive.scale(scale, 0.3, message), rtol=1e-6)
+
+
+# --- code words ------------------------------------------------------------------------------------------
+
+SCALE = F(0.37)
+
+
+def decoded(kind: str, bits: int, word: int) -> np.float32:
+    scratch = np.zeros(1, F)
+    return _quantize.decode(
+        np.int64(Quantizer[kind.upper()]), np.int64(bits), SCALE, np.int64(word), scratch, scratch.view(np.int32)
+    )
+
+
+@EACH_KIND
+def test_every_word_means_what_the_code_says(kind: str, bits: int) -> None:
+    row = channel(4, Quantizer[kind.upper()], bits)
+    words = np.arange(2 ** int(row["value_bits"]), dtype=np.uint32)
+    words = words if len(words) <= 512 else np.concatenate([words[:256], words[-256:]])
+    values, valid = codes.decode(words, SCALE, row)
+    found = np.array([decoded(kind, bits, word) for word in words.tolist()])
+    np.testing.assert_array_equal(np.isnan(found), ~valid)
+    np.testing.assert_array_equal(found[valid], values[valid])
+
+
+@EACH_KIND
+def test_words_of_sent_values(kind: str, bits: int) -> None:
+    row = channel(4, Quantizer[kind.upper()], bits)
+    values = quantized(kind, bits, SCALE, np.linspace(-0.4, 0.4, 200, dtype=F))
+    values = values[values != 0]
+    scratch = np.zeros(1, F)
+    found = [
+        _quantize.encode(np.int64(row["quantizer"]), np.int64(bits), SCALE, v, scratch, scratch.view(np.int32))
+        for v in values
+    ]
+    np.testing.assert_array_equal(found, codes.encode(values, SCALE, row))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_floats_are_their_bits(word: int) -> None:
+    value, valid = codes.decode(np.array([word], np.uint32), 1.0, channel(4))
+    scratch = np.zeros(1, F)
+    found = _quantize.decode(np.int64(0), np.int64(0), F(1), np.int64(word), scratch, scratch.view(np.int32))
+    assert (found == value[0]) if valid[0] else np.isnan(found)
+    if valid[0]:
+        assert _quantize.encode(np.int64(0), np.int64(0), F(1), F(found), scratch, scratch.view(np.int32)) == word
+
+
+@pytest.mark.parametrize(("kind", "bits"), [("none", 0), ("log2", 3), ("uniform", 8), ("sign", 1), ("ternary", 2)])
+@pytest.mark.parametrize("probability", [0.01, 0.5, 1.0])
+def test_flipped_bits_are_those_of_the_hash(kind: str, bits: int, probability: float) -> None:
+    row = channel(64, Quantizer[kind.upper()], bits)
+    values = np.linspace(0.2, 0.37, 64).astype(F)
+    sent = values if kind == "none" else quantized(kind, bits, SCALE, values)
+    key, scratch, width = hashing.key(1, 2, 3, 4), np.zeros(1, F), int(row["value_bits"])
+    words = codes.encode(sent, SCALE, row)
+    for neuron, (value, word) in enumerate(zip(sent, words.tolist(), strict=True)):
+        uniforms = hashing.uniform(hashing.bits(key, np.arange(64) + 64 * neuron))
+        positions = naive.flipped_positions(uniforms, probability, width)
+        meant, valid = codes.decode(np.array([word ^ sum(1 << p for p in positions)], np.uint32), SCALE, row)
+        found, flips = _quantize.flip(
+            np.int64(row["quantizer"]), np.int64(bits), SCALE, np.int64(width), value, np.uint64(key),
+            np.int64(neuron), probability, scratch, scratch.view(np.int32),
+        )  # fmt: skip
+        assert flips == len(positions)
+        assert (found == meant[0]) if valid[0] else np.isnan(found)

@@ -1,0 +1,66 @@
+"""Transfer functions: how near to the true function, and what they do at the edges."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from channelsim.engine import _transfer
+from tests import naive
+
+F = np.float32
+KINDS = {"linear": 0, "tanh": 1, "logistic": 2, "relu": 3}
+LARGEST_TANH_ERROR = 4e-7  # of the rational approximation: on -20..20 in steps of 1e-5
+S = np.arange(-20, 20, 1e-5, dtype=np.float64).astype(F)
+EDGES = np.array([0.0, -0.0, 1e-30, -1e-30, 1e-45, 88.0, -88.0, 3e38, -3e38, np.inf, -np.inf], F)
+
+
+def applied(kind: str, values: naive.Floats) -> naive.Floats:
+    out = values.copy()
+    _transfer.apply(KINDS[kind], out)
+    return out
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("values", [S, EDGES, S[:1], S[:0]], ids=["range", "edges", "one", "none"])
+def test_transfer_functions(kind: str, values: naive.Floats) -> None:
+    limit = LARGEST_TANH_ERROR if kind in ("tanh", "logistic") else 0.0
+    np.testing.assert_allclose(applied(kind, values), naive.transfer(kind, values), rtol=0.0, atol=limit)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_not_a_number_stays_one(kind: str) -> None:
+    assert np.isnan(applied(kind, np.full(9, np.nan, F))).all()
+
+
+def test_tanh_is_odd_bounded_and_silent_at_zero() -> None:
+    out = applied("tanh", S)
+    np.testing.assert_array_equal(applied("tanh", -S), -out)
+    assert np.abs(out).max() <= 1.0
+    assert applied("tanh", np.zeros(1, F))[0] == 0.0
+
+
+@pytest.mark.parametrize(
+    "values", [[0.0], [1.0, 2.0, 3.0], [5.0] * 4, [1000.0, 0.0], [-1000.0, -1001.0], [3e38, -3e38]], ids=str
+)
+def test_softmax(values: list[float]) -> None:
+    out = np.array(values, F)
+    expected = naive.transfer("softmax", out)
+    _transfer.softmax(out)
+    np.testing.assert_allclose(out, expected, rtol=1e-6, atol=1e-12)
+
+
+def test_softmax_tells_of_what_is_not_a_number() -> None:
+    out = np.array([0.0, np.nan, 1.0], F)
+    _transfer.softmax(out)
+    assert np.isnan(out).any()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n", [0, 1, 17])
+def test_times_derivative(kind: str, n: int) -> None:
+    rng = np.random.default_rng(n)
+    output, error = np.tanh(rng.normal(size=n)).astype(F), rng.normal(size=n).astype(F)
+    expected = error * naive.derivative(kind, output)
+    _transfer.times_derivative(KINDS[kind], error, output)
+    np.testing.assert_allclose(error, expected, rtol=1e-6, atol=1e-7)
