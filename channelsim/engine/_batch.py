@@ -7,8 +7,9 @@ order, so the number of threads does not show in the result.
 from __future__ import annotations
 
 import numpy as np
+from numba import prange
 
-from channelsim.engine import _blas, _dense
+from channelsim.engine import _blas, _dense, _transfer
 from channelsim.engine._jit import kernel
 
 CONTRACT = {"contract"}
@@ -17,12 +18,35 @@ UNIT, NIL = np.ones(1, np.float32), np.zeros(1, np.float32)  # BLAS takes alpha 
 SPARSE_BELOW = 0.3  # share of events under which event lists beat BLAS (measured: docs/performance.md)
 
 
-@kernel()
-def forward_events(matrix, n, start, index, value, count, out, lo, hi):
-    """out[b] += x_b W for samples lo..hi-1; sample b's events are count[b] entries from start[b]."""
-    for b in range(lo, hi):
-        first, last = start[b], start[b] + count[b]
-        _dense.add_rows(matrix, n, index[first:last], value[first:last], out[b * n : b * n + n])
+@kernel(inline="always")
+def parts(samples):
+    """Into how many parts the work on a mini-batch is divided: by its size alone, never by the number of threads."""
+    return max(1, min(16, samples // 50))
+
+
+@kernel(parallel=True)
+def forward(sparse, transfer, weights, bias, start, index, value, count, x, out, samples):
+    """out = f(W x + b) for a mini-batch, given as event lists (`start`, `count`, `index`, `value`) or as a matrix `x`."""
+    n = len(bias)
+    fan_in = len(weights) // n
+    pieces = parts(samples)
+    for piece in prange(pieces):
+        lo, hi = samples * piece // pieces, samples * (piece + 1) // pieces
+        part = out[lo * n : hi * n]
+        fill_bias(bias, part, hi - lo)
+        if sparse:
+            for b in range(lo, hi):
+                first, last = start[b], start[b] + count[b]
+                _dense.add_rows(weights, n, index[first:last], value[first:last], out[b * n : b * n + n])
+        else:
+            multiply(
+                UNIT,
+                x[lo * fan_in : hi * fan_in].reshape(hi - lo, fan_in),
+                weights.reshape(fan_in, n),
+                UNIT,
+                part.reshape(hi - lo, n),
+            )
+        _transfer.layer(transfer, part, n)
 
 
 @kernel()
@@ -47,12 +71,44 @@ def by_row(start, index, value, count, samples, rows, columns, column_sample, co
     columns[0] = 0
 
 
-@kernel()
-def update_events(matrix, n, columns, column_sample, column_value, signal, lo, hi):
-    """W[r] += sum_b x_rb signal[b] for rows lo..hi-1 (signal already holds eta R / B)."""
-    for r in range(lo, hi):
-        first, last = columns[r], columns[r + 1]
-        _dense.add_rows(signal, n, column_sample[first:last], column_value[first:last], matrix[r * n : r * n + n])
+@kernel(parallel=True)
+def add_outer_events(target, n, columns, column_sample, column_value, signal, samples):
+    """target[r] += sum_b x_rb signal[b] for every row r of (rows, n), the x sorted by row."""
+    rows = len(target) // n
+    pieces = parts(samples)
+    for piece in prange(pieces):
+        for r in range(rows * piece // pieces, rows * (piece + 1) // pieces):
+            first, last = columns[r], columns[r + 1]
+            _dense.add_rows(signal, n, column_sample[first:last], column_value[first:last], target[r * n : r * n + n])
+
+
+@kernel(parallel=True)
+def add_outer_matrix(target, n, x, signal, samples, learning, scale):
+    """target += scale[0] * x.T signal for `learning` samples: (rows, n) += (learning, rows).T (learning, n)."""
+    rows = len(target) // n
+    activity = x[: learning * rows].reshape(learning, rows)
+    errors = signal[: learning * n].reshape(learning, n)
+    pieces = parts(samples)
+    for piece in prange(pieces):
+        lo, hi = rows * piece // pieces, rows * (piece + 1) // pieces
+        part = target[lo * n : hi * n].reshape(hi - lo, n)
+        multiply_first_transposed(scale, activity[:, lo:hi], errors, UNIT, part)
+
+
+@kernel(parallel=True)
+def through_transposed(matrix, n, message, out, samples):
+    """out = message matrix.T for a flat (rows, n) matrix: (samples, n) -> (samples, rows)."""
+    rows = len(matrix) // n
+    pieces = parts(samples)
+    for piece in prange(pieces):
+        lo, hi = samples * piece // pieces, samples * (piece + 1) // pieces
+        multiply_second_transposed(
+            UNIT,
+            message[lo * n : hi * n].reshape(hi - lo, n),
+            matrix.reshape(rows, n),
+            NIL,
+            out[lo * rows : hi * rows].reshape(hi - lo, rows),
+        )
 
 
 @kernel()

@@ -22,7 +22,7 @@ _S, _N, _T = ord("s"), ord("n"), ord("t")
 
 
 def gemm(scale, beta, a, a_transposed, b, b_transposed, c):
-    """c = scale[0] * op(a) @ op(b) + beta[0] * c for C-contiguous float32 matrices; op transposes where told to."""
+    """c = scale[0] * op(a) @ op(b) + beta[0] * c for float32 matrices with contiguous rows; op transposes where told to."""
     product = (a.T if a_transposed else a) @ (b.T if b_transposed else b)
     c *= beta[0]
     c += scale[0] * product
@@ -36,8 +36,8 @@ def _gemm(scale, beta, a, a_transposed, b, b_transposed, c):
         _sgemm(
             _S, _T if b_transposed else _N, _T if a_transposed else _N,
             c.shape[1], c.shape[0], k,
-            scale.ctypes, b.ctypes, b.shape[1], a.ctypes, a.shape[1],
-            beta.ctypes, c.ctypes, c.shape[1],
+            scale.ctypes, b.ctypes, b.strides[0] // 4, a.ctypes, a.strides[0] // 4,
+            beta.ctypes, c.ctypes, c.strides[0] // 4,
         )  # fmt: skip
 
     return compiled

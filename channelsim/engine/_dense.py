@@ -1,7 +1,7 @@
 """Kernels of dense layers, one sample at a time: whole rows of W, addressed by events.
 
 A layer's input is a list of events (index, value). W has the layout (fan-in, units), so that an event reads, and an
-update writes, one contiguous row. Rows are taken four at a time, which quarters the traffic on the accumulator; every
+update writes, one contiguous row. Rows are taken four or eight at a time, which divides the traffic on the accumulator; every
 product is added by one fused multiply-add in the order of the events, so the grouping does not show in the result.
 
 Kernels take views that start where the data starts: an index with an offset in it does not vectorize, because it might be
@@ -30,6 +30,17 @@ def add_rows(matrix, n, index, value, out):
     """out += sum_k value[k] * row(index[k]) of a flat matrix with n columns."""
     count = len(index)
     k = 0
+    while k + 8 <= count:
+        w0, w1 = row(matrix, index[k], n), row(matrix, index[k + 1], n)
+        w2, w3 = row(matrix, index[k + 2], n), row(matrix, index[k + 3], n)
+        w4, w5 = row(matrix, index[k + 4], n), row(matrix, index[k + 5], n)
+        w6, w7 = row(matrix, index[k + 6], n), row(matrix, index[k + 7], n)
+        x0, x1, x2, x3 = value[k], value[k + 1], value[k + 2], value[k + 3]
+        x4, x5, x6, x7 = value[k + 4], value[k + 5], value[k + 6], value[k + 7]
+        for j in range(n):
+            near = out[j] + x0 * w0[j] + x1 * w1[j] + x2 * w2[j] + x3 * w3[j]
+            out[j] = near + x4 * w4[j] + x5 * w5[j] + x6 * w6[j] + x7 * w7[j]
+        k += 8
     while k + 4 <= count:
         w0, w1 = row(matrix, index[k], n), row(matrix, index[k + 1], n)
         w2, w3 = row(matrix, index[k + 2], n), row(matrix, index[k + 3], n)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from channelsim.engine import _batch, _dense, _inputs, _stages
+from channelsim.engine import _batch, _dense, _inputs, _stages, _transfer
 from channelsim.engine._jit import inner, kernel
 from channelsim.engine._views import configs, f4, flags, i4, i8, i8_planes, i8_rows, layer_states, layers, slots
 
@@ -20,35 +20,27 @@ def synapses(buffer, layer):
 
 @inner()
 def forward(net, mem, h, slot, out):
-    """out = W x + b for every sample of the frame. Returns the multiply-accumulates."""
+    """out = f(W x + b) for every sample of the frame. Returns the multiply-accumulates."""
     layer = layers(net.layers)[h]
     n, fan_in = layer.n, layer.fan_in
     samples = slots(mem.slots)[slot].samples
     count = i8_planes(mem.counts)[slot, h]
+    start = i8_planes(mem.starts)[slot, h]
     form = i8_rows(mem.forms)[slot, h]
-    weights = synapses(f4(mem.weights), layer)
-    _batch.fill_bias(f4(mem.biases)[layer.b_offset : layer.b_offset + n], out, samples)
-    if form == _inputs.MATRIX:
-        x = _inputs.activities(net, mem, h, slot)
-        _batch.multiply(
-            _batch.UNIT,
-            x[: samples * fan_in].reshape(samples, fan_in),
-            weights.reshape(fan_in, n),
-            _batch.UNIT,
-            out[: samples * n].reshape(samples, n),
-        )
-    elif form == _inputs.FULL:
-        x = _inputs.activities(net, mem, h, slot)
-        _forward_one(net, mem, h, i4(net.iota)[:fan_in], x, out)
+    bias = f4(mem.biases)[layer.b_offset : layer.b_offset + n]
+    x = _inputs.activities(net, mem, h, slot)
+    index, value = _inputs.events(net, mem, h, slot)
+    if configs(net.config)[0].batch > 1:
+        weights = synapses(f4(mem.weights), layer)
+        sparse = form != _inputs.MATRIX
+        _batch.forward(sparse, layer.transfer, weights, bias, start, index, value, count, x, out, samples)
     else:
-        index, value = _inputs.events(net, mem, h, slot)
-        if configs(net.config)[0].batch > 1:
-            _batch.forward_events(
-                weights, n, i8_planes(mem.starts)[slot, h], index, value, count, out, np.int64(0), samples
-            )
+        _batch.fill_bias(bias, out, samples)
+        if form == _inputs.FULL:
+            _forward_one(net, mem, h, i4(net.iota)[:fan_in], x, out)
         else:
-            first, last = i8_planes(mem.starts)[slot, h, 0], i8_planes(mem.starts)[slot, h, 0] + count[0]
-            _forward_one(net, mem, h, index[first:last], value[first:last], out)
+            _forward_one(net, mem, h, index[start[0] : start[0] + count[0]], value[start[0] : start[0] + count[0]], out)
+        _transfer.layer(layer.transfer, out, n)
     macs = 0
     for b in range(samples):
         macs += count[b]
@@ -128,47 +120,55 @@ def accumulate(net, mem, h, slot, samples, scale, target):
     """target += scale * sum_b x_b (x) R_b over the frame's samples, R in mem.signal.
 
     `target` is W or a buffer of its size. mem.signal may be scaled or rearranged. Samples whose R is zero cost nothing.
+    Returns the number of rows addressed: inputs active in any sample that learns.
     """
     layer = layers(net.layers)[h]
     n, fan_in = layer.n, layer.fan_in
-    learns = flags(mem.learns)
+    learns, count = flags(mem.learns), i8(mem.learning_counts)
+    signal = f4(mem.signal)[: samples * n]
     learning = 0
     for b in range(samples):
-        learns[b] = _stages.any_speaks(f4(mem.signal)[b * n : b * n + n])
+        learns[b] = _stages.any_speaks(signal[b * n : b * n + n])
+        count[b] = i8_planes(mem.counts)[slot, h, b] if learns[b] else 0
         learning += learns[b]
     if learning == 0:
-        return
+        return 0
     form = i8_rows(mem.forms)[slot, h]
+    x = _inputs.activities(net, mem, h, slot)
     if form == _inputs.MATRIX:
-        x = _inputs.activities(net, mem, h, slot)
         if learning < samples:
             _gather(x, f4(mem.gathered), fan_in, learns, samples)
-            _gather(f4(mem.signal), f4(mem.signal), n, learns, samples)
+            _gather(signal, signal, n, learns, samples)
             x = f4(mem.gathered)
         f4(mem.word)[0] = scale
-        _batch.multiply_first_transposed(
-            f4(mem.word),
-            x[: learning * fan_in].reshape(learning, fan_in),
-            f4(mem.signal)[: learning * n].reshape(learning, n),
-            _batch.UNIT,
-            target.reshape(fan_in, n),
-        )
-        return
-    signal = f4(mem.signal)[: samples * n]
+        _batch.add_outer_matrix(target, n, x, signal, samples, learning, f4(mem.word))
+        return columns_at_work(x, fan_in, learning, flags(mem.touched)[:fan_in])
     for k in range(samples * n):
         signal[k] *= scale
     if form == _inputs.FULL:
-        x = _inputs.activities(net, mem, h, slot)
         for k in range(fan_in):
             _dense.add_scaled(x[k], signal, target[k * n : k * n + n])
-        return
+        return fan_in
     index, value = _inputs.events(net, mem, h, slot)
-    count = i8(mem.learning_counts)
-    for b in range(samples):
-        count[b] = i8_planes(mem.counts)[slot, h, b] if learns[b] else 0
     columns, sample, activity = i8(mem.columns), i4(mem.column_sample), f4(mem.column_value)
     _batch.by_row(i8_planes(mem.starts)[slot, h], index, value, count, samples, fan_in, columns, sample, activity)
-    _batch.update_events(target, n, columns, sample, activity, signal, np.int64(0), fan_in)
+    _batch.add_outer_events(target, n, columns, sample, activity, signal, samples)
+    rows = 0
+    for r in range(fan_in):
+        rows += columns[r + 1] > columns[r]
+    return rows
+
+
+@kernel()
+def columns_at_work(values, n, samples, touched):
+    """How many columns of a (samples, n) matrix are not zero."""
+    for j in range(n):
+        touched[j] = False
+    for b in range(samples):
+        sample = values[b * n : b * n + n]
+        for j in range(n):
+            touched[j] |= sample[j] != ZERO
+    return _stages.count_true(touched)
 
 
 @kernel()
@@ -195,17 +195,10 @@ def transposed(net, mem, source, samples, message, heard, out):
 def through(matrix, n, samples, message, heard, out):
     """out[b] = message[b] @ matrix.T for a flat (rows, n) matrix; silent messages cost nothing."""
     rows = len(matrix) // n
-    if samples == 1:
-        if heard[0] == 0:
-            for r in range(rows):
-                out[r] = ZERO
-        else:
-            _dense.dot_rows(matrix, n, message[:n], out[:rows])
-        return
-    _batch.multiply_second_transposed(
-        _batch.UNIT,
-        message[: samples * n].reshape(samples, n),
-        matrix.reshape(rows, n),
-        _batch.NIL,
-        out[: samples * rows].reshape(samples, rows),
-    )
+    if samples > 1:
+        _batch.through_transposed(matrix, n, message, out, samples)
+    elif heard[0] == 0:
+        for r in range(rows):
+            out[r] = ZERO
+    else:
+        _dense.dot_rows(matrix, n, message[:n], out[:rows])

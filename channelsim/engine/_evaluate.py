@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from channelsim.engine import _batch, _hash, _loop, _stages
+from channelsim.engine import _batch, _hash, _loop, _stages, _transfer
 from channelsim.engine._jit import kernel
-from channelsim.engine._views import channels, configs, f4, flags, layers
+from channelsim.engine._views import channels, configs, f4, f8, flags, layers
 
-EVALUATION_FRAME = np.int64(
-    1 << 40
-)  # the frame index of all draws of an evaluation; the sample index is the place in the set
+EVALUATION_FRAME = np.int64(1 << 40)  # in all draws of an evaluation; the sample index is the place in the set
 
 
 @kernel()
@@ -38,7 +36,7 @@ def evaluate(net, mem, images, labels, first, samples, here, there):
             _batch.UNIT,
             out.reshape(samples, n),
         )
-        _loop.transfer(layer, out, samples)
+        _transfer.layer(layer.transfer, out, n)
         x = out
         here, there = there, here
     loss, correct = 0.0, 0
@@ -61,6 +59,18 @@ def _through_channel(net, mem, c, source, out, first, samples):
         key = _hash.key(seed, _hash.ROUNDING + 64 * c, EVALUATION_FRAME, first + b)
         _, _, scale, noise_scale = _stages.shape(channel, said, f4(mem.residuals)[:n], sent, words, key)
         _stages.receive(
-            channel, c, seed, EVALUATION_FRAME, first + b, sent, alive, arrives, scale, noise_scale, f4(mem.word)
+            channel,
+            c,
+            seed,
+            EVALUATION_FRAME,
+            first + b,
+            sent,
+            alive,
+            arrives,
+            scale,
+            noise_scale,
+            f4(mem.word),
+            f8(mem.random)[: 2 * n],
+            flags(mem.hits)[:n],
         )
         _stages.deliver(channel, arrives, alive)

@@ -17,7 +17,6 @@ from channelsim.engine._views import (
     flags,
     i4,
     i8_planes,
-    i8_rows,
     layers,
     slots,
 )
@@ -156,20 +155,20 @@ def update(net, mem, h, slot, frame, samples, of, c):
     layer = layers(net.layers)[h]
     counter = counters(mem.counters)[c]
     n = layer.n
-    macs, writes = _operations(net, mem, h, slot, samples)
-    counter.update_macs += macs
+    counter.update_macs += _operations(net, mem, h, slot, samples)
     eta = rate(config, frame, config.learning_rate)
     share = ONE / F(of)
     weights = _dense_layer.synapses(f4(mem.weights), layer)
     if config.deferred and layer.update_quantizer == 0 and layer.weight_quantizer == 0:
-        counter.updates += writes
+        counter.updates += i8_planes(mem.counts)[slot, h, 0] * _stages.count_speaking(f4(mem.signal)[:n])
         if _stages.any_speaks(f4(mem.signal)[:n]):
             _dense_layer.defer(net, mem, h, slot, eta)
         return
     _bias(mem, layer, samples, eta, share, F(config.momentum))
     if config.momentum == 0.0 and layer.update_quantizer == 0:
-        counter.updates += writes
-        _dense_layer.accumulate(net, mem, h, slot, samples, eta * share, weights)
+        columns = _dense_layer.columns_at_work(f4(mem.signal), n, samples, flags(mem.touched)[:n])
+        rows = _dense_layer.accumulate(net, mem, h, slot, samples, eta * share, weights)
+        counter.updates += rows * columns
     else:
         counter.updates += layer.w_size
         step = f4(mem.step)[: layer.w_size]
@@ -197,50 +196,13 @@ def update(net, mem, h, slot, frame, samples, of, c):
 
 @inner()
 def _operations(net, mem, h, slot, samples):
-    """(multiply-accumulates, synapses written) of one update.
-
-    Multiply-accumulates are products of two factors that are not zero. Written are the rows times the columns at work:
-    those addressed in any sample of the frame.
-    """
+    """Multiply-accumulates of one update: products of two factors that are not zero."""
     n = layers(net.layers)[h].n
     macs = 0
     for b in range(samples):
-        macs += i8_planes(mem.counts)[slot, h, b] * _stages.count_speaking(f4(mem.signal)[b * n : b * n + n])
-    if samples == 1:
-        return macs, macs
-    touched = flags(mem.touched)[:n]
-    for j in range(n):
-        touched[j] = False
-    for b in range(samples):
-        _touch(f4(mem.signal)[b * n : b * n + n], touched)
-    columns = _stages.count_true(touched)
-    return macs, columns * _rows_at_work(net, mem, h, slot, samples)
-
-
-@kernel()
-def _touch(values, touched):
-    for j in range(len(values)):
-        touched[j] |= values[j] != ZERO
-
-
-@inner()
-def _rows_at_work(net, mem, h, slot, samples):
-    """Inputs that were active in any sample of the frame."""
-    fan_in = layers(net.layers)[h].fan_in
-    touched = flags(mem.touched)[:fan_in]
-    for i in range(fan_in):
-        touched[i] = False
-    if i8_rows(mem.forms)[slot, h] == _inputs.MATRIX:
-        x = _inputs.activities(net, mem, h, slot)
-        for b in range(samples):
-            _touch(x[b * fan_in : b * fan_in + fan_in], touched)
-    else:
-        index, _ = _inputs.events(net, mem, h, slot)
-        for b in range(samples):
-            first = i8_planes(mem.starts)[slot, h, b]
-            for i in index[first : first + i8_planes(mem.counts)[slot, h, b]]:
-                touched[i] = True
-    return _stages.count_true(touched)
+        spoken = _stages.count_speaking(f4(mem.signal)[b * n : b * n + n])
+        macs += i8_planes(mem.counts)[slot, h, b] * spoken
+    return macs
 
 
 @inner(fastmath={"contract"})

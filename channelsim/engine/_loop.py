@@ -202,24 +202,12 @@ def compute(net, mem, h, slot):
     out = outputs(net, mem, h, slot, samples)
     _inputs.hold(net, mem, h, slot)
     counters(mem.counters)[h - 1].macs += _dense_layer.forward(net, mem, h, slot, out)
-    transfer(layers(net.layers)[h], out, samples)
     if slots(mem.slots)[slot].frame > state.frame:  # a frame that was overtaken on its way is not the newest
         if state.frame >= 0:
             slots(mem.slots)[state.slot].holders -= 1
             _release(mem, state.slot)
         state.frame, state.slot = slots(mem.slots)[slot].frame, slot
         slots(mem.slots)[slot].holders += 1
-
-
-@kernel()
-def transfer(layer, values, samples):
-    """O = f(S) in place for all samples of a layer."""
-    n = layer.n
-    if layer.transfer == _transfer.SOFTMAX:
-        for b in range(samples):
-            _transfer.softmax(values[b * n : b * n + n])
-    else:
-        _transfer.apply(layer.transfer, values[: samples * n])
 
 
 @inner()

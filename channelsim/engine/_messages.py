@@ -12,6 +12,7 @@ from channelsim.engine._views import (
     configs,
     counters,
     f4,
+    f8,
     flags,
     i8,
     i8_rows,
@@ -137,9 +138,22 @@ def _receive(net, mem, c, frame, b, events, encoding, scale, noise_scale, start,
     """What arrives of `sent` goes to `out`. Returns the number of events delivered."""
     channel = channels(net.channels)[c]
     counter = counters(mem.counters)[c]
-    alive = flags(mem.alive)[: len(sent)]
+    n = len(sent)
+    alive = flags(mem.alive)[:n]
     corrupted, flipped, dropped = _stages.receive(
-        channel, c, configs(net.config)[0].seed, frame, b, sent, alive, out, scale, noise_scale, f4(mem.word)
+        channel,
+        c,
+        configs(net.config)[0].seed,
+        frame,
+        b,
+        sent,
+        alive,
+        out,
+        scale,
+        noise_scale,
+        f4(mem.word),
+        f8(mem.random)[: 2 * n],
+        flags(mem.hits)[:n],
     )
     counter.corrupted += corrupted
     counter.flipped_bits += flipped

@@ -80,10 +80,11 @@ def message_bits(ch, events):
 
 
 @kernel()
-def receive(ch, c, seed, frame, sample, sent, alive, out, scale, noise_scale, word):
+def receive(ch, c, seed, frame, sample, sent, alive, out, scale, noise_scale, word, random, hits):
     """Bit errors, noise and drop: sent -> out, n values each; `alive` tells which events are left.
 
-    Returns (events whose word means nothing, flipped bits, events dropped).
+    `random` (float64, 2 n) and `hits` (bool, n) are room for draws. Returns (events whose word means nothing, flipped bits, events
+    dropped).
     """
     corrupted = flipped = dropped = 0
     for i in range(len(sent)):
@@ -91,22 +92,27 @@ def receive(ch, c, seed, frame, sample, sent, alive, out, scale, noise_scale, wo
         alive[i] = sent[i] != ZERO
     if ch.bit_error > 0.0:
         key = _hash.key(seed, _hash.BIT_ERRORS + 64 * c, frame, sample)
-        corrupted, flipped = corrupt(ch, sent, out, alive, scale, key, word, word.view(np.int32))
+        corrupted, flipped = corrupt(ch, sent, out, alive, hits, scale, key, word, word.view(np.int32))
     if ch.noise > ZERO:
         key = _hash.key(seed, _hash.NOISE + 64 * c, frame, sample)
-        add_noise(np.float64(ch.noise) * np.float64(noise_scale), out, alive, key)
+        n = len(out)
+        bits = random.view(np.int64)
+        _hash.normals(key, random[:n], bits[:n], bits[n : 2 * n])
+        add_noise(np.float64(ch.noise) * np.float64(noise_scale), out, alive, random)
     if ch.drop > 0.0:
         dropped = drop(ch.drop, alive, _hash.key(seed, _hash.DROP + 64 * c, frame, sample))
     return corrupted, flipped, dropped
 
 
 @kernel()
-def corrupt(ch, sent, out, alive, scale, key, word, word_bits):
+def corrupt(ch, sent, out, alive, hits, scale, key, word, word_bits):
     """Bit errors: flips bits of the code words. Returns (events whose word means nothing, flipped bits)."""
     corrupted = flipped = 0
     hit = 1.0 - (1.0 - ch.bit_error) ** ch.value_bits
     for i in range(len(sent)):
-        if alive[i] and _hash.uniform(_hash.word(key, i * 64)) < hit:
+        hits[i] = _hash.uniform(_hash.word(key, i * 64)) < hit
+    for i in range(len(sent)):
+        if hits[i] and alive[i]:
             value, flips = _quantize.flip(
                 ch.quantizer, ch.bits, scale, ch.value_bits, sent[i], key, i, ch.bit_error, word, word_bits
             )
@@ -120,11 +126,10 @@ def corrupt(ch, sent, out, alive, scale, key, word, word_bits):
 
 
 @kernel()
-def add_noise(sigma, out, alive, key):
+def add_noise(sigma, out, alive, random):
     """Adds sigma * N(0, 1) to each event."""
     for i in range(len(out)):
-        if alive[i]:
-            out[i] += F(sigma * _hash.normal(_hash.word(key, i)))
+        out[i] = F(out[i] + F(sigma * random[i])) if alive[i] else out[i]
 
 
 @kernel()

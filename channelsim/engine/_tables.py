@@ -160,6 +160,8 @@ class Memory(NamedTuple):
     sent: NDArray[np.float32]  # (widest,) one message
     speaking: NDArray[np.int32]  # (widest,) who speaks in one message
     alive: NDArray[np.bool_]  # (widest,)
+    random: NDArray[np.float64]  # (2 * widest,) one message's normals
+    hits: NDArray[np.bool_]  # (widest,)
     word: NDArray[np.float32]  # (1,) for looking at a float's bits
     columns: NDArray[np.int64]  # (widest + 1,) a mini-batch's events by row: starts,
     column_sample: NDArray[np.int32]  # samples

@@ -64,6 +64,16 @@ def apply(kind, values):
 
 
 @kernel()
+def layer(kind, values, n):
+    """O = f(S) in place for samples of n values each."""
+    if kind == SOFTMAX:
+        for b in range(len(values) // n):
+            softmax(values[b * n : b * n + n])
+    else:
+        apply(kind, values)
+
+
+@kernel()
 def softmax(values):
     """Softmax of one sample in place."""
     top = values[0]

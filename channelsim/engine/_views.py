@@ -46,9 +46,7 @@ def _fetcher(dtype: Any, dimensions: int = 1) -> Any:
         def generate(context, builder, signature, arguments):
             word = context.get_value_type(types.intp)
             fields = builder.bitcast(arguments[0], word.as_pointer())
-            address, size, rows, planes = (
-                builder.load(builder.gep(fields, [Constant(word, k)])) for k in range(4)
-            )
+            address, size, rows, planes = (builder.load(builder.gep(fields, [Constant(word, k)])) for k in range(4))
             shape = [planes, rows, size][3 - dimensions :]
             item = context.get_abi_sizeof(context.get_data_type(array_type.dtype))
             strides = [Constant(word, item)]
@@ -72,6 +70,7 @@ def _fetcher(dtype: Any, dimensions: int = 1) -> Any:
 
 f4 = _fetcher(np.float32)
 f4_rows = _fetcher(np.float32, 2)
+f8 = _fetcher(np.float64)
 i8 = _fetcher(np.int64)
 i8_rows = _fetcher(np.int64, 2)
 i8_planes = _fetcher(np.int64, 3)

@@ -250,6 +250,8 @@ def _allocate(plan: Plan, net: Net, slots: int, capture: bool, trace_frames: int
         sent=zeros(widest, np.float32),
         speaking=zeros(widest, np.int32),
         alive=zeros(widest, np.bool_),
+        random=zeros(2 * widest, np.float64),
+        hits=zeros(widest, np.bool_),
         word=zeros(1, np.float32),
         columns=zeros(widest + 1, np.int64),
         column_sample=zeros(batch * widest, np.int32),
@@ -426,7 +428,7 @@ def tally(state: State) -> Tally:
 # --- dump and restore -----------------------------------------------------------------------------------
 
 SCRATCH = ("signal", "error", "gathered", "learns", "learning_counts", "touched", "step", "sent", "speaking", "alive",
-           "word", "columns", "column_sample", "column_value", "captured", "rows", "payload")  # fmt: skip
+           "random", "hits", "word", "columns", "column_sample", "column_value", "captured", "rows", "payload")  # fmt: skip
 
 
 def snapshot(state: State) -> dict[str, NDArray[Any]]:
