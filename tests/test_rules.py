@@ -1,0 +1,168 @@
+"""Every learning rule with every modifier: engine against reference, on a small net, on the paper's, and to the end.
+
+`tests/test_verify.py` takes the rules and the modifiers one by one; here is the whole grid of them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import channelsim as cs
+from channelsim import tolerances
+from channelsim.data import Dataset
+from channelsim.data.load import load_dataset
+from channelsim.errors import InputError
+from channelsim.plan import build
+from channelsim.verify import Comparison, compare, one_thread
+from tests.laws.cases import run
+from tests.networks import dataset, plan_of
+
+UPDATES = 20
+MNIST = Path(__file__).parents[1] / "scenarios" / "mnist-srbp.toml"
+
+RULES: dict[str, dict[str, Any]] = {
+    name: {"rule": name} for name in ("bp", "rbp", "srbp", "arbp", "asrbp", "sign", "drtp", "top")
+}
+FEEDBACK: dict[str, dict[str, Any]] = {
+    "uniform C": {"distribution": "uniform"},
+    "C of +-1": {"distribution": "sign", "scale": 0.2},
+    "C of 0 and 1": {"distribution": "binary", "scale": 0.2},
+    "orthogonal C": {"distribution": "orthogonal"},
+    "C by He": {"scale": "he"},
+    "8 wires": {"connections": 8},
+    "2 wires": {"connections": 2},
+    "1 wire": {"connections": 1},
+    "C of 1 bit": {"bits": 1},
+    "C of 3 bits": {"distribution": "uniform", "bits": 3},
+    "2 wires of 2 bits": {"connections": 2, "bits": 2},
+}
+MODIFIERS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "no derivative": {"learning": {"derivative": False}},
+    "online": {"training": {"batch": 1}},
+    "momentum": {"training": {"momentum": 0.9, "decay": 0.01}},
+    "momentum online": {"training": {"momentum": 0.9, "batch": 1}},
+    **{name: {"learning": {"feedback": feedback}} for name, feedback in FEEDBACK.items()},
+}
+ADAPTIVE: dict[str, dict[str, Any]] = {
+    "slow C": {"learning": {"learning_rate": 0.01}},
+    "sparse, slow C with momentum": {
+        "learning": {"learning_rate": 0.01, "feedback": {"connections": 2}},
+        "training": {"momentum": 0.5},
+    },
+}
+ROUTES: dict[str, str | list[str]] = {
+    "layered": "layered",
+    "skipped": "skipped",
+    "over every second layer": ["from 3", "from 4", "from 4"],
+    "mixed": ["skipped", "layered", "skipped"],
+    "one neuron speaks to all": ["from 2", "from 3", "layered"],
+}
+
+
+def combinations() -> list[Any]:
+    """(rule, modifier, tables) of all that are possible."""
+    found = []
+    for rule, learning in RULES.items():
+        modifiers = {**MODIFIERS, **(ADAPTIVE if rule in ("arbp", "asrbp") else {})}
+        for modifier, tables in modifiers.items():
+            if rule in ("bp", "top") and "feedback" in tables.get("learning", {}):
+                continue
+            merged = {**tables, "learning": {**learning, **tables.get("learning", {})}}
+            found.append(pytest.param(merged, id=f"{rule}, {modifier}"))
+    return found
+
+
+def held(units: list[int], tables: dict[str, Any], samples: int = 38) -> Comparison:
+    """20 updates on random data; the last frame of an epoch is shorter than the others."""
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, (samples, units[0])).astype(np.float32)
+    x[rng.random(x.shape) < 0.3] = 0
+    data = dataset(x, rng.integers(units[-1], size=samples), units[-1])
+    training = {"batch": 4, "epochs": 2, "learning_rate": 0.1, **tables.get("training", {})}
+    with one_thread():
+        return compare(plan_of(units, samples, **{**tables, "training": training}), data, UPDATES)
+
+
+def assert_exact(result: Comparison, updates: int) -> None:
+    assert len(result.max_weight_difference) == updates
+    assert max(result.max_weight_difference) <= tolerances.WEIGHTS, result
+    assert result.values == 0 and not result.disagreements
+
+
+@pytest.mark.parametrize("tables", combinations())
+def test_rule_with_modifier(tables: dict[str, Any]) -> None:
+    assert_exact(held([8, 9, 7, 5, 4], tables), UPDATES)
+
+
+@pytest.mark.parametrize("rule", ["rbp", "srbp", "arbp", "asrbp"])
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("feedback", [{}, {"connections": 2}], ids=["dense", "sparse"])
+def test_rule_with_route(rule: str, route: str, feedback: dict[str, Any]) -> None:
+    learning = {"rule": rule, "route": ROUTES[route], "feedback": feedback}
+    assert_exact(held([6, 5, 4, 5, 3], {"learning": learning}), UPDATES)
+
+
+@pytest.mark.parametrize("rule", ["rbp", "arbp"])
+def test_a_layered_rule_by_hand_is_the_rule(rule: str) -> None:
+    """Routes and rules are two words for one thing: rbp over skipped routes is srbp."""
+    rng = np.random.default_rng(0)
+    data = dataset(rng.random((12, 5)), rng.integers(3, size=12), 3)
+
+    def weights(name: str, route: str | list[str]) -> Any:
+        tables = {"learning": {"rule": name, "route": route}, "training": {"batch": 3}}
+        return run(plan_of([5, 4, 4, 3], 12, **tables), data).weights
+
+    skipping = {"rbp": "srbp", "arbp": "asrbp"}[rule]
+    assert np.array_equal(weights(rule, "skipped"), weights(skipping, "none"))
+    assert np.array_equal(weights(skipping, ["layered", "layered"]), weights(rule, "none"))
+
+
+# --- the paper's network ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def mnist() -> Dataset:
+    """The first 2000 samples."""
+    try:
+        return load_dataset(cs.load(MNIST).with_({"data.train": 2000, "data.test": 10}).data)
+    except InputError:
+        pytest.skip("MNIST is not on this machine")
+
+
+@pytest.mark.parametrize(("batch", "learning_rate", "updates"), [(100, 0.1, 2), (1, 0.01, UPDATES)])
+@pytest.mark.parametrize("rule", RULES)
+def test_rule_on_mnist(rule: str, batch: int, learning_rate: float, updates: int, mnist: Dataset) -> None:
+    """Few updates of whole mini-batches: the reference looks at each message. (`slow` tests make 20.)"""
+    training = {"training.batch": batch, "training.learning_rate": learning_rate}
+    scenario = cs.load(MNIST).with_({"learning.rule": rule, **training})
+    plan = build(scenario, mnist.shape, mnist.classes, len(mnist.train_x))
+    with one_thread():
+        assert_exact(compare(plan, mnist, updates), updates)
+
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    **{rule: {"learning.rule": rule} for rule in RULES},
+    "srbp without derivative": {"learning.rule": "srbp", "learning.derivative": False},
+    "srbp with 8 wires": {"learning.rule": "srbp", "learning.feedback.connections": 8},
+    "arbp with C of 3 bits": {"learning.rule": "arbp", "learning.feedback.bits": 3},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.usefixtures("mnist")
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_accuracy_after_five_epochs_over_three_seeds(variant: str) -> None:
+    """The mean test accuracies of engine and reference lie within 0.5 points."""
+    apart = []
+    for seed in (1, 2, 3):
+        result = cs.verify(cs.load(MNIST).with_({**VARIANTS[variant], "seed": seed}), updates=UPDATES, epochs=5)
+        assert max(result.max_weight_difference) <= tolerances.WEIGHTS
+        assert result.test_accuracy is not None
+        apart.append(result.test_accuracy["engine"] - result.test_accuracy["reference"])
+    assert abs(np.mean(apart)) <= 0.005
