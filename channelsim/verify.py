@@ -15,7 +15,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
+
+from channelsim.errors import InputError
+
+try:
+    import torch
+except ModuleNotFoundError as missing:
+    if missing.name != "torch":
+        raise
+    raise InputError("verify needs PyTorch, the reference: pip install 'channelsim[reference]'") from None
 
 from channelsim import engine, reference, tolerances
 from channelsim.boundaries import Follower, cuts, is_cut

@@ -47,6 +47,14 @@ def test_import_is_lazy() -> None:
     assert shown.stdout.strip() == "[]"
 
 
+def test_verify_without_pytorch_names_the_extra() -> None:
+    code = "import sys; sys.modules['torch'] = None; import channelsim as cs; cs.verify"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert shown.returncode == 1
+    last = shown.stderr.splitlines()[-1]
+    assert last.startswith("channelsim.errors.InputError: ") and "pip install 'channelsim[reference]'" in last
+
+
 def test_the_scenario_in_the_readme_is_that_of_the_demo(tmp_path: Path) -> None:
     (text,) = fenced("toml")
     written = tmp_path / "scenarios" / "readme.toml"

@@ -8,7 +8,6 @@ import typer
 
 from channelsim.cli.options import Json, ScenarioFile, Settings
 from channelsim.cli.output import print_json
-from channelsim.errors import InputError
 
 
 def verify(
@@ -36,12 +35,9 @@ def verify(
     from channelsim.scenario import load
 
     wanted = load(scenario, set=settings or ())
-    try:
-        from channelsim.verify import verify as compare
-    except ModuleNotFoundError as missing:
-        if missing.name != "torch":
-            raise
-        raise InputError("verify needs PyTorch, the reference: pip install 'channelsim[reference]'") from None
+
+    from channelsim.verify import verify as compare
+
     verification = compare(wanted, updates=updates, epochs=epochs)
     if as_json:
         print_json(verification.to_json())

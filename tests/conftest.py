@@ -1,0 +1,17 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numba
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def scalars_that_wrap_around() -> Iterator[None]:
+    """With NUMBA_DISABLE_JIT=1 kernels run on NumPy scalars, which warn where compiled ones silently wrap around."""
+    quiet = "ignore" if numba.config.DISABLE_JIT else None
+    with np.errstate(over=quiet, invalid=quiet, divide=quiet, under=quiet):
+        yield
