@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from channelsim.scenario import load as load
     from channelsim.scenario import schema as schema
     from channelsim.sweep import sweep as sweep
+    from channelsim.sweep.plots import plot_sweep as plot_sweep
     from channelsim.trace import Trace as Trace
     from channelsim.verify import Verification as Verification
     from channelsim.verify import verify as verify
@@ -49,6 +50,7 @@ _HOME = {
     "data": "channelsim.data",
     "load": "channelsim.scenario",
     "plot": "channelsim.plots",
+    "plot_sweep": "channelsim.sweep.plots",
     "run": "channelsim.run",
     "schema": "channelsim.scenario",
     "sweep": "channelsim.sweep",

@@ -60,7 +60,7 @@ def plot(traces: Source | Sequence[Source], out: str | os.PathLike[str] | None =
         curves = [_curve(one if isinstance(one, Trace) else opened.enter_context(Trace(one))) for one in given]
     figure = _draw(curves)
     if target is not None:
-        _save(figure, target)
+        save(figure, target)
     return figure
 
 
@@ -88,24 +88,28 @@ def _curve(trace: Trace) -> _Curve:
     return _Curve(trace.name, trace.path, split, rows["epoch"], 100 * rows["accuracy"], rows["loss"], bits)
 
 
+def look(i: int) -> dict[str, Any]:
+    """Colour, line and marker of curve number `i`, as keywords of `Axes.plot`."""
+    return {
+        "color": _COLOURS[i % len(_COLOURS)],
+        "linestyle": _LINES[i % len(_LINES)],
+        "marker": _MARKERS[i % len(_MARKERS)],
+        "markersize": 5,
+        "markerfacecolor": "white",
+        "linewidth": 1.6,
+    }
+
+
 def _draw(curves: Sequence[_Curve]) -> Figure:
     figure = Figure(figsize=(9.0, 6.4), layout="constrained")
     axes = figure.subplots(2, 2, sharex="col", sharey="row", squeeze=False)
     labels = _labels(curves)
     for i, (curve, label) in enumerate(zip(curves, labels, strict=True)):
-        look = {
-            "color": _COLOURS[i % len(_COLOURS)],
-            "linestyle": _LINES[i % len(_LINES)],
-            "marker": _MARKERS[i % len(_MARKERS)],
-            "markersize": 5,
-            "markerfacecolor": "white",
-            "linewidth": 1.6,
-            "markevery": max(1, len(curve.epoch) // _MOST_MARKERS),
-        }
+        style = {**look(i), "markevery": max(1, len(curve.epoch) // _MOST_MARKERS)}
         for row, values in zip(axes, (curve.accuracy, curve.loss), strict=True):
-            row[0].plot(curve.epoch, values, label=label, **look)
+            row[0].plot(curve.epoch, values, label=label, **style)
             if curve.bits.any():
-                row[1].plot(curve.bits, values, **look)
+                row[1].plot(curve.bits, values, **style)
     splits = {curve.split for curve in curves}
     which = f"{splits.pop()} " if len(splits) == 1 else ""
     axes[0, 0].set_ylabel(f"{which}accuracy (%)")
@@ -147,7 +151,8 @@ def _labels(curves: Sequence[_Curve]) -> list[str]:
     return [curve.name if often[curve.name] == 1 else f"{curve.name} ({curve.path})" for curve in curves]
 
 
-def _save(figure: Figure, target: Path) -> None:
+def save(figure: Figure, target: Path) -> None:
+    """Write a figure: the same one gives the same bytes. Raises InputError if it cannot be written."""
     undated = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}[target.suffix.lower()]
     try:
         # A fixed salt and no date: the same traces give the same file.

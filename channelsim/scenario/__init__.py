@@ -38,6 +38,7 @@ from channelsim.scenario._sections import (
     Training,
 )
 from channelsim.scenario._sweep import Axis, Draw, Grid, with_unit
+from channelsim.scenario._table import nearest
 
 __all__ = [
     "ADAPTIVE",
@@ -72,6 +73,7 @@ __all__ = [
     "Weights",
     "load",
     "load_model",
+    "nearest",
     "parse_key",
     "schema",
     "with_unit",

@@ -12,10 +12,11 @@ from channelsim.errors import InputError
 
 TIMEOUT = 10  # seconds for a scheduler to answer, and to have a worker
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-RETRIES = 3  # deaths of workers that a point survives, as Dask's own default
+# A terminal sends Ctrl-C to the workers too; what becomes of them is for the sweep to say.
+_CALM = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
 
 _SETTINGS = {
-    "distributed.scheduler.allowed-failures": RETRIES,
+    "distributed.scheduler.allowed-failures": 1,  # then the point is tried alone, as often again
     # A worker holds only the point that it runs, so that no other is blamed for its death.
     "distributed.scheduler.worker-saturation": 1.0,
     "distributed.comm.timeouts.connect": f"{TIMEOUT}s",
@@ -40,9 +41,12 @@ def local(workers: int) -> Iterator[Any]:
             threads_per_worker=1,
             processes=True,
             dashboard_address=None,
+            # Dask's HTTP server, which runs without a dashboard too, would otherwise fight over port 8787.
+            scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
             worker_dashboard_address=None,
             memory_limit=0,
             env=dict.fromkeys(THREADS, "1"),
+            preload=[_CALM],
             silence_logs=logging.CRITICAL,
         )
         with cluster, Client(cluster) as client:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import channelsim
 from channelsim.errors import InputError
-from channelsim.scenario import Scenario
+from channelsim.scenario import Scenario, parse_key
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,8 +134,9 @@ def claim(directory: Path, scenario: Scenario) -> None:
         with locked(directory / ".lock", wait=True):
             mine = {"name": scenario.name, "keys": list(scenario.grid().keys), "scenario": _fixed(scenario)}
             others = _sweeps(directory)
+            columns = {tuple(parse_key(key)) for sweep in (*others, mine) for key in sweep["keys"]}
             for other in others:
-                _tell_apart(directory, other, mine)
+                _tell_apart(directory, other, mine, columns)
             if mine not in others:
                 about = {"format": FORMAT, "version": VERSION, "channelsim": channelsim.__version__}
                 text = json.dumps({**about, "sweeps": [*others, mine]}, indent=1, ensure_ascii=False)
@@ -181,9 +182,8 @@ def _fixed(scenario: Scenario) -> Record:
     return dict(json.loads(json.dumps(plain)))
 
 
-def _tell_apart(directory: Path, other: Record, mine: Record) -> None:
-    swept = {tuple(_parts(key)) for sweep in (other, mine) for key in sweep["keys"]}
-    theirs, ours = (dict(_leaves(sweep["scenario"], (), swept)) for sweep in (other, mine))
+def _tell_apart(directory: Path, other: Record, mine: Record, columns: set[tuple[str, ...]]) -> None:
+    theirs, ours = (dict(_leaves(sweep["scenario"], (), columns)) for sweep in (other, mine))
     for path in sorted(theirs.keys() | ours.keys()):
         if theirs.get(path) != ours.get(path):
             said, wanted = (json.dumps(one[path]) if path in one else "the default" for one in (theirs, ours))
@@ -194,22 +194,16 @@ def _tell_apart(directory: Path, other: Record, mine: Record) -> None:
             )
 
 
-def _leaves(value: Any, path: tuple[str, ...], swept: set[tuple[str, ...]]) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """(path, value) of all keys that are not swept."""
-    if path in swept:
+def _leaves(value: Any, path: tuple[str, ...], columns: set[tuple[str, ...]]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """(path, value) of all keys that have no column."""
+    if path in columns:
         return
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
     if items is None:
         yield path, value
     else:
         for key, inner in items:
-            yield from _leaves(inner, (*path, str(key)), swept)
-
-
-def _parts(key: str) -> list[str]:
-    from channelsim.scenario import parse_key
-
-    return parse_key(key)
+            yield from _leaves(inner, (*path, str(key)), columns)
 
 
 # --- points -----------------------------------------------------------------------------------------------------
@@ -339,7 +333,7 @@ def row(record: Record, keys: Sequence[str]) -> Record:
 def _cell(record: Record, key: str) -> Any:
     """The value of a key at a point: as understood if it is a number or word, as written if it is a table."""
     value: Any = record["scenario"]
-    for part in _parts(key):
+    for part in parse_key(key):
         if isinstance(value, dict):
             value = value.get(part)
         elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):

@@ -94,6 +94,10 @@ class _Sweep:
         self.keys = list(wanted[0].values)
         self.before = len(wanted) - len(left)
         self.busy: dict[str, float] = {}  # name -> when to look again
+        # Points whose workers died. One of them may be the cause and the others bystanders, so that each is tried once
+        # more when nothing else runs.
+        self.suspects: list[str] = []
+        self.alone: str | None = None
         self.finished = 0
         self.began = self.table_time = time.monotonic()
         self.table_cost = 0.0
@@ -136,7 +140,7 @@ class _Sweep:
         """Hands out all points and takes in what becomes of them."""
         from distributed import as_completed
 
-        futures = as_completed(self._submit(client, list(self.left)))
+        futures = as_completed(self._submit(client, list(self.left)), loop=client.loop)
         while self.left:
             for future in self._next(futures):
                 self._take(future)
@@ -144,6 +148,9 @@ class _Sweep:
             again = [name for name, when in self.busy.items() if when <= now]
             for name in again:
                 del self.busy[name]
+            if futures.is_empty() and not self.busy and not again and self.suspects:
+                self.alone = self.suspects.pop()
+                again = [self.alone]
             futures.update(self._submit(client, again))
             if now - self.table_time > max(TABLE_SECONDS, self.table_cost / _SHARE):
                 self.results.write()
@@ -159,7 +166,7 @@ class _Sweep:
 
     def _next(self, futures: Any) -> Iterator[Any]:
         """Those that are done, after waiting for one, or for a while if points are busy elsewhere."""
-        if futures.is_empty() or (self.busy and not futures.has_ready()):
+        if self.busy and not futures.has_ready():
             time.sleep(BUSY_SECONDS / 4)
         if futures.has_ready():
             yield from futures.next_batch(block=False)
@@ -171,16 +178,17 @@ class _Sweep:
         from distributed.client import FutureCancelledError
 
         name = future.key.rsplit("-", 1)[0]
+        record: _store.Record | None
         try:
             record = future.result()
-        except KilledWorker:
-            reason = f"its worker died {_cluster.RETRIES + 1} times; it is tried again by the next sweep"
-            record = _store.record_of(self.left[name], _store.KILLED, reason)
-            _store.write_point(self.directory, record)
+        except KilledWorker as killed:
+            record = self._died(name, killed.allowed_failures + 1)
         except FutureCancelledError:
             raise RunError("sweep: the scheduler went away; what is done is kept: the same command goes on") from None
         finally:
             future.release()
+        if record is None:
+            return
         if record["status"] == _worker.BUSY:
             self.busy[name] = time.monotonic() + BUSY_SECONDS
             return
@@ -189,3 +197,17 @@ class _Sweep:
         left = (time.monotonic() - self.began) / self.finished * len(self.left)
         row = _store.row(record, self.keys)
         self.listener.point(row, self.before + self.finished, left)
+
+    def _died(self, name: str, times: int) -> _store.Record | None:
+        """The record of a point whose workers died so many times; None if it is to be tried once more."""
+        there = _store.read_point(self.directory, name)
+        if there is not None and _store.is_final(there):
+            return there
+        if name != self.alone:
+            self.listener.note(f"{name}: its worker died {times} times; it is tried again at the end")
+            self.suspects.append(name)
+            return None
+        reason = f"its worker died {2 * times} times; the next sweep tries it again"
+        record = _store.record_of(self.left[name], _store.KILLED, reason)
+        _store.write_point(self.directory, record)
+        return record

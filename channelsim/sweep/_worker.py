@@ -39,7 +39,12 @@ def warm() -> str:
 
     layers = [{"kind": "dense", "units": 2, "transfer": transfer} for transfer in ("tanh", "softmax")]
     scenario = Scenario.model_validate(
-        {"name": "warm", "model": {"name": "warm", "input": [4], "layers": layers}, "data": {"name": "synthetic"}}
+        {
+            "name": "warm",
+            "model": {"name": "warm", "input": [4], "layers": layers},
+            "data": {"name": "synthetic"},
+            "trace": {"events": "none", "weights": "none"},
+        }
     )
     x, y = np.eye(4, dtype=np.float32), np.array([0, 1, 0, 1], np.int32)
     tiny = Dataset("warm", x, y, x, y, x[:0], y[:0], (4,), 2)
