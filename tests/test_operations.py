@@ -1,0 +1,214 @@
+"""What the engine counts equals closed formulas, and `docs/operations.md` states these formulas."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from math import ceil, log2
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from channelsim import engine
+from channelsim.plan import Direction, Plan, Wiring
+from tests.networks import dataset, plan_of
+
+PAGE = Path(__file__).parents[1] / "docs" / "operations.md"
+RULES = ("bp", "rbp", "sign", "arbp", "srbp", "asrbp", "drtp", "top")
+LEARNING_RULES = tuple(rule for rule in RULES if rule != "top")
+FLOAT = 32
+
+shapes = st.lists(st.integers(1, 12), min_size=2, max_size=5).flatmap(
+    lambda units: st.integers(2, 9).map(lambda classes: [*units, classes])
+)
+quickly = settings(deadline=None, max_examples=25, derandomize=True)
+
+
+def tables() -> dict[str, dict[str, str]]:
+    """rule -> column -> formula, from all tables of the page."""
+    found: dict[str, dict[str, str]] = {}
+    columns: list[str] = []
+    for line in PAGE.read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if not line.startswith("|") or set(line) <= set("|-"):
+            continue
+        if cells[0] == "rule":
+            columns = cells
+        else:
+            row = found.setdefault(cells[0].strip("`"), {})
+            row.update(zip(columns[1:], cells[1:], strict=True))
+    return found
+
+
+def value(formula: str, units: list[int]) -> int:
+    """A formula of the page for a network of these layers."""
+    sizes = [a * b for a, b in pairwise(units)]
+    hidden = sum(units[1:-1])
+    names = {"L": len(units) - 1, "S": sum(sizes), "S_1": sizes[0], "S_L": sizes[-1], "H": hidden}
+    names |= {"N": hidden + units[-1], "n_0": units[0], "n_1": units[1], "n_L": units[-1]}
+    product = re.sub(r"(?<=[\w)]) (?=[\w(])", " * ", formula)  # "2 S" means 2 * S
+    return int(eval(product, {"__builtins__": {}}, names))
+
+
+def images(units: list[int], samples: int, silent: float = 0.0) -> Any:
+    rng = np.random.default_rng([*units, samples])
+    x = rng.uniform(0.1, 1, (samples, units[0])).astype(np.float32)
+    x[rng.random(x.shape) < silent] = 0
+    return dataset(x, rng.integers(units[-1], size=samples), units[-1])
+
+
+def counted(plan: Plan, data: Any) -> dict[str, int]:
+    """What all channels counted in a whole run, by the page's words."""
+    state = engine.start(plan, data)
+    engine.advance(plan, state, plan.frames)
+    back = plan.channels["direction"] == Direction.LEARNING
+    rows = state.counters
+    words = {"messages": "messages", "events": "sent", "bits": "bits", "error": "macs"}
+    found = {word: int(rows[field][back].sum()) for word, field in words.items()}
+    return found | {
+        "forward": int(rows["macs"][~back].sum()),
+        "forward messages": int(rows["messages"][~back].sum()),
+        "forward events": int(rows["sent"][~back].sum()),
+        "forward bits": int(rows["bits"][~back].sum()),
+        "update": int(rows["update_macs"].sum()),
+        "writes": int(rows["updates"].sum()),
+        "wires": sum(plan.feedback[row["c_offset"] :][: row["c_size"]].size for row in plan.channels[back]),
+    }
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_page_knows_every_rule(rule: str) -> None:
+    assert set(tables()[rule]) == {"forward", "error", "update", "writes", "wires", "messages", "events", "bits"}
+    assert set(tables()) == set(RULES)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@quickly
+@given(shapes, st.integers(1, 4), st.booleans())
+def test_a_sample_costs_what_the_page_says(rule: str, units: list[int], samples: int, derivative: bool) -> None:
+    learning = {"rule": rule, "derivative": derivative}
+    training = {"batch": 1, "epochs": 1, "learning_rate": 0.01}
+    found = counted(plan_of(units, samples, learning=learning, training=training), images(units, samples))
+    for word, formula in tables()[rule].items():
+        times = 1 if word == "wires" else samples
+        assert found[word] == times * value(formula, units), f"{word} = {formula}"
+    assert found["forward messages"] == samples * value("L", units)
+    assert found["forward events"] == samples * value("n_0 + H", units)
+    assert found["forward bits"] == samples * value("32 (n_0 + H)", units)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@quickly
+@given(shapes, st.integers(2, 5))
+def test_a_mini_batch_writes_each_synapse_once(rule: str, units: list[int], batch: int) -> None:
+    training = {"batch": batch, "epochs": 1, "learning_rate": 0.01}
+    found = counted(plan_of(units, 2 * batch, learning={"rule": rule}, training=training), images(units, 2 * batch))
+    for word, formula in tables()[rule].items():
+        times = {"wires": 1, "writes": 2}.get(word, 2 * batch)
+        assert found[word] == times * value(formula, units), f"{word} = {formula}"
+
+
+@quickly
+@given(shapes, st.sampled_from(["srbp", "asrbp"]), st.integers(1, 4))
+def test_sparse_wires_cost_what_there_are(units: list[int], rule: str, connections: int) -> None:
+    """A neuron left without a wire has no error, so its synapses are not written."""
+    learning = {"rule": rule, "feedback": {"connections": connections}}
+    plan = plan_of(units, 1, learning=learning, training={"batch": 1, "epochs": 1})
+    found = counted(plan, images(units, 1))
+    wires, synapses = 0, value("S_L", units)
+    for row in plan.channels[plan.channels["direction"] == Direction.LEARNING]:
+        targets = plan.c_index[row["c_offset"] :][: row["c_size"]]
+        wires += len(targets)
+        synapses += plan.layers[row["target"]]["fan_in"] * len(set(targets.tolist()))
+    assert found["wires"] == found["error"] == wires <= value(tables()[rule]["wires"], units)
+    assert found["update"] == found["writes"] == synapses + wires * (rule == "asrbp")
+
+
+def test_k_connections_are_k_wires_a_neuron() -> None:
+    """Within chance: three standard deviations of 1200 wires or so."""
+    plan = plan_of([20, 150, 150, 100], 1, learning={"rule": "srbp", "feedback": {"connections": 4}})
+    assert abs(len(plan.c_index) - 4 * 300) < 3 * (4 * 300) ** 0.5
+    assert all(row["wiring"] == Wiring.SPARSE for row in plan.channels if row["direction"] == Direction.LEARNING)
+
+
+@quickly
+@given(shapes, st.integers(2, 5), st.booleans())
+def test_bits_of_other_codes(units: list[int], bits: int, scaled: bool) -> None:
+    """Quantized values, a scale that travels with each message, headers; drtp's one event as address-event."""
+    top, messages = units[-1], len(units) - 2
+    quantize = {"kind": "uniform", "bits": bits, "scale": "max" if scaled else 1.0, "rounding": "stochastic"}
+    channels = {"learning": {"quantize": quantize, "header": 3}}
+    training = {"batch": 1, "epochs": 1}
+    plan = plan_of(units, 1, learning={"rule": "srbp"}, training=training, channels=channels)
+    each = 3 + FLOAT * scaled + bits * top
+    assert counted(plan, images(units, 1))["bits"] == messages * each
+    channels = {"learning": {"encoding": "aer"}}
+    plan = plan_of(units, 1, learning={"rule": "drtp"}, training=training, channels=channels)
+    assert counted(plan, images(units, 1))["bits"] == messages * (FLOAT + ceil(log2(top)))
+
+
+@quickly
+@given(shapes)
+def test_broadcast_pays_once(units: list[int]) -> None:
+    links = {"air": {"bandwidth": "1 Gbit/s", "broadcast": True}}
+    channels = {"learning": {"link": "air"}}
+    training = {"batch": 1, "epochs": 1}
+    plan = plan_of(units, 1, learning={"rule": "srbp"}, training=training, channels=channels, links=links)
+    found = counted(plan, images(units, 1))
+    assert found["bits"] == (FLOAT * units[-1] if len(units) > 2 else 0)
+    assert found["messages"] == len(units) - 2
+
+
+@settings(deadline=None, max_examples=40, derandomize=True)
+@given(shapes, st.sampled_from(LEARNING_RULES), st.sampled_from([1, 3]), st.floats(0, 0.9))
+def test_silence_is_free(units: list[int], rule: str, batch: int, silent: float) -> None:
+    """With silent pixels, silent ReLUs and lost events: the events that arrived, times the synapses behind them."""
+    channels = {"forward": {"drop": {"probability": 0.2}}, "learning": {"drop": {"probability": 0.3}}}
+    transfers = ["relu"] * (len(units) - 2) + ["softmax"]
+    learning = {"rule": rule}
+    training = {"batch": batch, "epochs": 1, "learning_rate": 0.01}
+    plan = plan_of(units, 6, transfers, learning=learning, training=training, channels=channels)
+    state = engine.start(plan, images(units, 6, silent))
+    engine.advance(plan, state, plan.frames)
+    for row, counter in zip(plan.channels, state.counters, strict=True):
+        n_target = int(plan.layers[row["target"]]["n"])
+        assert counter["delivered"] <= counter["sent"] <= counter["offered"]
+        assert counter["macs"] == counter["delivered"] * n_target
+        assert counter["bits"] == counter["messages"] * FLOAT * row["n"]
+    top = state.counters[plan.top - 1]
+    assert top["update_macs"] == top["delivered"] * plan.layers[plan.top]["n"]
+
+
+@quickly
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(2, 4), st.sampled_from([1, 3]))
+def test_silent_neurons_write_nothing(inputs: int, hidden: int, classes: int, batch: int) -> None:
+    """A hidden layer of ReLUs worked out in NumPy: products of an input and an R that are both not zero."""
+    units, samples = [inputs, hidden, classes], 6
+    training = {"batch": batch, "epochs": 1, "learning_rate": 1e-9, "shuffle": False}
+    plan = plan_of(units, samples, ["relu", "softmax"], learning={"rule": "srbp"}, training=training)
+    data = images(units, samples, silent=0.5)
+    w = plan.weights[: inputs * hidden].reshape(inputs, hidden)
+    x, r = data.train_x != 0, data.train_x @ w > 0
+    macs = writes = 0
+    for frame in range(0, samples, batch):
+        learning = [b for b in range(frame, frame + batch) if r[b].any()]
+        macs += sum(x[b].sum() * r[b].sum() for b in learning)
+        writes += x[learning].any(0).sum() * r[learning].any(0).sum()
+    state = engine.start(plan, data)
+    engine.advance(plan, state, plan.frames)
+    counter = state.counters[plan.channel_names.index("learning.1")]
+    assert (counter["update_macs"], counter["updates"]) == (macs, writes)
+
+
+@pytest.mark.parametrize("settings", [{"training": {"momentum": 0.5}}, {"synapses": {"update": {"kind": "ternary"}}}])
+def test_momentum_and_quantized_updates_write_everything(settings: dict[str, Any]) -> None:
+    units = [8, 6, 5, 3]
+    training = {"batch": 2, "epochs": 1, **settings.get("training", {})}
+    tables_ = {**settings, "training": training, "learning": {"rule": "srbp"}}
+    transfers = ["relu", "relu", "softmax"]
+    found = counted(plan_of(units, 4, transfers, **tables_), images(units, 4, silent=0.8))
+    assert found["writes"] == 2 * value("S", units)
