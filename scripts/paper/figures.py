@@ -115,12 +115,17 @@ def _reach(half: float) -> float:
 
 def _far_from_100(axes: Axes, which: str, values: list[float]) -> None:
     """Where accuracies lie far apart, an axis that shows the last points before 100 % as wide as the first ones."""
-    if min(values) > 90.0:
+    low, high = min(values), max(values)
+    if low > 90.0:
         return
-    set_scale = axes.set_xscale if which == "x" else axes.set_yscale
-    set_scale("function", functions=(lambda x: -np.log10(100.5 - np.minimum(x, 100.0)), lambda y: 100.5 - 10.0**-y))
-    ticks = [tick for tick in (10, 50, 80, 90, 95, 97, 98, 99) if min(values) - 8 <= tick <= max(values) + 1]
-    (axes.set_xticks if which == "x" else axes.set_yticks)(ticks)
+    set_scale, set_limits, set_ticks = (
+        (axes.set_xscale, axes.set_xlim, axes.set_xticks)
+        if which == "x"
+        else (axes.set_yscale, axes.set_ylim, axes.set_yticks)
+    )
+    set_scale("function", functions=(lambda x: -np.log10(101 - np.minimum(x, 100)), lambda y: 101 - 10.0**-y))
+    set_limits(low - 0.05 * (101 - low), min(100.0, high + 0.15 * (101 - high)))
+    set_ticks([tick for tick in (10, 30, 50, 70, 80, 85, 90, 93, 95, 96, 97, 98, 99) if low - 1 <= tick <= high])
 
 
 def _tidy(figure: Figure, axes: Axes) -> None:
