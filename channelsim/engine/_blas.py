@@ -24,8 +24,7 @@ _S, _N, _T = ord("s"), ord("n"), ord("t")
 def gemm(scale, beta, a, a_transposed, b, b_transposed, c):
     """c = scale[0] * op(a) @ op(b) + beta[0] * c for float32 matrices with contiguous rows; op transposes where told to."""
     product = (a.T if a_transposed else a) @ (b.T if b_transposed else b)
-    c *= beta[0]
-    c += scale[0] * product
+    c[...] = scale[0] * product + (beta[0] * c if beta[0] else 0)  # beta 0 overwrites, whatever c holds
 
 
 @overload(gemm)

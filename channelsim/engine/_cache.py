@@ -39,8 +39,8 @@ def use() -> None:
 
 
 def is_cold() -> bool:
-    """Whether the engine has yet to be compiled on this machine."""
-    return not any(directory().glob("**/*.nbi"))
+    """Whether the event loop has yet to be compiled on this machine; it is written last of all that it calls."""
+    return not numba.config.DISABLE_JIT and not any(directory().glob("**/_loop.advance-*.nbi"))
 
 
 use()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from numba import njit
+from numba import get_num_threads, njit
+
+get_num_threads()  # starts Numba's threads: a function that comes from the cache and calls a parallel one does not
 
 # For functions that only compiled code calls: wrappers that unpack `Net` and `Memory` from Python cost more compile time than
 # the functions themselves.
