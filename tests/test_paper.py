@@ -271,11 +271,10 @@ def test_only_divergence_is_a_result(
     experiments: list[Experiment], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, reason: str
 ) -> None:
     def result(values: dict[str, Any]) -> dict[str, Any]:
-        bad = values["training.learning_rate"] == 1.0
-        accuracy = {"test_accuracy": math.nan, "validation_accuracy": math.nan} if bad else {
-            "test_accuracy": 0.9, "validation_accuracy": 0.9
-        }  # fmt: skip
-        return accuracy | ({"status": "failed", "reason": reason} if bad else {})
+        if values["training.learning_rate"] < 1.0:
+            return {"test_accuracy": 0.9, "validation_accuracy": 0.8}
+        nothing = {"test_accuracy": math.nan, "validation_accuracy": math.nan, "learning_bits": pd.NA, "updates": pd.NA}
+        return {"status": "failed", "reason": reason, **nothing}
 
     sweeps_that(result, monkeypatch)
     chosen = [one for one in experiments if one.name == "routes"]
@@ -288,6 +287,11 @@ def test_only_divergence_is_a_result(
             runs()
     else:
         assert set(runs()["status"]) == {"done", "diverged"}
+        runs().to_csv(tmp_path / "runs.csv", index=False)
+        for found in (runs(), pd.read_csv(tmp_path / "runs.csv")):
+            for outcome in gather(chosen, found).of("routes"):
+                assert (outcome.rate, outcome.bits) == (0.1, 320.0)
+                assert math.isnan(outcome.tuning[3.0])
 
 
 def test_the_time_of_sittings_adds_up(tmp_path: Path) -> None:

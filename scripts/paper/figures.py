@@ -22,7 +22,7 @@ MARKERS = {"bp": "o", "rbp": "s", "srbp": "^", "arbp": "D", "asrbp": "v", "sign"
 
 
 def draw(experiment: Experiment, outcomes: Outcomes) -> Figure:
-    """Curves over the swept number, if there is one, with the plain rules as lines; else a row a variant."""
+    """Curves over the swept number, if there is one, else a row a variant; with the plain rules as lines."""
     return _curves(experiment, outcomes) if experiment.axis else _rows(experiment, outcomes)
 
 
@@ -50,10 +50,17 @@ def _rows(experiment: Experiment, outcomes: Outcomes) -> Figure:
                 interval.mean, place, xerr=_reach(interval.half), fmt="o" if rate == "best" else "s", color=colour,
                 markerfacecolor="white", markersize=6, capsize=3, label=label if row == 0 else None,
             )  # fmt: skip
+    drawn = [value for outcome in shown for rate in ("common", "best") for value in outcome.accuracies[rate]]
+    changed = [(row, v.rule) for row, v in enumerate(reversed(experiment.variants)) if v.label != v.rule]
+    if changed:
+        plain = [float(outcomes("rules", rule).accuracies["best"].mean()) for _, rule in changed]
+        rows = [row for row, _ in changed]
+        axes.plot(plain, rows, "|", color="black", markersize=15, label="same rule, nothing changed, at its own best")
+        drawn += plain
     axes.set_yticks(range(len(shown)), [outcome.label for outcome in reversed(shown)])
     axes.set_ylim(-0.6, len(shown) - 0.4)
     axes.set_xlabel("test accuracy (%)")
-    _far_from_100(axes, "x", [v for o in shown for r in ("common", "best") for v in o.accuracies[r]])
+    _far_from_100(axes, "x", drawn)
     _tidy(figure, axes)
     return figure
 

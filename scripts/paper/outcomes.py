@@ -29,7 +29,7 @@ class Outcome:
         rate: its own best learning rate of the grid.
         accuracies: test accuracy of each seed, at the common and at the best rate.
         diverged: how many of these runs diverged, at either rate.
-        bits: learning bits an update, at the best rate; 0 where only the top learns.
+        bits: learning bits an update, at the best rate; NaN where all runs diverged.
     """
 
     experiment: str
@@ -88,7 +88,6 @@ def gather(experiments: Iterable[Experiment], points: pd.DataFrame) -> Outcomes:
             rows = groups[experiment.name, variant.label]
             phases = {phase: rows[rows["phase"] == phase].sort_values("seed") for phase in (TUNING, COMMON, BEST)}
             tuning = tuned(phases[TUNING])
-            last = phases[BEST].iloc[-1]
             found.append(
                 Outcome(
                     experiment.name,
@@ -97,7 +96,7 @@ def gather(experiments: Iterable[Experiment], points: pd.DataFrame) -> Outcomes:
                     best_rate(tuning),
                     {"common": _accuracies(phases[COMMON]), "best": _accuracies(phases[BEST])},
                     {"common": _diverged(phases[COMMON]), "best": _diverged(phases[BEST])},
-                    float(last["learning_bits"] / last["updates"]) if last["updates"] else 0.0,
+                    _bits(phases[BEST]),
                 )
             )
     return Outcomes(found)
@@ -109,3 +108,8 @@ def _accuracies(rows: pd.DataFrame) -> NDArray[np.float64]:
 
 def _diverged(rows: pd.DataFrame) -> int:
     return int((rows["status"] != "done").sum())
+
+
+def _bits(rows: pd.DataFrame) -> float:
+    done = rows[rows["status"] == "done"]
+    return float((done["learning_bits"] / done["updates"]).mean()) if len(done) else float("nan")

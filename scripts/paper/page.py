@@ -164,7 +164,7 @@ def _row(outcome: Outcome, bp: Outcome) -> tuple[str, ...]:
         _accuracy(outcome, "best"),
         lost,
         _accuracy(outcome, "common"),
-        f"{outcome.bits:,.0f}",
+        "" if math.isnan(outcome.bits) else f"{outcome.bits:,.0f}",
     )
 
 
