@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channelsim.engine import _batch, _dense, _dense_layer, _inputs, _learning
+from channelsim.plan import Transfer
 from tests import naive
 
 CLOSE = {"rtol": 2e-6, "atol": 2e-6}
 F = np.float32
+MANY = 130  # samples that are worked on in more than one part
 SHAPES = st.tuples(st.integers(1, 13), st.integers(1, 37))  # rows, columns: around the multiples of four and eight
 
 
@@ -87,13 +89,18 @@ def test_compact(x: list[float]) -> None:
     np.testing.assert_array_equal(value[:count], expected_value)
 
 
+def as_lists(x: naive.Floats) -> tuple[Any, Any, Any, Any]:
+    """The event lists of a mini-batch (B, rows), one after another: starts, indices, values, counts."""
+    lists = [naive.events_of(sample) for sample in x]
+    count = np.array([len(index) for index, _ in lists], np.int64)
+    index, value = (np.concatenate(part) for part in zip(*lists, strict=True))
+    return np.cumsum(count) - count, index, value, count
+
+
 def sorted_by_row(x: naive.Floats) -> tuple[Any, Any, Any]:
     """A mini-batch (B, rows) as the engine sorts it: where a row's events start, whose they are, and their values."""
     samples, rows = x.shape
-    lists = [naive.events_of(sample) for sample in x]
-    count = np.array([len(index) for index, _ in lists], np.int64)
-    start = (np.cumsum(count) - count).astype(np.int64)
-    index, value = (np.concatenate(part) for part in zip(*lists, strict=True))
+    start, index, value, count = as_lists(x)
     columns = np.full(rows + 1, -1, np.int64)
     column_sample, column_value = np.full(x.size, -1, np.int32), np.zeros(x.size, F)
     _batch.by_row(start, index, value, count, samples, rows, columns, column_sample, column_value)
@@ -113,6 +120,36 @@ def test_by_row_is_the_transposed_list(samples: int, rows: int, seed: int) -> No
         np.testing.assert_array_equal(column_value[span], expected_value)
 
 
+@pytest.mark.parametrize("samples", [1, 7, MANY])
+@pytest.mark.parametrize("sparse", [True, False])
+@pytest.mark.parametrize("kind", ["linear", "tanh", "softmax"])
+def test_forward_of_a_mini_batch(samples: int, sparse: bool, kind: str) -> None:
+    rng = np.random.default_rng(samples)
+    fan_in, n = 11, 5
+    x, weights, bias = thinned(rng, matrix(rng, samples, fan_in)), matrix(rng, fan_in, n), matrix(rng, n)
+    out = np.full((samples, n), np.nan, F)
+    start, index, value, count = as_lists(x)
+    _batch.forward(
+        sparse, np.int64(Transfer[kind.upper()]), weights.ravel(), bias, start, index, value, count, x.ravel(),
+        out.reshape(-1), np.int64(samples),
+    )  # fmt: skip
+    expected = [naive.transfer(kind, bias + sample.astype(np.float64) @ weights) for sample in x]
+    np.testing.assert_allclose(out, expected, **CLOSE)
+
+
+@pytest.mark.parametrize("samples", [1, 7, MANY])
+def test_update_of_a_mini_batch(samples: int) -> None:
+    rng = np.random.default_rng(samples)
+    rows, n = 11, 5
+    x, signal, before = thinned(rng, matrix(rng, samples, rows)), matrix(rng, samples, n), matrix(rng, rows, n)
+    expected = before + naive.outer_sum(x, signal)
+    from_events, from_matrix = before.copy(), before.copy()
+    _batch.add_outer_events(from_events.reshape(-1), n, *sorted_by_row(x), signal.ravel(), samples)
+    _batch.add_outer_matrix(from_matrix.reshape(-1), n, x.ravel(), signal.ravel(), samples, samples, np.ones(1, F))
+    np.testing.assert_allclose(from_events, expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(from_matrix, expected, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize(("samples", "fan_in", "n"), [(1, 1, 1), (2, 5, 3), (7, 16, 9)])
 def test_products(samples: int, fan_in: int, n: int) -> None:
     rng = np.random.default_rng(samples)
@@ -129,7 +166,7 @@ def test_products(samples: int, fan_in: int, n: int) -> None:
         np.testing.assert_allclose(c, wanted, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("samples", [1, 3])
+@pytest.mark.parametrize("samples", [1, 3, MANY])
 def test_through_is_the_transposed_product(samples: int) -> None:
     rng = np.random.default_rng(samples)
     w, message = matrix(rng, 6, 5), matrix(rng, samples, 5)

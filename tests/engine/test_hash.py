@@ -28,7 +28,13 @@ def test_numbers_made_of_a_word(word: int) -> None:
     words = np.array([word], np.uint64)
     assert _hash.uniform(words[0]) == hashing.uniform(words)[0]
     assert _hash.uniform32(words[0]) == hashing.uniform32(words)[0]
-    np.testing.assert_allclose(_hash.normal(words[0]), hashing.normal(words)[0], rtol=1e-12, atol=1e-12)
+
+
+def test_normals_are_near_those_of_the_logarithm_and_cosine() -> None:
+    n = 100_000
+    out, exponent = np.zeros(n), np.zeros(n, np.int64)
+    _hash.normals(np.uint64(hashing.key(3, 5)), out, out.view(np.int64), exponent)
+    np.testing.assert_allclose(out, hashing.normal(hashing.bits(hashing.key(3, 5), n)), rtol=0.0, atol=1e-9)
 
 
 def test_streams_are_those_of_the_plan() -> None:

@@ -78,8 +78,9 @@ def received(row: Any, sent: naive.Floats, scale: float = 1.0, noise_scale: floa
     """(out, alive, (corrupted, flipped, dropped)) of channel 3, seed 5, frame 7, sample 2."""
     out, alive, word = np.zeros_like(sent), np.zeros(len(sent), bool), np.zeros(1, F)
     counts = _stages.receive(
-        row, np.int64(3), np.int64(5), np.int64(7), np.int64(2), sent, alive, out, F(scale), F(noise_scale), word
-    )
+        row, np.int64(3), np.int64(5), np.int64(7), np.int64(2), sent, alive, out, F(scale), F(noise_scale), word,
+        np.zeros(2 * len(sent)), np.zeros(len(sent), bool),
+    )  # fmt: skip
     return out, alive, counts
 
 
