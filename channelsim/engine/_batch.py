@@ -1,7 +1,7 @@
 """Kernels of dense layers for mini-batches: BLAS where activity is dense, event lists where it is sparse.
 
-Samples (forward) or rows of W (updates) are divided among threads. Every sum is made whole by one thread and in the same
-order, so the number of threads does not show in the result.
+Samples (forward) or rows of W (updates) are divided among threads. Every sum is made whole by one thread and in the
+same order, so the number of threads does not show in the result.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def parts(samples):
 
 @kernel(parallel=True)
 def forward(sparse, transfer, weights, bias, start, index, value, count, x, out, samples):
-    """out = f(W x + b) for a mini-batch, given as event lists (`start`, `count`, `index`, `value`) or as a matrix `x`."""
+    """out = f(W x + b) for a mini-batch: event lists (`start`, `count`, `index`, `value`) or a matrix `x`."""
     n = len(bias)
     fan_in = len(weights) // n
     pieces = parts(samples)

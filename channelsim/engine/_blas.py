@@ -1,7 +1,8 @@
 """C = alpha op(A) op(B) + beta C through SciPy's BLAS, without allocation.
 
-Numba's own `np.dot(a, b, out)` has neither alpha nor beta; an update W += eta X^T R would need a second matrix and a second pass.
-So the compiled form calls the same `sgemm` entry that `np.dot` calls, and the plain form says what it does.
+Numba's own `np.dot(a, b, out)` has neither alpha nor beta; an update W += eta X^T R would need a second matrix and a
+second pass. So the compiled form calls the same `sgemm` entry that `np.dot` calls, and the plain form says what it
+does.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _S, _N, _T = ord("s"), ord("n"), ord("t")
 
 
 def gemm(scale, beta, a, a_transposed, b, b_transposed, c):
-    """c = scale[0] * op(a) @ op(b) + beta[0] * c for float32 matrices with contiguous rows; op transposes where told to."""
+    """c = scale[0] * op(a) @ op(b) + beta[0] * c; float32 matrices with contiguous rows, op transposes where told."""
     product = (a.T if a_transposed else a) @ (b.T if b_transposed else b)
     c[...] = scale[0] * product + (beta[0] * c if beta[0] else 0)  # beta 0 overwrites, whatever c holds
 

@@ -1,7 +1,8 @@
 """Where Numba keeps the compiled engine: a directory named after the engine's sources.
 
-Numba's own cache looks only at the file of the function that it loads, so a change in a *called* module would go unnoticed.
-A directory keyed on a hash of all of the engine's sources (and of Numba's version and the CPU) cannot be stale.
+Numba's own cache looks only at the file of the function that it loads, so a change in a *called* module would go
+unnoticed. A directory keyed on a hash of all of the engine's sources (and of Numba's version and the CPU) cannot be
+stale.
 """
 
 from __future__ import annotations

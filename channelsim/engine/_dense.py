@@ -1,11 +1,12 @@
 """Kernels of dense layers, one sample at a time: whole rows of W, addressed by events.
 
 A layer's input is a list of events (index, value). W has the layout (fan-in, units), so that an event reads, and an
-update writes, one contiguous row. Rows are taken four or eight at a time, which divides the traffic on the accumulator; every
-product is added by one fused multiply-add in the order of the events, so the grouping does not show in the result.
+update writes, one contiguous row. Rows are taken four or eight at a time, which divides the traffic on the
+accumulator; every product is added by one fused multiply-add in the order of the events, so the grouping does not
+show in the result.
 
-Kernels take views that start where the data starts: an index with an offset in it does not vectorize, because it might be
-negative and would then have to wrap around.
+Kernels take views that start where the data starts: an index with an offset in it does not vectorize, because it
+might be negative and would then have to wrap around.
 """
 
 from __future__ import annotations

@@ -15,8 +15,9 @@ EVALUATION_FRAME = np.int64(1 << 40)  # in all draws of an evaluation; the sampl
 def evaluate(net, mem, images, labels, first, samples, here, there):
     """(summed loss, correct) on samples first .. first + samples - 1 of a set; images is flat.
 
-    `here` and `there` hold samples * widest values each and take turns as a layer's input and output. Forward channels do what they
-    do in training (threshold without residual, quantizer, noise, bit errors, drop); nothing is late.
+    `here` and `there` hold samples * widest values each and take turns as a layer's input and output. Forward
+    channels do what they do in training (threshold without residual, quantizer, noise, bit errors, drop); nothing is
+    late.
     """
     config = configs(net.config)[0]
     pixels = layers(net.layers)[0].n

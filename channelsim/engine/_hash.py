@@ -63,9 +63,9 @@ def uniform32(word):
 def normals(key, out, bits, exponent):
     """Standard normals for the indices 0, 1, ..: Box and Muller from the two halves of one word.
 
-    `bits` is the memory of `out` seen as int64, `exponent` (int64) room for as many. Logarithm and cosine are series that vectorize (largest error 1e-10, below
-    float32 by far): ln m = 2 artanh((m - 1) / (m + 1)) with m within a factor sqrt(2) of 1, cos(2 pi v) =
-    sin(2 pi (1/4 - |v - 1/2|)) negated.
+    `bits` is the memory of `out` seen as int64, `exponent` (int64) room for as many. Logarithm and cosine are series
+    that vectorize (largest error 1e-10, below float32 by far): ln m = 2 artanh((m - 1) / (m + 1)) with m within a
+    factor sqrt(2) of 1, cos(2 pi v) = sin(2 pi (1/4 - |v - 1/2|)) negated.
     """
     for i in range(len(out)):
         out[i] = (np.float64(np.int64(word(key, i) >> S32)) + 0.5) * 2.0**-32

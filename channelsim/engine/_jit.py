@@ -8,8 +8,8 @@ from numba import get_num_threads, njit
 
 get_num_threads()  # starts Numba's threads: a function that comes from the cache and calls a parallel one does not
 
-# For functions that only compiled code calls: wrappers that unpack `Net` and `Memory` from Python cost more compile time than
-# the functions themselves.
+# For functions that only compiled code calls: wrappers that unpack `Net` and `Memory` from Python cost more compile
+# time than the functions themselves.
 inner = partial(njit, cache=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model="numpy", _nrt=False)
 # For functions that Python calls: the loop, and the kernels that tests compare with their NumPy twins.
 kernel = partial(njit, cache=True, no_cfunc_wrapper=True, error_model="numpy", nogil=True, _nrt=False)

@@ -29,7 +29,7 @@ NONE, TRANSPOSE, DENSE, SPARSE, BANK, SIGN, SPARSE_SIGN = 0, 1, 2, 3, 4, 5, 6  #
 @kernel(inline="always")
 def leaves_projected(wiring):
     """Whether the wiring depends on the sender's W when the message leaves, so that it is applied there."""
-    return wiring == TRANSPOSE or wiring == SIGN or wiring == SPARSE_SIGN
+    return wiring in (TRANSPOSE, SIGN, SPARSE_SIGN)
 
 
 @inner()
@@ -147,9 +147,7 @@ def rate(config, frame, base):
 def update(net, mem, h, slot, frame, samples, of, c):
     """dW = eta R (x) x, db = eta R at layer h: R in mem.signal (B, n), x in the slot, eta that of the error's frame.
 
-    `samples` of the `of` samples of the frame have an activity to go with.
-
-    Counted on channel c.
+    `samples` of the `of` samples of the frame have an activity to go with. Counted on channel c.
     """
     config = configs(net.config)[0]
     layer = layers(net.layers)[h]
@@ -181,16 +179,18 @@ def update(net, mem, h, slot, frame, samples, of, c):
             _gain_momentum(step, _dense_layer.synapses(f4(mem.weight_velocity), layer), eta, F(config.momentum))
         if layer.update_quantizer != 0:
             counter.update_bits += layer.w_size * layer.update_bits
+            key = _hash.key(config.seed, _hash.UPDATE_ROUNDING + 64 * h, frame, np.int64(0))
             _quantize_matrix(
                 layer.update_quantizer, layer.update_bits, layer.update_scale_kind, layer.update_scale,
-                layer.update_stochastic, _hash.key(config.seed, _hash.UPDATE_ROUNDING + 64 * h, frame, np.int64(0)), step,
+                layer.update_stochastic, key, step,
             )  # fmt: skip
         for k in range(layer.w_size):
             weights[k] += step[k]
     if layer.weight_quantizer != 0:
+        key = _hash.key(config.seed, _hash.WEIGHT_ROUNDING + 64 * h, frame, np.int64(0))
         _quantize_matrix(
             layer.weight_quantizer, layer.weight_bits, layer.weight_scale_kind, layer.weight_scale,
-            layer.weight_stochastic, _hash.key(config.seed, _hash.WEIGHT_ROUNDING + 64 * h, frame, np.int64(0)), weights,
+            layer.weight_stochastic, key, weights,
         )  # fmt: skip
 
 

@@ -1,8 +1,8 @@
 """The event loop: pop the first event, set the clock, let one layer act.
 
 Events are totally ordered by (time, priority, sequence number). There is one event for each frame and channel: the
-moment at which the last of the frame's messages is complete at the receiving layer. When the layer is busy, or takes time to
-compute, a second one: the moment at which it is done and acts.
+moment at which the last of the frame's messages is complete at the receiving layer. When the layer is busy, or takes
+time to compute, a second one: the moment at which it is done and acts.
 """
 
 from __future__ import annotations
@@ -163,10 +163,9 @@ def send_forward(net, mem, h, slot):
     batch = configs(net.config)[0].batch
     layer = layers(net.layers)[h]
     source = f4(net.images) if c == 0 else f4_rows(mem.outputs)[slot, layers(net.layers)[c].unit_offset * batch :]
-    complete = _messages.send(
-        net, mem, c, slot, clocks(mem.clock)[0].now, source, f4_rows(mem.inputs)[slot, layer.input_offset * batch :], layer.fan_in,
-        i8_planes(mem.counts)[slot, h],
-    )  # fmt: skip
+    place = f4_rows(mem.inputs)[slot, layer.input_offset * batch :]
+    now, delivered = clocks(mem.clock)[0].now, i8_planes(mem.counts)[slot, h]
+    complete = _messages.send(net, mem, c, slot, now, source, place, layer.fan_in, delivered)
     _schedule(mem, complete, _heap.FORWARD_ARRIVAL, c, slot)
 
 

@@ -1,7 +1,7 @@
 """Quantizers as passes over one message, and their code words.
 
-`values` holds the speaking neurons' values, 0 where a neuron is silent. DESIGN and `docs/design.md` give the formulas; the
-passes are written without branches inside the loops so that they vectorize.
+`values` holds the speaking neurons' values, 0 where a neuron is silent. DESIGN and `docs/design.md` give the
+formulas; the passes are written without branches inside the loops so that they vectorize.
 """
 
 from __future__ import annotations

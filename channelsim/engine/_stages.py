@@ -1,7 +1,7 @@
 """What a channel does to the values of one message, in the order of DESIGN part 1.
 
-`shape` makes the message that goes onto the link (threshold, quantizer); `receive` makes what arrives (noise, bit errors,
-drop, lateness). Between the two the link works out when it travels. Silence is 0.
+`shape` makes the message that goes onto the link (threshold, quantizer); `receive` makes what arrives (noise, bit
+errors, drop, lateness). Between the two the link works out when it travels. Silence is 0.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ def message_bits(ch, events):
 def receive(ch, c, seed, frame, sample, sent, alive, out, scale, noise_scale, word, random, hits):
     """Bit errors, noise and drop: sent -> out, n values each; `alive` tells which events are left.
 
-    `random` (float64, 2 n) and `hits` (bool, n) are room for draws. Returns (events whose word means nothing, flipped bits, events
-    dropped).
+    `random` (float64, 2 n) and `hits` (bool, n) are room for draws. Returns (events whose word means nothing, flipped
+    bits, events dropped).
     """
     corrupted = flipped = dropped = 0
     for i in range(len(sent)):

@@ -1,7 +1,8 @@
 """What the compiled engine works on: constants of a run (`Net`) and everything that changes (`Memory`).
 
-Both are named tuples of flat arrays and record arrays, so that one compiled signature serves every network, and a checkpoint is
-a dump of `Memory`. A *slot* is the place in memory of one frame in flight: its activities, its messages.
+Both are named tuples of flat arrays and record arrays, so that one compiled signature serves every network, and a
+checkpoint is a dump of `Memory`. A *slot* is the place in memory of one frame in flight: its activities, its
+messages.
 """
 
 from __future__ import annotations

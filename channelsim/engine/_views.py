@@ -1,9 +1,9 @@
 """How compiled functions see `Net` and `Memory`: as records of addresses.
 
-A named tuple of sixty arrays, handed from function to function by value, costs more than most of what the engine does with
-it, and makes each function slow to compile. So `handle` turns it into one record (address and sizes of each array), which
-is passed as a pointer, and functions fetch the arrays that they use: `f4(mem.weights)`. Where NUMBA_DISABLE_JIT is set, the
-named tuple itself takes the record's place, and fetching does nothing.
+A named tuple of sixty arrays, handed from function to function by value, costs more than most of what the engine does
+with it, and makes each function slow to compile. So `handle` turns it into one record (address and sizes of each
+array), which is passed as a pointer, and functions fetch the arrays that they use: `f4(mem.weights)`. Where
+NUMBA_DISABLE_JIT is set, the named tuple itself takes the record's place, and fetching does nothing.
 """
 
 from __future__ import annotations

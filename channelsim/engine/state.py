@@ -82,7 +82,7 @@ class Tally:
 
 
 def start(plan: Plan, dataset: Dataset, *, trace_frames: int = 0, frozen: bool = False, capture: bool = False) -> State:
-    """A run at its beginning. `frozen`: nothing learns; `capture`: learning signals are kept (`State.memory.captured`)."""
+    """A run at its beginning. `frozen`: nothing learns; `capture`: learning signals stay in `State.memory.captured`."""
     config = _records(np.zeros(1, CONFIG))
     row = config[0]
     row["top"], row["batch"], row["frames"] = plan.top, plan.batch, plan.frames
@@ -301,7 +301,8 @@ def advance(
             _collect(state, collect)
             frame = int(state.memory.clock[0]["fault_frame"])
             raise Diverged(
-                f"the learning signal is no longer finite at update {frame + 1} (epoch {frame // plan.frames_per_epoch + 1}): "
+                f"the learning signal is no longer finite at update {frame + 1} "
+                f"(epoch {frame // plan.frames_per_epoch + 1}): "
                 "the weights have grown without bound; a smaller training.learning_rate or a smaller "
                 "learning.feedback.scale keeps them finite"
             )
@@ -350,7 +351,8 @@ def grow(state: State) -> None:
     if memory.clock[0]["in_flight"] > plan.max_in_flight:
         raise RunError(
             f"more than {plan.max_in_flight} frames are in flight: the network cannot keep up with a frame every "
-            f"{plan.interval} ps ({busiest(state)}); a longer schedule.interval or a larger schedule.max_in_flight is needed"
+            f"{plan.interval} ps ({busiest(state)}); "
+            "a longer schedule.interval or a larger schedule.max_in_flight is needed"
         )
     larger = {}
     for name in ("slots", "sample", "outputs", "inputs", "counts", "starts", "forms", "event_index", "event_value",
@@ -376,7 +378,8 @@ def busiest(state: State) -> str:
     busy = np.bincount(state.net.channels["link"], counters["busy"], minlength=len(state.net.links))
     link = int(busy.argmax())
     queue = int(counters["queue_max"][state.net.channels["link"] == link].max(initial=0))
-    return f"link {state.plan.link_names[link]} is busy {100 * busy[link] / now:.0f} % of the time, its queue reached {queue}"
+    name, share = state.plan.link_names[link], 100 * busy[link] / now
+    return f"link {name} is busy {share:.0f} % of the time, its queue reached {queue}"
 
 
 def settle(state: State) -> None:
@@ -392,7 +395,8 @@ EVALUATED_AT_ONCE = 500
 def evaluate(state: State, images: NDArray[np.float32], labels: NDArray[np.int32]) -> tuple[float, float]:
     """(mean loss, accuracy) on images (N, n_0) with the weights as they are; NaN where there are none.
 
-    The forward channels do to activities what they do in training, except that residuals are not kept and nothing is late.
+    The forward channels do to activities what they do in training, except that residuals are not kept and nothing is
+    late.
     """
     if len(labels) == 0:
         return math.nan, math.nan
@@ -428,7 +432,8 @@ def tally(state: State) -> Tally:
 # --- dump and restore -----------------------------------------------------------------------------------
 
 SCRATCH = ("signal", "error", "gathered", "learns", "learning_counts", "touched", "step", "sent", "speaking", "alive",
-           "random", "hits", "word", "columns", "column_sample", "column_value", "captured", "rows", "payload")  # fmt: skip
+           "random", "hits", "word", "columns", "column_sample", "column_value", "captured", "rows",
+           "payload")  # fmt: skip
 
 
 def snapshot(state: State) -> dict[str, NDArray[Any]]:
