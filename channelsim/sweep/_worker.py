@@ -43,6 +43,7 @@ def warm() -> str:
             "name": "warm",
             "model": {"name": "warm", "input": [4], "layers": layers},
             "data": {"name": "synthetic"},
+            "training": {"epochs": 1},
             "trace": {"events": "none", "weights": "none"},
         }
     )

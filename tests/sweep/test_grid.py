@@ -204,7 +204,7 @@ def test_mistakes_name_the_key(sweep: dict[str, Any], words: str) -> None:
 def test_values_that_fit_nowhere_are_mistakes() -> None:
     with pytest.raises(InputError, match=r'sweep: learning\.rule = "rpb" fits nowhere: .* \(did you mean rbp\?\)'):
         points(scenario(learning__rule=["bp", "rpb"], seed=[1, 2]))
-    with pytest.raises(InputError, match=r"channels\.lerning is no channel of this network \(did you mean learning\?\)"):
+    with pytest.raises(InputError, match=r"channels\.lerning is no channel .*\(did you mean learning\?\)"):
         points(scenario(channels__lerning__latency=["1 us"]))
     with pytest.raises(InputError, match="no point can be run"):
         points(scenario(samples=3, training__learning_rate={"uniform": [-2, -1]}))
