@@ -276,7 +276,7 @@ class Trace(Table):
     alignment: Literal["none", "epoch"] = "none"
     """Angle between learning signals and gradients, measured after each epoch."""
     probe: PositiveInt = 500
-    """Test samples on which alignment is measured."""
+    """So many of the first training samples are what alignment is measured on."""
     checkpoint: Duration = 10 * SECOND
     """Wall time between checkpoints."""
 
