@@ -1,0 +1,340 @@
+"""Draws the figures of docs/channel.md, beside this script.
+
+    .venv/bin/python docs/figures/channel.py [NAME ...]
+
+Quantizers, codes and draws are the package's own; clocks, queues and changes are read from traces of runs made here.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch
+from matplotlib.ticker import MaxNLocator
+
+import channelsim as cs
+from channelsim import codes, hashing
+from channelsim.plan import build
+from channelsim.plan.layout import Quantizer
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+BLACK, RED, BLUE, GREEN, PINK, ORANGE, SKY = "#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
+
+# Three layers of which one or two hidden ones hear errors: enough for a clock to be seen.
+TINY = {
+    "name": "tiny",
+    "seed": 2,
+    "model": {
+        "name": "tiny",
+        "input": [64],
+        "layers": [
+            {"kind": "dense", "units": 20, "transfer": "tanh", "repeat": 2},
+            {"kind": "dense", "units": 10, "transfer": "softmax"},
+        ],
+    },
+    "data": {"name": "digits", "train": 200, "test": 50},
+    "learning": {"rule": "srbp"},
+    "training": {"epochs": 1, "batch": 1, "learning_rate": 0.02},
+    "trace": {"events": "first 100 frames", "weights": "none"},
+}
+
+
+SCRATCH = tempfile.TemporaryDirectory()
+
+
+def trace_of(scenario: cs.Scenario) -> cs.Trace:
+    """The trace of a run, in a directory that is gone when the program ends."""
+    folder = Path(tempfile.mkdtemp(dir=SCRATCH.name))
+    return cs.Trace(cs.run(scenario, out=folder / "trace.h5").trace)
+
+
+def record(**channel: Any) -> np.void:
+    """The plan's record of a learning channel with these settings, from a layer of 10."""
+    plan = build(cs.Scenario(**{**TINY, "channels": {"learning": channel}}), (64,), 10, 200)
+    return plan.channels[-1]
+
+
+# --- what happens to a value ---------------------------------------------------------------------------------
+
+
+def quantizers() -> Figure:
+    import torch  # for this figure only
+
+    from channelsim.reference.quantizers import quantize
+
+    figure, axes = _panels(1, 4, (10, 2.9), sharey=True)
+    v = np.linspace(-1.3, 1.3, 1041, dtype=np.float32)
+    draws = hashing.uniform32(hashing.bits(hashing.key(1, 0), v.size))
+    row, a, u = torch.from_numpy(v)[None], torch.ones(1, 1), torch.from_numpy(draws)[None]
+    shown = [
+        ("log2, 3 bits", Quantizer.LOG2, 3),
+        ("uniform, 3 bits", Quantizer.UNIFORM, 3),
+        ("sign", Quantizer.SIGN, 1),
+        ("ternary", Quantizer.TERNARY, 2),
+    ]
+    for axis, (title, kind, bits) in zip(axes, shown, strict=True):
+        axis.plot(v, v, ":", color="0.6", linewidth=1)
+        if kind == Quantizer.UNIFORM:
+            axis.plot(v, quantize(kind, bits, row, a, u)[0], ".", color=ORANGE, markersize=1.5, label="stochastic")
+        axis.plot(v, quantize(kind, bits, row, a)[0], ".", color=BLUE, markersize=2.2, label="nearest")
+        axis.set_title(title, fontsize=10)
+        axis.set_xlabel("v / a")
+    axes[1].legend(frameon=False, fontsize=8, markerscale=4, handletextpad=0.1)
+    axes[0].set_ylabel("Q(v) / a")
+    return figure
+
+
+def threshold() -> Figure:
+    figure, axes = _panels(2, 1, (8, 3.6), sharex=True, sharey=True)
+    time = np.arange(40)
+    x = 0.45 * np.exp(-time / 25) * hashing.normal(hashing.bits(hashing.key(7, 0), 40)) + 0.12
+    for axis, residual in zip(axes, (False, True), strict=True):
+        kept, sent, stored = 0.0, np.zeros(40), np.zeros(40)
+        for t in time:
+            value = x[t] + (kept if residual else 0.0)
+            if abs(value) > 0.5:
+                sent[t], kept = value, 0.0
+            else:
+                kept = value
+            stored[t] = kept
+        axis.axhspan(-0.5, 0.5, color="0.94")
+        axis.bar(time, x, width=0.5, color="0.6", label="x, what there is to say")
+        axis.plot(time[sent != 0], sent[sent != 0], "o", color=RED, label="sent")
+        if residual:
+            axis.step(time, stored, where="mid", color=BLUE, linewidth=1, label="residual")
+        axis.set_title(
+            f"threshold 0.5{' with residual' if residual else ''}: "
+            f"{np.count_nonzero(sent)} of 40 sent, sum {sent.sum():.1f} of {x.sum():.1f}",
+            fontsize=10,
+        )
+        axis.legend(frameon=False, fontsize=8, ncols=3, loc="upper right")
+    axes[1].set_xlabel("message (sample)")
+    return figure
+
+
+def bit_errors() -> Figure:
+    figure, axes = _panels(1, 3, (10, 3.0))
+    shown = [
+        ("uniform, 8 bits", {"quantize": {"kind": "uniform", "bits": 8, "scale": 1.0}}, np.float32(1 / 127) * 38),
+        ("log2, 4 bits", {"quantize": {"kind": "log2", "bits": 4, "scale": 1.0}}, np.float32(0.25)),
+        ("float32", {}, np.float32(0.25)),
+    ]
+    for axis, (title, settings, value) in zip(axes, shown, strict=True):
+        channel = record(**settings)
+        word = codes.encode([value], 1.0, channel)[0]
+        place = np.arange(int(channel["value_bits"]))
+        flipped = np.array([word ^ np.uint32(1 << i) for i in place], dtype=np.uint32)
+        values, valid = codes.decode(flipped, 1.0, channel)
+        if title == "float32":
+            values = np.abs(values)
+            axis.set_yscale("log")
+        axis.axhline(value, color="0.6", linewidth=1, linestyle=":")
+        axis.plot(place[valid], values[valid], "o", color=RED, markersize=4, label="a wrong value")
+        axis.plot(place[~valid], np.full((~valid).sum(), value), "x", color=BLACK, label="no value: lost")
+        axis.set_title(
+            title + (f": {value:.2g}" if title == "float32" else f": {value:.2g} is {word:0{len(place)}b}"), fontsize=10
+        )
+        axis.set_xlabel("flipped bit (0: least significant)")
+        axis.invert_xaxis()
+    axes[0].set_ylabel("value that is read")
+    axes[1].legend(frameon=False, fontsize=8, loc="center right")
+    axes[2].set_ylabel("its magnitude")
+    return figure
+
+
+# --- what a message costs --------------------------------------------------------------------------------------
+
+
+def lengths() -> Figure:
+    figure, axes = _panels(1, 2, (9, 3.2), sharey=True)
+    spoken = np.arange(101)
+    wide = {**TINY, "model": {**TINY["model"], "layers": [  # type: ignore[dict-item]
+        {"kind": "dense", "units": 100, "transfer": "tanh", "repeat": 2},
+        {"kind": "dense", "units": 10, "transfer": "softmax"},
+    ]}}  # fmt: skip
+    for axis, (title, quantize) in zip(
+        axes, [("uniform, 8 bits", {"kind": "uniform", "bits": 8}), ("sign", {"kind": "sign"})], strict=True
+    ):
+        for encoding, colour, style in (("dense", BLUE, "-"), ("aer", RED, "-"), ("auto", BLACK, ":")):
+            settings = {"forward": {"quantize": quantize, "encoding": encoding, "header": 64}}
+            channel = build(cs.Scenario(**{**wide, "channels": settings}), (64,), 10, 200).channels[1]
+            bits, _ = codes.message_bits(channel, spoken)
+            axis.plot(spoken, bits, style, color=colour, label=encoding, linewidth=3 if encoding == "auto" else 1.6)
+        axis.axhspan(0, 96, color="0.92")
+        axis.text(2, 20, "header 64, scale 32", fontsize=8)
+        axis.set_title(f"{title}, n = 100", fontsize=10)
+        axis.set_xlabel("neurons that speak")
+        axis.legend(frameon=False, fontsize=9)
+    axes[0].set_ylabel("bits of a message")
+    return figure
+
+
+# --- when it arrives --------------------------------------------------------------------------------------------
+
+
+def clock() -> Figure:
+    """One frame of six samples: its errors go one after another over a slow link."""
+    channel = {
+        "quantize": {"kind": "uniform", "bits": 8, "scale": 1.0},
+        "header": 20,
+        "bandwidth": "10 Mbit/s",
+        "latency": "15 us",
+        "jitter": "10 us",
+        "deadline": "70 us",
+    }
+    scenario = cs.Scenario(**{**TINY, "training": {"epochs": 1, "batch": 6}, "channels": {"learning.2": channel}})
+    with trace_of(scenario) as trace:
+        rows = trace.events()
+        name = trace.channel_names.index("learning.2")
+        rows = rows[(rows["frame"] == 0) & (rows["channel"] == name)]
+    figure, (axis,) = _panels(1, 1, (8, 2.9))
+    zero = rows["offered"][0]
+    for k, row in enumerate(rows):
+        offered, start, first, last = (
+            (int(row[key]) - int(zero)) / 1e6 for key in ("offered", "start", "first_arrival", "last_arrival")
+        )
+        axis.barh(k, start - offered, left=offered, color="0.88", label="waits")
+        axis.barh(k, 10, left=start, color=SKY, label="on the link: 100 bits")
+        late = row["delivered"] < row["events"]
+        axis.barh(
+            k,
+            last - first,
+            left=first,
+            color=RED if late else GREEN,
+            label="arrives, partly late" if late else "arrives",
+        )
+        if row["delivered"] == 0:
+            axis.text(72, k, "all late", color=RED, fontsize=8, va="center")
+    axis.axvline(70, color=RED, linestyle="--", linewidth=1)
+    axis.text(71, -0.5, "deadline", color=RED, fontsize=8, va="top")
+    axis.set_xlim(0, 85)
+    axis.set_yticks(range(6), [f"sample {k}" for k in range(6)])
+    axis.invert_yaxis()
+    axis.set_xlabel("time since the frame was offered (µs)")
+    handles, labels = axis.get_legend_handles_labels()
+    unique = dict(zip(labels, handles, strict=True))
+    figure.legend(unique.values(), unique.keys(), loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    return figure
+
+
+def schedules() -> Figure:
+    """The way of each frame through the layers, up and down, under both schedules."""
+    figure, axes = _panels(2, 1, (8, 4.6), sharex=True)
+    channels = {"forward": {"latency": "10 us"}, "learning.2": {"latency": "15 us"}, "learning.1": {"latency": "35 us"}}
+    modes: list[tuple[str, dict[str, Any]]] = [
+        ("sequential", {}),
+        ("pipelined, a frame every 15 µs", {"mode": "pipelined", "interval": "15 us"}),
+    ]
+    colours = (BLACK, RED, BLUE, GREEN, PINK, ORANGE, SKY)
+    for axis, (title, schedule) in zip(axes, modes, strict=True):
+        compute = {"forward": "2 us", "learning": "2 us"}
+        with trace_of(cs.Scenario(**{**TINY, "channels": channels, "schedule": schedule, "compute": compute})) as trace:
+            rows, names = trace.events(), trace.channel_names
+        frames = 3 if not schedule else 11
+        for row in rows[rows["frame"] < frames]:
+            direction, target = names[row["channel"]].split(".")
+            source = int(target) - 1 if direction == "forward" else 3
+            begin, end = int(row["offered"]) / 1e6, int(row["last_arrival"]) / 1e6
+            colour = colours[int(row["frame"]) % len(colours)]
+            style = "-" if direction == "forward" else "--"
+            arrow = FancyArrowPatch(
+                (begin, source), (end, int(target)), arrowstyle="-|>", mutation_scale=9, color=colour, linestyle=style,
+                linewidth=1.2, shrinkA=0, shrinkB=0,
+            )  # fmt: skip
+            axis.add_patch(arrow)
+        axis.set_yticks(range(4), ["input", "layer 1", "layer 2", "top"])
+        axis.set_ylim(-0.3, 3.3)
+        axis.set_xlim(0, 200)
+        axis.set_title(title, fontsize=10)
+    axes[1].set_xlabel("simulated time (µs)      full: activities, dashed: errors, a colour a frame")
+    return figure
+
+
+def queue() -> Figure:
+    """Mean wait and loss on a link with random arrivals, by load, beside theory."""
+    figure, axes = _panels(1, 2, (9, 3.2))
+    loads = np.array([0.2, 0.4, 0.6, 0.7, 0.8, 0.9])
+    base = cs.load(ROOT / "scenarios" / "physical" / "congested-link.toml")
+    waits, lost = [], []
+    for load in loads:
+        endless = {"links.uplink.queue": "none", "channels.learning.deadline": "none"}
+        scenario = base.with_({"schedule.interval": f"{100 / load:.3f} us", "training.epochs": 40, **endless})
+        with trace_of(scenario) as trace:
+            rows = trace.channels("learning.2")
+            waits.append(rows["wait"].sum() / rows["messages"].sum() / 1e8)
+        with trace_of(scenario.with_({"links.uplink.queue": 2})) as trace:
+            rows = trace.channels("learning.2")
+            lost.append(rows["lost_messages"].sum() / rows["messages"].sum())
+    fine = np.linspace(0, 0.92, 100)
+    axes[0].plot(fine, fine / (2 * (1 - fine)), color="0.6", label="M/D/1: ρ / 2(1 - ρ)")
+    axes[0].plot(loads, waits, "o", color=BLUE, label="57,480 messages each")
+    axes[0].set_ylabel("mean wait (transmission times)")
+    axes[1].plot(loads, 100 * np.array(lost), "s-", color=RED, label="queue of 2")
+    axes[1].set_ylabel("messages lost (%)")
+    for axis in axes:
+        axis.set_xlabel("load ρ")
+        axis.legend(frameon=False, fontsize=9)
+    return figure
+
+
+def change() -> Figure:
+    """A link that goes bad and recovers, and what learning does meanwhile."""
+    figure, axes = _panels(1, 2, (9, 3.2))
+    with trace_of(cs.load(ROOT / "scenarios" / "physical" / "degrading-link.toml")) as trace:
+        accuracy = trace.metrics("test")
+        alignment = {layer: trace.alignment(layer) for layer in ("1", "2")}
+    axes[0].plot(accuracy["epoch"], 100 * accuracy["accuracy"], "o-", color=BLACK, markersize=4)
+    axes[0].set_ylabel("test accuracy (%)")
+    for (layer, rows), colour in zip(alignment.items(), (BLUE, GREEN), strict=True):
+        axes[1].plot(rows["epoch"], rows["cosine"], "o-", color=colour, markersize=4, label=f"layer {layer}")
+    axes[1].set_ylabel("cosine of error and gradient")
+    axes[1].legend(frameon=False, fontsize=9)
+    for axis in axes:
+        axis.axvspan(5.5, 10.5, color=RED, alpha=0.12, linewidth=0)
+        axis.set_xlabel("epoch (shaded: noise and bit errors)")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return figure
+
+
+def _panels(rows: int, columns: int, size: tuple[float, float], **more: Any) -> tuple[Figure, list[Axes]]:
+    figure = Figure(figsize=size, layout="constrained")
+    axes = list(figure.subplots(rows, columns, squeeze=False, **more).flat)
+    for axis in axes:
+        axis.grid(color="0.92", linewidth=0.6)
+        axis.set_axisbelow(True)
+        axis.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+FIGURES: dict[str, Callable[[], Figure]] = {
+    "quantizers": quantizers,
+    "threshold": threshold,
+    "bit-errors": bit_errors,
+    "lengths": lengths,
+    "clock": clock,
+    "schedules": schedules,
+    "queue": queue,
+    "change": change,
+}
+
+
+def main(wanted: list[str]) -> int:
+    for name, draw in FIGURES.items():
+        if not wanted or name in wanted:
+            draw().savefig(HERE / f"{name}.png", dpi=110)
+            print(HERE / f"{name}.png", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    matplotlib.use("agg")
+    sys.exit(main(sys.argv[1:]))
