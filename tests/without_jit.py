@@ -1,0 +1,83 @@
+"""A few small runs of the engine, written to a file: `python -m tests.without_jit FILE`.
+
+`tests/test_without_jit.py` runs it with NUMBA_DISABLE_JIT=1, where every function of the engine is plain Python.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from tests.laws.cases import Case, run
+
+TRAINING = {"batch": 3, "epochs": 2, "learning_rate": 0.1}
+ONLINE = {"batch": 1, "epochs": 1, "learning_rate": 0.05}
+LOSSY = {
+    "threshold": {"value": 0.05, "residual": True},
+    "quantize": {"kind": "uniform", "bits": 5, "scale": "max", "rounding": "stochastic"},
+    "noise": {"sigma": 0.02, "scale": "rms"},
+    "bit_errors": {"probability": 0.05},
+    "drop": {"probability": 0.1, "rescale": True},
+    "bandwidth": "1 Gbit/s",
+    "jitter": {"distribution": "exponential", "value": "30 ns"},
+    "deadline": "400 ns",
+    "encoding": "auto",
+}
+PIPELINED = {"mode": "pipelined", "interval": "100 ns", "arrivals": "poisson", "stash": 2, "on_miss": "current"}
+
+CASES: dict[str, dict[str, Any]] = {
+    **{
+        f"{rule}": {"learning": {"rule": rule}}
+        for rule in ("bp", "rbp", "srbp", "arbp", "asrbp", "sign", "drtp", "top")
+    },
+    "online": {"learning": {"rule": "bp"}, "training": ONLINE},
+    "online, sparse": {"learning": {"rule": "asrbp", "feedback": {"connections": 2}}, "training": ONLINE},
+    "sparse sign": {"learning": {"rule": "sign", "feedback": {"connections": 2}}},
+    "momentum": {"learning": {"rule": "rbp"}, "training": {**TRAINING, "momentum": 0.5}},
+    "all stages": {
+        "learning": {"rule": "rbp"},
+        "channels": {"learning": LOSSY, "forward": {**LOSSY, "deadline": "1 us"}},
+    },
+    "few bits": {
+        "learning": {"rule": "srbp"},
+        "channels": {
+            "learning": {"quantize": {"kind": "log2", "bits": 3}},
+            "forward": {"quantize": {"kind": "ternary"}},
+        },
+    },
+    "quantized synapses": {
+        "learning": {"rule": "srbp"},
+        "synapses": {"update": {"kind": "log2", "bits": 4}, "weight": {"kind": "uniform", "bits": 8}},
+    },
+    "pipelined": {
+        "learning": {"rule": "arbp"},
+        "schedule": PIPELINED,
+        "channels": {"learning": {"latency": "170 ns"}, "forward": {"latency": "15 ns", "queue": 1}},
+        "compute": {"forward": "4 ns"},
+    },
+    "broadcast": {
+        "learning": {"rule": "srbp"},
+        "links": {"bus": {"bandwidth": "1 Gbit/s", "broadcast": True}},
+        "channels": {"learning": {"link": "bus"}},
+    },
+}
+
+
+def outcomes() -> dict[str, Any]:
+    """Weights and counters of every case."""
+    found = {}
+    for name, tables in CASES.items():
+        case = Case([6, 5, 4, 3], ["tanh", "relu", "softmax"], 8, {"training": TRAINING, **tables})
+        result = run(case.plan(), case.data())
+        for field in ("weights", "biases", "feedback"):
+            found[f"{name}: {field}"] = getattr(result, field)
+        counters = result.counters
+        found[f"{name}: counters"] = np.array([counters[field] for field in counters.dtype.names])
+        found[f"{name}: now"] = np.array(result.now)
+    return found
+
+
+if __name__ == "__main__":
+    np.savez(sys.argv[1], **outcomes())
