@@ -95,6 +95,7 @@ class Result:
         if math.isnan(self.validation_accuracy):
             del values["validation_accuracy"]
         values["warnings"] = list(self.warnings)
+        values["bits_per_update"] = self.bits_per_update if self.updates else None
         return values
 
     def _lines(self) -> list[tuple[str, str]]:
