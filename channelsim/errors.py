@@ -7,5 +7,13 @@ class InputError(ValueError):
     """The input is wrong: one line that names the file, the key and what would be accepted (exit status 2)."""
 
 
+class Unwritable(InputError):
+    """A file cannot be written, for want of space say; `reason` is the machine's word for why."""
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 class RunError(RuntimeError):
     """A run had to stop although its input was well formed, e.g. its weights diverged (exit status 1)."""

@@ -11,7 +11,6 @@ Every file appears whole or not at all. The table holds nothing of its own, so t
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import math
 import os
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import channelsim
-from channelsim.errors import InputError
+from channelsim.errors import InputError, Unwritable
 from channelsim.scenario import Scenario, parse_key
 
 if TYPE_CHECKING:
@@ -44,13 +43,8 @@ MEASURES = (
 )  # fmt: skip
 """Columns of the table that a run fills: shares from 0 to 1, mean losses, bits, seconds and joules."""
 _COUNTS = ("bits", "learning_bits", "updates")
-_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT}
 
 Record = dict[str, Any]
-
-
-class Unwritable(InputError):
-    """The directory cannot be written: no point can be recorded, so the sweep has to stop."""
 
 
 def point_file(directory: Path, name: str) -> Path:
@@ -63,22 +57,12 @@ def trace_file(directory: Path, name: str) -> Path:
     return directory / "points" / f"{name}.h5"
 
 
-def cause_on_disk(error: BaseException) -> OSError | None:
-    """The machine's refusal to write that is behind an error, if one is."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, OSError) and seen.errno in _DISK:
-            return seen
-        seen = seen.__cause__ or seen.__context__
-    return None
-
-
-def unwritable(directory: Path, error: OSError) -> Unwritable:
-    """What to tell when a file of the directory could not be written."""
-    reason = error.strerror or str(error)
+def unwritable(directory: Path, reason: str) -> Unwritable:
+    """What to tell when a file of the directory cannot be written: no point could be recorded, so the sweep stops."""
     return Unwritable(
         f"{directory}: cannot write the results: {reason}; every point that is done is kept: mend that, "
-        "then the same command goes on"
+        "then the same command goes on",
+        reason,
     )
 
 
@@ -142,9 +126,8 @@ def claim(directory: Path, scenario: Scenario) -> None:
                 text = json.dumps({**about, "sweeps": [*others, mine]}, indent=1, ensure_ascii=False)
                 _replace(directory / "sweep.json", text.encode())
     except OSError as error:
-        if cause_on_disk(error) is None and not isinstance(error, FileExistsError | NotADirectoryError):
-            raise
-        raise Unwritable(f"{directory}: {error.strerror}; accepted: a directory that can be written (--out)") from None
+        reason = error.strerror or str(error)
+        raise Unwritable(f"{directory}: {reason}; accepted: a directory that can be written (--out)", reason) from None
 
 
 def _strange(directory: Path) -> bool:
@@ -225,7 +208,7 @@ def write_point(directory: Path, record: Record) -> None:
         text = json.dumps(_strict(record), indent=1, ensure_ascii=False)
         _replace(point_file(directory, record["point"]), text.encode())
     except OSError as error:
-        raise unwritable(directory, error) from error
+        raise unwritable(directory, error.strerror or str(error)) from None
 
 
 def is_final(record: Record | None) -> bool:
@@ -282,7 +265,7 @@ class Results:
                 _replace(self.directory / "results.csv", table.to_csv(index=False).encode())
                 _replace(self.directory / "results.parquet", table.to_parquet(index=False))
         except OSError as error:
-            raise unwritable(self.directory, error) from error
+            raise unwritable(self.directory, error.strerror or str(error)) from None
         return table
 
     def _table(self) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from channelsim.errors import InputError, RunError
+from channelsim.errors import InputError, RunError, Unwritable
 from channelsim.scenario import Data, Scenario
 from channelsim.sweep import _store
 from channelsim.sweep._grid import Point
@@ -57,7 +57,7 @@ def warm() -> str:
 def run_point(point: Point, folder: str) -> dict[str, Any]:
     """Computes a point, keeps its record, and returns it; or what another sweep has kept in the meantime.
 
-    Raises only `_store.Unwritable`: anything else that goes wrong is the record of a point that failed.
+    Raises only Unwritable: anything else that goes wrong is the record of a point that failed.
     """
     directory = Path(folder)
     try:
@@ -72,7 +72,7 @@ def run_point(point: Point, folder: str) -> dict[str, Any]:
             (directory / "points" / f".{point.name}.lock").unlink(missing_ok=True)
             return record
     except OSError as error:
-        raise _store.unwritable(directory, error) from error
+        raise _store.unwritable(directory, error.strerror or str(error)) from None
 
 
 def _attempt(point: Point, directory: Path) -> dict[str, Any]:
@@ -83,10 +83,9 @@ def _attempt(point: Point, directory: Path) -> dict[str, Any]:
         result = _simulate(point.scenario, trace)
     except RunError as error:  # it would be the same again
         return _store.record_of(point, _store.FAILED, str(error), final=True, trace=trace)
+    except Unwritable as error:
+        raise _store.unwritable(directory, error.reason) from None
     except Exception as error:
-        refusal = _store.cause_on_disk(error)
-        if refusal is not None and isinstance(error, InputError):
-            raise _store.unwritable(directory, refusal) from error
         kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
         return _store.record_of(point, _store.FAILED, f"{kind}{error}", trace=trace)
     measures = {name: getattr(result, name) for name in _store.MEASURES}
@@ -101,7 +100,8 @@ def _simulate(scenario: Scenario, trace: Path) -> Any:
     if trace.exists():
         try:
             return run(resume=trace, dataset=dataset)
-        except InputError as error:
-            if _store.cause_on_disk(error) is not None:
-                raise
+        except Unwritable:
+            raise
+        except InputError:  # it has no checkpoint, or is of a run that is done but was not recorded
+            pass
     return run(scenario, out=trace, force=True, dataset=dataset)

@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from channelsim.errors import InputError
+from channelsim.errors import InputError, Unwritable
 from channelsim.plan.layout import CHANNEL
 from channelsim.trace import _checkpoint, _disk, _layout, _messages, _table, _weights
 from channelsim.trace._bulk import Bulk, Pending
@@ -320,11 +320,12 @@ def _acquire(path: Path) -> _disk.Lock:
         raise _unwritable(path, error) from None
 
 
-def _unwritable(path: Path, error: OSError) -> InputError:
+def _unwritable(path: Path, error: OSError) -> Unwritable:
     reason = error.strerror or str(error)
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) and path.exists():
-        return InputError(
+        return Unwritable(
             f"{path}: cannot write the trace: {reason}; it stays whole as of its last checkpoint: free some "
-            f"space, then go on with: channelsim run --resume {path}"
+            f"space, then go on with: channelsim run --resume {path}",
+            reason,
         )
-    return InputError(f"{path}: cannot write the trace: {reason}; give an --out that can be written")
+    return Unwritable(f"{path}: cannot write the trace: {reason}; give an --out that can be written", reason)
