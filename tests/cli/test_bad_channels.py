@@ -161,6 +161,19 @@ def test_a_link_that_cannot_keep_up_is_named(run_with: Run, here: Path) -> None:
         assert trace.channels("learning.1")["utilisation"][0] == pytest.approx(2.0, abs=0.1)
 
 
+def test_too_many_frames_in_flight_stop_the_run(run_with: Run) -> None:
+    outcome = run_with("", *PIPELINE, "schedule.interval=5 us", "schedule.max_in_flight=10")
+    assert outcome.status == 1
+    (error,) = [line for line in outcome.err.splitlines() if line.startswith("error: ")]
+    for words in (
+        "more than 10 frames are in flight",
+        "link learning.1",
+        "schedule.interval",
+        "schedule.max_in_flight",
+    ):
+        assert words in error
+
+
 def test_a_layer_that_cannot_keep_up_is_named(run_with: Run) -> None:
     outcome = run_with("", *PIPELINE, "schedule.interval=1 ms", "compute.forward=['150 us', 0]")
     early, late = warnings_of(outcome)
