@@ -1,4 +1,4 @@
-"""What a sweep costs beside its runs: the time of many tiny points, over the sum of their run times shared by the workers.
+"""What a sweep costs beside its runs: the time of many tiny points over their share of the run times.
 
     python benchmarks/sweep_overhead.py [--points 200] [--workers 2] [--json]
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import multiprocessing
 import os
 from collections.abc import Iterator
 from typing import Any
 
-from channelsim.errors import InputError
+from channelsim.errors import InputError, RunError
 
 TIMEOUT = 10  # seconds for a scheduler to answer, and to have a worker
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -31,24 +32,36 @@ def cores() -> int:
 
 @contextlib.contextmanager
 def local(workers: int) -> Iterator[Any]:
-    """A client of so many single-threaded processes on this machine, which end with it."""
+    """A client of so many single-threaded processes on this machine, which end with it.
+
+    Raises RunError if they do not start.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        # This is such a process, which is importing a script that starts a sweep: the one that waits for it tells.
+        raise SystemExit(1)
     import dask
     from distributed import Client, LocalCluster
 
     with dask.config.set(_SETTINGS), _quiet():
-        cluster = LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            dashboard_address=None,
-            # Dask's HTTP server, which runs without a dashboard too, would otherwise fight over port 8787.
-            scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
-            worker_dashboard_address=None,
-            memory_limit=0,
-            env=dict.fromkeys(THREADS, "1"),
-            preload=[_CALM],
-            silence_logs=logging.CRITICAL,
-        )
+        try:
+            cluster = LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                dashboard_address=None,
+                # Dask's HTTP server, which runs without a dashboard too, would otherwise fight over port 8787.
+                scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+                worker_dashboard_address=None,
+                memory_limit=0,
+                env=dict.fromkeys(THREADS, "1"),
+                preload=[_CALM],
+                silence_logs=logging.CRITICAL,
+            )
+        except RuntimeError as error:
+            raise RunError(
+                f"sweep: the worker processes did not start ({error}); a script calls cs.sweep below "
+                'if __name__ == "__main__":, because the workers import it'
+            ) from None
         with cluster, Client(cluster) as client:
             yield client
 
