@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help env demo paper paper-quick paper-page test test-all lint bench clean
+.PHONY: help env demo paper paper-quick paper-page test test-all lint bench bench-check bench-page clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,6 +20,7 @@ PAPER = $(if $(EPOCHS),--epochs $(EPOCHS)) $(if $(WORKERS),--workers $(WORKERS))
 # An installation is done again only when what it installs has changed.
 BASE := $(VENV)/.installed-base
 FULL := $(VENV)/.installed-full
+BENCH := $(VENV)/.installed-bench
 
 help:  ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)$$/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null \
@@ -49,8 +50,14 @@ lint: $(FULL)  ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: $(FULL)  ## Measure the speed beside PyTorch, one core each
-	$(BIN)/python benchmarks/bench.py
+bench: $(BENCH)  ## Measure speed and memory beside JAX and PyTorch, one core each (ten minutes, on a quiet machine)
+	$(BIN)/python -m benchmarks.bench
+
+bench-check: $(BENCH)  ## Has the engine become slower? Ratios to fixed code, against the last ones recorded
+	$(BIN)/python -m benchmarks.regression
+
+bench-page: $(BASE)  ## Write the tables and figures of docs/performance.md again, without measuring
+	$(BIN)/python -m benchmarks.report
 
 clean:  ## Remove what was made, except .venv and runs/
 	rm -rf build dist demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -75,3 +82,10 @@ $(FULL): pyproject.toml | $(BIN)/python
 	@echo "installing channelsim, the PyTorch reference and the test tools into $(VENV)"
 	@$(PIP) install -qq --editable '.[reference,test]'
 	@touch $(BASE) $@
+
+# What the engine is measured beside. The library of feedback alignment is welcome, not needed.
+$(BENCH): pyproject.toml | $(BIN)/python
+	@echo "installing channelsim, PyTorch and JAX into $(VENV)"
+	@$(PIP) install -qq --editable '.[reference,test,bench]'
+	@$(PIP) install -qq --no-deps --upgrade --target build/peers biotorch || echo "going on without biotorch"
+	@touch $(BASE) $(FULL) $@

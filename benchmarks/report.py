@@ -1,0 +1,159 @@
+"""Fills docs/performance.md from the recorded JSON: the tables between its markers, and its figure.
+
+    python -m benchmarks.report [JSON]      benchmarks/results/bench.json by default
+
+A marker is a pair of comments, `<!-- begin NAME -->` and `<!-- end NAME -->`; NAME is a key of `TABLES`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from benchmarks import table
+from benchmarks.figure import draw
+
+ROOT = Path(__file__).parents[1]
+RECORD = ROOT / "benchmarks" / "results" / "bench.json"
+PAGE = ROOT / "docs" / "performance.md"
+FIGURE = ROOT / "docs" / "performance.svg"
+
+Report = dict[str, Any]
+
+
+def machine(report: Report) -> str:
+    about = report["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+    settings = ", ".join(f"`{name}={value}`" for name, value in about["settings"].items())
+    caches = ", ".join(f"{name} {size}" for name, size in about["caches"].items())
+    lines = [
+        f"- {about['cpu']}, {about['cores']} cores, caches {caches}, {about['memory_gib']} GiB of memory",
+        f"- {about['system']}, Python {about['python']}; {versions}",
+        f"- BLAS: {'; '.join(about['blas'])}",
+        f"- Settings: {settings}",
+        f"- {report['date']}, `{report['command']}`, {report['rounds']} rounds, {report['took_s']:.0f} s; "
+        f"load {about['load'][0]} at the start",
+    ]
+    return "\n".join(lines)
+
+
+def targets(report: Report) -> str:
+    return table.markdown(table.from_json(report["rows"]))
+
+
+def short(report: Report) -> str:
+    """The rows that fall short."""
+    rows = [row for row in table.from_json(report["rows"]) if row.met is False]
+    if not rows:
+        return "None."
+    return "\n".join(f"- {row.work}: {row.value:.3g} {row.measure}, wanted {row.wanted} ({row.detail})" for row in rows)
+
+
+def notes(report: Report) -> str:
+    return "\n".join(f"- {note}" for note in report["notes"])
+
+
+def roofs(report: Report) -> str:
+    found = report["roofs"]
+    rows = [(name, f"{value / 1e9:.1f} GB/s") for name, value in found["bandwidth_bytes_per_s"].items()]
+    rows += [(f"sgemm {name}", f"{value / 1e9:.1f} Gflop/s") for name, value in found["sgemm_flop_per_s"].items()]
+    return _markdown(("what", "measured"), rows)
+
+
+def roofline(report: Report) -> str:
+    """Bytes and flops of a frame of the MNIST network, what they cost at the roofs, and what a frame costs.
+
+    Online: a multiply-accumulate reads a synapse, an update reads and writes one. Mini-batches: the flops of the events
+    that there are; BLAS also multiplies the zeros.
+    """
+    rows = []
+    bandwidth = next(v for k, v in report["roofs"]["bandwidth_bytes_per_s"].items() if "MNIST" in k)
+    sgemm = report["roofs"]["sgemm_flop_per_s"]
+    facts = report["facts"]["libraries"]
+    for key, counted in facts["operations"].items():
+        flops = 2 * (counted["macs"] + counted["update_macs"])
+        taken = facts["times"][key]["engine"]["median"]
+        if "online" in key:
+            moved = 4 * counted["macs"] + 8 * counted["updates"]
+            roof, what = moved / bandwidth, f"{moved / 1e3:.0f} KB at {bandwidth / 1e9:.0f} GB/s"
+        else:
+            speed = sgemm["100 x 784 x 100"]
+            roof, what = flops / speed, f"{flops / 1e6:.1f} Mflop at {speed / 1e9:.0f} Gflop/s"
+        rows.append((key, f"{flops / 1e6:.3g} Mflop", what, table.us(roof), table.us(taken), f"{taken / roof:.2f}"))
+    return _markdown(("work", "flops a frame", "limited by", "time at the roof", "engine", "ratio"), rows)
+
+
+def growth(report: Report) -> str:
+    rows = []
+    for family in ("depth", "width"):
+        online, batch = (report["facts"]["growth"][f"{family}, {how}"] for how in ("online", "batch 100"))
+        for one, many in zip(online, batch, strict=True):
+            rows.append(
+                (
+                    f"{family} {one['size']}",
+                    f"{one['synapses']:,}",
+                    table.us(one["seconds"]),
+                    f"{one['ns_per_synapse']:.3f}",
+                    f"{one['bound_ns_per_synapse']:.3f}",
+                    table.us(many["seconds"]),
+                    f"{many['ns_per_synapse']:.4f}",
+                )
+            )
+    head = ("network", "synapses", "online frame", "ns a synapse touched", "of the memory bound", "batch-100 frame",
+            "ns a synapse touched")  # fmt: skip
+    return _markdown(head, rows)
+
+
+def batch(report: Report) -> str:
+    rows = [(str(point["batch"]), table.us(point["seconds_a_sample"])) for point in report["facts"]["growth"]["batch"]]
+    return _markdown(("batch", "a sample"), rows)
+
+
+def sparsity(report: Report) -> str:
+    rows = []
+    for how, found in report["facts"]["sparse"]["forward"].items():
+        dense = found["times"]["dense"]["median"]
+        for name, times in found["times"].items():
+            share = f"{100 * found['share_sent'][name]:.1f} %"
+            rows.append((how, share, table.us(times["median"]), f"{times['median'] / dense:.2f}"))
+    return _markdown(("mode", "activities sent", "a frame", "of dense"), rows)
+
+
+TABLES: dict[str, Callable[[Report], str]] = {
+    "machine": machine,
+    "targets": targets,
+    "short": short,
+    "notes": notes,
+    "roofs": roofs,
+    "roofline": roofline,
+    "growth": growth,
+    "batch": batch,
+    "sparsity": sparsity,
+}
+
+
+def _markdown(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    return "\n".join("| " + " | ".join(line) + " |" for line in (head, ("---",) * len(head), *rows))
+
+
+def fill(page: str, report: Report, tables: dict[str, Callable[[Report], str]] = TABLES) -> str:
+    """The page with what stands between each pair of markers made anew."""
+    for name, make in tables.items():
+        pattern = re.compile(rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
+        made = make(report)
+        page = pattern.sub(lambda match, made=made: f"{match[1]}{made}\n{match[2]}", page)
+    return page
+
+
+def main(argv: list[str]) -> None:
+    report = json.loads(Path(argv[0] if argv else RECORD).read_text())
+    PAGE.write_text(fill(PAGE.read_text(), report))
+    draw(report, FIGURE)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
