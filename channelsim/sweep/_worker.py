@@ -5,6 +5,7 @@ Imports are light until the first point, so that the module can be named before 
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from functools import lru_cache
 from pathlib import Path
@@ -29,8 +30,11 @@ def _dataset(data: Data) -> Dataset:
     return load_dataset(data)
 
 
-def warm() -> str:
-    """Brings the engine into this process, compiled by now if it was not; returns the version of channelsim."""
+def warm(data: Data | None) -> str:
+    """Brings the engine into this process, compiled by now if it was not, and a data set that points will ask for.
+
+    Returns the version of channelsim.
+    """
     import numpy as np
 
     import channelsim
@@ -51,6 +55,9 @@ def warm() -> str:
     tiny = Dataset("warm", x, y, x, y, x[:0], y[:0], (4,), 2)
     with tempfile.TemporaryDirectory() as folder:
         run(scenario, out=Path(folder) / "warm.h5", dataset=tiny)
+    if data is not None:
+        with contextlib.suppress(InputError):  # for the points that need it to tell
+            _dataset(data)
     return channelsim.__version__
 
 
