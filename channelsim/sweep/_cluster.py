@@ -100,15 +100,17 @@ def remote(address: str) -> Iterator[Any]:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Dask's own log is silent: what a user should know of lost workers and points, the sweep tells."""
-    loggers = [logging.getLogger(name) for name in ("distributed", "tornado.application", "asyncio")]
-    before = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL + 1)
+    # Dask gives some of its loggers levels of their own, so that only the handlers of their parent silence them all.
+    loggers = [logging.getLogger(name) for name in ("tornado.application", "asyncio")]
+    voices: list[Any] = [*loggers, *logging.getLogger("distributed").handlers]
+    before = [voice.level for voice in voices]
+    for voice in voices:
+        voice.setLevel(logging.CRITICAL + 1)
     try:
         yield
     finally:
-        for logger, level in zip(loggers, before, strict=True):
-            logger.setLevel(level)
+        for voice, level in zip(voices, before, strict=True):
+            voice.setLevel(level)
 
 
 def workers(client: Any) -> dict[str, str]:
