@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+import threading
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 BUSY = "busy"
 """The status of a point that another sweep is computing at this moment."""
+
+# The engine has the process to itself, also in a worker that somebody has started with more than one thread.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 @lru_cache(maxsize=2)
@@ -87,7 +91,8 @@ def _attempt(point: Point, directory: Path) -> dict[str, Any]:
         return _store.record_of(point, _store.FAILED, point.reason)
     trace = _store.trace_file(directory, point.name)
     try:
-        result = _simulate(point.scenario, trace)
+        with _ONE_AT_A_TIME:
+            result = _simulate(point.scenario, trace)
     except RunError as error:  # it would be the same again
         return _store.record_of(point, _store.FAILED, str(error), final=True, trace=trace)
     except Unwritable as error:

@@ -194,7 +194,7 @@ def _curves(found: Sequence[Cell], x: str, by: str | None, y: str) -> Figure:
             [along.position[cell.place[0]] + shift for cell in mine],
             [factor * cell.mean for cell in mine],
             yerr=[0.0 if math.isnan(cell.half) else factor * cell.half for cell in mine],
-            label=str(line[0]) if line else None,
+            label=_short(line[0]) if line else None,
             capsize=3,
             **{**look(i), **({} if along.numbers else {"linestyle": "none"})},
         )
