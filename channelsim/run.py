@@ -152,6 +152,7 @@ class _Run:
         self.behind: str | None = None  # what was told about a pipeline that cannot keep up
         self.epoch = len(self.rows)
         self.chunk = FIRST_CHUNK
+        self.packing_time = 0.0  # of the chunk at work: writing messages down is no training
 
     # --- the run ------------------------------------------------------------------------------------------
 
@@ -202,12 +203,12 @@ class _Run:
             if interrupted:
                 raise _Asked
             first = state.frame
-            began = time.perf_counter()
+            began, self.packing_time = time.perf_counter(), 0.0
             # The run's last frame has a chunk of its own: with it everything that still waits is done.
             stop = min(until, first + self.chunk, last - 1 if first < last - 1 else last)
             engine.advance(self.plan, state, stop, self._collect)
             took = time.perf_counter() - began
-            self.training_time += took
+            self.training_time += took - self.packing_time
             frames = state.frame - first
             clock = state.memory.clock[0]
             self.listener.chunk(
@@ -231,12 +232,14 @@ class _Run:
         self.behind = found or self.behind
 
     def _collect(self, rows: NDArray[Any], values: NDArray[np.float32]) -> None:
+        began = time.perf_counter()
         channels = self.state.net.channels
         packed = [
             codes.pack(values[row["payload"] : row["payload"] + row["neurons"]], row["scale"], channels[row["channel"]])
             for row in rows
         ]
         self.writer.events(rows, [message.data for message in packed])
+        self.packing_time += time.perf_counter() - began
 
     def _end_epoch(self) -> None:
         plan, state, trace_table = self.plan, self.state, self.scenario.trace
