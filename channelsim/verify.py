@@ -179,11 +179,12 @@ def verify(
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """PyTorch on one thread: the matrices are small, and its threads wait for each other by spinning."""
+    """PyTorch and the engine on one thread: the matrices are small, and threads wait for each other by spinning."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        with engine.threads(1):
+            yield
     finally:
         torch.set_num_threads(before)
 

@@ -69,16 +69,18 @@ def test_a_snapshot_holds_what_is_on_its_way() -> None:
     assert outcome(resumed).same(outcome(state))
 
 
-@pytest.mark.parametrize("batch", [1, 32])
+@pytest.mark.parametrize("silent", [0.1, 0.8], ids=["matrix", "events"])
+@pytest.mark.parametrize("batch", [1, 230])
 @pytest.mark.parametrize("rule", ["bp", "srbp", "arbp"])
-def test_threads_are_not_seen(rule: str, batch: int) -> None:
-    """Layers wide enough for the work to be divided."""
+def test_threads_are_not_seen(rule: str, batch: int, silent: float) -> None:
+    """Mini-batches large enough for the work to be divided, the last one smaller."""
     rng = np.random.default_rng(1)
-    x = rng.uniform(-1, 1, (64, 300)).astype(np.float32)
-    x[rng.random(x.shape) < 0.8] = 0
-    data = dataset(x, rng.integers(10, size=64), 10)
-    tables = {"learning": {"rule": rule}, "training": {"batch": batch, "epochs": 2}}
-    case = Case([300, 200, 120, 10], ["tanh", "relu", "softmax"], 64, tables)
+    x = rng.uniform(-1, 1, (300, 70)).astype(np.float32)
+    x[rng.random(x.shape) < silent] = 0
+    data = dataset(x, rng.integers(10, size=300), 10)
+    channels = {"forward.2": {"quantize": {"kind": "ternary"}}}
+    tables = {"learning": {"rule": rule}, "training": {"batch": batch, "epochs": 2}, "channels": channels}
+    case = Case([70, 60, 50, 10], ["tanh", "relu", "softmax"], 300, tables)
     found = []
     for threads in (1, 2):
         with engine.threads(threads):
