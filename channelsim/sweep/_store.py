@@ -112,10 +112,12 @@ def claim(directory: Path, scenario: Scenario) -> None:
     try:
         if directory.exists() and not directory.is_dir():
             raise InputError(f"{directory}: is a file; accepted: a directory for the sweep")
-        if directory.is_dir() and not (directory / "sweep.json").exists() and _strange(directory):
-            raise InputError(f"{directory}: holds other files and no sweep; accepted: a new directory (--out)")
-        (directory / "points").mkdir(parents=True, exist_ok=True)
+        directory.mkdir(parents=True, exist_ok=True)
         with locked(directory / ".lock", wait=True):
+            if not (directory / "sweep.json").exists() and _strange(directory):
+                (directory / ".lock").unlink()
+                raise InputError(f"{directory}: holds other files and no sweep; accepted: a new directory (--out)")
+            (directory / "points").mkdir(exist_ok=True)
             mine = {"name": scenario.name, "keys": list(scenario.grid().keys), "scenario": _fixed(scenario)}
             others = _sweeps(directory)
             columns = {tuple(parse_key(key)) for sweep in (*others, mine) for key in sweep["keys"]}
@@ -131,7 +133,7 @@ def claim(directory: Path, scenario: Scenario) -> None:
 
 
 def _strange(directory: Path) -> bool:
-    return any(path.name not in (".lock", "points") for path in directory.iterdir())
+    return any(path.name != "points" and not path.name.startswith(".") for path in directory.iterdir())
 
 
 def _sweeps(directory: Path) -> list[Record]:

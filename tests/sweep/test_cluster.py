@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
-import threading
+import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import channelsim as cs
 from channelsim.scenario import Scenario
 from channelsim.sweep import MEASURES, Silent, read_table
 from channelsim.trace import Trace
+from tests.cli.process import COMMAND, SMALL, environment
 
 Grid = Callable[..., Scenario]
 EXACT = ["test_accuracy", "test_loss", "train_accuracy", "bits", "learning_bits", "simulated_time_s", "updates"]
@@ -153,20 +155,22 @@ def test_points_that_fail_are_recorded(grid: Grid, scheduler: str, tmp_path: Pat
 
 def test_two_sweeps_share_a_directory(grid: Grid, scheduler: str, tmp_path: Path) -> None:
     """At the same time, with points in common: each is computed once, and both see all."""
-    out = tmp_path / "out"
-    slow = {"training.epochs": 6}
-    tables: dict[str, pd.DataFrame] = {}
-    told = {"one": Told(), "two": Told()}
-
-    def go(name: str, seeds: list[int]) -> None:
-        tables[name] = cs.sweep(grid({"seed": seeds}, **slow), out=out, scheduler=scheduler, progress=told[name])
-
-    other = threading.Thread(target=go, args=("two", [2, 3, 4]))
-    other.start()
-    go("one", [1, 2, 3])
-    other.join()
-    table = read_table(out)
+    text = (SMALL + "[sweep]\nseed = [2, 3, 4]\n").replace("epochs = 2", "epochs = 6")
+    (tmp_path / "other.toml").write_text(text)
+    command = [*COMMAND, "sweep", "other.toml", "--out", "out", "--scheduler", scheduler, "--json"]
+    told = Told()
+    mine = grid({"seed": [1, 2, 3]}, **{"training.epochs": 6})
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stderr is not None
+        other.stderr.readline()  # it has begun
+        cs.sweep(mine, out=tmp_path / "out", scheduler=scheduler, progress=told)
+        said, _ = other.communicate(timeout=60)
+    assert other.returncode == 0
+    assert json.loads(said)["done"] == 3
+    assert told.ended == [(3, 0)]
+    table = read_table(tmp_path / "out")
     assert list(table["seed"]) == [1, 2, 3, 4]
     assert (table["status"] == "done").all()
-    assert told["one"].ended == told["two"].ended == [(3, 0)]
-    assert not list(out.glob("**/*.part"))
+    assert not list((tmp_path / "out").glob("**/*.part"))
