@@ -151,8 +151,8 @@ class Memory(NamedTuple):
     pending_x: NDArray[np.float32]  # (inputs,) activities of the updates that wait, by row; 0: none
     pending_index: NDArray[np.int32]  # (inputs,) their rows
     pending_step: NDArray[np.float32]  # (units,) eta R of those updates
-    signal: NDArray[np.float32]  # (B * widest) R of the layer at work
-    error: NDArray[np.float32]  # (B * widest) delivered messages on their way through C
+    signal: NDArray[np.float32]  # (B * widest that learns) R of the layer at work
+    error: NDArray[np.float32]  # (B * widest that learns) delivered messages on their way through C
     gathered: NDArray[np.float32]  # (B * widest) the activities of the samples that learn
     learns: NDArray[np.bool_]  # (B,) whether a sample's R has anything to say
     touched: NDArray[np.bool_]  # (widest,)

@@ -21,8 +21,8 @@ from channelsim.errors import RunError
 from channelsim.hashing import Stream
 from channelsim.plan import COUNTER, MESSAGE_ROW, Direction, Plan, Quantizer
 
-FIRST_SLOTS = 4
-AGE_BINS = 1025  # ages 0..1023 frames, and older
+FIRST_SLOTS = 2  # the frame that is on its way, and the one before, which is still the newest of some layers
+AGE_BINS = 1025  # of a pipeline: ages 0..1023 frames, and older; one frame after another, every age is 0
 ROWS_BYTES = 8_000_000  # of message rows and payload kept between two collections
 
 
@@ -183,7 +183,7 @@ def _is_ideal(rows: NDArray[Any], links: NDArray[Any]) -> NDArray[np.bool_]:
 def _allocate(plan: Plan, net: Net, slots: int, capture: bool, trace_frames: int) -> Memory:
     batch, layers, channels = plan.batch, plan.layers, plan.channels
     units, inputs = int(layers["n"][1:].sum()), int(layers["fan_in"].sum())
-    widest = int(layers["n"].max())
+    widest, widest_learner = int(layers["n"].max()), int(layers["n"][1:].max())
     message = int(
         sum(max(int(c["n"]), int(layers[c["target"]]["n"])) for c in channels if c["direction"] == Direction.LEARNING)
     )
@@ -208,7 +208,7 @@ def _allocate(plan: Plan, net: Net, slots: int, capture: bool, trace_frames: int
         slots=_records(zeros(slots, SLOT)),
         layer_states=layer_states,
         link_states=link_states,
-        ages=zeros((len(layers), AGE_BINS), np.int64),
+        ages=zeros((len(layers), AGE_BINS if plan.pipelined else 1), np.int64),
         misses=zeros(len(layers), np.int64),
         heap_time=zeros(heap, np.int64),
         heap_key=zeros(heap, np.int64),
@@ -240,8 +240,8 @@ def _allocate(plan: Plan, net: Net, slots: int, capture: bool, trace_frames: int
         pending_x=zeros(inputs if batch == 1 else 0, np.float32),
         pending_index=zeros(inputs if batch == 1 else 0, np.int32),
         pending_step=zeros(units if batch == 1 else 0, np.float32),
-        signal=zeros(batch * widest, np.float32),
-        error=zeros(batch * widest, np.float32),
+        signal=zeros(batch * widest_learner, np.float32),
+        error=zeros(batch * widest_learner, np.float32),
         gathered=zeros(batch * widest, np.float32),
         learns=zeros(batch, np.bool_),
         learning_counts=zeros(batch, np.int64),
@@ -268,11 +268,25 @@ def _row_capacity(plan: Plan, widest: int) -> int:
     return max(2 * per_frame, affordable)
 
 
+_allowed = 1  # threads that kernels may use
+
+
 @contextmanager
 def threads(count: int) -> Iterator[None]:
-    """Lets kernels use `count` threads (at most the machine's cores) while the context lasts."""
+    """Lets kernels use `count` threads (at most the machine's cores) while the context lasts; one without it."""
+    global _allowed
+    before, _allowed = _allowed, max(1, min(count, numba.config.NUMBA_NUM_THREADS))
+    try:
+        yield
+    finally:
+        _allowed = before
+
+
+@contextmanager
+def _within_threads() -> Iterator[None]:
+    """Numba's own setting belongs to the whole process: it is changed only while the engine runs."""
     before = numba.get_num_threads()
-    numba.set_num_threads(max(1, min(count, numba.config.NUMBA_NUM_THREADS)))
+    numba.set_num_threads(_allowed)
     try:
         yield
     finally:
@@ -296,7 +310,8 @@ def advance(
     until_frame = min(until_frame, plan.frames)
     while True:
         stop = min(until_frame, _next_boundary(plan, state))
-        status = _loop.advance(handle(state.net), handle(state.memory), stop)
+        with _within_threads():
+            status = _loop.advance(handle(state.net), handle(state.memory), stop)
         if status == _loop.DIVERGED:
             _collect(state, collect)
             frame = int(state.memory.clock[0]["fault_frame"])
