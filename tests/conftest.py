@@ -13,19 +13,10 @@ from hypothesis import settings
 settings.register_profile("fixed", derandomize=True)
 settings.load_profile("fixed")
 
-from channelsim import engine
-
 
 @pytest.fixture(scope="session", autouse=True)
 def scalars_that_wrap_around() -> Iterator[None]:
     """With NUMBA_DISABLE_JIT=1 kernels run on NumPy scalars, which warn where compiled ones silently wrap around."""
     quiet = "ignore" if numba.config.DISABLE_JIT else None
     with np.errstate(over=quiet, invalid=quiet, divide=quiet, under=quiet):
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread() -> Iterator[None]:
-    """As `run` does by default: on small networks threads spend their time waiting for each other."""
-    with engine.threads(1):
         yield
