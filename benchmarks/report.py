@@ -105,7 +105,7 @@ def growth(report: Report) -> str:
             )
     head = ("network", "synapses", "online frame", "ns a synapse touched", "of the memory bound", "batch-100 frame",
             "ns a synapse touched")  # fmt: skip
-    return _markdown(head, rows)
+    return f"![Time against depth, width, sparsity and batch]({FIGURE.name})\n\n" + _markdown(head, rows)
 
 
 def batch(report: Report) -> str:
