@@ -12,10 +12,8 @@ from numba import prange
 from channelsim.engine import _blas, _dense, _transfer
 from channelsim.engine._jit import kernel
 
-CONTRACT = {"contract"}
-ZERO, ONE = np.float32(0.0), np.float32(1.0)
 UNIT, NIL = np.ones(1, np.float32), np.zeros(1, np.float32)  # BLAS takes alpha and beta by address
-SPARSE_BELOW = 0.3  # share of events under which event lists beat BLAS (measured: docs/performance.md)
+SPARSE_BELOW = 0.3  # share of events under which event lists are used; BLAS multiplies the zeros, too
 
 
 @kernel(inline="always")

@@ -9,7 +9,7 @@ from channelsim.engine._jit import inner, kernel
 from channelsim.engine._views import configs, f4, flags, i4, i8, i8_planes, i8_rows, layer_states, layers, slots
 
 F = np.float32
-ZERO, ONE = F(0.0), F(1.0)
+ZERO = F(0.0)
 
 
 @inner(inline="always")
