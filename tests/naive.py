@@ -6,11 +6,14 @@ Sums are taken in float64, so a twin is nearer to the truth than the kernel that
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from channelsim.plan import Kind
 
 Floats = NDArray[np.float32]
 F = np.float32
@@ -39,6 +42,85 @@ def outer_sum(x: Floats, signal: Floats) -> NDArray[np.float64]:
 def events_of(x: Floats) -> tuple[NDArray[np.int32], Floats]:
     index = np.flatnonzero(x)
     return index.astype(np.int32), x[index]
+
+
+# --- layers on maps: units are ordered channel, row, column -----------------------------------------------
+
+
+def windows(layer: Any) -> list[tuple[int, int, list[tuple[int, int, int, int]]]]:
+    """Each position (y, x) of a kernel or pool with its taps: (i, j) in the kernel, (row, column) on the map below.
+
+    What lies on the padding is no tap.
+    """
+    found = []
+    for y in range(layer.out_height):
+        for x in range(layer.out_width):
+            taps = []
+            for i in range(layer.kernel):
+                for j in range(layer.kernel):
+                    row, column = y * layer.stride + i - layer.padding, x * layer.stride + j - layer.padding
+                    if 0 <= row < layer.in_height and 0 <= column < layer.in_width:
+                        taps.append((i, j, row, column))
+            found.append((y, x, taps))
+    return found
+
+
+def layer_forward(layer: Any, weights: NDArray[Any], bias: NDArray[Any], x: NDArray[Any]) -> NDArray[np.float64]:
+    """S (n,) of a convolution or pool for one sample x (fan_in,)."""
+    below = x.astype(np.float64).reshape(layer.in_channels, layer.in_height, layer.in_width)
+    s = np.zeros((layer.out_channels, layer.out_height, layer.out_width))
+    for row, column, taps in windows(layer):
+        for o in range(layer.out_channels):
+            if layer.kind == Kind.CONV2D:
+                s[o, row, column] = bias[o] + sum(
+                    weights[(c * layer.kernel + i) * layer.kernel + j, o] * below[c, y, x]
+                    for c in range(layer.in_channels)
+                    for i, j, y, x in taps
+                )
+            else:
+                values = [below[o, y, x] for _, _, y, x in taps]
+                s[o, row, column] = max(values) if layer.kind == Kind.MAXPOOL else sum(values) / len(values)
+    return s.ravel()
+
+
+def maxpool_error(layer: Any, x: NDArray[Any], m: NDArray[Any]) -> NDArray[np.float64]:
+    """The error (fan_in,) that m (n,) makes: at the first largest value of each window."""
+    below = x.reshape(layer.in_channels, layer.in_height, layer.in_width)
+    said = m.astype(np.float64).reshape(layer.out_channels, layer.out_height, layer.out_width)
+    error = np.zeros(below.shape)
+    for row, column, taps in windows(layer):
+        for c in range(layer.in_channels):
+            _, _, y, x = max(taps, key=lambda tap: below[c, tap[2], tap[3]])  # the first one of equals
+            error[c, y, x] += said[c, row, column]
+    return error.ravel()
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a convolution counts for a frame's samples."""
+
+    forward_macs: int
+    error_macs: int
+    update_macs: int
+    writes: int
+
+
+def convolution_counts(layer: Any, x: NDArray[Any], m: NDArray[Any], r: NDArray[Any]) -> Counts:
+    """Counts from the events x (B, fan_in) that arrive, m (B, n) that goes back through the kernels, and R (B, n)."""
+    heard = (x != 0).reshape(-1, layer.in_channels, layer.in_height, layer.in_width)
+    said, signal = ((values != 0).reshape(-1, layer.out_channels, layer.out_height, layer.out_width)
+                    for values in (m, r))  # fmt: skip
+    forward = error = update = 0
+    rows = set()
+    for b in range(len(heard)):
+        for row, column, taps in windows(layer):
+            events = [(c, i, j) for c in range(layer.in_channels) for i, j, y, x in taps if heard[b, c, y, x]]
+            forward += len(events) * layer.out_channels
+            error += int(said[b, :, row, column].sum()) * layer.in_channels * len(taps)
+            update += len(events) * int(signal[b, :, row, column].sum())
+            if signal[b].any():
+                rows.update(events)
+    return Counts(forward, error, update, len(rows) * int(signal.any((0, 2, 3)).sum()))
 
 
 # --- transfer functions ----------------------------------------------------------------------------------

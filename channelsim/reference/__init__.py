@@ -9,7 +9,7 @@ It reads the same plan and draws from the same hash as the engine, and shares no
 - `simulate`: the event loop, frames and layers;
 - `channels`: one frame's messages on one channel, through `stages` and `clock`;
 - `rules`: from message to error, and the updates;
-- `layers`, `dense`: what a layer kind does; `transfer`: f, f' and the losses;
+- `layers`: what a layer kind does, `dense`, `conv2d`, `pool`; `transfer`: f, f' and the losses;
 - `quantizers`, `words`, `draws`: values in few bits, their code words, and the hash for a whole frame.
 """
 

@@ -15,7 +15,7 @@ def forward(layer: SimpleNamespace, w: torch.Tensor, b: torch.Tensor, x: torch.T
     return x @ w + b
 
 
-def backward(layer: SimpleNamespace, w: torch.Tensor, m: torch.Tensor) -> torch.Tensor:
+def backward(layer: SimpleNamespace, w: torch.Tensor, m: torch.Tensor, x: torch.Tensor | None) -> torch.Tensor:
     return m @ w.T
 
 

@@ -36,30 +36,41 @@ def matrix(ref: State, c: int) -> torch.Tensor:
     return ref.wires(c).view(channel.n, n_target)
 
 
-def project(ref: State, c: int, m: torch.Tensor) -> torch.Tensor:
-    """The error at the target of learning channel c, (B, n_target), from the delivered message m (B, n)."""
+def project(ref: State, c: int, m: torch.Tensor, x: torch.Tensor | None = None) -> torch.Tensor:
+    """The error at the target of learning channel c, (B, n_target), from the delivered message m (B, n).
+
+    x: what the sender remembers to have heard in that frame (see `LayerKind.backward`).
+    """
     channel = ref.channels[c]
     source = ref.layers[channel.source]
     kind = kind_of(source)
     if channel.wiring == Wiring.TRANSPOSE:
-        return kind.backward(source, ref.synapses(channel.source)[0], m)
+        return kind.backward(source, ref.synapses(channel.source)[0], m, x)
     if channel.wiring == Wiring.SIGN:
         w, _ = ref.synapses(channel.source)
-        return kind.backward(source, ref.wires(c).view(w.shape) * w.sign(), m)
+        return kind.backward(source, ref.wires(c).view(w.shape) * w.sign(), m, x)
     if channel.wiring == Wiring.SPARSE_SIGN:
         w, _ = ref.synapses(channel.source)
         return m @ (matrix(ref, c) * w.T.sign())
     if channel.wiring == Wiring.BANK:
-        return kind.backward(source, ref.wires(c).view(kind.shape(source)), m)
+        return kind.backward(source, ref.wires(c).view(kind.shape(source)), m, x)
     return m @ matrix(ref, c)
 
 
 def adapt(ref: State, c: int, frame: int, m: torch.Tensor, o: torch.Tensor, batch: int) -> None:
-    """C += (eta_C / B) sum m (x) O, on the wires that exist; with momentum as W."""
+    """C += (eta_C / B) sum m (x) O, on the wires that exist; with momentum as W.
+
+    A bank is shared by all positions, as W is: its step is that of W with O in the place of x, and m of R.
+    """
     channel = ref.channels[c]
     rate = ref.learning_rate(frame, ref.plan.feedback_learning_rate)
-    products = m.T @ o
-    step = products[wire_ends(ref, c)] if channel.wiring == Wiring.SPARSE else products.flatten()
+    if channel.wiring == Wiring.BANK:
+        source = ref.layers[channel.source]
+        step = kind_of(source).gradient(source, o, m)[0].flatten()
+    elif channel.wiring == Wiring.SPARSE:
+        step = (m.T @ o)[wire_ends(ref, c)]
+    else:
+        step = (m.T @ o).flatten()
     if ref.plan.momentum > 0:
         v = ref.feedback_velocity[channel.c_offset :][: channel.c_size]
         v.mul_(ref.plan.momentum).add_(step / batch)

@@ -79,13 +79,16 @@ def speak_forward(ref: State, source: int, frame: int, o: torch.Tensor) -> None:
     schedule(ref, complete, FORWARD, serve, FORWARD, source + 1, frame, len(o), hear_forward, x)
 
 
-def speak_learning(ref: State, source: int, frame: int, r: torch.Tensor) -> None:
-    """Layer `source` sends its learning signal (B, n), or the target, over each learning channel it feeds."""
+def speak_learning(ref: State, source: int, frame: int, r: torch.Tensor, x: torch.Tensor | None) -> None:
+    """Layer `source` sends its learning signal (B, n), or the target, over each learning channel it feeds.
+
+    x: what it remembers to have heard in that frame; None: nothing.
+    """
     for c in ref.learning_channels(source):
         channel = ref.channels[c]
         said = ref.targets(frame) if channel.message == Message.TARGET else r
         m, complete = send(ref, c, frame, said)
-        error = rules.project(ref, c, m) if channel.wiring in rules.AT_THE_SENDER else None
+        error = rules.project(ref, c, m, x) if channel.wiring in rules.AT_THE_SENDER else None
         job = (LEARNING, channel.target, frame, len(r), hear_learning, c, m, error)
         schedule(ref, complete, LEARNING, serve, *job)
 
@@ -120,7 +123,7 @@ def hear_forward(ref: State, h: int, frame: int, x: torch.Tensor) -> None:
         speak_forward(ref, h, frame, o)
         return
     e = ref.targets(frame) - o
-    speak_learning(ref, h, frame, e)
+    speak_learning(ref, h, frame, e, x)
     rules.update(ref, h, frame, x, e, len(e))
     ref.ages[h][ref.newest[h] - frame] += 1
 
@@ -131,7 +134,7 @@ def hear_learning(ref: State, h: int, frame: int, c: int, m: torch.Tensor, error
     batch = len(m)
     remembered = recall(ref, h, frame)
     if remembered is None:
-        speak_learning(ref, h, frame, torch.zeros(batch, layer.n))
+        speak_learning(ref, h, frame, torch.zeros(batch, layer.n), None)
         return
     x, o = (part[:batch] for part in remembered)
     used = len(x)  # the newest frame, where it stands in, may be the shorter last one of an epoch
@@ -139,7 +142,7 @@ def hear_learning(ref: State, h: int, frame: int, c: int, m: torch.Tensor, error
         error = rules.project(ref, c, m)
     r = torch.zeros(batch, layer.n)
     r[:used] = error[:used] * (derivative(layer.transfer, o) if plan.derivative else 1.0)
-    speak_learning(ref, h, frame, r)
+    speak_learning(ref, h, frame, r, x)
     if ref.channels[c].adaptive:
         rules.adapt(ref, c, frame, m[:used], o, batch)
     if layer.w_size:
