@@ -212,7 +212,7 @@ def _channels(scenario: Scenario, found: Tables, batch: int) -> tuple[ChannelChe
                 target=int(row["target"]),
                 wires=wires,
                 error_macs=batch * error_macs,
-                update_macs=batch * wires if row["adaptive"] else 0,
+                update_macs=batch * sizes.feedback_operations(row, found.layers, connections),
                 value_bits=int(row["value_bits"]),
                 bits=batch * bits,
                 link_time_s=batch * time * PS,

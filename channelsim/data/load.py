@@ -25,6 +25,8 @@ class DataTable(Protocol):
     def test(self) -> int | None: ...
     @property
     def validation(self) -> int: ...
+    @property
+    def normalize(self) -> bool: ...
 
 
 def load_dataset(
@@ -42,8 +44,8 @@ def load_dataset(
     Parameters
     ----------
     config:
-        Anything with the attributes `name`, `train`, `test` and `validation`; the keywords of these names are
-        then not looked at.
+        Anything with the attributes `name`, `train`, `test`, `validation` and `normalize`; the keywords of these
+        names are then not looked at.
     base:
         The folder that a relative path to an .npz file starts from (None: the current directory).
     name:
@@ -63,6 +65,7 @@ def load_dataset(
     """
     if config is not None:
         name, train, test, validation = config.name, config.train, config.test, config.validation
+        normalize = config.normalize
     if name is None:
         raise TypeError("load_dataset needs a [data] table or a name")
     return assemble(name, _raw(name, base, train, test, validation), train, test, validation, normalize)

@@ -73,6 +73,8 @@ class Plan:
     momentum: float
     derivative: bool
     shuffle: bool
+    flip: bool  # training images are mirrored at random
+    shift: int  # and moved by up to so many pixels
     seed: int
     pipelined: bool
     interval: int
@@ -171,6 +173,8 @@ def build(scenario: Scenario, shape: tuple[int, ...], classes: int, train_size: 
         momentum=training.momentum,
         derivative=learning.derivative,
         shuffle=training.shuffle,
+        flip=scenario.data.flip,
+        shift=scenario.data.shift,
         seed=scenario.seed,
         pipelined=pipelined,
         interval=(schedule.interval or 0) if pipelined else 0,
@@ -205,7 +209,7 @@ def _initial(scenario: Scenario, layers: NDArray[Any]) -> tuple[NDArray[np.float
 
 def _routes(scenario: Scenario) -> list[tuple[int, int]]:
     """(source, target) of the learning channels, from the topmost target down."""
-    return [(source, h + 1) for h, source in enumerate(scenario.routes())][::-1]
+    return [(source, target) for target, source in scenario.routes().items()][::-1]
 
 
 def _channels(
@@ -233,8 +237,8 @@ def _channels(
         else:
             rule = scenario.learning.rule
             row["message"] = Message.TARGET if rule == "drtp" else Message.ERROR
-            row["adaptive"] = rule in ("arbp", "asrbp")
             row["wiring"] = _wiring_kind(scenario, layers, source, target)
+            row["adaptive"] = rule in ("arbp", "asrbp") and row["wiring"] != Wiring.TRANSPOSE
             row["message_offset"] = learning_offset
             learning_offset += int(max(row["n"], layers[target]["n"]))
         channel_fields(row, scenario.channel(word, target, changes))
@@ -243,8 +247,9 @@ def _channels(
 
 def _wiring_kind(scenario: Scenario, layers: NDArray[Any], source: int, target: int) -> Wiring:
     rule, sparse = scenario.learning.rule, scenario.learning.feedback.connections is not None
-    local = layers[source]["kind"] != Kind.DENSE and source == target + 1
-    if layers[source]["w_size"] == 0 or rule == "bp":
+    adjacent = source == target + 1
+    local = adjacent and layers[source]["kind"] == Kind.CONV2D
+    if rule == "bp" or (adjacent and layers[source]["w_size"] == 0):  # what has no synapses passes errors back as it is
         return Wiring.TRANSPOSE
     if rule == "sign":
         return Wiring.SPARSE_SIGN if sparse and not local else Wiring.SIGN

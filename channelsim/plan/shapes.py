@@ -11,11 +11,17 @@ from numpy.typing import NDArray
 from channelsim.errors import InputError
 from channelsim.plan.layout import LAYER, Kind, Transfer
 from channelsim.plan.settings import quantizer_fields
-from channelsim.scenario import Scenario
+from channelsim.scenario import AvgPool, Conv2d, Dense, Layer, MaxPool, Scenario, Shape, shape_in_words
 
 
 def fans(layer: Any) -> tuple[int, int]:
-    """Fan-in and fan-out of one layer's synapses, as they set the scale of random weights."""
+    """Fan-in and fan-out of one layer's synapses, as they set the scale of random weights.
+
+    A convolution's fan-out is out_channels * kernel * kernel, as in PyTorch.
+    """
+    if layer["kind"] == Kind.CONV2D:
+        taps = int(layer["kernel"]) ** 2
+        return int(layer["in_channels"]) * taps, int(layer["out_channels"]) * taps
     return int(layer["fan_in"]), int(layer["n"])
 
 
@@ -29,15 +35,24 @@ def layer_table(scenario: Scenario, shape: tuple[int, ...], classes: int) -> NDA
             f"{model.where}: input: the model takes {list(model.input)} = {declared} values, but the data set "
             f"'{scenario.data.name}' has {list(shape)} = {given}"
         )
+    if len(model.input) == len(shape) == 3 and tuple(model.input) != tuple(shape):
+        raise InputError(
+            f"{model.where}: input: the model takes images of {list(model.input)} (channels, height, width), but the "
+            f"data set '{scenario.data.name}' has {list(shape)}; accepted: input = {list(shape)}"
+        )
+    shapes = model.shapes()
     table = np.zeros(model.depth + 1, LAYER)
     table[0]["kind"], table[0]["n"] = Kind.INPUT, given
+    _put_shape(table[0], "out", shapes[0])
     unit_offset = input_offset = w_offset = b_offset = 0
     for h, layer in enumerate(model.chain(), start=1):
         row, below = table[h], table[h - 1]
         row["kind"] = Kind[layer.kind.upper()]
-        row["transfer"] = Transfer[layer.transfer.upper()]
-        row["fan_in"], row["n"] = below["n"], layer.units
-        row["w_size"], row["b_size"] = int(below["n"]) * layer.units, layer.units
+        row["transfer"] = Transfer[layer.nonlinearity.upper()]
+        row["fan_in"], row["n"] = below["n"], math.prod(shapes[h])
+        _put_shape(row, "in", shapes[h - 1])
+        _put_shape(row, "out", shapes[h])
+        _put_synapses(row, layer)
         row["unit_offset"], row["input_offset"] = unit_offset, input_offset
         row["w_offset"], row["b_offset"] = w_offset, b_offset
         for word, quantize in (("update", scenario.synapses.update), ("weight", scenario.synapses.weight)):
@@ -51,8 +66,27 @@ def layer_table(scenario: Scenario, shape: tuple[int, ...], classes: int) -> NDA
         w_offset += int(row["w_size"])
         b_offset += int(row["b_size"])
     if table[-1]["n"] != classes:
+        size = f" ({shape_in_words(shapes[-1])})" if len(shapes[-1]) == 3 else ""
         raise InputError(
-            f"{model.where}: layers: the top layer has {table[-1]['n']} units, but the data set "
+            f"{model.where}: layers: the top layer has {table[-1]['n']} units{size}, but the data set "
             f"'{scenario.data.name}' has {classes} classes"
         )
     return table
+
+
+def _put_shape(row: Any, side: str, shape: Shape) -> None:
+    """Writes a shape into the fields `{side}_channels`, `_height` and `_width`; a vector is a map of 1 x 1."""
+    channels, height, width = shape if len(shape) == 3 else (*shape, 1, 1)
+    row[f"{side}_channels"], row[f"{side}_height"], row[f"{side}_width"] = channels, height, width
+
+
+def _put_synapses(row: Any, layer: Layer) -> None:
+    """Writes the sizes of W and b, and the window of a layer that has one."""
+    if isinstance(layer, Dense):
+        row["w_size"], row["b_size"] = int(row["fan_in"]) * layer.units, layer.units
+    elif isinstance(layer, Conv2d):
+        row["kernel"], row["stride"], row["padding"] = layer.kernel, layer.stride, layer.padding
+        row["w_size"] = int(row["in_channels"]) * layer.kernel**2 * layer.channels
+        row["b_size"] = layer.channels
+    elif isinstance(layer, MaxPool | AvgPool):
+        row["kernel"], row["stride"] = layer.size, layer.stride

@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from channelsim.errors import InputError
-from channelsim.plan.layout import Wiring
+from channelsim.plan.layout import Kind, Wiring
 from channelsim.scenario import Scenario
 
 GIB = 2**30
@@ -18,9 +18,21 @@ BYTES_KEPT, BYTES_DRAWN = 12, 32
 
 
 def operations(layer: Any) -> int:
-    """Multiply-accumulates of one sample's forward pass through a layer when every neuron below speaks."""
-    positions = max(int(layer["out_height"]) * int(layer["out_width"]), 1)  # each uses a convolution's kernels once
-    return int(layer["w_size"]) * positions
+    """Multiply-accumulates of one sample's forward pass through a layer when every neuron below speaks.
+
+    As many as its whole gradient takes, and an error's way back through it. Of a convolution, padding takes none.
+    """
+    if layer["kind"] != Kind.CONV2D:
+        return int(layer["w_size"])
+    return _taps(layer, "height") * _taps(layer, "width") * int(layer["in_channels"]) * int(layer["out_channels"])
+
+
+def _taps(layer: Any, side: str) -> int:
+    """Pairs of a kernel's row (or column) and a row of the map below that it meets, over all of its positions."""
+    kernel, stride, padding = int(layer["kernel"]), int(layer["stride"]), int(layer["padding"])
+    size = int(layer[f"in_{side}"])
+    first = [at * stride - padding for at in range(int(layer[f"out_{side}"]))]
+    return sum(max(0, min(at + kernel, size) - max(at, 0)) for at in first)
 
 
 def wires(channel: Any, layers: NDArray[Any], connections: int | None) -> int:
@@ -40,6 +52,15 @@ def wires(channel: Any, layers: NDArray[Any], connections: int | None) -> int:
 def error_operations(channel: Any, layers: NDArray[Any], connections: int | None) -> int:
     """Multiply-accumulates that turn one message in which everybody speaks into the error at its target."""
     if channel["wiring"] in (Wiring.TRANSPOSE, Wiring.SIGN, Wiring.BANK):
+        return operations(layers[channel["source"]])
+    return wires(channel, layers, connections)
+
+
+def feedback_operations(channel: Any, layers: NDArray[Any], connections: int | None) -> int:
+    """Multiply-accumulates of the update of an adaptive C when everybody speaks."""
+    if not channel["adaptive"]:
+        return 0
+    if channel["wiring"] == Wiring.BANK:
         return operations(layers[channel["source"]])
     return wires(channel, layers, connections)
 

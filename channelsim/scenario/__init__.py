@@ -17,8 +17,9 @@ from channelsim.scenario._channel import (
     Threshold,
 )
 from channelsim.scenario._document import parse_key
+from channelsim.scenario._layers import AvgPool, Conv2d, Dense, Flatten, Layer, MaxPool, Shape, shape_in_words
 from channelsim.scenario._load import load, load_model
-from channelsim.scenario._model import Dense, Layer, Model, Weights
+from channelsim.scenario._model import Model, Weights
 from channelsim.scenario._scenario import Scenario
 from channelsim.scenario._schema import schema
 from channelsim.scenario._sections import (
@@ -45,27 +46,32 @@ __all__ = [
     "DATA_SETS",
     "LAYERED",
     "SKIPPED",
+    "AvgPool",
     "Axis",
     "BitErrors",
     "Change",
     "Channel",
     "Compute",
+    "Conv2d",
     "Data",
     "Dense",
     "Draw",
     "Drop",
     "EnergyCosts",
     "Feedback",
+    "Flatten",
     "Grid",
     "Jitter",
     "Layer",
     "Learning",
     "Link",
+    "MaxPool",
     "Model",
     "Noise",
     "Quantize",
     "Scenario",
     "Schedule",
+    "Shape",
     "Synapses",
     "Threshold",
     "Trace",
@@ -76,5 +82,6 @@ __all__ = [
     "nearest",
     "parse_key",
     "schema",
+    "shape_in_words",
     "with_unit",
 ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from channelsim import units
 from channelsim.scenario._channel import Channel
 from channelsim.scenario._sections import ADAPTIVE, Change, Schedule
-from channelsim.scenario._table import Path, TableError, nearest
+from channelsim.scenario._table import Path, TableError, nearest, shown
 
 if TYPE_CHECKING:
     from channelsim.scenario._scenario import Scenario
@@ -19,7 +19,7 @@ Problem = tuple[Path, str]
 
 def problems(scenario: Scenario) -> list[Problem]:
     """What contradicts something else, each with the path of its key."""
-    found = _names(scenario) + _links(scenario) + _lengths(scenario)
+    found = _names(scenario) + _links(scenario) + _lengths(scenario) + _images(scenario)
     swept: tuple[str, ...] = ()
     try:
         swept = scenario.grid().keys
@@ -99,6 +99,18 @@ def _lengths(scenario: Scenario) -> list[Problem]:
     return found
 
 
+def _images(scenario: Scenario) -> list[Problem]:
+    """Flips and shifts of samples that are no images."""
+    shape = scenario.model.input
+    keys = (("flip", scenario.data.flip, "false"), ("shift", scenario.data.shift, "0"))
+    text = f"the model's input, {list(shape)}, is no image; accepted: a model with input = [channels, height, width]"
+    return [
+        (("data", key), f" = {shown(value)}: {text}, or {unused}")
+        for key, value, unused in keys
+        if value and len(shape) != 3
+    ]
+
+
 def _schedule(scenario: Scenario, swept: Sequence[str]) -> list[Problem]:
     """Keys of a pipeline where there is none, unless the mode is swept, and changes at an epoch that never comes."""
     found: list[Problem] = []
@@ -129,8 +141,18 @@ def advice(scenario: Scenario) -> list[str]:
             found.append("channels.learning is not used by the rule top: there are no learning channels")
         if learning.route is not None:
             found.append("learning.route is not used by the rule top: there are no learning channels")
-    found += _clock_advice(scenario)
+    found += _deaf_advice(scenario) + _clock_advice(scenario)
     return found
+
+
+def _deaf_advice(scenario: Scenario) -> list[str]:
+    """Settings of learning channels to layers that hear no errors."""
+    names = set(scenario.channel_names())
+    return [
+        f'channels."{name}" is not used: layer {name.split(".")[1]} has no synapses, and nobody needs its errors'
+        for name in scenario.channels
+        if name.startswith("learning.") and name not in names and scenario.learning.rule != "top"
+    ]
 
 
 def _clock_advice(scenario: Scenario) -> list[str]:
@@ -146,10 +168,11 @@ def _clock_advice(scenario: Scenario) -> list[str]:
                 found += _channel_advice(_settings(scenario, name, changes[: i + 1]), path, _senders(scenario, name))
     interval = scenario.schedule.interval
     if scenario.schedule.mode == "pipelined" and interval:
+        routes = scenario.routes()
         for h in range(1, scenario.depth + 1):
             forward, learning = scenario.compute_times(h)
             # The top learns as soon as its activity is there; only hidden layers compute on a learning message.
-            busy = (forward + (learning if h <= len(scenario.routes()) else 0)) * scenario.training.batch
+            busy = (forward + (learning if h in routes else 0)) * scenario.training.batch
             if busy > interval:
                 found.append(
                     f"layer {h} computes {units.format_duration(busy)} a frame, but a frame enters every "
@@ -180,9 +203,7 @@ def _channel_advice(channel: Channel, key: str, senders: int) -> list[str]:
 
 
 def _senders(scenario: Scenario, name: str) -> int:
-    """Neurons of the dense layer (or input) that sends on a channel; 0 for other kinds, which need no advice."""
+    """Neurons of the layer (or input) that sends on a channel."""
     direction, layer = name.split(".")
-    source = int(layer) - 1 if direction == "forward" else scenario.routes()[int(layer) - 1]
-    if source == 0:
-        return math.prod(scenario.model.input)
-    return int(getattr(scenario.model.chain()[source - 1], "units", 0))
+    source = int(layer) - 1 if direction == "forward" else scenario.routes()[int(layer)]
+    return math.prod(scenario.model.shapes()[source])

@@ -7,10 +7,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
+from channelsim.scenario._layers import Layer, Shape, shape_in_words
 from channelsim.scenario._table import Table, TableError
 from channelsim.scenario._types import Listed, PositiveInt
-
-TransferName = Literal["tanh", "logistic", "relu", "linear", "softmax"]
 
 
 class Weights(Table):
@@ -20,22 +19,6 @@ class Weights(Table):
     """Shape of the distribution."""
     scale: Literal["glorot", "he"] | Annotated[float, Field(gt=0)] = "glorot"
     """Standard deviation: glorot sqrt(2 / (fan_in + fan_out)), he sqrt(2 / fan_in), or a number."""
-
-
-class Dense(Table):
-    """A fully connected layer: S = W x + b, O = f(S)."""
-
-    kind: Literal["dense"]
-    """What the layer is."""
-    units: PositiveInt
-    """Number of neurons."""
-    transfer: TransferName
-    """The transfer function f; softmax (with cross-entropy) only at the top."""
-    repeat: PositiveInt = 1
-    """So many equal layers, one after another."""
-
-
-Layer = Dense
 
 
 class Model(Table):
@@ -60,16 +43,42 @@ class Model(Table):
             problems.append((("input",), text))
         top = len(self.layers) - 1
         for i, layer in enumerate(self.layers):
-            if layer.transfer == "softmax" and (i < top or layer.repeat > 1):
+            if layer.nonlinearity == "softmax" and (i < top or layer.repeat > 1):
                 text = ' = \'softmax\' below the top; accepted there: "tanh", "logistic", "relu", "linear"'
                 problems.append((("layers", i, "transfer"), text))
+        if not self.layers[-1].synapses:
+            text = f" = {self.layers[-1].kind!r}: the top layer must learn; accepted there: \"dense\", \"conv2d\""
+            problems.append((("layers", top, "kind"), text))
+        if not problems:
+            problems = self._misfit()
         if problems:
             raise TableError(problems)
         return self
 
+    def _misfit(self) -> list[tuple[tuple[str | int, ...], str]]:
+        """The lowest layer that does not fit onto the one below it, told with the sizes of all layers below."""
+        shapes = [self.input]
+        for i, layer in enumerate(self.layers):
+            for _ in range(layer.repeat):
+                try:
+                    shapes.append(layer.shape(shapes[-1]))
+                except TableError as error:
+                    path, text = error.problems[0]
+                    sizes = ", ".join(map(shape_in_words, shapes))
+                    told = f"{text} (layer {len(shapes)}, {layer.kind}; sizes below it, from the input up: {sizes})"
+                    return [(("layers", i, *path), told)]
+        return []
+
     def chain(self) -> tuple[Layer, ...]:
         """Layers 1..L, with every `repeat` written out."""
         return tuple(layer.model_copy(update={"repeat": 1}) for layer in self.layers for _ in range(layer.repeat))
+
+    def shapes(self) -> tuple[Shape, ...]:
+        """Of the activities of layers 0..L, 0 being the input: (units,), or (channels, height, width) of a map."""
+        shapes: list[Shape] = [self.input]
+        for layer in self.chain():
+            shapes.append(layer.shape(shapes[-1]))
+        return tuple(shapes)
 
     @property
     def where(self) -> str:
@@ -82,5 +91,5 @@ class Model(Table):
         return sum(layer.repeat for layer in self.layers)
 
     def __str__(self) -> str:
-        """The widths from the input to the top, e.g. 784-100-100-10."""
-        return "-".join(["x".join(map(str, self.input)), *(str(layer.units) for layer in self.chain())])
+        """The shapes from the input to the top, e.g. 784-100-100-10 or 1x28x28-16x24x24-16x12x12-10."""
+        return "-".join("x".join(map(str, shape)) for shape in self.shapes())

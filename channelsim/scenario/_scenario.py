@@ -115,17 +115,27 @@ class Scenario(Table):
         """L, the number of layers above the input."""
         return self.model.depth
 
-    def routes(self) -> list[int]:
-        """For each hidden layer 1..L-1, the layer that its errors come from; [] if only the top learns."""
-        return self.learning.sources(self.depth)
+    def routes(self) -> dict[int, int]:
+        """For each hidden layer that hears errors, the layer that they come from, in the order of the layers upwards.
+
+        A hidden layer hears errors if it has synapses, or if a layer that hears errors names it as their source: a
+        pooling layer hears what it can pass on. Nobody does if only the top learns.
+        """
+        sources = self.learning.sources(self.depth)
+        layers = self.model.chain()
+        routes: dict[int, int] = {}
+        for h, source in enumerate(sources, start=1):
+            if layers[h - 1].synapses or h in routes.values():
+                routes[h] = source
+        return routes
 
     def grid(self) -> Grid:
         """The axes of [sweep], checked."""
         return read_sweep(self.sweep, Scenario)
 
     def channel_names(self) -> list[str]:
-        """The channels that exist: forward.1 .. forward.L, then learning.L-1 .. learning.1."""
-        learning = range(len(self.routes()), 0, -1)
+        """The channels that exist: forward.1 .. forward.L, then the learning channels from the top down."""
+        learning = reversed(self.routes())
         return [f"forward.{h}" for h in range(1, self.depth + 1)] + [f"learning.{h}" for h in learning]
 
     def channel(
@@ -210,6 +220,9 @@ class Scenario(Table):
         for key in ("name", "trace", "sweep"):
             del document[key]
         del document["model"]["name"]
+        for key in ("normalize", "flip", "shift"):  # unused they say nothing, as before there were such keys
+            if not document["data"][key]:
+                del document["data"][key]
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:12]
 
     def advice(self) -> list[str]:

@@ -65,6 +65,13 @@ class Data(Table):
     """Only the first so many test samples; "none": all."""
     validation: Annotated[int, Field(ge=0)] = 0
     """So many samples are taken from the end of the training set, to be measured on and not learnt from."""
+    normalize: bool = False
+    """Each channel gets zero mean and unit variance over the training samples."""
+    flip: bool = False
+    """Each training image is mirrored, left to right, with probability 1/2 each time that it is shown."""
+    shift: Annotated[int, Field(ge=0)] = 0
+    """Each training image is moved by up to so many pixels down or up and across each time that it is shown; zeros
+    come in."""
 
 
 class Training(Table):

@@ -93,6 +93,13 @@ def _problems(table: type[Table], data: dict[str, Any], error: ValidationError) 
             found.setdefault(
                 path, f" is unknown{nearest(str(path[-1]), known)}; accepted here: {', '.join(known)}"
             )
+        elif item["type"] == "default_factory_not_called":
+            continue  # a default that another key sets, and that one is wrong
+        elif item["type"] in ("union_tag_invalid", "union_tag_not_found"):
+            key, tags = _tags(table, str(path[0]))
+            tag = item["ctx"].get("tag")
+            told = " is missing" if tag is None else f" = {shown(tag)}{nearest(tag, tags)}"
+            found.setdefault((*path, key), f"{told}; accepted: {_quoted(tags)}")
         elif isinstance(cause, InputError):
             found.setdefault(path, f" = {shown(item['input'])}: {cause}")
         elif not any(known[:1] == path[:1] for known in found):
@@ -123,6 +130,17 @@ def accepted(table: type[Table], key: str) -> str:
     return _in_words(schema["properties"][key], schema.get("$defs", {}))
 
 
+def _tags(table: type[Table], key: str) -> tuple[str, list[str]]:
+    """The key by which the tables in the list `key` of `table` are told apart, and its values."""
+    schema = table.model_json_schema()["properties"][key]
+    discriminator = schema.get("items", schema)["discriminator"]
+    return discriminator["propertyName"], list(discriminator["mapping"])
+
+
+def _quoted(words: Iterable[str]) -> str:
+    return ", ".join(f'"{word}"' for word in words)
+
+
 def _in_words(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
     if "$ref" in schema:
         target = definitions[schema["$ref"].rsplit("/", 1)[-1]]
@@ -132,8 +150,11 @@ def _in_words(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
     if "anyOf" in schema:
         words = [_in_words(branch, definitions) for branch in schema["anyOf"]]
         return " or ".join(dict.fromkeys(words))
+    if "discriminator" in schema:
+        discriminator = schema["discriminator"]
+        return f"a table with {discriminator['propertyName']} = {_quoted(discriminator['mapping'])}"
     if "enum" in schema:
-        return ", ".join(f'"{value}"' for value in schema["enum"])
+        return _quoted(schema["enum"])
     if "const" in schema:
         return f'"{schema["const"]}"'
     kind = schema.get("type")

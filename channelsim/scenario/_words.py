@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from channelsim import units
 from channelsim.scenario._channel import Channel, Quantize
+from channelsim.scenario._sections import Data
 
 if TYPE_CHECKING:
     from channelsim.scenario._scenario import Scenario
@@ -14,14 +16,15 @@ if TYPE_CHECKING:
 def summary(scenario: Scenario) -> list[tuple[str, str]]:
     """The scenario in words, a (label, text) pair a line."""
     training, learning = scenario.training, scenario.learning
-    transfers = list(dict.fromkeys(layer.transfer for layer in scenario.model.chain()))
+    transfers = list(dict.fromkeys(layer.nonlinearity for layer in scenario.model.chain() if layer.synapses))
     rule = learning.rule + ("" if learning.derivative else ", without f'")
     if learning.route is not None:
-        rule += f", errors of layers 1.. from layers {', '.join(map(str, scenario.routes()))}"
+        routes = scenario.routes()
+        rule += f", errors of layers {_listed(routes)} from layers {_listed(routes.values())}"
     rows = [
         ("scenario", scenario.name),
         ("model", f"{scenario.model.name}: {scenario.model}, {', '.join(transfers)}"),
-        ("data", scenario.data.name),
+        ("data", _data(scenario.data)),
         (
             "training",
             f"{training.epochs} epochs of frames of {training.batch}, "
@@ -46,6 +49,18 @@ def summary(scenario: Scenario) -> list[tuple[str, str]]:
         text += f", {len(schedule.change)} change" + ("s" if len(schedule.change) > 1 else "")
     rows.append(("schedule", text))
     return rows
+
+
+def _data(data: Data) -> str:
+    words = [data.name]
+    words += ["normalized"] if data.normalize else []
+    words += ["mirrored at random"] if data.flip else []
+    words += [f"shifted by up to {data.shift} pixel" + ("s" if data.shift > 1 else "")] if data.shift else []
+    return ", ".join(words)
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    return ", ".join(map(str, numbers))
 
 
 def in_words(channel: Channel) -> str:

@@ -12,8 +12,8 @@ from channelsim.errors import InputError
 
 
 def test_a_table_and_keywords_give_the_same() -> None:
-    table = SimpleNamespace(name="synthetic", train=50, test=20, validation=10)
-    a, b = load_dataset(table), load_dataset(name="synthetic", train=50, test=20, validation=10)
+    table = SimpleNamespace(name="synthetic", train=50, test=20, validation=10, normalize=True)
+    a, b = load_dataset(table), load_dataset(name="synthetic", train=50, test=20, validation=10, normalize=True)
     for part in ("train_x", "train_y", "test_x", "test_y", "validation_x", "validation_y"):
         np.testing.assert_array_equal(getattr(a, part), getattr(b, part))
     with pytest.raises(TypeError, match="a name"):

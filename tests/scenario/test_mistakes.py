@@ -191,13 +191,16 @@ def test_mistakes(tables: Document, told: str) -> None:
 LAYER = {"kind": "dense", "units": 3, "transfer": "tanh"}
 
 MODEL_MISTAKES: list[tuple[Document, str]] = [
-    ({"layers": []}, "layers = []; accepted: a list of a table of kind, units, transfer, repeat"),
+    ({"layers": []}, "layers = []; accepted: a list of a table with kind = \"avgpool\", \"conv2d\", "),
     ({"layers": [{**LAYER, "units": 0}]}, "layers[0].units = 0; accepted: an integer of at least 1"),
     (
         {"layers": [LAYER, {**LAYER, "transfer": "tan"}]},
         "layers[1].transfer = 'tan' (did you mean tanh?)",
     ),
-    ({"layers": [{**LAYER, "kind": "conv2d"}]}, "layers[0].kind = 'conv2d'; accepted: \"dense\""),
+    (
+        {"layers": [{**LAYER, "kind": "desne"}]},
+        "layers[0].kind = 'desne' (did you mean dense?); accepted: \"avgpool\",",
+    ),
     (
         {"layers": [{**LAYER, "transfer": "softmax"}, LAYER]},
         "layers[0].transfer = 'softmax' below the top; accepted",
@@ -206,7 +209,7 @@ MODEL_MISTAKES: list[tuple[Document, str]] = [
         {"layers": [{**LAYER, "transfer": "softmax", "repeat": 2}]},
         "layers[0].transfer = 'softmax' below the top",
     ),
-    ({"layers": [{"units": 3, "transfer": "tanh"}]}, 'layers[0].kind is missing; accepted: "dense"'),
+    ({"layers": [{"units": 3, "transfer": "tanh"}]}, 'layers[0].kind is missing; accepted: "avgpool", "conv2d",'),
     ({"input": [3, 4]}, "input = [3, 4]; accepted: [values] or [channels, height, width]"),
     ({"input": [0]}, "input[0] = 0; accepted: a list of an integer of at least 1"),
     ({"input": 3}, "input = 3; accepted: a list of an integer"),

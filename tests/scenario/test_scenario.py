@@ -176,14 +176,14 @@ def test_width_of_code_words(table: Document, width: int) -> None:
 )
 def test_routes(learning: Document, sources: list[int]) -> None:
     s = scenario(4, learning=learning)
-    assert s.routes() == sources
+    assert s.routes() == dict(enumerate(sources, start=1))
     names = [f"learning.{h}" for h in (3, 2, 1)] if sources else []
     assert s.channel_names() == ["forward.1", "forward.2", "forward.3", "forward.4", *names]
 
 
 def test_a_network_of_one_layer_has_no_learning_channels() -> None:
     s = scenario(1)
-    assert s.routes() == []
+    assert s.routes() == {}
     assert s.channel_names() == ["forward.1"]
 
 

@@ -1,0 +1,152 @@
+"""The kinds of layers that a model is a chain of, and the shape that each makes of the one below."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from channelsim.scenario._table import Table, TableError
+from channelsim.scenario._types import PositiveInt
+
+TransferName = Literal["tanh", "logistic", "relu", "linear", "softmax"]
+Shape = tuple[int, ...]
+"""(units,) of a vector, (channels, height, width) of a map."""
+
+
+def _like_size(keys: dict[str, Any]) -> int:
+    return int(keys["size"])
+
+
+class _Kind(Table):
+    @property
+    def synapses(self) -> bool:
+        """Whether it has weights and biases that learn."""
+        return False
+
+    @property
+    def nonlinearity(self) -> TransferName:
+        """Its transfer function f; linear where there is none to choose."""
+        return "linear"
+
+    def shape(self, below: Shape) -> Shape:
+        """Shape of its activity on top of a layer of shape `below`; TableError with the key that does not fit."""
+        raise TypeError(f"{type(self).__name__} is no kind of layer")
+
+
+class Dense(_Kind):
+    """A fully connected layer: S = W x + b, O = f(S). A map below is taken as a vector."""
+
+    kind: Literal["dense"]
+    """What the layer is."""
+    units: PositiveInt
+    """Number of neurons."""
+    transfer: TransferName
+    """The transfer function f; softmax (with cross-entropy) only at the top."""
+    repeat: PositiveInt = 1
+    """So many equal layers, one after another."""
+
+    @property
+    def synapses(self) -> bool:
+        return True
+
+    @property
+    def nonlinearity(self) -> TransferName:
+        return self.transfer
+
+    def shape(self, below: Shape) -> Shape:
+        return (self.units,)
+
+
+class Conv2d(_Kind):
+    """A convolution (cross-correlation, as is usual) of a map with one square kernel for each pair of channels."""
+
+    kind: Literal["conv2d"]
+    """What the layer is."""
+    channels: PositiveInt
+    """Number of maps that it makes, each with kernels and a bias of its own."""
+    kernel: PositiveInt
+    """Side of a kernel."""
+    stride: PositiveInt = 1
+    """Steps of the kernel, down and across."""
+    padding: Annotated[int, Field(ge=0)] = 0
+    """Rows and columns of zeros around the map below."""
+    transfer: TransferName
+    """The transfer function f; softmax (with cross-entropy) only at the top."""
+    repeat: PositiveInt = 1
+    """So many equal layers, one after another."""
+
+    @property
+    def synapses(self) -> bool:
+        return True
+
+    @property
+    def nonlinearity(self) -> TransferName:
+        return self.transfer
+
+    def shape(self, below: Shape) -> Shape:
+        return (self.channels, *_sides(below, "kernel", self.kernel, self.stride, self.padding))
+
+
+class _Pool(_Kind):
+    kind: str
+    """What the layer is."""
+    size: PositiveInt
+    """Side of a window; windows that would reach over the edge are left out."""
+    stride: PositiveInt = Field(default_factory=_like_size)
+    """Steps of the window, down and across; without the key as large as the window."""
+    repeat: PositiveInt = 1
+    """So many equal layers, one after another."""
+
+    def shape(self, below: Shape) -> Shape:
+        return (below[0], *_sides(below, "size", self.size, self.stride))
+
+
+class MaxPool(_Pool):
+    """The largest value of each window of a map; an error goes to the neuron that had it. No synapses."""
+
+    kind: Literal["maxpool"]
+    """What the layer is."""
+
+
+class AvgPool(_Pool):
+    """The mean of each window of a map; an error is shared evenly among the window's neurons. No synapses."""
+
+    kind: Literal["avgpool"]
+    """What the layer is."""
+
+
+class Flatten(_Kind):
+    """A map as a vector, passed on as it is by a layer of relays. No synapses."""
+
+    kind: Literal["flatten"]
+    """What the layer is."""
+    repeat: PositiveInt = 1
+    """So many equal layers, one after another."""
+
+    def shape(self, below: Shape) -> Shape:
+        return (math.prod(below),)
+
+
+Layer = Annotated[Dense | Conv2d | MaxPool | AvgPool | Flatten, Field(discriminator="kind")]
+
+
+def shape_in_words(shape: Shape) -> str:
+    """E.g. "100" or "3 x 32 x 32"."""
+    return " x ".join(map(str, shape))
+
+
+def _sides(below: Shape, key: str, window: int, stride: int, padding: int = 0) -> tuple[int, int]:
+    """Height and width that a square window makes of a map. Raises TableError where it does not fit."""
+    if len(below) != 3:
+        text = f": there is no map below, but a vector of {shape_in_words(below)}; accepted: a map, that is an input "
+        raise TableError([((), text + "[channels, height, width], conv2d, maxpool or avgpool")])
+    room = min(below[1:]) + 2 * padding
+    if window > room:
+        around = f" with padding {padding}" if padding else ""
+        more = " (or more padding)" if key == "kernel" else ""
+        text = f" = {window}: does not fit into the map {shape_in_words(below)}{around} below"
+        raise TableError([((key,), f"{text}; accepted: 1 to {room}{more}")])
+    height, width = ((side + 2 * padding - window) // stride + 1 for side in below[1:])
+    return height, width
