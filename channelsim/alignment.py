@@ -23,8 +23,8 @@ class Alignment:
 
     cosine and sign_agreement compare the delivered learning signal with the true gradient's over probe and units
     (signs: where the gradient is not zero). feedback_cosine and feedback_sign_agreement compare C with the transposed
-    weights between the two layers that it joins (of a channel that skips layers: with the product of all of them);
-    signs over the wires that exist.
+    weights between the two layers that it joins (of a channel that skips layers: with the product of all of them;
+    a convolution's bank with its kernels); signs over the wires that exist.
     """
 
     layer: str
@@ -90,17 +90,25 @@ def _compare(a: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[float, flo
 def _compare_feedback(plan: Plan, c: int) -> tuple[float, float]:
     channel = plan.channels[c]
     source, target = int(channel["source"]), int(channel["target"])
+    if channel["wiring"] == Wiring.BANK:
+        bank = plan.feedback[channel["c_offset"] : channel["c_offset"] + channel["c_size"]]
+        return _compare(_weights(plan, source), bank)
     between = plan.layers[target + 1 : source + 1]
     if channel["wiring"] not in (Wiring.DENSE, Wiring.SPARSE) or (between["kind"] != Kind.DENSE).any():
         return float("nan"), float("nan")
     path = np.eye(int(plan.layers[target]["n"]), dtype=np.float32)
-    for layer in between:
-        w = plan.weights[layer["w_offset"] : layer["w_offset"] + layer["w_size"]]
-        path = path @ w.reshape(layer["fan_in"], layer["n"])
+    for h in range(target + 1, source + 1):
+        path = path @ _weights(plan, h).reshape(-1, int(plan.layers[h]["n"]))
     wires = dense_feedback(plan, c)
     cosine, _ = _compare(wires, path.T)
     there = wires != 0
     return cosine, _compare(path.T[there], wires[there])[1]
+
+
+def _weights(plan: Plan, h: int) -> NDArray[np.float32]:
+    """W of layer h, flat."""
+    layer = plan.layers[h]
+    return plan.weights[layer["w_offset"] : layer["w_offset"] + layer["w_size"]]
 
 
 def dense_feedback(plan: Plan, c: int) -> NDArray[np.float32]:

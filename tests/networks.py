@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,24 +13,41 @@ from channelsim.scenario import Scenario
 
 
 def dataset(x: Any, y: Any, classes: int) -> Dataset:
-    """A data set of these samples; the test set is the same."""
-    x, y = np.ascontiguousarray(x, np.float32), np.asarray(y, np.int32)
+    """A data set of these samples, vectors (N, n) or maps (N, C, H, W); the test set is the same."""
+    shape = np.shape(x)[1:]
+    x, y = np.ascontiguousarray(x, np.float32).reshape(len(x), -1), np.asarray(y, np.int32)
     none = x[:0]
-    return Dataset("given", x, y, x, y, none, y[:0], (x.shape[1],), classes)
+    return Dataset("given", x, y, x, y, none, y[:0], shape, classes)
 
 
-def scenario(units: list[int], transfers: list[str] | None = None, **tables: Any) -> Scenario:
-    """A dense network: `units` from the input to the top; tables as in TOML, `weights` being the model's."""
+def dense_layers(units: list[int], transfers: list[str] | None = None) -> list[dict[str, Any]]:
+    """The [[layers]] of a dense network: `units` from the input to the top; tanh and a softmax."""
     transfers = transfers or ["tanh"] * (len(units) - 2) + ["softmax"]
-    layers = [{"kind": "dense", "units": n, "transfer": f} for n, f in zip(units[1:], transfers, strict=True)]
-    model = {"name": "small", "input": [units[0]], "layers": layers, "weights": tables.pop("weights", {})}
+    return [{"kind": "dense", "units": n, "transfer": f} for n, f in zip(units[1:], transfers, strict=True)]
+
+
+def chain(shape: Sequence[int], layers: list[dict[str, Any]], **tables: Any) -> Scenario:
+    """A network of these [[layers]] above an input; tables as in TOML, `weights` being the model's."""
+    model = {"name": "small", "input": list(shape), "layers": layers, "weights": tables.pop("weights", {})}
     tables.setdefault("data", {"name": "synthetic"})
     return Scenario.model_validate({"name": "small", "model": model, **tables})
 
 
+def plan_of_chain(
+    shape: Sequence[int], layers: list[dict[str, Any]], classes: int, samples: int, **tables: Any
+) -> plan.Plan:
+    """The plan of `chain(...)` for so many classes and training samples."""
+    return plan.build(chain(shape, layers, **tables), tuple(shape), classes, samples)
+
+
+def scenario(units: list[int], transfers: list[str] | None = None, **tables: Any) -> Scenario:
+    """A dense network: `units` from the input to the top; tables as in TOML, `weights` being the model's."""
+    return chain(units[:1], dense_layers(units, transfers), **tables)
+
+
 def plan_of(units: list[int], samples: int, transfers: list[str] | None = None, **tables: Any) -> plan.Plan:
     """The plan of `scenario(...)` for so many training samples."""
-    return plan.build(scenario(units, transfers, **tables), (units[0],), units[-1], samples)
+    return plan_of_chain(units[:1], dense_layers(units, transfers), units[-1], samples, **tables)
 
 
 def run(p: plan.Plan, x: Any, y: Any) -> tuple[engine.State, Any]:

@@ -1,4 +1,4 @@
-"""The convolution: W of shape (in_channels * kernel * kernel, out_channels), units in the order channel, row, column."""
+"""The convolution: W (in_channels * kernel * kernel, out_channels); units in the order channel, row, column."""
 
 from __future__ import annotations
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from channelsim import engine
 from channelsim.data import Dataset
 from channelsim.plan import Plan
-from tests.networks import dataset, plan_of
+from tests.networks import dataset, dense_layers, plan_of_chain
 
 LAYERED = ("rbp", "arbp")
 SKIPPED = ("srbp", "asrbp")
@@ -21,16 +23,21 @@ RULES = ("bp", *LAYERED, *SKIPPED, "sign", "drtp", "top")
 
 @dataclass(frozen=True)
 class Case:
-    """A scenario in small: layer sizes from the input to the top, transfer functions, samples, and TOML tables."""
+    """A scenario in small: the shape of its input, its [[layers]], classes, samples, and TOML tables."""
 
-    units: list[int]
-    transfers: list[str]
+    shape: tuple[int, ...]
+    layers: list[dict[str, Any]]
+    classes: int
     samples: int
     tables: dict[str, Any]
 
     def plan(self, **tables: Any) -> Plan:
         """The plan, with these tables in place of the case's own."""
-        return plan_of(self.units, self.samples, self.transfers, **{**self.tables, **tables})
+        return plan_of_chain(self.shape, self.layers, self.classes, self.samples, **{**self.tables, **tables})
+
+    def with_tables(self, **tables: Any) -> Case:
+        """The case with these tables in place of its own."""
+        return replace(self, tables={**self.tables, **tables})
 
     def with_channels(self, **channels: dict[str, Any]) -> Plan:
         """The plan with more keys for its channels; of learning channels only where there are any."""
@@ -42,10 +49,15 @@ class Case:
 
     def data(self) -> Dataset:
         """Images with silent pixels, and labels."""
-        rng = np.random.default_rng([self.samples, *self.units])
-        x = rng.uniform(-1, 1, (self.samples, self.units[0])).astype(np.float32)
+        rng = np.random.default_rng([self.samples, self.classes, *self.shape])
+        x = rng.uniform(-1, 1, (self.samples, *self.shape)).astype(np.float32)
         x[rng.random(x.shape) < 0.3] = 0
-        return dataset(x, rng.integers(self.units[-1], size=self.samples), self.units[-1])
+        return dataset(x, rng.integers(self.classes, size=self.samples), self.classes)
+
+
+def dense_case(units: list[int], transfers: list[str], samples: int, tables: dict[str, Any]) -> Case:
+    """A dense network, `units` from the input to the top."""
+    return Case((units[0],), dense_layers(units, transfers), units[-1], samples, tables)
 
 
 @dataclass(frozen=True)
@@ -88,7 +100,76 @@ def advance(plan: Plan, state: engine.State, until: int) -> None:
         reject()
 
 
-# --- networks and rules -----------------------------------------------------------------------------------
+# --- networks ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Network:
+    """The shape of an input, the [[layers]] above it, and what the top has to tell apart."""
+
+    shape: tuple[int, ...]
+    layers: list[dict[str, Any]]
+    classes: int
+
+
+Networks = Callable[[tuple[str, ...], tuple[str, ...]], st.SearchStrategy[Network]]
+"""Transfer functions below the top, and at the top -> networks."""
+
+
+@st.composite
+def dense_networks(draw: st.DrawFn, transfers: tuple[str, ...], tops: tuple[str, ...]) -> Network:
+    hidden = draw(st.lists(st.integers(1, 9), min_size=1, max_size=3))
+    units = [draw(st.integers(1, 9)), *hidden, draw(st.integers(2, 4))]
+    top = draw(st.sampled_from(tops))
+    below = draw(st.lists(st.sampled_from(transfers), min_size=len(hidden), max_size=len(hidden)))
+    return Network((units[0],), dense_layers(units, [*below, top]), units[-1])
+
+
+@st.composite
+def networks_on_maps(draw: st.DrawFn, transfers: tuple[str, ...], tops: tuple[str, ...]) -> Network:
+    """Convolutions, pools, flatten and dense layers in any order that fits, with synapses below the top somewhere."""
+    size: tuple[int, ...] = draw(st.integers(1, 2)), draw(st.integers(1, 6)), draw(st.integers(1, 6))
+    shape, layers, classes = size, [], draw(st.integers(2, 4))
+    kinds = draw(st.lists(st.sampled_from(["conv2d", "conv2d", "maxpool", "avgpool", "flatten", "dense"]), max_size=4))
+    kinds.insert(draw(st.integers(0, len(kinds))), draw(st.sampled_from(["conv2d", "conv2d", "dense"])))
+    for kind in kinds:
+        if len(size) == 1 and kind not in ("flatten", "dense"):
+            kind = "dense"
+        layer, size = draw(layer_on(kind, size, transfers))
+        layers.append(layer)
+    top = draw(st.sampled_from(tops))
+    if len(size) == 3 and size[1] == size[2] and draw(st.booleans()):
+        layers.append({"kind": "conv2d", "channels": classes, "kernel": size[1], "transfer": top})
+    else:
+        layers.append({"kind": "dense", "units": classes, "transfer": top})
+    return Network(shape, layers, classes)
+
+
+@st.composite
+def layer_on(
+    draw: st.DrawFn, kind: str, size: tuple[int, ...], transfers: tuple[str, ...]
+) -> tuple[dict[str, Any], tuple[int, ...]]:
+    """A layer of this kind that fits onto a map or vector, and the size of what it gives."""
+    layer: dict[str, Any] = {"kind": kind}
+    if kind == "flatten":
+        return layer, (math.prod(size),)
+    if kind == "dense":
+        layer |= {"units": draw(st.integers(1, 6)), "transfer": draw(st.sampled_from(transfers))}
+        return layer, (layer["units"],)
+    channels, height, width = size
+    padding = draw(st.sampled_from([0, 0, 1, 2])) if kind == "conv2d" else 0
+    kernel = draw(st.integers(1, min(height, width, 4) + 2 * padding))
+    layer["stride"] = draw(st.integers(1, 3))
+    if kind == "conv2d":
+        channels = draw(st.integers(1, 3))
+        layer |= {"channels": channels, "kernel": kernel, "padding": padding}
+        layer["transfer"] = draw(st.sampled_from(transfers))
+    else:
+        layer["size"] = kernel
+    return layer, (channels, *((side + 2 * padding - kernel) // layer["stride"] + 1 for side in (height, width)))
+
+
+# --- rules ------------------------------------------------------------------------------------------------
 
 feedbacks = st.one_of(
     st.just({}),
@@ -213,11 +294,11 @@ def cases(
     transfers: tuple[str, ...] = ("tanh", "logistic", "relu", "linear"),
     tops: tuple[str, ...] = ("softmax", "tanh", "logistic"),
     quantized_synapses: bool = True,
+    networks: Networks = dense_networks,
 ) -> Case:
     """A scenario; `channels` draws the keys of each of [channels.forward] and [channels.learning]."""
-    hidden = draw(st.lists(st.integers(1, 9), min_size=1, max_size=3))
-    units = [draw(st.integers(1, 9)), *hidden, draw(st.integers(2, 4))]
-    table = draw(learning(len(hidden) + 1, rules))
+    network = draw(networks(transfers, tops))
+    table = draw(learning(len(network.layers), rules))
     ends = {"forward": draw(channels)} | ({} if table["rule"] == "top" else {"learning": draw(channels)})
     tables = {
         "seed": draw(st.integers(0, 99)),
@@ -228,6 +309,4 @@ def cases(
         "schedule": draw(schedules) if schedules is not None else {},
         "compute": draw(compute) if schedules is not None else {},
     }
-    top = draw(st.sampled_from(tops))
-    below = draw(st.lists(st.sampled_from(transfers), min_size=len(hidden), max_size=len(hidden)))
-    return Case(units, [*below, top], draw(st.integers(5, 20)), tables)
+    return Case(network.shape, network.layers, network.classes, draw(st.integers(5, 20)), tables)

@@ -21,9 +21,7 @@ def test_delays_are_not_seen_in_the_weights(
     data = case.data()
     ideal = run(case.plan(), data)
     slow = {"latency": "3 ns", **forward}
-    delayed = run(Case(case.units, case.transfers, case.samples, {**case.tables, "compute": work}).with_channels(
-        forward=slow, learning=learning
-    ), data)  # fmt: skip
+    delayed = run(case.with_tables(compute=work).with_channels(forward=slow, learning=learning), data)
     assert delayed.same_weights(ideal)
     assert delayed.now > ideal.now
     for name in SAME:
@@ -35,9 +33,7 @@ def test_delays_are_not_seen_in_the_weights(
 def test_a_shared_bus_is_not_seen_in_the_weights(case: Case, broadcast: bool) -> None:
     data = case.data()
     ideal = run(case.plan(), data)
-    bus = {"bus": {"bandwidth": "100 Mbit/s", "broadcast": broadcast}}
-    tables = {**case.tables, "links": bus}
-    wired = Case(case.units, case.transfers, case.samples, tables)
+    wired = case.with_tables(links={"bus": {"bandwidth": "100 Mbit/s", "broadcast": broadcast}})
     delayed = run(wired.with_channels(forward={"link": "bus"}, learning={"link": "bus"}), data)
     assert delayed.same_weights(ideal)
     assert delayed.now > ideal.now

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channelsim import engine
-from tests.laws.cases import Case, Outcome, advance, cases, delays, outcome, pipelines, run, stages
+from tests.laws.cases import Case, Outcome, advance, cases, delays, dense_case, outcome, pipelines, run, stages
 from tests.networks import dataset
 
 clocked = st.builds(lambda one, other: {**one, **other}, stages, delays)
@@ -53,7 +53,7 @@ def test_a_snapshot_holds_what_is_on_its_way() -> None:
         "schedule": {"mode": "pipelined", "interval": "50 ns"},
         "channels": {"learning": channel, "forward": {"threshold": {"value": 0.2, "residual": True}}},
     }
-    case = Case([5, 6, 4, 3], ["tanh", "tanh", "softmax"], 10, tables)
+    case = dense_case([5, 6, 4, 3], ["tanh", "tanh", "softmax"], 10, tables)
     plan, data = case.plan(), case.data()
     state = engine.start(plan, data)
     engine.advance(plan, state, 7)
@@ -80,7 +80,7 @@ def test_threads_are_not_seen(rule: str, batch: int, silent: float) -> None:
     data = dataset(x, rng.integers(10, size=300), 10)
     channels = {"forward.2": {"quantize": {"kind": "ternary"}}}
     tables = {"learning": {"rule": rule}, "training": {"batch": batch, "epochs": 2}, "channels": channels}
-    case = Case([70, 60, 50, 10], ["tanh", "relu", "softmax"], 300, tables)
+    case = dense_case([70, 60, 50, 10], ["tanh", "relu", "softmax"], 300, tables)
     found = []
     for threads in (1, 2):
         with engine.threads(threads):
@@ -89,6 +89,6 @@ def test_threads_are_not_seen(rule: str, batch: int, silent: float) -> None:
 
 
 def test_the_seed_is_seen() -> None:
-    case = Case([4, 5, 3], ["tanh", "softmax"], 8, {"learning": {"rule": "srbp"}, "training": {"batch": 2}})
+    case = dense_case([4, 5, 3], ["tanh", "softmax"], 8, {"learning": {"rule": "srbp"}, "training": {"batch": 2}})
     one, other = (run(case.plan(seed=seed), case.data()) for seed in (1, 2))
     assert not one.same_weights(other)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channelsim import engine, tolerances
-from tests.laws.cases import Case, cases, outcome, run
+from tests.laws.cases import Case, cases, dense_case, outcome, run
 from tests.laws.delay_line import DelayLine
 
 INTERVAL = 1000  # ps
@@ -62,7 +62,7 @@ def delayed(draw: st.DrawFn, equal_frames: bool = False) -> tuple[Case, dict[int
     }
     units = [draw(st.integers(1, 6)), *hidden, 3]
     late = {h: steps(hears[h] - arrives[h]) for h in range(1, top + 1)}
-    return Case(units, ["tanh"] * len(hidden) + ["softmax"], samples, tables), late
+    return dense_case(units, ["tanh"] * len(hidden) + ["softmax"], samples, tables), late
 
 
 def equal(case: Case, line: DelayLine) -> None:
@@ -86,7 +86,7 @@ def test_late_errors_are_a_delay_line(given: tuple[Case, dict[int, int]]) -> Non
 def test_a_stash_forgets_what_is_older(given: tuple[Case, dict[int, int]], stash: int, current: bool) -> None:
     case, delays = given
     schedule = pipelined(stash=stash, on_miss="current" if current else "drop")
-    case = Case(case.units, case.transfers, case.samples, {**case.tables, "schedule": schedule})
+    case = case.with_tables(schedule=schedule)
     equal(case, DelayLine(case.plan(), case.data(), delays, stash, current))
 
 
@@ -114,8 +114,8 @@ def test_errors_in_time_are_sequential_bit_for_bit(case: Case) -> None:
     """D = 0 also where messages take time, as long as everything is done when the next frame enters."""
     slow = {"latency": "20 ns", "bandwidth": "10 Gbit/s"}
     plan = case.with_channels(forward=slow, learning=slow)
-    tables = {**case.tables, "schedule": {"mode": "pipelined", "interval": "1 ms"}}
-    patient = Case(case.units, case.transfers, case.samples, tables).with_channels(forward=slow, learning=slow)
+    unhurried = case.with_tables(schedule={"mode": "pipelined", "interval": "1 ms"})
+    patient = unhurried.with_channels(forward=slow, learning=slow)
     assert run(patient, case.data()).same_weights(run(plan, case.data()))
 
 
@@ -128,7 +128,7 @@ def test_the_age_of_errors_is_the_delay(latency: int, age: int) -> None:
         "channels": {"learning": {"latency": f"{latency} ps"}},
         "schedule": pipelined(),
     }
-    case = Case([3, 4, 3], ["tanh", "softmax"], 10, tables)
+    case = dense_case([3, 4, 3], ["tanh", "softmax"], 10, tables)
     plan = case.plan()
     state = engine.start(plan, case.data())
     engine.advance(plan, state, plan.frames)

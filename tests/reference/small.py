@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 
 from channelsim import reference
 from channelsim.reference import State
-from tests.networks import dataset, plan_of
+from tests.networks import dataset, plan_of, plan_of_chain
 
 
 def start(
@@ -25,6 +26,16 @@ def start(
     y = rng.integers(units[-1], size=samples)
     plan = plan_of(units, samples, transfers, **tables)
     return reference.start(plan, dataset(x, y, units[-1]), clock)
+
+
+def start_chain(
+    shape: Sequence[int], layers: list[dict[str, Any]], classes: int, samples: int = 6, **tables: Any
+) -> State:
+    """The same for a network of these [[layers]]."""
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, (samples, *shape)).astype(np.float32)
+    y = rng.integers(classes, size=samples)
+    return reference.start(plan_of_chain(shape, layers, classes, samples, **tables), dataset(x, y, classes))
 
 
 def same(a: State, b: State) -> bool:
