@@ -1,8 +1,9 @@
 """How well the learning signals that arrive agree with the gradient, and C with the weights that it stands for.
 
-A fixed probe (the first samples of the training set) passes through the network as it is, with its channels and its
-schedule but without learning, and the learning signal R^h that arrives at each hidden layer is kept. The same probe
-passes once more over ideal channels with backpropagation: that gives the true gradient's signal.
+A fixed probe (the first samples of the training set, neither mirrored nor moved) passes through the network as it is,
+with its channels and its schedule but without learning, and the learning signal R^h that arrives at each hidden layer
+is kept. The same probe passes once more over ideal channels with backpropagation: that gives the true gradient's
+signal.
 """
 
 from __future__ import annotations
@@ -68,6 +69,8 @@ def _probe_plan(state: engine.State, size: int) -> Plan:
         train_size=size,
         epochs=1,
         shuffle=False,
+        flip=False,
+        shift=0,
     )
 
 

@@ -10,6 +10,7 @@ It reads the same plan and draws from the same hash as the engine, and shares no
 - `channels`: one frame's messages on one channel, through `stages` and `clock`;
 - `rules`: from message to error, and the updates;
 - `layers`: what a layer kind does, `dense`, `conv2d`, `pool`; `transfer`: f, f' and the losses;
+- `augment`: training images mirrored and moved;
 - `quantizers`, `words`, `draws`: values in few bits, their code words, and the hash for a whole frame.
 """
 

@@ -14,6 +14,7 @@ import torch
 
 from channelsim.plan import Direction, Message
 from channelsim.reference import rules
+from channelsim.reference.augment import augment
 from channelsim.reference.channels import send
 from channelsim.reference.clock import arrival_gap
 from channelsim.reference.layers import kind_of
@@ -62,7 +63,7 @@ def enter(ref: State, frame: int) -> None:
     if plan.pipelined and frame + 1 < plan.frames:
         gap = arrival_gap(plan.seed, frame + 1, plan.interval) if plan.poisson else plan.interval
         schedule(ref, ref.now + gap, ENTRY, enter, frame + 1)
-    speak_forward(ref, 0, frame, ref.images[ref.samples(frame)])
+    speak_forward(ref, 0, frame, augment(plan, frame, ref.images[ref.samples(frame)]))
 
 
 def change_channels(ref: State, channels: Any, links: Any) -> None:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn import functional
 
 from channelsim import reference
+from channelsim.plan import Kind, Transfer
 from channelsim.reference import State
-from tests.reference.small import start
+from tests.laws.cases import Network, networks_on_maps
+from tests.reference.small import start, start_chain
 
 ACTIVATIONS = {
     "tanh": torch.tanh,
@@ -38,6 +45,28 @@ def loss(ref: State, leaves: list[torch.Tensor], frame: int, hidden: str, top: s
     return LOSSES[top](x @ leaves[-2] + leaves[-1], ref.targets(frame)) / len(x)
 
 
+def apply(layer: SimpleNamespace, w: torch.Tensor, b: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """S of one layer of a chain, in PyTorch's own words."""
+    if layer.kind == Kind.DENSE:
+        return x.flatten(1) @ w + b
+    if layer.kind == Kind.CONV2D:
+        kernels = w.T.unflatten(1, (layer.in_channels, layer.kernel, layer.kernel))
+        return functional.conv2d(x, kernels, b, layer.stride, layer.padding)
+    if layer.kind == Kind.FLATTEN:
+        return x.flatten(1)
+    pool = functional.max_pool2d if layer.kind == Kind.MAXPOOL else functional.avg_pool2d
+    return pool(x, layer.kernel, layer.stride)
+
+
+def loss_of_chain(ref: State, leaves: list[torch.Tensor], frame: int, top: str) -> torch.Tensor:
+    x = ref.images[ref.samples(frame)].unflatten(1, ref.plan.shape)
+    for layer, w, b in zip(ref.layers[1:], leaves[::2], leaves[1::2], strict=True):
+        x = apply(layer, w, b, x)
+        if layer is not ref.layers[-1]:
+            x = ACTIVATIONS[Transfer(layer.transfer).name.lower()](x)
+    return LOSSES[top](x.flatten(1), ref.targets(frame)) / len(x)
+
+
 @pytest.mark.parametrize("batch", [1, 5])
 @pytest.mark.parametrize("top", LOSSES)
 @pytest.mark.parametrize("hidden", ACTIVATIONS)
@@ -50,6 +79,23 @@ def test_bp_is_the_gradient(hidden: str, top: str, batch: int) -> None:
         reference.step(ref)
         for leaf, gradient, now in zip(leaves, gradients, parameters(ref), strict=True):
             assert torch.allclose(now, leaf - 0.1 * gradient, atol=1e-6, rtol=0)
+
+
+@settings(deadline=None, max_examples=100, derandomize=True)
+@given(networks_on_maps(tuple(ACTIVATIONS), tuple(LOSSES)), st.sampled_from([1, 3]))
+def test_bp_is_the_gradient_of_any_chain(network: Network, batch: int) -> None:
+    training = {"batch": batch, "epochs": 1, "learning_rate": 0.1}
+    tables = {"training": training, "learning": {"rule": "bp"}}
+    ref = start_chain(network.shape, network.layers, network.classes, **tables)
+    top = network.layers[-1]["transfer"]
+    for frame in range(ref.plan.frames):
+        leaves = parameters(ref)
+        gradients = torch.autograd.grad(
+            loss_of_chain(ref, leaves, frame, top), leaves, allow_unused=True, materialize_grads=True
+        )
+        reference.step(ref)
+        for leaf, gradient, now in zip(leaves, gradients, parameters(ref), strict=True):
+            assert torch.allclose(now, leaf - 0.1 * gradient, atol=2e-6, rtol=1e-5)
 
 
 def test_momentum_and_decay_are_those_of_torch_optim() -> None:
