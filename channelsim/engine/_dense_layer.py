@@ -116,12 +116,48 @@ def defer(net, mem, h, slot, eta):
 
 
 @inner()
+def may_wait(net, h):
+    """Whether an update of layer h may wait for the next pass over the rows."""
+    layer = layers(net.layers)[h]
+    return configs(net.config)[0].deferred and layer.update_quantizer == 0 and layer.weight_quantizer == 0
+
+
+@inner()
+def survey(net, mem, h, slot, samples):
+    """Multiply-accumulates of one update: products of two factors that are not zero.
+
+    mem.error = R summed over the samples, unless the update may wait: then R is that sum.
+    """
+    n = layers(net.layers)[h].n
+    total = f4(mem.error)[:n]
+    macs = 0
+    waits = may_wait(net, h)
+    if not waits:
+        for j in range(n):
+            total[j] = ZERO
+    for b in range(samples):
+        signal = f4(mem.signal)[b * n : b * n + n]
+        macs += i8_planes(mem.counts)[slot, h, b] * _stages.count_speaking(signal)
+        if not waits:
+            for j in range(n):
+                total[j] += signal[j]
+    return macs
+
+
+@inner()
 def accumulate(net, mem, h, slot, samples, scale, target):
     """target += scale * sum_b x_b (x) R_b over the frame's samples, R in mem.signal.
 
     `target` is W or a buffer of its size. mem.signal may be scaled or rearranged. Samples whose R is zero cost nothing.
-    Returns the number of rows addressed: inputs active in any sample that learns.
+    Returns the entries addressed: inputs active in any sample that learns, times neurons with an error in any.
     """
+    n = layers(net.layers)[h].n
+    columns = columns_at_work(f4(mem.signal), n, samples, flags(mem.touched)[:n])
+    return columns * _accumulate(net, mem, h, slot, samples, scale, target)
+
+
+@inner()
+def _accumulate(net, mem, h, slot, samples, scale, target):
     layer = layers(net.layers)[h]
     n, fan_in = layer.n, layer.fan_in
     learns, count = flags(mem.learns), i8(mem.learning_counts)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from channelsim.engine import _batch, _hash, _loop, _stages, _transfer
+from channelsim.engine import _batch, _conv_layer, _hash, _kinds, _loop, _pool_layer, _stages, _transfer
 from channelsim.engine._jit import kernel
-from channelsim.engine._views import channels, configs, f4, f8, flags, layers
+from channelsim.engine._views import channels, configs, f4, f8, flags, i8, layers
 
 EVALUATION_FRAME = np.int64(1 << 40)  # in all draws of an evaluation; the sample index is the place in the set
 
@@ -29,15 +29,21 @@ def evaluate(net, mem, images, labels, first, samples, here, there):
             _through_channel(net, mem, h - 1, x, there, first, samples)
             x = there[: samples * fan_in]
         out = here[: samples * n]
-        _batch.fill_bias(f4(mem.biases)[layer.b_offset : layer.b_offset + n], out, samples)
-        _batch.multiply(
-            _batch.UNIT,
-            x.reshape(samples, fan_in),
-            f4(mem.weights)[layer.w_offset : layer.w_offset + layer.w_size].reshape(fan_in, n),
-            _batch.UNIT,
-            out.reshape(samples, n),
-        )
-        _transfer.layer(layer.transfer, out, n)
+        if layer.kind == _kinds.DENSE:
+            _batch.fill_bias(f4(mem.biases)[layer.b_offset : layer.b_offset + n], out, samples)
+            _batch.multiply(
+                _batch.UNIT,
+                x.reshape(samples, fan_in),
+                f4(mem.weights)[layer.w_offset : layer.w_offset + layer.w_size].reshape(fan_in, n),
+                _batch.UNIT,
+                out.reshape(samples, n),
+            )
+            _transfer.layer(layer.transfer, out, n)
+        elif layer.kind == _kinds.CONV2D:
+            i8(mem.event_counts)[:] = fan_in  # they are not asked for
+            _conv_layer.forward(net, mem, h, x, out, samples)
+        else:
+            _pool_layer.forward(net, h, x, out, samples)
         x = out
         here, there = there, here
     loss, correct = 0.0, 0

@@ -22,6 +22,7 @@ ONE = np.uint64(1)
 ROUNDING, NOISE, BIT_ERRORS, DROP = np.int64(4), np.int64(5), np.int64(6), np.int64(7)
 JITTER, ARRIVALS = np.int64(8), np.int64(9)
 UPDATE_ROUNDING, WEIGHT_ROUNDING = np.int64(10), np.int64(11)
+AUGMENT = np.int64(13)
 
 
 @kernel(inline="always")

@@ -3,7 +3,7 @@
 FULL    one sample, everybody speaks: the activities themselves, with the identity as event list
 LIST    events in the slot
 DATA    events of the data set, where the input arrives as it is
-MATRIX  a mini-batch as a dense matrix
+MATRIX  a dense matrix: a mini-batch in which many speak; the input of every layer that is not dense
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from channelsim.engine._jit import inner, kernel
 from channelsim.engine._views import configs, f4, f4_rows, flags, i4, i4_rows, i8, i8_planes, i8_rows, layers, slots
 
 FULL, LIST, DATA, MATRIX = 0, 1, 2, 3
+DENSE = 1  # plan.Kind
 ZERO = np.float32(0.0)
 
 
@@ -38,7 +39,12 @@ def hold(net, mem, h, slot):
     samples = slots(mem.slots)[slot].samples
     count = i8_planes(mem.counts)[slot, h]
     start = i8_planes(mem.starts)[slot, h]
-    from_data = h == 1 and flags(net.ideal)[0]
+    from_data = h == 1 and flags(net.ideal)[0] and not config.augmented
+    if layers(net.layers)[h].kind != DENSE:
+        i8_rows(mem.forms)[slot, h] = MATRIX
+        if from_data:
+            _copy_images(net, mem, slot, samples, n)
+        return
     if batch == 1 and not from_data and count[0] == n:
         i8_rows(mem.forms)[slot, h] = FULL
         return
@@ -59,7 +65,7 @@ def hold(net, mem, h, slot):
     i8_rows(mem.forms)[slot, h] = LIST
     x = activities(net, mem, h, slot)
     index, value = i4_rows(mem.event_index)[slot], f4_rows(mem.event_value)[slot]
-    base = layers(net.layers)[h].input_offset * batch
+    base = i8(net.list_offset)[h] * batch
     for b in range(samples):
         first = base + b * n
         start[b] = first

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from channelsim.engine import _batch, _dense, _dense_layer, _hash, _inputs, _quantize, _stages
+from channelsim.engine import _batch, _conv_layer, _dense, _dense_layer, _hash, _inputs, _kinds, _quantize, _stages
 from channelsim.engine._jit import inner, kernel
 from channelsim.engine._views import (
     channels,
@@ -16,6 +16,7 @@ from channelsim.engine._views import (
     f4_rows,
     flags,
     i4,
+    i8,
     i8_planes,
     layers,
     slots,
@@ -28,24 +29,33 @@ NONE, TRANSPOSE, DENSE, SPARSE, BANK, SIGN, SPARSE_SIGN = 0, 1, 2, 3, 4, 5, 6  #
 
 @kernel(inline="always")
 def leaves_projected(wiring):
-    """Whether the wiring depends on the sender's W when the message leaves, so that it is applied there."""
+    """Whether the wiring depends on the sender when the message leaves, so that it is applied there."""
     return wiring in (TRANSPOSE, SIGN, SPARSE_SIGN)
 
 
 @inner()
-def project_leaving(net, mem, c, slot, message, out):
-    """The error at the target that delivered messages make through the sender's W. Counts the operations."""
+def project_leaving(net, mem, c, slot, seen, recalled, message, out):
+    """The error at the target that delivered messages make through the sender. Counts the operations.
+
+    `seen` is the slot that the sender learned from, with `recalled` samples.
+    """
     channel = channels(net.channels)[c]
-    target = layers(net.layers)[channel.target]
-    samples = slots(mem.slots)[slot].samples
-    heard = i8_planes(mem.heard)[slot, c]
     if channel.wiring == TRANSPOSE:
-        _dense_layer.transposed(net, mem, channel.source, samples, message, heard, out)
-        counters(mem.counters)[c].macs += _sum(heard, samples) * target.n
-        return
+        _kinds.transposed(net, mem, c, slot, seen, recalled, message, out)
+    elif layers(net.layers)[channel.source].kind == _kinds.CONV2D:
+        _conv_layer.sign(net, mem, c)
+        _conv_layer.through(net, mem, c, slot, f4(mem.bank)[: channel.c_size], message, out)
+    else:
+        _through_signed(net, mem, c, slot, message, out)
+
+
+@inner()
+def _through_signed(net, mem, c, slot, message, out):
+    channel = channels(net.channels)[c]
+    samples = slots(mem.slots)[slot].samples
     source = layers(net.layers)[channel.source]
     _dense_layer.flush(net, mem, channel.source)
-    n, n_target = channel.n, target.n
+    n, n_target = channel.n, layers(net.layers)[channel.target].n
     weights = _dense_layer.synapses(f4(mem.weights), source)
     feedback = f4(mem.feedback)[channel.c_offset : channel.c_offset + channel.c_size]
     targets = i4(net.c_index)[channel.c_offset : channel.c_offset + channel.c_size]
@@ -60,26 +70,13 @@ def project_leaving(net, mem, c, slot, message, out):
                 continue
             if channel.wiring == SIGN:
                 for i in range(n_target):
-                    error[i] += x * _signed(feedback[i * n + j], weights[i * n + j])
+                    error[i] += x * _conv_layer.with_sign(feedback[i * n + j], weights[i * n + j])
                 counters(mem.counters)[c].macs += n_target
             else:
                 for k in range(start[j], start[j + 1]):
                     i = targets[k]
-                    error[i] += x * _signed(feedback[k], weights[i * n + j])
+                    error[i] += x * _conv_layer.with_sign(feedback[k], weights[i * n + j])
                 counters(mem.counters)[c].macs += start[j + 1] - start[j]
-
-
-@kernel(inline="always")
-def _signed(magnitude, w):
-    return magnitude if w > ZERO else (-magnitude if w < ZERO else ZERO)
-
-
-@kernel()
-def _sum(values, count):
-    total = 0
-    for i in range(count):
-        total += values[i]
-    return total
 
 
 @inner()
@@ -97,7 +94,10 @@ def error_from(net, mem, c, slot):
         return
     message = f4_rows(mem.messages)[slot, first : first + samples * n]
     feedback = f4(mem.feedback)[channel.c_offset : channel.c_offset + channel.c_size]
-    events = _sum(i8_planes(mem.heard)[slot, c], samples)
+    if channel.wiring == BANK:
+        _conv_layer.through(net, mem, c, slot, feedback, message, error)
+        return
+    events = _conv_layer.total(i8_planes(mem.heard)[slot, c], samples)
     if channel.wiring == DENSE and samples > 1 and events >= _batch.SPARSE_BELOW * samples * n:
         counters(mem.counters)[c].macs += events * n_target
         _batch.multiply(
@@ -152,27 +152,25 @@ def update(net, mem, h, slot, frame, samples, of, c):
     config = configs(net.config)[0]
     layer = layers(net.layers)[h]
     counter = counters(mem.counters)[c]
-    n = layer.n
-    counter.update_macs += _operations(net, mem, h, slot, samples)
+    counter.update_macs += _kinds.survey(net, mem, h, slot, samples)
     eta = rate(config, frame, config.learning_rate)
     share = ONE / F(of)
     weights = _dense_layer.synapses(f4(mem.weights), layer)
-    if config.deferred and layer.update_quantizer == 0 and layer.weight_quantizer == 0:
-        counter.updates += i8_planes(mem.counts)[slot, h, 0] * _stages.count_speaking(f4(mem.signal)[:n])
-        if _stages.any_speaks(f4(mem.signal)[:n]):
+    if layer.kind == _kinds.DENSE and _dense_layer.may_wait(net, h):
+        signal = f4(mem.signal)[: layer.n]
+        counter.updates += i8_planes(mem.counts)[slot, h, 0] * _stages.count_speaking(signal)
+        if _stages.any_speaks(signal):
             _dense_layer.defer(net, mem, h, slot, eta)
         return
-    _bias(mem, layer, samples, eta, share, F(config.momentum))
+    _bias(mem, layer, eta, share, F(config.momentum))
     if config.momentum == 0.0 and layer.update_quantizer == 0:
-        columns = _dense_layer.columns_at_work(f4(mem.signal), n, samples, flags(mem.touched)[:n])
-        rows = _dense_layer.accumulate(net, mem, h, slot, samples, eta * share, weights)
-        counter.updates += rows * columns
+        counter.updates += _kinds.accumulate(net, mem, h, slot, samples, eta * share, weights)
     else:
         counter.updates += layer.w_size
         step = f4(mem.step)[: layer.w_size]
         for k in range(layer.w_size):
             step[k] = ZERO
-        _dense_layer.accumulate(net, mem, h, slot, samples, share, step)
+        _kinds.accumulate(net, mem, h, slot, samples, share, step)
         if config.momentum == 0.0:
             _scale(step, eta)
         else:
@@ -194,29 +192,12 @@ def update(net, mem, h, slot, frame, samples, of, c):
         )  # fmt: skip
 
 
-@inner()
-def _operations(net, mem, h, slot, samples):
-    """Multiply-accumulates of one update: products of two factors that are not zero."""
-    n = layers(net.layers)[h].n
-    macs = 0
-    for b in range(samples):
-        spoken = _stages.count_speaking(f4(mem.signal)[b * n : b * n + n])
-        macs += i8_planes(mem.counts)[slot, h, b] * spoken
-    return macs
-
-
 @inner(fastmath={"contract"})
-def _bias(mem, layer, samples, eta, share, momentum):
-    n = layer.n
-    bias = f4(mem.biases)[layer.b_offset : layer.b_offset + n]
-    total = f4(mem.error)[:n]
-    for j in range(n):
-        total[j] = ZERO
-    for s in range(samples):
-        signal = f4(mem.signal)[s * n : s * n + n]
-        for j in range(n):
-            total[j] += signal[j]
-    for j in range(n):
+def _bias(mem, layer, eta, share, momentum):
+    """db = eta times the mean of R, whose sum is in mem.error."""
+    bias = f4(mem.biases)[layer.b_offset : layer.b_offset + layer.b_size]
+    total = f4(mem.error)[: layer.b_size]
+    for j in range(layer.b_size):
         g = total[j] * share
         if momentum != ZERO:
             g += momentum * f4(mem.bias_velocity)[layer.b_offset + j]
@@ -251,7 +232,7 @@ def adapt(net, mem, c, slot, samples, outputs):
     config = configs(net.config)[0]
     channel = channels(net.channels)[c]
     counter = counters(mem.counters)[c]
-    n, n_target = channel.n, layers(net.layers)[channel.target].n
+    n = channel.n
     eta = rate(config, slots(mem.slots)[slot].frame, config.feedback_rate)
     share = ONE / F(slots(mem.slots)[slot].samples)
     momentum = F(config.momentum)
@@ -262,6 +243,22 @@ def adapt(net, mem, c, slot, samples, outputs):
     if momentum != ZERO:
         scale, into = share, f4(mem.feedback_velocity)[channel.c_offset : channel.c_offset + channel.c_size]
         _scale(into, momentum)
+    if channel.wiring == BANK:
+        i8(mem.event_counts)[:] = _conv_layer.UNKNOWN
+        counter.update_macs += _conv_layer.survey(net, mem, channel.source, outputs, message, samples)
+        counter.updates += _conv_layer.accumulate(net, mem, channel.source, outputs, message, samples, scale, into)
+    else:
+        _adapt_wires(net, mem, c, samples, outputs, message, scale, into)
+    if momentum != ZERO:
+        for k in range(channel.c_size):
+            feedback[k] += eta * into[k]
+
+
+@inner()
+def _adapt_wires(net, mem, c, samples, outputs, message, scale, into):
+    channel = channels(net.channels)[c]
+    counter = counters(mem.counters)[c]
+    n, n_target = channel.n, layers(net.layers)[channel.target].n
     targets = i4(net.c_index)[channel.c_offset : channel.c_offset + channel.c_size]
     start = i4(net.c_start)[channel.start_offset : channel.start_offset + n + 1]
     for j in range(n):
@@ -280,6 +277,3 @@ def adapt(net, mem, c, slot, samples, outputs):
                 _dense.add_scaled(x, active, into[j * n_target : j * n_target + n_target])
         counter.update_macs += spoke * wires
         counter.updates += wires if spoke > 0 else 0
-    if momentum != ZERO:
-        for k in range(channel.c_size):
-            feedback[k] += eta * into[k]

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from channelsim.engine import _dense_layer, _hash, _heap, _inputs, _learning, _messages, _transfer
+from channelsim.engine import _augment, _conv, _hash, _heap, _inputs, _kinds, _learning, _messages, _transfer
 from channelsim.engine._jit import inner, kernel
 from channelsim.engine._views import (
     channels,
@@ -83,12 +83,12 @@ def advance(net, mem, until):
                     send_forward(net, mem, h + 1, slot)
                 else:
                     compare(net, mem, slot)
-                    speak(net, mem, h, slot)
+                    speak(net, mem, h, slot, slot, slots(mem.slots)[slot].samples)
                     learn(net, mem, h, slot, slot, slots(mem.slots)[slot].samples, c)
             else:
                 seen, samples = hear(net, mem, c, slot)
-                speak(net, mem, h, slot)
-                if samples > 0:
+                speak(net, mem, h, slot, seen, samples)
+                if samples > 0 and layers(net.layers)[h].w_size > 0:
                     learn(net, mem, h, slot, seen, samples, c)
         slots(mem.slots)[slot].events -= 1
         _release(mem, slot)
@@ -153,7 +153,22 @@ def enter(net, mem, slot):
             )
             gap = np.int64(math.ceil(-config.interval * math.log1p(-u)))
         _schedule(mem, clock.now + gap, _heap.FRAME_ENTRY, ENTRY, np.int64(0))
+    if config.augmented:
+        _augment_frame(net, mem, slot)
     send_forward(net, mem, np.int64(1), slot)
+
+
+@inner()
+def _augment_frame(net, mem, slot):
+    """The frame's images, mirrored and moved, take the place at which layer 1 finds its input: what it hears of them
+    will replace them."""
+    config, shape = configs(net.config)[0], i8_rows(net.geometry)[0]
+    height, width, n = shape[_conv.ROWS], shape[_conv.COLUMNS], layers(net.layers)[0].n
+    for b in range(slots(mem.slots)[slot].samples):
+        first = i8_rows(mem.sample)[slot, b] * n
+        mirrored, dy, dx = _augment.draws(config.seed, slots(mem.slots)[slot].frame, b, config.flip, config.shift)
+        there = f4_rows(mem.inputs)[slot, b * n : b * n + n]
+        _augment.place(f4(net.images)[first : first + n], there, height, width, mirrored, dy, dx)
 
 
 @inner()
@@ -162,8 +177,11 @@ def send_forward(net, mem, h, slot):
     c = h - 1
     batch = configs(net.config)[0].batch
     layer = layers(net.layers)[h]
-    source = f4(net.images) if c == 0 else f4_rows(mem.outputs)[slot, layers(net.layers)[c].unit_offset * batch :]
     place = f4_rows(mem.inputs)[slot, layer.input_offset * batch :]
+    if c > 0:
+        source = f4_rows(mem.outputs)[slot, layers(net.layers)[c].unit_offset * batch :]
+    else:
+        source = place if configs(net.config)[0].augmented else f4(net.images)
     now, delivered = clocks(mem.clock)[0].now, i8_planes(mem.counts)[slot, h]
     complete = _messages.send(net, mem, c, slot, now, source, place, layer.fan_in, delivered)
     _schedule(mem, complete, _heap.FORWARD_ARRIVAL, c, slot)
@@ -200,7 +218,7 @@ def compute(net, mem, h, slot):
     samples = slots(mem.slots)[slot].samples
     out = outputs(net, mem, h, slot, samples)
     _inputs.hold(net, mem, h, slot)
-    counters(mem.counters)[h - 1].macs += _dense_layer.forward(net, mem, h, slot, out)
+    counters(mem.counters)[h - 1].macs += _kinds.forward(net, mem, h, slot, out)
     if slots(mem.slots)[slot].frame > state.frame:  # a frame that was overtaken on its way is not the newest
         if state.frame >= 0:
             slots(mem.slots)[state.slot].holders -= 1
@@ -250,7 +268,8 @@ def score(transfer, said, target):
 def hear(net, mem, c, slot):
     """An error has arrived at a hidden layer: mem.signal = R = f'(S) * error.
 
-    Returns the slot whose activity learns from it, and how many of its samples: 0 if the frame is forgotten.
+    Returns the slot whose activity learns from it, and how many of its samples: 0 if the frame is forgotten. A layer
+    without synapses passes on what it hears: it has no updates, so none that has an age.
     """
     config = configs(net.config)[0]
     channel = channels(net.channels)[c]
@@ -275,7 +294,8 @@ def hear(net, mem, c, slot):
     _silence(f4(mem.signal)[samples * layer.n : s.samples * layer.n])
     if config.capture:
         _capture(net, mem, h, s.frame, samples)
-    i8_rows(mem.ages)[h, min(age, i8_rows(mem.ages).shape[1] - 1)] += 1
+    if layer.w_size > 0:
+        i8_rows(mem.ages)[h, min(age, i8_rows(mem.ages).shape[1] - 1)] += 1
     if channel.adaptive and not config.frozen:
         _learning.adapt(net, mem, c, slot, samples, out)
     return seen, samples
@@ -298,8 +318,11 @@ def _capture(net, mem, h, frame, samples):
 
 
 @inner()
-def speak(net, mem, h, slot):
-    """Layer h's learning messages leave, one channel after another, with the weights as they are."""
+def speak(net, mem, h, slot, seen, recalled):
+    """Layer h's learning messages leave, one channel after another, with the weights as they are.
+
+    `seen` is the slot whose activity goes with the error that it speaks of, and `recalled` how many of its samples.
+    """
     batch = configs(net.config)[0].batch
     samples = slots(mem.slots)[slot].samples
     for k in range(i8(net.leaving_start)[h], i8(net.leaving_start)[h + 1]):
@@ -323,7 +346,7 @@ def speak(net, mem, h, slot):
             i8_planes(mem.heard)[slot, c],
         )
         if projected:
-            _learning.project_leaving(net, mem, c, slot, f4(mem.error), place)
+            _learning.project_leaving(net, mem, c, slot, seen, recalled, f4(mem.error), place)
         _schedule(mem, complete, _heap.LEARNING_ARRIVAL, c, slot)
 
 

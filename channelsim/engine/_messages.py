@@ -31,7 +31,7 @@ LEARNING = 1  # plan.Direction
 def send(net, mem, c, slot, now, source, out, stride, delivered):
     """The messages of one frame over channel c, offered together at time `now`.
 
-    Sample b's values are source[b n : ..] (channel 0: its image); what arrives of them goes to out[b stride : ..], its
+    Sample b's values are source[b n : ..] (channel 0: its image, unless images change as they enter); what arrives of them goes to out[b stride : ..], its
     number of events to delivered[b]. Of an ideal channel only learning messages are copied: forward, the receiver reads
     the source itself. Returns the time at which the last message is complete.
     """
@@ -47,18 +47,19 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
     sent = f4(mem.sent)[:n]
     words = f4(mem.sent).view(np.int32)[:n]
     residual = f4(mem.residuals)[channel.residual_offset : channel.residual_offset + n]
+    from_data = c == 0 and not config.augmented
     speaker = 2 * channel.source + channel.direction
     again = link.broadcast and state.frame == frame and state.speaker == speaker
     state.frame, state.speaker = frame, speaker
     complete = now
     for b in range(samples):
         image = i8_rows(mem.sample)[slot, b]
-        here = (image if c == 0 else b) * n
+        here = (image if from_data else b) * n
         said = source[here : here + n]
         arrives = out[b * stride : b * stride + n]
         scale = noise_scale = np.float32(1.0)
         if ideal:
-            if c == 0:
+            if from_data:
                 events = i8(net.event_start)[image + 1] - i8(net.event_start)[image]
             else:
                 events = _stages.count_speaking(said)

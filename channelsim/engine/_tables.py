@@ -34,6 +34,9 @@ CONFIG = np.dtype(
         ("seed", "i8"),
         ("trace_frames", "i8"),  # messages of frames below this one are written down
         ("capture", "u1"),  # learning signals are kept: alignment probes
+        ("augmented", "u1"),  # images are mirrored or moved as they enter
+        ("flip", "u1"),
+        ("shift", "i8"),  # pixels
     ],
     align=True,
 )
@@ -98,6 +101,8 @@ class Net(NamedTuple):
 
     config: NDArray[Any]  # (1,) CONFIG
     layers: NDArray[Any]  # (L + 1,) LAYER
+    geometry: NDArray[np.int64]  # (L + 1, 10) maps and windows, as `_conv` names them
+    list_offset: NDArray[np.int64]  # (L + 1,) of a dense layer's event lists in `Memory.event_index`
     channels: NDArray[Any]  # (channels,) CHANNEL; the rows change at a scheduled change
     links: NDArray[Any]  # (links,) LINK
     leaving: NDArray[np.int64]  # learning channels by source layer: leaving[leaving_start[h] : leaving_start[h + 1]]
@@ -110,7 +115,7 @@ class Net(NamedTuple):
     images: NDArray[np.float32]  # (N * n_0,)
     labels: NDArray[np.int32]  # (N,)
     event_start: NDArray[np.int64]  # (N + 1,) the images as events
-    event_index: NDArray[np.int32]
+    event_index: NDArray[np.int32]  # empty where layer 1 is not dense and reads the images themselves
     event_value: NDArray[np.float32]
 
 
@@ -140,11 +145,11 @@ class Memory(NamedTuple):
     residuals: NDArray[np.float32]
     sample: NDArray[np.int64]  # (F, B) index into the data set
     outputs: NDArray[np.float32]  # (F, B * units) O of layers 1..L
-    inputs: NDArray[np.float32]  # (F, B * inputs) activations as delivered, where a forward channel is not ideal
+    inputs: NDArray[np.float32]  # (F, B * inputs) activations as delivered, where they are not the sender's
     counts: NDArray[np.int64]  # (F, L + 1, B) events delivered to each layer
     starts: NDArray[np.int64]  # (F, L + 1, B) where their list starts, if the form has one
     forms: NDArray[np.int64]  # (F, L + 1) how a layer's input is held: see `_inputs`
-    event_index: NDArray[np.int32]  # (F, B * inputs) the same as events, where not everybody speaks
+    event_index: NDArray[np.int32]  # (F, B * inputs of dense layers) as events, where not everybody speaks
     event_value: NDArray[np.float32]
     messages: NDArray[np.float32]  # (F, B * message) learning messages as delivered, or the error they make (bp)
     heard: NDArray[np.int64]  # (F, channels, B) events delivered by each learning channel
@@ -167,6 +172,11 @@ class Memory(NamedTuple):
     columns: NDArray[np.int64]  # (widest + 1,) a mini-batch's events by row: starts,
     column_sample: NDArray[np.int32]  # samples
     column_value: NDArray[np.float32]  # and values
+    patches: NDArray[np.float32]  # (parts * room,) patch matrices of convolutions, one image of one part at a time
+    event_counts: NDArray[np.int64]  # (most samples at once,) values of each that are not zero
+    macs: NDArray[np.int64]  # (most samples at once,) operations of a convolution, sample by sample
+    map_sums: NDArray[np.float32]  # (B * maps,) errors of a convolution summed over each map
+    bank: NDArray[np.float32]  # (largest W of a convolution) |C| with the signs of W
     captured: NDArray[np.float32]  # (frames * B, units) learning signals, if asked for
     rows: NDArray[Any]  # (capacity,) MESSAGE_ROW
     payload: NDArray[np.float32]  # (capacity,)

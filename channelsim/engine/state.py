@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from channelsim import hashing
 from channelsim.data import Dataset
-from channelsim.engine import _dense_layer, _evaluate, _loop
+from channelsim.engine import _conv, _dense_layer, _evaluate, _loop
 from channelsim.engine._tables import CLOCK, CONFIG, LAYER_STATE, LINK_STATE, SLOT, Memory, Net
 from channelsim.engine._views import handle
 from channelsim.errors import RunError
 from channelsim.hashing import Stream
-from channelsim.plan import COUNTER, MESSAGE_ROW, Direction, Plan, Quantizer
+from channelsim.plan import COUNTER, MESSAGE_ROW, Direction, Kind, Plan, Quantizer
 
 FIRST_SLOTS = 2  # the frame that is on its way, and the one before, which is still the newest of some layers
 AGE_BINS = 1025  # of a pipeline: ages 0..1023 frames, and older; one frame after another, every age is 0
@@ -94,18 +94,24 @@ def start(plan: Plan, dataset: Dataset, *, trace_frames: int = 0, frozen: bool =
     row["learning_rate"], row["feedback_rate"] = plan.learning_rate, plan.feedback_learning_rate
     row["log_keep"], row["momentum"] = math.log1p(-plan.decay), plan.momentum
     row["seed"], row["trace_frames"], row["capture"] = plan.seed, trace_frames, capture
+    row["flip"], row["shift"] = plan.flip and not frozen, 0 if frozen else plan.shift  # a probe sees what is there
+    row["augmented"] = row["flip"] or row["shift"] > 0
     leaving, leaving_start = _leaving(plan)
     images = np.ascontiguousarray(dataset.train_x, np.float32)
-    event_start, event_index, event_value = events_of(images)
+    ideal = _ideal(plan)
+    reads_events = plan.layers[1]["kind"] == Kind.DENSE and ideal[0] and not row["augmented"]
+    event_start, event_index, event_value = events_of(images, lists=bool(reads_events))
     widest = int(plan.layers["n"].max())
     net = Net(
         config=config,
         layers=_records(plan.layers.copy()),
+        geometry=_geometry(plan.layers),
+        list_offset=_list_offset(plan.layers),
         channels=_records(plan.channels.copy()),
         links=_records(plan.links.copy()),
         leaving=leaving,
         leaving_start=leaving_start,
-        ideal=_ideal(plan),
+        ideal=ideal,
         c_start=plan.c_start,
         c_index=plan.c_index,
         iota=np.arange(widest, dtype=np.int32),
@@ -134,14 +140,16 @@ def sample_order(plan: Plan, epoch: int) -> NDArray[np.int64]:
 
 
 def events_of(
-    images: NDArray[np.float32],
+    images: NDArray[np.float32], lists: bool = True
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
     """Images as events, made once: (starts, neuron indices, values). A zero activity is no event.
 
-    Works in blocks, so that the data set is never there twice.
+    Works in blocks, so that the data set is never there twice. Without `lists` only the starts are made.
     """
     counts = np.count_nonzero(images, axis=1)
     start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    if not lists:
+        return start, np.zeros(0, np.int32), np.zeros(0, np.float32)
     index = np.empty(start[-1], np.int32)
     value = np.empty(start[-1], np.float32)
     for first in range(0, len(images), 4096):
@@ -160,6 +168,37 @@ def _leaving(plan: Plan) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         channels += list(np.flatnonzero((rows["direction"] == Direction.LEARNING) & (rows["source"] == h)))
         starts.append(len(channels))
     return np.array(channels, np.int64), np.array(starts, np.int64)
+
+
+GEOMETRY = ("in_channels", "in_height", "in_width", "out_channels", "out_height", "out_width",
+            "kernel", "stride", "padding")  # fmt: skip
+
+
+def _geometry(layers: NDArray[Any]) -> NDArray[np.int64]:
+    """`Net.geometry`. What `flatten` does not look at is one long row to it."""
+    table = np.zeros((len(layers), len(GEOMETRY) + 1), np.int64)
+    for column, field in enumerate(GEOMETRY):
+        table[:, column] = layers[field]
+    for row, layer in zip(table, layers, strict=True):
+        if layer["kind"] == Kind.FLATTEN:
+            row[:] = (1, 1, layer["n"], 1, 1, layer["n"], 1, 1, 0, 0)
+        elif layer["kind"] == Kind.CONV2D:
+            row[-1] = patch_values(layer)
+    return table
+
+
+def patch_values(layer: Any) -> int:
+    """Values that a convolution needs for the patches of one image: the matrix itself, and the planes it is cut from."""
+    kernel, positions = int(layer["kernel"]), int(layer["out_height"]) * int(layer["out_width"])
+    plane = ((int(layer["out_height"]) - 1) * int(layer["stride"]) + kernel) * int(layer["out_width"])
+    below = int(layer["in_height"]) * int(layer["in_width"])
+    return int(layer["in_channels"]) * kernel**2 * positions + kernel * plane + below
+
+
+def _list_offset(layers: NDArray[Any]) -> NDArray[np.int64]:
+    """Where a dense layer's event lists begin, in samples' worth of values."""
+    sizes = np.where(layers["kind"] == Kind.DENSE, layers["fan_in"], 0)
+    return np.cumsum(sizes) - sizes
 
 
 def _ideal(plan: Plan) -> NDArray[np.bool_]:
@@ -182,6 +221,9 @@ def _is_ideal(rows: NDArray[Any], links: NDArray[Any]) -> NDArray[np.bool_]:
 
 def _allocate(plan: Plan, net: Net, slots: int, capture: bool, trace_frames: int) -> Memory:
     batch, layers, channels = plan.batch, plan.layers, plan.channels
+    most = max(batch, evaluated_at_once(layers))
+    convolutions = layers[layers["kind"] == Kind.CONV2D]
+    listed = int(layers["fan_in"][layers["kind"] == Kind.DENSE].sum())
     units, inputs = int(layers["n"][1:].sum()), int(layers["fan_in"].sum())
     widest, widest_learner = int(layers["n"].max()), int(layers["n"][1:].max())
     message = int(
@@ -199,7 +241,7 @@ def _allocate(plan: Plan, net: Net, slots: int, capture: bool, trace_frames: int
     momentum = plan.momentum > 0.0
     whole = momentum or bool((layers["update_quantizer"] != Quantizer.NONE).any())
     ideal_inputs = bool(net.ideal[: plan.top].all())
-    dense_first = batch > 1
+    first_held = batch > 1 or layers[1]["kind"] != Kind.DENSE or bool(net.config[0]["augmented"])
     rows = 0 if trace_frames == 0 else _row_capacity(plan, widest)
     zeros = np.zeros
     return Memory(
@@ -227,14 +269,14 @@ def _allocate(plan: Plan, net: Net, slots: int, capture: bool, trace_frames: int
         sample=zeros((slots, batch), np.int64),
         outputs=zeros((slots, batch * units), np.float32),
         inputs=zeros(
-            (slots, batch * (inputs if not ideal_inputs else int(layers[1]["fan_in"]) * dense_first)),
+            (slots, batch * (inputs if not ideal_inputs else int(layers[1]["fan_in"]) * first_held)),
             np.float32,
         ),
         counts=zeros((slots, len(layers), batch), np.int64),
         starts=zeros((slots, len(layers), batch), np.int64),
         forms=zeros((slots, len(layers)), np.int64),
-        event_index=zeros((slots, batch * inputs), np.int32),
-        event_value=zeros((slots, batch * inputs), np.float32),
+        event_index=zeros((slots, batch * listed), np.int32),
+        event_value=zeros((slots, batch * listed), np.float32),
         messages=zeros((slots, batch * message), np.float32),
         heard=zeros((slots, len(channels), batch), np.int64),
         pending_x=zeros(inputs if batch == 1 else 0, np.float32),
@@ -256,6 +298,11 @@ def _allocate(plan: Plan, net: Net, slots: int, capture: bool, trace_frames: int
         columns=zeros(widest + 1, np.int64),
         column_sample=zeros(batch * widest, np.int32),
         column_value=zeros(batch * widest, np.float32),
+        patches=zeros(_conv.parts(most) * int(net.geometry[:, -1].max()), np.float32),
+        event_counts=zeros(most, np.int64),
+        macs=zeros(most, np.int64),
+        map_sums=zeros(batch * int(convolutions["out_channels"].max(initial=0)), np.float32),
+        bank=zeros(int(convolutions["w_size"].max(initial=0)), np.float32),
         captured=zeros((plan.frames * batch if capture else 0, units), np.float32),
         rows=_records(zeros(rows or batch * len(channels), MESSAGE_ROW)),
         payload=zeros(rows * widest, np.float32),
@@ -405,6 +452,12 @@ def settle(state: State) -> None:
 
 
 EVALUATED_AT_ONCE = 500
+EVALUATED_VALUES = 4_000_000  # of a layer's output at one time, if that is fewer samples
+
+
+def evaluated_at_once(layers: NDArray[Any]) -> int:
+    """Samples that an evaluation passes through the network together."""
+    return max(1, min(EVALUATED_AT_ONCE, EVALUATED_VALUES // int(layers["n"].max())))
 
 
 def evaluate(state: State, images: NDArray[np.float32], labels: NDArray[np.int32]) -> tuple[float, float]:
@@ -423,10 +476,11 @@ def evaluate(state: State, images: NDArray[np.float32], labels: NDArray[np.int32
     flat = np.ascontiguousarray(images, np.float32).reshape(-1)
     labels = np.ascontiguousarray(labels, np.int32)
     widest = int(plan.layers["n"].max())
-    here, there = (np.zeros(EVALUATED_AT_ONCE * widest, np.float32) for _ in range(2))
+    at_once = evaluated_at_once(plan.layers)
+    here, there = (np.zeros(at_once * widest, np.float32) for _ in range(2))
     loss, correct = 0.0, 0
-    for first in range(0, len(labels), EVALUATED_AT_ONCE):
-        samples = min(EVALUATED_AT_ONCE, len(labels) - first)
+    for first in range(0, len(labels), at_once):
+        samples = min(at_once, len(labels) - first)
         more, right = _evaluate.evaluate(
             handle(clockless), handle(state.memory), flat, labels, first, samples, here, there
         )
@@ -447,8 +501,8 @@ def tally(state: State) -> Tally:
 # --- dump and restore -----------------------------------------------------------------------------------
 
 SCRATCH = ("signal", "error", "gathered", "learns", "learning_counts", "touched", "step", "sent", "speaking", "alive",
-           "random", "hits", "word", "columns", "column_sample", "column_value", "captured", "rows",
-           "payload")  # fmt: skip
+           "random", "hits", "word", "columns", "column_sample", "column_value", "patches", "event_counts", "macs",
+           "map_sums", "bank", "captured", "rows", "payload")  # fmt: skip
 
 
 def snapshot(state: State) -> dict[str, NDArray[Any]]:

@@ -1,0 +1,107 @@
+"""The layer kind `conv2d`: what the loop asks of a kind (forward, error from message, update, counts)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from channelsim.engine import _conv, _dense_layer
+from channelsim.engine._jit import inner, kernel
+from channelsim.engine._views import channels, counters, f4, flags, i8, i8_planes, i8_rows, layers, slots
+
+ZERO = np.float32(0.0)
+UNKNOWN = np.int64(-1)
+
+
+@inner()
+def forward(net, mem, h, x, out, samples):
+    """out = f(W * x + b) for samples of which mem.event_counts inputs speak. Returns the multiply-accumulates."""
+    layer = layers(net.layers)[h]
+    bias = f4(mem.biases)[layer.b_offset : layer.b_offset + layer.b_size]
+    weights, macs = _dense_layer.synapses(f4(mem.weights), layer), i8(mem.macs)
+    _conv.forward(
+        i8_rows(net.geometry)[h], layer.transfer, weights, bias, x, i8(mem.event_counts), out, macs, samples, f4(mem.patches)
+    )
+    return total(macs, samples)
+
+
+@kernel()
+def total(values, count):
+    """The sum of the first `count` values."""
+    found = 0
+    for i in range(count):
+        found += values[i]
+    return found
+
+
+@inner()
+def through(net, mem, c, slot, matrix, message, out):
+    """The error that delivered messages (B, n) make through a matrix shaped like W of channel c's sender. Counted."""
+    source, samples = channels(net.channels)[c].source, slots(mem.slots)[slot].samples
+    know(net, mem, c, i8_planes(mem.heard)[slot, c], samples)
+    macs = i8(mem.macs)
+    _conv.through_transposed(
+        i8_rows(net.geometry)[source], matrix, message, i8(mem.event_counts), out, macs, samples, f4(mem.patches)
+    )
+    counters(mem.counters)[c].macs += total(macs, samples)
+
+
+@inner()
+def sign(net, mem, c):
+    """mem.bank = |C| of channel c with the signs of its sender's W."""
+    channel = channels(net.channels)[c]
+    source = layers(net.layers)[channel.source]
+    bank, weights = f4(mem.bank)[: source.w_size], _dense_layer.synapses(f4(mem.weights), source)
+    magnitudes = f4(mem.feedback)[channel.c_offset : channel.c_offset + channel.c_size]
+    for k in range(source.w_size):
+        bank[k] = with_sign(magnitudes[k], weights[k])
+
+
+@kernel(inline="always")
+def with_sign(magnitude, w):
+    """The sign rule's entry of C: a fixed magnitude with the sign of a weight."""
+    return magnitude if w > ZERO else (-magnitude if w < ZERO else ZERO)
+
+
+@inner()
+def survey(net, mem, h, x, signal, samples):
+    """What an update from inputs x, of which mem.event_counts speak, and errors `signal` takes: multiply-accumulates.
+
+    mem.learns[b]: whether sample b has anything to learn from; mem.error: the errors of each map, summed.
+    """
+    maps = layers(net.layers)[h].out_channels
+    macs, sums = i8(mem.macs), f4(mem.map_sums)[: samples * maps]
+    _conv.survey(
+        i8_rows(net.geometry)[h], x, i8(mem.event_counts), signal, flags(mem.learns), macs, sums, samples, f4(mem.patches)
+    )
+    summed = f4(mem.error)[:maps]
+    summed[:] = ZERO
+    for b in range(samples):
+        for o in range(maps):
+            summed[o] += sums[b * maps + o]
+    return total(macs, samples)
+
+
+@inner()
+def accumulate(net, mem, h, x, signal, samples, scale, target):
+    """target += scale * sum over samples and positions of patch (x) R, after `survey` has been made of them.
+
+    `target` is W or a buffer of its size. Returns the entries addressed.
+    """
+    geometry, layer, learns = i8_rows(net.geometry)[h], layers(net.layers)[h], flags(mem.learns)
+    f4(mem.word)[0] = scale
+    _conv.add_outer(geometry, target, x, signal, learns, samples, f4(mem.word), f4(mem.patches))
+    maps, positions = layer.out_channels, layer.out_height * layer.out_width
+    rows = _conv.rows_at_work(geometry, x, learns, samples, flags(mem.touched)[: layer.fan_in])
+    return rows * _conv.maps_at_work(signal, maps, positions, samples)
+
+
+@inner()
+def know(net, mem, c, count, samples):
+    """mem.event_counts[b] = the values of sample b that are not zero: its events as delivered over channel c, `count`.
+
+    Or -1 (unknown): a bit error can turn a value into a 0, which is an event all the same.
+    """
+    known = i8(mem.event_counts)
+    exact = channels(net.channels)[c].bit_error == 0.0
+    for b in range(samples):
+        known[b] = count[b] if exact else UNKNOWN
