@@ -1,12 +1,12 @@
 """Values on a rounding boundary: which differences between engine and reference two float32 sums explain.
 
-A threshold, a quantizer and the kink of ReLU turn a difference in the last digit into a whole step, if a
-value lies on the boundary. The engine writes down the messages that it sends; a `Follower` looks at each of
-the reference's messages before it leaves and holds it against the engine's. Where they differ although nothing
-but the last digits of the reference's own value decides between the two, the reference goes on with the
-engine's choice and the flip is counted. Everywhere else it goes on with its own value. So a wrong rule cannot
-hide: its messages lie far from what a boundary explains, and are reported; and where no boundary is in the
-way, the reference's own values reach the weights.
+A threshold, a quantizer, the kink of ReLU and the choice of maxpool turn a difference in the last digit into a
+whole step, if a value lies on the boundary. The engine writes down the messages that it sends; a `Follower`
+looks at each of the reference's messages before it leaves and holds it against the engine's. Where they differ
+although nothing but the last digits of the reference's own value decides between the two, the reference goes on
+with the engine's choice and the flip is counted. Everywhere else it goes on with its own value. So a wrong rule
+cannot hide: its messages lie far from what a boundary explains, and are reported; and where no boundary is in
+the way, the reference's own values reach the weights.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn import functional
 
 from channelsim import tolerances
-from channelsim.plan import Direction, Quantizer, Transfer
+from channelsim.plan import Direction, Kind, Quantizer, Transfer
 from channelsim.reference import State
+from channelsim.reference.conv2d import maps_below
 from channelsim.reference.quantizers import levels, quantize
 from channelsim.reference.rules import after_update
 from channelsim.reference.stages import Said, say_these
@@ -72,6 +74,12 @@ def reconcile(channel: SimpleNamespace, said: Said, told: torch.Tensor) -> Recon
     sent = torch.where(follow, told, revised.sent)
     flips = (spoke != said.spoke) | (explained & ~near)
     return Reconciled(replace(revised, sent=sent), flips, ~explained)
+
+
+def choices(layer: SimpleNamespace, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """maxpool's largest values of what it hears (B, fan_in) and where they are; (B, channels, windows) each."""
+    largest, where = functional.max_pool2d(maps_below(layer, x), layer.kernel, layer.stride, return_indices=True)
+    return largest.flatten(2), where.flatten(2)
 
 
 def cuts(channel: SimpleNamespace) -> bool:
@@ -136,7 +144,7 @@ class Follower:
             number = int(result.unexplained.sum())
             self.unexplained.append(f"{self.channel_names[c]}: {number} values in frame {frame}")
         self._follow_kink(ref, c, said.v, told)
-        return result.said
+        return self._follow_choice(ref, c, result.said, told)
 
     def _follow_kink(self, ref: State, c: int, o: torch.Tensor, told: torch.Tensor) -> None:
         """Where S lies on the kink of ReLU, the engine's message says which f' the engine has."""
@@ -150,6 +158,24 @@ class Follower:
         flipped = ((told != 0) != (o != 0)) & (o <= window)
         o[flipped] = torch.where(told != 0, SMALLEST, 0.0)[flipped]  # o is the activity that the layer keeps
         self._enter(o.numel(), flipped, tolerances.FLIPS)
+
+    def _follow_choice(self, ref: State, c: int, said: Said, told: torch.Tensor) -> Said:
+        """Where two values of a maxpool's window are as large, the engine's message says which one is larger there."""
+        channel = ref.channels[c]
+        layer = ref.layers[channel.target]
+        if channel.direction != Direction.FORWARD or layer.kind != Kind.MAXPOOL:
+            return said
+        window = tolerances.BOUNDARY_FLOOR + tolerances.BOUNDARY * said.sent.abs().amax(1, keepdim=True)
+        largest, chosen = choices(layer, said.sent)
+        patches = functional.unfold(maps_below(layer, said.sent), layer.kernel, stride=layer.stride)
+        patches = patches.unflatten(1, (layer.in_channels, -1))
+        as_large = patches >= largest[:, :, None] - window[:, :, None, None]
+        tied = (as_large & (as_large.sum(2, keepdim=True) > 1)).float().flatten(1, 2)
+        size = layer.in_height, layer.in_width
+        somewhere = functional.fold(tied, size, layer.kernel, stride=layer.stride).flatten(1) > 0
+        followed = torch.where(somewhere & ((said.sent - told).abs() <= window), told, said.sent)
+        self._enter(chosen.numel(), choices(layer, followed)[1] != chosen, tolerances.FLIPS)
+        return replace(said, sent=followed)
 
     def _enter(self, values: int, flips: torch.Tensor, rate: float) -> None:
         self.values += values

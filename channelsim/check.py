@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from channelsim import codes, units
 from channelsim.data import Dataset, load_dataset
 from channelsim.plan import Direction, Kind, Message, Quantizer, Tables, Transfer, sizes, tables
-from channelsim.scenario import Scenario
+from channelsim.scenario import Scenario, shape_in_words
 
 PS = 1e-12
 MIB = 2**20
@@ -25,11 +25,15 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class LayerCheck:
-    """One layer: its synapses (entries of W) and multiply-accumulates a frame; no update_macs where nothing learns."""
+    """One layer: its synapses (entries of W) and multiply-accumulates a frame; no update_macs where nothing learns.
+
+    shape: (units,), or (channels, height, width) of a map.
+    """
 
     name: str
     kind: str
     units: int
+    shape: tuple[int, ...]
     transfer: str
     synapses: int
     forward_macs: int
@@ -65,7 +69,7 @@ class Check:
         batch, epochs, frames_per_epoch: frames_per_epoch * epochs frames enter during the run.
         layers, channels: see `LayerCheck` and `ChannelCheck`.
         memory: bytes by what they are for: data, synapses (W, b and C with all their copies), frame (each frame in
-            flight).
+            flight), patches (what convolutions make of their images; see `sizes.patch_bytes`).
         machine_memory: bytes; None where the system does not tell.
         advice: what is allowed but hardly meant, a sentence each.
     """
@@ -120,9 +124,10 @@ class Check:
                 "(operations and bits of one frame in which every neuron speaks)",
                 "",
                 *_columns(
-                    ("layer", "kind", "units", "transfer", "synapses", "forward", "update"),
+                    ("layer", "kind", "units", "shape", "transfer", "synapses", "forward", "update"),
                     [
-                        (at.name, at.kind, at.units, at.transfer, at.synapses, at.forward_macs, at.update_macs)
+                        (at.name, at.kind, at.units, shape_in_words(at.shape), at.transfer, at.synapses,
+                         at.forward_macs, at.update_macs)
                         for at in self.layers
                     ],
                 ),
@@ -139,7 +144,8 @@ class Check:
                 "operations  " + ", ".join(f"{word} {count:,}" for word, count in self.operations.items()),
                 "bits        " + ", ".join(f"{word} {count:,}" for word, count in self.bits.items()),
                 f"memory      data {_mib(self.memory['data'])}, synapses {_mib(self.memory['synapses'])}, "
-                f"{_mib(self.memory['frame'])} for each frame in flight",
+                f"{_mib(self.memory['frame'])} for each frame in flight"
+                + (f", patches {_mib(self.memory['patches'])}" if self.memory["patches"] else ""),
                 *(f"warning: {text}" for text in self.advice),
             ]
         )  # fmt: skip
@@ -165,7 +171,7 @@ def check(scenario: Scenario) -> Check:
         batch=batch,
         epochs=training.epochs,
         frames_per_epoch=math.ceil(len(dataset.train_y) / training.batch),
-        layers=_layers(found, batch),
+        layers=_layers(scenario, found, batch),
         channels=_channels(scenario, found, batch),
         memory=_memory(scenario, found, dataset, batch),
         machine_memory=sizes.machine_bytes(),
@@ -173,9 +179,10 @@ def check(scenario: Scenario) -> Check:
     )
 
 
-def _layers(found: Tables, batch: int) -> tuple[LayerCheck, ...]:
+def _layers(scenario: Scenario, found: Tables, batch: int) -> tuple[LayerCheck, ...]:
     top = len(found.layers) - 1
     learning = {int(row["target"]) for row in found.channels if row["direction"] == Direction.LEARNING} | {top}
+    shapes = scenario.model.shapes()
     rows = []
     for h, layer in enumerate(found.layers[1:], start=1):
         macs = batch * sizes.operations(layer)
@@ -184,6 +191,7 @@ def _layers(found: Tables, batch: int) -> tuple[LayerCheck, ...]:
                 name=str(h),
                 kind=Kind(int(layer["kind"])).name.lower(),
                 units=int(layer["n"]),
+                shape=shapes[h],
                 transfer=Transfer(int(layer["transfer"])).name.lower(),
                 synapses=int(layer["w_size"]),
                 forward_macs=macs,
@@ -232,6 +240,7 @@ def _memory(scenario: Scenario, found: Tables, dataset: Dataset, batch: int) -> 
         "data": sum(array.nbytes for array in images) + training_events,
         "synapses": synapses,
         "frame": batch * _sample_bytes(layers, channels),
+        "patches": sizes.patch_bytes(layers, batch),
     }
 
 

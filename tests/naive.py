@@ -50,46 +50,53 @@ def events_of(x: Floats) -> tuple[NDArray[np.int32], Floats]:
 def windows(layer: Any) -> list[tuple[int, int, list[tuple[int, int, int, int]]]]:
     """Each position (y, x) of a kernel or pool with its taps: (i, j) in the kernel, (row, column) on the map below.
 
-    What lies on the padding is no tap.
+    What lies on the padding is no tap. `layer` is a LAYER record.
     """
+    kernel, stride, padding = int(layer["kernel"]), int(layer["stride"]), int(layer["padding"])
     found = []
-    for y in range(layer.out_height):
-        for x in range(layer.out_width):
+    for y in range(layer["out_height"]):
+        for x in range(layer["out_width"]):
             taps = []
-            for i in range(layer.kernel):
-                for j in range(layer.kernel):
-                    row, column = y * layer.stride + i - layer.padding, x * layer.stride + j - layer.padding
-                    if 0 <= row < layer.in_height and 0 <= column < layer.in_width:
+            for i in range(kernel):
+                for j in range(kernel):
+                    row, column = y * stride + i - padding, x * stride + j - padding
+                    if 0 <= row < layer["in_height"] and 0 <= column < layer["in_width"]:
                         taps.append((i, j, row, column))
             found.append((y, x, taps))
     return found
 
 
+def maps_below(layer: Any, x: NDArray[Any]) -> NDArray[Any]:
+    """What a layer hears, (B, fan_in) or (fan_in,), as maps."""
+    return x.reshape(*x.shape[:-1], layer["in_channels"], layer["in_height"], layer["in_width"])
+
+
+def maps(layer: Any, o: NDArray[Any]) -> NDArray[Any]:
+    """What a layer says, (B, n) or (n,), as maps."""
+    return o.reshape(*o.shape[:-1], layer["out_channels"], layer["out_height"], layer["out_width"])
+
+
 def layer_forward(layer: Any, weights: NDArray[Any], bias: NDArray[Any], x: NDArray[Any]) -> NDArray[np.float64]:
     """S (n,) of a convolution or pool for one sample x (fan_in,)."""
-    below = x.astype(np.float64).reshape(layer.in_channels, layer.in_height, layer.in_width)
-    s = np.zeros((layer.out_channels, layer.out_height, layer.out_width))
+    below, s, k = maps_below(layer, x.astype(np.float64)), maps(layer, np.zeros(layer["n"])), layer["kernel"]
     for row, column, taps in windows(layer):
-        for o in range(layer.out_channels):
-            if layer.kind == Kind.CONV2D:
+        for o in range(len(s)):
+            if layer["kind"] == Kind.CONV2D:
                 s[o, row, column] = bias[o] + sum(
-                    weights[(c * layer.kernel + i) * layer.kernel + j, o] * below[c, y, x]
-                    for c in range(layer.in_channels)
-                    for i, j, y, x in taps
+                    weights[(c * k + i) * k + j, o] * below[c, y, x] for c in range(len(below)) for i, j, y, x in taps
                 )
             else:
                 values = [below[o, y, x] for _, _, y, x in taps]
-                s[o, row, column] = max(values) if layer.kind == Kind.MAXPOOL else sum(values) / len(values)
+                s[o, row, column] = max(values) if layer["kind"] == Kind.MAXPOOL else sum(values) / len(values)
     return s.ravel()
 
 
 def maxpool_error(layer: Any, x: NDArray[Any], m: NDArray[Any]) -> NDArray[np.float64]:
     """The error (fan_in,) that m (n,) makes: at the first largest value of each window."""
-    below = x.reshape(layer.in_channels, layer.in_height, layer.in_width)
-    said = m.astype(np.float64).reshape(layer.out_channels, layer.out_height, layer.out_width)
+    below, said = maps_below(layer, x), maps(layer, m)
     error = np.zeros(below.shape)
     for row, column, taps in windows(layer):
-        for c in range(layer.in_channels):
+        for c in range(len(below)):
             _, _, y, x = max(taps, key=lambda tap: below[c, tap[2], tap[3]])  # the first one of equals
             error[c, y, x] += said[c, row, column]
     return error.ravel()
@@ -107,16 +114,15 @@ class Counts:
 
 def convolution_counts(layer: Any, x: NDArray[Any], m: NDArray[Any], r: NDArray[Any]) -> Counts:
     """Counts from the events x (B, fan_in) that arrive, m (B, n) that goes back through the kernels, and R (B, n)."""
-    heard = (x != 0).reshape(-1, layer.in_channels, layer.in_height, layer.in_width)
-    said, signal = ((values != 0).reshape(-1, layer.out_channels, layer.out_height, layer.out_width)
-                    for values in (m, r))  # fmt: skip
+    heard, said, signal = maps_below(layer, x) != 0, maps(layer, m) != 0, maps(layer, r) != 0
+    channels = heard.shape[1]
     forward = error = update = 0
     rows = set()
     for b in range(len(heard)):
         for row, column, taps in windows(layer):
-            events = [(c, i, j) for c in range(layer.in_channels) for i, j, y, x in taps if heard[b, c, y, x]]
-            forward += len(events) * layer.out_channels
-            error += int(said[b, :, row, column].sum()) * layer.in_channels * len(taps)
+            events = [(c, i, j) for c in range(channels) for i, j, y, x in taps if heard[b, c, y, x]]
+            forward += len(events) * said.shape[1]
+            error += int(said[b, :, row, column].sum()) * channels * len(taps)
             update += len(events) * int(signal[b, :, row, column].sum())
             if signal[b].any():
                 rows.update(events)

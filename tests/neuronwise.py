@@ -1,8 +1,9 @@
 """A discrete-event simulator with one heap entry for every event of every neuron, in plain Python.
 
-It is the judge of the engine's clock, so it is written to be believed rather than to be fast: small dense
-networks, Python floats, lists and dicts. It reads a `Plan` and draws from `channelsim.hashing`; of the
-package it shares nothing else. The engine has one heap entry for each frame and channel and works out the
+It is the judge of the engine's clock, so it is written to be believed rather than to be fast: small
+networks, Python floats, lists and dicts. A convolution is a layer in which not every pair of neurons has a wire, and
+many wires have one weight. It reads a `Plan` and draws from `channelsim.hashing`; of the package it shares nothing
+else. The engine has one heap entry for each frame and channel and works out the
 arrivals inside it; here every neuron's event travels alone, with an entry of its own.
 
 What can happen, in the heap's order (time, priority, sequence number):
@@ -18,6 +19,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,8 +27,9 @@ import numpy as np
 
 from channelsim import hashing
 from channelsim.hashing import Stream
-from channelsim.plan import Direction, Encoding, Jitter, Plan, Quantizer, Scale, Transfer, Wiring
+from channelsim.plan import Direction, Encoding, Jitter, Plan, Quantizer, Scale, Wiring
 from channelsim.plan import Message as Says
+from tests.neurons import Layer, image, rounded
 
 LEARNING_FIRST, THEN_FORWARD, THEN_FRAMES = 0, 1, 2
 WHOLE, DAMAGED, LOST_IN_QUEUE = 0, 1, 2
@@ -93,53 +96,6 @@ class Link:
         start = max([now] + [end for _, end in self.times])
         self.times.append((start, start + self.occupation(bits)))
         return start, present
-
-
-class Layer:
-    """Neurons with their synapses, what they remember, and the time when they are free to compute again."""
-
-    def __init__(self, plan: Plan, h: int) -> None:
-        record = plan.layers[h]
-        rows, n = int(record["fan_in"]), int(record["n"])
-        self.n, self.transfer = n, Transfer(int(record["transfer"]))
-        self.compute = {
-            Direction.FORWARD: int(record["compute_forward"]),
-            Direction.LEARNING: int(record["compute_learning"]),
-        }
-        w, b = int(record["w_offset"]), int(record["b_offset"])
-        self.w = plan.weights[w : w + rows * n].reshape(rows, n).astype(np.float64) if h else np.zeros((0, n))
-        self.b = plan.biases[b : b + n].astype(np.float64) if h else np.zeros(n)
-        self.w_speed, self.b_speed = np.zeros_like(self.w), np.zeros_like(self.b)
-        self.free = 0
-        self.newest = -1
-        self.memory: dict[int, list[tuple[Any, Any]]] = {}  # frame -> per sample: input heard, activity
-
-    def activity(self, x: Any) -> Any:
-        s = [self.b[i] + sum(x[j] * self.w[j, i] for j in range(len(x)) if x[j]) for i in range(self.n)]
-        if self.transfer == Transfer.SOFTMAX:
-            exps = [math.exp(v - max(s)) for v in s]
-            return rounded([e / sum(exps) for e in exps])
-        squash = {
-            Transfer.LINEAR: lambda v: v,
-            Transfer.TANH: math.tanh,
-            Transfer.LOGISTIC: lambda v: 1 / (1 + math.exp(-v)),
-            Transfer.RELU: lambda v: max(v, 0.0),
-        }
-        return rounded([squash[self.transfer](v) for v in s])
-
-    def slope(self, o: float) -> float:
-        """f'(S), written by what f gave."""
-        return {
-            Transfer.LINEAR: 1.0,
-            Transfer.TANH: 1.0 - o * o,
-            Transfer.LOGISTIC: o * (1.0 - o),
-            Transfer.RELU: float(o > 0),
-        }[self.transfer]
-
-
-def rounded(values: Any) -> Any:
-    """To float32 and back: what a layer says is a float32."""
-    return np.asarray(values, dtype=np.float32).astype(np.float64)
 
 
 class Simulator:
@@ -232,28 +188,38 @@ class Simulator:
                 for link, record in zip(self.links, change.links, strict=True):
                     link.set(record)
         self._note("enter", -1, frame)
-        self._speak(0, Direction.FORWARD, frame, [rounded(self.x[s]) for s in self.samples(frame)])
+        images = [image(self.plan, frame, b, rounded(self.x[s])) for b, s in enumerate(self.samples(frame))]
+        self._speak(0, Direction.FORWARD, frame, images)
 
     # --- sending ----------------------------------------------------------------------------------------
 
     def _speak(
-        self, h: int, direction: Direction, frame: int, values: list[Any], targets: Any = None
+        self,
+        h: int,
+        direction: Direction,
+        frame: int,
+        values: list[Any],
+        targets: Any = None,
+        heard: Sequence[Any] = (),
     ) -> None:
-        """Layer h says `values` (or the targets), one vector a sample, over its channels of one direction."""
+        """Layer h says `values` (or the targets), one vector a sample, over its channels of one direction.
+
+        `heard`: what of its input it remembers, of the first samples or of none.
+        """
         for c, record in enumerate(self.channels):
             if record["source"] == h and record["direction"] == direction:
                 said = targets if record["message"] == Says.TARGET else values
                 for sample, vector in enumerate(said):
-                    self._send(c, frame, sample, vector)
+                    self._send(c, frame, sample, vector, heard[sample] if sample < len(heard) else None)
 
-    def _send(self, c: int, frame: int, sample: int, vector: Any) -> None:
+    def _send(self, c: int, frame: int, sample: int, vector: Any, heard: Any) -> None:
         record, count = self.channels[c], self.counters[c]
         message = Message(c, frame, sample, offered=self.now)
         self.messages.append(message)
         count["messages"] += 1
         count["offered"] += int(np.count_nonzero(vector))
         if record["wiring"] in (Wiring.TRANSPOSE, Wiring.SIGN, Wiring.SPARSE_SIGN):
-            message.wires = self.layers[int(record["source"])].w.copy()
+            message.wires = self.layers[int(record["source"])].wires_back(heard)
         message.sent, message.scale = self._quantized(record, self._speaking(c, vector))
         message.events = len(message.sent)
         bits, word, message.encoding = self._length(record, message.events)
@@ -394,7 +360,7 @@ class Simulator:
         layer = self.layers[h]
         memory = []
         for message in messages:
-            x = np.zeros(len(layer.w))
+            x = np.zeros(len(layer.places))
             for neuron, value in message.heard.items():
                 x[neuron] = value
             memory.append((x, layer.activity(x)))
@@ -407,7 +373,7 @@ class Simulator:
         targets = [np.eye(layer.n)[self.y[sample]] for sample in self.samples(frame)]
         errors = [rounded(target - o) for target, o in zip(targets, activities, strict=True)]
         self._note("learn", h, frame)
-        self._speak(h, Direction.LEARNING, frame, errors, targets)
+        self._speak(h, Direction.LEARNING, frame, errors, targets, [x for x, _ in memory])
         self._update(h, frame, memory, errors)
 
     def _learn(self, h: int, frame: int, c: int, messages: list[Message]) -> None:
@@ -428,25 +394,29 @@ class Simulator:
             slopes = [layer.slope(v) for v in o] if self.plan.derivative else np.ones(layer.n)
             errors.append(rounded(slopes * error))
         silence = [np.zeros(layer.n)] * (len(messages) - len(errors))
-        self._speak(h, Direction.LEARNING, frame, errors + silence)
-        self._update(h, frame, memory, errors)
+        self._speak(h, Direction.LEARNING, frame, errors + silence, heard=[x for x, _ in memory])
+        if not layer.pools:
+            self._update(h, frame, memory, errors)
         if self.channels[c]["adaptive"]:
-            self.c_speed[c] *= self.plan.momentum
+            step = np.zeros_like(self.c[c])
             for message, (_, o) in remembered:
                 for neuron, value in message.heard.items():
-                    self.c_speed[c][neuron] += value * o / len(messages)
+                    step[neuron] += value * o / len(messages)
+            if self.channels[c]["wiring"] == Wiring.BANK:
+                step = self.layers[int(self.channels[c]["source"])].shared(step.T).T
+            self.c_speed[c] = self.plan.momentum * self.c_speed[c] + step
             rate = self._rate(frame, self.plan.feedback_learning_rate)
             self.c[c] = rounded(self.c[c] + np.where(self.exists[c], rate * self.c_speed[c], 0))
 
     def _initial_wires(self, c: int) -> tuple[Any, Any]:
-        """C as the plan drew it, and which wires exist: (sender, receiver), or as W for the sign of W."""
+        """C as the plan drew it, and which wires exist: (sender, receiver)."""
         record, plan = self.plan.channels[c], self.plan
         flat = plan.feedback[record["c_offset"] : record["c_offset"] + record["c_size"]].astype(np.float64)
         n, n_target = int(record["n"]), int(plan.layers[record["target"]]["n"])
         if record["wiring"] == Wiring.DENSE:
             return flat.reshape(n, n_target), True
-        if record["wiring"] == Wiring.SIGN:
-            return flat.reshape(n_target, n), True
+        if record["wiring"] in (Wiring.SIGN, Wiring.BANK):
+            return self.layers[int(record["source"])].spread(flat).T, True
         wires, exists = np.zeros((n, n_target)), np.zeros((n, n_target), bool)
         if record["wiring"] in (Wiring.SPARSE, Wiring.SPARSE_SIGN):
             first = int(record["start_offset"])
@@ -462,9 +432,7 @@ class Simulator:
         wiring = self.channels[c]["wiring"]
         if wiring == Wiring.TRANSPOSE:
             return float(message.wires[i, neuron])
-        if wiring == Wiring.SIGN:
-            return float(self.c[c][i, neuron] * np.sign(message.wires[i, neuron]))
-        if wiring == Wiring.SPARSE_SIGN:
+        if wiring in (Wiring.SIGN, Wiring.SPARSE_SIGN):
             return float(self.c[c][neuron, i] * np.sign(message.wires[i, neuron]))
         return float(self.c[c][neuron, i])
 
@@ -480,15 +448,15 @@ class Simulator:
         size = len(self.samples(frame))
         w_step = sum(np.outer(x, r) for (x, _), r in zip(memory, errors, strict=False)) / size
         b_step = sum(errors) / size
-        layer.w_speed = self.plan.momentum * layer.w_speed + w_step
-        layer.b_speed = self.plan.momentum * layer.b_speed + b_step
+        layer.w_speed = self.plan.momentum * layer.w_speed + layer.shared(w_step)
+        layer.b_speed = self.plan.momentum * layer.b_speed + layer.shared_bias(b_step)
         rate = self._rate(frame, self.plan.learning_rate)
         layer.w = rounded(layer.w + rate * layer.w_speed)
         layer.b = rounded(layer.b + rate * layer.b_speed)
 
     def weights(self) -> Any:
         """All W, flat, in the plan's layout."""
-        return np.concatenate([layer.w.ravel() for layer in self.layers[1:]])
+        return np.concatenate([layer.collected()[0] for layer in self.layers[1:]])
 
     def biases(self) -> Any:
-        return np.concatenate([layer.b for layer in self.layers[1:]])
+        return np.concatenate([layer.collected()[1] for layer in self.layers[1:]])

@@ -19,7 +19,7 @@ from channelsim.plan import Plan
 from channelsim.reference import rules, simulate, stages
 from channelsim.reference.state import records
 from channelsim.verify import Comparison, accuracy_tolerance, compare, difference
-from tests.networks import dataset, plan_of
+from tests.networks import dataset, plan_of, plan_of_chain
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 UNITS = [6, 5, 5, 3]
@@ -292,6 +292,31 @@ def test_a_flip_of_who_speaks_moves_the_scale_of_all() -> None:
     assert result.flips.tolist() == [[False, True, False]]
     assert not result.unexplained.any()
     assert torch.equal(result.said.sent, quieter.sent)
+
+
+def test_which_of_two_is_larger_is_a_boundary() -> None:
+    """maxpool: the reference follows the engine where two values are equal but for their last digits, not elsewhere."""
+    p = plan_of_chain(
+        [1, 2, 4],
+        [
+            {"kind": "conv2d", "channels": 1, "kernel": 1, "transfer": "linear"},
+            {"kind": "maxpool", "size": 2},
+            {"kind": "dense", "units": 2, "transfer": "softmax"},
+        ],
+        classes=2,
+        samples=1,
+    )
+    ref = reference.start(p, dataset(np.zeros((1, 1, 2, 4)), [0], 2))
+    maps = torch.tensor([[[0.5, 0.1, 0.7, 0.9], [0.5 - 1e-7, 0.2, 0.3, 0.8]]]).flatten(1)
+    engine = maps + torch.tensor([[[-1e-7, 0, 0, 3e-7], [1e-7, 0, 0, 0]]]).flatten(1)
+    channel = ref.channels[1]
+    follower = boundaries.Follower(p.channel_names)
+    follower.told[1, 0, 0] = engine[0].numpy()
+    message = follower.message(ref, 1, 0, stages.say(channel, maps, None), [0])
+    assert boundaries.choices(ref.layers[2], maps)[1].tolist() == [[[0, 3]]]
+    assert boundaries.choices(ref.layers[2], message.sent)[1].tolist() == [[[4, 3]]]
+    assert (message.sent != maps).sum() == 2, "where one value is the largest, it is the reference's own"
+    assert (follower.flips, follower.values, follower.unexplained) == (1, 2, [])
 
 
 def test_many_flips_fail() -> None:

@@ -331,26 +331,24 @@ def _feedback(
         else:
             shape = (n, n_target)
             spread = wiring.deviation(settings.scale, n, n_target)
-        matrix = wiring.draw(settings.distribution, spread, shape, seed_key)
-        if kind in (Wiring.SIGN, Wiring.SPARSE_SIGN):
-            matrix = np.abs(matrix)
-        if settings.bits is not None:
-            matrix = wiring.low_precision(matrix, settings.bits)
-        row["c_offset"] = offset
         if kind in (Wiring.SPARSE, Wiring.SPARSE_SIGN):
-            exists = wiring.connected(
-                shape, settings.connections or 0, hashing.key(scenario.seed, Stream.CONNECTIONS.of(c))
+            wires_key = hashing.key(scenario.seed, Stream.CONNECTIONS.of(c))
+            flat, start, index = wiring.draw_sparse(
+                settings.distribution, spread, shape, settings.connections or 0, seed_key, wires_key
             )
             row["start_offset"] = start_offset
-            starts.append(np.concatenate([[0], np.cumsum(exists.sum(axis=1))]).astype(np.int32))
             start_offset += n + 1
-            indices.append(np.nonzero(exists)[1].astype(np.int32))
-            flat = matrix[exists]
+            starts.append(start)
+            indices.append(index)
         else:
-            flat = matrix.ravel()
+            flat = wiring.draw(settings.distribution, spread, shape, seed_key).ravel()
             if settings.connections is not None:  # c_index has an entry for each of C's, wherever some wiring is sparse
                 indices.append(np.zeros(flat.size, np.int32))
-        row["c_size"] = flat.size
+        if kind in (Wiring.SIGN, Wiring.SPARSE_SIGN):
+            flat = np.abs(flat)
+        if settings.bits is not None:
+            flat = wiring.low_precision(flat, settings.bits)
+        row["c_offset"], row["c_size"] = offset, flat.size
         offset += flat.size
         values.append(flat)
     if not values:
@@ -365,9 +363,9 @@ def _feedback(
 
 def ideal_backpropagation(plan: Plan) -> Plan:
     """The same network and data with `bp` over ideal channels, one frame after another: the true gradient."""
-    top = plan.top
+    top, lowest = plan.top, int(np.flatnonzero(plan.layers["w_size"])[0])  # nothing below has synapses to learn
     ends = [(Direction.FORWARD, h - 1, h) for h in range(1, top + 1)]
-    ends += [(Direction.LEARNING, h + 1, h) for h in range(top - 1, 0, -1)]
+    ends += [(Direction.LEARNING, h + 1, h) for h in range(top - 1, lowest - 1, -1)]
     channels = np.zeros(len(ends), CHANNEL)
     residual_offset = learning_offset = 0
     for c, (row, (direction, source, target)) in enumerate(zip(channels, ends, strict=True)):

@@ -66,10 +66,28 @@ def feedback_operations(channel: Any, layers: NDArray[Any], connections: int | N
 
 
 def synapse_bytes(layers: NDArray[Any], channels: NDArray[Any], connections: int | None) -> int:
-    """Most bytes that all W and C take at one time; of a sparse C the wires that do not exist are drawn too."""
-    kept = sum(int(size) for size in layers["w_size"]) + sum(wires(row, layers, connections) for row in channels)
-    drawn = [int(size) for size in layers["w_size"]] + [wires(row, layers, None) for row in channels]
-    return BYTES_KEPT * kept + BYTES_DRAWN * max(drawn)
+    """Most bytes that all W and C take at one time; connections as in `wires`."""
+    entries = [int(size) for size in layers["w_size"]]
+    entries += [wires(row, layers, connections) for row in channels]
+    return BYTES_KEPT * sum(entries) + BYTES_DRAWN * max(entries)
+
+
+def parts(samples: int) -> int:
+    """Into how many parts the engine divides the work on a mini-batch."""
+    return max(1, min(16, samples // 50))
+
+
+def patch_bytes(layers: NDArray[Any], samples: int) -> int:
+    """Bytes of the patches that convolutions of so many samples at a time make of their images.
+
+    An image's patches are the matrix (in_channels * kernel * kernel, positions) float32 that the kernels are
+    multiplied with. Each part of a mini-batch has room for one image of the largest convolution.
+    """
+    largest = 0
+    for layer in layers[layers["kind"] == Kind.CONV2D]:
+        rows = int(layer["in_channels"]) * int(layer["kernel"]) ** 2
+        largest = max(largest, rows * int(layer["out_height"]) * int(layer["out_width"]))
+    return 4 * parts(samples) * largest
 
 
 def machine_bytes() -> int | None:
@@ -81,10 +99,37 @@ def machine_bytes() -> int | None:
 
 
 def refuse_excess(scenario: Scenario, layers: NDArray[Any], channels: NDArray[Any]) -> None:
-    """Raises InputError for a network whose synapses do not fit into this machine, before any of them is drawn."""
-    needed, there = synapse_bytes(layers, channels, scenario.learning.feedback.connections), machine_bytes()
-    if there is not None and needed > there:
-        raise InputError(
-            f"{scenario.model.where}: layers: W and C would take {needed / GIB:,.1f} GiB, but this machine has "
-            f"{there / GIB:,.1f} GiB; accepted: fewer units"
-        )
+    """Raises InputError for a network that does not fit into this machine's memory, before any of it is drawn.
+
+    Counted are W, C and the patches of convolutions; the message names the largest C, and what makes it smaller.
+    """
+    there, connections = machine_bytes(), scenario.learning.feedback.connections
+    needed = synapse_bytes(layers, channels, connections) + patch_bytes(layers, scenario.training.batch)
+    if there is None or needed <= there:
+        return
+    text = f"{_gib(needed)}, but this machine has {_gib(there)}"
+    accepted = "fewer units"
+    if len(channels):
+        largest = max(channels, key=lambda row: wires(row, layers, connections))
+        size = wires(largest, layers, connections)
+        if size > layers["w_size"].sum():
+            source, target = int(largest["source"]), int(largest["target"])
+            text += f" (C of learning.{target} has {size:,} wires, from {layers[source]['n']:,} units to "
+            text += f"{layers[target]['n']:,}: {_gib((BYTES_KEPT + BYTES_DRAWN) * size)})"
+            accepted = _remedies(layers, largest, connections) + accepted
+    raise InputError(f"{scenario.model.where}: layers: W and C would take {text}; accepted: {accepted}")
+
+
+def _remedies(layers: NDArray[Any], channel: Any, connections: int | None) -> str:
+    """What makes one C smaller, as words before "fewer units"."""
+    words = ""
+    if channel["wiring"] in (Wiring.DENSE, Wiring.SPARSE, Wiring.SPARSE_SIGN):
+        fewer = "k" if connections is None else f"less than {connections}"
+        words += f"learning.feedback.connections = {fewer} (so many wires for each unit that receives), "
+        if layers[int(channel["target"]) + 1]["kind"] != Kind.DENSE:
+            words += 'a "layered" learning.route (there C is a bank of kernels, or none), '
+    return words + "or " if words else words
+
+
+def _gib(size: int) -> str:
+    return f"{size / GIB:,.1f} GiB"

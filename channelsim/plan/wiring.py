@@ -11,6 +11,7 @@ from channelsim import hashing
 from channelsim.hashing import Stream
 
 Float = NDArray[np.float32]
+DRAWN_AT_ONCE = 2**20  # entries of a sparse matrix, those without a wire included
 
 
 def deviation(scale: str | float, fan_in: int, fan_out: int) -> float:
@@ -22,14 +23,15 @@ def deviation(scale: str | float, fan_in: int, fan_out: int) -> float:
     return float(scale)
 
 
-def draw(distribution: str, deviation: float, shape: tuple[int, int], key: int) -> Float:
+def draw(distribution: str, deviation: float, shape: tuple[int, int], key: int, first: int = 0) -> Float:
     """A (rows, columns) float32 matrix with entries of the given root mean square (binary: of the given value).
 
     `normal`, `uniform`, `sign` (plus or minus the deviation), `binary` (0 or the deviation, evenly) and
-    `orthogonal` (orthonormal rows or columns, whichever are fewer, scaled to that root mean square).
+    `orthogonal` (orthonormal rows or columns, whichever are fewer, scaled to that root mean square). A part of a
+    larger matrix starts at that one's entry `first`, and is as if the whole had been drawn (`orthogonal` has no parts).
     """
     rows, columns = shape
-    words = hashing.bits(key, rows * columns)
+    words = hashing.bits(key, np.arange(first, first + rows * columns))
     if distribution == "normal":
         values = hashing.normal(words)
     elif distribution == "uniform":
@@ -54,13 +56,27 @@ def _orthogonal(gaussian: NDArray[np.float64]) -> NDArray[np.float64]:
     return q if rows >= columns else q.T
 
 
-def connected(shape: tuple[int, int], connections: int, key: int) -> NDArray[np.bool_]:
-    """Which wires exist: each of the (n_source, n_target) with probability connections / n_source.
+def draw_sparse(
+    distribution: str, deviation: float, shape: tuple[int, int], connections: int, key: int, wires_key: int
+) -> tuple[Float, NDArray[np.int32], NDArray[np.int32]]:
+    """The entries of an (n_source, n_target) matrix as `draw` makes it for which there is a wire, row by row.
 
-    So each neuron that receives keeps `connections` wires on average.
+    Each wire exists with probability connections / n_source, so each neuron that receives has `connections` of them on
+    average. Returned are the values, the number of values before each row (n_source + 1) and the column of each value.
+    Rows are drawn some at a time, so the wires that do not exist take no memory.
     """
     rows, columns = shape
-    return (hashing.uniform(hashing.bits(key, rows * columns)) < connections / rows).reshape(shape)
+    at_once = max(1, DRAWN_AT_ONCE // columns)
+    values, counts, indices = [], [], []
+    for row in range(0, rows, at_once):
+        part = (min(at_once, rows - row), columns)
+        drawn = hashing.bits(wires_key, np.arange(row * columns, (row + part[0]) * columns))
+        exists = (hashing.uniform(drawn) < connections / rows).reshape(part)
+        values.append(draw(distribution, deviation, part, key, row * columns)[exists])
+        counts.append(exists.sum(axis=1))
+        indices.append(np.nonzero(exists)[1].astype(np.int32))
+    start = np.concatenate([[0], np.cumsum(np.concatenate(counts))]).astype(np.int32)
+    return np.concatenate(values), start, np.concatenate(indices)
 
 
 def low_precision(values: Float, bits: int) -> Float:

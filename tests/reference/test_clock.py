@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from channelsim import reference
 from channelsim.reference import State
 from channelsim.reference.state import clock_matters
+from tests.laws.cases import Case, cases, networks_on_maps
 from tests.neuronwise import Simulator
 from tests.reference.small import run, same, start
 
@@ -80,6 +81,33 @@ def test_equals_one_event_a_neuron(
     for h in range(1, ref.plan.top + 1):
         assert ref.ages[h] == judge.ages[h]
         assert np.allclose(ref.synapses(h)[0].numpy(), judge.layers[h].w, atol=1e-5, rtol=0)
+
+
+timed = slow.map(lambda settings: {k: v for k, v in settings.items() if k not in ("threshold", "quantize", "queue")})
+augmented = st.fixed_dictionaries({"name": st.just("synthetic"), "flip": st.booleans(), "shift": st.integers(0, 2)})
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    cases(timed, schedules=schedules, transfers=("tanh", "relu"), quantized_synapses=False, networks=networks_on_maps),
+    augmented,
+)
+def test_equals_one_event_a_neuron_on_maps(case: Case, data: dict[str, Any]) -> None:
+    """Convolutions and pools, against neurons each of which has its own wires."""
+    case = case.with_tables(data=data)
+    plan, samples = case.plan(), case.data()
+    ref = reference.start(plan, samples, clock=True)
+    judge = Simulator(plan, samples.train_x, samples.train_y).run(plan.frames)
+    reference.advance(ref, plan.frames)
+    assert ref.now == judge.now
+    for c in range(len(ref.channels)):
+        assert {name: int(ref.counters[c][name]) for name in COUNTED} == {
+            name: judge.counters[c][name] for name in COUNTED
+        }
+    for h in range(1, plan.top + 1):
+        assert ref.ages[h] == judge.ages[h]
+    assert np.allclose(ref.weights.numpy(), judge.weights(), atol=2e-5, rtol=1e-5)
+    assert np.allclose(ref.biases.numpy(), judge.biases(), atol=2e-5, rtol=1e-5)
 
 
 def test_latency_and_bandwidth_change_the_clock_and_no_weight() -> None:
