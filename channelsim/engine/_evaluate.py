@@ -30,13 +30,8 @@ def evaluate(net, mem, images, labels, first, samples, here, there):
             x = there[: samples * fan_in]
         out = here[: samples * n]
         _batch.fill_bias(f4(mem.biases)[layer.b_offset : layer.b_offset + n], out, samples)
-        _batch.multiply(
-            _batch.UNIT,
-            x.reshape(samples, fan_in),
-            f4(mem.weights)[layer.w_offset : layer.w_offset + layer.w_size].reshape(fan_in, n),
-            _batch.UNIT,
-            out.reshape(samples, n),
-        )
+        weights = f4(mem.weights)[layer.w_offset : layer.w_offset + layer.w_extent]
+        _batch.matmul(x, fan_in, 1, weights, layer.pitch, samples, fan_in, n, _batch.ONE, 1, out, n)
         _transfer.layer(layer.transfer, out, n)
         x = out
         here, there = there, here

@@ -45,7 +45,7 @@ def project_leaving(net, mem, c, slot, message, out):
         return
     source = layers(net.layers)[channel.source]
     _dense_layer.flush(net, mem, channel.source)
-    n, n_target = channel.n, target.n
+    n, n_target, pitch = channel.n, target.n, source.pitch
     weights = _dense_layer.synapses(f4(mem.weights), source)
     feedback = f4(mem.feedback)[channel.c_offset : channel.c_offset + channel.c_size]
     targets = i4(net.c_index)[channel.c_offset : channel.c_offset + channel.c_size]
@@ -60,12 +60,12 @@ def project_leaving(net, mem, c, slot, message, out):
                 continue
             if channel.wiring == SIGN:
                 for i in range(n_target):
-                    error[i] += x * _signed(feedback[i * n + j], weights[i * n + j])
+                    error[i] += x * _signed(feedback[i * n + j], weights[i * pitch + j])
                 counters(mem.counters)[c].macs += n_target
             else:
                 for k in range(start[j], start[j + 1]):
                     i = targets[k]
-                    error[i] += x * _signed(feedback[k], weights[i * n + j])
+                    error[i] += x * _signed(feedback[k], weights[i * pitch + j])
                 counters(mem.counters)[c].macs += start[j + 1] - start[j]
 
 
@@ -100,13 +100,7 @@ def error_from(net, mem, c, slot):
     events = _sum(i8_planes(mem.heard)[slot, c], samples)
     if channel.wiring == DENSE and samples > 1 and events >= _batch.SPARSE_BELOW * samples * n:
         counters(mem.counters)[c].macs += events * n_target
-        _batch.multiply(
-            _batch.UNIT,
-            message.reshape(samples, n),
-            feedback.reshape(n, n_target),
-            _batch.NIL,
-            error.reshape(samples, n_target),
-        )
+        _batch.matmul(message, n, 1, feedback, n_target, samples, n, n_target, ONE, 0, error, n_target)
         return
     for i in range(samples * n_target):
         error[i] = ZERO
