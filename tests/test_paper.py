@@ -32,6 +32,11 @@ def experiments() -> list[Experiment]:
     return read_all(SCENARIOS)
 
 
+def test_single_scenarios_of_the_folder_are_no_experiments(experiments: list[Experiment]) -> None:
+    assert not any(experiment.name.startswith("cifar10") for experiment in experiments)
+    assert len(experiments) == sum("[sweep]" in path.read_text() for path in SCENARIOS.glob("*.toml"))
+
+
 def table_of_runs(experiments: list[Experiment], accuracy: Mapping[tuple[str, str], float]) -> pd.DataFrame:
     """Runs in which every variant has the accuracy (%) of its (experiment, label), 97 if not named, with some noise."""
     rows: list[dict[str, Any]] = []

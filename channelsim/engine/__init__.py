@@ -1,22 +1,31 @@
-"""The engine: Numba over flat buffers. No Python objects inside, no I/O, no randomness but the hash."""
+"""The engine: Numba over flat buffers. No Python objects inside, no I/O, no randomness but the hash.
 
-from channelsim.engine import _cache
-from channelsim.engine.state import (
-    Diverged,
-    State,
-    Tally,
-    advance,
-    busiest,
-    evaluate,
-    restore,
-    settle,
-    snapshot,
-    start,
-    tally,
-    threads,
-)
+The names below are imported when they are first used (PEP 562): that is when a machine that has not done it yet begins
+to compile, and whoever starts a run can ask `is_cold` before, and say so.
+"""
 
-is_cold = _cache.is_cold
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from channelsim.engine._cache import is_cold
+
+if TYPE_CHECKING:
+    from channelsim.engine.state import (
+        Diverged,
+        State,
+        Tally,
+        advance,
+        busiest,
+        evaluate,
+        restore,
+        settle,
+        snapshot,
+        start,
+        tally,
+        threads,
+    )
 
 __all__ = [
     "Diverged",
@@ -33,3 +42,11 @@ __all__ = [
     "tally",
     "threads",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module("channelsim.engine.state"), name)
+    globals()[name] = value
+    return value

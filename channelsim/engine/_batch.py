@@ -1,4 +1,4 @@
-"""Kernels of dense layers for mini-batches: BLAS where activity is dense, event lists where it is sparse.
+"""Kernels of dense layers for mini-batches: matrix products where activity is dense, event lists where it is sparse.
 
 Samples (forward) or rows of W (updates) are divided among threads. Every sum is made whole by one thread and in the
 same order, so the number of threads does not show in the result.
@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from channelsim.engine import _blas, _dense, _transfer
+from channelsim.engine import _dense, _transfer, _vector
 from channelsim.engine._jit import kernel
 
-UNIT, NIL = np.ones(1, np.float32), np.zeros(1, np.float32)  # BLAS takes alpha and beta by address
-SPARSE_BELOW = 0.3  # share of events under which event lists are used; BLAS multiplies the zeros, too
+SPARSE_BELOW = 0.3  # share of events under which event lists are used; a matrix product multiplies the zeros, too
+ONE = np.float32(1.0)
 
 
 @kernel(inline="always")
@@ -23,10 +23,10 @@ def parts(samples):
 
 
 @kernel(parallel=True)
-def forward(sparse, transfer, weights, bias, start, index, value, count, x, out, samples):
+def forward(sparse, transfer, weights, pitch, bias, start, index, value, count, x, out, samples):
     """out = f(W x + b) for a mini-batch: event lists (`start`, `count`, `index`, `value`) or a matrix `x`."""
     n = len(bias)
-    fan_in = len(weights) // n
+    fan_in = len(weights) // pitch
     pieces = parts(samples)
     for piece in prange(pieces):
         lo, hi = samples * piece // pieces, samples * (piece + 1) // pieces
@@ -35,15 +35,9 @@ def forward(sparse, transfer, weights, bias, start, index, value, count, x, out,
         if sparse:
             for b in range(lo, hi):
                 first, last = start[b], start[b] + count[b]
-                _dense.add_rows(weights, n, index[first:last], value[first:last], out[b * n : b * n + n])
+                _dense.add_rows(weights, pitch, index[first:last], value[first:last], out[b * n : b * n + n])
         else:
-            multiply(
-                UNIT,
-                x[lo * fan_in : hi * fan_in].reshape(hi - lo, fan_in),
-                weights.reshape(fan_in, n),
-                UNIT,
-                part.reshape(hi - lo, n),
-            )
+            matmul(x[lo * fan_in :], fan_in, 1, weights, pitch, hi - lo, fan_in, n, ONE, 1, part, n)
         _transfer.layer(transfer, part, n)
 
 
@@ -70,43 +64,55 @@ def by_row(start, index, value, count, samples, rows, columns, column_sample, co
 
 
 @kernel(parallel=True)
-def add_outer_events(target, n, columns, column_sample, column_value, signal, samples):
-    """target[r] += sum_b x_rb signal[b] for every row r of (rows, n), the x sorted by row."""
-    rows = len(target) // n
+def add_outer_events(target, pitch, n, columns, column_sample, column_value, signal, samples):
+    """target[r] += sum_b x_rb signal[b] for every row r of a (rows, n) matrix, the x sorted by row."""
+    rows = len(target) // pitch
     pieces = parts(samples)
     for piece in prange(pieces):
         for r in range(rows * piece // pieces, rows * (piece + 1) // pieces):
             first, last = columns[r], columns[r + 1]
-            _dense.add_rows(signal, n, column_sample[first:last], column_value[first:last], target[r * n : r * n + n])
+            row = target[r * pitch : r * pitch + n]
+            _dense.add_rows(signal, n, column_sample[first:last], column_value[first:last], row)
 
 
 @kernel(parallel=True)
-def add_outer_matrix(target, n, x, signal, samples, learning, scale):
-    """target += scale[0] * x.T signal for `learning` samples: (rows, n) += (learning, rows).T (learning, n)."""
-    rows = len(target) // n
-    activity = x[: learning * rows].reshape(learning, rows)
-    errors = signal[: learning * n].reshape(learning, n)
+def add_outer_matrix(target, pitch, n, x, signal, samples, learning, scale):
+    """target += scale * x.T signal for `learning` samples: (rows, n) += (learning, rows).T (learning, n)."""
+    rows = len(target) // pitch
     pieces = parts(samples)
     for piece in prange(pieces):
         lo, hi = rows * piece // pieces, rows * (piece + 1) // pieces
-        part = target[lo * n : hi * n].reshape(hi - lo, n)
-        multiply_first_transposed(scale, activity[:, lo:hi], errors, UNIT, part)
+        part = target[lo * pitch : hi * pitch]
+        matmul(x[lo:], 1, rows, signal, n, hi - lo, learning, n, scale, 1, part, pitch)
 
 
 @kernel(parallel=True)
-def through_transposed(matrix, n, message, out, samples):
-    """out = message matrix.T for a flat (rows, n) matrix: (samples, n) -> (samples, rows)."""
-    rows = len(matrix) // n
+def through_transposed(matrix, pitch, n, message, out, samples, turned):
+    """out = message matrix.T for a (rows, n) matrix: (samples, n) -> (samples, rows). `turned` is room for matrix.T."""
+    rows = len(matrix) // pitch
+    transpose(matrix, pitch, rows, n, turned)
     pieces = parts(samples)
     for piece in prange(pieces):
         lo, hi = samples * piece // pieces, samples * (piece + 1) // pieces
-        multiply_second_transposed(
-            UNIT,
-            message[lo * n : hi * n].reshape(hi - lo, n),
-            matrix.reshape(rows, n),
-            NIL,
-            out[lo * rows : hi * rows].reshape(hi - lo, rows),
-        )
+        part = out[lo * rows : hi * rows]
+        matmul(message[lo * n :], n, 1, turned, rows, hi - lo, n, rows, ONE, 0, part, rows)
+
+
+@kernel()
+def transpose(matrix, pitch, rows, n, out):
+    """out = matrix.T, (n, rows)."""
+    for first in range(0, rows, 16):  # so many rows of `out` columns are one cache line
+        last = min(first + 16, rows)
+        for j in range(n):
+            there = out[j * rows + first : j * rows + last]
+            for r in range(len(there)):
+                there[r] = matrix[(first + r) * pitch + j]
+
+
+@kernel()
+def matmul(a, row_step, step, b, b_pitch, rows, inner, columns, scale, add, c, c_pitch):
+    """c[i, j] = scale * sum_k a[i * row_step + k * step] * b[k, j], plus what c holds if `add`."""
+    _vector.matmul(a, row_step, step, b, b_pitch, rows, inner, columns, scale, add, c, c_pitch)
 
 
 @kernel()
@@ -117,21 +123,3 @@ def fill_bias(bias, out, samples):
         row = out[s * n : s * n + n]
         for j in range(n):
             row[j] = bias[j]
-
-
-@kernel()
-def multiply(scale, a, b, beta, c):
-    """c = scale[0] a b + beta[0] c."""
-    _blas.gemm(scale, beta, a, False, b, False, c)
-
-
-@kernel()
-def multiply_first_transposed(scale, a, b, beta, c):
-    """c = scale[0] a.T b + beta[0] c."""
-    _blas.gemm(scale, beta, a, True, b, False, c)
-
-
-@kernel()
-def multiply_second_transposed(scale, a, b, beta, c):
-    """c = scale[0] a b.T + beta[0] c."""
-    _blas.gemm(scale, beta, a, False, b, True, c)

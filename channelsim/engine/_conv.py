@@ -1,4 +1,4 @@
-"""Kernels of convolutional layers: one image at a time becomes its matrix of patches, and BLAS does the rest.
+"""Kernels of convolutional layers: one image at a time becomes its matrix of patches; the rest are matrix products.
 
 The patch matrix of an image has a row for each row (c, i, j) of W and a column for each position of the output map:
 row (c, i, j) is channel c, moved by (i, j). All rows of one (c, j) are cut out of one *plane*, the channel moved
@@ -11,15 +11,17 @@ image and the planes of one channel.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import prange
 
-from channelsim.engine import _batch, _stages, _transfer
+from channelsim.engine import _stages, _transfer, _vector
 from channelsim.engine._jit import kernel
 
 # A row of `Net.geometry`: the map below, the map of this layer, the window that moves over the one to make the other,
-# and how many values of room a part needs
-CHANNELS, HEIGHT, WIDTH, MAPS, ROWS, COLUMNS, KERNEL, STRIDE, PADDING, ROOM = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
+# how far apart the rows of a patch matrix lie, and how many values of room a part needs.
+CHANNELS, HEIGHT, WIDTH, MAPS, ROWS, COLUMNS, KERNEL, STRIDE, PADDING, PITCH, ROOM = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
 MOST_PARTS = 16
@@ -29,6 +31,24 @@ MOST_PARTS = 16
 def parts(samples):
     """Into how many parts the work on a mini-batch is divided."""
     return max(1, min(MOST_PARTS, samples // 32))
+
+
+def patch_pitch(layer: Any) -> int:
+    """Values from one row of a patch matrix to the next: whole cache lines, and one more.
+
+    Rows a power of two apart would compete for the same places in the cache.
+    """
+    positions = int(layer["out_height"]) * int(layer["out_width"])
+    return -(-positions // 16) * 16 + 16
+
+
+def patch_values(layer: Any) -> int:
+    """Values that one part needs for the patches of an image: their matrix, and the planes that it is cut from."""
+    kernel = int(layer["kernel"])
+    plane = ((int(layer["out_height"]) - 1) * int(layer["stride"]) + kernel) * int(layer["out_width"])
+    below = int(layer["in_height"]) * int(layer["in_width"])
+    matrix = int(layer["in_channels"]) * kernel**2 * patch_pitch(layer)
+    return -(-(matrix + kernel * plane + below) // 16) * 16
 
 
 @kernel()
@@ -99,7 +119,7 @@ def unfold(g, image, lo, hi, planes, patches):
         for r in range(max(lo, c * k * k), min(hi, c * k * k + k * k)):
             i, j = (r - c * k * k) // k, r % k
             plane = planes[j * size : j * size + size]
-            row = patches[(r - lo) * positions : (r - lo + 1) * positions]
+            row = patches[(r - lo) * g[PITCH] : (r - lo) * g[PITCH] + positions]
             if stride == 1:
                 source = plane[i * columns : i * columns + positions]
                 for t in range(positions):
@@ -124,7 +144,7 @@ def fold(g, patches, planes, image):
             plane = planes[:size]
             plane[:] = ZERO
             for i in range(k):
-                first = (c * k * k + i * k + j) * positions
+                first = (c * k * k + i * k + j) * g[PITCH]
                 row = patches[first : first + positions]
                 if stride == 1:
                     there = plane[i * columns : i * columns + positions]
@@ -164,82 +184,69 @@ def _move_back(g, plane, j, channel):
 
 
 @kernel(parallel=True)
-def forward(g, transfer, weights, bias, x, count, out, macs, samples, scratch):
+def forward(g, transfer, weights, pitch, bias, x, count, out, macs, samples, scratch):
     """out = f(W * x + b) for the samples of a mini-batch.
 
     macs[b] = products of inputs that speak with entries of W. count[b] inputs of sample b speak; -1 where that is not
     known.
     """
-    below, maps, positions = g[CHANNELS] * g[HEIGHT] * g[WIDTH], g[MAPS], g[ROWS] * g[COLUMNS]
-    n, rows, size = maps * positions, len(weights) // maps, g[ROOM]
+    below, maps, positions, size = g[CHANNELS] * g[HEIGHT] * g[WIDTH], g[MAPS], g[ROWS] * g[COLUMNS], g[ROOM]
+    n, rows = maps * positions, len(weights) // pitch
     pieces = parts(samples)
     for piece in prange(pieces):
         room = scratch[piece * size : piece * size + size]
-        patches, planes = room[: rows * positions], room[rows * positions :]
+        patches, planes = room[: rows * g[PITCH]], room[rows * g[PITCH] :]
         for b in range(samples * piece // pieces, samples * (piece + 1) // pieces):
-            part = out[b * n : b * n + n]
+            image, part = x[b * below : b * below + below], out[b * n : b * n + n]
+            macs[b] = input_operations(g, image, count[b], room)
+            unfold(g, image, 0, rows, planes, patches)
             for o in range(maps):
                 part[o * positions : o * positions + positions] = bias[o]
-            unfold(g, x[b * below : b * below + below], 0, rows, planes, patches)
-            _batch.multiply_first_transposed(
-                _batch.UNIT,
-                weights.reshape(rows, maps),
-                patches.reshape(rows, positions),
-                _batch.UNIT,
-                part.reshape(maps, positions),
-            )
+            _vector.matmul(weights, 1, pitch, patches, g[PITCH], maps, rows, positions, ONE, 1, part, positions)
             _transfer.layer(transfer, part, n)
-            macs[b] = input_operations(g, x[b * below : b * below + below], count[b], room)
 
 
 @kernel(parallel=True)
-def through_transposed(g, matrix, message, heard, out, macs, samples, scratch):
+def through_transposed(g, matrix, pitch, message, heard, out, macs, samples, scratch):
     """The error at the map below that messages (samples, n) make through W, or through a matrix shaped like it.
 
     macs[b] = products of the events of message b with entries of the matrix; heard[b] is their number.
     """
-    below, maps, positions = g[CHANNELS] * g[HEIGHT] * g[WIDTH], g[MAPS], g[ROWS] * g[COLUMNS]
-    n, rows, size = maps * positions, len(matrix) // maps, g[ROOM]
+    below, maps, positions, size = g[CHANNELS] * g[HEIGHT] * g[WIDTH], g[MAPS], g[ROWS] * g[COLUMNS], g[ROOM]
+    n, rows = maps * positions, len(matrix) // pitch
     pieces = parts(samples)
     for piece in prange(pieces):
         room = scratch[piece * size : piece * size + size]
-        patches, planes = room[: rows * positions], room[rows * positions :]
+        patches, planes = room[: rows * g[PITCH]], room[rows * g[PITCH] :]
         for b in range(samples * piece // pieces, samples * (piece + 1) // pieces):
-            part = out[b * below : b * below + below]
-            macs[b] = output_operations(g, message[b * n : b * n + n], heard[b], room)
+            said, part = message[b * n : b * n + n], out[b * below : b * below + below]
+            macs[b] = output_operations(g, said, heard[b], room)
             if heard[b] == 0:
                 part[:] = ZERO
-                continue
-            _batch.multiply(
-                _batch.UNIT,
-                matrix.reshape(rows, maps),
-                message[b * n : b * n + n].reshape(maps, positions),
-                _batch.NIL,
-                patches.reshape(rows, positions),
-            )
-            fold(g, patches, planes, part)
+            else:
+                _vector.matmul(matrix, pitch, 1, said, positions, rows, maps, positions, ONE, 0, patches, g[PITCH])
+                fold(g, patches, planes, part)
 
 
 @kernel(parallel=True)
-def add_outer(g, target, x, signal, learns, samples, scale, scratch):
-    """target += scale[0] * sum over samples that learn and positions of patch (x) R; target is shaped like W."""
-    below, maps, positions = g[CHANNELS] * g[HEIGHT] * g[WIDTH], g[MAPS], g[ROWS] * g[COLUMNS]
-    n, rows, size = maps * positions, len(target) // maps, g[ROOM]
+def add_outer(g, target, pitch, x, turned, learns, samples, scale, scratch):
+    """target += scale * sum over samples that learn and positions of patch (x) R; target is shaped like W.
+
+    `turned` holds R with the maps of each position side by side: (samples, positions, maps).
+    """
+    below, maps, positions, size = g[CHANNELS] * g[HEIGHT] * g[WIDTH], g[MAPS], g[ROWS] * g[COLUMNS], g[ROOM]
+    n, rows = maps * positions, len(target) // pitch
     pieces = max(1, min(parts(samples), rows // 32))
     for piece in prange(pieces):
         lo, hi = rows * piece // pieces, rows * (piece + 1) // pieces
         room = scratch[piece * size : piece * size + size]
-        patches, planes = room[: (hi - lo) * positions], room[rows * positions :]
+        patches, planes = room[: rows * g[PITCH]], room[rows * g[PITCH] :]
+        part = target[lo * pitch : hi * pitch]
         for b in range(samples):
             if learns[b]:
                 unfold(g, x[b * below : b * below + below], lo, hi, planes, patches)
-                _batch.multiply_second_transposed(
-                    scale,
-                    patches.reshape(hi - lo, positions),
-                    signal[b * n : b * n + n].reshape(maps, positions),
-                    _batch.UNIT,
-                    target[lo * maps : hi * maps].reshape(hi - lo, maps),
-                )
+                error = turned[b * n : b * n + n]
+                _vector.matmul(patches, g[PITCH], 1, error, maps, hi - lo, positions, maps, scale, 1, part, pitch)
 
 
 # --- counts -------------------------------------------------------------------------------------------
@@ -318,8 +325,9 @@ def output_operations(g, message, heard, room):
 
 
 @kernel(parallel=True)
-def survey(g, x, count, signal, learns, macs, sums, samples, scratch):
-    """What an update of these samples takes: learns[b], macs[b], and sums[b, o], R summed over the positions of map o.
+def survey(g, x, count, signal, turned, learns, macs, sums, samples, scratch):
+    """What an update of these samples takes: learns[b], macs[b], sums[b, o] = R summed over the positions of map o, and
+    `turned` = R with the maps of each position side by side: (samples, positions, maps).
 
     count[b] inputs of sample b speak, -1 if unknown.
     """
@@ -330,10 +338,9 @@ def survey(g, x, count, signal, learns, macs, sums, samples, scratch):
         room = scratch[piece * size : piece * size + size]
         said, seen = room[:positions], room[positions : positions + area]
         for b in range(samples * piece // pieces, samples * (piece + 1) // pieces):
-            error = signal[b * n : b * n + n]
-            for o in range(maps):
-                sums[b * maps + o] = _total(error[o * positions : o * positions + positions])
-            speaking(error, maps, positions, said)
+            there = turned[b * n : b * n + n]
+            turn(signal[b * n : b * n + n], maps, positions, there)
+            count_and_sum(there, said, sums[b * maps : b * maps + maps])
             learns[b] = _stages.any_speaks(said)
             full = count[b] == below
             if not full:
@@ -341,12 +348,30 @@ def survey(g, x, count, signal, learns, macs, sums, samples, scratch):
             macs[b] = _pairs(g, said, seen, full)
 
 
-@kernel(fastmath={"reassoc"})
-def _total(values):
-    total = ZERO
-    for v in values:
-        total += v
-    return total
+@kernel()
+def turn(matrix, rows, columns, out):
+    """out = matrix.T; a block of rows of `out` at a time, so that its cache lines are written while they are near."""
+    for first in range(0, columns, 16):
+        last = min(first + 16, columns)
+        block = out[first * rows : last * rows]
+        for r in range(rows):
+            row = matrix[r * columns + first : r * columns + last]
+            for j in range(len(row)):
+                block[j * rows + r] = row[j]
+
+
+@kernel()
+def count_and_sum(turned, said, sums):
+    """said[p] = how many maps have an error at position p; sums[o] = the errors of map o, summed."""
+    maps = len(sums)
+    sums[:] = ZERO
+    for p in range(len(said)):
+        error = turned[p * maps : p * maps + maps]
+        speak = 0
+        for o in range(maps):
+            sums[o] += error[o]
+            speak += error[o] != ZERO
+        said[p] = speak
 
 
 @kernel()

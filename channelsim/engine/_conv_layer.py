@@ -19,7 +19,7 @@ def forward(net, mem, h, x, out, samples):
     bias = f4(mem.biases)[layer.b_offset : layer.b_offset + layer.b_size]
     weights, macs = _dense_layer.synapses(f4(mem.weights), layer), i8(mem.macs)
     _conv.forward(
-        i8_rows(net.geometry)[h], layer.transfer, weights, bias, x, i8(mem.event_counts), out, macs, samples, f4(mem.patches)
+        i8_rows(net.geometry)[h], layer.transfer, weights, layer.pitch, bias, x, i8(mem.event_counts), out, macs, samples, f4(mem.patches)
     )
     return total(macs, samples)
 
@@ -34,13 +34,13 @@ def total(values, count):
 
 
 @inner()
-def through(net, mem, c, slot, matrix, message, out):
+def through(net, mem, c, slot, matrix, pitch, message, out):
     """The error that delivered messages (B, n) make through a matrix shaped like W of channel c's sender. Counted."""
     source, samples = channels(net.channels)[c].source, slots(mem.slots)[slot].samples
     know(net, mem, c, i8_planes(mem.heard)[slot, c], samples)
     macs = i8(mem.macs)
     _conv.through_transposed(
-        i8_rows(net.geometry)[source], matrix, message, i8(mem.event_counts), out, macs, samples, f4(mem.patches)
+        i8_rows(net.geometry)[source], matrix, pitch, message, i8(mem.event_counts), out, macs, samples, f4(mem.patches)
     )
     counters(mem.counters)[c].macs += total(macs, samples)
 
@@ -52,8 +52,10 @@ def sign(net, mem, c):
     source = layers(net.layers)[channel.source]
     bank, weights = f4(mem.bank)[: source.w_size], _dense_layer.synapses(f4(mem.weights), source)
     magnitudes = f4(mem.feedback)[channel.c_offset : channel.c_offset + channel.c_size]
-    for k in range(source.w_size):
-        bank[k] = with_sign(magnitudes[k], weights[k])
+    maps = source.out_channels
+    for r in range(source.w_size // maps):
+        for o in range(maps):
+            bank[r * maps + o] = with_sign(magnitudes[r * maps + o], weights[r * source.pitch + o])
 
 
 @kernel(inline="always")
@@ -66,12 +68,13 @@ def with_sign(magnitude, w):
 def survey(net, mem, h, x, signal, samples):
     """What an update from inputs x, of which mem.event_counts speak, and errors `signal` takes: multiply-accumulates.
 
-    mem.learns[b]: whether sample b has anything to learn from; mem.error: the errors of each map, summed.
+    mem.learns[b]: whether sample b has anything to learn from; mem.error: the errors of each map, summed; mem.gathered:
+    the errors with the maps of a position side by side.
     """
     maps = layers(net.layers)[h].out_channels
     macs, sums = i8(mem.macs), f4(mem.map_sums)[: samples * maps]
     _conv.survey(
-        i8_rows(net.geometry)[h], x, i8(mem.event_counts), signal, flags(mem.learns), macs, sums, samples, f4(mem.patches)
+        i8_rows(net.geometry)[h], x, i8(mem.event_counts), signal, f4(mem.gathered), flags(mem.learns), macs, sums, samples, f4(mem.patches)
     )
     summed = f4(mem.error)[:maps]
     summed[:] = ZERO
@@ -82,14 +85,13 @@ def survey(net, mem, h, x, signal, samples):
 
 
 @inner()
-def accumulate(net, mem, h, x, signal, samples, scale, target):
+def accumulate(net, mem, h, x, signal, samples, scale, target, pitch):
     """target += scale * sum over samples and positions of patch (x) R, after `survey` has been made of them.
 
     `target` is W or a buffer of its size. Returns the entries addressed.
     """
     geometry, layer, learns = i8_rows(net.geometry)[h], layers(net.layers)[h], flags(mem.learns)
-    f4(mem.word)[0] = scale
-    _conv.add_outer(geometry, target, x, signal, learns, samples, f4(mem.word), f4(mem.patches))
+    _conv.add_outer(geometry, target, pitch, x, f4(mem.gathered), learns, samples, scale, f4(mem.patches))
     maps, positions = layer.out_channels, layer.out_height * layer.out_width
     rows = _conv.rows_at_work(geometry, x, learns, samples, flags(mem.touched)[: layer.fan_in])
     return rows * _conv.maps_at_work(signal, maps, positions, samples)

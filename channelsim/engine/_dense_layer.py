@@ -15,7 +15,7 @@ ZERO = F(0.0)
 @inner(inline="always")
 def synapses(buffer, layer):
     """The part of a flat buffer that holds a layer's W."""
-    return buffer[layer.w_offset : layer.w_offset + layer.w_size]
+    return buffer[layer.w_offset : layer.w_offset + layer.w_extent]
 
 
 @inner()
@@ -33,7 +33,7 @@ def forward(net, mem, h, slot, out):
     if configs(net.config)[0].batch > 1:
         weights = synapses(f4(mem.weights), layer)
         sparse = form != _inputs.MATRIX
-        _batch.forward(sparse, layer.transfer, weights, bias, start, index, value, count, x, out, samples)
+        _batch.forward(sparse, layer.transfer, weights, layer.pitch, bias, start, index, value, count, x, out, samples)
     else:
         _batch.fill_bias(bias, out, samples)
         if form == _inputs.FULL:
@@ -54,12 +54,12 @@ def _forward_one(net, mem, h, index, value, out):
     if state.pending:
         old = f4(mem.pending_x)[layer.input_offset : layer.input_offset + layer.fan_in]
         step = f4(mem.pending_step)[layer.unit_offset : layer.unit_offset + n]
-        _dense.update_and_add_rows(weights, n, index, value, step, old, out)
+        _dense.update_and_add_rows(weights, layer.pitch, index, value, step, old, out)
         if not (state.pending_full and len(index) == layer.fan_in):
             _flush_rows(net, mem, h)
         state.pending = False
     else:
-        _dense.add_rows(weights, n, index, value, out)
+        _dense.add_rows(weights, layer.pitch, index, value, out)
 
 
 @kernel()
@@ -80,7 +80,7 @@ def _flush_rows(net, mem, h):
         index = i4(net.iota)[: layer.fan_in]
     else:
         index = i4(mem.pending_index)[first : first + state.pending_count]
-    _dense.update_rows(synapses(f4(mem.weights), layer), n, index, step, old)
+    _dense.update_rows(synapses(f4(mem.weights), layer), layer.pitch, index, step, old)
 
 
 @inner()
@@ -176,19 +176,18 @@ def _accumulate(net, mem, h, slot, samples, scale, target):
             _gather(x, f4(mem.gathered), fan_in, learns, samples)
             _gather(signal, signal, n, learns, samples)
             x = f4(mem.gathered)
-        f4(mem.word)[0] = scale
-        _batch.add_outer_matrix(target, n, x, signal, samples, learning, f4(mem.word))
+        _batch.add_outer_matrix(target, layer.pitch, n, x, signal, samples, learning, scale)
         return columns_at_work(x, fan_in, learning, flags(mem.touched)[:fan_in])
     for k in range(samples * n):
         signal[k] *= scale
     if form == _inputs.FULL:
         for k in range(fan_in):
-            _dense.add_scaled(x[k], signal, target[k * n : k * n + n])
+            _dense.add_scaled(x[k], signal, target[k * layer.pitch : k * layer.pitch + n])
         return fan_in
     index, value = _inputs.events(net, mem, h, slot)
     columns, sample, activity = i8(mem.columns), i4(mem.column_sample), f4(mem.column_value)
     _batch.by_row(i8_planes(mem.starts)[slot, h], index, value, count, samples, fan_in, columns, sample, activity)
-    _batch.add_outer_events(target, n, columns, sample, activity, signal, samples)
+    _batch.add_outer_events(target, layer.pitch, n, columns, sample, activity, signal, samples)
     rows = 0
     for r in range(fan_in):
         rows += columns[r + 1] > columns[r]
@@ -224,17 +223,17 @@ def transposed(net, mem, source, samples, message, heard, out):
     """bp: the error that delivered messages (B, n) make through W of their sender, (B, fan_in)."""
     layer = layers(net.layers)[source]
     flush(net, mem, source)
-    through(synapses(f4(mem.weights), layer), layer.n, samples, message, heard, out)
+    through(synapses(f4(mem.weights), layer), layer.pitch, layer.n, samples, message, heard, out, f4(mem.turned))
 
 
 @kernel()
-def through(matrix, n, samples, message, heard, out):
-    """out[b] = message[b] @ matrix.T for a flat (rows, n) matrix; silent messages cost nothing."""
-    rows = len(matrix) // n
+def through(matrix, pitch, n, samples, message, heard, out, turned):
+    """out[b] = message[b] @ matrix.T for a (rows, n) matrix; silent messages cost nothing."""
+    rows = len(matrix) // pitch
     if samples > 1:
-        _batch.through_transposed(matrix, n, message, out, samples)
+        _batch.through_transposed(matrix, pitch, n, message, out, samples, turned)
     elif heard[0] == 0:
         for r in range(rows):
             out[r] = ZERO
     else:
-        _dense.dot_rows(matrix, n, message[:n], out[:rows])
+        _dense.dot_rows(matrix, pitch, message[:n], out[:rows])

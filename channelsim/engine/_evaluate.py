@@ -31,13 +31,8 @@ def evaluate(net, mem, images, labels, first, samples, here, there):
         out = here[: samples * n]
         if layer.kind == _kinds.DENSE:
             _batch.fill_bias(f4(mem.biases)[layer.b_offset : layer.b_offset + n], out, samples)
-            _batch.multiply(
-                _batch.UNIT,
-                x.reshape(samples, fan_in),
-                f4(mem.weights)[layer.w_offset : layer.w_offset + layer.w_size].reshape(fan_in, n),
-                _batch.UNIT,
-                out.reshape(samples, n),
-            )
+            weights = f4(mem.weights)[layer.w_offset : layer.w_offset + layer.w_extent]
+            _batch.matmul(x, fan_in, 1, weights, layer.pitch, samples, fan_in, n, _batch.ONE, 1, out, n)
             _transfer.layer(layer.transfer, out, n)
         elif layer.kind == _kinds.CONV2D:
             i8(mem.event_counts)[:] = fan_in  # they are not asked for

@@ -36,7 +36,8 @@ def transposed(net, mem, c, slot, seen, recalled, message, out):
         _dense_layer.transposed(net, mem, channel.source, samples, message, heard, out)
         counters(mem.counters)[c].macs += _conv_layer.total(heard, samples) * source.fan_in
     elif source.kind == CONV2D:
-        _conv_layer.through(net, mem, c, slot, _dense_layer.synapses(f4(mem.weights), source), message, out)
+        weights = _dense_layer.synapses(f4(mem.weights), source)
+        _conv_layer.through(net, mem, c, slot, weights, source.pitch, message, out)
     else:
         _pool_layer.transposed(net, mem, c, slot, seen, recalled, message, out)
 
@@ -65,4 +66,4 @@ def accumulate(net, mem, h, slot, samples, scale, target):
     if layer.kind == DENSE:
         return _dense_layer.accumulate(net, mem, h, slot, samples, scale, target)
     x, signal = _inputs.activities(net, mem, h, slot), f4(mem.signal)[: samples * layer.n]
-    return _conv_layer.accumulate(net, mem, h, x, signal, samples, scale, target)
+    return _conv_layer.accumulate(net, mem, h, x, signal, samples, scale, target, layer.pitch)

@@ -44,9 +44,15 @@ def project_leaving(net, mem, c, slot, seen, recalled, message, out):
         _kinds.transposed(net, mem, c, slot, seen, recalled, message, out)
     elif layers(net.layers)[channel.source].kind == _kinds.CONV2D:
         _conv_layer.sign(net, mem, c)
-        _conv_layer.through(net, mem, c, slot, f4(mem.bank)[: channel.c_size], message, out)
+        _conv_layer.through(net, mem, c, slot, f4(mem.bank)[: channel.c_size], _maps(net, c), message, out)
     else:
         _through_signed(net, mem, c, slot, message, out)
+
+
+@kernel(inline="always")
+def _maps(net, c):
+    """Columns of a bank of kernels: the maps of channel c's sender."""
+    return layers(net.layers)[channels(net.channels)[c].source].out_channels
 
 
 @inner()
@@ -55,7 +61,7 @@ def _through_signed(net, mem, c, slot, message, out):
     samples = slots(mem.slots)[slot].samples
     source = layers(net.layers)[channel.source]
     _dense_layer.flush(net, mem, channel.source)
-    n, n_target = channel.n, layers(net.layers)[channel.target].n
+    n, n_target, pitch = channel.n, layers(net.layers)[channel.target].n, source.pitch
     weights = _dense_layer.synapses(f4(mem.weights), source)
     feedback = f4(mem.feedback)[channel.c_offset : channel.c_offset + channel.c_size]
     targets = i4(net.c_index)[channel.c_offset : channel.c_offset + channel.c_size]
@@ -70,12 +76,12 @@ def _through_signed(net, mem, c, slot, message, out):
                 continue
             if channel.wiring == SIGN:
                 for i in range(n_target):
-                    error[i] += x * _conv_layer.with_sign(feedback[i * n + j], weights[i * n + j])
+                    error[i] += x * _conv_layer.with_sign(feedback[i * n + j], weights[i * pitch + j])
                 counters(mem.counters)[c].macs += n_target
             else:
                 for k in range(start[j], start[j + 1]):
                     i = targets[k]
-                    error[i] += x * _conv_layer.with_sign(feedback[k], weights[i * n + j])
+                    error[i] += x * _conv_layer.with_sign(feedback[k], weights[i * pitch + j])
                 counters(mem.counters)[c].macs += start[j + 1] - start[j]
 
 
@@ -95,18 +101,12 @@ def error_from(net, mem, c, slot):
     message = f4_rows(mem.messages)[slot, first : first + samples * n]
     feedback = f4(mem.feedback)[channel.c_offset : channel.c_offset + channel.c_size]
     if channel.wiring == BANK:
-        _conv_layer.through(net, mem, c, slot, feedback, message, error)
+        _conv_layer.through(net, mem, c, slot, feedback, _maps(net, c), message, error)
         return
     events = _conv_layer.total(i8_planes(mem.heard)[slot, c], samples)
     if channel.wiring == DENSE and samples > 1 and events >= _batch.SPARSE_BELOW * samples * n:
         counters(mem.counters)[c].macs += events * n_target
-        _batch.multiply(
-            _batch.UNIT,
-            message.reshape(samples, n),
-            feedback.reshape(n, n_target),
-            _batch.NIL,
-            error.reshape(samples, n_target),
-        )
+        _batch.matmul(message, n, 1, feedback, n_target, samples, n, n_target, ONE, 0, error, n_target)
         return
     for i in range(samples * n_target):
         error[i] = ZERO
@@ -246,7 +246,9 @@ def adapt(net, mem, c, slot, samples, outputs):
     if channel.wiring == BANK:
         i8(mem.event_counts)[:] = _conv_layer.UNKNOWN
         counter.update_macs += _conv_layer.survey(net, mem, channel.source, outputs, message, samples)
-        counter.updates += _conv_layer.accumulate(net, mem, channel.source, outputs, message, samples, scale, into)
+        counter.updates += _conv_layer.accumulate(
+            net, mem, channel.source, outputs, message, samples, scale, into, _maps(net, c)
+        )
     else:
         _adapt_wires(net, mem, c, samples, outputs, message, scale, into)
     if momentum != ZERO:

@@ -12,6 +12,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from channelsim.plan import layout
+
+# A layer as the plan has it, but for where W lies in `Memory.weights`: see `_pitch`.
+LAYER = np.dtype(
+    [(name, layout.LAYER[name]) for name in layout.LAYER.names or ()]
+    + [
+        ("pitch", "i8"),  # values from the start of one row of W to that of the next
+        ("w_extent", "i8"),  # values from the start of W to its end, the gaps between rows included
+    ],
+    align=True,
+)
+
 CONFIG = np.dtype(
     [
         ("top", "i8"),
@@ -101,7 +113,7 @@ class Net(NamedTuple):
 
     config: NDArray[Any]  # (1,) CONFIG
     layers: NDArray[Any]  # (L + 1,) LAYER
-    geometry: NDArray[np.int64]  # (L + 1, 10) maps and windows, as `_conv` names them
+    geometry: NDArray[np.int64]  # (L + 1, 11) maps and windows, as `_conv` names them
     list_offset: NDArray[np.int64]  # (L + 1,) of a dense layer's event lists in `Memory.event_index`
     channels: NDArray[Any]  # (channels,) CHANNEL; the rows change at a scheduled change
     links: NDArray[Any]  # (links,) LINK
@@ -158,6 +170,7 @@ class Memory(NamedTuple):
     pending_step: NDArray[np.float32]  # (units,) eta R of those updates
     signal: NDArray[np.float32]  # (B * widest that learns) R of the layer at work
     error: NDArray[np.float32]  # (B * widest that learns) delivered messages on their way through C
+    turned: NDArray[np.float32]  # (largest W that errors pass) a W transposed
     gathered: NDArray[np.float32]  # (B * widest) the activities of the samples that learn
     learns: NDArray[np.bool_]  # (B,) whether a sample's R has anything to say
     touched: NDArray[np.bool_]  # (widest,)

@@ -18,8 +18,8 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 from numba.np.numpy_support import from_dtype
 
-from channelsim.engine._tables import CLOCK, CONFIG, LAYER_STATE, LINK_STATE, SLOT
-from channelsim.plan.layout import CHANNEL, COUNTER, LAYER, LINK, MESSAGE_ROW
+from channelsim.engine._tables import CLOCK, CONFIG, LAYER, LAYER_STATE, LINK_STATE, SLOT
+from channelsim.plan.layout import CHANNEL, COUNTER, LINK, MESSAGE_ROW
 
 VIEW = np.dtype([("address", "i8"), ("size", "i8"), ("rows", "i8"), ("planes", "i8")])  # size: of the last dimension
 

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from channelsim import hashing
 from channelsim.data import Dataset
-from channelsim.engine import _conv, _dense_layer, _evaluate, _loop
+from channelsim.engine import _conv, _dense_layer, _evaluate, _loop, _pitch
 from channelsim.engine._tables import CLOCK, CONFIG, LAYER_STATE, LINK_STATE, SLOT, Memory, Net
 from channelsim.engine._views import handle
 from channelsim.errors import RunError
 from channelsim.hashing import Stream
-from channelsim.plan import COUNTER, MESSAGE_ROW, Direction, Kind, Plan, Quantizer
+from channelsim.plan import COUNTER, MESSAGE_ROW, Direction, Kind, Plan, Quantizer, Wiring
 
 FIRST_SLOTS = 2  # the frame that is on its way, and the one before, which is still the newest of some layers
 AGE_BINS = 1025  # of a pipeline: ages 0..1023 frames, and older; one frame after another, every age is 0
@@ -55,7 +55,8 @@ class State:
 
     @property
     def weights(self) -> NDArray[np.float32]:
-        return self.memory.weights
+        """A copy in the plan's layout."""
+        return _pitch.gather(self.net.layers, self.plan, self.memory.weights)
 
     @property
     def biases(self) -> NDArray[np.float32]:
@@ -104,7 +105,7 @@ def start(plan: Plan, dataset: Dataset, *, trace_frames: int = 0, frozen: bool =
     widest = int(plan.layers["n"].max())
     net = Net(
         config=config,
-        layers=_records(plan.layers.copy()),
+        layers=_records(_pitch.lay_out(plan)),
         geometry=_geometry(plan.layers),
         list_offset=_list_offset(plan.layers),
         channels=_records(plan.channels.copy()),
@@ -176,23 +177,15 @@ GEOMETRY = ("in_channels", "in_height", "in_width", "out_channels", "out_height"
 
 def _geometry(layers: NDArray[Any]) -> NDArray[np.int64]:
     """`Net.geometry`. What `flatten` does not look at is one long row to it."""
-    table = np.zeros((len(layers), len(GEOMETRY) + 1), np.int64)
+    table = np.zeros((len(layers), len(GEOMETRY) + 2), np.int64)
     for column, field in enumerate(GEOMETRY):
         table[:, column] = layers[field]
     for row, layer in zip(table, layers, strict=True):
         if layer["kind"] == Kind.FLATTEN:
-            row[:] = (1, 1, layer["n"], 1, 1, layer["n"], 1, 1, 0, 0)
+            row[:] = (1, 1, layer["n"], 1, 1, layer["n"], 1, 1, 0, 0, 0)
         elif layer["kind"] == Kind.CONV2D:
-            row[-1] = patch_values(layer)
+            row[-2:] = _conv.patch_pitch(layer), _conv.patch_values(layer)
     return table
-
-
-def patch_values(layer: Any) -> int:
-    """Values that a convolution needs for the patches of one image: the matrix itself, and the planes it is cut from."""
-    kernel, positions = int(layer["kernel"]), int(layer["out_height"]) * int(layer["out_width"])
-    plane = ((int(layer["out_height"]) - 1) * int(layer["stride"]) + kernel) * int(layer["out_width"])
-    below = int(layer["in_height"]) * int(layer["in_width"])
-    return int(layer["in_channels"]) * kernel**2 * positions + kernel * plane + below
 
 
 def _list_offset(layers: NDArray[Any]) -> NDArray[np.int64]:
@@ -259,10 +252,10 @@ def _allocate(plan: Plan, net: Net, slots: int, capture: bool, trace_frames: int
         heard_start=zeros((len(plan.links), batch), np.int64),
         heard_finish=zeros((len(plan.links), batch), np.int64),
         heard_bits=zeros((len(plan.links), batch), np.int64),
-        weights=plan.weights.copy(),
+        weights=_pitch.spread(net.layers, plan, plan.weights),
         biases=plan.biases.copy(),
         feedback=plan.feedback.copy(),
-        weight_velocity=zeros(plan.weights.size if momentum else 0, np.float32),
+        weight_velocity=zeros(_pitch.size(net.layers) if momentum else 0, np.float32),
         bias_velocity=zeros(plan.biases.size if momentum else 0, np.float32),
         feedback_velocity=zeros(plan.feedback.size if momentum else 0, np.float32),
         residuals=zeros(int(channels["n"].sum()), np.float32),
@@ -284,6 +277,7 @@ def _allocate(plan: Plan, net: Net, slots: int, capture: bool, trace_frames: int
         pending_step=zeros(units if batch == 1 else 0, np.float32),
         signal=zeros(batch * widest_learner, np.float32),
         error=zeros(batch * widest_learner, np.float32),
+        turned=zeros(_turned(plan), np.float32),
         gathered=zeros(batch * widest, np.float32),
         learns=zeros(batch, np.bool_),
         learning_counts=zeros(batch, np.int64),
@@ -298,7 +292,7 @@ def _allocate(plan: Plan, net: Net, slots: int, capture: bool, trace_frames: int
         columns=zeros(widest + 1, np.int64),
         column_sample=zeros(batch * widest, np.int32),
         column_value=zeros(batch * widest, np.float32),
-        patches=zeros(_conv.parts(most) * int(net.geometry[:, -1].max()), np.float32),
+        patches=_pitch.aligned(_conv.parts(most) * int(net.geometry[:, -1].max())),
         event_counts=zeros(most, np.int64),
         macs=zeros(most, np.int64),
         map_sums=zeros(batch * int(convolutions["out_channels"].max(initial=0)), np.float32),
@@ -307,6 +301,13 @@ def _allocate(plan: Plan, net: Net, slots: int, capture: bool, trace_frames: int
         rows=_records(zeros(rows or batch * len(channels), MESSAGE_ROW)),
         payload=zeros(rows * widest, np.float32),
     )
+
+
+def _turned(plan: Plan) -> int:
+    """Values of the largest W of a dense layer that errors of a mini-batch pass backwards."""
+    back = plan.channels[plan.channels["wiring"] == Wiring.TRANSPOSE]
+    back = back[plan.layers["kind"][back["source"]] == Kind.DENSE]
+    return int(plan.layers["w_size"][back["source"]].max(initial=0)) if plan.batch > 1 else 0
 
 
 def _row_capacity(plan: Plan, widest: int) -> int:
@@ -500,14 +501,15 @@ def tally(state: State) -> Tally:
 
 # --- dump and restore -----------------------------------------------------------------------------------
 
-SCRATCH = ("signal", "error", "gathered", "learns", "learning_counts", "touched", "step", "sent", "speaking", "alive",
-           "random", "hits", "word", "columns", "column_sample", "column_value", "patches", "event_counts", "macs",
-           "map_sums", "bank", "captured", "rows", "payload")  # fmt: skip
+SCRATCH = ("signal", "error", "turned", "gathered", "learns", "learning_counts", "touched", "step", "sent", "speaking",
+           "alive", "random", "hits", "word", "columns", "column_sample", "column_value", "patches", "event_counts",
+           "macs", "map_sums", "bank", "captured", "rows", "payload")  # fmt: skip
 
 
 def snapshot(state: State) -> dict[str, NDArray[Any]]:
     """Everything needed to go on, bit for bit. Taken between two chunks."""
     arrays = {name: array for name, array in state.memory._asdict().items() if name not in SCRATCH}
+    arrays["weights"] = state.weights
     arrays["changes_done"] = np.array([state.changes_done], np.int64)
     return {name: np.array(array) for name, array in arrays.items()}
 
@@ -516,6 +518,7 @@ def restore(plan: Plan, dataset: Dataset, arrays: dict[str, NDArray[Any]], *, tr
     """The state that `snapshot` dumped."""
     state = start(plan, dataset, trace_frames=trace_frames)
     known = {name: _records(np.array(array)) for name, array in arrays.items() if name in Memory._fields}
+    known["weights"] = _pitch.spread(state.net.layers, plan, known["weights"])
     state.memory = state.memory._replace(**known)
     state.changes_done = int(arrays["changes_done"][0])
     if state.changes_done:

@@ -1,4 +1,4 @@
-"""The experiments: scenarios/paper/*.toml, each a scenario whose [sweep] spans variants, learning rates and seeds."""
+"""The experiments: the scenarios in scenarios/paper whose [sweep] spans variants, learning rates and seeds."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Experiment:
-    """One file of scenarios/paper.
+    """One file of scenarios/paper that has a [sweep].
 
     Attributes:
         name: the file's name, without its ending.
@@ -107,8 +107,9 @@ def read(path: Path) -> Experiment:
 
 
 def read_all(folder: Path) -> list[Experiment]:
-    """All experiments of a folder: the rules first, for others are compared with them."""
-    found = [read(path) for path in sorted(folder.glob("*.toml"))]
+    """All experiments of a folder: the rules first, for others are compared with them. Scenarios without a [sweep] are
+    left out."""
+    found = [read(path) for path in sorted(folder.glob("*.toml")) if cs.load(path).sweep]
     return sorted(found, key=lambda experiment: experiment.name != "rules")
 
 

@@ -16,7 +16,7 @@ from tests import naive
 CLOSE = {"rtol": 2e-6, "atol": 2e-6}
 F = np.float32
 MANY = 130  # samples that are worked on in more than one part
-SHAPES = st.tuples(st.integers(1, 13), st.integers(1, 37))  # rows, columns: around the multiples of four and eight
+SHAPES = st.tuples(st.integers(1, 13), st.integers(1, 150))  # rows, columns: around whole vectors and strips
 
 
 def matrix(rng: np.random.Generator, *shape: int) -> naive.Floats:
@@ -26,6 +26,20 @@ def matrix(rng: np.random.Generator, *shape: int) -> naive.Floats:
 def chosen(rng: np.random.Generator, rows: int) -> np.ndarray:
     """Some rows, in a random order, possibly none."""
     return rng.permutation(rows)[: rng.integers(0, rows + 1)].astype(np.int32)
+
+
+def with_gaps(values: naive.Floats) -> tuple[naive.Floats, int]:
+    """A matrix as a flat buffer whose rows have gaps between them (not a number: to be left alone), and its pitch."""
+    gaps = np.full((len(values), 3), np.nan, F)
+    rows = np.hstack([values, gaps])
+    return rows.reshape(-1), rows.shape[1]
+
+
+def without_gaps(flat: naive.Floats, pitch: int, n: int) -> naive.Floats:
+    """The matrix of n columns in such a buffer."""
+    rows = flat.reshape(-1, pitch)
+    assert np.isnan(rows[:, n:]).all()
+    return rows[:, :n]
 
 
 def thinned(rng: np.random.Generator, x: naive.Floats, share: float = 0.5) -> naive.Floats:
@@ -40,7 +54,7 @@ def test_add_rows(shape: tuple[int, int], seed: int) -> None:
     weights, index, out = matrix(rng, rows, n), chosen(rng, rows), matrix(rng, n)
     value = matrix(rng, len(index))
     expected = out + naive.sum_of_rows(weights, index, value)
-    _dense.add_rows(weights.ravel(), n, index, value, out)
+    _dense.add_rows(*with_gaps(weights), index, value, out)
     np.testing.assert_allclose(out, expected, **CLOSE)
 
 
@@ -55,10 +69,11 @@ def test_a_deferred_update_equals_one_made_at_once(shape: tuple[int, int], seed:
     step, value, out = matrix(rng, n), matrix(rng, len(now)), np.zeros(n, F)
     grown = naive.updated_rows(weights, before, old, step)
     expected = naive.sum_of_rows(grown, now, value)
-    _dense.update_and_add_rows(weights.reshape(-1), n, now, value, step, old, out)
-    _dense.update_rows(weights.reshape(-1), n, before, step, old)
+    flat, pitch = with_gaps(weights)
+    _dense.update_and_add_rows(flat, pitch, now, value, step, old, out)
+    _dense.update_rows(flat, pitch, before, step, old)
     np.testing.assert_allclose(out, expected, **CLOSE)
-    np.testing.assert_allclose(weights, grown, **CLOSE)
+    np.testing.assert_allclose(without_gaps(flat, pitch, n), grown, **CLOSE)
     assert not old.any()
 
 
@@ -68,7 +83,7 @@ def test_dot_rows(shape: tuple[int, int], seed: int) -> None:
     rng = np.random.default_rng(seed)
     rows, n = shape
     weights, message, out = matrix(rng, rows, n), matrix(rng, n), np.zeros(rows, F)
-    _dense.dot_rows(weights.ravel(), n, message, out)
+    _dense.dot_rows(*with_gaps(weights), message, out)
     np.testing.assert_allclose(out, weights.astype(np.float64) @ message, **CLOSE)
 
 
@@ -130,7 +145,7 @@ def test_forward_of_a_mini_batch(samples: int, sparse: bool, kind: str) -> None:
     out = np.full((samples, n), np.nan, F)
     start, index, value, count = as_lists(x)
     _batch.forward(
-        sparse, np.int64(Transfer[kind.upper()]), weights.ravel(), bias, start, index, value, count, x.ravel(),
+        sparse, np.int64(Transfer[kind.upper()]), *with_gaps(weights), bias, start, index, value, count, x.ravel(),
         out.reshape(-1), np.int64(samples),
     )  # fmt: skip
     expected = [naive.transfer(kind, bias + sample.astype(np.float64) @ weights) for sample in x]
@@ -143,27 +158,31 @@ def test_update_of_a_mini_batch(samples: int) -> None:
     rows, n = 11, 5
     x, signal, before = thinned(rng, matrix(rng, samples, rows)), matrix(rng, samples, n), matrix(rng, rows, n)
     expected = before + naive.outer_sum(x, signal)
-    from_events, from_matrix = before.copy(), before.copy()
-    _batch.add_outer_events(from_events.reshape(-1), n, *sorted_by_row(x), signal.ravel(), samples)
-    _batch.add_outer_matrix(from_matrix.reshape(-1), n, x.ravel(), signal.ravel(), samples, samples, np.ones(1, F))
-    np.testing.assert_allclose(from_events, expected, rtol=1e-5, atol=1e-5)
-    np.testing.assert_allclose(from_matrix, expected, rtol=1e-5, atol=1e-5)
+    (from_events, pitch), (from_matrix, _) = with_gaps(before), with_gaps(before)
+    _batch.add_outer_events(from_events, pitch, n, *sorted_by_row(x), signal.ravel(), samples)
+    _batch.add_outer_matrix(from_matrix, pitch, n, x.ravel(), signal.ravel(), samples, samples, F(1))
+    for made in (from_events, from_matrix):
+        np.testing.assert_allclose(without_gaps(made, pitch, n), expected, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize(("samples", "fan_in", "n"), [(1, 1, 1), (2, 5, 3), (7, 16, 9)])
-def test_products(samples: int, fan_in: int, n: int) -> None:
-    rng = np.random.default_rng(samples)
-    x, w, e = matrix(rng, samples, fan_in), matrix(rng, fan_in, n), matrix(rng, samples, n)
-    scale, beta = np.array([0.5], F), np.array([2.0], F)
-    for kernel, a, b, expected in (
-        (_batch.multiply, x, w, x @ w),
-        (_batch.multiply_first_transposed, x, e, x.T @ e),
-        (_batch.multiply_second_transposed, e, w, e @ w.T),
-    ):
-        c = matrix(rng, *expected.shape)
-        wanted = 0.5 * expected + 2.0 * c
-        kernel(scale, a, b, beta, c)
-        np.testing.assert_allclose(c, wanted, rtol=1e-5, atol=1e-5)
+@settings(max_examples=60, deadline=None)
+@given(*[st.integers(1, 40)] * 2, st.integers(1, 300), st.booleans(), st.booleans(), st.integers(0, 2**32))
+def test_matmul(rows: int, columns: int, inner: int, turned: bool, add: bool, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    a, b, before = matrix(rng, rows, inner), matrix(rng, inner, columns), matrix(rng, rows, columns)
+    expected = 0.5 * (a.astype(np.float64) @ b) + (before if add else 0)
+    left, row_step, step = (np.ascontiguousarray(a.T).ravel(), 1, rows) if turned else (a.ravel(), inner, 1)
+    (right, b_pitch), (c, c_pitch) = with_gaps(b), with_gaps(before if add else np.full_like(before, np.nan))
+    _batch.matmul(left, row_step, step, right, b_pitch, rows, inner, columns, F(0.5), int(add), c, c_pitch)
+    np.testing.assert_allclose(without_gaps(c, c_pitch, columns), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (5, 3), (16, 16), (33, 20)])
+def test_transpose(shape: tuple[int, int]) -> None:
+    w = matrix(np.random.default_rng(0), *shape)
+    out = np.full(w.size, np.nan, F)
+    _batch.transpose(*with_gaps(w), *shape, out)
+    np.testing.assert_array_equal(out.reshape(shape[::-1]), w.T)
 
 
 @pytest.mark.parametrize("samples", [1, 3, MANY])
@@ -171,13 +190,14 @@ def test_through_is_the_transposed_product(samples: int) -> None:
     rng = np.random.default_rng(samples)
     w, message = matrix(rng, 6, 5), matrix(rng, samples, 5)
     out, heard = np.full((samples, 6), np.nan, F), np.full(samples, 5, np.int64)
-    _dense_layer.through(w.ravel(), 5, samples, message.ravel(), heard, out.reshape(-1))
+    room = np.empty(w.size, F)
+    _dense_layer.through(*with_gaps(w), 5, samples, message.ravel(), heard, out.reshape(-1), room)
     np.testing.assert_allclose(out, message @ w.T, **CLOSE)
 
 
 def test_a_silent_message_makes_no_error() -> None:
     out = np.full(6, np.nan, F)
-    _dense_layer.through(np.ones(30, F), 5, 1, np.zeros(5, F), np.zeros(1, np.int64), out)
+    _dense_layer.through(np.ones(30, F), 5, 5, 1, np.zeros(5, F), np.zeros(1, np.int64), out, np.empty(30, F))
     np.testing.assert_array_equal(out, np.zeros(6, F))
 
 

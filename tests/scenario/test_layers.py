@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from channelsim.errors import InputError
-from channelsim.scenario import AvgPool, Conv2d, MaxPool, Model, Scenario
+from channelsim.scenario import AvgPool, Conv2d, Data, MaxPool, Model, Scenario
 from tests.scenario.documents import Document, small
 
 TOP = {"kind": "dense", "units": 3, "transfer": "softmax"}
@@ -73,6 +76,23 @@ def test_shapes_are_those_of_pytorch(
     assert AvgPool(**pool(window, "avgpool", stride=stride)).shape(below) == tuple(
         functional.avg_pool2d(image, window, stride).shape[1:]
     )
+
+
+# --- the page -----------------------------------------------------------------------------------------
+
+PAGE = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
+
+
+def test_the_model_of_the_page_is_sound() -> None:
+    (block,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    assert str(Model(**tomllib.loads(block))) == "1x28x28-16x28x28-16x28x28-16x14x14-10"
+
+
+def test_the_page_has_every_kind_and_every_key_of_the_data() -> None:
+    assert all(f"`{tag}`" in PAGE for tag in ("dense", "conv2d", "maxpool", "avgpool", "flatten"))
+    keys = {key for row in re.findall(r"^\| (`.*?) \|", PAGE, re.MULTILINE) for key in re.findall(r"`(\w+)`", row)}
+    assert set(Data.model_fields) <= keys
+    assert set(Conv2d.model_fields) - {"kind", "repeat"} <= set(re.findall(r"`(\w+)", PAGE))
 
 
 # --- mistakes -----------------------------------------------------------------------------------------
