@@ -171,8 +171,9 @@ class Trace:
     def weights(self, epoch: int | None = None) -> dict[str, NDArray[Any]]:
         """Synapses after an epoch, by default the last one kept.
 
-        Returns W_1 (inputs, units), b_1 (units,), ... and C_1, ... of the learning channels that have
-        wiring of their own, float32; sparse C as 1-D C_1 with C_1_sender and C_1_receiver.
+        Returns W_1 (inputs, units), b_1 (units,), ... and C_1, ... of the learning channels that have wiring of their
+        own, float32; sparse C as 1-D C_1 with C_1_sender and C_1_receiver. Of a convolution W is (channels, rows,
+        columns, maps) and b (maps,).
         """
         kept = self.epochs
         if epoch is None and kept:

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from channelsim.plan.layout import Direction, Wiring
+from channelsim.plan.layout import Direction, Kind, Wiring
 from channelsim.trace import _table
 
 if TYPE_CHECKING:
@@ -49,11 +49,17 @@ def write(parent: h5py.Group, plan: Plan, snapshot: Snapshot) -> None:
         return scales[dimension]
 
     def matrix_scales(h: int) -> list[h5py.Dataset]:
-        columns = int(plan.layers[h]["b_size"])
-        rows = int(plan.layers[h]["w_size"]) // columns
+        layer = plan.layers[h]
+        if layer["kind"] == Kind.CONV2D:
+            return [
+                scale(f"channel_{h}", int(layer["in_channels"]), f"channels of the map below layer {h}"),
+                scale(f"row_{h}", int(layer["kernel"]), f"rows of the kernels of layer {h}"),
+                scale(f"column_{h}", int(layer["kernel"]), f"columns of the kernels of layer {h}"),
+                scale(f"map_{h}", int(layer["out_channels"]), f"maps of layer {h}"),
+            ]
         return [
-            scale(f"input_{h}", rows, f"inputs of layer {h}"),
-            scale(f"unit_{h}", columns, f"units of layer {h}"),
+            scale(f"input_{h}", int(layer["fan_in"]), f"inputs of layer {h}"),
+            scale(f"unit_{h}", int(layer["n"]), f"units of layer {h}"),
         ]
 
     for h, layer in enumerate(plan.layers):
@@ -62,9 +68,10 @@ def write(parent: h5py.Group, plan: Plan, snapshot: Snapshot) -> None:
         axes = matrix_scales(h)
         shape = tuple(axis.shape[0] for axis in axes)
         W = _slice(snapshot.weights, layer["w_offset"], layer["w_size"]).reshape(shape)
-        _table.array(group, f"W_{h}", W, axes, "1", f"weights of layer {h}, (inputs, units)")
+        layout = "(channels, rows, columns, maps)" if layer["kind"] == Kind.CONV2D else "(inputs, units)"
+        _table.array(group, f"W_{h}", W, axes, "1", f"weights of layer {h}, {layout}")
         b = _slice(snapshot.biases, layer["b_offset"], layer["b_size"])
-        _table.array(group, f"b_{h}", b, axes[1:], "1", f"biases of layer {h}")
+        _table.array(group, f"b_{h}", b, axes[-1:], "1", f"biases of layer {h}")
     for channel, label in zip(plan.channels, plan.channel_names, strict=True):
         if channel["direction"] != Direction.LEARNING or not channel["c_size"]:
             continue

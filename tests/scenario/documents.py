@@ -20,6 +20,26 @@ def model(widths: list[int]) -> Document:
     return {"name": "random", "input": [widths[0]], "layers": layers}
 
 
+@st.composite
+def images(draw: st.DrawFn) -> Document:
+    """Networks with convolution and pooling."""
+    side = draw(st.integers(1, 9))
+    shape = [draw(st.integers(1, 3)), side, draw(st.integers(side, 9))]
+    layers: list[Document] = []
+    for _ in range(draw(st.integers(1, 4))):
+        window, stride = draw(st.integers(1, side)), draw(st.integers(1, 3))
+        kind = draw(st.sampled_from(["conv2d", "maxpool", "avgpool"]))
+        if kind == "conv2d":
+            layer = {"channels": draw(st.integers(1, 3)), "kernel": window, "transfer": "relu", "stride": stride}
+        else:
+            layer = {"size": window, **draw(st.just({}) | st.just({"stride": stride}))}
+        layers.append({"kind": kind, **layer})
+        side = (side - window) // layer.get("stride", window) + 1
+    layers += draw(st.sampled_from([[], [{"kind": "flatten"}]]))
+    layers.append({"kind": "dense", "units": draw(st.integers(1, 9)), "transfer": "softmax"})
+    return {"name": "maps", "input": shape, "layers": layers}
+
+
 def small(depth: int = 3, **tables: Any) -> Document:
     """A network of `depth` layers on synthetic data, with some more tables."""
     return {"name": "small", "model": model([6] + [5] * depth), "data": {"name": "synthetic"}, **tables}
@@ -69,14 +89,15 @@ unlinked = table({}, **stages)
 @st.composite
 def documents(draw: st.DrawFn) -> Document:
     """Documents that a Scenario accepts."""
-    widths = draw(st.lists(st.integers(1, 20), min_size=2, max_size=6))
-    depth = len(widths) - 1
+    dense = st.lists(st.integers(1, 20), min_size=2, max_size=6).map(model)
+    network = draw(dense | images())
+    depth = len(network["layers"])
     names = ["forward", *(f"forward.{h}" for h in range(1, depth + 1))]
     if depth > 1:
         names += ["learning", *(f"learning.{h}" for h in range(1, depth))]
     document: Document = {
         "name": draw(st.sampled_from(["a", "run 1", "x-1.5_b"])),
-        "model": model(widths),
+        "model": network,
         "seed": draw(st.integers(0, 2**63 - 1)),
         "data": draw(table({"name": st.just("synthetic")}, train=st.integers(1, 100))),
         "training": draw(

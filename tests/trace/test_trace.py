@@ -18,6 +18,7 @@ from channelsim.errors import InputError
 from channelsim.plan.layout import CHANNEL, COUNTER, MESSAGE_ROW
 from channelsim.trace import Trace, _bulk, _layout
 from tests import traces
+from tests.networks import dense_layers, plan_of_chain
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +132,35 @@ def test_weights_by_rule(tmp_path: Path, rule: str, learning: dict, shape: tuple
         else:
             assert kept["C_1"].shape == shape
             np.testing.assert_array_equal(np.concatenate([kept["C_2"].ravel(), kept["C_1"].ravel()]), C)
+
+
+CONV = {"kind": "conv2d", "kernel": 2, "transfer": "tanh"}
+MAPS = [{**CONV, "channels": 4}, {"kind": "maxpool", "size": 2}, {**CONV, "channels": 5}, *dense_layers([0, 3])]
+
+
+@pytest.mark.parametrize(
+    ("rule", "shapes"),
+    [
+        ("bp", {}),
+        ("rbp", {"C_2": (4, 2, 2, 5), "C_3": (3, 20)}),
+        ("sign", {"C_2": (4, 2, 2, 5), "C_3": (20, 3)}),
+        ("asrbp", {"C_1": (3, 144), "C_3": (3, 20)}),
+    ],
+)
+def test_weights_of_a_convolution(tmp_path: Path, rule: str, shapes: dict[str, tuple[int, ...]]) -> None:
+    """W and a bank of kernels have the axes of a map; a matrix has those of units, as many as the map has."""
+    plan = plan_of_chain((2, 7, 7), MAPS, 3, 20, learning={"rule": rule})
+    with Trace(traces.make(tmp_path / "a.h5", epochs=1, plan=plan)) as opened:
+        kept = opened.weights()
+        assert {name: at.shape for name, at in kept.items() if name[0] == "C"} == shapes
+    assert kept["W_1"].shape == (2, 2, 2, 4) and kept["b_1"].shape == (4,)
+    assert kept["W_3"].shape == (4, 2, 2, 5) and kept["W_4"].shape == (20, 3)
+    with h5py.File(tmp_path / "a.h5") as file:
+        kernels = file["weights/1/W_3"]
+        names = [kernels.dims[axis][0].name.split("/")[-1] for axis in range(4)]
+    assert names == ["channel_3", "row_3", "column_3", "map_3"]
+    W, _, _ = traces.buffers(plan, 1)
+    np.testing.assert_array_equal(np.concatenate([kept[f"W_{h}"].ravel() for h in (1, 3, 4)]), W)
 
 
 def test_sparse_wires(tmp_path: Path) -> None:
