@@ -76,12 +76,6 @@ def reconcile(channel: SimpleNamespace, said: Said, told: torch.Tensor) -> Recon
     return Reconciled(replace(revised, sent=sent), flips, ~explained)
 
 
-def choices(layer: SimpleNamespace, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """maxpool's largest values of what it hears (B, fan_in) and where they are; (B, channels, windows) each."""
-    largest, where = functional.max_pool2d(maps_below(layer, x), layer.kernel, layer.stride, return_indices=True)
-    return largest.flatten(2), where.flatten(2)
-
-
 def cuts(channel: SimpleNamespace) -> bool:
     """Whether a channel has a boundary on which values may lie: a threshold or a quantizer."""
     return bool(channel.has_threshold or channel.quantizer != Quantizer.NONE)
@@ -160,22 +154,23 @@ class Follower:
         self._enter(o.numel(), flipped, tolerances.FLIPS)
 
     def _follow_choice(self, ref: State, c: int, said: Said, told: torch.Tensor) -> Said:
-        """Where two values of a maxpool's window are as large, the engine's message says which one is larger there."""
+        """Where two values of a maxpool's window are as large, the engine's message says which one is larger there.
+
+        That is no flip to be counted: on the plain parts of an image many windows hold equal values, and the last
+        digits of their sums decide. The reference goes on with the engine's values, and chooses among them itself.
+        """
         channel = ref.channels[c]
         layer = ref.layers[channel.target]
         if channel.direction != Direction.FORWARD or layer.kind != Kind.MAXPOOL:
             return said
         window = tolerances.BOUNDARY_FLOOR + tolerances.BOUNDARY * said.sent.abs().amax(1, keepdim=True)
-        largest, chosen = choices(layer, said.sent)
         patches = functional.unfold(maps_below(layer, said.sent), layer.kernel, stride=layer.stride)
-        patches = patches.unflatten(1, (layer.in_channels, -1))
-        as_large = patches >= largest[:, :, None] - window[:, :, None, None]
+        patches = patches.unflatten(1, (layer.in_channels, -1))  # (B, channels, values of a window, windows)
+        as_large = patches >= patches.amax(2, keepdim=True) - window[:, :, None, None]
         tied = (as_large & (as_large.sum(2, keepdim=True) > 1)).float().flatten(1, 2)
         size = layer.in_height, layer.in_width
         somewhere = functional.fold(tied, size, layer.kernel, stride=layer.stride).flatten(1) > 0
-        followed = torch.where(somewhere & ((said.sent - told).abs() <= window), told, said.sent)
-        self._enter(chosen.numel(), choices(layer, followed)[1] != chosen, tolerances.FLIPS)
-        return replace(said, sent=followed)
+        return replace(said, sent=torch.where(somewhere & ((said.sent - told).abs() <= window), told, said.sent))
 
     def _enter(self, values: int, flips: torch.Tensor, rate: float) -> None:
         self.values += values
