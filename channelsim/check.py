@@ -232,12 +232,13 @@ def _channels(scenario: Scenario, found: Tables, batch: int) -> tuple[ChannelChe
 def _memory(scenario: Scenario, found: Tables, dataset: Dataset, batch: int) -> dict[str, int]:
     layers, channels = found.layers, found.channels
     images = (dataset.train_x, dataset.test_x, dataset.validation_x)
-    training_events = 8 * int(np.count_nonzero(dataset.train_x))  # an index and a value each
+    listed = layers[1]["kind"] == Kind.DENSE and not (scenario.data.flip or scenario.data.shift)
+    events = 8 * int(np.count_nonzero(dataset.train_x)) if listed else 0  # an index and a value each
     synapses = sizes.synapse_bytes(layers, channels, scenario.learning.feedback.connections)
     if scenario.training.momentum > 0 or (layers["update_quantizer"] != Quantizer.NONE).any():
         synapses += 4 * int(layers["w_size"].sum())
     return {
-        "data": sum(array.nbytes for array in images) + training_events,
+        "data": sum(array.nbytes for array in images) + events,
         "synapses": synapses,
         "frame": batch * _sample_bytes(layers, channels),
         "patches": sizes.patch_bytes(layers, batch),
@@ -245,10 +246,14 @@ def _memory(scenario: Scenario, found: Tables, dataset: Dataset, batch: int) -> 
 
 
 def _sample_bytes(layers: NDArray[Any], channels: NDArray[Any]) -> int:
-    """Bytes of one sample in flight: activities as computed, as delivered and as events, and its learning messages."""
+    """Bytes of one sample in flight: activities as computed and as delivered, and its learning messages.
+
+    What a dense layer hears is also kept as events.
+    """
     learning = channels[channels["direction"] == Direction.LEARNING]
     messages = np.maximum(learning["n"], layers["n"][learning["target"]]).sum()
-    return int(4 * layers["n"][1:].sum() + 12 * layers["fan_in"].sum() + 4 * messages)
+    events = layers["fan_in"][layers["kind"] == Kind.DENSE].sum()
+    return int(4 * layers["n"][1:].sum() + 4 * layers["fan_in"].sum() + 8 * events + 4 * messages)
 
 
 def _columns(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> list[str]:

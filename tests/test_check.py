@@ -13,7 +13,7 @@ import channelsim as cs
 from channelsim import engine
 from channelsim.data import load_dataset
 from channelsim.plan import Plan, build, sizes
-from tests.networks import scenario
+from tests.networks import chain, scenario
 
 UNITS = [6, 5, 4, 3]
 SAMPLES, BATCH = 8, 4
@@ -51,6 +51,62 @@ WIRINGS: list[dict[str, Any]] = [
     {"rule": "top"},
 ]
 CHANNEL = {"encoding": "aer", "header": 5, "bandwidth": "3 Mbit/s"}
+
+
+MAPS = [
+    {"kind": "conv2d", "channels": 3, "kernel": 3, "padding": 1, "transfer": "logistic"},
+    {"kind": "avgpool", "size": 2},
+    {"kind": "conv2d", "channels": 2, "kernel": 2, "stride": 2, "padding": 1, "transfer": "tanh"},
+    {"kind": "flatten"},
+    {"kind": "dense", "units": 4, "transfer": "tanh"},
+    {"kind": "dense", "units": 3, "transfer": "softmax"},
+]
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> str:
+    """Eight images of two channels in which no pixel is zero."""
+    x = np.random.default_rng(2).uniform(0.1, 1.0, (SAMPLES, 2, 6, 8)).astype(np.float32)
+    y = np.arange(SAMPLES, dtype=np.int32) % 3
+    np.savez(tmp_path / "images.npz", train_x=x, train_y=y, test_x=x, test_y=y)
+    return str(tmp_path / "images.npz")
+
+
+def described_maps(images: str, **tables: Any) -> cs.Scenario:
+    training = {"batch": BATCH, "epochs": 1, **tables.pop("training", {})}
+    return chain((2, 6, 8), MAPS, data={"name": images}, training=training, **tables)
+
+
+@pytest.mark.parametrize("rule", ["bp", "rbp", "arbp", "sign", "srbp", "asrbp", "drtp", "top"])
+def test_counts_of_a_convolutional_network(images: str, rule: str) -> None:
+    """Also over maps whose edges the kernels reach beyond. Every unit has an activity and an error."""
+    wanted = described_maps(images, learning={"rule": rule})
+    check = cs.check(wanted)
+    plan, state = first_frame(wanted)
+    forward = np.array([channel.name.startswith("forward") for channel in check.channels])
+    assert [layer.forward_macs for layer in check.layers] == state.counters["macs"][forward].tolist()
+    assert [at.error_macs for at in check.channels if at.name[0] == "l"] == state.counters["macs"][~forward].tolist()
+    assert check.operations["update"] == state.counters["update_macs"].sum()
+    assert [channel.bits for channel in check.channels] == state.counters["bits"].tolist()
+    assert [channel.wires for channel in check.channels] == plan.channels["c_size"].tolist()
+
+
+@pytest.mark.parametrize("batch", [1, 4, 300])
+def test_patches_take_the_memory_that_is_told(images: str, batch: int) -> None:
+    wanted = described_maps(images, training={"batch": batch})
+    dataset = load_dataset(wanted.data)
+    plan = build(wanted, dataset.shape, dataset.classes, len(dataset.train_y))
+    memory = engine.start(plan, dataset).memory
+    check = cs.check(wanted)
+    assert check.memory["patches"] == memory.patches.nbytes
+    assert f"patches {check.memory['patches'] / 2**20:.1f} MiB" in str(check)
+
+
+def test_layers_are_told_with_their_shapes(images: str) -> None:
+    check = cs.check(described_maps(images))
+    assert [layer.shape for layer in check.layers] == [(3, 6, 8), (3, 3, 4), (2, 2, 3), (12,), (4,), (3,)]
+    assert "3 x 6 x 8" in str(check)
+    assert "patches" not in str(cs.check(described_maps(images).with_({"model.layers": MAPS[-1:]})))
 
 
 @pytest.mark.parametrize("learning", WIRINGS, ids=lambda learning: learning["rule"])

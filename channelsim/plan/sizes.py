@@ -15,6 +15,10 @@ GIB = 2**30
 # An entry of W or C is there in float32 in the plan, in the engine and in a checkpoint on its way to the disk. While a
 # matrix is drawn, its random words and the float64 numbers made of them are there too.
 BYTES_KEPT, BYTES_DRAWN = 12, 32
+# A mini-batch is divided into parts of at least so many samples. An evaluation has its own, and fewer samples at a time
+# where layers are so large that a layer's output would have more values than this.
+MOST_PARTS, PART_SAMPLES = 16, 32
+EVALUATED_AT_ONCE, EVALUATED_VALUES = 500, 4_000_000
 
 
 def operations(layer: Any) -> int:
@@ -72,22 +76,29 @@ def synapse_bytes(layers: NDArray[Any], channels: NDArray[Any], connections: int
     return BYTES_KEPT * sum(entries) + BYTES_DRAWN * max(entries)
 
 
-def parts(samples: int) -> int:
-    """Into how many parts the engine divides the work on a mini-batch."""
-    return max(1, min(16, samples // 50))
+def evaluated_at_once(layers: NDArray[Any]) -> int:
+    """Samples that an evaluation passes through the network together."""
+    return max(1, min(EVALUATED_AT_ONCE, EVALUATED_VALUES // int(layers["n"].max())))
 
 
-def patch_bytes(layers: NDArray[Any], samples: int) -> int:
-    """Bytes of the patches that convolutions of so many samples at a time make of their images.
+def patch_values(layer: Any) -> int:
+    """Numbers for which a convolution needs room to make the patches of one image.
 
-    An image's patches are the matrix (in_channels * kernel * kernel, positions) float32 that the kernels are
-    multiplied with. Each part of a mini-batch has room for one image of the largest convolution.
+    The patches are the matrix (in_channels * kernel * kernel, positions) that the kernels are multiplied with; it is
+    cut out of one channel, moved across by each column of the kernel.
     """
-    largest = 0
-    for layer in layers[layers["kind"] == Kind.CONV2D]:
-        rows = int(layer["in_channels"]) * int(layer["kernel"]) ** 2
-        largest = max(largest, rows * int(layer["out_height"]) * int(layer["out_width"]))
-    return 4 * parts(samples) * largest
+    kernel, positions = int(layer["kernel"]), int(layer["out_height"]) * int(layer["out_width"])
+    moved = ((int(layer["out_height"]) - 1) * int(layer["stride"]) + kernel) * int(layer["out_width"])
+    channel = int(layer["in_height"]) * int(layer["in_width"])
+    return int(layer["in_channels"]) * kernel**2 * positions + kernel * moved + channel
+
+
+def patch_bytes(layers: NDArray[Any], batch: int) -> int:
+    """Bytes of the patches (float32) of frames of so many samples: each part that is worked on has one image's."""
+    samples = max(batch, evaluated_at_once(layers))
+    parts = max(1, min(MOST_PARTS, samples // PART_SAMPLES))
+    largest = max((patch_values(layer) for layer in layers[layers["kind"] == Kind.CONV2D]), default=0)
+    return 4 * parts * largest
 
 
 def machine_bytes() -> int | None:

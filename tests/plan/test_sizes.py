@@ -78,12 +78,18 @@ def test_wires_and_operations_of_learning_channels(
     assert [sizes.feedback_operations(row, found.layers, None) for row in learning] == update
 
 
-def test_patches_are_of_the_largest_convolution_and_of_one_image_a_part() -> None:
+def test_patches_are_of_one_image_a_part_in_the_largest_convolution() -> None:
     layers = of(described((1, 10, 10), NET)).layers
-    assert sizes.patch_bytes(layers, 1) == 4 * 9 * 64
-    assert sizes.patch_bytes(layers, 100) == sizes.parts(100) * 4 * 9 * 64
+    one = 9 * 64 + 3 * (10 * 8) + 100  # the matrix, three columns of the kernel, the channel
+    assert sizes.patch_values(layers[1]) == one
+    assert sizes.patch_bytes(layers, 1) == 4 * one * (500 // 32)  # of an evaluation
+    assert sizes.patch_bytes(layers, 10**6) == 4 * one * 16
     assert sizes.patch_bytes(layers[2:3], 100) == 0
-    assert sizes.parts(10**6) == 16
+
+
+def test_an_evaluation_of_large_maps_takes_fewer_samples_at_a_time() -> None:
+    layers = of(described((1, 300, 300), [conv(1, 1)])).layers
+    assert sizes.evaluated_at_once(layers) == 4_000_000 // 90_000
 
 
 # --- refusal ------------------------------------------------------------------------------------------
