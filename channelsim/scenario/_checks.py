@@ -158,17 +158,19 @@ def _deaf_advice(scenario: Scenario) -> list[str]:
 def _clock_advice(scenario: Scenario) -> list[str]:
     found: list[str] = []
     changes = scenario.schedule.change
+    routes, senders = scenario.routes(), [math.prod(shape) for shape in scenario.model.shapes()]
     for name in scenario.channel_names():
-        key = name if name in scenario.channels else name.split(".")[0]
-        found += _channel_advice(_settings(scenario, name), f"channels.{key}", _senders(scenario, name))
+        direction, layer = name.split(".")
+        n = senders[int(layer) - 1 if direction == "forward" else routes[int(layer)]]
+        key = name if name in scenario.channels else direction
+        found += _channel_advice(_settings(scenario, name), f"channels.{key}", n)
         for i, change in enumerate(changes):
-            changed = [table for table in (name, name.split(".")[0]) if table in change.channels]
+            changed = [table for table in (name, direction) if table in change.channels]
             if changed:
                 path = f"schedule.change[{i}].channels.{changed[0]}"
-                found += _channel_advice(_settings(scenario, name, changes[: i + 1]), path, _senders(scenario, name))
+                found += _channel_advice(_settings(scenario, name, changes[: i + 1]), path, n)
     interval = scenario.schedule.interval
     if scenario.schedule.mode == "pipelined" and interval:
-        routes = scenario.routes()
         for h in range(1, scenario.depth + 1):
             forward, learning = scenario.compute_times(h)
             # The top learns as soon as its activity is there; only hidden layers compute on a learning message.
@@ -200,10 +202,3 @@ def _channel_advice(channel: Channel, key: str, senders: int) -> list[str]:
             "in which it is silent has none at all; a header pays for saying so, or encoding dense does"
         )
     return found
-
-
-def _senders(scenario: Scenario, name: str) -> int:
-    """Neurons of the layer (or input) that sends on a channel."""
-    direction, layer = name.split(".")
-    source = int(layer) - 1 if direction == "forward" else scenario.routes()[int(layer)]
-    return math.prod(scenario.model.shapes()[source])

@@ -124,9 +124,11 @@ class Scenario(Table):
         sources = self.learning.sources(self.depth)
         layers = self.model.chain()
         routes: dict[int, int] = {}
+        asked: set[int] = set()
         for h, source in enumerate(sources, start=1):
-            if layers[h - 1].synapses or h in routes.values():
+            if layers[h - 1].synapses or h in asked:
                 routes[h] = source
+                asked.add(source)
         return routes
 
     def grid(self) -> Grid:

@@ -152,6 +152,14 @@ def test_only_images_are_mirrored_and_moved(key: str, value: Any) -> None:
     Scenario(**small(data=data, model=model([1, 2, 3], TOP)))
 
 
+def test_varied_images_are_another_computation_and_unvaried_ones_are_not() -> None:
+    plain = Scenario(**small(model=model([1, 2, 3], TOP)))
+    digests = {plain.with_({key: value}).digest() for key, value in (("data.flip", True), ("data.shift", 1),
+                                                                      ("data.normalize", True))}  # fmt: skip
+    assert len(digests | {plain.digest()}) == 4
+    assert plain.with_({"data.flip": False, "data.shift": 0}).digest() == plain.digest()
+
+
 # --- who hears errors ---------------------------------------------------------------------------------
 
 DEEP = model([1, 9, 9], pool(1), conv(), pool(), conv(kernel=2), FLATTEN, {**TOP, "transfer": "tanh"}, TOP)

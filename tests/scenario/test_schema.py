@@ -61,6 +61,26 @@ def test_mistakes_do_not_fit(tables: Document) -> None:
 
 
 @pytest.mark.parametrize(
+    ("layer", "fits"),
+    [
+        ({"kind": "conv2d", "channels": 3, "kernel": 5, "transfer": "relu"}, True),
+        ({"kind": "conv2d", "channels": 3, "transfer": "relu"}, False),
+        ({"kind": "conv2d", "channels": 3, "kernel": 5, "transfer": "relu", "units": 3}, False),
+        ({"kind": "maxpool", "size": 2}, True),
+        ({"kind": "avgpool", "size": 2, "stride": 1, "repeat": 2}, True),
+        ({"kind": "avgpool", "size": 0}, False),
+        ({"kind": "flatten"}, True),
+        ({"kind": "flatten", "transfer": "tanh"}, False),
+        ({"kind": "pool", "size": 2}, False),
+    ],
+)
+def test_layers(layer: Document, fits: bool) -> None:
+    model = {"name": "m", "input": [1, 9, 9], "layers": [layer, {"kind": "dense", "units": 3, "transfer": "linear"}]}
+    assert jsonschema.Draft202012Validator(schema(model=True)).is_valid(model) == fits
+    assert VALIDATOR.is_valid(small(model=model)) == fits
+
+
+@pytest.mark.parametrize(
     "tables",
     [
         {"channels": {"learning": {"deadline": "none", "quantize": "none", "latency": 0}}},
