@@ -15,6 +15,7 @@ GIB = 2**30
 # An entry of W or C is there in float32 in the plan, in the engine and in a checkpoint on its way to the disk. While a
 # matrix is drawn, its random words and the float64 numbers made of them are there too.
 BYTES_KEPT, BYTES_DRAWN = 12, 32
+LINE = 16  # float32 values in a cache line
 # A mini-batch is divided into parts of at least so many samples. An evaluation has its own, and fewer samples at a time
 # where layers are so large that a layer's output would have more values than this.
 MOST_PARTS, PART_SAMPLES = 16, 32
@@ -81,16 +82,28 @@ def evaluated_at_once(layers: NDArray[Any]) -> int:
     return max(1, min(EVALUATED_AT_ONCE, EVALUATED_VALUES // int(layers["n"].max())))
 
 
-def patch_values(layer: Any) -> int:
-    """Numbers for which a convolution needs room to make the patches of one image.
+def patch_pitch(layer: Any) -> int:
+    """Values from one row of a patch matrix to the next: whole cache lines, and one more.
 
-    The patches are the matrix (in_channels * kernel * kernel, positions) that the kernels are multiplied with; it is
-    cut out of one channel, moved across by each column of the kernel.
+    Rows a power of two apart would compete for the same places in the cache.
     """
-    kernel, positions = int(layer["kernel"]), int(layer["out_height"]) * int(layer["out_width"])
-    moved = ((int(layer["out_height"]) - 1) * int(layer["stride"]) + kernel) * int(layer["out_width"])
+    return _whole_lines(int(layer["out_height"]) * int(layer["out_width"])) + LINE
+
+
+def patch_values(layer: Any) -> int:
+    """Values that a convolution needs for the patches of one image.
+
+    The patches are a matrix (in_channels * kernel * kernel, positions), which the kernels are multiplied with. Its rows
+    are cut out of planes: one channel of the map below, moved across by each column of the kernel.
+    """
+    kernel = int(layer["kernel"])
+    plane = ((int(layer["out_height"]) - 1) * int(layer["stride"]) + kernel) * int(layer["out_width"])
     channel = int(layer["in_height"]) * int(layer["in_width"])
-    return int(layer["in_channels"]) * kernel**2 * positions + kernel * moved + channel
+    return _whole_lines(int(layer["in_channels"]) * kernel**2 * patch_pitch(layer) + kernel * plane + channel)
+
+
+def _whole_lines(values: int) -> int:
+    return -(-values // LINE) * LINE
 
 
 def patch_bytes(layers: NDArray[Any], batch: int) -> int:

@@ -80,7 +80,8 @@ def test_wires_and_operations_of_learning_channels(
 
 def test_patches_are_of_one_image_a_part_in_the_largest_convolution() -> None:
     layers = of(described((1, 10, 10), NET)).layers
-    one = 9 * 64 + 3 * (10 * 8) + 100  # the matrix, three columns of the kernel, the channel
+    matrix, planes, channel = 9 * (64 + 16), 3 * (10 * 8), 10 * 10  # rows of whole cache lines and one more
+    one = -(-(matrix + planes + channel) // 16) * 16
     assert sizes.patch_values(layers[1]) == one
     assert sizes.patch_bytes(layers, 1) == 4 * one * (500 // 32)  # of an evaluation
     assert sizes.patch_bytes(layers, 10**6) == 4 * one * 16
