@@ -69,7 +69,8 @@ class Check:
         batch, epochs, frames_per_epoch: frames_per_epoch * epochs frames enter during the run.
         layers, channels: see `LayerCheck` and `ChannelCheck`.
         memory: bytes by what they are for: data, synapses (W, b and C with all their copies), frame (each frame in
-            flight), patches (what convolutions make of their images; see `sizes.patch_bytes`).
+            flight), layer (one layer at work on a frame, or on a part of an evaluation), patches (what convolutions
+            make of their images; see `sizes.patch_bytes`).
         machine_memory: bytes; None where the system does not tell.
         advice: what is allowed but hardly meant, a sentence each.
     """
@@ -144,7 +145,7 @@ class Check:
                 "operations  " + ", ".join(f"{word} {count:,}" for word, count in self.operations.items()),
                 "bits        " + ", ".join(f"{word} {count:,}" for word, count in self.bits.items()),
                 f"memory      data {_mib(self.memory['data'])}, synapses {_mib(self.memory['synapses'])}, "
-                f"{_mib(self.memory['frame'])} for each frame in flight"
+                f"{_mib(self.memory['frame'])} for each frame in flight, a layer at work {_mib(self.memory['layer'])}"
                 + (f", patches {_mib(self.memory['patches'])}" if self.memory["patches"] else ""),
                 *(f"warning: {text}" for text in self.advice),
             ]
@@ -241,6 +242,7 @@ def _memory(scenario: Scenario, found: Tables, dataset: Dataset, batch: int) -> 
         "data": sum(array.nbytes for array in images) + events,
         "synapses": synapses,
         "frame": batch * _sample_bytes(layers, channels),
+        "layer": sizes.layer_bytes(layers, batch),
         "patches": sizes.patch_bytes(layers, batch),
     }
 

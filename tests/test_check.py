@@ -102,6 +102,20 @@ def test_patches_take_the_memory_that_is_told(images: str, batch: int) -> None:
     assert f"patches {check.memory['patches'] / 2**20:.1f} MiB" in str(check)
 
 
+@pytest.mark.parametrize("learning", [{"rule": "bp"}, {"rule": "srbp"}], ids=lambda learning: learning["rule"])
+def test_memory_of_a_run_is_about_what_is_told(images: str, learning: dict[str, Any]) -> None:
+    """All arrays of the engine, with forward channels that change what they carry, so that both ends are kept."""
+    layers = [{**MAPS[0], "channels": 40}, *MAPS[1:]]
+    wanted = described_maps(images, learning=learning, channels={"forward": {"noise": {"sigma": 0.1}}})
+    wanted = wanted.with_({"model.layers": layers, "training.batch": 8})
+    dataset = load_dataset(wanted.data)
+    state = engine.start(build(wanted, dataset.shape, dataset.classes, len(dataset.train_y)), dataset)
+    there = sum(array.nbytes for array in state.memory if isinstance(array, np.ndarray))
+    there += 2 * 4 * sizes.evaluated_at_once(state.plan.layers) * int(state.plan.layers["n"].max())  # an evaluation's
+    told, frames = cs.check(wanted).memory, len(state.memory.slots)
+    assert told["frame"] * frames + told["layer"] + told["patches"] == pytest.approx(there, rel=0.2)
+
+
 def test_layers_are_told_with_their_shapes(images: str) -> None:
     check = cs.check(described_maps(images))
     assert [layer.shape for layer in check.layers] == [(3, 6, 8), (3, 3, 4), (2, 2, 3), (12,), (4,), (3,)]

@@ -82,6 +82,15 @@ def evaluated_at_once(layers: NDArray[Any]) -> int:
     return max(1, min(EVALUATED_AT_ONCE, EVALUATED_VALUES // int(layers["n"].max())))
 
 
+def layer_bytes(layers: NDArray[Any], batch: int) -> int:
+    """Bytes of the buffers in which one layer after another works on a frame, and an evaluation on its samples.
+
+    In learning these are error, signal and inputs, and the inputs once more as events, an index and a value each.
+    """
+    widest = int(layers["n"].max())
+    return 4 * widest * (5 * batch + 2 * evaluated_at_once(layers))
+
+
 def patch_pitch(layer: Any) -> int:
     """Values from one row of a patch matrix to the next: whole cache lines, and one more.
 
