@@ -19,12 +19,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional
 
 from channelsim import tolerances
 from channelsim.plan import Direction, Kind, Quantizer, Transfer
 from channelsim.reference import State
-from channelsim.reference.conv2d import maps_below
 from channelsim.reference.quantizers import levels, quantize
 from channelsim.reference.rules import after_update
 from channelsim.reference.stages import Said, say_these
@@ -154,23 +152,18 @@ class Follower:
         self._enter(o.numel(), flipped, tolerances.FLIPS)
 
     def _follow_choice(self, ref: State, c: int, said: Said, told: torch.Tensor) -> Said:
-        """Where two values of a maxpool's window are as large, the engine's message says which one is larger there.
+        """On the way to maxpool the reference goes on with the engine's values wherever its own are as large.
 
-        That is no flip to be counted: on the plain parts of an image many windows hold equal values, and the last
-        digits of their sums decide. The reference goes on with the engine's values, and chooses among them itself.
+        Of two values that are equal but for their last digits, these say which one is larger. That is no flip to be
+        counted: on the plain parts of an image many windows hold equal values. The reference chooses by itself.
         """
         channel = ref.channels[c]
-        layer = ref.layers[channel.target]
-        if channel.direction != Direction.FORWARD or layer.kind != Kind.MAXPOOL:
+        if channel.direction != Direction.FORWARD or ref.layers[channel.target].kind != Kind.MAXPOOL:
             return said
         window = tolerances.BOUNDARY_FLOOR + tolerances.BOUNDARY * said.sent.abs().amax(1, keepdim=True)
-        patches = functional.unfold(maps_below(layer, said.sent), layer.kernel, stride=layer.stride)
-        patches = patches.unflatten(1, (layer.in_channels, -1))  # (B, channels, values of a window, windows)
-        as_large = patches >= patches.amax(2, keepdim=True) - window[:, :, None, None]
-        tied = (as_large & (as_large.sum(2, keepdim=True) > 1)).float().flatten(1, 2)
-        size = layer.in_height, layer.in_width
-        somewhere = functional.fold(tied, size, layer.kernel, stride=layer.stride).flatten(1) > 0
-        return replace(said, sent=torch.where(somewhere & ((said.sent - told).abs() <= window), told, said.sent))
+        sent = torch.where((said.sent - told).abs() <= window, told, said.sent)
+        as_sent = channel.quantizer == Quantizer.NONE
+        return replace(said, sent=sent, v=torch.where(said.spoke, sent, said.v) if as_sent else said.v)
 
     def _enter(self, values: int, flips: torch.Tensor, rate: float) -> None:
         self.values += values

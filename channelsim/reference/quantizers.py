@@ -14,7 +14,8 @@ def scale_of(kind: int, fixed: float, v: torch.Tensor, spoke: torch.Tensor) -> t
     heard = torch.where(spoke, v, 0.0)
     if kind == Scale.MAX:
         return heard.abs().amax(1, keepdim=True)
-    return (heard.square().sum(1, keepdim=True) / spoke.sum(1, keepdim=True).clamp(min=1)).sqrt()
+    squares = heard.double().square().sum(1, keepdim=True)
+    return (squares / spoke.sum(1, keepdim=True).clamp(min=1)).sqrt().float()
 
 
 def levels(bits: int) -> int:

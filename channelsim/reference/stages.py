@@ -124,7 +124,7 @@ def travel(channel: SimpleNamespace, c: int, seed: int, frame: int, samples: Seq
         corrupted = events & ~valid
     if channel.noise > 0:
         size = scale_of(channel.noise_scale_kind, channel.noise_scale, said.v, said.spoke)
-        noise = channel.noise * size * draws.normal(seed, Stream.NOISE, c, frame, samples, n)
+        noise = channel.noise * size.double() * draws.normal(seed, Stream.NOISE, c, frame, samples, n)
         values = torch.where(events & ~corrupted, values + noise.float(), 0.0)
     if channel.drop > 0:
         lost = draws.uniform(seed, Stream.DROP, c, frame, samples, n) < channel.drop
