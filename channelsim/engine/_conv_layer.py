@@ -107,3 +107,9 @@ def know(net, mem, c, count, samples):
     exact = channels(net.channels)[c].bit_error == 0.0
     for b in range(samples):
         known[b] = count[b] if exact else UNKNOWN
+
+
+@inner()
+def forget_counts(mem):
+    """mem.event_counts: unknown."""
+    i8(mem.event_counts)[:] = UNKNOWN

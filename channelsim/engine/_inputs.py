@@ -30,6 +30,13 @@ def activities(net, mem, h, slot):
     return buffer[first : first + size]
 
 
+@inner(inline="always")
+def outputs(net, mem, h, slot, samples):
+    """O of layer h for the samples of a slot, one after another."""
+    first = layers(net.layers)[h].unit_offset * configs(net.config)[0].batch
+    return f4_rows(mem.outputs)[slot, first : first + samples * layers(net.layers)[h].n]
+
+
 @inner()
 def hold(net, mem, h, slot):
     """Chooses the form in which layer h holds this frame's input, and brings it there."""

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from channelsim.engine import _conv_layer, _dense_layer, _inputs, _pool_layer
-from channelsim.engine._jit import inner
-from channelsim.engine._views import channels, counters, f4, i8_planes, layers, slots
+from channelsim.engine._named import FLOAT, INT, MEMORY, NET, NOTHING, named
+from channelsim.engine._views import channels, configs, counters, f4, f4_rows, i8_planes, layers, slots
 
 DENSE, CONV2D = 1, 2  # plan.Kind; the others have no synapses
 
 
-@inner()
-def forward(net, mem, h, slot, out):
+@named(INT, NET, MEMORY, INT, INT)
+def forward(net, mem, h, slot):
     """O of layer h for every sample of the frame. Returns the multiply-accumulates."""
-    kind = layers(net.layers)[h].kind
+    kind, samples = layers(net.layers)[h].kind, slots(mem.slots)[slot].samples
+    out = _inputs.outputs(net, mem, h, slot, samples)
     if kind == DENSE:
         return _dense_layer.forward(net, mem, h, slot, out)
-    x, samples = _inputs.activities(net, mem, h, slot), slots(mem.slots)[slot].samples
+    x = _inputs.activities(net, mem, h, slot)
     if kind == CONV2D:
         _conv_layer.know(net, mem, h - 1, i8_planes(mem.counts)[slot, h], samples)
         return _conv_layer.forward(net, mem, h, x, out, samples)
@@ -23,14 +24,15 @@ def forward(net, mem, h, slot, out):
     return 0
 
 
-@inner()
-def transposed(net, mem, c, slot, seen, recalled, message, out):
-    """The error that delivered messages (B, n) make through their sender: through W, or back through a pool. Counted.
+@named(NOTHING, NET, MEMORY, INT, INT, INT, INT)
+def transposed(net, mem, c, slot, seen, recalled):
+    """The error that messages delivered over channel c make through their sender: through W, or back through a pool.
 
-    `seen` is the slot that the sender learned from, with `recalled` samples.
+    The messages are in mem.error, and the error takes their place in mem.messages. Counted. `seen` is the slot that the sender learned from, with `recalled` samples.
     """
     channel = channels(net.channels)[c]
-    source = layers(net.layers)[channel.source]
+    source, message = layers(net.layers)[channel.source], f4(mem.error)
+    out = f4_rows(mem.messages)[slot, channel.message_offset * configs(net.config)[0].batch :]
     if source.kind == DENSE:
         samples, heard = slots(mem.slots)[slot].samples, i8_planes(mem.heard)[slot, c]
         _dense_layer.transposed(net, mem, channel.source, samples, message, heard, out)
@@ -42,7 +44,7 @@ def transposed(net, mem, c, slot, seen, recalled, message, out):
         _pool_layer.transposed(net, mem, c, slot, seen, recalled, message, out)
 
 
-@inner()
+@named(INT, NET, MEMORY, INT, INT, INT)
 def survey(net, mem, h, slot, samples):
     """What an update takes, with R in mem.signal: returns its multiply-accumulates.
 
@@ -56,14 +58,50 @@ def survey(net, mem, h, slot, samples):
     return _conv_layer.survey(net, mem, h, x, signal, samples)
 
 
-@inner()
-def accumulate(net, mem, h, slot, samples, scale, target):
-    """target += scale * the sum that W learns by, with R in mem.signal, after `survey`. mem.signal is used up.
+@named(INT, NET, MEMORY, INT, INT, INT, FLOAT, INT)
+def accumulate(net, mem, h, slot, samples, scale, whole):
+    """W, or mem.step if `whole`, += scale * the sum that W learns by, with R in mem.signal, after `survey`.
 
-    Returns the synapses written.
+    mem.signal is used up. Returns the synapses written.
     """
     layer = layers(net.layers)[h]
+    target = f4(mem.step)[: layer.w_size] if whole else _dense_layer.synapses(f4(mem.weights), layer)
     if layer.kind == DENSE:
         return _dense_layer.accumulate(net, mem, h, slot, samples, scale, target)
     x, signal = _inputs.activities(net, mem, h, slot), f4(mem.signal)[: samples * layer.n]
     return _conv_layer.accumulate(net, mem, h, x, signal, samples, scale, target, layer.pitch)
+
+
+@named(NOTHING, NET, MEMORY, INT, INT)
+def through_signs(net, mem, c, slot):
+    """As `transposed`, of a convolution whose W lends its signs to the magnitudes of C."""
+    channel = channels(net.channels)[c]
+    maps = layers(net.layers)[channel.source].out_channels
+    out = f4_rows(mem.messages)[slot, channel.message_offset * configs(net.config)[0].batch :]
+    _conv_layer.sign(net, mem, c)
+    _conv_layer.through(net, mem, c, slot, f4(mem.bank)[: channel.c_size], maps, f4(mem.error), out)
+
+
+@named(NOTHING, NET, MEMORY, INT, INT)
+def through_bank(net, mem, c, slot):
+    """mem.signal = the error that messages of a convolution make through C, which is shaped like its W. Counted."""
+    channel = channels(net.channels)[c]
+    maps = layers(net.layers)[channel.source].out_channels
+    message = f4_rows(mem.messages)[slot, channel.message_offset * configs(net.config)[0].batch :]
+    feedback = f4(mem.feedback)[channel.c_offset : channel.c_offset + channel.c_size]
+    _conv_layer.through(net, mem, c, slot, feedback, maps, message, f4(mem.signal))
+
+
+@named(NOTHING, NET, MEMORY, INT, INT, INT, INT, FLOAT)
+def adapt_bank(net, mem, c, slot, seen, samples, scale):
+    """Such a C, or its velocity with momentum, += scale * sum of patches of O, in slot `seen`, times messages. Counted."""
+    channel, counter = channels(net.channels)[c], counters(mem.counters)[c]
+    n, maps = channel.n, layers(net.layers)[channel.source].out_channels
+    first = channel.message_offset * configs(net.config)[0].batch
+    message = f4_rows(mem.messages)[slot, first : first + samples * n]
+    own = _inputs.outputs(net, mem, channel.target, seen, samples)
+    buffer = f4(mem.feedback) if configs(net.config)[0].momentum == 0.0 else f4(mem.feedback_velocity)
+    into = buffer[channel.c_offset : channel.c_offset + channel.c_size]
+    _conv_layer.forget_counts(mem)
+    counter.update_macs += _conv_layer.survey(net, mem, channel.source, own, message, samples)
+    counter.updates += _conv_layer.accumulate(net, mem, channel.source, own, message, samples, scale, into, maps)

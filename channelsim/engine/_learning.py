@@ -34,30 +34,26 @@ def leaves_projected(wiring):
 
 
 @inner()
-def project_leaving(net, mem, c, slot, seen, recalled, message, out):
+def project_leaving(net, mem, c, slot, seen, recalled):
     """The error at the target that delivered messages make through the sender. Counts the operations.
 
+    The messages are in mem.error, and the error takes their place in mem.messages.
     `seen` is the slot that the sender learned from, with `recalled` samples.
     """
     channel = channels(net.channels)[c]
     if channel.wiring == TRANSPOSE:
-        _kinds.transposed(net, mem, c, slot, seen, recalled, message, out)
+        _kinds.transposed(net, mem, c, slot, seen, recalled)
     elif layers(net.layers)[channel.source].kind == _kinds.CONV2D:
-        _conv_layer.sign(net, mem, c)
-        _conv_layer.through(net, mem, c, slot, f4(mem.bank)[: channel.c_size], _maps(net, c), message, out)
+        _kinds.through_signs(net, mem, c, slot)
     else:
-        _through_signed(net, mem, c, slot, message, out)
-
-
-@kernel(inline="always")
-def _maps(net, c):
-    """Columns of a bank of kernels: the maps of channel c's sender."""
-    return layers(net.layers)[channels(net.channels)[c].source].out_channels
+        _through_signed(net, mem, c, slot)
 
 
 @inner()
-def _through_signed(net, mem, c, slot, message, out):
+def _through_signed(net, mem, c, slot):
     channel = channels(net.channels)[c]
+    message = f4(mem.error)
+    out = f4_rows(mem.messages)[slot, channel.message_offset * configs(net.config)[0].batch :]
     samples = slots(mem.slots)[slot].samples
     source = layers(net.layers)[channel.source]
     _dense_layer.flush(net, mem, channel.source)
@@ -101,7 +97,7 @@ def error_from(net, mem, c, slot):
     message = f4_rows(mem.messages)[slot, first : first + samples * n]
     feedback = f4(mem.feedback)[channel.c_offset : channel.c_offset + channel.c_size]
     if channel.wiring == BANK:
-        _conv_layer.through(net, mem, c, slot, feedback, _maps(net, c), message, error)
+        _kinds.through_bank(net, mem, c, slot)
         return
     events = _conv_layer.total(i8_planes(mem.heard)[slot, c], samples)
     if channel.wiring == DENSE and samples > 1 and events >= _batch.SPARSE_BELOW * samples * n:
@@ -128,7 +124,7 @@ def error_from(net, mem, c, slot):
             counters(mem.counters)[c].macs += start[j + 1] - start[j]
 
 
-@kernel()
+@kernel(fastmath={"reassoc"})
 def is_finite(values):
     """Whether all values are finite."""
     total = ZERO
@@ -164,13 +160,13 @@ def update(net, mem, h, slot, frame, samples, of, c):
         return
     _bias(mem, layer, eta, share, F(config.momentum))
     if config.momentum == 0.0 and layer.update_quantizer == 0:
-        counter.updates += _kinds.accumulate(net, mem, h, slot, samples, eta * share, weights)
+        counter.updates += _kinds.accumulate(net, mem, h, slot, samples, eta * share, np.int64(0))
     else:
         counter.updates += layer.w_size
         step = f4(mem.step)[: layer.w_size]
         for k in range(layer.w_size):
             step[k] = ZERO
-        _kinds.accumulate(net, mem, h, slot, samples, share, step)
+        _kinds.accumulate(net, mem, h, slot, samples, share, np.int64(1))
         if config.momentum == 0.0:
             _scale(step, eta)
         else:
@@ -227,8 +223,8 @@ def _quantize_matrix(kind, bits, scale_kind, scale, stochastic, key, values):
 
 
 @inner()
-def adapt(net, mem, c, slot, samples, outputs):
-    """dC = eta m (x) O of the receiving layer, for every wire that exists; O is `outputs`, (B, n_target)."""
+def adapt(net, mem, c, slot, seen, samples):
+    """dC = eta m (x) O of the receiving layer, for every wire that exists; O is that of slot `seen`, (B, n_target)."""
     config = configs(net.config)[0]
     channel = channels(net.channels)[c]
     counter = counters(mem.counters)[c]
@@ -244,12 +240,9 @@ def adapt(net, mem, c, slot, samples, outputs):
         scale, into = share, f4(mem.feedback_velocity)[channel.c_offset : channel.c_offset + channel.c_size]
         _scale(into, momentum)
     if channel.wiring == BANK:
-        i8(mem.event_counts)[:] = _conv_layer.UNKNOWN
-        counter.update_macs += _conv_layer.survey(net, mem, channel.source, outputs, message, samples)
-        counter.updates += _conv_layer.accumulate(
-            net, mem, channel.source, outputs, message, samples, scale, into, _maps(net, c)
-        )
+        _kinds.adapt_bank(net, mem, c, slot, seen, samples, scale)
     else:
+        outputs = _inputs.outputs(net, mem, channel.target, seen, samples)
         _adapt_wires(net, mem, c, samples, outputs, message, scale, into)
     if momentum != ZERO:
         for k in range(channel.c_size):

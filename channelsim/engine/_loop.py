@@ -204,21 +204,12 @@ def is_ready(net, mem, c, slot):
     return False
 
 
-@inner(inline="always")
-def outputs(net, mem, h, slot, samples):
-    """O of layer h for the samples of a slot, one after another."""
-    first = layers(net.layers)[h].unit_offset * configs(net.config)[0].batch
-    return f4_rows(mem.outputs)[slot, first : first + samples * layers(net.layers)[h].n]
-
-
 @inner()
 def compute(net, mem, h, slot):
     """O^h = f(W x + b)."""
     state = layer_states(mem.layer_states)[h]
-    samples = slots(mem.slots)[slot].samples
-    out = outputs(net, mem, h, slot, samples)
     _inputs.hold(net, mem, h, slot)
-    counters(mem.counters)[h - 1].macs += _kinds.forward(net, mem, h, slot, out)
+    counters(mem.counters)[h - 1].macs += _kinds.forward(net, mem, h, slot)
     if slots(mem.slots)[slot].frame > state.frame:  # a frame that was overtaken on its way is not the newest
         if state.frame >= 0:
             slots(mem.slots)[state.slot].holders -= 1
@@ -233,7 +224,7 @@ def compare(net, mem, slot):
     config, clock = configs(net.config)[0], clocks(mem.clock)[0]
     layer = layers(net.layers)[config.top]
     n, samples = layer.n, slots(mem.slots)[slot].samples
-    out = outputs(net, mem, config.top, slot, samples)
+    out = _inputs.outputs(net, mem, config.top, slot, samples)
     for b in range(samples):
         target = i4(net.labels)[i8_rows(mem.sample)[slot, b]]
         said, e = out[b * n : b * n + n], f4(mem.signal)[b * n : b * n + n]
@@ -288,7 +279,7 @@ def hear(net, mem, c, slot):
         seen = state.slot
         samples = min(samples, slots(mem.slots)[seen].samples)
     _learning.error_from(net, mem, c, slot)
-    out = outputs(net, mem, h, seen, samples)
+    out = _inputs.outputs(net, mem, h, seen, samples)
     if config.derivative:
         _transfer.times_derivative(layer.transfer, f4(mem.signal)[: samples * layer.n], out)
     _silence(f4(mem.signal)[samples * layer.n : s.samples * layer.n])
@@ -297,7 +288,7 @@ def hear(net, mem, c, slot):
     if layer.w_size > 0:
         i8_rows(mem.ages)[h, min(age, i8_rows(mem.ages).shape[1] - 1)] += 1
     if channel.adaptive and not config.frozen:
-        _learning.adapt(net, mem, c, slot, samples, out)
+        _learning.adapt(net, mem, c, slot, seen, samples)
     return seen, samples
 
 
@@ -346,7 +337,7 @@ def speak(net, mem, h, slot, seen, recalled):
             i8_planes(mem.heard)[slot, c],
         )
         if projected:
-            _learning.project_leaving(net, mem, c, slot, seen, recalled, f4(mem.error), place)
+            _learning.project_leaving(net, mem, c, slot, seen, recalled)
         _schedule(mem, complete, _heap.LEARNING_ARRIVAL, c, slot)
 
 

@@ -24,11 +24,16 @@ from channelsim.plan.layout import CHANNEL, COUNTER, LINK, MESSAGE_ROW
 VIEW = np.dtype([("address", "i8"), ("size", "i8"), ("rows", "i8"), ("planes", "i8")])  # size: of the last dimension
 
 
+def record_of(table: Any) -> list[tuple[str, Any]]:
+    """The fields of the record that stands for a named tuple of arrays, given its class."""
+    return [(name, VIEW) for name in table._fields]
+
+
 def handle(arrays: NamedTuple) -> Any:
     """The record of a named tuple's arrays. It does not own them: they must outlive it."""
     if numba.config.DISABLE_JIT:
         return arrays
-    record = np.zeros(1, [(name, VIEW) for name in arrays._fields])[0]
+    record = np.zeros(1, record_of(arrays))[0]
     for name, array in zip(arrays._fields, arrays, strict=True):
         planes, rows, size = (1, 1, 1, *array.shape)[-3:]
         record[name] = (array.ctypes.data, size, rows, planes)
