@@ -69,8 +69,6 @@ def _probe_plan(state: engine.State, size: int) -> Plan:
         train_size=size,
         epochs=1,
         shuffle=False,
-        flip=False,
-        shift=0,
     )
 
 

@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 
 from channelsim import tolerances
 from channelsim.verify import compare, one_thread
-from tests.networks import dataset, plan_of
+from tests.laws.cases import Network, networks_on_maps
+from tests.networks import dataset, dense_layers, plan_of_chain
 
 CLASSES = 3
+TRANSFERS = ("tanh", "logistic", "relu", "linear")
 
 quantizers = st.one_of(
     st.fixed_dictionaries({"kind": st.just("log2"), "bits": st.integers(1, 6)}),
@@ -106,10 +108,7 @@ scenarios = st.fixed_dictionaries(
 )
 
 
-def exact(
-    hidden: list[int], transfer: str, samples: int, forward: Any, back: Any, bus: Any, tables: dict[str, Any]
-) -> None:
-    units = [hidden[0], *hidden[1:], CLASSES]
+def exact(network: Network, samples: int, forward: Any, back: Any, bus: Any, tables: dict[str, Any]) -> None:
     channels = {"forward": forward}
     if tables["learning"]["rule"] != "top":
         channels["learning"] = back
@@ -120,37 +119,45 @@ def exact(
                 channel.pop(key, None)
             channel["link"] = "bus"
     rng = np.random.default_rng(samples)
-    x = rng.uniform(-1, 1, (samples, units[0])).astype(np.float32)
+    x = rng.uniform(-1, 1, (samples, *network.shape)).astype(np.float32)
     x[rng.random(x.shape) < 0.3] = 0
-    plan = plan_of(units, samples, [transfer] * (len(units) - 2) + ["softmax"], channels=channels, **tables)
+    plan = plan_of_chain(network.shape, network.layers, network.classes, samples, channels=channels, **tables)
+    data = dataset(x, rng.integers(network.classes, size=samples), network.classes)
     with one_thread():
-        result = compare(plan, dataset(x, rng.integers(CLASSES, size=samples), CLASSES), 20)
+        result = compare(plan, data, 20)
     assert max(result.max_weight_difference) <= tolerances.WEIGHTS, result
     assert result.disagreements == [], result
 
 
+def dense_network(units: list[int], transfer: str) -> Network:
+    """A dense network with a softmax over `CLASSES` above layers of so many units, the first being the input."""
+    layers = dense_layers([*units, CLASSES], [transfer] * (len(units) - 1) + ["softmax"])
+    return Network((units[0],), layers, CLASSES)
+
+
+dense = st.builds(
+    dense_network, st.lists(st.sampled_from([1, 2, 5, 9]), min_size=2, max_size=4), st.sampled_from(TRANSFERS)
+)
+networks = {"dense": dense, "maps": networks_on_maps(TRANSFERS, ("softmax",))}
 cases = st.tuples(
-    st.lists(st.sampled_from([1, 2, 5, 9]), min_size=2, max_size=4),
-    st.sampled_from(["tanh", "logistic", "relu", "linear"]),
-    st.sampled_from([7, 20, 33]),
-    channels,
-    channels,
-    st.sampled_from([None, None, None, False, True]),
-    scenarios,
+    st.sampled_from([7, 20, 33]), channels, channels, st.sampled_from([None, None, None, False, True]), scenarios
 )
 
 
+@pytest.mark.parametrize("kind", networks)
 @settings(deadline=None, max_examples=40, derandomize=True)
-@given(cases)
-def test_engine_equals_reference(case: tuple[Any, ...]) -> None:
-    exact(*case)
+@given(st.data(), cases)
+def test_engine_equals_reference(kind: str, data: st.DataObject, case: tuple[Any, ...]) -> None:
+    exact(data.draw(networks[kind]), *case)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("kind", networks)
 @settings(deadline=None, max_examples=1500)
-@given(cases)
-def test_engine_equals_reference_at_length(case: tuple[Any, ...]) -> None:
-    exact(*case)
+@given(st.data(), cases)
+def test_engine_equals_reference_at_length(kind: str, data: st.DataObject, case: tuple[Any, ...]) -> None:
+    exact(data.draw(networks[kind]), *case)
 
 
 TRAINING = {"batch": 3, "epochs": 3, "learning_rate": 0.1}
@@ -159,7 +166,8 @@ TRAINING = {"batch": 3, "epochs": 3, "learning_rate": 0.1}
 def test_events_that_say_zero() -> None:
     """A flipped word may mean 0: an event that arrives and adds nothing."""
     noisy = {"quantize": {"kind": "ternary", "scale": 0.3}, "bit_errors": {"probability": 0.2}}
-    exact([3, 5, 5], "tanh", 33, noisy, noisy, None, {"learning": {"rule": "bp"}, "training": TRAINING})
+    tables = {"learning": {"rule": "bp"}, "training": TRAINING}
+    exact(dense_network([3, 5, 5], "tanh"), 33, noisy, noisy, None, tables)
 
 
 def test_frames_that_overtake_each_other() -> None:
@@ -169,11 +177,11 @@ def test_frames_that_overtake_each_other() -> None:
     for on_miss in ("drop", "current"):
         schedule = {"mode": "pipelined", "interval": "150 ns", "stash": 2, "on_miss": on_miss}
         tables = {"learning": {"rule": "rbp"}, "training": TRAINING, "schedule": schedule}
-        exact([3, 9, 5], "tanh", 33, forward, {"latency": "1 us"}, None, tables)
+        exact(dense_network([3, 9, 5], "tanh"), 33, forward, {"latency": "1 us"}, None, tables)
 
 
 def test_a_short_frame_stands_in() -> None:
     """The newest frame may be the short last one of an epoch: only its samples learn, the others stay silent."""
     schedule = {"mode": "pipelined", "interval": "100 ns", "stash": 1, "on_miss": "current"}
     tables = {"learning": {"rule": "rbp"}, "training": TRAINING, "schedule": schedule}
-    exact([3, 9, 5], "tanh", 7, {}, {"latency": "150 ns"}, None, tables)
+    exact(dense_network([3, 9, 5], "tanh"), 7, {}, {"latency": "150 ns"}, None, tables)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 from math import ceil, log2
 from pathlib import Path
@@ -14,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channelsim import engine
-from channelsim.plan import Direction, Plan, Wiring
-from tests.networks import dataset, plan_of
+from channelsim.plan import Direction, Kind, Plan, Wiring, sizes
+from tests.networks import dataset, dense_layers, plan_of, plan_of_chain
 
 PAGE = Path(__file__).parents[1] / "docs" / "operations.md"
 RULES = ("bp", "rbp", "sign", "arbp", "srbp", "asrbp", "drtp", "top")
@@ -28,17 +29,17 @@ shapes = st.lists(st.integers(1, 12), min_size=2, max_size=5).flatmap(
 quickly = settings(deadline=None, max_examples=25, derandomize=True)
 
 
-def tables() -> dict[str, dict[str, str]]:
-    """rule -> column -> formula, from all tables of the page."""
+def tables(of: str = "rule") -> dict[str, dict[str, str]]:
+    """rule (or layer) -> column -> formula, from all tables of the page that begin with that word."""
     found: dict[str, dict[str, str]] = {}
     columns: list[str] = []
     for line in PAGE.read_text().splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if not line.startswith("|") or set(line) <= set("|-"):
             continue
-        if cells[0] == "rule":
+        if not cells[0].startswith("`"):
             columns = cells
-        else:
+        elif columns[0] == of:
             row = found.setdefault(cells[0].strip("`"), {})
             row.update(zip(columns[1:], cells[1:], strict=True))
     return found
@@ -46,10 +47,18 @@ def tables() -> dict[str, dict[str, str]]:
 
 def value(formula: str, units: list[int]) -> int:
     """A formula of the page for a network of these layers."""
+    return worked_out(formula, names_of(units))
+
+
+def names_of(units: list[int]) -> dict[str, int]:
     sizes = [a * b for a, b in pairwise(units)]
     hidden = sum(units[1:-1])
     names = {"L": len(units) - 1, "S": sum(sizes), "S_1": sizes[0], "S_L": sizes[-1], "H": hidden}
     names |= {"N": hidden + units[-1], "n_0": units[0], "n_1": units[1], "n_L": units[-1]}
+    return names
+
+
+def worked_out(formula: str, names: dict[str, int]) -> int:
     product = re.sub(r"(?<=[\w)]) (?=[\w(])", " * ", formula)  # "2 S" means 2 * S
     return int(eval(product, {"__builtins__": {}}, names))
 
@@ -212,3 +221,101 @@ def test_momentum_and_quantized_updates_write_everything(settings: dict[str, Any
     transfers = ["relu", "relu", "softmax"]
     found = counted(plan_of(units, 4, transfers, **tables_), images(units, 4, silent=0.8))
     assert found["writes"] == 2 * value("S", units)
+
+
+# --- layer by layer, convolutions among them --------------------------------------------------------------
+
+LAYERS = ("dense", "conv2d", "maxpool", "avgpool", "flatten")
+
+
+def names_of_layer(row: Any) -> dict[str, int]:
+    """The page's letters for one layer."""
+    names = {"m": int(row["fan_in"]), "n": int(row["n"]), "k": int(row["kernel"])}
+    names |= {"C": int(row["in_channels"]), "O": int(row["out_channels"])}
+    for axis, side in (("y", "height"), ("x", "width")):
+        first = np.arange(row[f"out_{side}"]) * row["stride"] - row["padding"]
+        taps = [(i, at + i) for at in first for i in range(row["kernel"]) if 0 <= at + i < row[f"in_{side}"]]
+        names |= {f"T_{axis}": len(taps), f"K_{axis}": len({i for i, _ in taps})}
+    return names
+
+
+def cost(row: Any) -> dict[str, int]:
+    """What the page says of one layer."""
+    formulas = tables("layer")[Kind(int(row["kind"])).name.lower()]
+    return {word: worked_out(formula, names_of_layer(row)) for word, formula in formulas.items()}
+
+
+def test_the_page_knows_every_layer() -> None:
+    assert set(tables("layer")) == set(LAYERS) == {kind.name.lower() for kind in Kind if kind != Kind.INPUT}
+
+
+@st.composite
+def maps(draw: st.DrawFn) -> tuple[tuple[int, ...], list[dict[str, Any]]]:
+    """Any convolution, one that reaches every neuron of it, a mean of all that, relays, and two dense layers."""
+    below = draw(st.integers(1, 3)), draw(st.integers(1, 6)), draw(st.integers(1, 6))
+    padding = draw(st.integers(0, 2))
+    first = {"channels": draw(st.integers(1, 4)), "kernel": draw(st.integers(1, min(below[1:]) + 2 * padding))}
+    first |= {"stride": draw(st.integers(1, 3)), "padding": padding}
+    around = draw(st.integers(0, 2))
+    kernel = 2 * around + 1  # the map stays as large as it is
+    second = {"channels": draw(st.integers(1, 3)), "kernel": kernel, "padding": around}
+    convolutions = [{"kind": "conv2d", "transfer": "tanh", **settings} for settings in (first, second)]
+    relays = [{"kind": draw(st.sampled_from(["maxpool", "avgpool"])), "size": 1}, {"kind": "flatten"}]
+    return below, [*convolutions, *relays, *dense_layers([1, draw(st.integers(1, 5)), 3])]
+
+
+@pytest.mark.parametrize("rule", RULES)
+@quickly
+@given(maps(), st.integers(1, 3), st.booleans())
+def test_a_layer_costs_what_the_page_says(
+    rule: str, network: tuple[tuple[int, ...], list[dict[str, Any]]], batch: int, whole: bool
+) -> None:
+    """All neurons speak (the biases are not zero); one sample a frame, or `batch` of them."""
+    shape, layers = network
+    training = {"batch": batch if whole else 1, "epochs": 1, "learning_rate": 1e-4}
+    plan = plan_of_chain(shape, layers, 3, batch, learning={"rule": rule}, training=training)
+    rng = np.random.default_rng(batch)
+    plan = replace(plan, biases=rng.uniform(0.1, 0.2, len(plan.biases)).astype(np.float32))
+    state = engine.start(plan, dataset(rng.uniform(0.1, 1, (batch, *shape)), rng.integers(3, size=batch), 3))
+    engine.advance(plan, state, plan.frames)
+    frames = plan.frames
+    for row, counter, name in zip(plan.channels, state.counters, plan.channel_names, strict=True):
+        source, target = plan.layers[row["source"]], plan.layers[row["target"]]
+        told = cost(target)
+        pairs = int(source["n"]) * int(target["n"])
+        adjacent = row["source"] == row["target"] + 1
+        direct = adjacent and row["wiring"] != Wiring.DENSE
+        if row["direction"] == Direction.FORWARD:
+            assert counter["macs"] == batch * told["forward"] == batch * sizes.operations(target), name
+            learns = row["target"] == plan.top
+        else:
+            spoken = 1 if rule == "drtp" else int(source["n"])
+            error = cost(source)["error"] if direct else spoken * int(target["n"])
+            assert counter["macs"] == batch * error, name
+            assert rule == "drtp" or error == sizes.error_operations(row, plan.layers, None)
+            wires = 0 if row["wiring"] == Wiring.TRANSPOSE else cost(source)["wires"] if direct else pairs
+            assert row["c_size"] == wires == sizes.wires(row, plan.layers, None), name
+            learns = True
+        adaptive = {"update": 0, "writes": 0}
+        if row["adaptive"]:
+            adaptive = cost(source) if direct else {"update": pairs, "writes": pairs}
+        assert counter["update_macs"] == batch * (learns * told["update"] + adaptive["update"]), name
+        assert counter["updates"] == frames * (learns * told["writes"] + adaptive["writes"]), name
+
+
+def test_pools_hear_errors_only_to_pass_them_on() -> None:
+    """Of six layers, of which the third and the fourth have no synapses."""
+    layers = [
+        {"kind": "conv2d", "channels": 2, "kernel": 3, "transfer": "relu"},
+        {"kind": "conv2d", "channels": 2, "kernel": 3, "transfer": "relu"},
+        {"kind": "maxpool", "size": 2},
+        {"kind": "flatten"},
+        *dense_layers([1, 4, 3]),
+    ]
+    hear = {
+        rule: [int(row["target"]) for row in plan.channels if row["direction"] == Direction.LEARNING]
+        for rule in RULES
+        for plan in [plan_of_chain((1, 9, 9), layers, 3, 1, learning={"rule": rule})]
+    }
+    layered, skipped = [5, 4, 3, 2, 1], [5, 2, 1]
+    assert hear == {rule: layered if rule in ("bp", "rbp", "arbp", "sign") else skipped for rule in RULES} | {"top": []}

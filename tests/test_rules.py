@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from channelsim.errors import InputError
 from channelsim.plan import build
 from channelsim.verify import Comparison, compare, one_thread
 from tests.laws.cases import run
-from tests.networks import dataset, plan_of
+from tests.networks import dataset, plan_of, plan_of_chain
 
 UPDATES = 20
 MNIST = Path(__file__).parents[1] / "scenarios" / "mnist-srbp.toml"
@@ -64,6 +65,18 @@ ROUTES: dict[str, str | list[str]] = {
 }
 
 
+CHAIN: list[dict[str, Any]] = [
+    {"kind": "conv2d", "channels": 3, "kernel": 3, "padding": 1, "transfer": "tanh"},
+    {"kind": "maxpool", "size": 2, "stride": 1},
+    {"kind": "conv2d", "channels": 4, "kernel": 3, "stride": 2, "padding": 2, "transfer": "logistic"},
+    {"kind": "conv2d", "channels": 5, "kernel": 2, "transfer": "tanh"},
+    {"kind": "avgpool", "size": 2},
+    {"kind": "flatten"},
+    {"kind": "dense", "units": 6, "transfer": "tanh"},
+    {"kind": "dense", "units": 4, "transfer": "softmax"},
+]
+
+
 def combinations() -> list[Any]:
     """(rule, modifier, tables) of all that are possible."""
     found = []
@@ -88,6 +101,22 @@ def held(units: list[int], tables: dict[str, Any], samples: int = 38) -> Compari
         return compare(plan_of(units, samples, **{**tables, "training": training}), data, UPDATES)
 
 
+def held_on_maps(tables: dict[str, Any], samples: int = 26) -> Comparison:
+    """The same for a convolutional network, its images mirrored and moved."""
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, (samples, 2, 7, 6)).astype(np.float32)
+    x[rng.random(x.shape) < 0.3] = 0
+    data = dataset(x, rng.integers(4, size=samples), 4)
+    training = {"batch": 4, "epochs": 3, "learning_rate": 0.1, **tables.get("training", {})}
+    augmented = {"name": "synthetic", "flip": True, "shift": 1}
+    with one_thread():
+        return compare(
+            plan_of_chain((2, 7, 6), CHAIN, 4, samples, **{**tables, "training": training, "data": augmented}),
+            data,
+            UPDATES,
+        )
+
+
 def assert_exact(result: Comparison, updates: int) -> None:
     assert len(result.max_weight_difference) == updates
     assert max(result.max_weight_difference) <= tolerances.WEIGHTS, result
@@ -97,6 +126,19 @@ def assert_exact(result: Comparison, updates: int) -> None:
 @pytest.mark.parametrize("tables", combinations())
 def test_rule_with_modifier(tables: dict[str, Any]) -> None:
     assert_exact(held([8, 9, 7, 5, 4], tables), UPDATES)
+
+
+@pytest.mark.parametrize("tables", combinations())
+def test_rule_with_modifier_on_maps(tables: dict[str, Any]) -> None:
+    assert_exact(held_on_maps(tables), UPDATES)
+
+
+@pytest.mark.parametrize("rule", ["rbp", "srbp", "arbp", "asrbp"])
+@pytest.mark.parametrize("feedback", [{}, {"connections": 2}], ids=["dense", "sparse"])
+def test_rule_with_route_on_maps(rule: str, feedback: dict[str, Any]) -> None:
+    """A convolution as the source of a layer far below; a pool that is heard by one below it and by one far below."""
+    route = ["from 5", "from 4", "layered", "from 6", "skipped", "layered", "skipped"]
+    assert_exact(held_on_maps({"learning": {"rule": rule, "route": route, "feedback": feedback}}), UPDATES)
 
 
 @pytest.mark.parametrize("rule", ["rbp", "srbp", "arbp", "asrbp"])
@@ -143,6 +185,17 @@ def test_rule_on_mnist(rule: str, batch: int, learning_rate: float, updates: int
     plan = build(scenario, mnist.shape, mnist.classes, len(mnist.train_x))
     with one_thread():
         assert_exact(compare(plan, mnist, updates), updates)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_rule_on_mnist_with_convolutions(rule: str, mnist: Dataset) -> None:
+    scenario = cs.load(MNIST.with_name("mnist-conv.toml")).with_({"learning.rule": rule, "training.batch": 20})
+    mnist = replace(mnist, shape=(1, 28, 28))
+    plan = build(scenario, mnist.shape, mnist.classes, len(mnist.train_x))
+    with one_thread():
+        result = compare(plan, mnist, 10)
+    assert len(result.max_weight_difference) == 10
+    assert result.passed, result
 
 
 VARIANTS: dict[str, dict[str, Any]] = {

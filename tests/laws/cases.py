@@ -169,6 +169,10 @@ def layer_on(
     return layer, (channels, *((side + 2 * padding - kernel) // layer["stride"] + 1 for side in (height, width)))
 
 
+def any_network(transfers: tuple[str, ...], tops: tuple[str, ...]) -> st.SearchStrategy[Network]:
+    return st.one_of(dense_networks(transfers, tops), networks_on_maps(transfers, tops))
+
+
 # --- rules ------------------------------------------------------------------------------------------------
 
 feedbacks = st.one_of(
@@ -219,6 +223,7 @@ training = st.fixed_dictionaries(
         "shuffle": st.booleans(),
     }
 )
+augmentation = st.sampled_from([{}, {}, {"flip": True}, {"shift": 1}, {"flip": True, "shift": 2}])
 synapses = st.sampled_from(
     [
         {},
@@ -294,7 +299,7 @@ def cases(
     transfers: tuple[str, ...] = ("tanh", "logistic", "relu", "linear"),
     tops: tuple[str, ...] = ("softmax", "tanh", "logistic"),
     quantized_synapses: bool = True,
-    networks: Networks = dense_networks,
+    networks: Networks = any_network,
 ) -> Case:
     """A scenario; `channels` draws the keys of each of [channels.forward] and [channels.learning]."""
     network = draw(networks(transfers, tops))
@@ -302,6 +307,7 @@ def cases(
     ends = {"forward": draw(channels)} | ({} if table["rule"] == "top" else {"learning": draw(channels)})
     tables = {
         "seed": draw(st.integers(0, 99)),
+        "data": {"name": "synthetic"} | (draw(augmentation) if len(network.shape) == 3 else {}),
         "learning": table,
         "training": draw(training),
         "channels": ends,

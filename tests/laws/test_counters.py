@@ -88,6 +88,31 @@ def test_threads_are_not_seen(rule: str, batch: int, silent: float) -> None:
     assert found[0].same(found[1])
 
 
+@pytest.mark.parametrize("batch", [1, 48])
+@pytest.mark.parametrize("rule", ["bp", "srbp", "arbp"])
+def test_threads_are_not_seen_on_maps(rule: str, batch: int) -> None:
+    """Images enough for each thread to have some, the last mini-batch smaller."""
+    rng = np.random.default_rng(1)
+    x = rng.uniform(-1, 1, (70, 3, 12, 12)).astype(np.float32)
+    x[rng.random(x.shape) < 0.1] = 0
+    layers = [
+        {"kind": "conv2d", "channels": 16, "kernel": 5, "padding": 2, "transfer": "relu"},
+        {"kind": "maxpool", "size": 3, "stride": 2},
+        {"kind": "conv2d", "channels": 24, "kernel": 3, "transfer": "tanh"},
+        {"kind": "avgpool", "size": 3},
+        {"kind": "dense", "units": 10, "transfer": "softmax"},
+    ]
+    augmented = {"name": "synthetic", "flip": True, "shift": 2}
+    tables = {"learning": {"rule": rule}, "training": {"batch": batch, "epochs": 2}, "data": augmented}
+    case = Case((3, 12, 12), layers, 10, 70, tables)
+    data = dataset(x, rng.integers(10, size=70), 10)
+    found = []
+    for threads in (1, 2):
+        with engine.threads(threads):
+            found.append(run(case.plan(), data))
+    assert found[0].same(found[1])
+
+
 def test_the_seed_is_seen() -> None:
     case = dense_case([4, 5, 3], ["tanh", "softmax"], 8, {"learning": {"rule": "srbp"}, "training": {"batch": 2}})
     one, other = (run(case.plan(seed=seed), case.data()) for seed in (1, 2))

@@ -6,18 +6,33 @@ Both run freely from the same start. (Stages with rounding boundaries, where fli
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from channelsim import tolerances
 from channelsim.verify import compare, one_thread
-from tests.laws.cases import Case, cases, linear_stages
+from tests.laws.cases import Networks, cases, dense_networks, linear_stages, networks_on_maps, pipelines
 
 UPDATES = 20
+SCHEDULES = {"sequential": None, "pipelined": pipelines}
 
 
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("networks", [dense_networks, networks_on_maps])
 @settings(deadline=None, max_examples=60, derandomize=True)
-@given(cases(linear_stages, transfers=("tanh", "logistic", "relu"), quantized_synapses=False))
-def test_weights_equal_the_reference_update_by_update(case: Case) -> None:
+@given(st.data())
+def test_weights_equal_the_reference_update_by_update(networks: Networks, schedule: str, data: st.DataObject) -> None:
+    smooth = ("tanh", "logistic", "relu")
+    case = data.draw(
+        cases(
+            linear_stages,
+            schedules=SCHEDULES[schedule],
+            transfers=smooth,
+            quantized_synapses=False,
+            networks=networks,
+        )
+    )
     plan = case.plan()
     with one_thread():
         result = compare(plan, case.data(), UPDATES)
