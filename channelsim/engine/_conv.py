@@ -4,9 +4,8 @@ The patch matrix of an image has a row for each row (c, i, j) of W and a column 
 row (c, i, j) is channel c, moved by (i, j). All rows of one (c, j) are cut out of one *plane*, the channel moved
 sideways by j with zeros around it, where they are contiguous if the stride is 1.
 
-Samples (forward, error) or rows of W (gradient) are divided into parts by the sizes alone, and each sum is made by one
-thread in the same order, so the number of threads does not show in the result. A part has `room` for the patches of one
-image and the planes of one channel.
+`_parts` divides the work among threads: by samples, the gradient by rows of W. Each kernel does one part of it, and has
+`room` for the patches of one image and the planes of one channel.
 """
 
 from __future__ import annotations
@@ -14,41 +13,32 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import prange
+from numpy.typing import NDArray
 
 from channelsim.engine import _stages, _transfer, _vector
 from channelsim.engine._jit import kernel
+from channelsim.plan import Kind
+from channelsim.plan.sizes import patch_pitch, patch_values
 
 # A row of `Net.geometry`: the map below, the map of this layer, the window that moves over the one to make the other,
 # how far apart the rows of a patch matrix lie, and how many values of room a part needs.
 CHANNELS, HEIGHT, WIDTH, MAPS, ROWS, COLUMNS, KERNEL, STRIDE, PADDING, PITCH, ROOM = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
-MOST_PARTS = 16
+FIELDS = ("in_channels", "in_height", "in_width", "out_channels", "out_height", "out_width", "kernel", "stride",
+          "padding")  # fmt: skip
 
 
-@kernel(inline="always")
-def parts(samples):
-    """Into how many parts the work on a mini-batch is divided."""
-    return max(1, min(MOST_PARTS, samples // 32))
-
-
-def patch_pitch(layer: Any) -> int:
-    """Values from one row of a patch matrix to the next: whole cache lines, and one more.
-
-    Rows a power of two apart would compete for the same places in the cache.
-    """
-    positions = int(layer["out_height"]) * int(layer["out_width"])
-    return -(-positions // 16) * 16 + 16
-
-
-def patch_values(layer: Any) -> int:
-    """Values that one part needs for the patches of an image: their matrix, and the planes that it is cut from."""
-    kernel = int(layer["kernel"])
-    plane = ((int(layer["out_height"]) - 1) * int(layer["stride"]) + kernel) * int(layer["out_width"])
-    below = int(layer["in_height"]) * int(layer["in_width"])
-    matrix = int(layer["in_channels"]) * kernel**2 * patch_pitch(layer)
-    return -(-(matrix + kernel * plane + below) // 16) * 16
+def geometry(layers: NDArray[Any]) -> NDArray[np.int64]:
+    """`Net.geometry`: a row for each layer. `flatten` sees one long row."""
+    table = np.zeros((len(layers), ROOM + 1), np.int64)
+    for row, layer in zip(table, layers, strict=True):
+        row[: len(FIELDS)] = [layer[field] for field in FIELDS]
+        if layer["kind"] == Kind.FLATTEN:
+            row[:] = (1, 1, layer["n"], 1, 1, layer["n"], 1, 1, 0, 0, 0)
+        elif layer["kind"] == Kind.CONV2D:
+            row[PITCH], row[ROOM] = patch_pitch(layer), patch_values(layer)
+    return table
 
 
 @kernel()
@@ -183,70 +173,60 @@ def _move_back(g, plane, j, channel):
 # --- products -----------------------------------------------------------------------------------------
 
 
-@kernel(parallel=True)
-def forward(g, transfer, weights, pitch, bias, x, count, out, macs, samples, scratch):
-    """out = f(W * x + b) for the samples of a mini-batch.
+@kernel()
+def forward(g, transfer, weights, pitch, bias, x, count, out, macs, lo, hi, room):
+    """out = f(W * x + b) for samples lo .. hi - 1.
 
     macs[b] = products of inputs that speak with entries of W. count[b] inputs of sample b speak; -1 where that is not
     known.
     """
-    below, maps, positions, size = g[CHANNELS] * g[HEIGHT] * g[WIDTH], g[MAPS], g[ROWS] * g[COLUMNS], g[ROOM]
+    below, maps, positions = g[CHANNELS] * g[HEIGHT] * g[WIDTH], g[MAPS], g[ROWS] * g[COLUMNS]
     n, rows = maps * positions, len(weights) // pitch
-    pieces = parts(samples)
-    for piece in prange(pieces):
-        room = scratch[piece * size : piece * size + size]
-        patches, planes = room[: rows * g[PITCH]], room[rows * g[PITCH] :]
-        for b in range(samples * piece // pieces, samples * (piece + 1) // pieces):
-            image, part = x[b * below : b * below + below], out[b * n : b * n + n]
-            macs[b] = input_operations(g, image, count[b], room)
-            unfold(g, image, 0, rows, planes, patches)
-            for o in range(maps):
-                part[o * positions : o * positions + positions] = bias[o]
-            _vector.matmul(weights, 1, pitch, patches, g[PITCH], maps, rows, positions, ONE, 1, part, positions)
-            _transfer.layer(transfer, part, n)
+    patches, planes = room[: rows * g[PITCH]], room[rows * g[PITCH] :]
+    for b in range(lo, hi):
+        image, part = x[b * below : b * below + below], out[b * n : b * n + n]
+        macs[b] = input_operations(g, image, count[b], room)
+        unfold(g, image, 0, rows, planes, patches)
+        for o in range(maps):
+            part[o * positions : o * positions + positions] = bias[o]
+        _vector.matmul(weights, 1, pitch, patches, g[PITCH], maps, rows, positions, ONE, 1, part, positions)
+        _transfer.layer(transfer, part, n)
 
 
-@kernel(parallel=True)
-def through_transposed(g, matrix, pitch, message, heard, out, macs, samples, scratch):
-    """The error at the map below that messages (samples, n) make through W, or through a matrix shaped like it.
+@kernel()
+def through_transposed(g, matrix, pitch, message, heard, out, macs, lo, hi, room):
+    """The error at the map below that messages lo .. hi - 1 make through W, or through a matrix shaped like it.
 
     macs[b] = products of the events of message b with entries of the matrix; heard[b] is their number.
     """
-    below, maps, positions, size = g[CHANNELS] * g[HEIGHT] * g[WIDTH], g[MAPS], g[ROWS] * g[COLUMNS], g[ROOM]
+    below, maps, positions = g[CHANNELS] * g[HEIGHT] * g[WIDTH], g[MAPS], g[ROWS] * g[COLUMNS]
     n, rows = maps * positions, len(matrix) // pitch
-    pieces = parts(samples)
-    for piece in prange(pieces):
-        room = scratch[piece * size : piece * size + size]
-        patches, planes = room[: rows * g[PITCH]], room[rows * g[PITCH] :]
-        for b in range(samples * piece // pieces, samples * (piece + 1) // pieces):
-            said, part = message[b * n : b * n + n], out[b * below : b * below + below]
-            macs[b] = output_operations(g, said, heard[b], room)
-            if heard[b] == 0:
-                part[:] = ZERO
-            else:
-                _vector.matmul(matrix, pitch, 1, said, positions, rows, maps, positions, ONE, 0, patches, g[PITCH])
-                fold(g, patches, planes, part)
+    patches, planes = room[: rows * g[PITCH]], room[rows * g[PITCH] :]
+    for b in range(lo, hi):
+        said, part = message[b * n : b * n + n], out[b * below : b * below + below]
+        macs[b] = output_operations(g, said, heard[b], room)
+        if heard[b] == 0:
+            part[:] = ZERO
+        else:
+            _vector.matmul(matrix, pitch, 1, said, positions, rows, maps, positions, ONE, 0, patches, g[PITCH])
+            fold(g, patches, planes, part)
 
 
-@kernel(parallel=True)
-def add_outer(g, target, pitch, x, turned, learns, samples, scale, scratch):
-    """target += scale * sum over samples that learn and positions of patch (x) R; target is shaped like W.
+@kernel()
+def add_outer(g, target, pitch, x, turned, learns, samples, scale, lo, hi, room):
+    """Rows lo .. hi - 1 of target += scale * sum over samples that learn and positions of patch (x) R.
 
-    `turned` holds R with the maps of each position side by side: (samples, positions, maps).
+    target is shaped like W. `turned` holds R with the maps of each position side by side: (samples, positions, maps).
     """
-    below, maps, positions, size = g[CHANNELS] * g[HEIGHT] * g[WIDTH], g[MAPS], g[ROWS] * g[COLUMNS], g[ROOM]
+    below, maps, positions = g[CHANNELS] * g[HEIGHT] * g[WIDTH], g[MAPS], g[ROWS] * g[COLUMNS]
     n, rows = maps * positions, len(target) // pitch
-    pieces = max(1, min(parts(samples), rows // 32))
-    for piece in prange(pieces):
-        lo, hi = rows * piece // pieces, rows * (piece + 1) // pieces
-        room = scratch[piece * size : piece * size + size]
-        patches, planes = room[: rows * g[PITCH]], room[rows * g[PITCH] :]
-        part = target[lo * pitch : hi * pitch]
-        for b in range(samples):
-            if learns[b]:
-                unfold(g, x[b * below : b * below + below], lo, hi, planes, patches)
-                error = turned[b * n : b * n + n]
-                _vector.matmul(patches, g[PITCH], 1, error, maps, hi - lo, positions, maps, scale, 1, part, pitch)
+    patches, planes = room[: rows * g[PITCH]], room[rows * g[PITCH] :]
+    part = target[lo * pitch : hi * pitch]
+    for b in range(samples):
+        if learns[b]:
+            unfold(g, x[b * below : b * below + below], lo, hi, planes, patches)
+            error = turned[b * n : b * n + n]
+            _vector.matmul(patches, g[PITCH], 1, error, maps, hi - lo, positions, maps, scale, 1, part, pitch)
 
 
 # --- counts -------------------------------------------------------------------------------------------
@@ -324,28 +304,25 @@ def output_operations(g, message, heard, room):
     return total * g[CHANNELS]
 
 
-@kernel(parallel=True)
-def survey(g, x, count, signal, turned, learns, macs, sums, samples, scratch):
-    """What an update of these samples takes: learns[b], macs[b], sums[b, o] = R summed over the positions of map o, and
+@kernel()
+def survey(g, x, count, signal, turned, learns, macs, sums, lo, hi, room):
+    """What an update of samples lo .. hi - 1 takes: learns[b], macs[b], sums[b, o] = R summed over the positions of map o, and
     `turned` = R with the maps of each position side by side: (samples, positions, maps).
 
     count[b] inputs of sample b speak, -1 if unknown.
     """
     maps, positions, area = g[MAPS], g[ROWS] * g[COLUMNS], g[HEIGHT] * g[WIDTH]
-    below, n, size = g[CHANNELS] * area, maps * positions, g[ROOM]
-    pieces = parts(samples)
-    for piece in prange(pieces):
-        room = scratch[piece * size : piece * size + size]
-        said, seen = room[:positions], room[positions : positions + area]
-        for b in range(samples * piece // pieces, samples * (piece + 1) // pieces):
-            there = turned[b * n : b * n + n]
-            turn(signal[b * n : b * n + n], maps, positions, there)
-            count_and_sum(there, said, sums[b * maps : b * maps + maps])
-            learns[b] = _stages.any_speaks(said)
-            full = count[b] == below
-            if not full:
-                speaking(x[b * below : b * below + below], g[CHANNELS], area, seen)
-            macs[b] = _pairs(g, said, seen, full)
+    below, n = g[CHANNELS] * area, maps * positions
+    said, seen = room[:positions], room[positions : positions + area]
+    for b in range(lo, hi):
+        there = turned[b * n : b * n + n]
+        turn(signal[b * n : b * n + n], maps, positions, there)
+        count_and_sum(there, said, sums[b * maps : b * maps + maps])
+        learns[b] = _stages.any_speaks(said)
+        full = count[b] == below
+        if not full:
+            speaking(x[b * below : b * below + below], g[CHANNELS], area, seen)
+        macs[b] = _pairs(g, said, seen, full)
 
 
 @kernel()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from channelsim.engine import _conv, _dense_layer
+from channelsim.engine import _conv, _dense_layer, _parts
 from channelsim.engine._jit import inner, kernel
-from channelsim.engine._views import channels, counters, f4, flags, i8, i8_planes, i8_rows, layers, slots
+from channelsim.engine._views import address_of, channels, counters, f4, flags, i8, i8_planes, i8_rows, layers, slots
 
 ZERO = np.float32(0.0)
 UNKNOWN = np.int64(-1)
@@ -15,13 +15,8 @@ UNKNOWN = np.int64(-1)
 @inner()
 def forward(net, mem, h, x, out, samples):
     """out = f(W * x + b) for samples of which mem.event_counts inputs speak. Returns the multiply-accumulates."""
-    layer = layers(net.layers)[h]
-    bias = f4(mem.biases)[layer.b_offset : layer.b_offset + layer.b_size]
-    weights, macs = _dense_layer.synapses(f4(mem.weights), layer), i8(mem.macs)
-    _conv.forward(
-        i8_rows(net.geometry)[h], layer.transfer, weights, layer.pitch, bias, x, i8(mem.event_counts), out, macs, samples, f4(mem.patches)
-    )
-    return total(macs, samples)
+    _parts.forward(net, mem, h, address_of(x), address_of(out), samples)
+    return total(i8(mem.macs), samples)
 
 
 @kernel()
@@ -38,11 +33,9 @@ def through(net, mem, c, slot, matrix, pitch, message, out):
     """The error that delivered messages (B, n) make through a matrix shaped like W of channel c's sender. Counted."""
     source, samples = channels(net.channels)[c].source, slots(mem.slots)[slot].samples
     know(net, mem, c, i8_planes(mem.heard)[slot, c], samples)
-    macs = i8(mem.macs)
-    _conv.through_transposed(
-        i8_rows(net.geometry)[source], matrix, pitch, message, i8(mem.event_counts), out, macs, samples, f4(mem.patches)
-    )
-    counters(mem.counters)[c].macs += total(macs, samples)
+    places = address_of(matrix), address_of(message), address_of(out)
+    _parts.through_transposed(net, mem, source, places[0], pitch, places[1], places[2], samples)
+    counters(mem.counters)[c].macs += total(i8(mem.macs), samples)
 
 
 @inner()
@@ -72,16 +65,14 @@ def survey(net, mem, h, x, signal, samples):
     the errors with the maps of a position side by side.
     """
     maps = layers(net.layers)[h].out_channels
-    macs, sums = i8(mem.macs), f4(mem.map_sums)[: samples * maps]
-    _conv.survey(
-        i8_rows(net.geometry)[h], x, i8(mem.event_counts), signal, f4(mem.gathered), flags(mem.learns), macs, sums, samples, f4(mem.patches)
-    )
+    sums = f4(mem.map_sums)[: samples * maps]
+    _parts.survey(net, mem, h, address_of(x), address_of(signal), samples)
     summed = f4(mem.error)[:maps]
     summed[:] = ZERO
     for b in range(samples):
         for o in range(maps):
             summed[o] += sums[b * maps + o]
-    return total(macs, samples)
+    return total(i8(mem.macs), samples)
 
 
 @inner()
@@ -91,7 +82,7 @@ def accumulate(net, mem, h, x, signal, samples, scale, target, pitch):
     `target` is W or a buffer of its size. Returns the entries addressed.
     """
     geometry, layer, learns = i8_rows(net.geometry)[h], layers(net.layers)[h], flags(mem.learns)
-    _conv.add_outer(geometry, target, pitch, x, f4(mem.gathered), learns, samples, scale, f4(mem.patches))
+    _parts.add_outer(net, mem, h, address_of(target), pitch, address_of(x), samples, scale)
     maps, positions = layer.out_channels, layer.out_height * layer.out_width
     rows = _conv.rows_at_work(geometry, x, learns, samples, flags(mem.touched)[: layer.fan_in])
     return rows * _conv.maps_at_work(signal, maps, positions, samples)

@@ -38,7 +38,7 @@ def evaluate(net, mem, images, labels, first, samples, here, there):
             i8(mem.event_counts)[:] = fan_in  # they are not asked for
             _conv_layer.forward(net, mem, h, x, out, samples)
         else:
-            _pool_layer.forward(net, h, x, out, samples)
+            _pool_layer.forward(net, mem, h, x, out, samples)
         x = out
         here, there = there, here
     loss, correct = 0.0, 0

@@ -20,7 +20,7 @@ def forward(net, mem, h, slot):
     if kind == CONV2D:
         _conv_layer.know(net, mem, h - 1, i8_planes(mem.counts)[slot, h], samples)
         return _conv_layer.forward(net, mem, h, x, out, samples)
-    _pool_layer.forward(net, h, x, out, samples)
+    _pool_layer.forward(net, mem, h, x, out, samples)
     return 0
 
 

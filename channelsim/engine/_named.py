@@ -22,9 +22,13 @@ INT, FLOAT, NOTHING = types.int64, types.float32, types.void
 _kept: list[Any] = []  # machine code lives as long as the object that it came with
 
 
-def named(result: Any, *arguments: Any) -> Callable[[Any], Any]:
-    """Compiles a function of these types, gives its machine code a name, and returns what calls that name."""
+def named(result: Any, *arguments: Any, by_address: bool = False) -> Callable[[Any], Any]:
+    """Compiles a function of these types, gives its machine code a name, and returns what calls that name.
+
+    `by_address`: the caller has `net` and `mem` as integers (a record cannot be given to the parts of a loop).
+    """
     signature = result(*arguments)
+    as_called = result(*[INT if by_address and kind in (NET, MEMORY) else kind for kind in arguments])
 
     def compile_and_name(function: Any) -> Any:
         if config.DISABLE_JIT:
@@ -33,6 +37,6 @@ def named(result: Any, *arguments: Any) -> Callable[[Any], Any]:
         code = cfunc(signature, cache=True, error_model="numpy", _nrt=False)(function)
         binding.add_symbol(name, code.address)
         _kept.append(code)
-        return types.ExternalFunction(name, signature)
+        return types.ExternalFunction(name, as_called)
 
     return compile_and_name

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
-
-from channelsim.engine._conv import CHANNELS, COLUMNS, HEIGHT, KERNEL, ROWS, STRIDE, WIDTH, parts
+from channelsim.engine._conv import CHANNELS, COLUMNS, HEIGHT, KERNEL, ROWS, STRIDE, WIDTH
 from channelsim.engine._jit import kernel
 
 MAXPOOL, AVGPOOL, FLATTEN = 3, 4, 5  # plan.Kind
@@ -13,47 +11,43 @@ ZERO = np.float32(0.0)
 ONE, TWO = np.uint64(1), np.uint64(2)  # unsigned, so that an index cannot wrap around and the loop vectorizes
 
 
-@kernel(parallel=True)
-def forward(kind, g, x, out, samples):
-    """The output map of each sample."""
+@kernel()
+def forward(kind, g, x, out, lo, hi):
+    """The output maps of samples lo .. hi - 1."""
     area, positions = g[HEIGHT] * g[WIDTH], g[ROWS] * g[COLUMNS]
     maps = g[CHANNELS]
-    pieces = parts(samples)
-    for piece in prange(pieces):
-        for m in range(maps * (samples * piece // pieces), maps * (samples * (piece + 1) // pieces)):
-            here, there = x[m * area : m * area + area], out[m * positions : m * positions + positions]
-            if kind == FLATTEN:
-                for p in range(positions):
-                    there[p] = here[p]
-            elif kind == AVGPOOL:
-                mean(g, here, there)
-            elif g[KERNEL] == 2 and g[STRIDE] == 2:
-                largest_of_four(g, here, there)
-            else:
-                largest(g, here, there)
+    for m in range(maps * lo, maps * hi):
+        here, there = x[m * area : m * area + area], out[m * positions : m * positions + positions]
+        if kind == FLATTEN:
+            for p in range(positions):
+                there[p] = here[p]
+        elif kind == AVGPOOL:
+            mean(g, here, there)
+        elif g[KERNEL] == 2 and g[STRIDE] == 2:
+            largest_of_four(g, here, there)
+        else:
+            largest(g, here, there)
 
 
-@kernel(parallel=True)
-def backward(kind, g, x, message, heard, out, samples, recalled):
-    """The error at the map below that messages make, x being its values; none for samples from `recalled` on."""
+@kernel()
+def backward(kind, g, x, message, heard, out, recalled, lo, hi):
+    """The error at the map below that messages lo .. hi - 1 make, x being its values; none for samples from `recalled` on."""
     area, positions = g[HEIGHT] * g[WIDTH], g[ROWS] * g[COLUMNS]
     maps = g[CHANNELS]
-    pieces = parts(samples)
-    for piece in prange(pieces):
-        for m in range(maps * (samples * piece // pieces), maps * (samples * (piece + 1) // pieces)):
-            here, there = message[m * positions : m * positions + positions], out[m * area : m * area + area]
-            b = m // maps
-            if heard[b] == 0 or b >= recalled:
-                there[:] = ZERO
-            elif kind == FLATTEN:
-                for p in range(positions):
-                    there[p] = here[p]
-            elif kind == AVGPOOL:
-                share(g, here, there)
-            elif g[KERNEL] == 2 and g[STRIDE] == 2:
-                to_largest_of_four(g, x[m * area : m * area + area], here, there)
-            else:
-                to_largest(g, x[m * area : m * area + area], here, there)
+    for m in range(maps * lo, maps * hi):
+        here, there = message[m * positions : m * positions + positions], out[m * area : m * area + area]
+        b = m // maps
+        if heard[b] == 0 or b >= recalled:
+            there[:] = ZERO
+        elif kind == FLATTEN:
+            for p in range(positions):
+                there[p] = here[p]
+        elif kind == AVGPOOL:
+            share(g, here, there)
+        elif g[KERNEL] == 2 and g[STRIDE] == 2:
+            to_largest_of_four(g, x[m * area : m * area + area], here, there)
+        else:
+            to_largest(g, x[m * area : m * area + area], here, there)
 
 
 @kernel()

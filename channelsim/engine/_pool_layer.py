@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from channelsim.engine import _inputs, _pool
+from channelsim.engine import _inputs, _parts
 from channelsim.engine._jit import inner
-from channelsim.engine._views import channels, i8_planes, i8_rows, layers, slots
+from channelsim.engine._views import address_of, channels, i8, i8_planes, slots
 
 
 @inner()
-def forward(net, h, x, out, samples):
+def forward(net, mem, h, x, out, samples):
     """The output map of each sample."""
-    _pool.forward(layers(net.layers)[h].kind, i8_rows(net.geometry)[h], x, out, samples)
+    _parts.pool(net, mem, h, address_of(x), address_of(out), samples)
 
 
 @inner()
@@ -21,6 +21,7 @@ def transposed(net, mem, c, slot, seen, recalled, message, out):
     """
     source, samples = channels(net.channels)[c].source, slots(mem.slots)[slot].samples
     x = _inputs.activities(net, mem, source, seen)
-    heard = i8_planes(mem.heard)[slot, c]
-    geometry = i8_rows(net.geometry)[source]
-    _pool.backward(layers(net.layers)[source].kind, geometry, x, message, heard, out, samples, recalled)
+    for b in range(samples):
+        i8(mem.event_counts)[b] = i8_planes(mem.heard)[slot, c, b]
+    places = address_of(x), address_of(message), address_of(out)
+    _parts.pool_backward(net, mem, source, places[0], places[1], places[2], recalled, samples)

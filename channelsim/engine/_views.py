@@ -92,3 +92,46 @@ slots = _fetcher(SLOT)
 layer_states = _fetcher(LAYER_STATE)
 link_states = _fetcher(LINK_STATE)
 message_rows = _fetcher(MESSAGE_ROW)
+
+
+if numba.config.DISABLE_JIT:
+
+    def address_of(values):
+        return values
+
+    def floats_at(address, count):
+        return address[:count]
+
+else:
+
+    @intrinsic
+    def address_of(typing_context, values):
+        """The address of a flat array's data, or of a record, as an integer: what a loop's parts can be given."""
+
+        def generate(context, builder, signature, arguments):
+            pointer = arguments[0]
+            if isinstance(signature.args[0], types.Array):
+                pointer = context.make_array(signature.args[0])(context, builder, pointer).data
+            return builder.ptrtoint(pointer, context.get_value_type(types.intp))
+
+        return types.intp(values), generate
+
+    @intrinsic
+    def floats_at(typing_context, address, count):
+        """The float32 array of `count` values that lies at an address."""
+        array_type = types.Array(types.float32, 1, "C")
+
+        def generate(context, builder, signature, arguments):
+            data, size = arguments
+            array = context.make_array(array_type)(context, builder)
+            populate_array(
+                array,
+                data=builder.inttoptr(data, context.get_data_type(types.float32).as_pointer()),
+                shape=[size],
+                strides=[Constant(context.get_value_type(types.intp), 4)],
+                itemsize=Constant(context.get_value_type(types.intp), 4),
+                meminfo=None,
+            )
+            return array._getvalue()
+
+        return array_type(address, count), generate

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from channelsim import hashing
 from channelsim.data import Dataset
-from channelsim.engine import _conv, _dense_layer, _evaluate, _loop, _pitch
+from channelsim.engine import _conv, _dense_layer, _evaluate, _loop, _parts, _pitch
 from channelsim.engine._tables import CLOCK, CONFIG, LAYER_STATE, LINK_STATE, SLOT, Memory, Net
 from channelsim.engine._views import handle
 from channelsim.errors import RunError
 from channelsim.hashing import Stream
 from channelsim.plan import COUNTER, MESSAGE_ROW, Direction, Kind, Plan, Quantizer, Wiring
+from channelsim.plan.sizes import evaluated_at_once
 
 FIRST_SLOTS = 2  # the frame that is on its way, and the one before, which is still the newest of some layers
 AGE_BINS = 1025  # of a pipeline: ages 0..1023 frames, and older; one frame after another, every age is 0
@@ -106,7 +107,7 @@ def start(plan: Plan, dataset: Dataset, *, trace_frames: int = 0, frozen: bool =
     net = Net(
         config=config,
         layers=_records(_pitch.lay_out(plan)),
-        geometry=_geometry(plan.layers),
+        geometry=_conv.geometry(plan.layers),
         list_offset=_list_offset(plan.layers),
         channels=_records(plan.channels.copy()),
         links=_records(plan.links.copy()),
@@ -169,23 +170,6 @@ def _leaving(plan: Plan) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         channels += list(np.flatnonzero((rows["direction"] == Direction.LEARNING) & (rows["source"] == h)))
         starts.append(len(channels))
     return np.array(channels, np.int64), np.array(starts, np.int64)
-
-
-GEOMETRY = ("in_channels", "in_height", "in_width", "out_channels", "out_height", "out_width",
-            "kernel", "stride", "padding")  # fmt: skip
-
-
-def _geometry(layers: NDArray[Any]) -> NDArray[np.int64]:
-    """`Net.geometry`. What `flatten` does not look at is one long row to it."""
-    table = np.zeros((len(layers), len(GEOMETRY) + 2), np.int64)
-    for column, field in enumerate(GEOMETRY):
-        table[:, column] = layers[field]
-    for row, layer in zip(table, layers, strict=True):
-        if layer["kind"] == Kind.FLATTEN:
-            row[:] = (1, 1, layer["n"], 1, 1, layer["n"], 1, 1, 0, 0, 0)
-        elif layer["kind"] == Kind.CONV2D:
-            row[-2:] = _conv.patch_pitch(layer), _conv.patch_values(layer)
-    return table
 
 
 def _list_offset(layers: NDArray[Any]) -> NDArray[np.int64]:
@@ -292,7 +276,7 @@ def _allocate(plan: Plan, net: Net, slots: int, capture: bool, trace_frames: int
         columns=zeros(widest + 1, np.int64),
         column_sample=zeros(batch * widest, np.int32),
         column_value=zeros(batch * widest, np.float32),
-        patches=_pitch.aligned(_conv.parts(most) * int(net.geometry[:, -1].max())),
+        patches=_pitch.aligned(_parts.parts(most) * int(net.geometry[:, -1].max())),
         event_counts=zeros(most, np.int64),
         macs=zeros(most, np.int64),
         map_sums=zeros(batch * int(convolutions["out_channels"].max(initial=0)), np.float32),
@@ -450,15 +434,6 @@ def settle(state: State) -> None:
     net, memory = handle(state.net), handle(state.memory)
     for h in range(1, len(state.net.layers)):
         _dense_layer.flush(net, memory, h)
-
-
-EVALUATED_AT_ONCE = 500
-EVALUATED_VALUES = 4_000_000  # of a layer's output at one time, if that is fewer samples
-
-
-def evaluated_at_once(layers: NDArray[Any]) -> int:
-    """Samples that an evaluation passes through the network together."""
-    return max(1, min(EVALUATED_AT_ONCE, EVALUATED_VALUES // int(layers["n"].max())))
 
 
 def evaluate(state: State, images: NDArray[np.float32], labels: NDArray[np.int32]) -> tuple[float, float]:

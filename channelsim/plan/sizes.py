@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from channelsim.errors import InputError
-from channelsim.plan.layout import Kind, Wiring
+from channelsim.plan.layout import MOST_PARTS, PART_SAMPLES, Kind, Wiring
 from channelsim.scenario import Scenario
 
 GIB = 2**30
@@ -16,9 +16,7 @@ GIB = 2**30
 # matrix is drawn, its random words and the float64 numbers made of them are there too.
 BYTES_KEPT, BYTES_DRAWN = 12, 32
 LINE = 16  # float32 values in a cache line
-# A mini-batch is divided into parts of at least so many samples. An evaluation has its own, and fewer samples at a time
-# where layers are so large that a layer's output would have more values than this.
-MOST_PARTS, PART_SAMPLES = 16, 32
+# Samples of an evaluation: fewer at a time where a layer's output would have more values than this.
 EVALUATED_AT_ONCE, EVALUATED_VALUES = 500, 4_000_000
 
 
