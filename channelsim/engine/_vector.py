@@ -53,7 +53,8 @@ class _Strip:
 
     def _place(self, row: Any, v: int) -> Any:
         column = self.builder.add(self.first, ir.Constant(WORD, v * LANES))
-        return self.builder.bitcast(self.builder.gep(row, [column]), VECTOR.as_pointer())
+        vector = ir.VectorType(row.type.pointee, LANES)
+        return self.builder.bitcast(self.builder.gep(row, [column]), vector.as_pointer())
 
     def _is_masked(self, v: int) -> bool:
         return self.mask is not None and v == self.vectors - 1
@@ -76,7 +77,7 @@ class _Strip:
         for v, value in enumerate(values):
             place = self._place(row, v)
             if self._is_masked(v):
-                function = _declared(self.builder, "llvm.masked.store", ir.VoidType(), [VECTOR, place.type,
+                function = _declared(self.builder, "llvm.masked.store", ir.VoidType(), [value.type, place.type,
                                      ir.IntType(32), self.mask.type])  # fmt: skip
                 self.builder.call(function, [value, place, ir.Constant(ir.IntType(32), 4), self.mask])
             else:
@@ -92,8 +93,10 @@ class _Strip:
 
 
 def _declared(builder: Any, name: str, result: Any, arguments: list[Any]) -> Any:
-    """A vector intrinsic, named for a vector of LANES float32 in plain memory."""
-    return builder.module.declare_intrinsic(f"{name}.v{LANES}f32.p0", (), ir.FunctionType(result, arguments))
+    """An intrinsic that reads or writes a vector of LANES values in memory; a store's first argument is that vector."""
+    vector = result if isinstance(result, ir.VectorType) else arguments[0]
+    kind = "f" if vector.element == FLOAT else "i"
+    return builder.module.declare_intrinsic(f"{name}.v{LANES}{kind}32.p0", (), ir.FunctionType(result, arguments))
 
 
 def broadcast(builder: Any, value: Any, vector: Any) -> Any:
@@ -153,12 +156,12 @@ def strips(builder: Any, columns: Any, width: int, emit: Callable[[_Strip], None
     builder.position_at_end(done)
 
 
-def _code(generate: Callable[..., None]) -> Any:
+def _code(generate: Callable[..., Any]) -> Any:
     """Numba's form of generate(builder, *values), which gets arrays as addresses."""
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        generate(builder, *values)
-        return context.get_dummy_value()
+        result = generate(builder, *values)
+        return context.get_dummy_value() if result is None else result
 
     return codegen
 
@@ -167,9 +170,9 @@ FLOATS, INDICES = types.CPointer(types.float32), types.CPointer(types.int32)
 _kept: list[Any] = []  # machine code lives as long as the object that it came with
 
 
-def _named(*arguments: Any) -> Callable[[Any], Any]:
+def _named(*arguments: Any, result: Any = types.void) -> Callable[[Any], Any]:
     """Compiles a function of these arguments, gives its machine code a name, and returns what calls that name."""
-    signature = types.void(*arguments)
+    signature = result(*arguments)
 
     def compile_and_name(function: Any) -> Any:
         name = f"channelsim{function.__name__}"
@@ -439,3 +442,64 @@ def _(a, row_step, step, b, b_pitch, rows, inner, columns, scale, add, c, c_pitc
     return lambda a, row_step, step, b, b_pitch, rows, inner, columns, scale, add, c, c_pitch: _matmul(
         a.ctypes, row_step, step, b.ctypes, b_pitch, rows, inner, columns, scale, add, c.ctypes, c_pitch
     )
+
+
+# --- events -------------------------------------------------------------------------------------------
+
+
+def compact(values, index, events):
+    """Writes the events of `values`, those that are not zero, as a list; returns their number."""
+    speaking = np.flatnonzero(values)
+    index[: len(speaking)] = speaking
+    events[: len(speaking)] = values[speaking]
+    return len(speaking)
+
+
+@intrinsic
+def _compact_code(typing_context, values, n, index, events):
+    def generate(builder, values, n, index, events):
+        numbers = ir.VectorType(ir.IntType(32), LANES)
+        bits = ir.IntType(LANES)
+        lanes = ir.Constant(numbers, [ir.Constant(ir.IntType(32), k) for k in range(LANES)])
+        count = builder.module.declare_intrinsic("llvm.ctpop", (bits,))
+
+        def pack(vector, mask):
+            kind = "f" if vector.type == VECTOR else "i"
+            function = builder.module.declare_intrinsic(
+                f"llvm.experimental.vector.compress.v{LANES}{kind}32", (),
+                ir.FunctionType(vector.type, [vector.type, mask.type, vector.type]),
+            )  # fmt: skip
+            return builder.call(function, [vector, mask, ir.Constant(vector.type, ir.Undefined)])
+
+        def block(part, written):
+            """The events of one vector of values go behind the `written` ones."""
+            (x,) = part.load(values)
+            mask = builder.fcmp_unordered("!=", x, ir.Constant(VECTOR, [ir.Constant(FLOAT, 0.0)] * LANES))
+            first = broadcast(builder, builder.trunc(part.first, ir.IntType(32)), numbers)
+            found = builder.zext(builder.call(count, [builder.bitcast(mask, bits)]), WORD)
+            # what is packed is never more than what has been read: a whole vector fits where a whole one was read
+            there = _Strip(builder, written, 1, None if part.mask is None else found)
+            there.store(events, [pack(x, mask)])
+            there.store(index, [pack(builder.add(lanes, first), mask)])
+            return builder.add(written, found)
+
+        width = ir.Constant(WORD, LANES)
+        whole = builder.sdiv(n, width)
+        (written,) = count_up(
+            builder, whole, [ir.Constant(WORD, 0)],
+            lambda k, seen: [block(_Strip(builder, builder.mul(k, width), 1, None), seen[0])],
+        )  # fmt: skip
+        first = builder.mul(whole, width)
+        return block(_Strip(builder, first, 1, builder.sub(n, first)), written)
+
+    return types.intp(values, n, index, events), _code(generate)
+
+
+@_named(FLOATS, types.intp, INDICES, FLOATS, result=types.intp)
+def _compact(values, n, index, events):
+    return _compact_code(values, n, index, events)
+
+
+@overload(compact)
+def _(values, index, events):
+    return lambda values, index, events: _compact(values.ctypes, len(values), index.ctypes, events.ctypes)

@@ -251,9 +251,9 @@ def _allocate(plan: Plan, net: Net, slots: int, capture: bool, trace_frames: int
         step=zeros(int(layers["w_size"].max()) if whole else 0, np.float32),
         sent=zeros(widest, np.float32),
         speaking=zeros(widest, np.int32),
+        said=zeros(widest, np.float32),
         alive=zeros(widest, np.bool_),
         random=zeros(2 * widest, np.float64),
-        hits=zeros(widest, np.bool_),
         word=zeros(1, np.float32),
         columns=zeros(widest + 1, np.int64),
         column_sample=zeros(batch * widest, np.int32),
@@ -455,7 +455,7 @@ def tally(state: State) -> Tally:
 # --- dump and restore -----------------------------------------------------------------------------------
 
 SCRATCH = ("signal", "error", "turned", "gathered", "learns", "learning_counts", "touched", "step", "sent", "speaking",
-           "alive", "random", "hits", "word", "columns", "column_sample", "column_value", "captured", "rows",
+           "alive", "random", "said", "word", "columns", "column_sample", "column_value", "captured", "rows",
            "payload")  # fmt: skip
 
 
