@@ -48,27 +48,27 @@ def evaluate(net, mem, images, labels, first, samples, here, there):
 def _through_channel(net, mem, c, source, out, first, samples):
     channel = channels(net.channels)[c]
     seed, n = configs(net.config)[0].seed, channel.n
-    sent, words = f4(mem.sent)[:n], f4(mem.said).view(np.int32)[:n]
+    words = f4(mem.said).view(np.int32)
     for b in range(samples):
         said, arrives = source[b * n : b * n + n], out[b * n : b * n + n]
         key = _hash.key(seed, _hash.ROUNDING + 64 * c, EVALUATION_FRAME, first + b)
-        index, value = i4(mem.speaking)[:n], f4(mem.said)[:n]
-        _, events, scale, noise_scale = _stages.shape(
-            channel, said, f4(mem.residuals)[:n], sent, index, value, words, key
-        )
-        index, value, alive = index[:events], value[:events], flags(mem.alive)[:events]
+        index, value = i4(mem.speaking), f4(mem.said)
+        _, events, scale, noise_scale = _stages.shape(channel, said, f4(mem.residuals)[:n], index, value, words, key)
+        whole = _stages.whole_vectors(events)
+        index, value, alive = index[:whole], value[:whole], flags(mem.alive)[:whole]
         _stages.receive(
             channel,
             c,
             seed,
             EVALUATION_FRAME,
             first + b,
+            events,
             index,
             value,
             alive,
             scale,
             noise_scale,
             f4(mem.word),
-            f8(mem.random)[: 2 * events],
+            f8(mem.random)[: 3 * whole],
         )
-        _stages.deliver(channel, index, value, alive, arrives)
+        _stages.deliver(channel, events, index, value, alive, arrives)

@@ -46,8 +46,7 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
     ideal = flags(net.ideal)[c]
     kept = channel.direction == LEARNING
     sent = f4(mem.sent)[:n]
-    index, value = i4(mem.speaking)[:n], f4(mem.said)[:n]
-    words = f4(mem.said).view(np.int32)[:n]
+    index, value, words = i4(mem.speaking), f4(mem.said), f4(mem.said).view(np.int32)
     residual = f4(mem.residuals)[channel.residual_offset : channel.residual_offset + n]
     speaker = 2 * channel.source + channel.direction
     again = link.broadcast and state.frame == frame and state.speaker == speaker
@@ -69,9 +68,7 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
             key = np.uint64(0)
             if channel.stochastic:
                 key = _hash.key(config.seed, _hash.ROUNDING + 64 * c, frame, b)
-            offered, events, scale, noise_scale = _stages.shape(
-                channel, said, residual, sent, index, value, words, key
-            )
+            offered, events, scale, noise_scale = _stages.shape(channel, said, residual, index, value, words, key)
         bits, encoding = _stages.message_bits(channel, events)
         counter.messages += 1
         counter.offered += offered
@@ -144,28 +141,30 @@ def _receive(net, mem, c, frame, b, events, encoding, scale, noise_scale, start,
     """What arrives of the events in mem.speaking and mem.said goes to `out`. Returns how many are delivered."""
     channel = channels(net.channels)[c]
     counter = counters(mem.counters)[c]
-    index, value, alive = i4(mem.speaking)[:events], f4(mem.said)[:events], flags(mem.alive)[:events]
+    whole = _stages.whole_vectors(events)
+    index, value, alive = i4(mem.speaking)[:whole], f4(mem.said)[:whole], flags(mem.alive)[:whole]
     corrupted, flipped, dropped = _stages.receive(
         channel,
         c,
         configs(net.config)[0].seed,
         frame,
         b,
+        events,
         index,
         value,
         alive,
         scale,
         noise_scale,
         f4(mem.word),
-        f8(mem.random)[: 2 * events],
+        f8(mem.random)[: 3 * whole],
     )
     counter.corrupted += corrupted
     counter.flipped_bits += flipped
     counter.dropped += dropped
     if channel.deadline >= 0:
         link = links(net.links)[channel.link]
-        counter.late += _stages.lose_late(channel, link, index, alive, start, delay, now + channel.deadline, encoding)
-    return _stages.deliver(channel, index, value, alive, out)
+        counter.late += _stages.lose_late(channel, link, index[:events], alive, start, delay, now + channel.deadline, encoding)
+    return _stages.deliver(channel, events, index, value, alive, out)
 
 
 @inner()

@@ -38,41 +38,37 @@ def any_speaks(values):
 
 
 @kernel()
-def shape(ch, source, residual, sent, index, value, words, key):
+def shape(ch, source, residual, index, value, words, key):
     """Threshold and quantizer: the events of one message of n neurons, as a list (index, value).
 
-    `words` is the memory of `value` seen as int32; `residual` what this channel has kept back; `sent` room for n
-    values. Returns (offered, events, scale, noise scale).
+    `index` and `value` are as long as `whole_vectors` wants it. `words` is the memory of `value` seen as int32;
+    `residual` what this channel has kept back. Returns (offered, events, scale, noise scale).
     """
-    n = len(source)
-    offered = count_speaking(source)
-    theta = ch.threshold
-    if not ch.has_threshold:
-        events = compact(source, index, value)
+    if ch.has_threshold:
+        both = _vector.pass_threshold(source, residual, np.int64(ch.residual), ch.threshold, index, value)
+        offered, events = both >> 32, both & 0xFFFFFFFF
     else:
-        if ch.residual:
-            for i in range(n):
-                v = source[i] + residual[i]
-                speaks = abs(v) > theta
-                sent[i] = v if speaks else ZERO
-                residual[i] = ZERO if speaks else v
-        else:
-            for i in range(n):
-                v = source[i]
-                sent[i] = v if abs(v) > theta else ZERO
-        events = compact(sent, index, value)
+        offered = events = compact(source, index, value)
     noise_scale = ZERO
     if ch.noise > ZERO:
         noise_scale = _quantize.measure(ch.noise_scale_kind, ch.noise_scale, value[:events])
     a = F(1.0)
     if ch.quantizer != _quantize.NONE:
         a = _quantize.measure(ch.scale_kind, ch.scale, value[:events])
-        _quantize.quantize(
-            ch.quantizer, ch.bits, a, ch.stochastic, key, index[:events], value[:events], words[:events]
-        )
+        whole = whole_vectors(events)
+        _quantize.quantize(ch.quantizer, ch.bits, a, ch.stochastic, key, index[:whole], value[:whole], words[:whole])
         if count_speaking(value[:events]) < events:
             events = forget_silent(index, value, events)
     return offered, events, a, noise_scale
+
+
+@kernel(inline="always")
+def whole_vectors(events):
+    """A length that holds so many events: loops over whole vectors are done before they would come to single values.
+
+    What stands behind the last event is worked on too, and never looked at.
+    """
+    return (events + 15) & ~15
 
 
 @kernel()
@@ -115,40 +111,40 @@ def message_bits(ch, events):
 
 
 @kernel()
-def receive(ch, c, seed, frame, sample, index, value, alive, scale, noise_scale, word, random):
+def receive(ch, c, seed, frame, sample, events, index, value, alive, scale, noise_scale, word, random):
     """Bit errors, noise and drop: what was sent becomes, in place, what is heard; `alive` tells which events are left.
 
-    `random` (float64, 2 n) is room for draws. Returns (events whose word means nothing, flipped bits, events dropped).
+    The arrays are as long as `whole_vectors` wants it; `random` (float64, 3 times that) is room for draws. Returns (events whose word means nothing, flipped bits, events dropped).
     """
     corrupted = flipped = dropped = 0
     for k in range(len(index)):
         alive[k] = True
     if ch.bit_error > 0.0:
         key = _hash.key(seed, _hash.BIT_ERRORS + 64 * c, frame, sample)
-        corrupted, flipped = corrupt(ch, index, value, alive, scale, key, word, word.view(np.int32))
+        corrupted, flipped = corrupt(ch, events, index, value, alive, scale, key, word, word.view(np.int32))
     if ch.noise > ZERO:
         key = _hash.key(seed, _hash.NOISE + 64 * c, frame, sample)
         n = len(index)
         bits = random.view(np.int64)
-        _hash.normals(key, index, random[:n], bits[:n], bits[n : 2 * n])
+        _hash.normals(key, index, random[:n], bits[:n], bits[n : 2 * n], bits[2 * n : 3 * n])
         add_noise(np.float64(ch.noise) * np.float64(noise_scale), value, random)
     if ch.drop > 0.0:
-        dropped = drop(ch.drop, index, alive, _hash.key(seed, _hash.DROP + 64 * c, frame, sample))
+        dropped = drop(ch.drop, events, index, alive, _hash.key(seed, _hash.DROP + 64 * c, frame, sample))
     return corrupted, flipped, dropped
 
 
 @kernel()
-def corrupt(ch, index, value, alive, scale, key, word, word_bits):
-    """Bit errors: flips bits of the code words. Returns (events whose word means nothing, flipped bits)."""
+def corrupt(ch, events, index, value, alive, scale, key, word, word_bits):
+    """Bit errors: flips bits of the code words, and sets `alive` for the words that mean something.
+
+    Returns (events whose word means nothing, flipped bits).
+    """
     corrupted = flipped = 0
     below = _hash.bound(1.0 - (1.0 - ch.bit_error) ** ch.value_bits)
-    hits = 0
-    for k in range(len(index)):
-        hits += _hash.is_below(_hash.word(key, np.int64(index[k]) * 64), below)
-    if hits == 0:
-        return corrupted, flipped
-    for k in range(len(index)):
-        if _hash.is_below(_hash.word(key, np.int64(index[k]) * 64), below):
+    for k in range(len(index)):  # vectorizes; most words are whole, and a look at a flag costs less than a draw
+        alive[k] = not _hash.is_below(_hash.word(key, np.int64(index[k]) * 64), below)
+    for k in range(events):
+        if not alive[k]:
             heard, flips = _quantize.flip(
                 ch.quantizer, ch.bits, scale, ch.value_bits, value[k], key, np.int64(index[k]), ch.bit_error, word,
                 word_bits,
@@ -156,8 +152,8 @@ def corrupt(ch, index, value, alive, scale, key, word, word_bits):
             flipped += flips
             if heard == heard:
                 value[k] = heard
+                alive[k] = True
             else:
-                alive[k] = False
                 corrupted += 1
     return corrupted, flipped
 
@@ -170,15 +166,13 @@ def add_noise(sigma, value, random):
 
 
 @kernel()
-def drop(probability, index, alive, key):
+def drop(probability, events, index, alive, key):
     """Loses each event with a probability. Returns how many were lost that were not lost before."""
     below = _hash.bound(probability)
-    lost = 0
+    before = count_true(alive[:events])
     for k in range(len(index)):
-        hit = _hash.is_below(_hash.word(key, np.int64(index[k])), below)
-        lost += hit & alive[k]
-        alive[k] &= not hit
-    return lost
+        alive[k] &= not _hash.is_below(_hash.word(key, np.int64(index[k])), below)
+    return before - count_true(alive[:events])
 
 
 @kernel()
@@ -238,10 +232,10 @@ def first_event(ch, sent, encoding, events):
 
 
 @kernel()
-def deliver(ch, index, value, alive, out):
+def deliver(ch, events, index, value, alive, out):
     """out = the events that are left, rescaled, and silence. Returns the number of events delivered."""
     divisor = F(1.0 - ch.drop) if ch.rescale and ch.drop < 1.0 else F(1.0)
-    for k in range(len(index)):
+    for k in range(len(value)):
         value[k] = value[k] / divisor if alive[k] else ZERO
-    lay_out(index, value, out)
-    return count_true(alive)
+    lay_out(index[:events], value[:events], out)
+    return count_true(alive[:events])

@@ -38,6 +38,7 @@ def _machine() -> tuple[int, int]:
 
 LANES, BLOCK = _machine()
 VECTOR = ir.VectorType(FLOAT, LANES)
+ZEROS = ir.Constant(VECTOR, [ir.Constant(FLOAT, 0.0)] * LANES)
 
 
 class _Strip:
@@ -67,8 +68,7 @@ class _Strip:
             if self._is_masked(v):
                 function = _declared(self.builder, "llvm.masked.load", VECTOR, [place.type, ir.IntType(32),
                                      self.mask.type, VECTOR])  # fmt: skip
-                zero = ir.Constant(VECTOR, [ir.Constant(FLOAT, 0.0)] * LANES)
-                values.append(self.builder.call(function, [place, ir.Constant(ir.IntType(32), 4), self.mask, zero]))
+                values.append(self.builder.call(function, [place, ir.Constant(ir.IntType(32), 4), self.mask, ZEROS]))
             else:
                 values.append(self.builder.load(place, align=4))
         return values
@@ -408,10 +408,9 @@ def _matmul_code(typing_context, a, row_step, step, b, b_pitch, rows, inner, col
                                             sums[r * part.vectors : (r + 1) * part.vectors])  # fmt: skip
                         return new
 
-                    zero = ir.Constant(VECTOR, [ir.Constant(FLOAT, 0.0)] * LANES)
-                    sums = count_up(builder, terms, [zero] * (height * part.vectors), add_term)
+                    sums = count_up(builder, terms, [ZEROS] * (height * part.vectors), add_term)
                     for r, (_, place) in enumerate(heads):
-                        held = [builder.select(keep, old, zero) for old in part.load(place)]
+                        held = [builder.select(keep, old, ZEROS) for old in part.load(place)]
                         part.store(place, part.fma(factor, sums[r * part.vectors : (r + 1) * part.vectors], held))
 
                 height = min(8, TILE // part.vectors)
@@ -455,42 +454,61 @@ def compact(values, index, events):
     return len(speaking)
 
 
+class _Events:
+    """Code that writes lists of events, vector after vector of neurons."""
+
+    def __init__(self, builder: Any, index: Any, events: Any):
+        self.builder, self.index, self.events = builder, index, events
+        self.numbers = ir.VectorType(ir.IntType(32), LANES)
+
+    def count(self, mask: Any) -> Any:
+        """How many lanes are set."""
+        bits = ir.IntType(LANES)
+        function = self.builder.module.declare_intrinsic("llvm.ctpop", (bits,))
+        return self.builder.zext(self.builder.call(function, [self.builder.bitcast(mask, bits)]), WORD)
+
+    def append(self, part: _Strip, values: Any, mask: Any, written: Any) -> Any:
+        """The masked ones of a strip of one vector go behind the `written` ones. Returns the new number."""
+        builder = self.builder
+        lanes = ir.Constant(self.numbers, [ir.Constant(ir.IntType(32), k) for k in range(LANES)])
+        first = broadcast(builder, builder.trunc(part.first, ir.IntType(32)), self.numbers)
+        found = self.count(mask)
+        # what is packed is never more than what has been read: a whole vector fits where a whole one was read
+        there = _Strip(builder, written, 1, None if part.mask is None else found)
+        there.store(self.events, [self._pack(values, mask)])
+        there.store(self.index, [self._pack(builder.add(lanes, first), mask)])
+        return builder.add(written, found)
+
+    def _pack(self, vector: Any, mask: Any) -> Any:
+        kind = "f" if vector.type == VECTOR else "i"
+        function = self.builder.module.declare_intrinsic(
+            f"llvm.experimental.vector.compress.v{LANES}{kind}32", (),
+            ir.FunctionType(vector.type, [vector.type, mask.type, vector.type]),
+        )  # fmt: skip
+        return self.builder.call(function, [vector, mask, ir.Constant(vector.type, ir.Undefined)])
+
+
+def _vectors(builder: Any, n: Any, carried: list[Any], body: Callable[[_Strip, list[Any]], list[Any]]) -> list[Any]:
+    """Emits code for n values, a vector at a time; the last one is masked. `carried` as in `count_up`."""
+    width = ir.Constant(WORD, LANES)
+    whole = builder.sdiv(n, width)
+    values = count_up(
+        builder, whole, carried, lambda k, seen: body(_Strip(builder, builder.mul(k, width), 1, None), seen)
+    )
+    first = builder.mul(whole, width)
+    return body(_Strip(builder, first, 1, builder.sub(n, first)), values)
+
+
 @intrinsic
 def _compact_code(typing_context, values, n, index, events):
     def generate(builder, values, n, index, events):
-        numbers = ir.VectorType(ir.IntType(32), LANES)
-        bits = ir.IntType(LANES)
-        lanes = ir.Constant(numbers, [ir.Constant(ir.IntType(32), k) for k in range(LANES)])
-        count = builder.module.declare_intrinsic("llvm.ctpop", (bits,))
-
-        def pack(vector, mask):
-            kind = "f" if vector.type == VECTOR else "i"
-            function = builder.module.declare_intrinsic(
-                f"llvm.experimental.vector.compress.v{LANES}{kind}32", (),
-                ir.FunctionType(vector.type, [vector.type, mask.type, vector.type]),
-            )  # fmt: skip
-            return builder.call(function, [vector, mask, ir.Constant(vector.type, ir.Undefined)])
+        listed = _Events(builder, index, events)
 
         def block(part, written):
-            """The events of one vector of values go behind the `written` ones."""
             (x,) = part.load(values)
-            mask = builder.fcmp_unordered("!=", x, ir.Constant(VECTOR, [ir.Constant(FLOAT, 0.0)] * LANES))
-            first = broadcast(builder, builder.trunc(part.first, ir.IntType(32)), numbers)
-            found = builder.zext(builder.call(count, [builder.bitcast(mask, bits)]), WORD)
-            # what is packed is never more than what has been read: a whole vector fits where a whole one was read
-            there = _Strip(builder, written, 1, None if part.mask is None else found)
-            there.store(events, [pack(x, mask)])
-            there.store(index, [pack(builder.add(lanes, first), mask)])
-            return builder.add(written, found)
+            return [listed.append(part, x, builder.fcmp_unordered("!=", x, ZEROS), *written)]
 
-        width = ir.Constant(WORD, LANES)
-        whole = builder.sdiv(n, width)
-        (written,) = count_up(
-            builder, whole, [ir.Constant(WORD, 0)],
-            lambda k, seen: [block(_Strip(builder, builder.mul(k, width), 1, None), seen[0])],
-        )  # fmt: skip
-        first = builder.mul(whole, width)
-        return block(_Strip(builder, first, 1, builder.sub(n, first)), written)
+        return _vectors(builder, n, [ir.Constant(WORD, 0)], block)[0]
 
     return types.intp(values, n, index, events), _code(generate)
 
@@ -503,3 +521,53 @@ def _compact(values, n, index, events):
 @overload(compact)
 def _(values, index, events):
     return lambda values, index, events: _compact(values.ctypes, len(values), index.ctypes, events.ctypes)
+
+
+def pass_threshold(source, residual, keep, theta, index, events):
+    """Lists the values whose magnitude is above theta; with `keep`, of what was kept back before as well as the source.
+
+    With `keep`, what is not listed is kept back in `residual`. Returns 2^32 offered + listed, where offered counts the
+    sources that are not zero.
+    """
+    values = source + residual if keep else source
+    speaks = np.abs(values) > theta
+    if keep:
+        residual[:] = np.where(speaks, 0, values)
+    listed = compact(np.where(speaks, values, np.float32(0)), index, events)
+    return (np.count_nonzero(source) << 32) + listed
+
+
+@intrinsic
+def _pass_threshold_code(typing_context, source, n, residual, keep, theta, index, events):
+    def generate(builder, source, n, residual, keep, theta, index, events):
+        listed = _Events(builder, index, events)
+        keeps = builder.icmp_signed("!=", keep, ir.Constant(WORD, 0))
+        limit = broadcast(builder, theta, VECTOR)
+        magnitude = builder.module.declare_intrinsic(f"llvm.fabs.v{LANES}f32", (), ir.FunctionType(VECTOR, [VECTOR]))
+
+        def block(part, seen):
+            offered, written = seen
+            (x,), (kept,) = part.load(source), part.load(residual)
+            value = builder.fadd(x, builder.select(keeps, kept, ZEROS))
+            speaks = builder.fcmp_ordered(">", builder.call(magnitude, [value]), limit)
+            left = builder.select(speaks, ZEROS, value)
+            part.store(residual, [builder.select(keeps, left, kept)])
+            offered = builder.add(offered, listed.count(builder.fcmp_unordered("!=", x, ZEROS)))
+            return [offered, listed.append(part, value, speaks, written)]
+
+        offered, written = _vectors(builder, n, [ir.Constant(WORD, 0)] * 2, block)
+        return builder.add(builder.shl(offered, ir.Constant(WORD, 32)), written)
+
+    return types.intp(source, n, residual, keep, theta, index, events), _code(generate)
+
+
+@_named(FLOATS, types.intp, FLOATS, types.intp, types.float32, INDICES, FLOATS, result=types.intp)
+def _pass_threshold(source, n, residual, keep, theta, index, events):
+    return _pass_threshold_code(source, n, residual, keep, theta, index, events)
+
+
+@overload(pass_threshold)
+def _(source, residual, keep, theta, index, events):
+    return lambda source, residual, keep, theta, index, events: _pass_threshold(
+        source.ctypes, len(source), residual.ctypes, keep, theta, index.ctypes, events.ctypes
+    )

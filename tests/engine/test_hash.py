@@ -33,9 +33,9 @@ def test_numbers_made_of_a_word(word: int) -> None:
 
 def test_normals_are_near_those_of_the_logarithm_and_cosine() -> None:
     n = 100_000
-    out, exponent = np.zeros(n), np.zeros(n, np.int64)
+    out, exponent, angle = np.zeros(n), np.zeros(n, np.int64), np.zeros(n, np.int64)
     index = np.arange(1, 2 * n, 2, dtype=np.int32)
-    _hash.normals(np.uint64(hashing.key(3, 5)), index, out, out.view(np.int64), exponent)
+    _hash.normals(np.uint64(hashing.key(3, 5)), index, out, out.view(np.int64), exponent, angle)
     np.testing.assert_allclose(out, hashing.normal(hashing.bits(hashing.key(3, 5), index)), rtol=0.0, atol=1e-9)
 
 

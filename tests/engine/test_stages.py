@@ -23,13 +23,14 @@ MESSAGES = [[], [0.0], [1.0], [0.0, 0.0], [0.5, -0.5, 0.0, 2.0], [-0.2, 0.2, 0.2
 
 
 def shaped(row: Any, source: naive.Floats, residual: naive.Floats, key: int = 0) -> tuple[naive.Floats, Any]:
-    room, index, value, sent = (np.full(len(source), 9, kind) for kind in (F, np.int32, F, F))
-    found = _stages.shape(row, source, residual, room, index, value, value.view(np.int32), np.uint64(key))
+    index, value = (np.full(len(source) + 15, 9, kind) for kind in (np.int32, F))
+    sent = np.full(len(source), 9, F)
+    found = _stages.shape(row, source, residual, index, value, value.view(np.int32), np.uint64(key))
     _stages.lay_out(index[: found[1]], value[: found[1]], sent)
     return sent, found
 
 
-@pytest.mark.parametrize("values", MESSAGES, ids=str)
+@pytest.mark.parametrize("values", [*MESSAGES, list(np.linspace(-1, 1, 100))], ids=str)
 def test_threshold(values: list[float]) -> None:
     source = np.array(values, F)
     row = channel(len(values), has_threshold=1, threshold=0.2)
@@ -81,8 +82,8 @@ def received(row: Any, sent: naive.Floats, scale: float = 1.0, noise_scale: floa
     index, value = naive.events_of(sent)
     left = np.zeros(len(index), bool)
     counts = _stages.receive(
-        row, np.int64(3), np.int64(5), np.int64(7), np.int64(2), index, value, left, F(scale), F(noise_scale), word,
-        np.zeros(2 * len(sent)),
+        row, np.int64(3), np.int64(5), np.int64(7), np.int64(2), len(index), index, value, left, F(scale), F(noise_scale), word,
+        np.zeros(3 * len(sent)),
     )  # fmt: skip
     out[index], alive[index] = value, left
     return out, alive, counts
@@ -196,7 +197,7 @@ def test_first_event(encoding: Encoding, values: list[int]) -> None:
 def test_deliver(rescale: int, divisor: float) -> None:
     index, value, alive = np.array([0, 2, 3], np.int32), np.array([1.0, 2.0, -3.0], F), np.array([True, False, True])
     out = np.full(5, np.nan, F)
-    assert _stages.deliver(channel(5, drop=0.25, rescale=rescale), index, value, alive, out) == 2
+    assert _stages.deliver(channel(5, drop=0.25, rescale=rescale), 3, index, value, alive, out) == 2
     np.testing.assert_array_equal(out, np.array([1.0, 0.0, 0.0, -3.0, 0.0], F) / F(divisor))
 
 
