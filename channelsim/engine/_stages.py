@@ -117,9 +117,10 @@ def receive(ch, c, seed, frame, sample, events, index, value, alive, scale, nois
     The arrays are as long as `whole_vectors` wants it; `random` (float64, 3 times that) is room for draws. Returns (events whose word means nothing, flipped bits, events dropped).
     """
     corrupted = flipped = dropped = 0
-    for k in range(len(index)):
-        alive[k] = True
-    if ch.bit_error > 0.0:
+    if ch.bit_error == 0.0:
+        for k in range(len(index)):
+            alive[k] = True
+    else:
         key = _hash.key(seed, _hash.BIT_ERRORS + 64 * c, frame, sample)
         corrupted, flipped = corrupt(ch, events, index, value, alive, scale, key, word, word.view(np.int32))
     if ch.noise > ZERO:
@@ -141,8 +142,10 @@ def corrupt(ch, events, index, value, alive, scale, key, word, word_bits):
     """
     corrupted = flipped = 0
     below = _hash.bound(1.0 - (1.0 - ch.bit_error) ** ch.value_bits)
-    for k in range(len(index)):  # vectorizes; most words are whole, and a look at a flag costs less than a draw
+    for k in range(len(index)):  # vectorizes; most words are whole
         alive[k] = not _hash.is_below(_hash.word(key, np.int64(index[k]) * 64), below)
+    if count_true(alive[:events]) == events:
+        return corrupted, flipped
     for k in range(events):
         if not alive[k]:
             heard, flips = _quantize.flip(
