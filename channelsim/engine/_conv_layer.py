@@ -19,7 +19,17 @@ def forward(net, mem, h, x, out, samples):
     bias = f4(mem.biases)[layer.b_offset : layer.b_offset + layer.b_size]
     weights, macs = _dense_layer.synapses(f4(mem.weights), layer), i8(mem.macs)
     _conv.forward(
-        i8_rows(net.geometry)[h], layer.transfer, weights, layer.pitch, bias, x, i8(mem.event_counts), out, macs, samples, f4(mem.patches)
+        i8_rows(net.geometry)[h],
+        layer.transfer,
+        weights,
+        layer.pitch,
+        bias,
+        x,
+        i8(mem.event_counts),
+        out,
+        macs,
+        samples,
+        f4(mem.patches),
     )
     return total(macs, samples)
 
@@ -74,7 +84,16 @@ def survey(net, mem, h, x, signal, samples):
     maps = layers(net.layers)[h].out_channels
     macs, sums = i8(mem.macs), f4(mem.map_sums)[: samples * maps]
     _conv.survey(
-        i8_rows(net.geometry)[h], x, i8(mem.event_counts), signal, f4(mem.gathered), flags(mem.learns), macs, sums, samples, f4(mem.patches)
+        i8_rows(net.geometry)[h],
+        x,
+        i8(mem.event_counts),
+        signal,
+        f4(mem.gathered),
+        flags(mem.learns),
+        macs,
+        sums,
+        samples,
+        f4(mem.patches),
     )
     summed = f4(mem.error)[:maps]
     summed[:] = ZERO

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from channelsim.engine import _batch, _conv_layer, _dense, _dense_layer, _hash, _inputs, _kinds, _quantize, _stages
+from channelsim.engine import _batch, _conv_layer, _dense, _dense_layer, _hash, _kinds, _quantize, _stages
 from channelsim.engine._jit import inner, kernel
 from channelsim.engine._views import (
     channels,
@@ -14,7 +14,6 @@ from channelsim.engine._views import (
     counters,
     f4,
     f4_rows,
-    flags,
     i4,
     i8,
     i8_planes,
@@ -115,7 +114,7 @@ def error_from(net, mem, c, slot):
     for b in range(samples):
         said, made = message[b * n : b * n + n], error[b * n_target : b * n_target + n_target]
         if channel.wiring == DENSE:
-            count = _inputs.compact(said, i4(mem.speaking), f4(mem.sent))
+            count = _stages.compact(said, i4(mem.speaking), f4(mem.sent))
             counters(mem.counters)[c].macs += count * n_target
             _dense.add_rows(feedback, n_target, i4(mem.speaking)[:count], f4(mem.sent)[:count], made)
             continue
@@ -222,8 +221,8 @@ def _gain_momentum(step, velocity, eta, momentum):
 
 @kernel()
 def _quantize_matrix(kind, bits, scale_kind, scale, stochastic, key, values):
-    a = _quantize.measure(scale_kind, scale, values)
-    _quantize.quantize(kind, bits, a, stochastic, key, values, values.view(np.int32))
+    a, words = _quantize.measure(scale_kind, scale, values), values.view(np.int32)
+    _quantize.quantize(kind, bits, a, stochastic, key, words[:0], values, words)
 
 
 @inner()
