@@ -306,10 +306,10 @@ def output_operations(g, message, heard, room):
 
 @kernel()
 def survey(g, x, count, signal, turned, learns, macs, sums, lo, hi, room):
-    """What an update of samples lo .. hi - 1 takes: learns[b], macs[b], sums[b, o] = R summed over the positions of map o, and
-    `turned` = R with the maps of each position side by side: (samples, positions, maps).
+    """What an update of samples lo .. hi - 1 takes.
 
-    count[b] inputs of sample b speak, -1 if unknown.
+    learns[b]; macs[b]; sums[b, o] = R summed over the positions of map o; and `turned` = R with the maps of each
+    position side by side, (samples, positions, maps). count[b] inputs of sample b speak, -1 if unknown.
     """
     maps, positions, area = g[MAPS], g[ROWS] * g[COLUMNS], g[HEIGHT] * g[WIDTH]
     below, n = g[CHANNELS] * area, maps * positions

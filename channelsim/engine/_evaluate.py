@@ -6,7 +6,7 @@ import numpy as np
 
 from channelsim.engine import _batch, _conv_layer, _hash, _kinds, _loop, _pool_layer, _stages, _transfer
 from channelsim.engine._jit import kernel
-from channelsim.engine._views import channels, configs, f4, f8, flags, i8, layers
+from channelsim.engine._views import channels, configs, f4, f8, flags, i4, i8, layers
 
 EVALUATION_FRAME = np.int64(1 << 40)  # in all draws of an evaluation; the sample index is the place in the set
 
@@ -54,25 +54,27 @@ def evaluate(net, mem, images, labels, first, samples, here, there):
 def _through_channel(net, mem, c, source, out, first, samples):
     channel = channels(net.channels)[c]
     seed, n = configs(net.config)[0].seed, channel.n
-    sent, alive = f4(mem.sent)[:n], flags(mem.alive)[:n]
-    words = f4(mem.sent).view(np.int32)[:n]
+    words = f4(mem.said).view(np.int32)
     for b in range(samples):
         said, arrives = source[b * n : b * n + n], out[b * n : b * n + n]
         key = _hash.key(seed, _hash.ROUNDING + 64 * c, EVALUATION_FRAME, first + b)
-        _, _, scale, noise_scale = _stages.shape(channel, said, f4(mem.residuals)[:n], sent, words, key)
+        index, value = i4(mem.speaking), f4(mem.said)
+        _, events, scale, noise_scale = _stages.shape(channel, said, f4(mem.residuals)[:n], index, value, words, key)
+        whole = _stages.whole_vectors(events)
+        index, value, alive = index[:whole], value[:whole], flags(mem.alive)[:whole]
         _stages.receive(
             channel,
             c,
             seed,
             EVALUATION_FRAME,
             first + b,
-            sent,
+            events,
+            index,
+            value,
             alive,
-            arrives,
             scale,
             noise_scale,
             f4(mem.word),
-            f8(mem.random)[: 2 * n],
-            flags(mem.hits)[:n],
+            f8(mem.random)[: 3 * whole],
         )
-        _stages.deliver(channel, arrives, alive)
+        _stages.deliver(channel, events, index, value, alive, arrives)

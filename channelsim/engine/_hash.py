@@ -60,16 +60,30 @@ def uniform32(word):
     return np.float32(np.int32(word >> S40)) * np.float32(2.0**-24)
 
 
-@kernel(fastmath={"contract"})
-def normals(key, out, bits, exponent):
-    """Standard normals for the indices 0, 1, ..: Box and Muller from the two halves of one word.
+@kernel(inline="always")
+def bound(probability):
+    """What `is_below` compares with: uniform(word) < probability where is_below(word, bound(probability))."""
+    return np.int64(math.ceil(probability * 2.0**53))
 
-    `bits` is the memory of `out` seen as int64, `exponent` (int64) room for as many. Logarithm and cosine are series
-    that vectorize (largest error 1e-10, below float32 by far): ln m = 2 artanh((m - 1) / (m + 1)) with m within a
-    factor sqrt(2) of 1, cos(2 pi v) = sin(2 pi (1/4 - |v - 1/2|)) negated.
+
+@kernel(inline="always")
+def is_below(word, bound):
+    """Whether a word's uniform number is less than a probability, compared as whole numbers."""
+    return np.int64(word >> S11) < bound
+
+
+@kernel(fastmath={"contract"})
+def normals(key, index, out, bits, exponent, angle):
+    """Standard normals for some indices: Box and Muller from the two halves of one word.
+
+    `bits` is the memory of `out` seen as int64, `exponent` and `angle` (int64) room for as many. Logarithm and cosine
+    are series that vectorize (largest error 1e-10, below float32 by far): ln m = 2 artanh((m - 1) / (m + 1)) with m
+    within a factor sqrt(2) of 1, cos(2 pi v) = sin(2 pi (1/4 - |v - 1/2|)) negated.
     """
     for i in range(len(out)):
-        out[i] = (np.float64(np.int64(word(key, i) >> S32)) + 0.5) * 2.0**-32
+        w = word(key, index[i])
+        out[i] = (np.float64(np.int64(w >> S32)) + 0.5) * 2.0**-32
+        angle[i] = np.int64(w & LOW)
     for i in range(len(out)):
         exponent[i] = (bits[i] >> EXPONENT) - BIAS
         bits[i] = (bits[i] & MANTISSA) | HALF
@@ -88,7 +102,7 @@ def normals(key, out, bits, exponent):
         s = s * y + 1.0 / 3.0
         s = s * y + 1.0
         log = e * LN2 + 2.0 * z * s
-        v = np.float64(np.int64(word(key, i) & LOW)) * 2.0**-32 - 0.5
+        v = np.float64(angle[i]) * 2.0**-32 - 0.5
         t = TWO_PI * (0.25 - abs(v))
         q = t * t
         c = -1.0 / 1307674368000.0

@@ -8,15 +8,12 @@ MATRIX  a dense matrix: a mini-batch in which many speak; the input of every lay
 
 from __future__ import annotations
 
-import numpy as np
-
-from channelsim.engine import _batch
-from channelsim.engine._jit import inner, kernel
+from channelsim.engine import _batch, _stages
+from channelsim.engine._jit import inner
 from channelsim.engine._views import configs, f4, f4_rows, flags, i4, i4_rows, i8, i8_planes, i8_rows, layers, slots
 
 FULL, LIST, DATA, MATRIX = 0, 1, 2, 3
 DENSE = 1  # plan.Kind
-ZERO = np.float32(0.0)
 
 
 @inner(inline="always")
@@ -76,20 +73,7 @@ def hold(net, mem, h, slot):
     for b in range(samples):
         first = base + b * n
         start[b] = first
-        count[b] = compact(x[b * n : b * n + n], index[first : first + n], value[first : first + n])
-
-
-@kernel()
-def compact(x, index, value):
-    """Writes the events of x as a list; returns their number."""
-    k = 0
-    for i in range(len(x)):
-        v = x[i]
-        if v != ZERO:
-            index[k] = i
-            value[k] = v
-            k += 1
-    return k
+        count[b] = _stages.compact(x[b * n : b * n + n], index[first : first + n], value[first : first + n])
 
 
 @inner()

@@ -28,7 +28,8 @@ def forward(net, mem, h, slot):
 def transposed(net, mem, c, slot, seen, recalled):
     """The error that messages delivered over channel c make through their sender: through W, or back through a pool.
 
-    The messages are in mem.error, and the error takes their place in mem.messages. Counted. `seen` is the slot that the sender learned from, with `recalled` samples.
+    The messages are in mem.error, and the error takes their place in mem.messages. Counted. `seen` is the slot that the
+    sender learned from, with `recalled` samples.
     """
     channel = channels(net.channels)[c]
     source, message = layers(net.layers)[channel.source], f4(mem.error)
@@ -94,7 +95,10 @@ def through_bank(net, mem, c, slot):
 
 @named(NOTHING, NET, MEMORY, INT, INT, INT, INT, FLOAT)
 def adapt_bank(net, mem, c, slot, seen, samples, scale):
-    """Such a C, or its velocity with momentum, += scale * sum of patches of O, in slot `seen`, times messages. Counted."""
+    """Such a C, or with momentum its velocity, += scale * the sum of patch (x) message. Counted.
+
+    The patches are of the target's O in slot `seen`.
+    """
     channel, counter = channels(net.channels)[c], counters(mem.counters)[c]
     n, maps = channel.n, layers(net.layers)[channel.source].out_channels
     first = channel.message_offset * configs(net.config)[0].batch

@@ -14,9 +14,7 @@ from channelsim.engine._views import (
     counters,
     f4,
     f4_rows,
-    flags,
     i4,
-    i8,
     i8_planes,
     layers,
     slots,
@@ -111,7 +109,7 @@ def error_from(net, mem, c, slot):
     for b in range(samples):
         said, made = message[b * n : b * n + n], error[b * n_target : b * n_target + n_target]
         if channel.wiring == DENSE:
-            count = _inputs.compact(said, i4(mem.speaking), f4(mem.sent))
+            count = _stages.compact(said, i4(mem.speaking), f4(mem.sent))
             counters(mem.counters)[c].macs += count * n_target
             _dense.add_rows(feedback, n_target, i4(mem.speaking)[:count], f4(mem.sent)[:count], made)
             continue
@@ -218,8 +216,8 @@ def _gain_momentum(step, velocity, eta, momentum):
 
 @kernel()
 def _quantize_matrix(kind, bits, scale_kind, scale, stochastic, key, values):
-    a = _quantize.measure(scale_kind, scale, values)
-    _quantize.quantize(kind, bits, a, stochastic, key, values, values.view(np.int32))
+    a, words = _quantize.measure(scale_kind, scale, values), values.view(np.int32)
+    _quantize.quantize(kind, bits, a, stochastic, key, words[:0], values, words)
 
 
 @inner()
@@ -227,7 +225,6 @@ def adapt(net, mem, c, slot, seen, samples):
     """dC = eta m (x) O of the receiving layer, for every wire that exists; O is that of slot `seen`, (B, n_target)."""
     config = configs(net.config)[0]
     channel = channels(net.channels)[c]
-    counter = counters(mem.counters)[c]
     n = channel.n
     eta = rate(config, slots(mem.slots)[slot].frame, config.feedback_rate)
     share = ONE / F(slots(mem.slots)[slot].samples)

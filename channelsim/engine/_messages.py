@@ -14,6 +14,7 @@ from channelsim.engine._views import (
     f4,
     f8,
     flags,
+    i4,
     i8,
     i8_rows,
     link_states,
@@ -31,9 +32,9 @@ LEARNING = 1  # plan.Direction
 def send(net, mem, c, slot, now, source, out, stride, delivered):
     """The messages of one frame over channel c, offered together at time `now`.
 
-    Sample b's values are source[b n : ..] (channel 0: its image, unless images change as they enter); what arrives of them goes to out[b stride : ..], its
-    number of events to delivered[b]. Of an ideal channel only learning messages are copied: forward, the receiver reads
-    the source itself. Returns the time at which the last message is complete.
+    Sample b's values are source[b n : ..] (channel 0: its image, unless images change as they enter); what arrives of
+    them goes to out[b stride : ..], its number of events to delivered[b]. Of an ideal channel only learning messages
+    are copied: forward, the receiver reads the source itself. Returns the time at which the last message is complete.
     """
     channel = channels(net.channels)[c]
     link = links(net.links)[channel.link]
@@ -45,7 +46,7 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
     ideal = flags(net.ideal)[c]
     kept = channel.direction == LEARNING
     sent = f4(mem.sent)[:n]
-    words = f4(mem.sent).view(np.int32)[:n]
+    index, value, words = i4(mem.speaking), f4(mem.said), f4(mem.said).view(np.int32)
     residual = f4(mem.residuals)[channel.residual_offset : channel.residual_offset + n]
     from_data = c == 0 and not config.augmented
     speaker = 2 * channel.source + channel.direction
@@ -68,7 +69,7 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
             key = np.uint64(0)
             if channel.stochastic:
                 key = _hash.key(config.seed, _hash.ROUNDING + 64 * c, frame, b)
-            offered, events, scale, noise_scale = _stages.shape(channel, said, residual, sent, words, key)
+            offered, events, scale, noise_scale = _stages.shape(channel, said, residual, index, value, words, key)
         bits, encoding = _stages.message_bits(channel, events)
         counter.messages += 1
         counter.offered += offered
@@ -87,6 +88,8 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
         else:
             start, finish = i8_rows(mem.heard_start)[channel.link, b], i8_rows(mem.heard_finish)[channel.link, b]
         traced = frame < config.trace_frames
+        if traced and not ideal:
+            _stages.lay_out(index[:events], value[:events], sent)
         if start == _links.LOST:
             counter.lost_messages += 1
             counter.overflow += events
@@ -112,7 +115,7 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
         done = finish + delay
         if not ideal:
             arrived = _receive(
-                net, mem, c, frame, b, events, encoding, scale, noise_scale, start, delay, now, sent, arrives
+                net, mem, c, frame, b, events, encoding, scale, noise_scale, start, delay, now, arrives
             )
             if channel.deadline >= 0:
                 done = min(done, now + channel.deadline)
@@ -135,36 +138,35 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
 
 
 @inner()
-def _receive(net, mem, c, frame, b, events, encoding, scale, noise_scale, start, delay, now, sent, out):
-    """What arrives of `sent` goes to `out`. Returns the number of events delivered."""
+def _receive(net, mem, c, frame, b, events, encoding, scale, noise_scale, start, delay, now, out):
+    """What arrives of the events in mem.speaking and mem.said goes to `out`. Returns how many are delivered."""
     channel = channels(net.channels)[c]
     counter = counters(mem.counters)[c]
-    n = len(sent)
-    alive = flags(mem.alive)[:n]
+    whole = _stages.whole_vectors(events)
+    index, value, alive = i4(mem.speaking)[:whole], f4(mem.said)[:whole], flags(mem.alive)[:whole]
     corrupted, flipped, dropped = _stages.receive(
         channel,
         c,
         configs(net.config)[0].seed,
         frame,
         b,
-        sent,
+        events,
+        index,
+        value,
         alive,
-        out,
         scale,
         noise_scale,
         f4(mem.word),
-        f8(mem.random)[: 2 * n],
-        flags(mem.hits)[:n],
+        f8(mem.random)[: 3 * whole],
     )
     counter.corrupted += corrupted
     counter.flipped_bits += flipped
     counter.dropped += dropped
     if channel.deadline >= 0:
         link = links(net.links)[channel.link]
-        counter.late += _stages.lose_late(
-            channel, link, sent, alive, start, delay, now + channel.deadline, encoding, events
-        )
-    return _stages.deliver(channel, out, alive)
+        due = now + channel.deadline
+        counter.late += _stages.lose_late(channel, link, index[:events], alive, start, delay, due, encoding)
+    return _stages.deliver(channel, events, index, value, alive, out)
 
 
 @inner()

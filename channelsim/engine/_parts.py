@@ -52,9 +52,7 @@ def _one(net, mem, task, h, p, q, r, number, samples, scale, piece, lo, hi):
         )
     elif task == ADD_OUTER:
         target, learns = floats_at(p, layer.w_size // layer.b_size * number), flags(mem.learns)
-        _conv.add_outer(
-            g, target, number, floats_at(q, below), f4(mem.gathered), learns, samples, scale, lo, hi, room
-        )
+        _conv.add_outer(g, target, number, floats_at(q, below), f4(mem.gathered), learns, samples, scale, lo, hi, room)
     elif task == SURVEY:
         x, signal, turned, learns = floats_at(p, below), floats_at(q, above), f4(mem.gathered), flags(mem.learns)
         _conv.survey(g, x, counts, signal, turned, learns, macs, f4(mem.map_sums), lo, hi, room)
@@ -67,10 +65,11 @@ def _one(net, mem, task, h, p, q, r, number, samples, scale, piece, lo, hi):
 
 @named(NOTHING, NET, MEMORY, INT, INT, INT, INT)
 def forward(net, mem, h, x, out, samples):
-    """A convolution's out = f(W * x + b). mem.event_counts: how many inputs of each sample speak; mem.macs: products."""
-    _all(
-        address_of(net), address_of(mem), FORWARD, h, x, out, NONE, NONE, samples, NO_SCALE, samples, parts(samples)
-    )
+    """A convolution's out = f(W * x + b).
+
+    mem.event_counts: how many inputs of each sample speak; mem.macs: products.
+    """
+    _all(address_of(net), address_of(mem), FORWARD, h, x, out, NONE, NONE, samples, NO_SCALE, samples, parts(samples))
 
 
 @named(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, INT)
@@ -80,8 +79,8 @@ def through_transposed(net, mem, h, matrix, pitch, message, out, samples):
     mem.event_counts: how many events each has; mem.macs: products.
     """
     _all(
-        address_of(net), address_of(mem), THROUGH_TRANSPOSED, h, matrix, message, out, pitch, samples, NO_SCALE, samples,
-        parts(samples),
+        address_of(net), address_of(mem), THROUGH_TRANSPOSED, h, matrix, message, out, pitch, samples, NO_SCALE,
+        samples, parts(samples),
     )  # fmt: skip
 
 
@@ -96,9 +95,7 @@ def add_outer(net, mem, h, target, pitch, x, samples, scale):
 @named(NOTHING, NET, MEMORY, INT, INT, INT, INT)
 def survey(net, mem, h, x, signal, samples):
     """What an update of convolution h takes: mem.learns, mem.macs, mem.map_sums, and mem.gathered = R turned."""
-    _all(
-        address_of(net), address_of(mem), SURVEY, h, x, signal, NONE, NONE, samples, NO_SCALE, samples, parts(samples)
-    )
+    _all(address_of(net), address_of(mem), SURVEY, h, x, signal, NONE, NONE, samples, NO_SCALE, samples, parts(samples))
 
 
 @named(NOTHING, NET, MEMORY, INT, INT, INT, INT)

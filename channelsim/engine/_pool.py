@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from channelsim.engine._conv import CHANNELS, COLUMNS, HEIGHT, KERNEL, ROWS, STRIDE, WIDTH
 from channelsim.engine._jit import kernel
 
@@ -31,7 +32,10 @@ def forward(kind, g, x, out, lo, hi):
 
 @kernel()
 def backward(kind, g, x, message, heard, out, recalled, lo, hi):
-    """The error at the map below that messages lo .. hi - 1 make, x being its values; none for samples from `recalled` on."""
+    """The error that messages lo .. hi - 1 make at the map below, whose values are x.
+
+    Of samples from `recalled` on there are none left: there is no error.
+    """
     area, positions = g[HEIGHT] * g[WIDTH], g[ROWS] * g[COLUMNS]
     maps = g[CHANNELS]
     for m in range(maps * lo, maps * hi):

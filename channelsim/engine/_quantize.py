@@ -24,6 +24,15 @@ MAGNITUDE, TOP_BIT = np.int32(0x7FFFFFFF), np.int32(-0x80000000)
 INVALID = F(np.nan)
 
 
+@kernel(fastmath={"nnan", "nsz"})
+def largest(values):
+    """The largest magnitude. With a NaN among the values, any number."""
+    top = ZERO
+    for v in values:
+        top = max(top, abs(v))
+    return top
+
+
 @kernel(fastmath={"contract", "reassoc"})
 def measure(kind, fixed, values):
     """The scale `a`: the fixed number, or max or rms over the speaking values (0 where nobody speaks)."""
@@ -31,11 +40,7 @@ def measure(kind, fixed, values):
         return fixed
     count = len(values)
     if kind == MAX:
-        top = ZERO
-        for i in range(count):
-            v = abs(values[i])
-            top = v if v > top else top
-        return top
+        return largest(values)
     total = 0.0
     speaking = 0
     for i in range(count):
@@ -46,8 +51,11 @@ def measure(kind, fixed, values):
 
 
 @kernel()
-def quantize(kind, bits, a, stochastic, key, values, words):
-    """Quantizes values in place; `words` is the same memory seen as int32, `a` the scale."""
+def quantize(kind, bits, a, stochastic, key, index, values, words):
+    """Quantizes values in place; `words` is the same memory seen as int32, `a` the scale.
+
+    Stochastic rounding draws for the values' indices: `index`, or where that is empty 0, 1, ...
+    """
     count = len(values)
     if a == ZERO:
         for i in range(count):
@@ -77,17 +85,24 @@ def quantize(kind, bits, a, stochastic, key, values, words):
     elif kind == UNIFORM:
         top = F((1 << (bits - 1)) - 1)
         step = a / top
-        if stochastic:
+        if stochastic and len(index) > 0:
             for i in range(count):
-                v = values[i]
-                q = math.floor(v / step + _hash.uniform32(_hash.word(key, i)))
-                q = top if q > top else (-top if q < -top else q)
-                values[i] = q * step if v != ZERO else ZERO
+                values[i] = _stochastic(values[i], step, top, _hash.word(key, np.int64(index[i])))
+        elif stochastic:
+            for i in range(count):
+                values[i] = _stochastic(values[i], step, top, _hash.word(key, i))
         else:
             for i in range(count):
                 q = (values[i] / step + ROUND) - ROUND
                 q = top if q > top else (-top if q < -top else q)
                 values[i] = q * step
+
+
+@kernel(inline="always")
+def _stochastic(v, step, top, word):
+    q = np.floor(v / step + _hash.uniform32(word))
+    q = top if q > top else (-top if q < -top else q)
+    return q * step if v != ZERO else ZERO
 
 
 @kernel()

@@ -1,7 +1,8 @@
 """What a channel does to the values of one message, in the order of DESIGN part 1.
 
 `shape` makes the message that goes onto the link (threshold, quantizer); `receive` makes what arrives (noise, bit
-errors, drop, lateness). Between the two the link works out when it travels. Silence is 0.
+errors, drop, lateness). Between the two the link works out when it travels. A message is a list of events (index,
+value), so that draws are made for those who speak only.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import math
 
 import numpy as np
 
-from channelsim.engine import _hash, _links, _quantize
+from channelsim.engine import _hash, _links, _quantize, _vector
 from channelsim.engine._jit import kernel
 
 F = np.float32
@@ -37,33 +38,63 @@ def any_speaks(values):
 
 
 @kernel()
-def shape(ch, source, residual, sent, words, key):
-    """Threshold and quantizer: source -> sent, n values each. Returns (offered, events, scale, noise scale).
+def shape(ch, source, residual, index, value, words, key):
+    """Threshold and quantizer: the events of one message of n neurons, as a list (index, value).
 
-    `words` is the memory of `sent` seen as int32; `residual` what this channel has kept back.
+    `index` and `value` are as long as `whole_vectors` wants it. `words` is the memory of `value` seen as int32;
+    `residual` what this channel has kept back. Returns (offered, events, scale, noise scale).
     """
-    n = len(source)
-    offered = count_speaking(source)
-    theta = ch.threshold
-    if not ch.has_threshold:
-        for i in range(n):
-            sent[i] = source[i]
-    elif ch.residual:
-        for i in range(n):
-            v = source[i] + residual[i]
-            speaks = abs(v) > theta
-            sent[i] = v if speaks else ZERO
-            residual[i] = ZERO if speaks else v
+    if ch.has_threshold:
+        both = _vector.pass_threshold(source, residual, np.int64(ch.residual), ch.threshold, index, value)
+        offered, events = both >> 32, both & 0xFFFFFFFF
     else:
-        for i in range(n):
-            v = source[i]
-            sent[i] = v if abs(v) > theta else ZERO
-    noise_scale = _quantize.measure(ch.noise_scale_kind, ch.noise_scale, sent) if ch.noise > ZERO else ZERO
+        offered = events = compact(source, index, value)
+    noise_scale = ZERO
+    if ch.noise > ZERO:
+        noise_scale = _quantize.measure(ch.noise_scale_kind, ch.noise_scale, value[:events])
     a = F(1.0)
     if ch.quantizer != _quantize.NONE:
-        a = _quantize.measure(ch.scale_kind, ch.scale, sent)
-        _quantize.quantize(ch.quantizer, ch.bits, a, ch.stochastic, key, sent, words)
-    return offered, count_speaking(sent), a, noise_scale
+        a = _quantize.measure(ch.scale_kind, ch.scale, value[:events])
+        whole = whole_vectors(events)
+        _quantize.quantize(ch.quantizer, ch.bits, a, ch.stochastic, key, index[:whole], value[:whole], words[:whole])
+        if count_speaking(value[:events]) < events:
+            events = forget_silent(index, value, events)
+    return offered, events, a, noise_scale
+
+
+@kernel(inline="always")
+def whole_vectors(events):
+    """A length that holds so many events: loops over whole vectors are done before they would come to single values.
+
+    What stands behind the last event is worked on too, and never looked at.
+    """
+    return (events + 15) & ~15
+
+
+@kernel()
+def compact(values, index, events):
+    """Writes the events of `values`, those that are not zero, as a list; returns their number."""
+    return _vector.compact(values, index, events)
+
+
+@kernel()
+def forget_silent(index, value, events):
+    """Takes the events whose value is zero out of a list; returns how many are left."""
+    left = 0
+    for k in range(events):
+        if value[k] != ZERO:
+            index[left], value[left] = index[k], value[k]
+            left += 1
+    return left
+
+
+@kernel()
+def lay_out(index, value, out):
+    """A list of events as a vector, silence as 0."""
+    for i in range(len(out)):
+        out[i] = ZERO
+    for k in range(len(index)):
+        out[index[k]] = value[k]
 
 
 @kernel()
@@ -80,65 +111,72 @@ def message_bits(ch, events):
 
 
 @kernel()
-def receive(ch, c, seed, frame, sample, sent, alive, out, scale, noise_scale, word, random, hits):
-    """Bit errors, noise and drop: sent -> out, n values each; `alive` tells which events are left.
+def receive(ch, c, seed, frame, sample, events, index, value, alive, scale, noise_scale, word, random):
+    """Bit errors, noise and drop: what was sent becomes, in place, what is heard; `alive` tells which events are left.
 
-    `random` (float64, 2 n) and `hits` (bool, n) are room for draws. Returns (events whose word means nothing, flipped
-    bits, events dropped).
+    The arrays are as long as `whole_vectors` wants it; `random` (float64, 3 times that) is room for draws. Returns
+    (events whose word means nothing, flipped bits, events dropped).
     """
     corrupted = flipped = dropped = 0
-    for i in range(len(sent)):
-        out[i] = sent[i]
-        alive[i] = sent[i] != ZERO
-    if ch.bit_error > 0.0:
+    if ch.bit_error == 0.0:
+        for k in range(len(index)):
+            alive[k] = True
+    else:
         key = _hash.key(seed, _hash.BIT_ERRORS + 64 * c, frame, sample)
-        corrupted, flipped = corrupt(ch, sent, out, alive, hits, scale, key, word, word.view(np.int32))
+        corrupted, flipped = corrupt(ch, events, index, value, alive, scale, key, word, word.view(np.int32))
     if ch.noise > ZERO:
         key = _hash.key(seed, _hash.NOISE + 64 * c, frame, sample)
-        n = len(out)
+        n = len(index)
         bits = random.view(np.int64)
-        _hash.normals(key, random[:n], bits[:n], bits[n : 2 * n])
-        add_noise(np.float64(ch.noise) * np.float64(noise_scale), out, alive, random)
+        _hash.normals(key, index, random[:n], bits[:n], bits[n : 2 * n], bits[2 * n : 3 * n])
+        add_noise(np.float64(ch.noise) * np.float64(noise_scale), value, random)
     if ch.drop > 0.0:
-        dropped = drop(ch.drop, alive, _hash.key(seed, _hash.DROP + 64 * c, frame, sample))
+        dropped = drop(ch.drop, events, index, alive, _hash.key(seed, _hash.DROP + 64 * c, frame, sample))
     return corrupted, flipped, dropped
 
 
 @kernel()
-def corrupt(ch, sent, out, alive, hits, scale, key, word, word_bits):
-    """Bit errors: flips bits of the code words. Returns (events whose word means nothing, flipped bits)."""
+def corrupt(ch, events, index, value, alive, scale, key, word, word_bits):
+    """Bit errors: flips bits of the code words, and sets `alive` for the words that mean something.
+
+    Returns (events whose word means nothing, flipped bits).
+    """
     corrupted = flipped = 0
-    hit = 1.0 - (1.0 - ch.bit_error) ** ch.value_bits
-    for i in range(len(sent)):
-        hits[i] = _hash.uniform(_hash.word(key, i * 64)) < hit
-    for i in range(len(sent)):
-        if hits[i] and alive[i]:
-            value, flips = _quantize.flip(
-                ch.quantizer, ch.bits, scale, ch.value_bits, sent[i], key, i, ch.bit_error, word, word_bits
-            )
+    below = _hash.bound(1.0 - (1.0 - ch.bit_error) ** ch.value_bits)
+    for k in range(len(index)):  # vectorizes; most words are whole
+        alive[k] = not _hash.is_below(_hash.word(key, np.int64(index[k]) * 64), below)
+    if count_true(alive[:events]) == events:
+        return corrupted, flipped
+    for k in range(events):
+        if not alive[k]:
+            heard, flips = _quantize.flip(
+                ch.quantizer, ch.bits, scale, ch.value_bits, value[k], key, np.int64(index[k]), ch.bit_error, word,
+                word_bits,
+            )  # fmt: skip
             flipped += flips
-            if value == value:
-                out[i] = value
+            if heard == heard:
+                value[k] = heard
+                alive[k] = True
             else:
-                alive[i] = False
                 corrupted += 1
     return corrupted, flipped
 
 
 @kernel()
-def add_noise(sigma, out, alive, random):
+def add_noise(sigma, value, random):
     """Adds sigma * N(0, 1) to each event."""
-    for i in range(len(out)):
-        out[i] = F(out[i] + F(sigma * random[i])) if alive[i] else out[i]
+    for k in range(len(value)):
+        value[k] = F(value[k] + F(sigma * random[k]))
 
 
 @kernel()
-def drop(probability, alive, key):
-    """Loses each event with a probability. Returns how many were lost."""
-    before = count_true(alive)
-    for i in range(len(alive)):
-        alive[i] &= _hash.uniform(_hash.word(key, i)) >= probability
-    return before - count_true(alive)
+def drop(probability, events, index, alive, key):
+    """Loses each event with a probability. Returns how many were lost that were not lost before."""
+    below = _hash.bound(probability)
+    before = count_true(alive[:events])
+    for k in range(len(index)):
+        alive[k] &= not _hash.is_below(_hash.word(key, np.int64(index[k])), below)
+    return before - count_true(alive[:events])
 
 
 @kernel()
@@ -151,20 +189,24 @@ def count_true(flags):
 
 
 @kernel()
-def lose_late(ch, link, sent, alive, start, delay, due, encoding, events):
+def lose_late(ch, link, index, alive, start, delay, due, encoding):
     """Events that arrive after `due` are lost; `start` is when the first bit leaves. Returns how many were lost.
 
     The bits go in the order header, scale, then the words in the order of the neurons.
     """
     late = 0
-    bits = ch.header_bits + ch.scale_bits
+    fixed = ch.header_bits + ch.scale_bits
     dense = encoding == DENSE
-    word = ch.value_bits + (ch.silence_bits if events < ch.n else 0) if dense else ch.address_bits + ch.value_bits
-    for i in range(len(sent)):
-        if dense or sent[i] != ZERO:
-            bits += word
-        if alive[i] and start + _links.occupation(link, bits) + delay > due:
-            alive[i] = False
+    word = ch.value_bits + (ch.silence_bits if len(index) < ch.n else 0) if dense else ch.address_bits + ch.value_bits
+    if len(index) == 0:
+        return late
+    last = np.int64(index[-1]) + 1 if dense else len(index)
+    if start + _links.occupation(link, fixed + last * word) + delay <= due:  # the last event comes last
+        return late
+    for k in range(len(index)):
+        words = (np.int64(index[k]) if dense else k) + 1
+        if alive[k] and start + _links.occupation(link, fixed + words * word) + delay > due:
+            alive[k] = False
             late += 1
     return late
 
@@ -194,9 +236,10 @@ def first_event(ch, sent, encoding, events):
 
 
 @kernel()
-def deliver(ch, out, alive):
-    """Silences what was lost and rescales the rest. Returns the number of events delivered."""
+def deliver(ch, events, index, value, alive, out):
+    """out = the events that are left, rescaled, and silence. Returns the number of events delivered."""
     divisor = F(1.0 - ch.drop) if ch.rescale and ch.drop < 1.0 else F(1.0)
-    for i in range(len(out)):
-        out[i] = out[i] / divisor if alive[i] else ZERO
-    return count_true(alive)
+    for k in range(len(value)):
+        value[k] = value[k] / divisor if alive[k] else ZERO
+    lay_out(index[:events], value[:events], out)
+    return count_true(alive[:events])

@@ -176,11 +176,11 @@ class Memory(NamedTuple):
     touched: NDArray[np.bool_]  # (widest,)
     learning_counts: NDArray[np.int64]  # (B,)
     step: NDArray[np.float32]  # (largest W) an update that has to be seen whole: momentum, quantizers
-    sent: NDArray[np.float32]  # (widest,) one message
-    speaking: NDArray[np.int32]  # (widest,) who speaks in one message
-    alive: NDArray[np.bool_]  # (widest,)
-    random: NDArray[np.float64]  # (2 * widest,) one message's normals
-    hits: NDArray[np.bool_]  # (widest,)
+    sent: NDArray[np.float32]  # (widest,) one message as a vector
+    speaking: NDArray[np.int32]  # (widest, and up to 15 more) one message as events: who speaks,
+    said: NDArray[np.float32]  # what,
+    alive: NDArray[np.bool_]  # and whether it is not lost
+    random: NDArray[np.float64]  # (3 * that) one message's normals
     word: NDArray[np.float32]  # (1,) for looking at a float's bits
     columns: NDArray[np.int64]  # (widest + 1,) a mini-batch's events by row: starts,
     column_sample: NDArray[np.int32]  # samples

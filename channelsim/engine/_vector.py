@@ -38,6 +38,7 @@ def _machine() -> tuple[int, int]:
 
 LANES, BLOCK = _machine()
 VECTOR = ir.VectorType(FLOAT, LANES)
+ZEROS = ir.Constant(VECTOR, [ir.Constant(FLOAT, 0.0)] * LANES)
 
 
 class _Strip:
@@ -53,7 +54,8 @@ class _Strip:
 
     def _place(self, row: Any, v: int) -> Any:
         column = self.builder.add(self.first, ir.Constant(WORD, v * LANES))
-        return self.builder.bitcast(self.builder.gep(row, [column]), VECTOR.as_pointer())
+        vector = ir.VectorType(row.type.pointee, LANES)
+        return self.builder.bitcast(self.builder.gep(row, [column]), vector.as_pointer())
 
     def _is_masked(self, v: int) -> bool:
         return self.mask is not None and v == self.vectors - 1
@@ -66,8 +68,7 @@ class _Strip:
             if self._is_masked(v):
                 function = _declared(self.builder, "llvm.masked.load", VECTOR, [place.type, ir.IntType(32),
                                      self.mask.type, VECTOR])  # fmt: skip
-                zero = ir.Constant(VECTOR, [ir.Constant(FLOAT, 0.0)] * LANES)
-                values.append(self.builder.call(function, [place, ir.Constant(ir.IntType(32), 4), self.mask, zero]))
+                values.append(self.builder.call(function, [place, ir.Constant(ir.IntType(32), 4), self.mask, ZEROS]))
             else:
                 values.append(self.builder.load(place, align=4))
         return values
@@ -76,7 +77,7 @@ class _Strip:
         for v, value in enumerate(values):
             place = self._place(row, v)
             if self._is_masked(v):
-                function = _declared(self.builder, "llvm.masked.store", ir.VoidType(), [VECTOR, place.type,
+                function = _declared(self.builder, "llvm.masked.store", ir.VoidType(), [value.type, place.type,
                                      ir.IntType(32), self.mask.type])  # fmt: skip
                 self.builder.call(function, [value, place, ir.Constant(ir.IntType(32), 4), self.mask])
             else:
@@ -92,8 +93,10 @@ class _Strip:
 
 
 def _declared(builder: Any, name: str, result: Any, arguments: list[Any]) -> Any:
-    """A vector intrinsic, named for a vector of LANES float32 in plain memory."""
-    return builder.module.declare_intrinsic(f"{name}.v{LANES}f32.p0", (), ir.FunctionType(result, arguments))
+    """An intrinsic that reads or writes a vector of LANES values in memory; a store's first argument is that vector."""
+    vector = result if isinstance(result, ir.VectorType) else arguments[0]
+    kind = "f" if vector.element == FLOAT else "i"
+    return builder.module.declare_intrinsic(f"{name}.v{LANES}{kind}32.p0", (), ir.FunctionType(result, arguments))
 
 
 def broadcast(builder: Any, value: Any, vector: Any) -> Any:
@@ -153,12 +156,12 @@ def strips(builder: Any, columns: Any, width: int, emit: Callable[[_Strip], None
     builder.position_at_end(done)
 
 
-def _code(generate: Callable[..., None]) -> Any:
+def _code(generate: Callable[..., Any]) -> Any:
     """Numba's form of generate(builder, *values), which gets arrays as addresses."""
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        generate(builder, *values)
-        return context.get_dummy_value()
+        result = generate(builder, *values)
+        return context.get_dummy_value() if result is None else result
 
     return codegen
 
@@ -167,9 +170,9 @@ FLOATS, INDICES = types.CPointer(types.float32), types.CPointer(types.int32)
 _kept: list[Any] = []  # machine code lives as long as the object that it came with
 
 
-def _named(*arguments: Any) -> Callable[[Any], Any]:
+def _named(*arguments: Any, result: Any = types.void) -> Callable[[Any], Any]:
     """Compiles a function of these arguments, gives its machine code a name, and returns what calls that name."""
-    signature = types.void(*arguments)
+    signature = result(*arguments)
 
     def compile_and_name(function: Any) -> Any:
         name = f"channelsim{function.__name__}"
@@ -405,10 +408,9 @@ def _matmul_code(typing_context, a, row_step, step, b, b_pitch, rows, inner, col
                                             sums[r * part.vectors : (r + 1) * part.vectors])  # fmt: skip
                         return new
 
-                    zero = ir.Constant(VECTOR, [ir.Constant(FLOAT, 0.0)] * LANES)
-                    sums = count_up(builder, terms, [zero] * (height * part.vectors), add_term)
+                    sums = count_up(builder, terms, [ZEROS] * (height * part.vectors), add_term)
                     for r, (_, place) in enumerate(heads):
-                        held = [builder.select(keep, old, zero) for old in part.load(place)]
+                        held = [builder.select(keep, old, ZEROS) for old in part.load(place)]
                         part.store(place, part.fma(factor, sums[r * part.vectors : (r + 1) * part.vectors], held))
 
                 height = min(8, TILE // part.vectors)
@@ -438,4 +440,134 @@ def _matmul(a, row_step, step, b, b_pitch, rows, inner, columns, scale, add, c, 
 def _(a, row_step, step, b, b_pitch, rows, inner, columns, scale, add, c, c_pitch):
     return lambda a, row_step, step, b, b_pitch, rows, inner, columns, scale, add, c, c_pitch: _matmul(
         a.ctypes, row_step, step, b.ctypes, b_pitch, rows, inner, columns, scale, add, c.ctypes, c_pitch
+    )
+
+
+# --- events -------------------------------------------------------------------------------------------
+
+
+def compact(values, index, events):
+    """Writes the events of `values`, those that are not zero, as a list; returns their number."""
+    speaking = np.flatnonzero(values)
+    index[: len(speaking)] = speaking
+    events[: len(speaking)] = values[speaking]
+    return len(speaking)
+
+
+class _Events:
+    """Code that writes lists of events, vector after vector of neurons."""
+
+    def __init__(self, builder: Any, index: Any, events: Any):
+        self.builder, self.index, self.events = builder, index, events
+        self.numbers = ir.VectorType(ir.IntType(32), LANES)
+
+    def count(self, mask: Any) -> Any:
+        """How many lanes are set."""
+        bits = ir.IntType(LANES)
+        function = self.builder.module.declare_intrinsic("llvm.ctpop", (bits,))
+        return self.builder.zext(self.builder.call(function, [self.builder.bitcast(mask, bits)]), WORD)
+
+    def append(self, part: _Strip, values: Any, mask: Any, written: Any) -> Any:
+        """The masked ones of a strip of one vector go behind the `written` ones. Returns the new number."""
+        builder = self.builder
+        lanes = ir.Constant(self.numbers, [ir.Constant(ir.IntType(32), k) for k in range(LANES)])
+        first = broadcast(builder, builder.trunc(part.first, ir.IntType(32)), self.numbers)
+        found = self.count(mask)
+        # what is packed is never more than what has been read: a whole vector fits where a whole one was read
+        there = _Strip(builder, written, 1, None if part.mask is None else found)
+        there.store(self.events, [self._pack(values, mask)])
+        there.store(self.index, [self._pack(builder.add(lanes, first), mask)])
+        return builder.add(written, found)
+
+    def _pack(self, vector: Any, mask: Any) -> Any:
+        kind = "f" if vector.type == VECTOR else "i"
+        function = self.builder.module.declare_intrinsic(
+            f"llvm.experimental.vector.compress.v{LANES}{kind}32", (),
+            ir.FunctionType(vector.type, [vector.type, mask.type, vector.type]),
+        )  # fmt: skip
+        return self.builder.call(function, [vector, mask, ir.Constant(vector.type, ir.Undefined)])
+
+
+def _vectors(builder: Any, n: Any, carried: list[Any], body: Callable[[_Strip, list[Any]], list[Any]]) -> list[Any]:
+    """Emits code for n values, a vector at a time; the last one is masked. `carried` as in `count_up`."""
+    width = ir.Constant(WORD, LANES)
+    whole = builder.sdiv(n, width)
+    values = count_up(
+        builder, whole, carried, lambda k, seen: body(_Strip(builder, builder.mul(k, width), 1, None), seen)
+    )
+    first = builder.mul(whole, width)
+    return body(_Strip(builder, first, 1, builder.sub(n, first)), values)
+
+
+@intrinsic
+def _compact_code(typing_context, values, n, index, events):
+    def generate(builder, values, n, index, events):
+        listed = _Events(builder, index, events)
+
+        def block(part, written):
+            (x,) = part.load(values)
+            return [listed.append(part, x, builder.fcmp_unordered("!=", x, ZEROS), *written)]
+
+        return _vectors(builder, n, [ir.Constant(WORD, 0)], block)[0]
+
+    return types.intp(values, n, index, events), _code(generate)
+
+
+@_named(FLOATS, types.intp, INDICES, FLOATS, result=types.intp)
+def _compact(values, n, index, events):
+    return _compact_code(values, n, index, events)
+
+
+@overload(compact)
+def _(values, index, events):
+    return lambda values, index, events: _compact(values.ctypes, len(values), index.ctypes, events.ctypes)
+
+
+def pass_threshold(source, residual, keep, theta, index, events):
+    """Lists the values whose magnitude is above theta; with `keep`, of what was kept back before as well as the source.
+
+    With `keep`, what is not listed is kept back in `residual`. Returns 2^32 offered + listed, where offered counts the
+    sources that are not zero.
+    """
+    values = source + residual if keep else source
+    speaks = np.abs(values) > theta
+    if keep:
+        residual[:] = np.where(speaks, 0, values)
+    listed = compact(np.where(speaks, values, np.float32(0)), index, events)
+    return (np.count_nonzero(source) << 32) + listed
+
+
+@intrinsic
+def _pass_threshold_code(typing_context, source, n, residual, keep, theta, index, events):
+    def generate(builder, source, n, residual, keep, theta, index, events):
+        listed = _Events(builder, index, events)
+        keeps = builder.icmp_signed("!=", keep, ir.Constant(WORD, 0))
+        limit = broadcast(builder, theta, VECTOR)
+        magnitude = builder.module.declare_intrinsic(f"llvm.fabs.v{LANES}f32", (), ir.FunctionType(VECTOR, [VECTOR]))
+
+        def block(part, seen):
+            offered, written = seen
+            (x,), (kept,) = part.load(source), part.load(residual)
+            value = builder.fadd(x, builder.select(keeps, kept, ZEROS))
+            speaks = builder.fcmp_ordered(">", builder.call(magnitude, [value]), limit)
+            left = builder.select(speaks, ZEROS, value)
+            part.store(residual, [builder.select(keeps, left, kept)])
+            offered = builder.add(offered, listed.count(builder.fcmp_unordered("!=", x, ZEROS)))
+            return [offered, listed.append(part, value, speaks, written)]
+
+        offered, written = _vectors(builder, n, [ir.Constant(WORD, 0)] * 2, block)
+        return builder.add(builder.shl(offered, ir.Constant(WORD, 32)), written)
+
+    return types.intp(source, n, residual, keep, theta, index, events), _code(generate)
+
+
+@_named(FLOATS, types.intp, FLOATS, types.intp, types.float32, INDICES, FLOATS, result=types.intp)
+def _pass_threshold(source, n, residual, keep, theta, index, events):
+    return _pass_threshold_code(source, n, residual, keep, theta, index, events)
+
+
+@overload(pass_threshold)
+def _(source, residual, keep, theta, index, events):
+    return lambda source, residual, keep, theta, index, events: _pass_threshold(
+        source.ctypes, len(source), residual.ctypes, keep, theta, index.ctypes, events.ctypes
     )

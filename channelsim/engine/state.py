@@ -220,6 +220,7 @@ def _allocate(plan: Plan, net: Net, slots: int, capture: bool, trace_frames: int
     ideal_inputs = bool(net.ideal[: plan.top].all())
     first_held = batch > 1 or layers[1]["kind"] != Kind.DENSE or bool(net.config[0]["augmented"])
     rows = 0 if trace_frames == 0 else _row_capacity(plan, widest)
+    message_room = -(-widest // 16) * 16  # see `_stages.whole_vectors`
     zeros = np.zeros
     return Memory(
         clock=clock,
@@ -268,10 +269,10 @@ def _allocate(plan: Plan, net: Net, slots: int, capture: bool, trace_frames: int
         touched=zeros(widest, np.bool_),
         step=zeros(int(layers["w_size"].max()) if whole else 0, np.float32),
         sent=zeros(widest, np.float32),
-        speaking=zeros(widest, np.int32),
-        alive=zeros(widest, np.bool_),
-        random=zeros(2 * widest, np.float64),
-        hits=zeros(widest, np.bool_),
+        speaking=zeros(message_room, np.int32),
+        said=zeros(message_room, np.float32),
+        alive=zeros(message_room, np.bool_),
+        random=zeros(3 * message_room, np.float64),
         word=zeros(1, np.float32),
         columns=zeros(widest + 1, np.int64),
         column_sample=zeros(batch * widest, np.int32),
@@ -477,7 +478,7 @@ def tally(state: State) -> Tally:
 # --- dump and restore -----------------------------------------------------------------------------------
 
 SCRATCH = ("signal", "error", "turned", "gathered", "learns", "learning_counts", "touched", "step", "sent", "speaking",
-           "alive", "random", "hits", "word", "columns", "column_sample", "column_value", "patches", "event_counts",
+           "alive", "random", "said", "word", "columns", "column_sample", "column_value", "patches", "event_counts",
            "macs", "map_sums", "bank", "captured", "rows", "payload")  # fmt: skip
 
 

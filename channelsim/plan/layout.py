@@ -10,7 +10,6 @@ from enum import IntEnum
 
 import numpy as np
 
-
 # Work on a mini-batch is divided among threads in parts of at least so many samples, up to so many parts.
 MOST_PARTS, PART_SAMPLES = 16, 32
 

@@ -27,7 +27,7 @@ def layers(draw: st.DrawFn, kind: Kind) -> Any:
     row = np.zeros(1, LAYER).view(np.recarray)[0]
     row.kind, row.stride = kind, draw(st.integers(1, 3))
     row.padding = draw(st.integers(0, 2)) if kind == Kind.CONV2D else 0
-    row.in_channels, row.in_height, row.in_width = draw(st.integers(1, 3)), draw(st.integers(1, 9)), draw(st.integers(1, 9))
+    row.in_channels, row.in_height, row.in_width = (draw(st.integers(1, most)) for most in (3, 9, 9))
     row.kernel = draw(st.integers(1, min(row.in_height, row.in_width, 5) + 2 * row.padding))
     row.out_channels = draw(st.integers(1, 3)) if kind == Kind.CONV2D else row.in_channels
     row.out_height = (row.in_height + 2 * row.padding - row.kernel) // row.stride + 1

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from channelsim.engine import _batch, _dense, _dense_layer, _inputs, _learning
+from channelsim.engine import _batch, _dense, _dense_layer, _learning
 from channelsim.plan import Transfer
 from tests import naive
 
@@ -92,16 +92,6 @@ def test_add_scaled(n: int) -> None:
     values, out = np.arange(n, dtype=F), np.ones(n, F)
     _dense.add_scaled(F(0.5), values, out)
     np.testing.assert_array_equal(out, 1 + 0.5 * np.arange(n, dtype=F))
-
-
-@pytest.mark.parametrize("x", [[], [0.0], [3.0], [0, 0, 0], [0, -1, 0, 2], [np.nan, 0, np.inf]], ids=str)
-def test_compact(x: list[float]) -> None:
-    values = np.array(x, F)
-    index, value = np.full(len(x), -1, np.int32), np.zeros(len(x), F)
-    count = _inputs.compact(values, index, value)
-    expected_index, expected_value = naive.events_of(values)
-    np.testing.assert_array_equal(index[:count], expected_index)
-    np.testing.assert_array_equal(value[:count], expected_value)
 
 
 def as_lists(x: naive.Floats) -> tuple[Any, Any, Any, Any]:

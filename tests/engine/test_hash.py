@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,9 +33,18 @@ def test_numbers_made_of_a_word(word: int) -> None:
 
 def test_normals_are_near_those_of_the_logarithm_and_cosine() -> None:
     n = 100_000
-    out, exponent = np.zeros(n), np.zeros(n, np.int64)
-    _hash.normals(np.uint64(hashing.key(3, 5)), out, out.view(np.int64), exponent)
-    np.testing.assert_allclose(out, hashing.normal(hashing.bits(hashing.key(3, 5), n)), rtol=0.0, atol=1e-9)
+    out, exponent, angle = np.zeros(n), np.zeros(n, np.int64), np.zeros(n, np.int64)
+    index = np.arange(1, 2 * n, 2, dtype=np.int32)
+    _hash.normals(np.uint64(hashing.key(3, 5)), index, out, out.view(np.int64), exponent, angle)
+    np.testing.assert_allclose(out, hashing.normal(hashing.bits(hashing.key(3, 5), index)), rtol=0.0, atol=1e-9)
+
+
+@pytest.mark.parametrize("probability", [0.0, 2.0**-53, 0.1, 0.5, 1 / 3, 1 - 2.0**-53, 1.0])
+def test_a_word_is_below_a_bound_where_its_uniform_number_is_below_the_probability(probability: float) -> None:
+    middle = min(int(probability * 2**53), 2**53 - 1)
+    words = np.array([max(middle + k, 0) for k in (-2, -1, 0, 1, 2) if middle + k < 2**53], np.uint64) << np.uint64(11)
+    for word, u in zip(words, hashing.uniform(words), strict=True):
+        assert bool(_hash.is_below(word, _hash.bound(probability))) == (u < probability)
 
 
 def test_streams_are_those_of_the_plan() -> None:

@@ -37,9 +37,9 @@ EDGES = [
 
 def quantized(kind: str, bits: int, a: np.float32, values: naive.Floats, key: int | None = None) -> naive.Floats:
     out = values.copy()
-    number = np.int64(Quantizer[kind.upper()])
+    number, words = np.int64(Quantizer[kind.upper()]), out.view(np.int32)
     _quantize.quantize(
-        number, np.int64(bits), a, np.uint8(key is not None), np.uint64(key or 0), out, out.view(np.int32)
+        number, np.int64(bits), a, np.uint8(key is not None), np.uint64(key or 0), words[:0], out, words
     )
     return out
 
@@ -70,6 +70,12 @@ def test_stochastic_rounding_draws_from_the_hash_and_is_right_on_average(bits: i
     out = quantized("uniform", bits, F(1), message, key)
     draws = hashing.uniform32(hashing.bits(key, len(message)))
     np.testing.assert_array_equal(out, naive.quantized("uniform", bits, F(1), message, draws))
+    events = message[::2].copy()
+    _quantize.quantize(
+        np.int64(Quantizer.UNIFORM), np.int64(bits), F(1), np.uint8(1), np.uint64(key),
+        np.arange(0, 101, 2, dtype=np.int32), events, events.view(np.int32),
+    )  # fmt: skip
+    np.testing.assert_array_equal(events, out[::2])
     many = [quantized("uniform", bits, F(1), message, hashing.key(7, 4, k)) for k in range(2000)]
     means = np.mean(many, axis=0, dtype=np.float64)
     step = 1 / (2 ** (bits - 1) - 1)

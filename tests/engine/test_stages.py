@@ -23,12 +23,14 @@ MESSAGES = [[], [0.0], [1.0], [0.0, 0.0], [0.5, -0.5, 0.0, 2.0], [-0.2, 0.2, 0.2
 
 
 def shaped(row: Any, source: naive.Floats, residual: naive.Floats, key: int = 0) -> tuple[naive.Floats, Any]:
+    index, value = (np.full(len(source) + 15, 9, kind) for kind in (np.int32, F))
     sent = np.full(len(source), 9, F)
-    found = _stages.shape(row, source, residual, sent, sent.view(np.int32), np.uint64(key))
+    found = _stages.shape(row, source, residual, index, value, value.view(np.int32), np.uint64(key))
+    _stages.lay_out(index[: found[1]], value[: found[1]], sent)
     return sent, found
 
 
-@pytest.mark.parametrize("values", MESSAGES, ids=str)
+@pytest.mark.parametrize("values", [*MESSAGES, list(np.linspace(-1, 1, 100))], ids=str)
 def test_threshold(values: list[float]) -> None:
     source = np.array(values, F)
     row = channel(len(values), has_threshold=1, threshold=0.2)
@@ -77,10 +79,13 @@ def test_message_bits_are_those_of_the_code(quantizer: Quantizer, bits: int, enc
 def received(row: Any, sent: naive.Floats, scale: float = 1.0, noise_scale: float = 1.0) -> Any:
     """(out, alive, (corrupted, flipped, dropped)) of channel 3, seed 5, frame 7, sample 2."""
     out, alive, word = np.zeros_like(sent), np.zeros(len(sent), bool), np.zeros(1, F)
+    index, value = naive.events_of(sent)
+    left = np.zeros(len(index), bool)
     counts = _stages.receive(
-        row, np.int64(3), np.int64(5), np.int64(7), np.int64(2), sent, alive, out, F(scale), F(noise_scale), word,
-        np.zeros(2 * len(sent)), np.zeros(len(sent), bool),
+        row, np.int64(3), np.int64(5), np.int64(7), np.int64(2), len(index), index, value, left, F(scale),
+        F(noise_scale), word, np.zeros(3 * len(sent)),
     )  # fmt: skip
+    out[index], alive[index] = value, left
     return out, alive, counts
 
 
@@ -149,7 +154,8 @@ def test_late_events_are_those_whose_last_bit_comes_after_the_deadline(
     row = channel(n, *code, encoding=encoding, header_bits=2)
     link = record(LINK, ps_numerator=ps_a_bit.numerator, ps_denominator=ps_a_bit.denominator)
     sent = np.where(speaks, F(1), F(0))
-    alive, events = sent != 0, int(sum(speaks))
+    index, events = naive.events_of(sent)[0], int(sum(speaks))
+    alive = np.ones(events, bool)
     word = int(row["value_bits"])
     width = int(row["address_bits"]) + word
     if encoding == Encoding.DENSE:
@@ -159,9 +165,9 @@ def test_late_events_are_those_whose_last_bit_comes_after_the_deadline(
         bits += width if speaking or encoding == Encoding.DENSE else 0
         expected.append(speaking and start + naive.occupation(bits, ps_a_bit) + delay <= due)
     late = _stages.lose_late(
-        row, link, sent, alive, np.int64(start), np.int64(delay), np.int64(due), np.int64(encoding), np.int64(events)
+        row, link, index, alive, np.int64(start), np.int64(delay), np.int64(due), np.int64(encoding)
     )
-    assert alive.tolist() == expected
+    assert alive.tolist() == [expected[i] for i in index]
     assert late == events - sum(expected)
 
 
@@ -189,9 +195,29 @@ def test_first_event(encoding: Encoding, values: list[int]) -> None:
 
 @pytest.mark.parametrize(("rescale", "divisor"), [(0, 1.0), (1, 0.75)])
 def test_deliver(rescale: int, divisor: float) -> None:
-    out, alive = np.array([1.0, 2.0, -3.0], F), np.array([True, False, True])
-    assert _stages.deliver(channel(3, drop=0.25, rescale=rescale), out, alive) == 2
-    np.testing.assert_array_equal(out, np.array([1.0, 0.0, -3.0], F) / F(divisor))
+    index, value, alive = np.array([0, 2, 3], np.int32), np.array([1.0, 2.0, -3.0], F), np.array([True, False, True])
+    out = np.full(5, np.nan, F)
+    assert _stages.deliver(channel(5, drop=0.25, rescale=rescale), 3, index, value, alive, out) == 2
+    np.testing.assert_array_equal(out, np.array([1.0, 0.0, 0.0, -3.0, 0.0], F) / F(divisor))
+
+
+@pytest.mark.parametrize("x", [[], [0.0], [3.0], [0, 0, 0], [0, -1, 0, 2], [np.nan, 0, np.inf], [1, 0] * 40], ids=str)
+def test_compact_and_lay_out(x: list[float]) -> None:
+    values = np.array(x, F)
+    index, value = np.full(len(x), -1, np.int32), np.zeros(len(x), F)
+    count = _stages.compact(values, index, value)
+    expected_index, expected_value = naive.events_of(values)
+    np.testing.assert_array_equal(index[:count], expected_index)
+    np.testing.assert_array_equal(value[:count], expected_value)
+    out = np.full(len(x), 9, F)
+    _stages.lay_out(index[:count], value[:count], out)
+    np.testing.assert_array_equal(out, values)
+
+
+def test_forget_silent() -> None:
+    index, value = np.array([1, 4, 5, 9], np.int32), np.array([0.0, 2.0, 0.0, -1.0], F)
+    assert _stages.forget_silent(index, value, np.int64(4)) == 2
+    assert (index[:2].tolist(), value[:2].tolist()) == ([4, 9], [2.0, -1.0])
 
 
 def test_streams_of_the_stages_carry_the_channel() -> None:
