@@ -274,9 +274,6 @@ def _allocate(plan: Plan, net: Net, slots: int, capture: bool, trace_frames: int
         alive=zeros(message_room, np.bool_),
         random=zeros(3 * message_room, np.float64),
         word=zeros(1, np.float32),
-        columns=zeros(widest + 1, np.int64),
-        column_sample=zeros(batch * widest, np.int32),
-        column_value=zeros(batch * widest, np.float32),
         patches=_pitch.aligned(_parts.parts(most) * int(net.geometry[:, -1].max())),
         event_counts=zeros(most, np.int64),
         macs=zeros(most, np.int64),
@@ -478,7 +475,7 @@ def tally(state: State) -> Tally:
 # --- dump and restore -----------------------------------------------------------------------------------
 
 SCRATCH = ("signal", "error", "turned", "gathered", "learns", "learning_counts", "touched", "step", "sent", "speaking",
-           "alive", "random", "said", "word", "columns", "column_sample", "column_value", "patches", "event_counts",
+           "alive", "random", "said", "word", "patches", "event_counts",
            "macs", "map_sums", "bank", "captured", "rows", "payload")  # fmt: skip
 
 
