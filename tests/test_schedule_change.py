@@ -11,7 +11,7 @@ from channelsim import engine, reference, tolerances
 from channelsim.plan import Plan
 from channelsim.reference.state import links_of, records
 from channelsim.verify import compare, one_thread
-from tests.laws.cases import Case, outcome, run
+from tests.laws.cases import Case, dense_case, outcome, run
 
 FRAMES_PER_EPOCH = 5
 CLEAN: dict[str, Any] = {"latency": "10 ns", "bandwidth": "1 Gbit/s"}
@@ -22,7 +22,7 @@ WORSE: dict[str, Any] = {"noise": {"sigma": 0.2}, "header": 9}
 def case(batch: int = 4, **tables: Any) -> Case:
     """Five frames an epoch, four epochs."""
     common = {"learning": {"rule": "srbp"}, "training": {"batch": batch, "epochs": 4}, "channels": {"learning": CLEAN}}
-    return Case([6, 5, 5, 3], ["tanh", "tanh", "softmax"], FRAMES_PER_EPOCH * batch, {**common, **tables})
+    return dense_case([6, 5, 5, 3], ["tanh", "tanh", "softmax"], FRAMES_PER_EPOCH * batch, {**common, **tables})
 
 
 def changed(batch: int = 4, mode: dict[str, Any] | None = None, *changes: dict[str, Any]) -> Plan:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.laws.cases import Case, run
+from tests.laws.cases import Case, dense_case, run
 
 TRAINING = {"batch": 3, "epochs": 2, "learning_rate": 0.1}
 ONLINE = {"batch": 1, "epochs": 1, "learning_rate": 0.05}
@@ -64,12 +64,38 @@ CASES: dict[str, dict[str, Any]] = {
     },
 }
 
+MAPS: list[dict[str, Any]] = [
+    {"kind": "conv2d", "channels": 2, "kernel": 3, "padding": 1, "transfer": "relu"},
+    {"kind": "maxpool", "size": 2},
+    {"kind": "conv2d", "channels": 2, "kernel": 2, "transfer": "tanh"},
+    {"kind": "avgpool", "size": 2},
+    {"kind": "flatten"},
+    {"kind": "dense", "units": 3, "transfer": "softmax"},
+]
+ON_MAPS: dict[str, dict[str, Any]] = {
+    "bp": {"learning": {"rule": "bp"}, "training": {"batch": 2, "epochs": 1, "learning_rate": 0.1}},
+    "sign, moved": {
+        "learning": {"rule": "sign"},
+        "training": ONLINE,
+        "data": {"name": "synthetic", "flip": True, "shift": 1},
+    },
+    "arbp, lossy": {
+        "learning": {"rule": "arbp"},
+        "training": {"batch": 3, "epochs": 1, "learning_rate": 0.1, "momentum": 0.5},
+        "channels": {"learning": LOSSY, "forward": {**LOSSY, "deadline": "1 us"}},
+    },
+}
+
 
 def outcomes() -> dict[str, Any]:
     """Weights and counters of every case."""
     found = {}
-    for name, tables in CASES.items():
-        case = Case([6, 5, 4, 3], ["tanh", "relu", "softmax"], 8, {"training": TRAINING, **tables})
+    cases = {
+        name: dense_case([6, 5, 4, 3], ["tanh", "relu", "softmax"], 8, {"training": TRAINING, **tables})
+        for name, tables in CASES.items()
+    }
+    cases |= {f"maps: {name}": Case((2, 6, 6), MAPS, 3, 4, tables) for name, tables in ON_MAPS.items()}
+    for name, case in cases.items():
         result = run(case.plan(), case.data())
         for field in ("weights", "biases", "feedback"):
             found[f"{name}: {field}"] = getattr(result, field)
