@@ -311,8 +311,8 @@ def _matmul_code(typing_context, a, row_step, step, b, b_pitch, rows, inner, col
 
 
 @named(
-    NOTHING, FLOATS, types.intp, types.intp, FLOATS, types.intp, types.intp, types.intp, types.intp, types.float32, types.intp,
-    FLOATS, types.intp,
+    NOTHING, FLOATS, types.intp, types.intp, FLOATS, types.intp, types.intp, types.intp, types.intp, types.float32,
+    types.intp, FLOATS, types.intp,
 )  # fmt: skip
 def _matmul(a, row_step, step, b, b_pitch, rows, inner, columns, scale, add, c, c_pitch):
     _matmul_code(a, row_step, step, b, b_pitch, rows, inner, columns, scale, add, c, c_pitch)

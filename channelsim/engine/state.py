@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from channelsim import hashing
 from channelsim.data import Dataset
-from channelsim.engine import _conv, _dense_layer, _evaluate, _loop, _parts, _pitch
+from channelsim.engine import _conv, _dense_layer, _evaluate, _loop, _named, _parts, _pitch
 from channelsim.engine._tables import CLOCK, CONFIG, LAYER_STATE, LINK_STATE, SLOT, Memory, Net
 from channelsim.engine._views import handle
 from channelsim.errors import RunError
@@ -337,6 +337,7 @@ def advance(
     Events of the frames that have entered and are due later stay in flight. `collect` receives the message rows and
     payload of traced frames whenever the buffer is full, and at the end. Raises Diverged.
     """
+    _named.provide(plan.maps)
     until_frame = min(until_frame, plan.frames)
     while True:
         stop = min(until_frame, _next_boundary(plan, state))
@@ -444,6 +445,7 @@ def evaluate(state: State, images: NDArray[np.float32], labels: NDArray[np.int32
         return math.nan, math.nan
     settle(state)
     plan, net = state.plan, state.net
+    _named.provide(plan.maps)
     channels, links = _records(net.channels.copy()), _records(net.links.copy())
     channels["residual"], channels["deadline"], links["queue"] = 0, -1, -1
     clockless = net._replace(channels=channels, ideal=_is_ideal(channels, links))
