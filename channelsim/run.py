@@ -179,7 +179,7 @@ class _Run:
     def _warm_up(self) -> None:
         """Compiles the engine or loads it, so that training time does not include that. Ctrl-C here ends at once."""
         self.writer.checkpoint(self._snapshot())  # from now on the run can be resumed
-        if engine.is_cold():
+        if engine.is_cold(self.plan.maps):
             self.listener.note("compiling the engine, once on this machine (about half a minute) ...")
         engine.advance(self.plan, self.state, 0, self._collect)
 

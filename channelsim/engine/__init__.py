@@ -1,7 +1,7 @@
 """The engine: Numba over flat buffers. No Python objects inside, no I/O, no randomness but the hash.
 
-The names below are imported when they are first used (PEP 562): that is when a machine that has not done it yet begins
-to compile, and whoever starts a run can ask `is_cold` before, and say so.
+The names below are imported when they are first used (PEP 562), for Numba takes a while. A machine compiles the engine
+once, in the first `advance`; whoever starts a run can ask `is_cold` before, and say so.
 """
 
 from __future__ import annotations

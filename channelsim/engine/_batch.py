@@ -41,38 +41,30 @@ def forward(sparse, transfer, weights, pitch, bias, start, index, value, count, 
         _transfer.layer(transfer, part, n)
 
 
-@kernel()
-def by_row(start, index, value, count, samples, rows, columns, column_sample, column_value):
-    """Sorts a mini-batch's events by row (a counting sort): row r's are columns[r] .. columns[r + 1]."""
-    for r in range(rows + 1):
-        columns[r] = 0
-    for b in range(samples):
-        for k in range(start[b], start[b] + count[b]):
-            columns[index[k] + 1] += 1
-    for r in range(rows):
-        columns[r + 1] += columns[r]
-    for b in range(samples):
-        for k in range(start[b], start[b] + count[b]):
-            r = index[k]
-            at = columns[r]
-            columns[r] = at + 1
-            column_sample[at] = b
-            column_value[at] = value[k]
-    for r in range(rows, 0, -1):
-        columns[r] = columns[r - 1]
-    columns[0] = 0
-
-
 @kernel(parallel=True)
-def add_outer_events(target, pitch, n, columns, column_sample, column_value, signal, samples):
-    """target[r] += sum_b x_rb signal[b] for every row r of a (rows, n) matrix, the x sorted by row."""
+def add_outer_events(target, pitch, n, start, index, value, count, signal, samples):
+    """target[r] += sum_b x_rb signal[b] for every row r of a (rows, n) matrix; each sample's events in order."""
     rows = len(target) // pitch
     pieces = parts(samples)
     for piece in prange(pieces):
-        for r in range(rows * piece // pieces, rows * (piece + 1) // pieces):
-            first, last = columns[r], columns[r + 1]
-            row = target[r * pitch : r * pitch + n]
-            _dense.add_rows(signal, n, column_sample[first:last], column_value[first:last], row)
+        lo, hi = rows * piece // pieces, rows * (piece + 1) // pieces
+        for b in range(samples):
+            events = index[start[b] : start[b] + count[b]]
+            first, last = start[b] + _below(events, lo), start[b] + _below(events, hi)
+            _dense.grow_rows(target, pitch, index[first:last], value[first:last], signal[b * n : b * n + n])
+
+
+@kernel()
+def _below(index, bound):
+    """How many of the indices, in rising order, are below a bound."""
+    first, last = 0, len(index)
+    while first < last:
+        middle = (first + last) // 2
+        if index[middle] < bound:
+            first = middle + 1
+        else:
+            last = middle
+    return first
 
 
 @kernel(parallel=True)

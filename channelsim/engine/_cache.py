@@ -39,9 +39,13 @@ def use() -> None:
     numba.config.CACHE_DIR = str(directory())
 
 
-def is_cold() -> bool:
-    """Whether the event loop has yet to be compiled on this machine; it is written last of all that it calls."""
-    return not numba.config.DISABLE_JIT and not any(directory().glob("**/_loop.advance-*.nbi"))
+def is_cold(maps: bool = False) -> bool:
+    """Whether the event loop, or what works on maps, has yet to be compiled on this machine.
+
+    Looks for the function of each that is written last.
+    """
+    last = ["_loop.advance", "_parts.pool_backward"] if maps else ["_loop.advance"]
+    return not numba.config.DISABLE_JIT and not all(any(directory().glob(f"**/{name}-*.nbi")) for name in last)
 
 
 use()

@@ -44,6 +44,12 @@ def update_rows(matrix, pitch, index, step, old):
 
 
 @kernel()
+def grow_rows(matrix, pitch, index, value, step):
+    """row(index[k]) += value[k] * step."""
+    _vector.grow_rows(matrix, pitch, index, value, step)
+
+
+@kernel()
 def dot_rows(matrix, pitch, message, out):
     """out[r] = sum_j W[r, j] message[j] for every row: the transposed wiring of bp."""
     _vector.dot_rows(matrix, pitch, message, out)

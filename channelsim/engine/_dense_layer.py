@@ -185,13 +185,20 @@ def _accumulate(net, mem, h, slot, samples, scale, target):
             _dense.add_scaled(x[k], signal, target[k * layer.pitch : k * layer.pitch + n])
         return fan_in
     index, value = _inputs.events(net, mem, h, slot)
-    columns, sample, activity = i8(mem.columns), i4(mem.column_sample), f4(mem.column_value)
-    _batch.by_row(i8_planes(mem.starts)[slot, h], index, value, count, samples, fan_in, columns, sample, activity)
-    _batch.add_outer_events(target, layer.pitch, n, columns, sample, activity, signal, samples)
-    rows = 0
-    for r in range(fan_in):
-        rows += columns[r + 1] > columns[r]
-    return rows
+    start = i8_planes(mem.starts)[slot, h]
+    _batch.add_outer_events(target, layer.pitch, n, start, index, value, count, signal, samples)
+    return rows_at_work(start, index, count, samples, flags(mem.touched)[:fan_in])
+
+
+@kernel()
+def rows_at_work(start, index, count, samples, touched):
+    """How many neurons have an event in any sample."""
+    for r in range(len(touched)):
+        touched[r] = False
+    for b in range(samples):
+        for i in index[start[b] : start[b] + count[b]]:
+            touched[i] = True
+    return _stages.count_true(touched)
 
 
 @kernel()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from channelsim.engine import _conv_layer, _dense_layer, _inputs, _pool_layer
-from channelsim.engine._named import FLOAT, INT, MEMORY, NET, NOTHING, named
+from channelsim.engine._named import EVERY_RUN, FLOAT, INT, MEMORY, NET, NOTHING, named
 from channelsim.engine._views import channels, configs, counters, f4, f4_rows, i8_planes, layers, slots
 
 DENSE, CONV2D = 1, 2  # plan.Kind; the others have no synapses
 
 
-@named(INT, NET, MEMORY, INT, INT)
+@named(INT, NET, MEMORY, INT, INT, on_demand=EVERY_RUN)
 def forward(net, mem, h, slot):
     """O of layer h for every sample of the frame. Returns the multiply-accumulates."""
     kind, samples = layers(net.layers)[h].kind, slots(mem.slots)[slot].samples
@@ -24,7 +24,7 @@ def forward(net, mem, h, slot):
     return 0
 
 
-@named(NOTHING, NET, MEMORY, INT, INT, INT, INT)
+@named(NOTHING, NET, MEMORY, INT, INT, INT, INT, on_demand=EVERY_RUN)
 def transposed(net, mem, c, slot, seen, recalled):
     """The error that messages delivered over channel c make through their sender: through W, or back through a pool.
 
@@ -45,7 +45,7 @@ def transposed(net, mem, c, slot, seen, recalled):
         _pool_layer.transposed(net, mem, c, slot, seen, recalled, message, out)
 
 
-@named(INT, NET, MEMORY, INT, INT, INT)
+@named(INT, NET, MEMORY, INT, INT, INT, on_demand=EVERY_RUN)
 def survey(net, mem, h, slot, samples):
     """What an update takes, with R in mem.signal: returns its multiply-accumulates.
 
@@ -59,7 +59,7 @@ def survey(net, mem, h, slot, samples):
     return _conv_layer.survey(net, mem, h, x, signal, samples)
 
 
-@named(INT, NET, MEMORY, INT, INT, INT, FLOAT, INT)
+@named(INT, NET, MEMORY, INT, INT, INT, FLOAT, INT, on_demand=EVERY_RUN)
 def accumulate(net, mem, h, slot, samples, scale, whole):
     """W, or mem.step if `whole`, += scale * the sum that W learns by, with R in mem.signal, after `survey`.
 
@@ -73,7 +73,7 @@ def accumulate(net, mem, h, slot, samples, scale, whole):
     return _conv_layer.accumulate(net, mem, h, x, signal, samples, scale, target, layer.pitch)
 
 
-@named(NOTHING, NET, MEMORY, INT, INT)
+@named(NOTHING, NET, MEMORY, INT, INT, on_demand=EVERY_RUN)
 def through_signs(net, mem, c, slot):
     """As `transposed`, of a convolution whose W lends its signs to the magnitudes of C."""
     channel = channels(net.channels)[c]
@@ -83,7 +83,7 @@ def through_signs(net, mem, c, slot):
     _conv_layer.through(net, mem, c, slot, f4(mem.bank)[: channel.c_size], maps, f4(mem.error), out)
 
 
-@named(NOTHING, NET, MEMORY, INT, INT)
+@named(NOTHING, NET, MEMORY, INT, INT, on_demand=EVERY_RUN)
 def through_bank(net, mem, c, slot):
     """mem.signal = the error that messages of a convolution make through C, which is shaped like its W. Counted."""
     channel = channels(net.channels)[c]
@@ -93,7 +93,7 @@ def through_bank(net, mem, c, slot):
     _conv_layer.through(net, mem, c, slot, feedback, maps, message, f4(mem.signal))
 
 
-@named(NOTHING, NET, MEMORY, INT, INT, INT, INT, FLOAT)
+@named(NOTHING, NET, MEMORY, INT, INT, INT, INT, FLOAT, on_demand=EVERY_RUN)
 def adapt_bank(net, mem, c, slot, seen, samples, scale):
     """Such a C, or with momentum its velocity, += scale * the sum of patch (x) message. Counted.
 

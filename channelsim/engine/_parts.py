@@ -11,7 +11,7 @@ from numba import prange
 
 from channelsim.engine import _conv, _pool
 from channelsim.engine._jit import kernel
-from channelsim.engine._named import FLOAT, INT, MEMORY, NET, NOTHING, named
+from channelsim.engine._named import FLOAT, INT, MAPS, MEMORY, NET, NOTHING, named
 from channelsim.engine._views import address_of, f4, flags, floats_at, i8, i8_rows, layers
 from channelsim.plan.layout import MOST_PARTS, PART_SAMPLES
 
@@ -33,7 +33,7 @@ def _all(net, mem, task, h, p, q, r, number, samples, scale, whole, pieces):
              whole * (piece + 1) // pieces)  # fmt: skip
 
 
-@named(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, INT, INT, FLOAT, INT, INT, INT, by_address=True)
+@named(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, INT, INT, FLOAT, INT, INT, INT, by_address=True, on_demand=MAPS)
 def _one(net, mem, task, h, p, q, r, number, samples, scale, piece, lo, hi):
     """Samples (of ADD_OUTER: rows) lo .. hi - 1 of a task at layer h; p, q and r are where its arrays lie."""
     layer, g = layers(net.layers)[h], i8_rows(net.geometry)[h]
@@ -63,7 +63,7 @@ def _one(net, mem, task, h, p, q, r, number, samples, scale, piece, lo, hi):
         _pool.backward(layer.kind, g, x, message, counts, out, number, lo, hi)
 
 
-@named(NOTHING, NET, MEMORY, INT, INT, INT, INT)
+@named(NOTHING, NET, MEMORY, INT, INT, INT, INT, on_demand=MAPS)
 def forward(net, mem, h, x, out, samples):
     """A convolution's out = f(W * x + b).
 
@@ -72,7 +72,7 @@ def forward(net, mem, h, x, out, samples):
     _all(address_of(net), address_of(mem), FORWARD, h, x, out, NONE, NONE, samples, NO_SCALE, samples, parts(samples))
 
 
-@named(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, INT)
+@named(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, INT, on_demand=MAPS)
 def through_transposed(net, mem, h, matrix, pitch, message, out, samples):
     """The error that messages make through a matrix shaped like W of convolution h.
 
@@ -84,7 +84,7 @@ def through_transposed(net, mem, h, matrix, pitch, message, out, samples):
     )  # fmt: skip
 
 
-@named(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, FLOAT)
+@named(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, FLOAT, on_demand=MAPS)
 def add_outer(net, mem, h, target, pitch, x, samples, scale):
     """target, shaped like W of convolution h, += scale * sum of patch (x) R, after `survey`."""
     rows = layers(net.layers)[h].w_size // layers(net.layers)[h].b_size
@@ -92,19 +92,19 @@ def add_outer(net, mem, h, target, pitch, x, samples, scale):
     _all(address_of(net), address_of(mem), ADD_OUTER, h, target, x, NONE, pitch, samples, scale, rows, pieces)
 
 
-@named(NOTHING, NET, MEMORY, INT, INT, INT, INT)
+@named(NOTHING, NET, MEMORY, INT, INT, INT, INT, on_demand=MAPS)
 def survey(net, mem, h, x, signal, samples):
     """What an update of convolution h takes: mem.learns, mem.macs, mem.map_sums, and mem.gathered = R turned."""
     _all(address_of(net), address_of(mem), SURVEY, h, x, signal, NONE, NONE, samples, NO_SCALE, samples, parts(samples))
 
 
-@named(NOTHING, NET, MEMORY, INT, INT, INT, INT)
+@named(NOTHING, NET, MEMORY, INT, INT, INT, INT, on_demand=MAPS)
 def pool(net, mem, h, x, out, samples):
     """The output map of each sample."""
     _all(address_of(net), address_of(mem), POOL, h, x, out, NONE, NONE, samples, NO_SCALE, samples, parts(samples))
 
 
-@named(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, INT)
+@named(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, INT, on_demand=MAPS)
 def pool_backward(net, mem, h, x, message, out, recalled, samples):
     """The error at the map below that messages make, mem.event_counts of whose events arrive."""
     _all(

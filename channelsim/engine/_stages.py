@@ -22,10 +22,7 @@ DENSE, AER, AUTO = np.int64(0), np.int64(1), np.int64(2)
 @kernel()
 def count_speaking(values):
     """How many values are not zero."""
-    total = 0
-    for i in range(len(values)):
-        total += values[i] != ZERO
-    return total
+    return _vector.count_events(values)
 
 
 @kernel()

@@ -182,9 +182,6 @@ class Memory(NamedTuple):
     alive: NDArray[np.bool_]  # and whether it is not lost
     random: NDArray[np.float64]  # (3 * that) one message's normals
     word: NDArray[np.float32]  # (1,) for looking at a float's bits
-    columns: NDArray[np.int64]  # (widest + 1,) a mini-batch's events by row: starts,
-    column_sample: NDArray[np.int32]  # samples
-    column_value: NDArray[np.float32]  # and values
     patches: NDArray[np.float32]  # (parts * room,) patch matrices of convolutions, one image of one part at a time
     event_counts: NDArray[np.int64]  # (most samples at once,) values of each that are not zero
     macs: NDArray[np.int64]  # (most samples at once,) operations of a convolution, sample by sample

@@ -9,193 +9,37 @@ Each function has a plain form that says what it does; it is the one that runs w
 are added by fused multiply-add, where the machine has one, in the order of the rows: neither the width of a vector nor
 that of a strip shows in a result (but in that of `dot_rows`, whose sums run along the columns).
 
-The compiled forms are C functions that other compiled code finds by name, as it finds those of BLAS: Numba would
-optimize a copy of them within each function that calls them, and within each that calls those.
+The compiled forms are called by name (`_named`), so that they are compiled once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
-from llvmlite import binding, ir
-from numba import cfunc, config, types
+from llvmlite import ir
+from numba import types
 from numba.extending import intrinsic, overload
 
-FLOAT, WORD, BIT = ir.FloatType(), ir.IntType(64), ir.IntType(1)
-FUSED = ("contract",)
-TREE = ("contract", "reassoc")
-
-
-def _machine() -> tuple[int, int]:
-    """(float32 values in a vector, vectors in a strip: half of the registers or less)."""
-    features = binding.get_host_cpu_features()
-    if features.get("avx512f"):
-        return 16, 8
-    return (8, 4) if features.get("avx") else (4, 4)
-
-
-LANES, BLOCK = _machine()
-VECTOR = ir.VectorType(FLOAT, LANES)
-ZEROS = ir.Constant(VECTOR, [ir.Constant(FLOAT, 0.0)] * LANES)
-
-
-class _Strip:
-    """Code for `vectors` vectors of columns from column `first` on; of the last only `live` columns, if not None."""
-
-    def __init__(self, builder: Any, first: Any, vectors: int, live: Any):
-        self.builder, self.first, self.vectors = builder, first, vectors
-        self.mask: Any = None if live is None else self._mask(live)
-
-    def _mask(self, live: Any) -> Any:
-        lanes = ir.Constant(ir.VectorType(WORD, LANES), [ir.Constant(WORD, k) for k in range(LANES)])
-        return self.builder.icmp_signed("<", lanes, broadcast(self.builder, live, ir.VectorType(WORD, LANES)))
-
-    def _place(self, row: Any, v: int) -> Any:
-        column = self.builder.add(self.first, ir.Constant(WORD, v * LANES))
-        vector = ir.VectorType(row.type.pointee, LANES)
-        return self.builder.bitcast(self.builder.gep(row, [column]), vector.as_pointer())
-
-    def _is_masked(self, v: int) -> bool:
-        return self.mask is not None and v == self.vectors - 1
-
-    def load(self, row: Any) -> list[Any]:
-        """The strip's values of a row, given the address of its first column; 0 where masked."""
-        values = []
-        for v in range(self.vectors):
-            place = self._place(row, v)
-            if self._is_masked(v):
-                function = _declared(self.builder, "llvm.masked.load", VECTOR, [place.type, ir.IntType(32),
-                                     self.mask.type, VECTOR])  # fmt: skip
-                values.append(self.builder.call(function, [place, ir.Constant(ir.IntType(32), 4), self.mask, ZEROS]))
-            else:
-                values.append(self.builder.load(place, align=4))
-        return values
-
-    def store(self, row: Any, values: list[Any]) -> None:
-        for v, value in enumerate(values):
-            place = self._place(row, v)
-            if self._is_masked(v):
-                function = _declared(self.builder, "llvm.masked.store", ir.VoidType(), [value.type, place.type,
-                                     ir.IntType(32), self.mask.type])  # fmt: skip
-                self.builder.call(function, [value, place, ir.Constant(ir.IntType(32), 4), self.mask])
-            else:
-                self.builder.store(value, place, align=4)
-
-    def fma(self, factor: Any, values: list[Any], terms: list[Any]) -> list[Any]:
-        """factor * values + terms, vector by vector; `factor` is one vector, or one for each."""
-        factors = factor if isinstance(factor, list) else [factor] * self.vectors
-        return [
-            self.builder.fadd(term, self.builder.fmul(f, value, flags=FUSED), flags=FUSED)
-            for f, value, term in zip(factors, values, terms, strict=True)
-        ]
-
-
-def _declared(builder: Any, name: str, result: Any, arguments: list[Any]) -> Any:
-    """An intrinsic that reads or writes a vector of LANES values in memory; a store's first argument is that vector."""
-    vector = result if isinstance(result, ir.VectorType) else arguments[0]
-    kind = "f" if vector.element == FLOAT else "i"
-    return builder.module.declare_intrinsic(f"{name}.v{LANES}{kind}32.p0", (), ir.FunctionType(result, arguments))
-
-
-def broadcast(builder: Any, value: Any, vector: Any) -> Any:
-    """A vector of equal values."""
-    one = builder.insert_element(ir.Constant(vector, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
-    zeros = ir.Constant(ir.VectorType(ir.IntType(32), vector.count), [0] * vector.count)
-    return builder.shuffle_vector(one, ir.Constant(vector, ir.Undefined), zeros)
-
-
-def count_up(builder: Any, count: Any, carried: list[Any], body: Callable[[Any, list[Any]], list[Any]]) -> list[Any]:
-    """A loop over 0..count-1 that hands values from turn to turn: body(k, values) -> values. Returns the last ones."""
-    before = builder.block
-    head = builder.append_basic_block("head")
-    turn = builder.append_basic_block("turn")
-    after = builder.append_basic_block("after")
-    builder.branch(head)
-    builder.position_at_end(head)
-    k = builder.phi(WORD)
-    k.add_incoming(ir.Constant(WORD, 0), before)
-    values = []
-    for value in carried:
-        phi = builder.phi(value.type)
-        phi.add_incoming(value, before)
-        values.append(phi)
-    builder.cbranch(builder.icmp_signed("<", k, count), turn, after)
-    builder.position_at_end(turn)
-    new = body(k, values)
-    k.add_incoming(builder.add(k, ir.Constant(WORD, 1)), builder.block)
-    for phi, value in zip(values, new, strict=True):
-        phi.add_incoming(value, builder.block)
-    builder.branch(head)
-    builder.position_at_end(after)
-    return values
-
-
-def strips(builder: Any, columns: Any, width: int, emit: Callable[[_Strip], None]) -> None:
-    """Emits code for all columns: whole strips of `width` vectors, then one of as many vectors as the rest takes."""
-    wide = ir.Constant(WORD, LANES * width)
-    whole = builder.sdiv(columns, wide)
-
-    def one(k: Any, _: list[Any]) -> list[Any]:
-        emit(_Strip(builder, builder.mul(k, wide), width, None))
-        return []
-
-    count_up(builder, whole, [], one)
-    first = builder.mul(whole, wide)
-    rest = builder.sub(columns, first)
-    vectors = builder.sdiv(builder.add(rest, ir.Constant(WORD, LANES - 1)), ir.Constant(WORD, LANES))
-    done = builder.append_basic_block("done")
-    switch = builder.switch(vectors, done)
-    for v in range(1, width + 1):
-        case = builder.append_basic_block(f"strip{v}")
-        switch.add_case(ir.Constant(WORD, v), case)
-        builder.position_at_end(case)
-        emit(_Strip(builder, first, v, builder.sub(rest, ir.Constant(WORD, (v - 1) * LANES))))
-        builder.branch(done)
-    builder.position_at_end(done)
-
-
-def _code(generate: Callable[..., Any]) -> Any:
-    """Numba's form of generate(builder, *values), which gets arrays as addresses."""
-
-    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        result = generate(builder, *values)
-        return context.get_dummy_value() if result is None else result
-
-    return codegen
-
+from channelsim.engine._named import NOTHING, named
+from channelsim.engine._vector_code import (
+    BLOCK,
+    FLOAT,
+    LANES,
+    TREE,
+    VECTOR,
+    WORD,
+    ZEROS,
+    Events,
+    broadcast,
+    count_up,
+    every_vector,
+    intrinsic_code,
+    item,
+    row_address,
+    row_number,
+    strips,
+)
 
 FLOATS, INDICES = types.CPointer(types.float32), types.CPointer(types.int32)
-_kept: list[Any] = []  # machine code lives as long as the object that it came with
-
-
-def _named(*arguments: Any, result: Any = types.void) -> Callable[[Any], Any]:
-    """Compiles a function of these arguments, gives its machine code a name, and returns what calls that name."""
-    signature = result(*arguments)
-
-    def compile_and_name(function: Any) -> Any:
-        name = f"channelsim{function.__name__}"
-        if not config.DISABLE_JIT:
-            code = cfunc(signature, cache=True)(function)
-            binding.add_symbol(name, code.address)
-            _kept.append(code)
-        return types.ExternalFunction(name, signature)
-
-    return compile_and_name
-
-
-def _row(builder: Any, matrix: Any, n: Any, r: Any) -> Any:
-    """Address of row r of a matrix with n columns."""
-    return builder.gep(matrix, [builder.mul(r, n)])
-
-
-def _item(builder: Any, array: Any, k: Any) -> Any:
-    return builder.load(builder.gep(array, [k]))
-
-
-def _row_of(builder: Any, index: Any, k: Any) -> Any:
-    return builder.sext(_item(builder, index, k), WORD)
 
 
 # --- sums of rows -------------------------------------------------------------------------------------
@@ -211,18 +55,18 @@ def _add_rows_code(typing_context, matrix, pitch, index, value, count, out, n):
     def generate(builder, matrix, pitch, index, value, count, out, n):
         def strip(part):
             def add(k, sums):
-                factor = broadcast(builder, _item(builder, value, k), VECTOR)
-                row = _row(builder, matrix, pitch, _row_of(builder, index, k))
+                factor = broadcast(builder, item(builder, value, k), VECTOR)
+                row = row_address(builder, matrix, pitch, row_number(builder, index, k))
                 return part.fma(factor, part.load(row), sums)
 
             part.store(out, count_up(builder, count, part.load(out), add))
 
         strips(builder, n, BLOCK, strip)
 
-    return types.void(matrix, pitch, index, value, count, out, n), _code(generate)
+    return types.void(matrix, pitch, index, value, count, out, n), intrinsic_code(generate)
 
 
-@_named(FLOATS, types.intp, INDICES, FLOATS, types.intp, FLOATS, types.intp)
+@named(NOTHING, FLOATS, types.intp, INDICES, FLOATS, types.intp, FLOATS, types.intp)
 def _add_rows(matrix, pitch, index, value, count, out, n):
     _add_rows_code(matrix, pitch, index, value, count, out, n)
 
@@ -247,20 +91,20 @@ def _update_and_add_rows_code(typing_context, matrix, pitch, index, value, count
             steps = part.load(step)
 
             def grow_and_add(k, sums):
-                r = _row_of(builder, index, k)
-                row = _row(builder, matrix, pitch, r)
-                grown = part.fma(broadcast(builder, _item(builder, old, r), VECTOR), steps, part.load(row))
+                r = row_number(builder, index, k)
+                row = row_address(builder, matrix, pitch, r)
+                grown = part.fma(broadcast(builder, item(builder, old, r), VECTOR), steps, part.load(row))
                 part.store(row, grown)
-                return part.fma(broadcast(builder, _item(builder, value, k), VECTOR), grown, sums)
+                return part.fma(broadcast(builder, item(builder, value, k), VECTOR), grown, sums)
 
             part.store(out, count_up(builder, count, part.load(out), grow_and_add))
 
         strips(builder, n, BLOCK, strip)
 
-    return types.void(matrix, pitch, index, value, count, step, old, out, n), _code(generate)
+    return types.void(matrix, pitch, index, value, count, step, old, out, n), intrinsic_code(generate)
 
 
-@_named(FLOATS, types.intp, INDICES, FLOATS, types.intp, FLOATS, FLOATS, FLOATS, types.intp)
+@named(NOTHING, FLOATS, types.intp, INDICES, FLOATS, types.intp, FLOATS, FLOATS, FLOATS, types.intp)
 def _update_and_add_rows(matrix, pitch, index, value, count, step, old, out, n):
     _update_and_add_rows_code(matrix, pitch, index, value, count, step, old, out, n)
 
@@ -284,10 +128,10 @@ def _update_rows_code(typing_context, matrix, pitch, index, count, step, old, n)
             steps = part.load(step)
 
             def grow(k, _):
-                r = _row_of(builder, index, k)
-                x = _item(builder, old, r)
+                r = row_number(builder, index, k)
+                x = item(builder, old, r)
                 with builder.if_then(builder.fcmp_unordered("!=", x, ir.Constant(FLOAT, 0.0))):
-                    row = _row(builder, matrix, pitch, r)
+                    row = row_address(builder, matrix, pitch, r)
                     part.store(row, part.fma(broadcast(builder, x, VECTOR), steps, part.load(row)))
                 return []
 
@@ -295,10 +139,10 @@ def _update_rows_code(typing_context, matrix, pitch, index, count, step, old, n)
 
         strips(builder, n, BLOCK, strip)
 
-    return types.void(matrix, pitch, index, count, step, old, n), _code(generate)
+    return types.void(matrix, pitch, index, count, step, old, n), intrinsic_code(generate)
 
 
-@_named(FLOATS, types.intp, INDICES, types.intp, FLOATS, FLOATS, types.intp)
+@named(NOTHING, FLOATS, types.intp, INDICES, types.intp, FLOATS, FLOATS, types.intp)
 def _update_rows(matrix, pitch, index, count, step, old, n):
     _update_rows_code(matrix, pitch, index, count, step, old, n)
 
@@ -307,6 +151,42 @@ def _update_rows(matrix, pitch, index, count, step, old, n):
 def _(matrix, pitch, index, step, old):
     return lambda matrix, pitch, index, step, old: _update_rows(
         matrix.ctypes, pitch, index.ctypes, len(index), step.ctypes, old.ctypes, len(step)
+    )
+
+
+def grow_rows(matrix, pitch, index, value, step):
+    """row(index[k]) += value[k] * step."""
+    matrix.reshape(-1, pitch)[index, : len(step)] += value[:, None] * step
+
+
+@intrinsic
+def _grow_rows_code(typing_context, matrix, pitch, index, value, count, step, n):
+    def generate(builder, matrix, pitch, index, value, count, step, n):
+        def strip(part):
+            steps = part.load(step)
+
+            def grow(k, _):
+                row = row_address(builder, matrix, pitch, row_number(builder, index, k))
+                factor = broadcast(builder, item(builder, value, k), VECTOR)
+                part.store(row, part.fma(factor, steps, part.load(row)))
+                return []
+
+            count_up(builder, count, [], grow)
+
+        strips(builder, n, BLOCK, strip)
+
+    return types.void(matrix, pitch, index, value, count, step, n), intrinsic_code(generate)
+
+
+@named(NOTHING, FLOATS, types.intp, INDICES, FLOATS, types.intp, FLOATS, types.intp)
+def _grow_rows(matrix, pitch, index, value, count, step, n):
+    _grow_rows_code(matrix, pitch, index, value, count, step, n)
+
+
+@overload(grow_rows)
+def _(matrix, pitch, index, value, step):
+    return lambda matrix, pitch, index, value, step: _grow_rows(
+        matrix.ctypes, pitch, index.ctypes, value.ctypes, len(index), step.ctypes, len(step)
     )
 
 
@@ -332,7 +212,7 @@ def _dot_rows_code(typing_context, matrix, pitch, message, n, out, rows):
             said = part.load(message)
 
             def dot(r, _):
-                values = part.load(_row(builder, matrix, pitch, r))
+                values = part.load(row_address(builder, matrix, pitch, r))
                 products = builder.fmul(said[0], values[0], flags=TREE)
                 for m, w in zip(said[1:], values[1:], strict=True):
                     products = builder.fadd(products, builder.fmul(m, w, flags=TREE), flags=TREE)
@@ -345,10 +225,10 @@ def _dot_rows_code(typing_context, matrix, pitch, message, n, out, rows):
         count_up(builder, rows, [], clear)
         strips(builder, n, BLOCK, strip)
 
-    return types.void(matrix, pitch, message, n, out, rows), _code(generate)
+    return types.void(matrix, pitch, message, n, out, rows), intrinsic_code(generate)
 
 
-@_named(FLOATS, types.intp, FLOATS, types.intp, FLOATS, types.intp)
+@named(NOTHING, FLOATS, types.intp, FLOATS, types.intp, FLOATS, types.intp)
 def _dot_rows(matrix, pitch, message, n, out, rows):
     _dot_rows_code(matrix, pitch, message, n, out, rows)
 
@@ -397,10 +277,12 @@ def _matmul_code(typing_context, a, row_step, step, b, b_pitch, rows, inner, col
                     heads = []
                     for r in range(height):
                         row = builder.add(i, ir.Constant(WORD, r))
-                        heads.append((builder.gep(left, [builder.mul(row, row_step)]), _row(builder, c, c_pitch, row)))
+                        heads.append(
+                            (builder.gep(left, [builder.mul(row, row_step)]), row_address(builder, c, c_pitch, row))
+                        )
 
                     def add_term(k, sums):
-                        values = part.load(_row(builder, right, b_pitch, k))
+                        values = part.load(row_address(builder, right, b_pitch, k))
                         new = []
                         for r, (head, _) in enumerate(heads):
                             x = builder.load(builder.gep(head, [builder.mul(k, step)]))
@@ -425,12 +307,12 @@ def _matmul_code(typing_context, a, row_step, step, b, b_pitch, rows, inner, col
         strips(builder, columns, BLOCK // 2, strip)
 
     signature = types.void(a, row_step, step, b, b_pitch, rows, inner, columns, scale, add, c, c_pitch)
-    return signature, _code(generate)
+    return signature, intrinsic_code(generate)
 
 
-@_named(
-    FLOATS, types.intp, types.intp, FLOATS, types.intp, types.intp, types.intp, types.intp, types.float32, types.intp,
-    FLOATS, types.intp,
+@named(
+    NOTHING, FLOATS, types.intp, types.intp, FLOATS, types.intp, types.intp, types.intp, types.intp, types.float32,
+    types.intp, FLOATS, types.intp,
 )  # fmt: skip
 def _matmul(a, row_step, step, b, b_pitch, rows, inner, columns, scale, add, c, c_pitch):
     _matmul_code(a, row_step, step, b, b_pitch, rows, inner, columns, scale, add, c, c_pitch)
@@ -446,6 +328,35 @@ def _(a, row_step, step, b, b_pitch, rows, inner, columns, scale, add, c, c_pitc
 # --- events -------------------------------------------------------------------------------------------
 
 
+def count_events(values):
+    """How many values are not zero."""
+    return np.count_nonzero(values)
+
+
+@intrinsic
+def _count_events_code(typing_context, values, n):
+    def generate(builder, values, n):
+        seen = Events(builder, None, None)
+
+        def block(part, found):
+            (x,) = part.load(values)
+            return [builder.add(*found, seen.count(builder.fcmp_unordered("!=", x, ZEROS)))]
+
+        return every_vector(builder, n, [ir.Constant(WORD, 0)], block)[0]
+
+    return types.intp(values, n), intrinsic_code(generate)
+
+
+@named(types.intp, FLOATS, types.intp)
+def _count_events(values, n):
+    return _count_events_code(values, n)
+
+
+@overload(count_events)
+def _(values):
+    return lambda values: _count_events(values.ctypes, len(values))
+
+
 def compact(values, index, events):
     """Writes the events of `values`, those that are not zero, as a list; returns their number."""
     speaking = np.flatnonzero(values)
@@ -454,66 +365,21 @@ def compact(values, index, events):
     return len(speaking)
 
 
-class _Events:
-    """Code that writes lists of events, vector after vector of neurons."""
-
-    def __init__(self, builder: Any, index: Any, events: Any):
-        self.builder, self.index, self.events = builder, index, events
-        self.numbers = ir.VectorType(ir.IntType(32), LANES)
-
-    def count(self, mask: Any) -> Any:
-        """How many lanes are set."""
-        bits = ir.IntType(LANES)
-        function = self.builder.module.declare_intrinsic("llvm.ctpop", (bits,))
-        return self.builder.zext(self.builder.call(function, [self.builder.bitcast(mask, bits)]), WORD)
-
-    def append(self, part: _Strip, values: Any, mask: Any, written: Any) -> Any:
-        """The masked ones of a strip of one vector go behind the `written` ones. Returns the new number."""
-        builder = self.builder
-        lanes = ir.Constant(self.numbers, [ir.Constant(ir.IntType(32), k) for k in range(LANES)])
-        first = broadcast(builder, builder.trunc(part.first, ir.IntType(32)), self.numbers)
-        found = self.count(mask)
-        # what is packed is never more than what has been read: a whole vector fits where a whole one was read
-        there = _Strip(builder, written, 1, None if part.mask is None else found)
-        there.store(self.events, [self._pack(values, mask)])
-        there.store(self.index, [self._pack(builder.add(lanes, first), mask)])
-        return builder.add(written, found)
-
-    def _pack(self, vector: Any, mask: Any) -> Any:
-        kind = "f" if vector.type == VECTOR else "i"
-        function = self.builder.module.declare_intrinsic(
-            f"llvm.experimental.vector.compress.v{LANES}{kind}32", (),
-            ir.FunctionType(vector.type, [vector.type, mask.type, vector.type]),
-        )  # fmt: skip
-        return self.builder.call(function, [vector, mask, ir.Constant(vector.type, ir.Undefined)])
-
-
-def _vectors(builder: Any, n: Any, carried: list[Any], body: Callable[[_Strip, list[Any]], list[Any]]) -> list[Any]:
-    """Emits code for n values, a vector at a time; the last one is masked. `carried` as in `count_up`."""
-    width = ir.Constant(WORD, LANES)
-    whole = builder.sdiv(n, width)
-    values = count_up(
-        builder, whole, carried, lambda k, seen: body(_Strip(builder, builder.mul(k, width), 1, None), seen)
-    )
-    first = builder.mul(whole, width)
-    return body(_Strip(builder, first, 1, builder.sub(n, first)), values)
-
-
 @intrinsic
 def _compact_code(typing_context, values, n, index, events):
     def generate(builder, values, n, index, events):
-        listed = _Events(builder, index, events)
+        listed = Events(builder, index, events)
 
         def block(part, written):
             (x,) = part.load(values)
             return [listed.append(part, x, builder.fcmp_unordered("!=", x, ZEROS), *written)]
 
-        return _vectors(builder, n, [ir.Constant(WORD, 0)], block)[0]
+        return every_vector(builder, n, [ir.Constant(WORD, 0)], block)[0]
 
-    return types.intp(values, n, index, events), _code(generate)
+    return types.intp(values, n, index, events), intrinsic_code(generate)
 
 
-@_named(FLOATS, types.intp, INDICES, FLOATS, result=types.intp)
+@named(types.intp, FLOATS, types.intp, INDICES, FLOATS)
 def _compact(values, n, index, events):
     return _compact_code(values, n, index, events)
 
@@ -540,7 +406,7 @@ def pass_threshold(source, residual, keep, theta, index, events):
 @intrinsic
 def _pass_threshold_code(typing_context, source, n, residual, keep, theta, index, events):
     def generate(builder, source, n, residual, keep, theta, index, events):
-        listed = _Events(builder, index, events)
+        listed = Events(builder, index, events)
         keeps = builder.icmp_signed("!=", keep, ir.Constant(WORD, 0))
         limit = broadcast(builder, theta, VECTOR)
         magnitude = builder.module.declare_intrinsic(f"llvm.fabs.v{LANES}f32", (), ir.FunctionType(VECTOR, [VECTOR]))
@@ -555,13 +421,13 @@ def _pass_threshold_code(typing_context, source, n, residual, keep, theta, index
             offered = builder.add(offered, listed.count(builder.fcmp_unordered("!=", x, ZEROS)))
             return [offered, listed.append(part, value, speaks, written)]
 
-        offered, written = _vectors(builder, n, [ir.Constant(WORD, 0)] * 2, block)
+        offered, written = every_vector(builder, n, [ir.Constant(WORD, 0)] * 2, block)
         return builder.add(builder.shl(offered, ir.Constant(WORD, 32)), written)
 
-    return types.intp(source, n, residual, keep, theta, index, events), _code(generate)
+    return types.intp(source, n, residual, keep, theta, index, events), intrinsic_code(generate)
 
 
-@_named(FLOATS, types.intp, FLOATS, types.intp, types.float32, INDICES, FLOATS, result=types.intp)
+@named(types.intp, FLOATS, types.intp, FLOATS, types.intp, types.float32, INDICES, FLOATS)
 def _pass_threshold(source, n, residual, keep, theta, index, events):
     return _pass_threshold_code(source, n, residual, keep, theta, index, events)
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from channelsim import hashing
 from channelsim.data import Dataset
-from channelsim.engine import _conv, _dense_layer, _evaluate, _loop, _parts, _pitch
+from channelsim.engine import _conv, _dense_layer, _evaluate, _loop, _named, _parts, _pitch
 from channelsim.engine._tables import CLOCK, CONFIG, LAYER_STATE, LINK_STATE, SLOT, Memory, Net
 from channelsim.engine._views import handle
 from channelsim.errors import RunError
@@ -274,9 +274,6 @@ def _allocate(plan: Plan, net: Net, slots: int, capture: bool, trace_frames: int
         alive=zeros(message_room, np.bool_),
         random=zeros(3 * message_room, np.float64),
         word=zeros(1, np.float32),
-        columns=zeros(widest + 1, np.int64),
-        column_sample=zeros(batch * widest, np.int32),
-        column_value=zeros(batch * widest, np.float32),
         patches=_pitch.aligned(_parts.parts(most) * int(net.geometry[:, -1].max())),
         event_counts=zeros(most, np.int64),
         macs=zeros(most, np.int64),
@@ -340,6 +337,7 @@ def advance(
     Events of the frames that have entered and are due later stay in flight. `collect` receives the message rows and
     payload of traced frames whenever the buffer is full, and at the end. Raises Diverged.
     """
+    _named.provide(plan.maps)
     until_frame = min(until_frame, plan.frames)
     while True:
         stop = min(until_frame, _next_boundary(plan, state))
@@ -447,6 +445,7 @@ def evaluate(state: State, images: NDArray[np.float32], labels: NDArray[np.int32
         return math.nan, math.nan
     settle(state)
     plan, net = state.plan, state.net
+    _named.provide(plan.maps)
     channels, links = _records(net.channels.copy()), _records(net.links.copy())
     channels["residual"], channels["deadline"], links["queue"] = 0, -1, -1
     clockless = net._replace(channels=channels, ideal=_is_ideal(channels, links))
@@ -478,7 +477,7 @@ def tally(state: State) -> Tally:
 # --- dump and restore -----------------------------------------------------------------------------------
 
 SCRATCH = ("signal", "error", "turned", "gathered", "learns", "learning_counts", "touched", "step", "sent", "speaking",
-           "alive", "random", "said", "word", "columns", "column_sample", "column_value", "patches", "event_counts",
+           "alive", "random", "said", "word", "patches", "event_counts",
            "macs", "map_sums", "bank", "captured", "rows", "payload")  # fmt: skip
 
 

@@ -102,6 +102,11 @@ class Plan:
         return self.frames_per_epoch * self.epochs
 
     @property
+    def maps(self) -> bool:
+        """Whether a layer is of a kind that works on maps."""
+        return bool((self.layers["kind"] > Kind.DENSE).any())
+
+    @property
     def trains(self) -> NDArray[np.bool_]:
         """Per layer: whether it has synapses that learn in this plan."""
         heard = np.zeros(len(self.layers), bool)

@@ -102,27 +102,14 @@ def as_lists(x: naive.Floats) -> tuple[Any, Any, Any, Any]:
     return np.cumsum(count) - count, index, value, count
 
 
-def sorted_by_row(x: naive.Floats) -> tuple[Any, Any, Any]:
-    """A mini-batch (B, rows) as the engine sorts it: where a row's events start, whose they are, and their values."""
-    samples, rows = x.shape
-    start, index, value, count = as_lists(x)
-    columns = np.full(rows + 1, -1, np.int64)
-    column_sample, column_value = np.full(x.size, -1, np.int32), np.zeros(x.size, F)
-    _batch.by_row(start, index, value, count, samples, rows, columns, column_sample, column_value)
-    return columns, column_sample, column_value
-
-
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 6), st.integers(1, 9), st.integers(0, 2**32))
-def test_by_row_is_the_transposed_list(samples: int, rows: int, seed: int) -> None:
+def test_rows_at_work(samples: int, rows: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     x = thinned(rng, matrix(rng, samples, rows))
-    columns, column_sample, column_value = sorted_by_row(x)
-    for r in range(rows):
-        span = slice(columns[r], columns[r + 1])
-        expected_sample, expected_value = naive.events_of(np.ascontiguousarray(x[:, r]))
-        np.testing.assert_array_equal(column_sample[span], expected_sample)
-        np.testing.assert_array_equal(column_value[span], expected_value)
+    start, index, _, count = as_lists(x)
+    found = _dense_layer.rows_at_work(start, index, count, samples, np.ones(rows, bool))
+    assert found == (x != 0).any(axis=0).sum()
 
 
 @pytest.mark.parametrize("samples", [1, 7, MANY])
@@ -149,7 +136,7 @@ def test_update_of_a_mini_batch(samples: int) -> None:
     x, signal, before = thinned(rng, matrix(rng, samples, rows)), matrix(rng, samples, n), matrix(rng, rows, n)
     expected = before + naive.outer_sum(x, signal)
     (from_events, pitch), (from_matrix, _) = with_gaps(before), with_gaps(before)
-    _batch.add_outer_events(from_events, pitch, n, *sorted_by_row(x), signal.ravel(), samples)
+    _batch.add_outer_events(from_events, pitch, n, *as_lists(x), signal.ravel(), samples)
     _batch.add_outer_matrix(from_matrix, pitch, n, x.ravel(), signal.ravel(), samples, samples, F(1))
     for made in (from_events, from_matrix):
         np.testing.assert_allclose(without_gaps(made, pitch, n), expected, rtol=1e-5, atol=1e-5)

@@ -1,0 +1,212 @@
+"""Vector code: how loops over float32 values are written for Numba as vector instructions.
+
+Values are taken in *strips* of up to BLOCK vectors of LANES values. A strip's sums stay in registers while all rows
+pass, and the last vector of what is not a whole number of them is masked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import binding, ir
+
+FLOAT, WORD, BIT = ir.FloatType(), ir.IntType(64), ir.IntType(1)
+FUSED = ("contract",)
+TREE = ("contract", "reassoc")
+
+
+def _machine() -> tuple[int, int]:
+    """(float32 values in a vector, vectors in a strip: half of the registers or less)."""
+    features = binding.get_host_cpu_features()
+    if features.get("avx512f"):
+        return 16, 8
+    return (8, 4) if features.get("avx") else (4, 4)
+
+
+LANES, BLOCK = _machine()
+VECTOR = ir.VectorType(FLOAT, LANES)
+ZEROS = ir.Constant(VECTOR, [ir.Constant(FLOAT, 0.0)] * LANES)
+
+
+class Strip:
+    """Code for `vectors` vectors of columns from column `first` on; of the last only `live` columns, if not None."""
+
+    def __init__(self, builder: Any, first: Any, vectors: int, live: Any):
+        self.builder, self.first, self.vectors = builder, first, vectors
+        self.mask: Any = None if live is None else self._mask(live)
+
+    def _mask(self, live: Any) -> Any:
+        lanes = ir.Constant(ir.VectorType(WORD, LANES), [ir.Constant(WORD, k) for k in range(LANES)])
+        return self.builder.icmp_signed("<", lanes, broadcast(self.builder, live, ir.VectorType(WORD, LANES)))
+
+    def _place(self, row: Any, v: int) -> Any:
+        column = self.builder.add(self.first, ir.Constant(WORD, v * LANES))
+        vector = ir.VectorType(row.type.pointee, LANES)
+        return self.builder.bitcast(self.builder.gep(row, [column]), vector.as_pointer())
+
+    def _is_masked(self, v: int) -> bool:
+        return self.mask is not None and v == self.vectors - 1
+
+    def load(self, row: Any) -> list[Any]:
+        """The strip's values of a row, given the address of its first column; 0 where masked."""
+        values = []
+        for v in range(self.vectors):
+            place = self._place(row, v)
+            if self._is_masked(v):
+                function = _declared(self.builder, "llvm.masked.load", VECTOR, [place.type, ir.IntType(32),
+                                     self.mask.type, VECTOR])  # fmt: skip
+                values.append(self.builder.call(function, [place, ir.Constant(ir.IntType(32), 4), self.mask, ZEROS]))
+            else:
+                values.append(self.builder.load(place, align=4))
+        return values
+
+    def store(self, row: Any, values: list[Any]) -> None:
+        for v, value in enumerate(values):
+            place = self._place(row, v)
+            if self._is_masked(v):
+                function = _declared(self.builder, "llvm.masked.store", ir.VoidType(), [value.type, place.type,
+                                     ir.IntType(32), self.mask.type])  # fmt: skip
+                self.builder.call(function, [value, place, ir.Constant(ir.IntType(32), 4), self.mask])
+            else:
+                self.builder.store(value, place, align=4)
+
+    def fma(self, factor: Any, values: list[Any], terms: list[Any]) -> list[Any]:
+        """factor * values + terms, vector by vector; `factor` is one vector, or one for each."""
+        factors = factor if isinstance(factor, list) else [factor] * self.vectors
+        return [
+            self.builder.fadd(term, self.builder.fmul(f, value, flags=FUSED), flags=FUSED)
+            for f, value, term in zip(factors, values, terms, strict=True)
+        ]
+
+
+def _declared(builder: Any, name: str, result: Any, arguments: list[Any]) -> Any:
+    """An intrinsic that reads or writes a vector of LANES values in memory; a store's first argument is that vector."""
+    vector = result if isinstance(result, ir.VectorType) else arguments[0]
+    kind = "f" if vector.element == FLOAT else "i"
+    return builder.module.declare_intrinsic(f"{name}.v{LANES}{kind}32.p0", (), ir.FunctionType(result, arguments))
+
+
+def broadcast(builder: Any, value: Any, vector: Any) -> Any:
+    """A vector of equal values."""
+    one = builder.insert_element(ir.Constant(vector, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), vector.count), [0] * vector.count)
+    return builder.shuffle_vector(one, ir.Constant(vector, ir.Undefined), zeros)
+
+
+def count_up(builder: Any, count: Any, carried: list[Any], body: Callable[[Any, list[Any]], list[Any]]) -> list[Any]:
+    """A loop over 0..count-1 that hands values from turn to turn: body(k, values) -> values. Returns the last ones."""
+    before = builder.block
+    head = builder.append_basic_block("head")
+    turn = builder.append_basic_block("turn")
+    after = builder.append_basic_block("after")
+    builder.branch(head)
+    builder.position_at_end(head)
+    k = builder.phi(WORD)
+    k.add_incoming(ir.Constant(WORD, 0), before)
+    values = []
+    for value in carried:
+        phi = builder.phi(value.type)
+        phi.add_incoming(value, before)
+        values.append(phi)
+    builder.cbranch(builder.icmp_signed("<", k, count), turn, after)
+    builder.position_at_end(turn)
+    new = body(k, values)
+    k.add_incoming(builder.add(k, ir.Constant(WORD, 1)), builder.block)
+    for phi, value in zip(values, new, strict=True):
+        phi.add_incoming(value, builder.block)
+    builder.branch(head)
+    builder.position_at_end(after)
+    return values
+
+
+def strips(builder: Any, columns: Any, width: int, emit: Callable[[Strip], None]) -> None:
+    """Emits code for all columns: whole strips of `width` vectors, then one of as many vectors as the rest takes."""
+    wide = ir.Constant(WORD, LANES * width)
+    whole = builder.sdiv(columns, wide)
+
+    def one(k: Any, _: list[Any]) -> list[Any]:
+        emit(Strip(builder, builder.mul(k, wide), width, None))
+        return []
+
+    count_up(builder, whole, [], one)
+    first = builder.mul(whole, wide)
+    rest = builder.sub(columns, first)
+    vectors = builder.sdiv(builder.add(rest, ir.Constant(WORD, LANES - 1)), ir.Constant(WORD, LANES))
+    done = builder.append_basic_block("done")
+    switch = builder.switch(vectors, done)
+    for v in range(1, width + 1):
+        case = builder.append_basic_block(f"strip{v}")
+        switch.add_case(ir.Constant(WORD, v), case)
+        builder.position_at_end(case)
+        emit(Strip(builder, first, v, builder.sub(rest, ir.Constant(WORD, (v - 1) * LANES))))
+        builder.branch(done)
+    builder.position_at_end(done)
+
+
+def intrinsic_code(generate: Callable[..., Any]) -> Any:
+    """Numba's form of generate(builder, *values), which gets arrays as addresses."""
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        result = generate(builder, *values)
+        return context.get_dummy_value() if result is None else result
+
+    return codegen
+
+
+def row_address(builder: Any, matrix: Any, n: Any, r: Any) -> Any:
+    """Address of row r of a matrix with n columns."""
+    return builder.gep(matrix, [builder.mul(r, n)])
+
+
+def item(builder: Any, array: Any, k: Any) -> Any:
+    return builder.load(builder.gep(array, [k]))
+
+
+def row_number(builder: Any, index: Any, k: Any) -> Any:
+    return builder.sext(item(builder, index, k), WORD)
+
+
+class Events:
+    """Code that writes lists of events, vector after vector of neurons."""
+
+    def __init__(self, builder: Any, index: Any, events: Any):
+        self.builder, self.index, self.events = builder, index, events
+        self.numbers = ir.VectorType(ir.IntType(32), LANES)
+
+    def count(self, mask: Any) -> Any:
+        """How many lanes are set."""
+        bits = ir.IntType(LANES)
+        function = self.builder.module.declare_intrinsic("llvm.ctpop", (bits,))
+        return self.builder.zext(self.builder.call(function, [self.builder.bitcast(mask, bits)]), WORD)
+
+    def append(self, part: Strip, values: Any, mask: Any, written: Any) -> Any:
+        """The masked ones of a strip of one vector go behind the `written` ones. Returns the new number."""
+        builder = self.builder
+        lanes = ir.Constant(self.numbers, [ir.Constant(ir.IntType(32), k) for k in range(LANES)])
+        first = broadcast(builder, builder.trunc(part.first, ir.IntType(32)), self.numbers)
+        found = self.count(mask)
+        # what is packed is never more than what has been read: a whole vector fits where a whole one was read
+        there = Strip(builder, written, 1, None if part.mask is None else found)
+        there.store(self.events, [self._pack(values, mask)])
+        there.store(self.index, [self._pack(builder.add(lanes, first), mask)])
+        return builder.add(written, found)
+
+    def _pack(self, vector: Any, mask: Any) -> Any:
+        kind = "f" if vector.type == VECTOR else "i"
+        function = self.builder.module.declare_intrinsic(
+            f"llvm.experimental.vector.compress.v{LANES}{kind}32", (),
+            ir.FunctionType(vector.type, [vector.type, mask.type, vector.type]),
+        )  # fmt: skip
+        return self.builder.call(function, [vector, mask, ir.Constant(vector.type, ir.Undefined)])
+
+
+def every_vector(builder: Any, n: Any, carried: list[Any], body: Callable[[Strip, list[Any]], list[Any]]) -> list[Any]:
+    """Emits code for n values, a vector at a time; the last one is masked. `carried` as in `count_up`."""
+    width = ir.Constant(WORD, LANES)
+    whole = builder.sdiv(n, width)
+    values = count_up(
+        builder, whole, carried, lambda k, seen: body(Strip(builder, builder.mul(k, width), 1, None), seen)
+    )
+    first = builder.mul(whole, width)
+    return body(Strip(builder, first, 1, builder.sub(n, first)), values)
