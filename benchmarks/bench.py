@@ -23,7 +23,7 @@ from typing import Any  # noqa: E402
 
 from benchmarks import machine, regression, table, work  # noqa: E402
 
-SECTIONS = ("libraries", "cores", "sparse", "channels", "tracing", "growth", "memory", "shell")
+SECTIONS = ("libraries", "cores", "maps", "sparse", "channels", "tracing", "growth", "memory", "shell")
 RESULTS = work.ROOT / "benchmarks" / "results"
 
 
