@@ -91,14 +91,9 @@ lossy = st.fixed_dictionaries({}, optional={"drop": st.just({"probability": 0.3,
 @settings(deadline=None, max_examples=80, derandomize=True)
 @given(cases(lossy, transfers=("tanh", "relu"), quantized_synapses=False))
 def test_counted_as_by_hand(case: Case) -> None:
-    """One epoch of small steps: a neuron that is almost silent stays one that speaks.
-
-    C has numbers of all sizes: errors sum to 0, and what wires of equal weight make of them is 0 or a last digit.
-    """
+    """One epoch of small steps: a neuron that is almost silent stays one that speaks."""
     training = {**case.tables["training"], "epochs": 1, "learning_rate": 1e-4, "momentum": 0}
-    learning = dict(case.tables["learning"])
-    learning["feedback"] = {key: k for key, k in learning.pop("feedback", {}).items() if key == "connections"}
-    case = case.with_tables(training=training, learning=learning)
+    case = case.with_unequal_wires().with_tables(training=training)
     plan, data = case.plan(), case.data()
     witness = Witness(plan, data.train_x, data.train_y).run(plan.frames)
     state = engine.start(plan, data)

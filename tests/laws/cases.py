@@ -39,6 +39,16 @@ class Case:
         """The case with these tables in place of its own."""
         return replace(self, tables={**self.tables, **tables})
 
+    def with_unequal_wires(self) -> Case:
+        """The case with a C of numbers of all sizes.
+
+        Errors sum to 0, and what wires of equal weight make of them is 0 or a last digit: who speaks is chance then.
+        """
+        learning = dict(self.tables["learning"])
+        if "feedback" in learning:
+            learning["feedback"] = {key: k for key, k in learning["feedback"].items() if key == "connections"}
+        return self.with_tables(learning=learning)
+
     def with_channels(self, **channels: dict[str, Any]) -> Plan:
         """The plan with more keys for its channels; of learning channels only where there are any."""
         merged = {name: dict(keys) for name, keys in self.tables.get("channels", {}).items()}

@@ -81,7 +81,7 @@ def test_bp_is_the_gradient(hidden: str, top: str, batch: int) -> None:
             assert torch.allclose(now, leaf - 0.1 * gradient, atol=1e-6, rtol=0)
 
 
-@settings(deadline=None, max_examples=100, derandomize=True)
+@settings(deadline=None, max_examples=60, derandomize=True)
 @given(networks_on_maps(tuple(ACTIVATIONS), tuple(LOSSES)), st.sampled_from([1, 3]))
 def test_bp_is_the_gradient_of_any_chain(network: Network, batch: int) -> None:
     training = {"batch": batch, "epochs": 1, "learning_rate": 0.1}

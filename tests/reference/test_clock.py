@@ -87,14 +87,14 @@ timed = slow.map(lambda settings: {k: v for k, v in settings.items() if k not in
 augmented = st.fixed_dictionaries({"name": st.just("synthetic"), "flip": st.booleans(), "shift": st.integers(0, 2)})
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=30)
 @given(
     cases(timed, schedules=schedules, transfers=("tanh", "relu"), quantized_synapses=False, networks=networks_on_maps),
     augmented,
 )
 def test_equals_one_event_a_neuron_on_maps(case: Case, data: dict[str, Any]) -> None:
     """Convolutions and pools, against neurons each of which has its own wires."""
-    case = case.with_tables(data=data)
+    case = case.with_unequal_wires().with_tables(data=data)
     plan, samples = case.plan(), case.data()
     ref = reference.start(plan, samples, clock=True)
     judge = Simulator(plan, samples.train_x, samples.train_y).run(plan.frames)
