@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help env demo paper paper-quick paper-page test test-all lint bench bench-check bench-page clean
+.PHONY: help env demo paper paper-quick paper-cifar paper-page test test-all lint bench bench-check bench-page clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTHON ?=
 CANDIDATES := $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11
 
-# Of `make paper`.
+# Of `make paper` and `make paper-cifar`.
 EPOCHS ?=
 WORKERS ?=
 PAPER = $(if $(EPOCHS),--epochs $(EPOCHS)) $(if $(WORKERS),--workers $(WORKERS))
@@ -37,7 +37,10 @@ paper: $(BASE)  ## Test the paper's claims on MNIST, and write docs/results.md (
 paper-quick: $(BASE)  ## A cut of it that ends in 10 minutes
 	$(BIN)/python -m scripts.paper --quick $(PAPER)
 
-paper-page: $(BASE)  ## Write docs/results.md again from docs/results/, without runs
+paper-cifar: $(BASE)  ## Test them on CIFAR-10, and write docs/results-cifar10.md (about 25 minutes)
+	$(BIN)/python -m scripts.paper --cifar $(PAPER)
+
+paper-page: $(BASE)  ## Write docs/results.md and docs/results-cifar10.md again from what is beside them, without runs
 	$(BIN)/python -m scripts.paper --page
 
 test: $(FULL)  ## Run the tests

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,15 @@ from scipy import stats
 
 import channelsim as cs
 from channelsim.sweep import points
-from scripts.paper import campaign, claims, figures, page, record, statistics
+from scripts.paper import campaign, cifar10, claims, figures, page, record, statistics
+from scripts.paper.__main__ import CIFAR
 from scripts.paper.campaign import Cut
 from scripts.paper.claims import CLAIMS, Comparison
-from scripts.paper.experiments import Experiment, read, read_all
+from scripts.paper.experiments import Experiment, read, read_all, read_together
 from scripts.paper.outcomes import GUESSING, Outcomes, best_rate, gather
 from scripts.paper.record import Record
 from scripts.paper.statistics import Interval
+from scripts.paper.studies import CIFAR10, MNIST, STUDIES, Study
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios" / "paper"
 NOISE = np.array([-0.05, 0.0, 0.02, 0.08, -0.05])
@@ -37,7 +40,11 @@ def test_single_scenarios_of_the_folder_are_no_experiments(experiments: list[Exp
     assert len(experiments) == sum("[sweep]" in path.read_text() for path in SCENARIOS.glob("*.toml"))
 
 
-def table_of_runs(experiments: list[Experiment], accuracy: Mapping[tuple[str, str], float]) -> pd.DataFrame:
+def table_of_runs(
+    experiments: list[Experiment],
+    accuracy: Mapping[tuple[str, str], float],
+    phases: Sequence[str] = ("common", "best"),
+) -> pd.DataFrame:
     """Runs in which every variant has the accuracy (%) of its (experiment, label), 97 if not named, with some noise."""
     rows: list[dict[str, Any]] = []
     for experiment in experiments:
@@ -48,7 +55,7 @@ def table_of_runs(experiments: list[Experiment], accuracy: Mapping[tuple[str, st
             for rate in experiment.rates:
                 found = {"validation_accuracy": 0.97 - abs(rate - experiment.common_rate) / 100}
                 rows.append(common | found | {"phase": "tuning", "rate": rate, "seed": 0, "test_accuracy": math.nan})
-            for phase in ("common", "best"):
+            for phase in phases:
                 for seed, noise in zip(experiment.seeds, NOISE, strict=True):
                     found = {"rate": experiment.common_rate, "seed": seed, "test_accuracy": (value + noise) / 100}
                     rows.append(common | found | {"phase": phase, "validation_accuracy": math.nan})
@@ -215,7 +222,7 @@ def test_diverged_runs_count_as_guesses(experiments: list[Experiment]) -> None:
     found = outcomes("rules", "rbp")
     assert found.diverged == {"common": 0, "best": 1}
     assert sorted(found.accuracies["best"])[0] == GUESSING
-    assert "1 diverged" in page.text(experiments, outcomes, RECORD)
+    assert "1 diverged" in page.text(MNIST, experiments, outcomes, RECORD)
     robust = CLAIMS[1].judge(outcomes, "best").comparisons
     assert next(one for one in robust if one.label == "rbp").answer == "no"
 
@@ -323,7 +330,7 @@ def test_the_record_comes_back(tmp_path: Path) -> None:
 
 
 def test_the_page_has_every_claim_and_every_variant(experiments: list[Experiment]) -> None:
-    text = page.text(experiments, outcomes_of(experiments, {("rules", "drtp"): 92.0}), RECORD)
+    text = page.text(MNIST, experiments, outcomes_of(experiments, {("rules", "drtp"): 92.0}), RECORD)
     for claim in CLAIMS:
         assert claim.statement in text
     for experiment in experiments:
@@ -337,7 +344,7 @@ def test_the_page_has_every_claim_and_every_variant(experiments: list[Experiment
 
 def test_a_cut_says_that_it_is_one(experiments: list[Experiment]) -> None:
     cut = Record(**(vars(RECORD) | {"command": "make paper-quick", "train": 20_000, "seeds": 3}))
-    text = page.text(experiments, outcomes_of(experiments, {}), cut)
+    text = page.text(MNIST, experiments, outcomes_of(experiments, {}), cut)
     assert "This is a cut" in text and "15,000 training images" in text
 
 
@@ -349,3 +356,186 @@ def test_figures_are_the_same_for_the_same_numbers(tmp_path: Path, experiments: 
         figures.save(figures.draw(experiment, outcomes), tmp_path / target)
     first, second = ((tmp_path / target).read_bytes() for target in ("a.svg", "b.svg"))
     assert first == second and b"test accuracy" in first
+
+
+# --- CIFAR-10 -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def convolutional() -> list[Experiment]:
+    return CIFAR10.experiments(SCENARIOS)
+
+
+def cifar10_outcomes(experiments: list[Experiment], accuracy: Mapping[str, float]) -> Outcomes:
+    named = {("rules", label): value for label, value in accuracy.items()}
+    return gather(experiments, table_of_runs(experiments, named, phases=["best"]))
+
+
+CIFAR10_RECORD = Record(
+    **(
+        vars(RECORD)
+        | {"command": "make paper-cifar", "epochs": 3, "seeds": 3, "tuning_epochs": 1, "tuning_train": 20_000}
+    )
+)
+
+
+def test_each_scenario_is_a_variant_of_one_experiment(convolutional: list[Experiment]) -> None:
+    (experiment,) = convolutional
+    labels = ["bp", "rbp", "srbp", "asrbp", "top", "srbp, 3 bits", "srbp, without f′", "srbp, 2 wires"]
+    assert [variant.label for variant in experiment.variants] == labels
+    made = {experiment.scenario.with_(variant.values).digest() for variant in experiment.variants}
+    assert made == {cs.load(path).digest() for path in SCENARIOS.glob("cifar10-*.toml")}
+    assert experiment.axis is None
+    assert experiment.scenario.data.validation == 5000
+
+
+def test_scenarios_of_one_experiment_differ_in_how_they_learn_only(tmp_path: Path) -> None:
+    models = str(SCENARIOS.parent.parent / "models")
+    for name in ("bp", "rbp"):
+        text = (SCENARIOS / f"cifar10-{name}.toml").read_text().replace("../../models", models)
+        (tmp_path / f"{name}.toml").write_text(text.replace("shift = 2", "shift = 1") if name == "rbp" else text)
+    paths = [tmp_path / "bp.toml", tmp_path / "rbp.toml"]
+    with pytest.raises(ValueError, match=r"rbp\.toml: differs from bp\.toml in more than learning\.rule"):
+        read_together("rules", "title", "*.toml", paths, (0.02,), (2,))
+    with pytest.raises(ValueError, match="seed of its own"):
+        read_together("rules", "title", "*.toml", paths[:1], (0.02,), (1, 2))
+    with pytest.raises(ValueError, match="not in the grid"):
+        read_together("rules", "title", "*.toml", paths[:1], (0.01,), (2,))
+
+
+@pytest.mark.parametrize(
+    ("number", "accuracy", "expected"),
+    [
+        (0, {}, "holds"),
+        (0, {"rbp": 90.0}, "holds"),
+        (0, {"rbp": 90.0, "srbp": 90.0}, "holds partly"),
+        (0, {"bp": 99.0, "rbp": 90.0, "srbp": 90.0, "asrbp": 90.0}, "does not hold here"),
+        (1, {"rbp": 90.0, "srbp": 90.0}, "holds"),
+        (1, {"rbp": 85.0, "srbp": 85.0}, "holds partly"),
+        (2, {}, "does not hold here"),
+        (2, {"srbp, without f′": 95.0}, "holds"),
+        (3, {}, "holds"),
+        (3, {"srbp, 3 bits": 94.0}, "does not hold here"),
+        (4, {}, "holds partly"),
+        (4, {"top": 90.0}, "holds"),
+        (4, {"top": 99.0}, "does not hold here"),
+        (5, {"srbp": 93.0}, "holds"),
+        (5, {"srbp": 90.0}, "does not hold here"),
+        (6, {"asrbp": 98.0}, "holds"),
+        (6, {"asrbp": 96.0}, "does not hold here"),
+        (7, {}, "holds"),
+        (7, {"srbp, 2 wires": 94.0}, "does not hold here"),
+    ],
+)
+def test_verdicts_on_cifar10(
+    convolutional: list[Experiment], number: int, accuracy: Mapping[str, float], expected: str
+) -> None:
+    judgement = cifar10.CLAIMS[number].judge(cifar10_outcomes(convolutional, accuracy), "best")
+    assert judgement.verdict == expected, judgement
+
+
+def test_tuning_sees_part_of_cifar10_and_each_variant_runs_at_its_own_best_rate_only(
+    convolutional: list[Experiment], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    images: dict[int, set[int | None]] = {}
+    sweep_of = points
+
+    def result(values: dict[str, Any]) -> dict[str, Any]:
+        return {"test_accuracy": 0.5, "validation_accuracy": 1.0 - values["training.learning_rate"]}
+
+    def seen(scenario: cs.Scenario) -> list[Any]:
+        found = sweep_of(scenario)
+        for point in found:
+            assert point.scenario is not None
+            images.setdefault(point.values["training.epochs"], set()).add(point.scenario.data.train)
+        return found
+
+    monkeypatch.setattr(f"{__name__}.points", seen)
+    sweeps_that(result, monkeypatch)
+    runs = campaign.carry_out(convolutional, CIFAR, tmp_path, 2, campaign.Progress())
+    assert images == {CIFAR.tuning_epochs: {20_000}, CIFAR.epochs: {None}}
+    assert set(runs["phase"]) == {"tuning", "best"}
+    assert set(runs[runs["phase"] == "tuning"]["seed"]) == {1}
+    assert set(runs[runs["phase"] == "best"]["seed"]) == {2, 3, 4}
+    at_most, seconds = campaign.estimate(convolutional, CIFAR, 2)
+    assert at_most == len(runs) == 8 * (3 + 3)
+    assert seconds < 30 * 60
+    outcomes = gather(convolutional, runs)
+    assert outcomes.rates == ("best",)
+    assert {outcome.rate for outcome in outcomes.of("rules")} == {0.002}
+
+
+@pytest.mark.slow
+def test_a_campaign_with_a_worker_is_made_once(tmp_path: Path) -> None:
+    layers = [{"kind": "dense", "units": 5, "transfer": "tanh"}, {"kind": "dense", "units": 10, "transfer": "softmax"}]
+    text = f"""\
+# A small network
+name = "small"
+seed = 1
+model = {{ name = "m", input = [64], layers = [{", ".join(table(layer) for layer in layers)}] }}
+data = {{ name = "digits", validation = 100 }}
+training = {{ learning_rate = 0.1 }}
+trace = {{ events = "none" }}
+"""
+    quantize = 'channels.learning.quantize = { kind = "log2", bits = 3 }\n'
+    for name, more in (("bp", ""), ("srbp", 'learning.rule = "srbp"\n' + quantize)):
+        (tmp_path / f"{name}.toml").write_text(text + more)
+    paths = [tmp_path / "bp.toml", tmp_path / "srbp.toml"]
+    experiment = read_together("rules", "Small", "*.toml", paths, (0.1, 0.3), (2, 3))
+    assert [variant.label for variant in experiment.variants] == ["bp", "srbp, 3 bits"]
+    cut = Cut(epochs=2, tuning_epochs=1, seeds=2, tuning_train=300, common=False)
+    tables = []
+    for new in (2 * (2 + 2), 0):
+        progress = campaign.Progress()
+        tables.append(campaign.carry_out([experiment], cut, tmp_path / "runs", 1, progress))
+        assert progress.new == new
+    assert tables[0].equals(tables[1])
+    updates = tables[0].groupby("phase")["updates"].unique()
+    assert updates["tuning"] < updates["best"]
+    assert gather([experiment], tables[0])("rules", "bp").accuracies["best"].min() > 20.0
+
+
+def table(values: Mapping[str, Any]) -> str:
+    """An inline table of TOML."""
+    return "{ " + ", ".join(f"{key} = {json.dumps(value)}" for key, value in values.items()) + " }"
+
+
+def test_the_page_of_cifar10(convolutional: list[Experiment], tmp_path: Path) -> None:
+    outcomes = cifar10_outcomes(convolutional, {"bp": 60.0, "top": 40.0})
+    page.write(CIFAR10, convolutional, outcomes, CIFAR10_RECORD, tmp_path)
+    text = (tmp_path / "results-cifar10.md").read_text()
+    assert (tmp_path / "results-cifar10" / "rules.svg").stat().st_size > 1000
+    assert "results-cifar10/rules.svg" in text
+    for claim in CIFAR10.claims:
+        assert claim.statement in text and claim.test in text
+    for variant in convolutional[0].variants:
+        assert f"| {variant.label} |" in text
+    assert "45,000 training images, 5,000 others" in text
+    assert "with one seed and 1 epoch of 15,000 images" in text
+    assert "3 other seeds, at its own best rate." in text
+    assert "common" not in text
+    for part in text.split("\n\n"):
+        if part.startswith("|"):
+            assert len({row.count("|") for row in part.splitlines()}) == 1, part
+
+
+def test_pages_link_to_each_other_if_they_are_there(
+    experiments: list[Experiment], convolutional: list[Experiment], tmp_path: Path
+) -> None:
+    assert page.others(MNIST, tmp_path) == []
+    page.write(CIFAR10, convolutional, cifar10_outcomes(convolutional, {}), CIFAR10_RECORD, tmp_path)
+    assert page.others(CIFAR10, tmp_path) == []
+    assert page.others(MNIST, tmp_path) == [CIFAR10]
+    text = page.text(MNIST, experiments, outcomes_of(experiments, {}), RECORD, [CIFAR10])
+    assert "(results-cifar10.md)" in text
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.page)
+def test_the_committed_page_is_what_the_script_writes(study: Study, tmp_path: Path) -> None:
+    docs = SCENARIOS.parent.parent / "docs"
+    if not (docs / study.page).exists():
+        pytest.skip("it has not been run yet")
+    experiments = study.experiments(SCENARIOS)
+    about, runs = Record.load(docs / study.page / "record.json"), pd.read_csv(docs / study.page / "runs.csv")
+    text = page.text(study, experiments, gather(experiments, runs), about, page.others(study, docs))
+    assert text == (docs / f"{study.page}.md").read_text()

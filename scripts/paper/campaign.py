@@ -20,10 +20,11 @@ from scripts.paper.outcomes import BEST, COMMON, TUNING, best_rate, tuned
 EPOCHS = "training.epochs"
 TRAIN = "data.train"
 
-# What estimates of the time rest on, measured on a core that does nothing else: the seconds of an epoch of 55,000
-# images, and those around a run for preparing images and writing the trace.
-_EPOCH_S, _ONLINE_EPOCH_S, _AROUND_S = 0.45, 1.2, 0.8
-_IMAGES = 60_000
+# What estimates of the time rest on: seconds to show 1,000 images, the mean of the variants; and those around a run,
+# for preparing images, measuring accuracies and writing the trace.
+_SHOW_S = {"mnist": 0.008, "cifar10": 0.66}
+_ONLINE_S = 0.022
+_AROUND_S = {"mnist": 0.8, "cifar10": 9.0}
 
 
 @dataclass(frozen=True)
@@ -34,48 +35,61 @@ class Cut:
         epochs, tuning_epochs: of the runs that count, and of those that choose learning rates.
         seeds: so many of each experiment's seeds.
         train: so many training images, those to validate on included; None: all.
+        tuning_train: the same for the runs that choose learning rates, if it is another number.
+        common: whether each variant is run at the common learning rate too.
     """
 
     epochs: int
     tuning_epochs: int
     seeds: int
     train: int | None = None
+    tuning_train: int | None = None
+    common: bool = True
+
+    def images(self, phase: str) -> int | None:
+        """So many training images, those to validate on included, in a phase's runs; None: all."""
+        return self.tuning_train or self.train if phase == TUNING else self.train
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run: a row of the table. `phase` is tuning, common (the common learning rate) or best (the variant's own)."""
+    """One run: a row of the table. `phase` is tuning, common (the common learning rate) or best (the variant's own);
+    `train` is the number of training images, None for all."""
 
     phase: str
     variant: Variant
     rate: float
     seed: int
     epochs: int
+    train: int | None
 
     @property
     def values(self) -> dict[str, Any]:
         """Swept key -> value."""
-        return {**self.variant.values, RATE: self.rate, SEED: self.seed, EPOCHS: self.epochs}
+        rest = {RATE: self.rate, SEED: self.seed, EPOCHS: self.epochs, TRAIN: self.train or "none"}
+        return {**self.variant.values, **rest}
 
 
 def tuning_runs(experiment: Experiment, cut: Cut) -> list[Run]:
     """Each variant at each learning rate of the grid, with the seed of tuning."""
     seed = experiment.scenario.seed
     return [
-        Run(TUNING, variant, rate, seed, cut.tuning_epochs)
+        Run(TUNING, variant, rate, seed, cut.tuning_epochs, cut.images(TUNING))
         for variant in experiment.variants
         for rate in experiment.rates
     ]
 
 
 def counting_runs(experiment: Experiment, cut: Cut, tuning: pd.DataFrame) -> list[Run]:
-    """Each variant with each seed, at the common learning rate and at the best one by the rows of its tuning runs."""
+    """Each variant with each seed, at the best learning rate by the rows of its tuning runs and, unless the cut leaves
+    that out, at the common one."""
     groups = dict(tuple(tuning.groupby("variant")))
     found = []
     for variant in experiment.variants:
-        rates = {COMMON: experiment.common_rate, BEST: best_rate(tuned(groups[variant.label]))}
+        rates = {COMMON: experiment.common_rate} if cut.common else {}
+        rates[BEST] = best_rate(tuned(groups[variant.label]))
         found += [
-            Run(phase, variant, rate, seed, cut.epochs)
+            Run(phase, variant, rate, seed, cut.epochs, cut.images(phase))
             for phase, rate in rates.items()
             for seed in experiment.seeds[: cut.seeds]
         ]
@@ -85,15 +99,17 @@ def counting_runs(experiment: Experiment, cut: Cut, tuning: pd.DataFrame) -> lis
 def estimate(experiments: Sequence[Experiment], cut: Cut, workers: int) -> tuple[int, float]:
     """At most how many runs there will be, and about how many seconds they take on so many workers."""
     runs, seconds = 0, 0.0
-    share = (cut.train or _IMAGES) / _IMAGES
     for experiment in experiments:
-        epoch = share * (_ONLINE_EPOCH_S if experiment.scenario.training.batch == 1 else _EPOCH_S)
+        name = experiment.scenario.data.name
+        show = (_ONLINE_S if experiment.scenario.training.batch == 1 else _SHOW_S[name]) / 1000
         tuning = len(experiment.variants) * len(experiment.rates)
-        counting = len(experiment.variants) * 2 * min(cut.seeds, len(experiment.seeds))
-        runs += tuning + counting
-        # The best rate is the common one about four times in ten, and the runs are then the same.
-        seconds += tuning * (cut.tuning_epochs * epoch + _AROUND_S)
-        seconds += 0.8 * counting * (cut.epochs * epoch + _AROUND_S)
+        counting = len(experiment.variants) * min(cut.seeds, len(experiment.seeds))
+        runs += tuning + (2 if cut.common else 1) * counting
+        for number, epochs, phase in ((tuning, cut.tuning_epochs, TUNING), (counting, cut.epochs, BEST)):
+            # The best rate is the common one about four times in ten, and the runs are then the same.
+            times = 1.6 if cut.common and phase == BEST else 1.0
+            shown = epochs * ((cut.images(phase) or experiment.images) - experiment.scenario.data.validation)
+            seconds += times * number * (shown * show + _AROUND_S[name])
     return runs, seconds / workers
 
 
@@ -108,20 +124,18 @@ def carry_out(
     tables = []
     with _cluster(workers) as scheduler:
         for experiment in experiments:
-            tables.append(_runs(experiment, cut, tuning_runs(experiment, cut), folder, scheduler, progress))
+            tables.append(_runs(experiment, tuning_runs(experiment, cut), folder, scheduler, progress))
         for experiment, tuning in zip(experiments, list(tables), strict=True):
             runs = counting_runs(experiment, cut, tuning)
-            tables.append(_runs(experiment, cut, runs, folder, scheduler, progress))
+            tables.append(_runs(experiment, runs, folder, scheduler, progress))
     return pd.concat(tables, ignore_index=True)
 
 
-def _runs(
-    experiment: Experiment, cut: Cut, runs: list[Run], folder: Path, scheduler: str, progress: Progress
-) -> pd.DataFrame:
+def _runs(experiment: Experiment, runs: list[Run], folder: Path, scheduler: str, progress: Progress) -> pd.DataFrame:
     """A sweep over these runs, which go together key by key; its rows, in the order of the runs."""
     keys = list(runs[0].values)
     grid = {key: [run.values[key] for run in runs] for key in keys}
-    base = experiment.scenario.with_({TRAIN: cut.train or "none", "sweep": {}})
+    base = experiment.scenario.with_({"sweep": {}})
     progress.about = f"{experiment.name}, tuning" if runs[0].phase == TUNING else experiment.name
     made = cs.sweep(
         base.with_({"sweep": {**grid, "zip": [keys]}}),

@@ -1,6 +1,7 @@
 """What is claimed about learning MNIST, by which test each claim is judged, and what the runs say.
 
-All margins and tests stand here, before any run; the page repeats them. Accuracies are in %, differences in points.
+The questions and verdicts serve other data sets as well; their claims and margins stand in modules of their own. All
+margins and tests stand here, before any run; the page repeats them. Accuracies are in %, differences in points.
 """
 
 from __future__ import annotations
@@ -90,12 +91,27 @@ def more_than(points: float, interval: Interval) -> Answer:
     return "no" if interval.high <= points else "open"
 
 
-def close(reference: Outcome, candidates: Sequence[Outcome], rate: Rate) -> tuple[Comparison, ...]:
-    """Does each candidate lose less than CLOSE against the reference?"""
+def close(
+    reference: Outcome, candidates: Sequence[Outcome], rate: Rate, within: float = CLOSE
+) -> tuple[Comparison, ...]:
+    """Does each candidate lose less than `within` points against the reference?"""
     found = []
     for candidate in candidates:
         interval = lost(reference, candidate, rate)
-        found.append(Comparison(candidate.label, interval, less_than(CLOSE, interval)))
+        found.append(Comparison(candidate.label, interval, less_than(within, interval)))
+    return tuple(found)
+
+
+def steady(
+    reference: Outcome, candidates: Sequence[Outcome], rate: Rate, within: float = WORST
+) -> tuple[Comparison, ...]:
+    """Does no run of each candidate diverge, and is its worst seed within so many points of the reference's mean?"""
+    mean = reference.accuracies[rate].mean()
+    found = []
+    for outcome in candidates:
+        behind = float(mean - outcome.accuracies[rate].min())
+        good = behind < within and not outcome.diverged[rate]
+        found.append(Comparison(outcome.label, Interval(behind, behind, behind), "yes" if good else "no"))
     return tuple(found)
 
 
@@ -160,13 +176,8 @@ def _almost_as_well(outcomes: Outcomes, rate: Rate) -> Judgement:
 
 
 def _robustly(outcomes: Outcomes, rate: Rate) -> Judgement:
-    reference = outcomes("rules", "bp").accuracies[rate].mean()
-    found = []
-    for outcome in _named(outcomes):
-        behind_bp = float(reference - outcome.accuracies[rate].min())
-        good = behind_bp < WORST and not outcome.diverged[rate]
-        found.append(Comparison(outcome.label, Interval(behind_bp, behind_bp, behind_bp), "yes" if good else "no"))
-    return Judgement(most_of(found), tuple(found))
+    found = steady(outcomes("rules", "bp"), _named(outcomes), rate)
+    return Judgement(most_of(found), found)
 
 
 def _derivative(outcomes: Outcomes, rate: Rate) -> Judgement:

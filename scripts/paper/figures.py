@@ -36,11 +36,13 @@ def _rows(experiment: Experiment, outcomes: Outcomes) -> Figure:
     shown = outcomes.of(experiment.name)
     figure = Figure(figsize=(7.5, 1.3 + 0.42 * len(shown)), layout="constrained")
     axes = figure.subplots()
-    looks: tuple[tuple[Rate, str, float, str], ...] = (
-        ("common", "0.6", -0.16, f"common learning rate {experiment.common_rate:g}"),
-        ("best", COLOURS["srbp"], 0.16, "each at its own best"),
-    )
-    for rate, colour, shift, label in looks:
+    looks: dict[Rate, tuple[str, float, str]] = {"best": (COLOURS["srbp"], 0.0, "each at its own best learning rate")}
+    if "common" in outcomes.rates:
+        looks = {
+            "common": ("0.6", -0.16, f"common learning rate {experiment.common_rate:g}"),
+            "best": (COLOURS["srbp"], 0.16, "each at its own best"),
+        }
+    for rate, (colour, shift, label) in looks.items():
         for row, outcome in enumerate(shown):
             place = len(shown) - 1 - row - shift
             values = outcome.accuracies[rate]
@@ -50,7 +52,7 @@ def _rows(experiment: Experiment, outcomes: Outcomes) -> Figure:
                 interval.mean, place, xerr=_reach(interval.half), fmt="o" if rate == "best" else "s", color=colour,
                 markerfacecolor="white", markersize=6, capsize=3, label=label if row == 0 else None,
             )  # fmt: skip
-    drawn = [value for outcome in shown for rate in ("common", "best") for value in outcome.accuracies[rate]]
+    drawn = [value for outcome in shown for rate in looks for value in outcome.accuracies[rate]]
     changed = [(row, v.rule) for row, v in enumerate(reversed(experiment.variants)) if v.label != v.rule]
     if changed:
         plain = [float(outcomes("rules", rule).accuracies["best"].mean()) for _, rule in changed]
@@ -123,7 +125,7 @@ def _reach(half: float) -> float:
 def _far_from_100(axes: Axes, which: str, values: list[float]) -> None:
     """Where accuracies lie far apart, an axis that shows the last points before 100 % as wide as the first ones."""
     low, high = min(values), max(values)
-    if low > 90.0:
+    if low > 90.0 or high < 90.0:
         return
     set_scale, set_limits, set_ticks = (
         (axes.set_xscale, axes.set_xlim, axes.set_xticks)

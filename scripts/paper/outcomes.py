@@ -14,9 +14,10 @@ from scripts.paper.experiments import Experiment
 
 TUNING, COMMON, BEST = "tuning", "common", "best"
 Rate = Literal["common", "best"]
+_RATES: tuple[Rate, ...] = ("common", "best")
 
 GUESSING = 10.0
-"""Accuracy in % that a run counts with whose weights diverged: that of a guess among ten digits."""
+"""Accuracy in % that a run counts with whose weights diverged: that of a guess among ten classes."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class Outcome:
         experiment, label: which variant.
         tuning: learning rate -> accuracy on the validation set, one run each.
         rate: its own best learning rate of the grid.
-        accuracies: test accuracy of each seed, at the common and at the best rate.
-        diverged: how many of these runs diverged, at either rate.
+        accuracies: test accuracy of each seed, at the best rate and, if that was run, at the common one.
+        diverged: how many of these runs diverged, at each rate.
         bits: learning bits an update, at the best rate; NaN where all runs diverged.
     """
 
@@ -62,6 +63,12 @@ class Outcomes:
     def __iter__(self) -> Iterable[Outcome]:
         return iter(self._by_name.values())
 
+    @property
+    def rates(self) -> tuple[Rate, ...]:
+        """At which learning rates the variants were run: each at its own best and, if that was run, at the common."""
+        outcome = next(iter(self._by_name.values()))
+        return ("best", "common") if "common" in outcome.accuracies else ("best",)
+
 
 def best_rate(tuning: Mapping[float, float]) -> float:
     """The learning rate with the highest validation accuracy; the smallest of equals. NaN is one that diverged."""
@@ -88,14 +95,15 @@ def gather(experiments: Iterable[Experiment], points: pd.DataFrame) -> Outcomes:
             rows = groups[experiment.name, variant.label]
             phases = {phase: rows[rows["phase"] == phase].sort_values("seed") for phase in (TUNING, COMMON, BEST)}
             tuning = tuned(phases[TUNING])
+            run: list[Rate] = [rate for rate in _RATES if len(phases[rate])]
             found.append(
                 Outcome(
                     experiment.name,
                     variant.label,
                     tuning,
                     best_rate(tuning),
-                    {"common": _accuracies(phases[COMMON]), "best": _accuracies(phases[BEST])},
-                    {"common": _diverged(phases[COMMON]), "best": _diverged(phases[BEST])},
+                    {rate: _accuracies(phases[rate]) for rate in run},
+                    {rate: _diverged(phases[rate]) for rate in run},
                     _bits(phases[BEST]),
                 )
             )

@@ -1,4 +1,4 @@
-"""docs/results.md: what was claimed, what came out, by which numbers."""
+"""docs/results.md and docs/results-cifar10.md: what was claimed, what came out, by which numbers."""
 
 from __future__ import annotations
 
@@ -7,37 +7,49 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from scripts.paper import claims, figures, statistics
-from scripts.paper.claims import CLAIMS, Claim, Comparison
+from scripts.paper.claims import Claim, Comparison
 from scripts.paper.experiments import Experiment
 from scripts.paper.outcomes import GUESSING, Outcome, Outcomes, Rate
 from scripts.paper.record import Record
+from scripts.paper.studies import STUDIES, Study
 
 PAPER = "[Baldi, Sadowski and Lu, arXiv 1612.02734](https://arxiv.org/abs/1612.02734)"
 
 
-def write(experiments: Sequence[Experiment], outcomes: Outcomes, record: Record, docs: Path) -> None:
-    """Writes docs/results.md and a picture an experiment in docs/results/."""
-    (docs / "results").mkdir(parents=True, exist_ok=True)
+def write(study: Study, experiments: Sequence[Experiment], outcomes: Outcomes, record: Record, docs: Path) -> None:
+    """Writes the study's page, docs/PAGE.md, and a picture an experiment in docs/PAGE/."""
+    (docs / study.page).mkdir(parents=True, exist_ok=True)
     for experiment in experiments:
-        figures.save(figures.draw(experiment, outcomes), docs / "results" / f"{experiment.name}.svg")
-    (docs / "results.md").write_text(text(experiments, outcomes, record))
+        figures.save(figures.draw(experiment, outcomes), docs / study.page / f"{experiment.name}.svg")
+    (docs / f"{study.page}.md").write_text(text(study, experiments, outcomes, record, others(study, docs)))
 
 
-def text(experiments: Sequence[Experiment], outcomes: Outcomes, record: Record) -> str:
-    """The page, in Markdown."""
+def others(study: Study, docs: Path) -> list[Study]:
+    """The other studies that have results in `docs`."""
+    return [other for other in STUDIES if other != study and (docs / other.page).is_dir()]
+
+
+def text(
+    study: Study,
+    experiments: Sequence[Experiment],
+    outcomes: Outcomes,
+    record: Record,
+    linked: Sequence[Study] = (),
+) -> str:
+    """The page, in Markdown, with links to those of other studies."""
     parts = [
-        "# The paper's claims on MNIST, tested",
-        _about(experiments, record),
+        f"# The paper's claims on {study.data}, tested",
+        _about(study, experiments, outcomes, record, linked),
         "## Verdicts",
-        *_verdicts(outcomes, record),
+        *_verdicts(study, outcomes, record),
         "## The tests and their numbers",
-        _tests_intro(record),
-        *(_claim(number, claim, outcomes) for number, claim in enumerate(CLAIMS, start=1)),
+        _tests_intro(study, record),
+        *(_claim(number, claim, outcomes) for number, claim in enumerate(study.claims, start=1)),
         "## The experiments",
         _experiments_intro(),
-        *(part for experiment in experiments for part in _experiment(experiment, outcomes)),
+        *(part for experiment in experiments for part in _experiment(study, experiment, outcomes)),
         "## How the learning rates were chosen",
-        _tuning_intro(record),
+        _tuning_intro(experiments, record),
         *(_tuning(experiment, outcomes) for experiment in experiments),
     ]
     return "\n\n".join(parts) + "\n"
@@ -46,14 +58,22 @@ def text(experiments: Sequence[Experiment], outcomes: Outcomes, record: Record) 
 # --- what was run ---------------------------------------------------------------------------------------------
 
 
-def _about(experiments: Sequence[Experiment], record: Record) -> str:
+def _about(
+    study: Study, experiments: Sequence[Experiment], outcomes: Outcomes, record: Record, linked: Sequence[Study]
+) -> str:
     variants = sum(len(experiment.variants) for experiment in experiments)
     rates = len(experiments[0].rates)
     data = experiments[0].scenario.data
-    trained_on = (record.train or 60_000) - data.validation
+    trained_on = (record.train or experiments[0].images) - data.validation
     cut = ""
     if record.train is not None:
-        cut = f"\nThis is a cut: `{record.whole}` uses all of MNIST, more epochs and more seeds."
+        cut = f"\nThis is a cut: `{record.whole}` uses all of {study.data}, more epochs and more seeds."
+    cut += "".join(
+        f"\nThe same questions, asked of {other.data}: [{other.page}.md]({other.page}.md)." for other in linked
+    )
+    one = len(experiments) == 1
+    runs = f"1 experiment (`{experiments[0].files}`)" if one else f"{len(experiments)} experiments (`scenarios/paper/`)"
+    common = " and at a common one" if "common" in outcomes.rates else ""
     return f"""\
 Written by `{record.command}` from the results of its runs, and not edited by hand.{cut}
 
@@ -61,15 +81,13 @@ The claims are those of the abstract of {PAPER},
 and what its learning rules by their construction lead one to expect. Nothing else is attributed to the paper. A verdict
 here speaks of the network, the data and the training below, and not of the paper's own experiments.
 
-- **Network**: 784 inputs, 4 hidden layers of 100 tanh units, 10 softmax units; normal weights of Glorot's scale
-  (`models/mnist-mlp.toml`).
-- **Data**: MNIST: {trained_on:,} training images, {data.validation:,} others to choose learning rates on, and
+- **Network**: {study.network}.
+- **Data**: {study.data}: {trained_on:,} training images, {data.validation:,} others to choose learning rates on, and
   10,000 test images for the accuracies below.
-- **Training**: {record.epochs} epochs, batches of 100 unless said otherwise, no momentum, learning rates that shrink by
-  10⁻⁶ an update.
-- **Runs**: {len(experiments)} experiments (`scenarios/paper/`) with {variants} variants. Each is tuned on {rates}
-  learning rates, with one seed and {_plural(record.tuning_epochs, "epoch")}; then it is run with
-  {_plural(record.seeds, "other seed")}, at its own best rate and at a common one.
+- **Training**: {_plural(record.epochs, "epoch")}, {study.training}.
+- **Runs**: {runs} with {variants} variants. Each is tuned on {rates}
+  learning rates, with one seed and {_tuning_epochs(experiments, record)}; then it is run with
+  {_plural(record.seeds, "other seed")}, at its own best rate{common}.
 - **Machine**: {record.machine}; {_plural(record.workers, "worker")} of one thread.
 - **Time**: {_minutes(record.wall_s)} of wall time in {_plural(record.sittings, "sitting")};
   {record.runs:,} runs that took {_minutes(record.run_s)} together.
@@ -80,6 +98,13 @@ def _minutes(seconds: float) -> str:
     return f"{seconds / 3600:.1f} hours" if seconds >= 7200 else f"{seconds / 60:.0f} minutes"
 
 
+def _tuning_epochs(experiments: Sequence[Experiment], record: Record) -> str:
+    epochs = _plural(record.tuning_epochs, "epoch")
+    if record.tuning_train is None:
+        return epochs
+    return f"{epochs} of {record.tuning_train - experiments[0].scenario.data.validation:,} images"
+
+
 def _plural(number: int, noun: str) -> str:
     return f"{number} {noun}" + ("" if number == 1 else "s")
 
@@ -87,21 +112,23 @@ def _plural(number: int, noun: str) -> str:
 # --- claims ---------------------------------------------------------------------------------------------------
 
 
-def _verdicts(outcomes: Outcomes, record: Record) -> Iterable[str]:
+def _verdicts(study: Study, outcomes: Outcomes, record: Record) -> Iterable[str]:
     rows = []
-    for number, claim in enumerate(CLAIMS, start=1):
-        best, common = claim.judge(outcomes, "best"), claim.judge(outcomes, "common")
+    for number, claim in enumerate(study.claims, start=1):
+        best, *common = (claim.judge(outcomes, rate) for rate in outcomes.rates)
         yes = sum(comparison.answer == "yes" for comparison in best.comparisons)
         found = best.note or f"{yes} of {len(best.comparisons)}"
-        rows.append((str(number), claim.statement, claim.source, f"**{best.verdict}**", found, common.verdict))
-    yield table(("", "Claim", "From", "Verdict, each at its own best rate", "Yes to", "At the common rate"), rows)
+        verdicts = (f"**{best.verdict}**", found, *(judgement.verdict for judgement in common))
+        rows.append((str(number), claim.statement, claim.source, *verdicts))
+    head = ("", "Claim", "From", "Verdict, each at its own best rate", "Yes to", "At the common rate")
+    yield table(head[: 4 + len(outcomes.rates)], rows)
     if record.seeds < 5:
         yield f"With {record.seeds} seeds the intervals are wide, and much stays open that 5 seeds settle."
 
 
-def _tests_intro(record: Record) -> str:
+def _tests_intro(study: Study, record: Record) -> str:
     return f"""\
-Margins and tests stand in `scripts/paper/claims.py` and were fixed before these runs. "Lost" is a difference of mean
+Margins and tests stand in `{study.margins}` and were fixed before these runs. "Lost" is a difference of mean
 test accuracies over {_plural(record.seeds, "seed")}, in percentage points, with Welch's 95 % interval. An answer is
 *yes* or *no* if the whole interval says so ("surely"), and *open* otherwise. A claim holds where all answers are yes
 (or, for "most", more than half), does not hold here where all are no, and else holds partly. There is no correction for
@@ -109,18 +136,22 @@ many comparisons: of a hundred intervals about five miss. Runs that diverge coun
 
 
 def _claim(number: int, claim: Claim, outcomes: Outcomes) -> str:
-    best, common = claim.judge(outcomes, "best"), claim.judge(outcomes, "common")
+    judgements = {rate: claim.judge(outcomes, rate) for rate in outcomes.rates}
+    best = judgements["best"]
     rows = [
-        (one.label, _interval(one), one.answer, _interval(other), other.answer)
-        for one, other in zip(best.comparisons, common.comparisons, strict=True)
+        (row[0].label, *(cell for comparison in row for cell in (_interval(comparison), comparison.answer)))
+        for row in zip(*(judgement.comparisons for judgement in judgements.values()), strict=True)
     ]
-    head = ("", "Lost at its own best rate", "", "Lost at the common rate", "")
-    notes = "" if not best.note else f" At its own best rate {best.note}; at the common rate {common.note}."
+    places = {"best": "at its own best rate", "common": "at the common rate"}
+    head = ("", *(cell for rate in judgements for cell in (f"Lost {places[rate]}", "")))
+    notes = "; ".join(f"{places[rate]} {judgement.note}" for rate, judgement in judgements.items() if judgement.note)
+    notes = f" {notes[0].upper()}{notes[1:]}." if notes else ""
+    common = f" (at the common rate: {judgements['common'].verdict})" if "common" in judgements else ""
     return "\n\n".join(
         [
             f"### {number}. {claim.statement}",
             f"From: {claim.source}. Test: {claim.test}",
-            f"**{best.verdict.capitalize()}** (at the common rate: {common.verdict}).{notes}",
+            f"**{best.verdict.capitalize()}**{common}.{notes}",
             table(head, rows),
         ]
     )
@@ -145,14 +176,14 @@ experiment is the head of its scenario file, written before the runs. A star mar
 better one may lie beyond. Bits are those that the learning channels carry for one update, all layers together."""
 
 
-def _experiment(experiment: Experiment, outcomes: Outcomes) -> Iterable[str]:
+def _experiment(study: Study, experiment: Experiment, outcomes: Outcomes) -> Iterable[str]:
     bp = outcomes("online" if experiment.name == "online" else "rules", "bp")
     rows = [_row(outcome, bp) for outcome in outcomes.of(experiment.name)]
-    common = f"Accuracy at the common rate {experiment.common_rate:g}"
-    head = ("", "Best rate", "Accuracy", "Lost against bp", common, "Bits an update")
+    common = [f"Accuracy at the common rate {experiment.common_rate:g}"] if "common" in outcomes.rates else []
+    head = ("", "Best rate", "Accuracy", "Lost against bp", *common, "Bits an update")
     yield f"### {experiment.title}"
-    yield f"{experiment.comment} (`scenarios/paper/{experiment.name}.toml`)"
-    yield f"![{experiment.title}](results/{experiment.name}.svg)"
+    yield f"{experiment.comment} (`{experiment.files}`)"
+    yield f"![{experiment.title}]({study.page}/{experiment.name}.svg)"
     yield table(head, rows)
 
 
@@ -163,7 +194,7 @@ def _row(outcome: Outcome, bp: Outcome) -> tuple[str, ...]:
         f"{outcome.rate:g}" + (r"\*" if outcome.at_edge else ""),
         _accuracy(outcome, "best"),
         lost,
-        _accuracy(outcome, "common"),
+        *([_accuracy(outcome, "common")] if "common" in outcome.accuracies else []),
         "" if math.isnan(outcome.bits) else f"{outcome.bits:,.0f}",
     )
 
@@ -175,9 +206,9 @@ def _accuracy(outcome: Outcome, rate: Rate) -> str:
     return f"{interval.mean:.2f}{spread}" + (f", {diverged} diverged" if diverged else "")
 
 
-def _tuning_intro(record: Record) -> str:
+def _tuning_intro(experiments: Sequence[Experiment], record: Record) -> str:
     return f"""\
-Accuracy in % on the validation images after {_plural(record.tuning_epochs, "epoch")}, one run each, with a seed that no
+Accuracy in % on the validation images after {_tuning_epochs(experiments, record)}, one run each, with a seed that no
 other run has. The highest of a row is the variant's best rate. The test images play no part in it. (The grid itself was
 set after a few looks at validation accuracy.)"""
 

@@ -54,6 +54,7 @@ class Record:
         sittings: how often it was started until it was done.
         runs, run_s: how many runs there are, and the sum of their wall times.
         machine, software, date: where, with what and when.
+        tuning_train: `train` of the runs that choose learning rates, if it is another number.
     """
 
     command: str
@@ -70,6 +71,7 @@ class Record:
     machine: str
     software: str
     date: str
+    tuning_train: int | None = None
 
     def save(self, path: Path) -> None:
         """As JSON."""

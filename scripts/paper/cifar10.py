@@ -1,0 +1,110 @@
+"""What is claimed about learning CIFAR-10, and by which test each claim is judged.
+
+All margins and tests stand here, before any run; the page repeats them. They are wider than those of MNIST: accuracies
+are far from 100 %, and lie further apart from seed to seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from scripts.paper.claims import ABSTRACT, EXPECTED, Claim, Judgement, all_of, behind, close, most_of, steady
+from scripts.paper.outcomes import Outcome, Outcomes, Rate
+
+CLOSE = 5.0
+"""Points of accuracy: "almost as well as" means that less than this is lost by another rule."""
+
+LITTLE = 2.0
+"""Points of accuracy: what costs little loses less than this against the same rule with nothing changed."""
+
+MATTERS = 1.0
+"""Points of accuracy: what is important costs more than this where it is missing."""
+
+WORST = 10.0
+"""Points of accuracy: a rule works robustly if even its worst seed stays within this of bp's mean."""
+
+RANDOM = ("rbp", "srbp", "asrbp")
+
+
+def _random(outcomes: Outcomes) -> list[Outcome]:
+    return [outcomes("rules", rule) for rule in RANDOM]
+
+
+def _almost_as_well(outcomes: Outcomes, rate: Rate) -> Judgement:
+    found = close(outcomes("rules", "bp"), _random(outcomes), rate, CLOSE)
+    return Judgement(most_of(found), found)
+
+
+def _robustly(outcomes: Outcomes, rate: Rate) -> Judgement:
+    found = steady(outcomes("rules", "bp"), _random(outcomes), rate, WORST)
+    return Judgement(most_of(found), found)
+
+
+def _loses(pairs: Sequence[tuple[str, str]], least: float = 0.0) -> Callable[[Outcomes, Rate], Judgement]:
+    """The second of each pair is behind the first."""
+
+    def judge(outcomes: Outcomes, rate: Rate) -> Judgement:
+        found = behind([(outcomes("rules", ahead), outcomes("rules", label)) for ahead, label in pairs], rate, least)
+        return Judgement(all_of(found), found)
+
+    return judge
+
+
+def _costs_little(reference: str, label: str, within: float) -> Callable[[Outcomes, Rate], Judgement]:
+    def judge(outcomes: Outcomes, rate: Rate) -> Judgement:
+        found = close(outcomes("rules", reference), [outcomes("rules", label)], rate, within)
+        return Judgement(all_of(found), found)
+
+    return judge
+
+
+CLAIMS = (
+    Claim(
+        "Most of the random variants learn almost as well as backpropagation.",
+        ABSTRACT,
+        f"Of {', '.join(RANDOM)}, more than half surely lose less than {CLOSE:g} points against bp.",
+        _almost_as_well,
+    ),
+    Claim(
+        "Most of the random variants work robustly.",
+        ABSTRACT,
+        f"For more than half of them no run diverges, and the worst seed is within {WORST:g} points of bp's mean.",
+        _robustly,
+    ),
+    Claim(
+        "Multiplication by the derivatives of the activation functions is important.",
+        ABSTRACT,
+        f"Without f′ srbp surely loses more than {MATTERS:g} point against itself with f′.",
+        _loses([("srbp", "srbp, without f′")], MATTERS),
+    ),
+    Claim(
+        "A few bits an error suffice on the learning channel.",
+        "a question of the abstract",
+        f"With errors in 3 bits srbp surely loses less than {LITTLE:g} points against itself with errors in 32.",
+        _costs_little("srbp", "srbp, 3 bits", LITTLE),
+    ),
+    Claim(
+        "Hidden layers learn under every rule: training the top alone is worse.",
+        EXPECTED,
+        "top is surely behind every other rule.",
+        _loses([(rule, "top") for rule in ("bp", *RANDOM)]),
+    ),
+    Claim(
+        "Errors may skip layers, convolutional ones too.",
+        EXPECTED,
+        f"srbp surely loses less than {CLOSE:g} points against rbp.",
+        _costs_little("rbp", "srbp", CLOSE),
+    ),
+    Claim(
+        "A feedback matrix that adapts is better than a fixed one.",
+        EXPECTED,
+        "srbp is surely behind asrbp.",
+        _loses([("asrbp", "srbp")]),
+    ),
+    Claim(
+        "Sparse feedback of 2 wires a unit costs little.",
+        EXPECTED,
+        f"srbp with 2 wires surely loses less than {LITTLE:g} points against all wires.",
+        _costs_little("srbp", "srbp, 2 wires", LITTLE),
+    ),
+)
