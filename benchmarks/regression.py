@@ -83,6 +83,7 @@ def record(found: dict[str, float]) -> None:
     """Keeps ratios as this processor's last ones."""
     known = json.loads(RECORD.read_text()) if RECORD.exists() else {}
     known[machine.cpu()] = found
+    RECORD.parent.mkdir(exist_ok=True)
     RECORD.write_text(json.dumps(known, indent=1) + "\n")
 
 

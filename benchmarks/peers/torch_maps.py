@@ -1,4 +1,4 @@
-"""PyTorch, eager, on networks with maps: hand-written rules in place, without autograd, on oneDNN's backward kernels."""
+"""PyTorch, eager, on networks with maps: hand-written rules without autograd, on oneDNN's backward kernels."""
 
 from __future__ import annotations
 
