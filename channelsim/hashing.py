@@ -51,10 +51,15 @@ def _mix(z: int) -> int:
 
 def key(seed: int, stream: int, frame: int = 0, sample: int = 0) -> int:
     """The 64-bit key under which the draws of one message (or matrix) are made."""
-    z = _mix((seed + GOLDEN) & MASK)
-    for counter in (stream, frame, sample):
+    z = root(seed, stream)
+    for counter in (frame, sample):
         z = _mix((z + (counter + 1) * GOLDEN) & MASK)
     return z
+
+
+def root(seed: int, stream: int) -> int:
+    """What all keys of one stream have in common."""
+    return _mix((_mix((seed + GOLDEN) & MASK) + (stream + 1) * GOLDEN) & MASK)
 
 
 def bits(key: int, indices: int | NDArray[np.int64]) -> NDArray[np.uint64]:

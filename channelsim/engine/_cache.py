@@ -42,9 +42,9 @@ def use() -> None:
 def is_cold(maps: bool = False) -> bool:
     """Whether the event loop, or what works on maps, has yet to be compiled on this machine.
 
-    Looks for the function of each that is written last.
+    Looks for the functions of each that are written last.
     """
-    last = ["_loop.advance", "_parts.pool_backward"] if maps else ["_loop.advance"]
+    last = ["_loop.advance", "_kinds.adapt_bank", *(["_parts.pool_backward"] if maps else [])]
     return not numba.config.DISABLE_JIT and not all(any(directory().glob(f"**/{name}-*.nbi")) for name in last)
 
 

@@ -53,19 +53,18 @@ def evaluate(net, mem, images, labels, first, samples, here, there):
 @kernel()
 def _through_channel(net, mem, c, source, out, first, samples):
     channel = channels(net.channels)[c]
-    seed, n = configs(net.config)[0].seed, channel.n
+    n, roots = channel.n, i8(net.roots)[c * _hash.PURPOSES : (c + 1) * _hash.PURPOSES]
     words = f4(mem.said).view(np.int32)
     for b in range(samples):
         said, arrives = source[b * n : b * n + n], out[b * n : b * n + n]
-        key = _hash.key(seed, _hash.ROUNDING + 64 * c, EVALUATION_FRAME, first + b)
+        key = _hash.key_of(roots[_hash.ROUNDING], EVALUATION_FRAME, first + b)
         index, value = i4(mem.speaking), f4(mem.said)
         _, events, scale, noise_scale = _stages.shape(channel, said, f4(mem.residuals)[:n], index, value, words, key)
         whole = _stages.whole_vectors(events)
         index, value, alive = index[:whole], value[:whole], flags(mem.alive)[:whole]
         _stages.receive(
             channel,
-            c,
-            seed,
+            roots,
             EVALUATION_FRAME,
             first + b,
             events,

@@ -18,6 +18,7 @@ EXPONENT, BIAS = np.int64(52), np.int64(1022)  # of a float64 that is written as
 MANTISSA, HALF = np.int64(0xFFFFFFFFFFFFF), np.int64(0x3FE0000000000000)
 LN2, SQRT_HALF, TWO_PI = math.log(2.0), math.sqrt(0.5), 2.0 * math.pi
 ONE = np.uint64(1)
+PURPOSES = np.int64(16)  # roots that a channel has room for in `Net.roots`, one for each purpose of a stream
 # what a stream is for, as in hashing.Stream
 ROUNDING, NOISE, BIT_ERRORS, DROP = np.int64(4), np.int64(5), np.int64(6), np.int64(7)
 JITTER, ARRIVALS = np.int64(8), np.int64(9)
@@ -37,8 +38,13 @@ def mix(z):
 def key(seed, stream, frame, sample):
     """The key of one message's draws."""
     z = mix(np.uint64(seed) + GOLDEN)
-    z = mix(z + (np.uint64(stream) + ONE) * GOLDEN)
-    z = mix(z + (np.uint64(frame) + ONE) * GOLDEN)
+    return key_of(mix(z + (np.uint64(stream) + ONE) * GOLDEN), frame, sample)
+
+
+@kernel(inline="always")
+def key_of(root, frame, sample):
+    """The same, given the stream's root."""
+    z = mix(np.uint64(root) + (np.uint64(frame) + ONE) * GOLDEN)
     return mix(z + (np.uint64(sample) + ONE) * GOLDEN)
 
 

@@ -43,7 +43,7 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
     counter = counters(mem.counters)[c]
     config = configs(net.config)[0]
     frame, samples, n = slots(mem.slots)[slot].frame, slots(mem.slots)[slot].samples, channel.n
-    ideal = flags(net.ideal)[c]
+    ideal, roots = flags(net.ideal)[c], i8(net.roots)[c * _hash.PURPOSES : (c + 1) * _hash.PURPOSES]
     kept = channel.direction == LEARNING
     sent = f4(mem.sent)[:n]
     index, value, words = i4(mem.speaking), f4(mem.said), f4(mem.said).view(np.int32)
@@ -68,14 +68,14 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
         else:
             key = np.uint64(0)
             if channel.stochastic:
-                key = _hash.key(config.seed, _hash.ROUNDING + 64 * c, frame, b)
+                key = _hash.key_of(roots[_hash.ROUNDING], frame, b)
             offered, events, scale, noise_scale = _stages.shape(channel, said, residual, index, value, words, key)
         bits, encoding = _stages.message_bits(channel, events)
         counter.messages += 1
         counter.offered += offered
         jitter = np.int64(0)
         if channel.jitter_kind != 0:
-            jitter = _stages.jitter(channel, _hash.key(config.seed, _hash.JITTER + 64 * c, frame, b))
+            jitter = _stages.jitter(channel, _hash.key_of(roots[_hash.JITTER], frame, b))
         delay = channel.latency + jitter
         paid = not (again and i8_rows(mem.heard_bits)[channel.link, b] == bits)
         if paid:
@@ -146,8 +146,7 @@ def _receive(net, mem, c, frame, b, events, encoding, scale, noise_scale, start,
     index, value, alive = i4(mem.speaking)[:whole], f4(mem.said)[:whole], flags(mem.alive)[:whole]
     corrupted, flipped, dropped = _stages.receive(
         channel,
-        c,
-        configs(net.config)[0].seed,
+        i8(net.roots)[c * _hash.PURPOSES : (c + 1) * _hash.PURPOSES],
         frame,
         b,
         events,

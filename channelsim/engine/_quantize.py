@@ -106,20 +106,19 @@ def _stochastic(v, step, top, word):
 
 
 @kernel()
-def flip(kind, bits, a, value_bits, value, key, neuron, probability, scratch, scratch_words):
-    """One event's word with each bit flipped with the given probability.
+def flip(kind, bits, a, value_bits, value, key, neuron, log_whole, scratch, scratch_words):
+    """One event's word with each bit flipped with some probability p; `log_whole` is log(1 - p), or 0 for p = 1.
 
     Returns (value decoded at the receiver, flipped bits); the value is NaN where the word means nothing.
     """
     word = encode(kind, bits, a, value, scratch, scratch_words)
-    before = math.log1p(-probability) if probability < 1.0 else 0.0
     flips = 0
     position = -1
     t = 0
     while True:
-        if probability < 1.0:
+        if log_whole < 0.0:
             u = _hash.uniform(_hash.word(key, neuron * 64 + t))
-            gap = math.floor(math.log1p(-u) / before)
+            gap = math.floor(math.log1p(-u) / log_whole)
             if gap >= value_bits:
                 break
             position += int(gap) + 1

@@ -108,27 +108,27 @@ def message_bits(ch, events):
 
 
 @kernel()
-def receive(ch, c, seed, frame, sample, events, index, value, alive, scale, noise_scale, word, random):
+def receive(ch, roots, frame, sample, events, index, value, alive, scale, noise_scale, word, random):
     """Bit errors, noise and drop: what was sent becomes, in place, what is heard; `alive` tells which events are left.
 
-    The arrays are as long as `whole_vectors` wants it; `random` (float64, 3 times that) is room for draws. Returns
-    (events whose word means nothing, flipped bits, events dropped).
+    `roots` are the channel's, by purpose. The other arrays are as long as `whole_vectors` wants it; `random` (float64,
+    3 times that) is room for draws. Returns (events whose word means nothing, flipped bits, events dropped).
     """
     corrupted = flipped = dropped = 0
     if ch.bit_error == 0.0:
         for k in range(len(index)):
             alive[k] = True
     else:
-        key = _hash.key(seed, _hash.BIT_ERRORS + 64 * c, frame, sample)
+        key = _hash.key_of(roots[_hash.BIT_ERRORS], frame, sample)
         corrupted, flipped = corrupt(ch, events, index, value, alive, scale, key, word, word.view(np.int32))
     if ch.noise > ZERO:
-        key = _hash.key(seed, _hash.NOISE + 64 * c, frame, sample)
+        key = _hash.key_of(roots[_hash.NOISE], frame, sample)
         n = len(index)
         bits = random.view(np.int64)
         _hash.normals(key, index, random[:n], bits[:n], bits[n : 2 * n], bits[2 * n : 3 * n])
         add_noise(np.float64(ch.noise) * np.float64(noise_scale), value, random)
     if ch.drop > 0.0:
-        dropped = drop(ch.drop, events, index, alive, _hash.key(seed, _hash.DROP + 64 * c, frame, sample))
+        dropped = drop(ch.drop, events, index, alive, _hash.key_of(roots[_hash.DROP], frame, sample))
     return corrupted, flipped, dropped
 
 
@@ -144,10 +144,11 @@ def corrupt(ch, events, index, value, alive, scale, key, word, word_bits):
         alive[k] = not _hash.is_below(_hash.word(key, np.int64(index[k]) * 64), below)
     if count_true(alive[:events]) == events:
         return corrupted, flipped
+    log_whole = math.log1p(-ch.bit_error) if ch.bit_error < 1.0 else 0.0
     for k in range(events):
         if not alive[k]:
             heard, flips = _quantize.flip(
-                ch.quantizer, ch.bits, scale, ch.value_bits, value[k], key, np.int64(index[k]), ch.bit_error, word,
+                ch.quantizer, ch.bits, scale, ch.value_bits, value[k], key, np.int64(index[k]), log_whole, word,
                 word_bits,
             )  # fmt: skip
             flipped += flips

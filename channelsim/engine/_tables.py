@@ -120,6 +120,7 @@ class Net(NamedTuple):
     leaving: NDArray[np.int64]  # learning channels by source layer: leaving[leaving_start[h] : leaving_start[h + 1]]
     leaving_start: NDArray[np.int64]  # (L + 2,)
     ideal: NDArray[np.bool_]  # (channels,) messages arrive as they are: no stage, and nothing can be late
+    roots: NDArray[np.int64]  # (channels * 16,) roots of the keys of a channel's draws, by purpose: hashing.root
     c_start: NDArray[np.int32]
     c_index: NDArray[np.int32]
     iota: NDArray[np.int32]  # 0, 1, 2, ..: the event list of a layer in which everybody speaks

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from channelsim import hashing
 from channelsim.data import Dataset
-from channelsim.engine import _conv, _dense_layer, _evaluate, _loop, _named, _parts, _pitch
+from channelsim.engine import _conv, _dense_layer, _evaluate, _hash, _loop, _parts, _pitch
+from channelsim.engine._compile import compile_for
 from channelsim.engine._tables import CLOCK, CONFIG, LAYER_STATE, LINK_STATE, SLOT, Memory, Net
 from channelsim.engine._views import handle
 from channelsim.errors import RunError
@@ -114,6 +115,7 @@ def start(plan: Plan, dataset: Dataset, *, trace_frames: int = 0, frozen: bool =
         leaving=leaving,
         leaving_start=leaving_start,
         ideal=ideal,
+        roots=_roots(plan),
         c_start=plan.c_start,
         c_index=plan.c_index,
         iota=np.arange(widest, dtype=np.int32),
@@ -161,6 +163,12 @@ def events_of(
         index[span] = columns
         value[span] = block[rows, columns]
     return start, index, value
+
+
+def _roots(plan: Plan) -> NDArray[np.int64]:
+    purposes = range(int(_hash.PURPOSES))
+    roots = [hashing.root(plan.seed, p + 64 * c) for c in range(len(plan.channels)) for p in purposes]
+    return np.array(roots, np.uint64).view(np.int64)
 
 
 def _leaving(plan: Plan) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -337,7 +345,7 @@ def advance(
     Events of the frames that have entered and are due later stay in flight. `collect` receives the message rows and
     payload of traced frames whenever the buffer is full, and at the end. Raises Diverged.
     """
-    _named.provide(plan.maps)
+    compile_for(plan.maps)
     until_frame = min(until_frame, plan.frames)
     while True:
         stop = min(until_frame, _next_boundary(plan, state))
@@ -445,7 +453,7 @@ def evaluate(state: State, images: NDArray[np.float32], labels: NDArray[np.int32
         return math.nan, math.nan
     settle(state)
     plan, net = state.plan, state.net
-    _named.provide(plan.maps)
+    compile_for(plan.maps)
     channels, links = _records(net.channels.copy()), _records(net.links.copy())
     channels["residual"], channels["deadline"], links["queue"] = 0, -1, -1
     clockless = net._replace(channels=channels, ideal=_is_ideal(channels, links))

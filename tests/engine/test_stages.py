@@ -80,9 +80,10 @@ def received(row: Any, sent: naive.Floats, scale: float = 1.0, noise_scale: floa
     """(out, alive, (corrupted, flipped, dropped)) of channel 3, seed 5, frame 7, sample 2."""
     out, alive, word = np.zeros_like(sent), np.zeros(len(sent), bool), np.zeros(1, F)
     index, value = naive.events_of(sent)
+    roots = np.array([hashing.root(5, purpose + 64 * 3) for purpose in range(16)], np.uint64).view(np.int64)
     left = np.zeros(len(index), bool)
     counts = _stages.receive(
-        row, np.int64(3), np.int64(5), np.int64(7), np.int64(2), len(index), index, value, left, F(scale),
+        row, roots, np.int64(7), np.int64(2), len(index), index, value, left, F(scale),
         F(noise_scale), word, np.zeros(3 * len(sent)),
     )  # fmt: skip
     out[index], alive[index] = value, left

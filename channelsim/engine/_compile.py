@@ -1,0 +1,39 @@
+"""Compiling the engine, where this machine has not done it yet.
+
+The event loop and what it calls by name do not depend on each other, so that two processes share the work where there
+are two cores. They meet in Numba's cache: what the other one has compiled is loaded.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from channelsim.engine import _cache, _loop, _named
+
+ROOT = Path(__file__).parents[2]  # where this package was imported from
+OTHER_HALF = """
+import sys
+sys.path.insert(0, {root!r})
+from channelsim.engine import _kinds, _named
+_named.provide({maps})
+"""
+
+
+def compile_for(maps: bool) -> None:
+    """All that a run needs, also for layers that work on maps if told. Fast where it has been done."""
+    if _cache.is_cold(maps) and _cores() > 1:
+        code = OTHER_HALF.format(root=str(ROOT), maps=maps)
+        other = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            _loop.advance.compile((_named.NET, _named.MEMORY, _named.INT))
+            other.wait()  # whether it has succeeded or not: what is missing is compiled here
+        finally:
+            other.kill()
+    _named.provide(maps)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
