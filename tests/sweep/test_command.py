@@ -39,7 +39,7 @@ def start(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
 
 
 def test_ctrl_c_leaves_what_is_done_and_the_same_command_goes_on(here: Path, scheduler: str) -> None:
-    command = ["grid.toml", "--set", "training.epochs=24"]
+    command = ["grid.toml", "--set", "training.epochs=200"]
     with start(*command, "--workers", "2", cwd=here) as process:
         assert process.stdout is not None and process.stderr is not None
         for line in process.stdout:
