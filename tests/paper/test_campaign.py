@@ -1,0 +1,161 @@
+"""Which runs a campaign makes, and what becomes of them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import channelsim as cs
+from channelsim.sweep import points
+from scripts.paper import campaign
+from scripts.paper.__main__ import CIFAR
+from scripts.paper.campaign import Cut
+from scripts.paper.experiments import Experiment, read_together
+from scripts.paper.outcomes import gather
+
+
+@contextmanager
+def no_cluster(workers: int) -> Iterator[str]:
+    yield "nowhere"
+
+
+def sweeps_that(result: Callable[[dict[str, Any]], dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """In place of `channelsim.sweep`: a table of made-up results. Returns where the sweeps went."""
+    folders: list[Path] = []
+
+    def sweep(scenario: cs.Scenario, out: Path, scheduler: str, progress: Any) -> pd.DataFrame:
+        folders.append(out)
+        found = points(scenario)
+        progress.start(scenario.name, len(found), 0, 2)
+        nothing = {"status": "done", "reason": "", "learning_bits": 32_000, "updates": 100, "wall_time_s": 1.0}
+        rows = [{"point": one.name, **nothing, **result(dict(one.values))} for one in found]
+        progress.finish(len(found), 0)
+        return pd.DataFrame(rows)
+
+    monkeypatch.setattr(cs, "sweep", sweep)
+    monkeypatch.setattr(campaign, "_cluster", no_cluster)
+    return folders
+
+
+def test_rates_are_tuned_on_validation_data_and_then_run_with_other_seeds(
+    experiments: list[Experiment], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def result(values: dict[str, Any]) -> dict[str, Any]:
+        tuning = values["seed"] == 0
+        assert values["training.epochs"] == (2 if tuning else 4)
+        good = values["training.learning_rate"] == (1.0 if values.get("learning.rule") == "rbp" else 0.3)
+        # On the test set the worst rate would look best: it must not be asked.
+        return {"test_accuracy": 0.5 if good else 0.9, "validation_accuracy": 0.9 if good else 0.5}
+
+    folders = sweeps_that(result, monkeypatch)
+    chosen = [one for one in experiments if one.name in ("rules", "routes")]
+    cut = Cut(epochs=4, tuning_epochs=2, seeds=3)
+    runs = campaign.carry_out(chosen, cut, tmp_path, 2, campaign.Progress())
+    assert [folder.name for folder in folders] == ["rules", "routes", "rules", "routes"]
+    assert len(runs) == (8 + 2) * (4 + 2 * 3)
+    outcomes = gather(chosen, runs)
+    assert {one.label: one.rate for one in outcomes.of("rules")} == dict.fromkeys(
+        ("bp", "srbp", "arbp", "asrbp", "sign", "drtp", "top"), 0.3
+    ) | {"rbp": 1.0}
+    assert outcomes("rules", "rbp").accuracies["common"].tolist() == [90.0] * 3
+    assert outcomes("rules", "rbp").accuracies["best"].tolist() == [50.0] * 3
+    assert set(runs[runs["phase"] != "tuning"]["seed"]) == {1, 2, 3}
+
+
+@pytest.mark.parametrize("reason", ["weights are no longer finite after epoch 1", "ValueError: a fault"])
+def test_only_divergence_is_a_result(
+    experiments: list[Experiment], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, reason: str
+) -> None:
+    def result(values: dict[str, Any]) -> dict[str, Any]:
+        if values["training.learning_rate"] < 1.0:
+            return {"test_accuracy": 0.9, "validation_accuracy": 0.8}
+        nothing = {"test_accuracy": math.nan, "validation_accuracy": math.nan, "learning_bits": pd.NA, "updates": pd.NA}
+        return {"status": "failed", "reason": reason, **nothing}
+
+    sweeps_that(result, monkeypatch)
+    chosen = [one for one in experiments if one.name == "routes"]
+
+    def runs() -> pd.DataFrame:
+        return campaign.carry_out(chosen, Cut(4, 2, 2), tmp_path, 2, campaign.Progress())
+
+    if "fault" in reason:
+        with pytest.raises(RuntimeError, match="a fault"):
+            runs()
+    else:
+        assert set(runs()["status"]) == {"done", "diverged"}
+        runs().to_csv(tmp_path / "runs.csv", index=False)
+        for found in (runs(), pd.read_csv(tmp_path / "runs.csv")):
+            for outcome in gather(chosen, found).of("routes"):
+                assert (outcome.rate, outcome.bits) == (0.1, 320.0)
+                assert math.isnan(outcome.tuning[3.0])
+
+
+def test_tuning_sees_part_of_cifar10_and_each_variant_runs_at_its_own_best_rate_only(
+    convolutional: list[Experiment], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (experiment,) = convolutional
+    low, high = min(experiment.rates), max(experiment.rates)
+    images: dict[int, set[int | str]] = {}
+
+    def result(values: dict[str, Any]) -> dict[str, Any]:
+        images.setdefault(values["training.epochs"], set()).add(values["data.train"])
+        rate = values["training.learning_rate"]
+        return {"test_accuracy": 0.5, "validation_accuracy": rate if values["learning.rule"] == "bp" else 1.0 - rate}
+
+    sweeps_that(result, monkeypatch)
+    runs = campaign.carry_out(convolutional, CIFAR, tmp_path, 2, campaign.Progress())
+    assert CIFAR.tuning_train is not None and CIFAR.tuning_train < experiment.images
+    assert images == {CIFAR.tuning_epochs: {CIFAR.tuning_train}, CIFAR.epochs: {"none"}}
+    assert set(runs["phase"]) == {"tuning", "best"}
+    assert set(runs[runs["phase"] == "tuning"]["seed"]) == {experiment.scenario.seed}
+    assert set(runs[runs["phase"] == "best"]["seed"]) == set(experiment.seeds[: CIFAR.seeds])
+    at_most, seconds = campaign.estimate(convolutional, CIFAR, 2)
+    assert at_most == len(runs) == len(experiment.variants) * (len(experiment.rates) + CIFAR.seeds)
+    assert seconds < 30 * 60
+    outcomes = gather(convolutional, runs)
+    assert outcomes.rates == ("best",)
+    assert {one.label: one.rate for one in outcomes.of("rules")} == {
+        variant.label: high if variant.rule == "bp" else low for variant in experiment.variants
+    }
+
+
+@pytest.mark.slow
+def test_a_campaign_with_a_worker_is_made_once(tmp_path: Path) -> None:
+    layers = [{"kind": "dense", "units": 5, "transfer": "tanh"}, {"kind": "dense", "units": 10, "transfer": "softmax"}]
+    text = f"""\
+# A small network
+name = "small"
+seed = 1
+model = {{ name = "m", input = [64], layers = [{", ".join(table(layer) for layer in layers)}] }}
+data = {{ name = "digits", validation = 100 }}
+training = {{ learning_rate = 0.1 }}
+trace = {{ events = "none" }}
+"""
+    quantize = 'channels.learning.quantize = { kind = "log2", bits = 3 }\n'
+    for name, more in (("bp", ""), ("srbp", 'learning.rule = "srbp"\n' + quantize)):
+        (tmp_path / f"{name}.toml").write_text(text + more)
+    paths = [tmp_path / "bp.toml", tmp_path / "srbp.toml"]
+    experiment = read_together("rules", "Small", "*.toml", paths, (0.1, 0.3), (2, 3))
+    assert [variant.label for variant in experiment.variants] == ["bp", "srbp, 3 bits"]
+    cut = Cut(epochs=2, tuning_epochs=1, seeds=2, tuning_train=300, common=False)
+    tables = []
+    for new in (2 * (2 + 2), 0):
+        progress = campaign.Progress()
+        tables.append(campaign.carry_out([experiment], cut, tmp_path / "runs", 1, progress))
+        assert progress.new == new
+    assert tables[0].equals(tables[1])
+    updates = tables[0].groupby("phase")["updates"].unique()
+    assert updates["tuning"] < updates["best"]
+    assert gather([experiment], tables[0])("rules", "bp").accuracies["best"].min() > 20.0
+
+
+def table(values: Mapping[str, Any]) -> str:
+    """An inline table of TOML."""
+    return "{ " + ", ".join(f"{key} = {json.dumps(value)}" for key, value in values.items()) + " }"

@@ -1,0 +1,51 @@
+"""The table of runs, read as outcomes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from scripts.paper import page
+from scripts.paper.claims import CLAIMS
+from scripts.paper.experiments import Experiment
+from scripts.paper.outcomes import GUESSING, best_rate, gather
+from scripts.paper.studies import MNIST
+from tests.paper.made_up import RECORD, table_of_runs
+
+
+def test_the_rate_with_the_highest_validation_accuracy() -> None:
+    assert best_rate({0.1: 90.0, 0.3: 95.0, 1.0: math.nan}) == 0.3
+    assert best_rate({1.0: 95.0, 0.3: 95.0}) == 0.3
+    assert best_rate({0.3: math.nan, 1.0: 9.8}) == 1.0
+
+
+def test_a_best_rate_at_either_end_of_the_grid_is_at_its_edge(experiments: list[Experiment]) -> None:
+    outcome = gather(experiments, table_of_runs(experiments, {}))("rules", "bp")
+    found = {rate: replace(outcome, rate=rate).at_edge for rate in outcome.tuning}
+    rates = sorted(found)
+    assert len(rates) > 2
+    assert found == dict.fromkeys(rates, False) | {rates[0]: True, rates[-1]: True}
+
+
+def test_diverged_runs_count_as_guesses(experiments: list[Experiment]) -> None:
+    runs = table_of_runs(experiments, {})
+    one = (runs["experiment"] == "rules") & (runs["variant"] == "rbp") & (runs["phase"] == "best") & (runs["seed"] == 2)
+    runs["status"] = runs["status"].mask(one, "diverged")
+    runs["test_accuracy"] = runs["test_accuracy"].mask(one)
+    outcomes = gather(experiments, runs)
+    found = outcomes("rules", "rbp")
+    assert found.diverged == {"common": 0, "best": 1}
+    assert sorted(found.accuracies["best"])[0] == GUESSING
+    assert "1 diverged" in page.text(MNIST, experiments, outcomes, RECORD)
+    robust = CLAIMS[1].judge(outcomes, "best").comparisons
+    assert next(one for one in robust if one.label == "rbp").answer == "no"
+
+
+def test_a_diverged_run_is_not_robust_however_little_it_is_behind(experiments: list[Experiment]) -> None:
+    """Where bp itself does little better than a guess."""
+    runs = table_of_runs(experiments, {("rules", "bp"): GUESSING + 1, ("rules", "rbp"): GUESSING + 1})
+    one = (runs["experiment"] == "rules") & (runs["variant"] == "rbp") & (runs["phase"] == "best") & (runs["seed"] == 2)
+    for status, answer in (("done", "yes"), ("diverged", "no")):
+        runs["status"] = runs["status"].mask(one, status)
+        found = CLAIMS[1].judge(gather(experiments, runs), "best").comparisons
+        assert next(each for each in found if each.label == "rbp").answer == answer

@@ -1,0 +1,31 @@
+"""What a campaign took, and on which machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scripts.paper import campaign, record
+from scripts.paper.record import Record
+from tests.paper.made_up import RECORD, SCENARIOS
+
+
+def test_the_time_of_sittings_adds_up(tmp_path: Path) -> None:
+    log, progress = tmp_path / "sittings.txt", campaign.Progress()
+    with record.sitting(log, progress):
+        pass
+    assert record.sittings(log) == []
+    with pytest.raises(KeyboardInterrupt), record.sitting(log, progress):
+        progress.new = 3
+        raise KeyboardInterrupt
+    with record.sitting(log, progress):
+        pass
+    assert len(record.sittings(log)) == 2
+
+
+def test_the_record_comes_back(tmp_path: Path) -> None:
+    RECORD.save(tmp_path / "record.json")
+    assert Record.load(tmp_path / "record.json") == RECORD
+    assert "cores" in record.machine()
+    assert "NumPy" in record.software(SCENARIOS)
