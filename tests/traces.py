@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -76,9 +77,7 @@ def add_epoch(writer: trace.Writer, plan: Plan, epoch: int, pace: float = 0.5) -
             "wall_time": 0.5 * epoch,
         }
     )
-    writer.test_row(
-        {**shared, "loss": 2.5 / epoch, "accuracy": 0.9 * accuracy(epoch, pace), "wall_time": 0.5 * epoch}
-    )
+    writer.test_row({**shared, "loss": 2.5 / epoch, "accuracy": 0.9 * accuracy(epoch, pace), "wall_time": 0.5 * epoch})
     ones = np.ones(len(plan.channels))
     writer.channel_rows(epoch, plan.channel_names, counters(plan, epoch), 0.25 * ones, 1e-9 * epoch * ones)
     writer.alignment_row("1", {"epoch": epoch, "cosine": 0.1 * epoch, "sign_agreement": 0.5})
@@ -105,3 +104,18 @@ def make(
         if status:
             writer.finish(status, {"test_accuracy": 0.9 * accuracy(epochs)})
     return path
+
+
+def groups_and_datasets(path: Path) -> tuple[list[str], dict[str, tuple[dict[str, Any], Any, bool]]]:
+    """Names of the groups; name of each dataset -> (attributes, shape, whether it is a dimension scale)."""
+    groups, datasets = [], {}
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: groups.append(name) if isinstance(item, h5py.Group) else None)
+        file.visititems(
+            lambda name, item: (
+                datasets.update({name: (dict(item.attrs), item.shape, item.is_scale)})
+                if isinstance(item, h5py.Dataset)
+                else None
+            )
+        )
+    return groups, datasets
