@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from channelsim import engine
-from channelsim.alignment import Alignment, measure
+from channelsim.alignment import Alignment, _compare, measure
 from channelsim.plan import Wiring
-from tests.networks import dataset, dense_layers, plan_of_chain
+from tests.networks import dataset, dense_layers, plan_of, plan_of_chain
 
 SHAPE = (2, 7, 6)
 LAYERS: list[dict[str, Any]] = [
@@ -94,3 +94,70 @@ def test_the_probe_is_neither_mirrored_nor_moved() -> None:
     still = replace(state, plan=replace(state.plan, flip=False, shift=0))
     signals = [[one.cosine for one in measure(each, images, PROBE)] for each in (state, still)]
     assert signals[0] == signals[1]
+
+
+@pytest.mark.parametrize("connections", ["none", 2])
+def test_feedback_that_skips_layers_is_compared_with_the_product_of_all_weights_between(connections: Any) -> None:
+    """C^1 with (W^2 W^3) transposed; signs over the wires that exist."""
+    units, learning = [4, 6, 5, 3], {"rule": "srbp", "feedback": {"connections": connections}}
+    plan = plan_of(units, SAMPLES, learning=learning, training={"batch": 4, "epochs": 2})
+    rng = np.random.default_rng(4)
+    images = dataset(rng.uniform(-1, 1, (SAMPLES, 4)), rng.integers(3, size=SAMPLES), 3)
+    state = engine.start(plan, images)
+    engine.advance(plan, state, 5)
+    aligned = found(state, images)["1"]
+    w = [
+        state.weights[row["w_offset"] :][: row["w_size"]].reshape(row["fan_in"], row["n"]).astype(np.float64)
+        for row in plan.layers[1:]
+    ]
+    product = (w[1] @ w[2]).T
+    channel = plan.channels[plan.channel_names.index("learning.1")]
+    wires, start = np.zeros(product.shape), plan.c_start[channel["start_offset"] :]
+    for wire, value in enumerate(state.feedback[channel["c_offset"] :][: channel["c_size"]]):
+        if connections == "none":
+            wires.flat[wire] = value
+        else:
+            sender = np.searchsorted(start[: units[-1] + 1], wire, side="right") - 1
+            wires[sender, plan.c_index[channel["c_offset"] + wire]] = value
+    cosine = (wires * product).sum() / np.linalg.norm(wires) / np.linalg.norm(product)
+    assert aligned.feedback_cosine == pytest.approx(cosine, abs=1e-5)
+    assert (wires == 0).any() == (connections != "none")
+    assert aligned.feedback_sign_agreement == np.mean((wires * product)[wires != 0] > 0)
+
+
+def test_signs_are_compared_where_the_gradient_is_not_zero() -> None:
+    """The gradient has four values that are not zero; at one of them nothing was delivered."""
+    delivered, gradient = np.float32([[1, -2, 0], [3, 0, -1]]), np.float32([[2, -1, 1], [1, 0, 0]])
+    cosine, signs = _compare(delivered, gradient)
+    assert cosine == pytest.approx((2 + 2 + 3) / np.sqrt(15 * 7), abs=1e-6)
+    assert signs == 3 / 4
+
+
+def test_the_probe_is_the_first_samples() -> None:
+    state, images = begin("srbp")
+
+    def cosines(x: Any) -> list[float]:
+        return [one.cosine for one in measure(state, replace(images, train_x=x), PROBE)]
+
+    def changed(sample: int) -> bool:
+        other = images.train_x.copy()
+        other[sample] = -other[sample]
+        return cosines(other) != cosines(images.train_x)
+
+    assert changed(0) and changed(PROBE - 1)
+    assert not changed(PROBE)
+
+
+def test_what_will_change_later_has_not_changed_yet() -> None:
+    """The probe goes through the channels of the moment, though it has more frames than there are until the change."""
+    images = dataset(np.random.default_rng(5).uniform(-1, 1, (SAMPLES, 4)), np.arange(SAMPLES) % 3, 3)
+    change = {"frame": 2, "channels": {"learning": {"threshold": {"value": 0.3}}}}
+    cosines = []
+    for frames, changes in ((1, []), (1, [change]), (3, [change])):
+        tables = {"learning": {"rule": "bp"}, "schedule": {"change": changes}}
+        plan = plan_of([4, 6, 3], SAMPLES, training={"batch": 4, "epochs": 2}, **tables)
+        state = engine.start(plan, images)
+        engine.advance(plan, state, frames)
+        cosines.append(found(state, images)["1"].cosine)
+    assert cosines[0] == cosines[1] == pytest.approx(1, abs=1e-6)
+    assert cosines[2] < 0.999
