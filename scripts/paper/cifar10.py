@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from scripts.paper.claims import ABSTRACT, EXPECTED, Claim, Judgement, all_of, behind, close, most_of, steady
+from scripts.paper.claims import ABSTRACT, EXPECTED, Claim, Judgement, all_of, almost_as_well, behind, close, robustly
 from scripts.paper.outcomes import Outcome, Outcomes, Rate
 
 CLOSE = 5.0
@@ -30,16 +30,6 @@ def _random(outcomes: Outcomes) -> list[Outcome]:
     return [outcomes("rules", rule) for rule in RANDOM]
 
 
-def _almost_as_well(outcomes: Outcomes, rate: Rate) -> Judgement:
-    found = close(outcomes("rules", "bp"), _random(outcomes), rate, CLOSE)
-    return Judgement(most_of(found), found)
-
-
-def _robustly(outcomes: Outcomes, rate: Rate) -> Judgement:
-    found = steady(outcomes("rules", "bp"), _random(outcomes), rate, WORST)
-    return Judgement(most_of(found), found)
-
-
 def _loses(pairs: Sequence[tuple[str, str]], least: float = 0.0) -> Callable[[Outcomes, Rate], Judgement]:
     """The second of each pair is behind the first."""
 
@@ -51,6 +41,8 @@ def _loses(pairs: Sequence[tuple[str, str]], least: float = 0.0) -> Callable[[Ou
 
 
 def _costs_little(reference: str, label: str, within: float) -> Callable[[Outcomes, Rate], Judgement]:
+    """The second loses less than `within` points against the first."""
+
     def judge(outcomes: Outcomes, rate: Rate) -> Judgement:
         found = close(outcomes("rules", reference), [outcomes("rules", label)], rate, within)
         return Judgement(all_of(found), found)
@@ -59,18 +51,8 @@ def _costs_little(reference: str, label: str, within: float) -> Callable[[Outcom
 
 
 CLAIMS = (
-    Claim(
-        "Most of the random variants learn almost as well as backpropagation.",
-        ABSTRACT,
-        f"Of {', '.join(RANDOM)}, more than half surely lose less than {CLOSE:g} points against bp.",
-        _almost_as_well,
-    ),
-    Claim(
-        "Most of the random variants work robustly.",
-        ABSTRACT,
-        f"For more than half of them no run diverges, and the worst seed is within {WORST:g} points of bp's mean.",
-        _robustly,
-    ),
+    almost_as_well("random variants", ", ".join(RANDOM), _random, CLOSE),
+    robustly("random variants", _random, WORST),
     Claim(
         "Multiplication by the derivatives of the activation functions is important.",
         ABSTRACT,

@@ -31,7 +31,7 @@ ABSTRACT = "abstract"
 EXPECTED = "derivation"
 
 Answer = Literal["yes", "no", "open"]
-Verdict = Literal["holds", "holds partly", "does not hold here"]
+Verdict = Literal["holds", "holds partly", "open", "does not hold here"]
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def close(
 
 
 def steady(
-    reference: Outcome, candidates: Sequence[Outcome], rate: Rate, within: float = WORST
+    reference: Outcome, candidates: Sequence[Outcome], rate: Rate, within: float
 ) -> tuple[Comparison, ...]:
     """Does no run of each candidate diverge, and is its worst seed within so many points of the reference's mean?"""
     mean = reference.accuracies[rate].mean()
@@ -128,37 +128,75 @@ def behind(pairs: Sequence[tuple[Outcome, Outcome]], rate: Rate, least: float = 
 
 
 def all_of(comparisons: Sequence[Comparison]) -> Verdict:
-    """Holds if every answer is yes, does not if every one is no, partly otherwise."""
+    """Holds if every answer is yes, partly if some are; does not if every one is no, and is open otherwise."""
     answers = [comparison.answer for comparison in comparisons]
-    return "holds" if set(answers) == {"yes"} else _partly(answers)
+    return "holds" if set(answers) == {"yes"} else _at_most_partly(answers)
 
 
 def most_of(comparisons: Sequence[Comparison]) -> Verdict:
-    """Holds if more than half of the answers are yes, does not if every one is no, partly otherwise."""
+    """Holds if more than half of the answers are yes, partly if fewer are; else as `all_of`."""
     answers = [comparison.answer for comparison in comparisons]
-    return "holds" if 2 * answers.count("yes") > len(answers) else _partly(answers)
+    return "holds" if 2 * answers.count("yes") > len(answers) else _at_most_partly(answers)
 
 
-def _partly(answers: Sequence[Answer]) -> Verdict:
-    return "does not hold here" if set(answers) == {"no"} else "holds partly"
+def _at_most_partly(answers: Sequence[Answer]) -> Verdict:
+    if "yes" in answers:
+        return "holds partly"
+    return "open" if "open" in answers else "does not hold here"
 
 
 def enough_bits(bits: Sequence[int], comparisons: Sequence[Comparison]) -> Judgement:
     """How few bits do: the smallest number from which on every tested one is close.
 
-    Holds if that is few, partly if it is more or if it is open whether the most bits are enough, and else does not.
+    Holds if that is few, partly if it is more, and is open if it is open whether the most bits are enough.
     """
     from_most = sorted(zip(bits, comparisons, strict=True), key=lambda pair: pair[0], reverse=True)
     enough = [number for number, _ in itertools.takewhile(lambda pair: pair[1].answer == "yes", from_most)]
     if not enough:
-        verdict = _partly([from_most[0][1].answer])
+        verdict = _at_most_partly([from_most[0][1].answer])
         return Judgement(verdict, tuple(comparisons), f"not even {max(bits)} bits are surely enough")
     fewest = enough[-1]
     note = f"{fewest} bit{'s' if fewest > 1 else ''} and more are enough"
     return Judgement("holds" if fewest <= FEW else "holds partly", tuple(comparisons), note)
 
 
-# --- the claims -----------------------------------------------------------------------------------------------
+# --- claims about most variants -------------------------------------------------------------------------------
+
+Variants = Callable[[Outcomes], Sequence[Outcome]]
+
+
+def almost_as_well(whom: str, named: str, variants: Variants, within: float) -> Claim:
+    """Most of these variants lose less than so many points against bp; `whom` and `named` say which they are."""
+
+    def judge(outcomes: Outcomes, rate: Rate) -> Judgement:
+        found = close(outcomes("rules", "bp"), variants(outcomes), rate, within)
+        return Judgement(most_of(found), found)
+
+    points = f"{within:g} point" + ("" if within == 1 else "s")
+    return Claim(
+        f"Most of the {whom} learn almost as well as backpropagation.",
+        ABSTRACT,
+        f"Of {named}, more than half surely lose less than {points} against bp.",
+        judge,
+    )
+
+
+def robustly(whom: str, variants: Variants, within: float) -> Claim:
+    """No run of most of these variants diverges or ends so many points behind bp."""
+
+    def judge(outcomes: Outcomes, rate: Rate) -> Judgement:
+        found = steady(outcomes("rules", "bp"), variants(outcomes), rate, within)
+        return Judgement(most_of(found), found)
+
+    return Claim(
+        f"Most of the {whom} work robustly.",
+        ABSTRACT,
+        f"For more than half of them no run diverges, and the worst seed is within {within:g} points of bp's mean.",
+        judge,
+    )
+
+
+# --- the claims about MNIST -----------------------------------------------------------------------------------
 
 
 def _named(outcomes: Outcomes) -> list[Outcome]:
@@ -168,16 +206,6 @@ def _named(outcomes: Outcomes) -> list[Outcome]:
         *(outcomes("sparse", f"{rule}, 8 wires") for rule in ("rbp", "srbp")),
         *(outcomes("combinations", f"{rule}, 8 wires") for rule in ("arbp", "asrbp")),
     ]
-
-
-def _almost_as_well(outcomes: Outcomes, rate: Rate) -> Judgement:
-    found = close(outcomes("rules", "bp"), _named(outcomes), rate)
-    return Judgement(most_of(found), found)
-
-
-def _robustly(outcomes: Outcomes, rate: Rate) -> Judgement:
-    found = steady(outcomes("rules", "bp"), _named(outcomes), rate)
-    return Judgement(most_of(found), found)
 
 
 def _derivative(outcomes: Outcomes, rate: Rate) -> Judgement:
@@ -245,18 +273,8 @@ def _target(outcomes: Outcomes, rate: Rate) -> Judgement:
 
 
 CLAIMS = (
-    Claim(
-        "Most of the variants learn almost as well as backpropagation.",
-        ABSTRACT,
-        f"Of the variants that the abstract names, more than half surely lose less than {CLOSE:g} point against bp.",
-        _almost_as_well,
-    ),
-    Claim(
-        "Most of the variants work robustly.",
-        ABSTRACT,
-        f"For more than half of them no run diverges, and the worst seed is within {WORST:g} points of bp's mean.",
-        _robustly,
-    ),
+    almost_as_well("variants", "the variants that the abstract names", _named, CLOSE),
+    robustly("variants", _named, WORST),
     Claim(
         "Multiplication by the derivatives of the activation functions is important.",
         ABSTRACT,

@@ -60,9 +60,6 @@ class Outcomes:
         """The variants of an experiment, in its order."""
         return [outcome for outcome in self._by_name.values() if outcome.experiment == experiment]
 
-    def __iter__(self) -> Iterable[Outcome]:
-        return iter(self._by_name.values())
-
     @property
     def rates(self) -> tuple[Rate, ...]:
         """At which learning rates the variants were run: each at its own best and, if that was run, at the common."""

@@ -131,8 +131,9 @@ def _tests_intro(study: Study, record: Record) -> str:
 Margins and tests stand in `{study.margins}` and were fixed before these runs. "Lost" is a difference of mean
 test accuracies over {_plural(record.seeds, "seed")}, in percentage points, with Welch's 95 % interval. An answer is
 *yes* or *no* if the whole interval says so ("surely"), and *open* otherwise. A claim holds where all answers are yes
-(or, for "most", more than half), does not hold here where all are no, and else holds partly. There is no correction for
-many comparisons: of a hundred intervals about five miss. Runs that diverge count as {GUESSING:g} % accuracy."""
+(or, for "most", more than half), and holds partly where some are. Where none is yes, it does not hold here if all are
+no, and else it is open. There is no correction for many comparisons: of a hundred intervals about five miss. Runs that
+diverge count as {GUESSING:g} % accuracy."""
 
 
 def _claim(number: int, claim: Claim, outcomes: Outcomes) -> str:

@@ -24,7 +24,7 @@ from tests.paper.made_up import cifar10_outcomes
         (2, {"srbp, without f′": 95.0}, "holds"),
         (3, {}, "holds"),
         (3, {"srbp, 3 bits": 94.0}, "does not hold here"),
-        (4, {}, "holds partly"),
+        (4, {}, "open"),
         (4, {"top": 90.0}, "holds"),
         (4, {"bp": 99.0}, "holds partly"),
         (4, {"top": 99.0}, "does not hold here"),

@@ -34,7 +34,9 @@ def comparisons(answers: str) -> list[Comparison]:
         ("yyn", "holds partly", "holds"),
         ("yno", "holds partly", "holds partly"),
         ("yn", "holds partly", "holds partly"),
-        ("oo", "holds partly", "holds partly"),
+        ("oy", "holds partly", "holds partly"),
+        ("oo", "open", "open"),
+        ("no", "open", "open"),
         ("nnn", "does not hold here", "does not hold here"),
     ],
 )
@@ -51,7 +53,7 @@ def test_verdicts_from_answers(answers: str, all_verdict: str, most_verdict: str
         ("nnnnny", "holds partly", "6 bits and more"),
         ("yyynyy", "holds partly", "5 bits and more"),
         ("nnnnnn", "does not hold here", "not even 6 bits"),
-        ("nnnnno", "holds partly", "not even 6 bits"),
+        ("nnnnno", "open", "not even 6 bits"),
     ],
 )
 def test_how_few_bits_are_enough(answers: str, verdict: str, note: str) -> None:
