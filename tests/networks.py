@@ -11,6 +11,19 @@ from channelsim import engine, plan
 from channelsim.data import Dataset
 from channelsim.scenario import Scenario
 
+EVERY_STAGE: dict[str, Any] = {
+    "threshold": {"value": 0.05, "residual": True},
+    "quantize": {"kind": "uniform", "bits": 5, "rounding": "stochastic"},
+    "noise": {"sigma": 0.02, "scale": "rms"},
+    "bit_errors": {"probability": 0.02},
+    "drop": {"probability": 0.1, "rescale": True},
+    "bandwidth": "1 Gbit/s",
+    "jitter": {"distribution": "exponential", "value": "30 ns"},
+    "deadline": "400 ns",
+    "encoding": "auto",
+}
+"""A channel on which everything happens that can."""
+
 
 def dataset(x: Any, y: Any, classes: int) -> Dataset:
     """A data set of these samples, vectors (N, n) or maps (N, C, H, W); the test set is the same."""

@@ -16,10 +16,9 @@ import channelsim as cs
 from channelsim import boundaries, reference, tolerances
 from channelsim.data import load_dataset
 from channelsim.plan import Plan
-from channelsim.reference import rules, simulate, stages
-from channelsim.reference.state import records
+from channelsim.reference import rules, simulate
 from channelsim.verify import Comparison, accuracy_tolerance, compare, difference
-from tests.networks import dataset, plan_of, plan_of_chain
+from tests.networks import EVERY_STAGE, dataset, plan_of
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 UNITS = [6, 5, 5, 3]
@@ -88,17 +87,7 @@ STAGES: dict[str, dict[str, Any]] = {
     "drop": {"drop": {"probability": 0.3, "rescale": True}},
     "late": {"bandwidth": "1 Gbit/s", "latency": "20 ns", "jitter": "30 ns", "deadline": "250 ns", "encoding": "aer"},
     "queue": {"bandwidth": "1 Gbit/s", "queue": 1, "header": 7, "encoding": "auto"},
-    "everything": {
-        "threshold": {"value": 0.05, "residual": True},
-        "quantize": {"kind": "uniform", "bits": 5, "rounding": "stochastic"},
-        "noise": {"sigma": 0.02, "scale": "rms"},
-        "bit_errors": {"probability": 0.02},
-        "drop": {"probability": 0.1, "rescale": True},
-        "bandwidth": "1 Gbit/s",
-        "jitter": {"distribution": "exponential", "value": "30 ns"},
-        "deadline": "400 ns",
-        "encoding": "auto",
-    },
+    "everything": EVERY_STAGE,
 }
 
 
@@ -242,80 +231,7 @@ def test_a_wrong_clock_is_found_though_no_weight_shows_it() -> None:
     assert "simulated time" in result.disagreements[0]
 
 
-# --- boundaries -------------------------------------------------------------------------------------------
-
-
-def said(settings: dict[str, Any], values: list[float]) -> tuple[SimpleNamespace, stages.Said]:
-    channel = records(plan_of([len(values), 2], 1, channels={"forward": settings}).channels)[0]
-    return channel, stages.say(channel, torch.tensor([values]), None)
-
-
-ON_A_BOUNDARY = [
-    ({"threshold": {"value": 0.5}}, 0.5 + 2e-7, 0.0),
-    ({"threshold": {"value": 0.5}}, 0.5 - 2e-7, 0.5 + 1e-7),
-    ({"quantize": {"kind": "log2", "bits": 3, "scale": 1.0}}, 2**-0.5 + 1e-7, 0.5),
-    ({"quantize": {"kind": "log2", "bits": 3, "scale": 1.0}}, 1e-8, -0.25),
-    ({"quantize": {"kind": "log2", "bits": 3, "scale": 1.0}}, 1e-8, 0.0),
-    ({"quantize": {"kind": "log2", "bits": 3, "scale": 1.0}}, 0.0, 0.25),
-    ({"quantize": {"kind": "uniform", "bits": 3, "scale": 3.0}}, 0.5 + 1e-7, 0.0),
-    ({"quantize": {"kind": "uniform", "bits": 3, "scale": 3.0}}, 1.5 - 1e-7, 2.0),
-    ({"quantize": {"kind": "sign", "scale": 1.0}}, -1e-8, 1.0),
-    ({"quantize": {"kind": "ternary", "scale": 1.0}}, 0.5, 0.0),
-]
-
-
-@pytest.mark.parametrize(("settings", "value", "told"), ON_A_BOUNDARY, ids=str)
-def test_a_flip_is_followed_and_counted(settings: Any, value: float, told: float) -> None:
-    channel, message = said(settings, [0.9, value])
-    engine = message.sent.clone()
-    engine[0, 1] = told
-    result = boundaries.reconcile(channel, message, engine)
-    assert result.flips.tolist() == [[False, True]]
-    assert not result.unexplained.any()
-    assert torch.allclose(result.said.sent, engine, atol=1e-6)
-
-
-@pytest.mark.parametrize(("settings", "value", "told"), ON_A_BOUNDARY, ids=str)
-def test_the_same_difference_off_the_boundary_is_an_error(settings: Any, value: float, told: float) -> None:
-    channel, message = said(settings, [0.9, value + 0.002])
-    engine = message.sent.clone()
-    engine[0, 1] = told if told != engine[0, 1] else -told
-    result = boundaries.reconcile(channel, message, engine)
-    assert result.unexplained.tolist() == [[False, True]]
-
-
-def test_a_flip_of_who_speaks_moves_the_scale_of_all() -> None:
-    settings = {"threshold": {"value": 0.5}, "quantize": {"kind": "log2", "bits": 4, "scale": "rms"}}
-    channel, message = said(settings, [0.9, 0.5 + 1e-7, 0.7])
-    _, quieter = said(settings, [0.9, 0.5 - 1e-7, 0.7])
-    result = boundaries.reconcile(channel, message, quieter.sent)
-    assert result.flips.tolist() == [[False, True, False]]
-    assert not result.unexplained.any()
-    assert torch.equal(result.said.sent, quieter.sent)
-
-
-def test_which_of_two_is_larger_is_a_boundary() -> None:
-    """Before maxpool the reference goes on with the engine's values where they are equal but for their last digits."""
-    p = plan_of_chain(
-        [1, 2, 4],
-        [
-            {"kind": "conv2d", "channels": 1, "kernel": 1, "transfer": "linear"},
-            {"kind": "maxpool", "size": 2},
-            {"kind": "dense", "units": 2, "transfer": "softmax"},
-        ],
-        classes=2,
-        samples=1,
-    )
-    ref = reference.start(p, dataset(np.zeros((1, 1, 2, 4)), [0], 2))
-    maps = torch.tensor([[[0.5, 0.1, 0.7, 0.9], [0.5 - 1e-7, 0.2, 0.3, 0.8]]]).flatten(1)
-    engine = maps + torch.tensor([[[-1e-7, 0, 0, 3e-7], [1e-7, 0, 0, 0.01]]]).flatten(1)
-    channel = ref.channels[1]
-    follower = boundaries.Follower(p.channel_names)
-    follower.told[1, 0, 0] = engine[0].numpy()
-    message = follower.message(ref, 1, 0, stages.say(channel, maps, None), [0])
-    assert message.sent[0, :7].tolist() == engine[0, :7].tolist()
-    assert message.sent[0, 7] == maps[0, 7], "what is not as large is the reference's own"
-    assert (follower.flips, follower.values) == (0, 0)
+# --- flips ------------------------------------------------------------------------------------------------
 
 
 def test_many_flips_fail() -> None:

@@ -11,20 +11,10 @@ from typing import Any
 import numpy as np
 
 from tests.laws.cases import Case, dense_case, run
+from tests.networks import EVERY_STAGE
 
 TRAINING = {"batch": 3, "epochs": 2, "learning_rate": 0.1}
 ONLINE = {"batch": 1, "epochs": 1, "learning_rate": 0.05}
-LOSSY = {
-    "threshold": {"value": 0.05, "residual": True},
-    "quantize": {"kind": "uniform", "bits": 5, "scale": "max", "rounding": "stochastic"},
-    "noise": {"sigma": 0.02, "scale": "rms"},
-    "bit_errors": {"probability": 0.05},
-    "drop": {"probability": 0.1, "rescale": True},
-    "bandwidth": "1 Gbit/s",
-    "jitter": {"distribution": "exponential", "value": "30 ns"},
-    "deadline": "400 ns",
-    "encoding": "auto",
-}
 PIPELINED = {"mode": "pipelined", "interval": "100 ns", "arrivals": "poisson", "stash": 2, "on_miss": "current"}
 
 CASES: dict[str, dict[str, Any]] = {
@@ -38,7 +28,7 @@ CASES: dict[str, dict[str, Any]] = {
     "momentum": {"learning": {"rule": "rbp"}, "training": {**TRAINING, "momentum": 0.5}},
     "all stages": {
         "learning": {"rule": "rbp"},
-        "channels": {"learning": LOSSY, "forward": {**LOSSY, "deadline": "1 us"}},
+        "channels": {"learning": EVERY_STAGE, "forward": {**EVERY_STAGE, "deadline": "1 us"}},
     },
     "few bits": {
         "learning": {"rule": "srbp"},
@@ -82,7 +72,7 @@ ON_MAPS: dict[str, dict[str, Any]] = {
     "arbp, lossy": {
         "learning": {"rule": "arbp"},
         "training": {"batch": 3, "epochs": 1, "learning_rate": 0.1, "momentum": 0.5},
-        "channels": {"learning": LOSSY, "forward": {**LOSSY, "deadline": "1 us"}},
+        "channels": {"learning": EVERY_STAGE, "forward": {**EVERY_STAGE, "deadline": "1 us"}},
     },
 }
 
