@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from benchmarks import table
 from benchmarks.figure import draw
+from benchmarks.timing import Times
 
 ROOT = Path(__file__).parents[1]
 RECORD = ROOT / "benchmarks" / "results" / "bench.json"
@@ -42,7 +44,30 @@ def machine(report: Report) -> str:
 
 
 def targets(report: Report) -> str:
-    return table.markdown(table.from_json(report["rows"]))
+    return f"{table.markdown(table.from_json(report['rows']))}\n\n{spread(report)}"
+
+
+def spread(report: Report) -> str:
+    """How far the rounds of one figure lie apart: a ratio within that of 1, or of its target, says little."""
+    found = sorted((times.spread, name) for times, name in _rounds(report["facts"], ()))
+    largest, name = found[-1]
+    usual = median(each for each, _ in found)
+    return (
+        f"The rounds of one time (largest less smallest) lie within {usual:.0%} of it, by the median of {len(found)} "
+        f"times, and at most within {largest:.0%} ({name}): what is nearer to its target than that may fall on the "
+        "other side next time."
+    )
+
+
+def _rounds(facts: Any, path: tuple[str, ...]) -> Iterator[tuple[Times, str]]:
+    """All times of the record with what they are of."""
+    if not isinstance(facts, dict):
+        return
+    if "rounds" in facts:
+        yield Times(tuple(facts["rounds"])), ", ".join(name for name in path if name != "times")
+        return
+    for name, inner in facts.items():
+        yield from _rounds(inner, (*path, name))
 
 
 def short(report: Report) -> str:
@@ -61,7 +86,9 @@ def roofs(report: Report) -> str:
     found = report["roofs"]
     rows = [(name, f"{value / 1e9:.1f} GB/s") for name, value in found["bandwidth_bytes_per_s"].items()]
     rows += [(f"sgemm {name}", f"{value / 1e9:.1f} Gflop/s") for name, value in found["sgemm_flop_per_s"].items()]
-    return _markdown(("what", "measured"), rows)
+    kernels = report["machine"]["settings"].get("OPENBLAS_CORETYPE")
+    told = f"\n\n`OPENBLAS_CORETYPE={kernels}` was set: sgemm may be faster with this processor's own kernels."
+    return _markdown(("what", "measured"), rows) + (told if kernels else "")
 
 
 def roofline(report: Report) -> str:
@@ -105,7 +132,19 @@ def growth(report: Report) -> str:
             )
     head = ("network", "synapses", "online frame", "ns a synapse touched", "of the memory bound", "batch-100 frame",
             "ns a synapse touched")  # fmt: skip
-    return f"![Time against depth, width, sparsity and batch]({FIGURE.name})\n\n" + _markdown(head, rows)
+    figure = f"![Time against depth, width, sparsity and batch]({FIGURE.name})"
+    return "\n\n".join([figure, _markdown(head, rows), *_twice(report["facts"]["growth"])])
+
+
+def _twice(facts: Report) -> list[str]:
+    """One line if both families have a network of 4 layers of 100 units: two measurements of the same thing."""
+    found = []
+    for how in ("online", "batch 100"):
+        deep = [point["seconds"] for point in facts[f"depth, {how}"] if point["size"] == 4]
+        wide = [point["seconds"] for point in facts[f"width, {how}"] if point["size"] == 100]
+        found += [f"{table.us(a)} and {table.us(b)} {how}" for a, b in zip(deep, wide, strict=False)]
+    told = "Depth 4 and width 100 are the same network, measured twice; how far that is apart is the machine's doing"
+    return [f"{told}: {', '.join(found)}."] if found else []
 
 
 def batch(report: Report) -> str:

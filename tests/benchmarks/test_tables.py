@@ -53,3 +53,23 @@ def test_the_page_is_filled_between_its_markers():
         "before\n<!-- begin short -->\n- work: 1 x as fast, wanted >= 2 (2 us : 2 us)\n<!-- end short -->\nafter\n"
     )
     assert report.fill(filled, record, tables) == filled
+
+
+def test_the_page_says_how_far_rounds_lie_apart():
+    def times(*rounds: float) -> dict[str, object]:
+        return {"median": sorted(rounds)[1], "rounds": list(rounds)}
+
+    facts = {"maps": {"cores": 2, "times": {"bp": {"a": times(1.0, 1.1, 1.0), "b": times(2.0, 4.0, 3.0)}}}}
+    facts["tracing"] = {"online": {"none": times(1.0, 1.0, 1.2)}}
+    told = report.spread({"facts": facts})
+    assert "within 20% of it, by the median of 3 times, and at most within 67% (maps, bp, b)" in told
+
+
+def test_the_page_says_what_the_same_network_took_twice():
+    def points(size: int, seconds: float) -> list[dict[str, float]]:
+        return [{"size": 7, "seconds": 1.0}, {"size": size, "seconds": seconds}]
+
+    facts = {"depth, online": points(4, 8e-6), "width, online": points(100, 5e-6)}
+    facts |= {"depth, batch 100": points(4, 6e-4), "width, batch 100": points(100, 3e-4)}
+    assert report._twice(facts)[0].endswith("8 us and 5 us online, 600 us and 300 us batch 100.")
+    assert report._twice(facts | {"width, online": points(50, 1.0), "width, batch 100": points(50, 1.0)}) == []
