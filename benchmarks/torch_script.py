@@ -1,6 +1,6 @@
 """The script that a PyTorch user would write for the same job: load, train, evaluate after each epoch, save.
 
-    python -m benchmarks.torch_script BATCH EPOCHS OUT
+python -m benchmarks.torch_script BATCH EPOCHS OUT TRAIN
 """
 
 from __future__ import annotations

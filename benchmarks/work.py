@@ -59,9 +59,7 @@ def scenario(rule: str, batch: int, **tables: Any) -> Scenario:
     training = {"epochs": ENDLESS, "batch": batch, "learning_rate": LEARNING_RATE[batch]}
     training |= tables.pop("training", {})
     defaults = {"model": str(MODEL), "data": {"name": "mnist"}, "learning": {"rule": rule}}
-    return Scenario.model_validate(
-        {"name": f"{rule}-{batch}", "seed": SEED, "training": training} | defaults | tables
-    )
+    return Scenario.model_validate({"name": f"{rule}-{batch}", "seed": SEED, "training": training} | defaults | tables)
 
 
 def dense_model(units: list[int], transfer: str = "tanh") -> dict[str, Any]:
