@@ -20,7 +20,7 @@ from channelsim.errors import InputError
 from channelsim.plan import build
 from channelsim.verify import Comparison, compare, one_thread
 from tests.laws.cases import run
-from tests.networks import dataset, plan_of, plan_of_chain
+from tests.networks import dataset, dense_layers, plan_of, plan_of_chain
 
 UPDATES = 20
 MNIST = Path(__file__).parents[1] / "scenarios" / "mnist-srbp.toml"
@@ -165,6 +165,22 @@ def test_a_layered_rule_by_hand_is_the_rule(rule: str) -> None:
 
 
 # --- the paper's network ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("feedback", [{}, {"connections": 2}], ids=["dense", "sparse"])
+def test_a_weight_of_zero_has_no_sign(feedback: dict[str, Any]) -> None:
+    """Every second weight, of kernels and matrices, when the first errors pass."""
+    conv = {"kind": "conv2d", "channels": 3, "kernel": 2, "transfer": "tanh"}
+    layers = [conv, conv, *dense_layers([0, 5, 4])]
+    plan = plan_of_chain(
+        [2, 4, 4], layers, 4, 6, learning={"rule": "sign", "feedback": feedback}, training={"batch": 6}
+    )
+    weights = plan.weights.copy()
+    weights[::2] = 0
+    rng = np.random.default_rng(8)
+    images = dataset(rng.uniform(-1, 1, (6, 2, 4, 4)), rng.integers(4, size=6), 4)
+    with one_thread():
+        assert_exact(compare(replace(plan, weights=weights), images, 1), 1)
 
 
 @pytest.fixture(scope="module")
