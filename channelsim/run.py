@@ -27,6 +27,7 @@ from channelsim.scenario import Scenario
 PS = 1e-12
 CHUNK_SECONDS = 0.2  # between two looks at Ctrl-C, the clock and the progress bar
 FIRST_CHUNK = 16  # frames
+LONGEST = 2**62  # ps of simulated time: half of what the engine can count, as it looks ahead from there
 ROW = (  # of each epoch, kept for the result and across a resume
     "train_loss", "train_accuracy", "test_loss", "test_accuracy", "validation_loss", "validation_accuracy", "energy",
 )  # fmt: skip
@@ -211,6 +212,8 @@ class _Run:
             self.training_time += took - self.packing_time
             frames = state.frame - first
             clock = state.memory.clock[0]
+            if state.now > LONGEST:
+                raise RunError(f"the simulated clock ends after {LONGEST * PS:,.0f} s; faster links take less of it")
             self.listener.chunk(
                 state.frame,
                 self.epoch + 1,

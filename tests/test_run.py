@@ -240,6 +240,14 @@ def test_weights_without_bound_stop_the_run_and_leave_the_trace_whole(tmp_path: 
         cs.run(resume=out)
 
 
+def test_the_clock_ends(tmp_path: Path) -> None:
+    slow = small(SEQUENTIAL, channels={name: {"latency": "1000000 s"} for name in ("forward", "learning")})
+    with pytest.raises(cs.RunError, match=r"small: the simulated clock ends after 4,611,686 s; faster links take less"):
+        cs.run(slow, tmp_path / "slow.h5")
+    with cs.Trace(tmp_path / "slow.h5") as trace:
+        assert trace.status == "interrupted"
+
+
 class Listening(Silent):
     """Writes down what it is told."""
 

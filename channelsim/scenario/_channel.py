@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from channelsim.scenario._table import Table, TableError
-from channelsim.scenario._types import Duration, NoneWord, Probability, Rate, Scale
+from channelsim.scenario._types import Count, Duration, Magnitude, NoneWord, Probability, Rate, Scale
 
 FIXED_WIDTHS = {"sign": 1, "ternary": 2}
 
@@ -15,7 +15,7 @@ FIXED_WIDTHS = {"sign": 1, "ternary": 2}
 class Threshold(Table):
     """Only activities larger in magnitude than `value` are sent."""
 
-    value: Annotated[float, Field(ge=0)]
+    value: Magnitude
     """The threshold: x is sent where |x| > value."""
     residual: bool = False
     """Keep what was not sent at the sender and add it to the next message (error feedback)."""
@@ -65,7 +65,7 @@ class Quantize(Table):
 class Noise(Table):
     """Gaussian noise of standard deviation sigma * scale, added to each value that is sent."""
 
-    sigma: Annotated[float, Field(ge=0)]
+    sigma: Magnitude
     """Standard deviation, in units of `scale`."""
     scale: Scale = 1.0
     """A number, or "max" or "rms" of the message's values before they were quantized."""
@@ -128,7 +128,7 @@ class Channel(Table):
     """Random extra latency of each message; a duration alone is the width of a uniform distribution."""
     bandwidth: Annotated[Rate | None, NoneWord] = None
     """A message of N bits occupies the link for N / bandwidth; "none": no time at all."""
-    queue: Annotated[Annotated[int, Field(ge=0)] | None, NoneWord] = None
+    queue: Annotated[Count | None, NoneWord] = None
     """How many messages may wait for the link; one that finds the queue full is lost. "none": any number."""
     deadline: Annotated[Duration | None, NoneWord] = None
     """Events that would arrive later than this after sending are lost; "none": no deadline."""
@@ -167,7 +167,7 @@ class Link(Table):
 
     bandwidth: Rate
     """A message of N bits occupies the link for N / bandwidth."""
-    queue: Annotated[Annotated[int, Field(ge=0)] | None, NoneWord] = None
+    queue: Annotated[Count | None, NoneWord] = None
     """How many messages may wait; "none": any number."""
     broadcast: bool = False
     """One transmission of a layer's message serves all channels of that layer on this link."""

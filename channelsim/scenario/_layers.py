@@ -8,11 +8,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from channelsim.scenario._table import Table, TableError
-from channelsim.scenario._types import PositiveInt
+from channelsim.scenario._types import Count, PositiveInt
 
 TransferName = Literal["tanh", "logistic", "relu", "linear", "softmax"]
 Shape = tuple[int, ...]
 """(units,) of a vector, (channels, height, width) of a map."""
+
+MOST_VALUES = 2**26
+"""Of the input, padding included, and of the activity of each layer: synapses can then be counted in 64 bits."""
 
 
 def _like_size(keys: dict[str, Any]) -> int:
@@ -20,6 +23,11 @@ def _like_size(keys: dict[str, Any]) -> int:
 
 
 class _Kind(Table):
+    kind: str
+    """What the layer is."""
+    repeat: PositiveInt = 1
+    """So many equal layers, one after another."""
+
     @property
     def synapses(self) -> bool:
         """Whether it has weights and biases that learn."""
@@ -35,17 +43,11 @@ class _Kind(Table):
         raise TypeError(f"{type(self).__name__} is no kind of layer")
 
 
-class Dense(_Kind):
-    """A fully connected layer: S = W x + b, O = f(S). A map below is taken as a vector."""
+class _Learner(_Kind):
+    """A layer of neurons that have synapses and a transfer function to choose."""
 
-    kind: Literal["dense"]
-    """What the layer is."""
-    units: PositiveInt
-    """Number of neurons."""
     transfer: TransferName
     """The transfer function f; softmax (with cross-entropy) only at the top."""
-    repeat: PositiveInt = 1
-    """So many equal layers, one after another."""
 
     @property
     def synapses(self) -> bool:
@@ -55,11 +57,20 @@ class Dense(_Kind):
     def nonlinearity(self) -> TransferName:
         return self.transfer
 
+
+class Dense(_Learner):
+    """A fully connected layer: S = W x + b, O = f(S). A map below is taken as a vector."""
+
+    kind: Literal["dense"]
+    """What the layer is."""
+    units: PositiveInt
+    """Number of neurons."""
+
     def shape(self, below: Shape) -> Shape:
         return (self.units,)
 
 
-class Conv2d(_Kind):
+class Conv2d(_Learner):
     """A convolution (cross-correlation, as is usual) of a map with one square kernel for each pair of channels."""
 
     kind: Literal["conv2d"]
@@ -70,34 +81,22 @@ class Conv2d(_Kind):
     """Side of a kernel."""
     stride: PositiveInt = 1
     """Steps of the kernel, down and across."""
-    padding: Annotated[int, Field(ge=0)] = 0
+    padding: Count = 0
     """Rows and columns of zeros around the map below."""
-    transfer: TransferName
-    """The transfer function f; softmax (with cross-entropy) only at the top."""
-    repeat: PositiveInt = 1
-    """So many equal layers, one after another."""
-
-    @property
-    def synapses(self) -> bool:
-        return True
-
-    @property
-    def nonlinearity(self) -> TransferName:
-        return self.transfer
 
     def shape(self, below: Shape) -> Shape:
+        padded = math.prod([*below[:1], *(side + 2 * self.padding for side in below[1:])])
+        if padded > MOST_VALUES:
+            text = f" = {self.padding}: makes {padded:,} values of the map {shape_in_words(below)} below"
+            raise TableError([(("padding",), f"{text}; accepted: at most {MOST_VALUES:,}")])
         return (self.channels, *_sides(below, "kernel", self.kernel, self.stride, self.padding))
 
 
 class _Pool(_Kind):
-    kind: str
-    """What the layer is."""
     size: PositiveInt
     """Side of a window; windows that would reach over the edge are left out."""
     stride: PositiveInt = Field(default_factory=_like_size)
     """Steps of the window, down and across; without the key as large as the window."""
-    repeat: PositiveInt = 1
-    """So many equal layers, one after another."""
 
     def shape(self, below: Shape) -> Shape:
         return (below[0], *_sides(below, "size", self.size, self.stride))
@@ -122,8 +121,6 @@ class Flatten(_Kind):
 
     kind: Literal["flatten"]
     """What the layer is."""
-    repeat: PositiveInt = 1
-    """So many equal layers, one after another."""
 
     def shape(self, below: Shape) -> Shape:
         return (math.prod(below),)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from channelsim.scenario._layers import Layer, Shape, shape_in_words
+from channelsim.scenario._layers import MOST_VALUES, Layer, Shape, shape_in_words
 from channelsim.scenario._table import Table, TableError
-from channelsim.scenario._types import Listed, PositiveInt
+from channelsim.scenario._types import Listed, PositiveFloat, PositiveInt
+
+MOST_LAYERS = 1000
+"""With so many layers of MOST_VALUES all synapses can still be counted in 64 bits."""
 
 
 class Weights(Table):
@@ -17,7 +21,7 @@ class Weights(Table):
 
     distribution: Literal["normal", "uniform", "orthogonal"] = "normal"
     """Shape of the distribution."""
-    scale: Literal["glorot", "he"] | Annotated[float, Field(gt=0)] = "glorot"
+    scale: Literal["glorot", "he"] | PositiveFloat = "glorot"
     """Standard deviation: glorot sqrt(2 / (fan_in + fan_out)), he sqrt(2 / fan_in), or a number."""
 
 
@@ -49,6 +53,11 @@ class Model(Table):
         if not self.layers[-1].synapses:
             text = f" = {self.layers[-1].kind!r}: the top layer must learn; accepted there: \"dense\", \"conv2d\""
             problems.append((("layers", top, "kind"), text))
+        if self.depth > MOST_LAYERS:
+            problems.append((("layers",), f": {self.depth:,} layers; accepted: at most {MOST_LAYERS:,}"))
+        if math.prod(self.input) > MOST_VALUES:
+            text = f" = {list(self.input)}: {math.prod(self.input):,} values; accepted: at most {MOST_VALUES:,}"
+            problems.append((("input",), text))
         if not problems:
             problems = self._misfit()
         if problems:
@@ -67,6 +76,9 @@ class Model(Table):
                     sizes = ", ".join(map(shape_in_words, shapes))
                     told = f"{text} (layer {len(shapes)}, {layer.kind}; sizes below it, from the input up: {sizes})"
                     return [(("layers", i, *path), told)]
+                if math.prod(shapes[-1]) > MOST_VALUES:
+                    text = f": {shape_in_words(shapes[-1])} units in layer {len(shapes) - 1}; accepted: at most "
+                    return [(("layers", i), f"{text}{MOST_VALUES:,}")]
         return []
 
     def chain(self) -> tuple[Layer, ...]:

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, mod
 from channelsim.errors import InputError
 from channelsim.scenario._channel import Channel, Quantize
 from channelsim.scenario._table import Table, TableError, nearest
-from channelsim.scenario._types import Duration, Energy, Listed, NoneWord, PositiveInt
+from channelsim.scenario._types import Count, Duration, Energy, Listed, NoneWord, PositiveFloat, PositiveInt
 from channelsim.units import SECOND
 
 DATA_SETS = (
@@ -63,13 +63,13 @@ class Data(Table):
     """Only the first so many training samples; "none": all."""
     test: Annotated[PositiveInt | None, NoneWord] = None
     """Only the first so many test samples; "none": all."""
-    validation: Annotated[int, Field(ge=0)] = 0
+    validation: Count = 0
     """So many samples are taken from the end of the training set, to be measured on and not learnt from."""
     normalize: bool = False
     """Each channel gets zero mean and unit variance over the training samples."""
     flip: bool = False
     """Each training image is mirrored, left to right, with probability 1/2 each time that it is shown."""
-    shift: Annotated[int, Field(ge=0)] = 0
+    shift: Count = 0
     """Each training image is moved by up to so many pixels down or up and across each time that it is shown; zeros
     come in."""
 
@@ -96,7 +96,7 @@ class Feedback(Table):
 
     distribution: Literal["normal", "uniform", "sign", "binary", "orthogonal"] = "normal"
     """sign: +-1; binary: 0 or 1."""
-    scale: Literal["glorot", "he"] | Annotated[float, Field(gt=0)] = "glorot"
+    scale: Literal["glorot", "he"] | PositiveFloat = "glorot"
     """Standard deviation, as of weights."""
     connections: Annotated[PositiveInt | None, NoneWord] = None
     """Wires that each receiving neuron has, on average; "none": all."""
@@ -204,7 +204,7 @@ class Change(Table):
 
     epoch: PositiveInt | None = None
     """From the start of this epoch, counted from 1."""
-    frame: Annotated[int, Field(ge=0)] | None = None
+    frame: Annotated[int, Field(ge=0, lt=2**63)] | None = None
     """From this frame, counted from 0 over the whole run."""
     channels: Annotated[dict[str, Channel], Field(min_length=1)]
     """As [channels]; keys that are not named stay as they are."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from channelsim import units
+from channelsim.errors import InputError
 
 
 def _quantity_schema(accepted: str, zero: bool) -> WithJsonSchema:
@@ -23,9 +24,17 @@ Duration = Annotated[
 ]
 """Written as "20 us" (or 0), kept as integer picoseconds."""
 
+
+def _rate(text: object) -> float:
+    rate = units.parse_rate(text)
+    if rate < 1:
+        raise InputError(f"slower than 1 bit/s, which is more than the clock can count; accepted: {units.RATE}")
+    return rate
+
+
 Rate = Annotated[
     float,
-    BeforeValidator(units.parse_rate),
+    BeforeValidator(_rate),
     PlainSerializer(units.format_rate, when_used="json"),
     _quantity_schema(units.RATE, zero=False),
 ]
@@ -39,9 +48,13 @@ Energy = Annotated[
 ]
 """Written as "0.9 pJ" (or 0), kept as float joules."""
 
-PositiveInt = Annotated[int, Field(ge=1)]
+# The plan's tables hold products of such numbers in 64 bits, and factors of messages in float32.
+PositiveInt = Annotated[int, Field(ge=1, lt=2**31)]
+Count = Annotated[int, Field(ge=0, lt=2**31)]
+PositiveFloat = Annotated[float, Field(gt=0, lt=1e38)]
+Magnitude = Annotated[float, Field(ge=0, lt=1e38)]
 Probability = Annotated[float, Field(ge=0, le=1)]
-Scale = Literal["max", "rms"] | Annotated[float, Field(gt=0)]
+Scale = Literal["max", "rms"] | PositiveFloat
 """A fixed number, or the largest magnitude ("max") or the root mean square ("rms") of what is sent."""
 
 NoneWord = BeforeValidator(lambda value: None if value == "none" else value)

@@ -125,8 +125,16 @@ MISTAKES: list[tuple[Document, str]] = [
     (model([1, 8, 8], conv(channels=0), TOP), "layers[0].channels = 0; accepted: an integer of at least 1"),
     (model([1, 8, 8], conv(padding=-1), TOP), "layers[0].padding = -1; accepted"),
     (model([1, 8, 8], conv(stride=0), TOP), "layers[0].stride = 0; accepted"),
-    (model([1, 8, 8], conv(units=3), TOP), "layers[0].units is unknown; accepted here: kind, channels, kernel,"),
-    (model([1, 8, 8], pool(transfer="tanh"), TOP), "layers[0].transfer is unknown; accepted here: kind, size,"),
+    (
+        model([1, 8, 8], conv(padding=10_000), TOP),
+        "layers[0].padding = 10000: makes 400,320,064 values of the map 1 x 8 x 8 below; accepted: at most 67,108,864",
+    ),
+    (
+        model([1, 8, 8], conv(channels=10**8), TOP),
+        "layers[0]: 100000000 x 6 x 6 units in layer 1; accepted: at most 67,108,864",
+    ),
+    (model([1, 8, 8], conv(units=3), TOP), "layers[0].units is unknown; accepted here: kind, repeat, transfer,"),
+    (model([1, 8, 8], pool(transfer="tanh"), TOP), "layers[0].transfer is unknown; accepted here: kind, repeat, size,"),
     (model([1, 8, 8], pool(0), TOP), "layers[0].size = 0; accepted: an integer of at least 1"),
     (model([1, 8, 8], {"kind": "maxpool"}, TOP), "layers[0].size is missing; accepted"),
     (model([1, 8, 8], pool(kind="maxpol"), TOP), "layers[0].kind = 'maxpol' (did you mean maxpool?); accepted"),

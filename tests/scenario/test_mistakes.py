@@ -45,6 +45,7 @@ MISTAKES: list[tuple[Document, str]] = [
     ({"training": {"epochs": 0}}, "training.epochs = 0; accepted: an integer of at least 1"),
     ({"training": {"epochs": 1.0}}, "training.epochs = 1.0; accepted: an integer"),
     ({"training": {"epochs": True}}, "training.epochs = true; accepted: an integer"),
+    ({"training": {"epochs": 2**31}}, "an integer of at least 1 and below 2147483648"),
     ({"training": {"learning_rate": 0}}, "training.learning_rate = 0; accepted: a number above 0"),
     (
         {"training": {"learning_rate": float("nan")}},
@@ -63,6 +64,7 @@ MISTAKES: list[tuple[Document, str]] = [
         {"learning": {"feedback": {"scale": -1}}},
         'feedback.scale = -1; accepted: "glorot", "he" or a number above 0',
     ),
+    ({"learning": {"feedback": {"scale": 1e300}}}, "or a number above 0 and below 1e+38"),
     ({"trace": {"events": "some"}}, 'trace.events = \'some\'; accepted: "none" or "first N frames"'),
     ({"trace": {"weights": "every 0 epochs"}}, 'accepted: "none", "last", "epoch" or "every N epochs"'),
     ({"energy": {"mac": "3 W"}}, "energy.mac = '3 W': 'W' is the wrong kind of unit; accepted: an energy"),
@@ -74,6 +76,7 @@ MISTAKES: list[tuple[Document, str]] = [
     ),
     (channel(latency="20 bit"), "latency = '20 bit': 'bit' is the wrong kind of unit; accepted: a duration"),
     (channel(deadline="-1 us"), "deadline = '-1 us': a negative duration"),
+    (channel(bandwidth="0.5 bit/s"), "bandwidth = '0.5 bit/s': slower than 1 bit/s, which"),
     (
         channel(bandwidth="0 bit/s"),
         "bandwidth = '0 bit/s': not above 0 and finite; accepted: a bit rate above 0",
@@ -210,6 +213,9 @@ MODEL_MISTAKES: list[tuple[Document, str]] = [
         "layers[0].transfer = 'softmax' below the top",
     ),
     ({"layers": [{"units": 3, "transfer": "tanh"}]}, 'layers[0].kind is missing; accepted: "avgpool", "conv2d",'),
+    ({"layers": [{**LAYER, "repeat": 1001}]}, "layers: 1,001 layers; accepted: at most 1,000"),
+    ({"layers": [{**LAYER, "units": 2**30}]}, "layers[0]: 1073741824 units in layer 1; accepted: at most 67,108,864"),
+    ({"input": [2**27]}, "input = [134217728]: 134,217,728 values; accepted: at most 67,108,864"),
     ({"input": [3, 4]}, "input = [3, 4]; accepted: [values] or [channels, height, width]"),
     ({"input": [0]}, "input[0] = 0; accepted: a list of an integer of at least 1"),
     ({"input": 3}, "input = 3; accepted: a list of an integer"),
