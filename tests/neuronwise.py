@@ -75,9 +75,7 @@ class Link:
 
     def __init__(self, record: Any) -> None:
         self.times: list[tuple[int, int]] = []  # (start, end) of every message that it accepted
-        self.on_air: dict[
-            Any, tuple[int, int | None]
-        ] = {}  # whose message -> its (bits, start), if broadcast
+        self.on_air: dict[Any, tuple[int, int | None]] = {}  # whose message -> its (bits, start), if broadcast
         self.set(record)
 
     def set(self, record: Any) -> None:
@@ -107,9 +105,7 @@ class Simulator:
         self.channels = plan.channels
         self.links = [Link(record) for record in plan.links]
         self.residual = [np.zeros(int(c["n"]), np.float32) for c in plan.channels]
-        self.c, self.exists = map(
-            list, zip(*(self._initial_wires(c) for c in range(len(plan.channels))), strict=True)
-        )
+        self.c, self.exists = map(list, zip(*(self._initial_wires(c) for c in range(len(plan.channels))), strict=True))
         self.c_speed = [np.zeros_like(wires) for wires in self.c]
         self.counters = [Counter() for _ in plan.channels]
         self.ages = [Counter() for _ in self.layers]  # per layer: age of its updates in frames -> how many

@@ -188,9 +188,7 @@ def test_cifar10_is_unpacked_once(home: Path, tmp_path: Path, monkeypatch: pytes
         assert load_dataset(name="cifar10").shape == (3, 32, 32)
 
 
-def test_an_archive_without_a_file_is_an_error(
-    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_archive_without_a_file_is_an_error(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = {"cifar-10-binary.tar.gz": cifar10_archive(tmp_path / "served", leave_out="test_batch.bin")}
     for _ in serve("cifar10", files, monkeypatch):
         with pytest.raises(InputError, match=r"cannot be unpacked .*test_batch.bin"):

@@ -31,9 +31,7 @@ def test_what_is_written_is_read(array: np.ndarray, suffix: str) -> None:
 
 
 @given(ARRAYS, SUFFIXES, st.data())
-def test_a_truncated_file_is_always_an_input_error(
-    array: np.ndarray, suffix: str, data: st.DataObject
-) -> None:
+def test_a_truncated_file_is_always_an_input_error(array: np.ndarray, suffix: str, data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"x{suffix}"
         idx.write(path, array)

@@ -76,9 +76,7 @@ def test_an_unknown_name_brings_the_nearest_one() -> None:
 
 def test_the_repr_says_what_it_is() -> None:
     data = load_dataset(name="digits", validation=7)
-    assert repr(data) == (
-        "Dataset(digits: 1430 train + 7 validation + 360 test samples of 64 values, 10 classes)"
-    )
+    assert repr(data) == ("Dataset(digits: 1430 train + 7 validation + 360 test samples of 64 values, 10 classes)")
 
 
 def parts(data: Dataset) -> list[np.ndarray]:

@@ -40,5 +40,5 @@ def test_a_script_without_a_main_guard_is_told_so(monkeypatch: pytest.MonkeyPatc
         raise RuntimeError("Nanny failed to start.")
 
     monkeypatch.setattr("distributed.LocalCluster", fail)
-    with pytest.raises(RunError, match="if __name__ == \"__main__\""), _cluster.local(1):
+    with pytest.raises(RunError, match='if __name__ == "__main__"'), _cluster.local(1):
         pass
