@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from channelsim.engine import _dense, _transfer, _vector
+from channelsim.engine import _dense, _transfer, _vector_products
 from channelsim.engine._jit import kernel
 
 SPARSE_BELOW = 0.3  # share of events under which event lists are used; a matrix product multiplies the zeros, too
@@ -104,7 +104,7 @@ def transpose(matrix, pitch, rows, n, out):
 @kernel()
 def matmul(a, row_step, step, b, b_pitch, rows, inner, columns, scale, add, c, c_pitch):
     """c[i, j] = scale * sum_k a[i * row_step + k * step] * b[k, j], plus what c holds if `add`."""
-    _vector.matmul(a, row_step, step, b, b_pitch, rows, inner, columns, scale, add, c, c_pitch)
+    _vector_products.matmul(a, row_step, step, b, b_pitch, rows, inner, columns, scale, add, c, c_pitch)
 
 
 @kernel()

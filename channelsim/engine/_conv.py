@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from channelsim.engine import _stages, _transfer, _vector
+from channelsim.engine import _stages, _transfer, _vector_products
 from channelsim.engine._jit import kernel
 from channelsim.plan import Kind
 from channelsim.plan.sizes import patch_pitch, patch_values
@@ -189,7 +189,7 @@ def forward(g, transfer, weights, pitch, bias, x, count, out, macs, lo, hi, room
         unfold(g, image, 0, rows, planes, patches)
         for o in range(maps):
             part[o * positions : o * positions + positions] = bias[o]
-        _vector.matmul(weights, 1, pitch, patches, g[PITCH], maps, rows, positions, ONE, 1, part, positions)
+        _vector_products.matmul(weights, 1, pitch, patches, g[PITCH], maps, rows, positions, ONE, 1, part, positions)
         _transfer.layer(transfer, part, n)
 
 
@@ -208,7 +208,7 @@ def through_transposed(g, matrix, pitch, message, heard, out, macs, lo, hi, room
         if heard[b] == 0:
             part[:] = ZERO
         else:
-            _vector.matmul(matrix, pitch, 1, said, positions, rows, maps, positions, ONE, 0, patches, g[PITCH])
+            _vector_products.matmul(matrix, pitch, 1, said, positions, rows, maps, positions, ONE, 0, patches, g[PITCH])
             fold(g, patches, planes, part)
 
 
@@ -226,7 +226,7 @@ def add_outer(g, target, pitch, x, turned, learns, samples, scale, lo, hi, room)
         if learns[b]:
             unfold(g, x[b * below : b * below + below], lo, hi, planes, patches)
             error = turned[b * n : b * n + n]
-            _vector.matmul(patches, g[PITCH], 1, error, maps, hi - lo, positions, maps, scale, 1, part, pitch)
+            _vector_products.matmul(patches, g[PITCH], 1, error, maps, hi - lo, positions, maps, scale, 1, part, pitch)
 
 
 # --- counts -------------------------------------------------------------------------------------------

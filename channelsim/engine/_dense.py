@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from channelsim.engine import _vector
+from channelsim.engine import _vector_products, _vector_rows
 from channelsim.engine._jit import kernel
 
 CONTRACT = {"contract"}
@@ -21,7 +21,7 @@ ZERO = np.float32(0.0)
 @kernel()
 def add_rows(matrix, pitch, index, value, out):
     """out += sum_k value[k] * row(index[k])."""
-    _vector.add_rows(matrix, pitch, index, value, out)
+    _vector_rows.add_rows(matrix, pitch, index, value, out)
 
 
 @kernel()
@@ -30,7 +30,7 @@ def update_and_add_rows(matrix, pitch, index, value, step, old, out):
 
     Row r first grows by old[r] * step, then counts in `out`. `old` is left at zero for the rows done.
     """
-    _vector.update_and_add_rows(matrix, pitch, index, value, step, old, out)
+    _vector_rows.update_and_add_rows(matrix, pitch, index, value, step, old, out)
     for r in index:
         old[r] = ZERO
 
@@ -38,7 +38,7 @@ def update_and_add_rows(matrix, pitch, index, value, step, old, out):
 @kernel()
 def update_rows(matrix, pitch, index, step, old):
     """Rows grow by old[r] * step for the rows r of the list that are not done; `old` is left at zero."""
-    _vector.update_rows(matrix, pitch, index, step, old)
+    _vector_rows.update_rows(matrix, pitch, index, step, old)
     for r in index:
         old[r] = ZERO
 
@@ -46,13 +46,13 @@ def update_rows(matrix, pitch, index, step, old):
 @kernel()
 def grow_rows(matrix, pitch, index, value, step):
     """row(index[k]) += value[k] * step."""
-    _vector.grow_rows(matrix, pitch, index, value, step)
+    _vector_rows.grow_rows(matrix, pitch, index, value, step)
 
 
 @kernel()
 def dot_rows(matrix, pitch, message, out):
     """out[r] = sum_j W[r, j] message[j] for every row: the transposed wiring of bp."""
-    _vector.dot_rows(matrix, pitch, message, out)
+    _vector_products.dot_rows(matrix, pitch, message, out)
 
 
 @kernel(fastmath=CONTRACT)

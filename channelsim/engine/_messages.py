@@ -114,9 +114,7 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
             counter.wait += start - now
         done = finish + delay
         if not ideal:
-            arrived = _receive(
-                net, mem, c, frame, b, events, encoding, scale, noise_scale, start, delay, now, arrives
-            )
+            arrived = _receive(net, mem, c, frame, b, events, encoding, scale, noise_scale, start, delay, now, arrives)
             if channel.deadline >= 0:
                 done = min(done, now + channel.deadline)
         else:

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from channelsim.engine import _hash, _links, _quantize, _vector
+from channelsim.engine import _hash, _links, _quantize, _vector_events
 from channelsim.engine._jit import kernel
 
 F = np.float32
@@ -22,7 +22,7 @@ DENSE, AER, AUTO = np.int64(0), np.int64(1), np.int64(2)
 @kernel()
 def count_speaking(values):
     """How many values are not zero."""
-    return _vector.count_events(values)
+    return _vector_events.count_events(values)
 
 
 @kernel()
@@ -42,7 +42,7 @@ def shape(ch, source, residual, index, value, words, key):
     `residual` what this channel has kept back. Returns (offered, events, scale, noise scale).
     """
     if ch.has_threshold:
-        both = _vector.pass_threshold(source, residual, np.int64(ch.residual), ch.threshold, index, value)
+        both = _vector_events.pass_threshold(source, residual, np.int64(ch.residual), ch.threshold, index, value)
         offered, events = both >> 32, both & 0xFFFFFFFF
     else:
         offered = events = compact(source, index, value)
@@ -71,7 +71,7 @@ def whole_vectors(events):
 @kernel()
 def compact(values, index, events):
     """Writes the events of `values`, those that are not zero, as a list; returns their number."""
-    return _vector.compact(values, index, events)
+    return _vector_events.compact(values, index, events)
 
 
 @kernel()
