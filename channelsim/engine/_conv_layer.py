@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from channelsim.engine import _conv, _dense_layer, _parts
+from channelsim.engine import _conv_counts, _dense_layer, _parts
 from channelsim.engine._jit import inner, kernel
 from channelsim.engine._views import address_of, channels, counters, f4, flags, i8, i8_planes, i8_rows, layers, slots
 
@@ -84,8 +84,8 @@ def accumulate(net, mem, h, x, signal, samples, scale, target, pitch):
     geometry, layer, learns = i8_rows(net.geometry)[h], layers(net.layers)[h], flags(mem.learns)
     _parts.add_outer(net, mem, h, address_of(target), pitch, address_of(x), samples, scale)
     maps, positions = layer.out_channels, layer.out_height * layer.out_width
-    rows = _conv.rows_at_work(geometry, x, learns, samples, flags(mem.touched)[: layer.fan_in])
-    return rows * _conv.maps_at_work(signal, maps, positions, samples)
+    rows = _conv_counts.rows_at_work(geometry, x, learns, samples, flags(mem.touched)[: layer.fan_in])
+    return rows * _conv_counts.maps_at_work(signal, maps, positions, samples)
 
 
 @inner()

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from channelsim.engine import _augment, _conv, _hash, _heap, _inputs, _kinds, _learning, _messages, _transfer
+from channelsim.engine import _augment, _geometry, _hash, _heap, _inputs, _kinds, _learning, _messages, _transfer
 from channelsim.engine._jit import inner, kernel
 from channelsim.engine._views import (
     channels,
@@ -163,7 +163,7 @@ def _augment_frame(net, mem, slot):
     """The frame's images, mirrored and moved, take the place at which layer 1 finds its input: what it hears of them
     will replace them."""
     config, shape = configs(net.config)[0], i8_rows(net.geometry)[0]
-    height, width, n = shape[_conv.ROWS], shape[_conv.COLUMNS], layers(net.layers)[0].n
+    height, width, n = shape[_geometry.ROWS], shape[_geometry.COLUMNS], layers(net.layers)[0].n
     for b in range(slots(mem.slots)[slot].samples):
         first = i8_rows(mem.sample)[slot, b] * n
         mirrored, dy, dx = _augment.draws(config.seed, slots(mem.slots)[slot].frame, b, config.flip, config.shift)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from channelsim.engine import _conv, _pool
+from channelsim.engine import _conv, _geometry, _pool
 from channelsim.engine._jit import kernel
 from channelsim.engine._named import FLOAT, INT, MAPS, MEMORY, NET, NOTHING, named
 from channelsim.engine._views import address_of, f4, flags, floats_at, i8, i8_rows, layers
@@ -37,7 +37,7 @@ def _all(net, mem, task, h, p, q, r, number, samples, scale, whole, pieces):
 def _one(net, mem, task, h, p, q, r, number, samples, scale, piece, lo, hi):
     """Samples (of ADD_OUTER: rows) lo .. hi - 1 of a task at layer h; p, q and r are where its arrays lie."""
     layer, g = layers(net.layers)[h], i8_rows(net.geometry)[h]
-    room = f4(mem.patches)[piece * g[_conv.ROOM] : (piece + 1) * g[_conv.ROOM]]
+    room = f4(mem.patches)[piece * g[_geometry.ROOM] : (piece + 1) * g[_geometry.ROOM]]
     below, above = samples * layer.fan_in, samples * layer.n
     counts, macs = i8(mem.event_counts), i8(mem.macs)
     if task == FORWARD:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from channelsim.engine._conv import CHANNELS, COLUMNS, HEIGHT, KERNEL, ROWS, STRIDE, WIDTH
+from channelsim.engine._geometry import CHANNELS, COLUMNS, HEIGHT, KERNEL, ROWS, STRIDE, WIDTH
 from channelsim.engine._jit import kernel
 
 MAXPOOL, AVGPOOL, FLATTEN = 3, 4, 5  # plan.Kind

@@ -113,7 +113,7 @@ class Net(NamedTuple):
 
     config: NDArray[Any]  # (1,) CONFIG
     layers: NDArray[Any]  # (L + 1,) LAYER
-    geometry: NDArray[np.int64]  # (L + 1, 11) maps and windows, as `_conv` names them
+    geometry: NDArray[np.int64]  # (L + 1, 11) maps and windows, as `_geometry` names them
     list_offset: NDArray[np.int64]  # (L + 1,) of a dense layer's event lists in `Memory.event_index`
     channels: NDArray[Any]  # (channels,) CHANNEL; the rows change at a scheduled change
     links: NDArray[Any]  # (links,) LINK

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from channelsim import hashing
 from channelsim.data import Dataset
-from channelsim.engine import _conv, _dense_layer, _evaluate, _hash, _loop, _parts, _pitch
+from channelsim.engine import _dense_layer, _evaluate, _geometry, _hash, _loop, _parts, _pitch
 from channelsim.engine._compile import compile_for
 from channelsim.engine._tables import CLOCK, CONFIG, LAYER_STATE, LINK_STATE, SLOT, Memory, Net
 from channelsim.engine._views import handle
@@ -108,7 +108,7 @@ def start(plan: Plan, dataset: Dataset, *, trace_frames: int = 0, frozen: bool =
     net = Net(
         config=config,
         layers=_records(_pitch.lay_out(plan)),
-        geometry=_conv.geometry(plan.layers),
+        geometry=_geometry.geometry(plan.layers),
         list_offset=_list_offset(plan.layers),
         channels=_records(plan.channels.copy()),
         links=_records(plan.links.copy()),
