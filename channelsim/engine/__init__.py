@@ -12,20 +12,11 @@ from typing import TYPE_CHECKING
 from channelsim.engine._cache import is_cold
 
 if TYPE_CHECKING:
-    from channelsim.engine.state import (
-        Diverged,
-        State,
-        Tally,
-        advance,
-        busiest,
-        evaluate,
-        restore,
-        settle,
-        snapshot,
-        start,
-        tally,
-        threads,
-    )
+    from channelsim.engine._threads import threads
+    from channelsim.engine.checkpoint import restore, snapshot
+    from channelsim.engine.evaluation import evaluate
+    from channelsim.engine.running import Diverged, Tally, advance, tally
+    from channelsim.engine.state import State, busiest, settle, start
 
 __all__ = [
     "Diverged",
@@ -43,10 +34,19 @@ __all__ = [
     "threads",
 ]
 
+_MODULES = {
+    "_threads": ("threads",),
+    "checkpoint": ("restore", "snapshot"),
+    "evaluation": ("evaluate",),
+    "running": ("Diverged", "Tally", "advance", "tally"),
+    "state": ("State", "busiest", "settle", "start"),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
 
 def __getattr__(name: str) -> object:
-    if name not in __all__:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module("channelsim.engine.state"), name)
+    value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
     globals()[name] = value
     return value

@@ -17,6 +17,7 @@ from numba import types
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 from numba.np.numpy_support import from_dtype
+from numpy.typing import NDArray
 
 from channelsim.engine._tables import CLOCK, CONFIG, LAYER, LAYER_STATE, LINK_STATE, SLOT
 from channelsim.plan.layout import CHANNEL, COUNTER, LINK, MESSAGE_ROW
@@ -38,6 +39,13 @@ def handle(arrays: NamedTuple) -> Any:
         planes, rows, size = (1, 1, 1, *array.shape)[-3:]
         record[name] = (array.ctypes.data, size, rows, planes)
     return record
+
+
+def records(table: NDArray[Any]) -> NDArray[Any]:
+    """A table of records, whose rows have attributes also where the engine runs as plain Python."""
+    if numba.config.DISABLE_JIT and table.dtype.names:
+        return table.view(np.recarray)
+    return table
 
 
 def _fetcher(dtype: Any, dimensions: int = 1) -> Any:

@@ -1,0 +1,142 @@
+"""The memory of a run, `Memory`: allocated, and made larger when more frames are in flight."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from channelsim.engine import _parts, _pitch
+from channelsim.engine._tables import CLOCK, LAYER_STATE, LINK_STATE, SLOT, Memory, Net
+from channelsim.engine._views import records
+from channelsim.plan import COUNTER, MESSAGE_ROW, Direction, Kind, Plan, Quantizer, Wiring
+from channelsim.plan.sizes import evaluated_at_once
+
+FIRST_SLOTS = 2  # the frame that is on its way, and the one before, which is still the newest of some layers
+AGE_BINS = 1025  # of a pipeline: ages 0..1023 frames, and older; one frame after another, every age is 0
+ROWS_BYTES = 8_000_000  # of message rows and payload kept between two collections
+# Of `Memory`, what has a row for each slot, and what the events to come are kept in.
+BY_SLOT = ("slots", "sample", "outputs", "inputs", "counts", "starts", "forms", "event_index", "event_value",
+           "messages", "heard")  # fmt: skip
+HEAP = ("heap_time", "heap_key", "heap_payload")
+
+
+def allocate(plan: Plan, net: Net) -> Memory:
+    """A run's memory as it is before the first frame, with room for FIRST_SLOTS of them."""
+    slots, config = FIRST_SLOTS, net.config[0]
+    batch, layers, channels = plan.batch, plan.layers, plan.channels
+    most = max(batch, evaluated_at_once(layers))
+    convolutions = layers[layers["kind"] == Kind.CONV2D]
+    listed = int(layers["fan_in"][layers["kind"] == Kind.DENSE].sum())
+    units, inputs = int(layers["n"][1:].sum()), int(layers["fan_in"].sum())
+    widest, widest_learner = int(layers["n"].max()), int(layers["n"][1:].max())
+    message = int(
+        sum(max(int(c["n"]), int(layers[c["target"]]["n"])) for c in channels if c["direction"] == Direction.LEARNING)
+    )
+    clock = records(np.zeros(1, CLOCK))
+    clock["fault_frame"] = -1
+    layer_states = records(np.zeros(len(layers), LAYER_STATE))
+    layer_states["frame"] = -1
+    link_states = records(np.zeros(len(plan.links), LINK_STATE))
+    link_states["frame"] = -1
+    per_link = np.bincount(channels["link"], minlength=len(plan.links)).max()
+    ring = slots * batch * (int(per_link) + 1) + batch * len(channels)
+    heap = slots * 2 * len(channels) + 4
+    momentum = plan.momentum > 0.0
+    whole = momentum or bool((layers["update_quantizer"] != Quantizer.NONE).any())
+    ideal_inputs = bool(net.ideal[: plan.top].all())
+    first_held = batch > 1 or layers[1]["kind"] != Kind.DENSE or bool(config["augmented"])
+    rows = _row_capacity(plan, widest) if config["trace_frames"] else 0
+    message_room = -(-widest // 16) * 16  # see `_stages.whole_vectors`
+    zeros = np.zeros
+    return Memory(
+        clock=clock,
+        counters=records(zeros(len(channels), COUNTER)),
+        slots=records(zeros(slots, SLOT)),
+        layer_states=layer_states,
+        link_states=link_states,
+        ages=zeros((len(layers), AGE_BINS if plan.pipelined else 1), np.int64),
+        misses=zeros(len(layers), np.int64),
+        heap_time=zeros(heap, np.int64),
+        heap_key=zeros(heap, np.int64),
+        heap_payload=zeros(heap, np.int64),
+        ring=zeros((len(plan.links), ring), np.int64),
+        heard_start=zeros((len(plan.links), batch), np.int64),
+        heard_finish=zeros((len(plan.links), batch), np.int64),
+        heard_bits=zeros((len(plan.links), batch), np.int64),
+        weights=_pitch.spread(net.layers, plan, plan.weights),
+        biases=plan.biases.copy(),
+        feedback=plan.feedback.copy(),
+        weight_velocity=zeros(_pitch.size(net.layers) if momentum else 0, np.float32),
+        bias_velocity=zeros(plan.biases.size if momentum else 0, np.float32),
+        feedback_velocity=zeros(plan.feedback.size if momentum else 0, np.float32),
+        residuals=zeros(int(channels["n"].sum()), np.float32),
+        sample=zeros((slots, batch), np.int64),
+        outputs=zeros((slots, batch * units), np.float32),
+        inputs=zeros(
+            (slots, batch * (inputs if not ideal_inputs else int(layers[1]["fan_in"]) * first_held)),
+            np.float32,
+        ),
+        counts=zeros((slots, len(layers), batch), np.int64),
+        starts=zeros((slots, len(layers), batch), np.int64),
+        forms=zeros((slots, len(layers)), np.int64),
+        event_index=zeros((slots, batch * listed), np.int32),
+        event_value=zeros((slots, batch * listed), np.float32),
+        messages=zeros((slots, batch * message), np.float32),
+        heard=zeros((slots, len(channels), batch), np.int64),
+        pending_x=zeros(inputs if batch == 1 else 0, np.float32),
+        pending_index=zeros(inputs if batch == 1 else 0, np.int32),
+        pending_step=zeros(units if batch == 1 else 0, np.float32),
+        signal=zeros(batch * widest_learner, np.float32),
+        error=zeros(batch * widest_learner, np.float32),
+        turned=zeros(_turned(plan), np.float32),
+        gathered=zeros(batch * widest, np.float32),
+        learns=zeros(batch, np.bool_),
+        learning_counts=zeros(batch, np.int64),
+        touched=zeros(widest, np.bool_),
+        step=zeros(int(layers["w_size"].max()) if whole else 0, np.float32),
+        sent=zeros(widest, np.float32),
+        speaking=zeros(message_room, np.int32),
+        said=zeros(message_room, np.float32),
+        alive=zeros(message_room, np.bool_),
+        random=zeros(3 * message_room, np.float64),
+        word=zeros(1, np.float32),
+        patches=_pitch.aligned(_parts.parts(most) * int(net.geometry[:, -1].max())),
+        event_counts=zeros(most, np.int64),
+        macs=zeros(most, np.int64),
+        map_sums=zeros(batch * int(convolutions["out_channels"].max(initial=0)), np.float32),
+        bank=zeros(int(convolutions["w_size"].max(initial=0)), np.float32),
+        captured=zeros((plan.frames * batch if config["capture"] else 0, units), np.float32),
+        rows=records(zeros(rows or batch * len(channels), MESSAGE_ROW)),
+        payload=zeros(rows * widest, np.float32),
+    )
+
+
+def _turned(plan: Plan) -> int:
+    """Values of the largest W of a dense layer that errors of a mini-batch pass backwards."""
+    back = plan.channels[plan.channels["wiring"] == Wiring.TRANSPOSE]
+    back = back[plan.layers["kind"][back["source"]] == Kind.DENSE]
+    return int(plan.layers["w_size"][back["source"]].max(initial=0)) if plan.batch > 1 else 0
+
+
+def _row_capacity(plan: Plan, widest: int) -> int:
+    per_frame = plan.batch * len(plan.channels)
+    affordable = ROWS_BYTES // (MESSAGE_ROW.itemsize + 4 * widest)
+    return max(2 * per_frame, affordable)
+
+
+def with_more_slots(memory: Memory) -> Memory:
+    """The same with room for twice as many frames. What has not grown is shared."""
+    larger = {}
+    for name in BY_SLOT:
+        old = getattr(memory, name)
+        new = np.zeros((2 * len(old), *old.shape[1:]), old.dtype)
+        new[: len(old)] = old
+        larger[name] = records(new)
+    for name in HEAP:
+        old = getattr(memory, name)
+        larger[name] = np.concatenate([old, np.zeros_like(old)])
+    ring = np.zeros((memory.ring.shape[0], 2 * memory.ring.shape[1]), np.int64)
+    for k, link in enumerate(memory.link_states):
+        unfinished = np.roll(memory.ring[k], -int(link["head"]))
+        ring[k, : memory.ring.shape[1]] = unfinished
+        link["head"] = 0
+    return memory._replace(ring=ring, **larger)

@@ -1,0 +1,135 @@
+"""The constants of a run, `Net`: made of a plan and a data set."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from channelsim import hashing
+from channelsim.data import Dataset
+from channelsim.engine import _geometry, _hash, _pitch
+from channelsim.engine._tables import CONFIG, Net
+from channelsim.engine._views import records
+from channelsim.hashing import Stream
+from channelsim.plan import Direction, Kind, Plan, Quantizer
+
+
+def net_of(plan: Plan, dataset: Dataset, *, trace_frames: int, frozen: bool, capture: bool) -> Net:
+    """The constants of a run, at its first epoch. The flags are those of `state.start`."""
+    config = _config(plan, trace_frames, frozen, capture)
+    leaving, leaving_start = _leaving(plan)
+    images = np.ascontiguousarray(dataset.train_x, np.float32)
+    ideal = _ideal(plan)
+    reads_events = plan.layers[1]["kind"] == Kind.DENSE and ideal[0] and not config[0]["augmented"]
+    event_start, event_index, event_value = _events_of(images, lists=bool(reads_events))
+    widest = int(plan.layers["n"].max())
+    return Net(
+        config=config,
+        layers=records(_pitch.lay_out(plan)),
+        geometry=_geometry.geometry(plan.layers),
+        list_offset=_list_offset(plan.layers),
+        channels=records(plan.channels.copy()),
+        links=records(plan.links.copy()),
+        leaving=leaving,
+        leaving_start=leaving_start,
+        ideal=ideal,
+        roots=_roots(plan),
+        c_start=plan.c_start,
+        c_index=plan.c_index,
+        iota=np.arange(widest, dtype=np.int32),
+        order=sample_order(plan, 0),
+        images=images.reshape(-1),
+        labels=np.ascontiguousarray(dataset.train_y, np.int32),
+        event_start=event_start,
+        event_index=event_index,
+        event_value=event_value,
+    )
+
+
+def _config(plan: Plan, trace_frames: int, frozen: bool, capture: bool) -> NDArray[Any]:
+    config = records(np.zeros(1, CONFIG))
+    row = config[0]
+    row["top"], row["batch"], row["frames"] = plan.top, plan.batch, plan.frames
+    row["frames_per_epoch"], row["train_size"] = plan.frames_per_epoch, plan.train_size
+    row["pipelined"], row["poisson"], row["interval"] = plan.pipelined, plan.poisson, plan.interval
+    row["stash"], row["on_miss_current"] = plan.stash, plan.on_miss_current
+    row["derivative"], row["frozen"] = plan.derivative, frozen
+    row["deferred"] = plan.batch == 1 and plan.momentum == 0.0
+    row["learning_rate"], row["feedback_rate"] = plan.learning_rate, plan.feedback_learning_rate
+    row["log_keep"], row["momentum"] = math.log1p(-plan.decay), plan.momentum
+    row["seed"], row["trace_frames"], row["capture"] = plan.seed, trace_frames, capture
+    row["flip"], row["shift"] = plan.flip and not frozen, 0 if frozen else plan.shift  # a probe sees what is there
+    row["augmented"] = row["flip"] or row["shift"] > 0
+    return config
+
+
+def sample_order(plan: Plan, epoch: int) -> NDArray[np.int64]:
+    """The order in which an epoch's samples enter."""
+    if not plan.shuffle:
+        return np.arange(plan.train_size, dtype=np.int64)
+    return hashing.permutation(hashing.key(plan.seed, Stream.ORDER.of(), epoch), plan.train_size).astype(np.int64)
+
+
+def _events_of(
+    images: NDArray[np.float32], lists: bool = True
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+    """Images as events, made once: (starts, neuron indices, values). A zero activity is no event.
+
+    Works in blocks, so that the data set is never there twice. Without `lists` only the starts are made.
+    """
+    counts = np.count_nonzero(images, axis=1)
+    start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    if not lists:
+        return start, np.zeros(0, np.int32), np.zeros(0, np.float32)
+    index = np.empty(start[-1], np.int32)
+    value = np.empty(start[-1], np.float32)
+    for first in range(0, len(images), 4096):
+        block = images[first : first + 4096]
+        rows, columns = np.nonzero(block)
+        span = slice(start[first], start[first] + len(columns))
+        index[span] = columns
+        value[span] = block[rows, columns]
+    return start, index, value
+
+
+def _roots(plan: Plan) -> NDArray[np.int64]:
+    purposes = range(int(_hash.PURPOSES))
+    roots = [hashing.root(plan.seed, p + 64 * c) for c in range(len(plan.channels)) for p in purposes]
+    return np.array(roots, np.uint64).view(np.int64)
+
+
+def _leaving(plan: Plan) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    channels, starts = [], [0]
+    for h in range(len(plan.layers)):
+        rows = plan.channels
+        channels += list(np.flatnonzero((rows["direction"] == Direction.LEARNING) & (rows["source"] == h)))
+        starts.append(len(channels))
+    return np.array(channels, np.int64), np.array(starts, np.int64)
+
+
+def _list_offset(layers: NDArray[Any]) -> NDArray[np.int64]:
+    """Where a dense layer's event lists begin, in samples' worth of values."""
+    sizes = np.where(layers["kind"] == Kind.DENSE, layers["fan_in"], 0)
+    return np.cumsum(sizes) - sizes
+
+
+def _ideal(plan: Plan) -> NDArray[np.bool_]:
+    """Channels that never change a value or lose an event, whatever is scheduled to change."""
+    tables = [(plan.channels, plan.links), *((change.channels, change.links) for change in plan.changes)]
+    return np.logical_and.reduce([is_ideal(rows, links) for rows, links in tables])
+
+
+def is_ideal(rows: NDArray[Any], links: NDArray[Any]) -> NDArray[np.bool_]:
+    """Per channel of these tables: messages arrive as they are, all of them."""
+    return (
+        (rows["has_threshold"] == 0)
+        & (rows["quantizer"] == Quantizer.NONE)
+        & (rows["noise"] == 0)
+        & (rows["bit_error"] == 0)
+        & (rows["drop"] == 0)
+        & (rows["deadline"] < 0)
+        & (links["queue"][rows["link"]] < 0)
+    )

@@ -1,0 +1,41 @@
+"""What a run needs to go on, bit for bit: dumped between two chunks, and restored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from channelsim.data import Dataset
+from channelsim.engine import _pitch
+from channelsim.engine._tables import Memory
+from channelsim.engine._views import records
+from channelsim.engine.state import State, enter_epoch, exchange_tables, start
+from channelsim.plan import Plan
+
+# Of `Memory`, what is written anew before it is read in the next chunk, and what has been collected.
+SCRATCH = ("signal", "error", "turned", "gathered", "learns", "learning_counts", "touched", "step", "sent", "speaking",
+           "said", "alive", "random", "word", "patches", "event_counts", "macs", "map_sums", "bank", "captured", "rows",
+           "payload")  # fmt: skip
+
+
+def snapshot(state: State) -> dict[str, NDArray[Any]]:
+    """Everything needed to go on, bit for bit. Taken between two chunks."""
+    kept = {name: array for name, array in state.memory._asdict().items() if name not in SCRATCH}
+    arrays = {name: state.weights if name == "weights" else np.array(array) for name, array in kept.items()}
+    arrays["changes_done"] = np.array([state.changes_done], np.int64)
+    return arrays
+
+
+def restore(plan: Plan, dataset: Dataset, arrays: dict[str, NDArray[Any]], *, trace_frames: int = 0) -> State:
+    """The state that `snapshot` dumped."""
+    state = start(plan, dataset, trace_frames=trace_frames)
+    known = {name: records(np.array(array)) for name, array in arrays.items() if name in Memory._fields}
+    known["weights"] = _pitch.spread(state.net.layers, plan, known["weights"])
+    state.memory = state.memory._replace(**known)
+    state.changes_done = int(arrays["changes_done"][0])
+    if state.changes_done:
+        exchange_tables(state, plan.changes[state.changes_done - 1])
+    enter_epoch(state, min(state.frame // plan.frames_per_epoch, plan.epochs - 1))
+    return state

@@ -1,0 +1,44 @@
+"""Loss and accuracy of a network as it is, on samples that it does not learn from."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from channelsim.engine import _evaluate, _network
+from channelsim.engine._compile import compile_for
+from channelsim.engine._views import handle, records
+from channelsim.engine.state import State, settle
+from channelsim.plan.sizes import evaluated_at_once
+
+
+def evaluate(state: State, images: NDArray[np.float32], labels: NDArray[np.int32]) -> tuple[float, float]:
+    """(mean loss, accuracy) on images (N, n_0) with the weights as they are; NaN where there are none.
+
+    The forward channels do to activities what they do in training, except that residuals are not kept and nothing is
+    late.
+    """
+    if len(labels) == 0:
+        return math.nan, math.nan
+    settle(state)
+    plan, net = state.plan, state.net
+    compile_for(plan.maps)
+    channels, links = records(net.channels.copy()), records(net.links.copy())
+    channels["residual"], channels["deadline"], links["queue"] = 0, -1, -1
+    clockless = net._replace(channels=channels, ideal=_network.is_ideal(channels, links))
+    flat = np.ascontiguousarray(images, np.float32).reshape(-1)
+    labels = np.ascontiguousarray(labels, np.int32)
+    widest = int(plan.layers["n"].max())
+    at_once = evaluated_at_once(plan.layers)
+    here, there = (np.zeros(at_once * widest, np.float32) for _ in range(2))
+    loss, correct = 0.0, 0
+    for first in range(0, len(labels), at_once):
+        samples = min(at_once, len(labels) - first)
+        more, right = _evaluate.evaluate(
+            handle(clockless), handle(state.memory), flat, labels, first, samples, here, there
+        )
+        loss += more
+        correct += right
+    return loss / len(labels), correct / len(labels)
