@@ -12,6 +12,7 @@ from numba import prange
 from channelsim.engine import _dense, _transfer, _vector_products
 from channelsim.engine._jit import kernel
 
+MOST_PARTS, PART_SAMPLES = 16, 50  # a part has at least so many samples
 SPARSE_BELOW = 0.3  # share of events under which event lists are used; a matrix product multiplies the zeros, too
 ONE = np.float32(1.0)
 
@@ -19,7 +20,7 @@ ONE = np.float32(1.0)
 @kernel(inline="always")
 def parts(samples):
     """Into how many parts the work on a mini-batch is divided: by its size alone, never by the number of threads."""
-    return max(1, min(16, samples // 50))
+    return max(1, min(MOST_PARTS, samples // PART_SAMPLES))
 
 
 @kernel(parallel=True)

@@ -19,9 +19,10 @@ SOURCES = Path(__file__).parent
 
 
 def digest() -> str:
-    """16 hex digits that change with any source of the engine or the tables, with Numba and with the CPU."""
+    """16 hex digits that change with any source of the engine, the tables or the streams, with Numba and the CPU."""
     state = hashlib.sha256()
-    for source in sorted([*SOURCES.glob("*.py"), SOURCES.parent / "plan" / "layout.py"]):
+    others = SOURCES.parent / "plan" / "layout.py", SOURCES.parent / "hashing.py"
+    for source in sorted([*SOURCES.glob("*.py"), *others]):
         state.update(source.name.encode())
         state.update(source.read_bytes())
     state.update(f"{numba.__version__} {binding.get_host_cpu_name()}".encode())

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from channelsim.engine._jit import kernel
+from channelsim.hashing import Stream
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 MUL_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -19,11 +20,11 @@ MANTISSA, HALF = np.int64(0xFFFFFFFFFFFFF), np.int64(0x3FE0000000000000)
 LN2, SQRT_HALF, TWO_PI = math.log(2.0), math.sqrt(0.5), 2.0 * math.pi
 ONE = np.uint64(1)
 PURPOSES = np.int64(16)  # roots that a channel has room for in `Net.roots`, one for each purpose of a stream
-# what a stream is for, as in hashing.Stream
-ROUNDING, NOISE, BIT_ERRORS, DROP = np.int64(4), np.int64(5), np.int64(6), np.int64(7)
-JITTER, ARRIVALS = np.int64(8), np.int64(9)
-UPDATE_ROUNDING, WEIGHT_ROUNDING = np.int64(10), np.int64(11)
-AUGMENT = np.int64(13)
+# what a stream is for
+ROUNDING, NOISE, BIT_ERRORS = np.int64(Stream.ROUNDING), np.int64(Stream.NOISE), np.int64(Stream.BIT_ERRORS)
+DROP, JITTER, ARRIVALS = np.int64(Stream.DROP), np.int64(Stream.JITTER), np.int64(Stream.ARRIVALS)
+UPDATE_ROUNDING, WEIGHT_ROUNDING = np.int64(Stream.UPDATE_ROUNDING), np.int64(Stream.WEIGHT_ROUNDING)
+AUGMENT = np.int64(Stream.AUGMENT)
 
 
 @kernel(inline="always")

@@ -11,9 +11,10 @@ from __future__ import annotations
 from channelsim.engine import _batch, _stages
 from channelsim.engine._jit import inner
 from channelsim.engine._views import configs, f4, f4_rows, flags, i4, i4_rows, i8, i8_planes, i8_rows, layers, slots
+from channelsim.plan import Kind
 
 FULL, LIST, DATA, MATRIX = 0, 1, 2, 3
-DENSE = 1  # plan.Kind
+DENSE = int(Kind.DENSE)
 
 
 @inner(inline="always")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from channelsim.engine import _conv_layer, _dense_layer, _inputs, _pool_layer
 from channelsim.engine._named import EVERY_RUN, FLOAT, INT, MEMORY, NET, NOTHING, named
 from channelsim.engine._views import channels, configs, counters, f4, f4_rows, i8_planes, layers, slots
+from channelsim.plan import Kind
 
-DENSE, CONV2D = 1, 2  # plan.Kind; the others have no synapses
+DENSE, CONV2D = int(Kind.DENSE), int(Kind.CONV2D)  # the others have no synapses
 
 
 @named(INT, NET, MEMORY, INT, INT, on_demand=EVERY_RUN)

@@ -19,10 +19,11 @@ from channelsim.engine._views import (
     layers,
     slots,
 )
+from channelsim.plan import Wiring
 
 F = np.float32
 ZERO, ONE = F(0.0), F(1.0)
-NONE, TRANSPOSE, DENSE, SPARSE, BANK, SIGN, SPARSE_SIGN = 0, 1, 2, 3, 4, 5, 6  # plan.Wiring
+NONE, TRANSPOSE, DENSE, SPARSE, BANK, SIGN, SPARSE_SIGN = (int(wiring) for wiring in Wiring)
 
 
 @kernel(inline="always")

@@ -31,12 +31,13 @@ from channelsim.engine._views import (
     message_rows,
     slots,
 )
+from channelsim.plan import Direction, Message
 
 F = np.float32
 ZERO, ONE = F(0.0), F(1.0)
 DONE, NO_SLOT, DIVERGED, ROWS_FULL, RING_FULL = 0, 1, 2, 3, 4  # why `advance` came back
 ENTRY = np.int64(-1)
-TARGET = 2  # plan.Message
+TARGET, FORWARD = int(Message.TARGET), int(Direction.FORWARD)
 LOW = np.int64(0xFFFFFFFF)
 
 
@@ -77,7 +78,7 @@ def advance(net, mem, until):
         c = what % len(channels(net.channels))
         if what >= len(channels(net.channels)) or is_ready(net, mem, c, slot):
             h = channels(net.channels)[c].target
-            if channels(net.channels)[c].direction == 0:
+            if channels(net.channels)[c].direction == FORWARD:
                 compute(net, mem, h, slot)
                 if h < config.top:
                     send_forward(net, mem, h + 1, slot)
@@ -192,7 +193,7 @@ def is_ready(net, mem, c, slot):
     """A frame's messages are complete: the layer acts at once if it is idle and takes no time, else when it is done."""
     channel = channels(net.channels)[c]
     layer = layers(net.layers)[channel.target]
-    forward = channel.direction == 0
+    forward = channel.direction == FORWARD
     cost = (layer.compute_forward if forward else layer.compute_learning) * slots(mem.slots)[slot].samples
     now, state = clocks(mem.clock)[0].now, layer_states(mem.layer_states)[channel.target]
     if cost == 0 and state.free_at <= now:

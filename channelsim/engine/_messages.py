@@ -22,10 +22,11 @@ from channelsim.engine._views import (
     message_rows,
     slots,
 )
+from channelsim.plan import Direction
 
 ZERO = np.float32(0.0)
 WHOLE, PARTLY, QUEUE_FULL = np.int64(0), np.int64(1), np.int64(2)
-LEARNING = 1  # plan.Direction
+LEARNING = int(Direction.LEARNING)
 
 
 @inner()

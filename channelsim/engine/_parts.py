@@ -13,17 +13,12 @@ from channelsim.engine import _conv, _geometry, _pool
 from channelsim.engine._jit import kernel
 from channelsim.engine._named import FLOAT, INT, MAPS, MEMORY, NET, NOTHING, named
 from channelsim.engine._views import address_of, f4, flags, floats_at, i8, i8_rows, layers
-from channelsim.plan.layout import MOST_PARTS, PART_SAMPLES
+from channelsim.plan.layout import map_parts
 
 FORWARD, THROUGH_TRANSPOSED, ADD_OUTER, SURVEY, POOL, POOL_BACKWARD = (np.int64(k) for k in range(6))
 NONE, NO_SCALE = np.int64(0), np.float32(0.0)
 PART_ROWS = 32  # of W that a part has at least
-
-
-@kernel()
-def parts(samples):
-    """Into how many parts the work on a mini-batch is divided."""
-    return max(1, min(MOST_PARTS, samples // PART_SAMPLES))
+parts = kernel()(map_parts)
 
 
 @kernel(parallel=True)

@@ -6,8 +6,9 @@ import numpy as np
 
 from channelsim.engine._geometry import CHANNELS, COLUMNS, HEIGHT, KERNEL, ROWS, STRIDE, WIDTH
 from channelsim.engine._jit import kernel
+from channelsim.plan import Kind
 
-MAXPOOL, AVGPOOL, FLATTEN = 3, 4, 5  # plan.Kind
+AVGPOOL, FLATTEN = int(Kind.AVGPOOL), int(Kind.FLATTEN)
 ZERO = np.float32(0.0)
 ONE, TWO = np.uint64(1), np.uint64(2)  # unsigned, so that an index cannot wrap around and the loop vectorizes
 

@@ -1,7 +1,7 @@
 """Quantizers as passes over one message, and their code words.
 
-`values` holds the speaking neurons' values, 0 where a neuron is silent. DESIGN and `docs/design.md` give the
-formulas; the passes are written without branches inside the loops so that they vectorize.
+`values` holds the speaking neurons' values, 0 where a neuron is silent. docs/design.md, sections 3 and 4, gives
+the formulas; the passes are written without branches inside the loops so that they vectorize.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import numpy as np
 
 from channelsim.engine import _hash
 from channelsim.engine._jit import kernel
+from channelsim.plan import Quantizer, Scale
 
-NONE, LOG2, UNIFORM, SIGN, TERNARY = 0, 1, 2, 3, 4
-FIXED, MAX, RMS = 0, 1, 2
+NONE, LOG2, UNIFORM, SIGN, TERNARY = (int(kind) for kind in Quantizer)
+FIXED, MAX, RMS = (int(kind) for kind in Scale)
 F = np.float32
 ZERO, HALF, ONE = F(0.0), F(0.5), F(1.0)
 ROUND = F(12582912.0)  # 1.5 * 2^23: adding and subtracting it rounds a small float32 half to even

@@ -1,4 +1,4 @@
-"""What a channel does to the values of one message, in the order of DESIGN part 1.
+"""What a channel does to the values of one message, in the order of docs/design.md, section 3.
 
 `shape` makes the message that goes onto the link (threshold, quantizer); `receive` makes what arrives (noise, bit
 errors, drop, lateness). Between the two the link works out when it travels. A message is a list of events (index,
@@ -13,10 +13,12 @@ import numpy as np
 
 from channelsim.engine import _hash, _links, _quantize, _vector_events
 from channelsim.engine._jit import kernel
+from channelsim.plan import Encoding, Jitter
 
 F = np.float32
 ZERO = F(0.0)
-DENSE, AER, AUTO = np.int64(0), np.int64(1), np.int64(2)
+DENSE, AER, AUTO = (np.int64(encoding) for encoding in Encoding)
+NO_JITTER, UNIFORM = int(Jitter.NONE), int(Jitter.UNIFORM)
 
 
 @kernel()
@@ -212,10 +214,10 @@ def lose_late(ch, link, index, alive, start, delay, due, encoding):
 @kernel()
 def jitter(ch, key):
     """Extra picoseconds of one message."""
-    if ch.jitter_kind == 0:
+    if ch.jitter_kind == NO_JITTER:
         return np.int64(0)
     u = _hash.uniform(_hash.word(key, np.int64(0)))
-    if ch.jitter_kind == 1:
+    if ch.jitter_kind == UNIFORM:
         return np.int64(math.floor(u * ch.jitter))
     return np.int64(math.floor(-ch.jitter * math.log1p(-u)))
 

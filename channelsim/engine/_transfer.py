@@ -7,8 +7,9 @@ import math
 import numpy as np
 
 from channelsim.engine._jit import kernel
+from channelsim.plan import Transfer
 
-LINEAR, TANH, LOGISTIC, RELU, SOFTMAX = 0, 1, 2, 3, 4
+LINEAR, TANH, LOGISTIC, RELU, SOFTMAX = (int(kind) for kind in Transfer)
 F = np.float32
 # tanh(x) = x P(x^2) / Q(x^2) on |x| <= 7.9053, the rational minimax approximation of Eigen (generic_fast_tanh_float):
 # largest error 4e-7 against the true function. Unlike a call into the C library it vectorizes.

@@ -10,8 +10,12 @@ from enum import IntEnum
 
 import numpy as np
 
-# Work on a mini-batch is divided among threads in parts of at least so many samples, up to so many parts.
 MOST_PARTS, PART_SAMPLES = 16, 32
+
+
+def map_parts(samples: int) -> int:
+    """Into how many parts, each with room of its own, the work on maps of so many samples is divided."""
+    return max(1, min(MOST_PARTS, samples // PART_SAMPLES))
 
 
 class Kind(IntEnum):

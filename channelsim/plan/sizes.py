@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from channelsim.errors import InputError
-from channelsim.plan.layout import MOST_PARTS, PART_SAMPLES, Kind, Wiring
+from channelsim.plan.layout import Kind, Wiring, map_parts
 from channelsim.scenario import Scenario
 
 GIB = 2**30
@@ -116,9 +116,8 @@ def _whole_lines(values: int) -> int:
 def patch_bytes(layers: NDArray[Any], batch: int) -> int:
     """Bytes of the patches (float32) of frames of so many samples: each part that is worked on has one image's."""
     samples = max(batch, evaluated_at_once(layers))
-    parts = max(1, min(MOST_PARTS, samples // PART_SAMPLES))
     largest = max((patch_values(layer) for layer in layers[layers["kind"] == Kind.CONV2D]), default=0)
-    return 4 * parts * largest
+    return 4 * map_parts(samples) * largest
 
 
 def machine_bytes() -> int | None:
