@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,20 +12,10 @@ from numpy.typing import NDArray
 from channelsim import hashing
 from channelsim.hashing import Stream
 from channelsim.plan import shapes, sizes, wiring
-from channelsim.plan.layout import (
-    CHANNEL,
-    LINK,
-    Direction,
-    Kind,
-    Message,
-    Wiring,
-)
-from channelsim.plan.settings import FLOAT_BITS, channel_fields
-from channelsim.scenario import Change as Settings
+from channelsim.plan.channels import channel_table, link_table
+from channelsim.plan.layout import CHANNEL, LINK, Direction, Kind, Message, Wiring
+from channelsim.plan.settings import FLOAT_BITS
 from channelsim.scenario import Scenario
-
-PS_PER_SECOND = 10**12
-Word = Literal["forward", "learning"]
 
 
 @dataclass(frozen=True)
@@ -135,8 +123,8 @@ class Tables:
 def tables(scenario: Scenario, shape: tuple[int, ...], classes: int) -> Tables:
     """The records of a scenario's layers, channels and links. Raises InputError when model and data do not fit."""
     layers = shapes.layer_table(scenario, shape, classes)
-    links, link_names, link_of = _links(scenario)
-    channels, names = _channels(scenario, layers, link_of)
+    links, link_names, link_of = link_table(scenario)
+    channels, names = channel_table(scenario, layers, link_of)
     return Tables(layers, channels, links, names, link_names, link_of)
 
 
@@ -209,103 +197,16 @@ def _initial(scenario: Scenario, layers: NDArray[Any]) -> tuple[NDArray[np.float
     return weights, biases
 
 
-# --- channels -----------------------------------------------------------------------------------------
-
-
-def _routes(scenario: Scenario) -> list[tuple[int, int]]:
-    """(source, target) of the learning channels, from the topmost target down."""
-    return [(source, target) for target, source in scenario.routes().items()][::-1]
-
-
-def _channels(
-    scenario: Scenario, layers: NDArray[Any], link_of: dict[str, int], changes: Sequence[Settings] = ()
-) -> tuple[NDArray[Any], tuple[str, ...]]:
-    top = len(layers) - 1
-    ends = [(Direction.FORWARD, h - 1, h) for h in range(1, top + 1)]
-    ends += [(Direction.LEARNING, source, target) for source, target in _routes(scenario)]
-    table = np.zeros(len(ends), CHANNEL)
-    names = []
-    residual_offset = 0
-    learning_offset = 0
-    for row, (direction, source, target) in zip(table, ends, strict=True):
-        word: Word = "forward" if direction == Direction.FORWARD else "learning"
-        name = f"{word}.{target}"
-        names.append(name)
-        row["direction"], row["source"], row["target"] = direction, source, target
-        row["n"] = layers[source]["n"]
-        row["link"] = link_of[name]
-        row["residual_offset"] = residual_offset
-        residual_offset += int(row["n"])
-        if direction == Direction.FORWARD:
-            row["message_offset"] = layers[target]["input_offset"]
-            row["message"], row["wiring"] = Message.ACTIVATION, Wiring.NONE
-        else:
-            rule = scenario.learning.rule
-            row["message"] = Message.TARGET if rule == "drtp" else Message.ERROR
-            row["wiring"] = _wiring_kind(scenario, layers, source, target)
-            row["adaptive"] = rule in ("arbp", "asrbp") and row["wiring"] != Wiring.TRANSPOSE
-            row["message_offset"] = learning_offset
-            learning_offset += int(max(row["n"], layers[target]["n"]))
-        channel_fields(row, scenario.channel(word, target, changes))
-    return table, tuple(names)
-
-
-def _wiring_kind(scenario: Scenario, layers: NDArray[Any], source: int, target: int) -> Wiring:
-    rule, sparse = scenario.learning.rule, scenario.learning.feedback.connections is not None
-    adjacent = source == target + 1
-    local = adjacent and layers[source]["kind"] == Kind.CONV2D
-    if rule == "bp" or (adjacent and layers[source]["w_size"] == 0):  # what has no synapses passes errors back as it is
-        return Wiring.TRANSPOSE
-    if rule == "sign":
-        return Wiring.SPARSE_SIGN if sparse and not local else Wiring.SIGN
-    if local:
-        return Wiring.BANK
-    return Wiring.SPARSE if sparse else Wiring.DENSE
-
-
-# --- links --------------------------------------------------------------------------------------------
-
-
-def occupation(bandwidth: float | None) -> tuple[int, int]:
-    """Picoseconds a bit as a fraction (numerator, denominator), exact for whole numbers of bit/s up to 10^6 terms."""
-    if bandwidth is None:
-        return 0, 1
-    ratio = (Fraction(PS_PER_SECOND) / Fraction(bandwidth)).limit_denominator(10**6)
-    return ratio.numerator, ratio.denominator
-
-
-def _links(
-    scenario: Scenario, changes: Sequence[Settings] = ()
-) -> tuple[NDArray[Any], tuple[str, ...], dict[str, int]]:
-    """The link table: the named links first, then one for each channel that names none."""
-    names = list(scenario.links)
-    rows = [(*occupation(link.bandwidth), -1 if link.queue is None else link.queue, link.broadcast)
-            for link in scenario.links.values()]  # fmt: skip
-    link_of = {}
-    ends: list[tuple[Word, int]] = [("forward", h) for h in range(1, scenario.depth + 1)]
-    ends += [("learning", target) for _, target in _routes(scenario)]
-    for word, target in ends:
-        name = f"{word}.{target}"
-        channel = scenario.channel(word, target, changes)
-        if channel.link is not None:
-            link_of[name] = names.index(channel.link)
-        else:
-            link_of[name] = len(names)
-            names.append(name)
-            rows.append((*occupation(channel.bandwidth), -1 if channel.queue is None else channel.queue, False))
-    return np.array(rows, LINK), tuple(names), link_of
-
-
 def _changes(scenario: Scenario, first: Tables, per_epoch: int) -> tuple[Change, ...]:
     """The tables as each `[[schedule.change]]` leaves them; later entries build upon earlier ones."""
     timetable = scenario.changes(per_epoch)
     changes = []
     for i, (frame, _) in enumerate(timetable):
         so_far = [change for _, change in timetable[: i + 1]]
-        rows, _ = _channels(scenario, first.layers, first.link_of, so_far)
+        rows, _ = channel_table(scenario, first.layers, first.link_of, so_far)
         for field in ("c_offset", "c_size", "start_offset"):
             rows[field] = first.channels[field]
-        links, _, _ = _links(scenario, so_far)
+        links, _, _ = link_table(scenario, so_far)
         changes.append(Change(frame, rows, links))
     return tuple(changes)
 

@@ -1,7 +1,8 @@
 """The tables that engine and reference read: what a layer, a channel, a link and a counter are made of.
 
 Records are flat and hold numbers only, so that one compiled signature of the engine serves every network.
-Adding a property of a layer or channel is a line here, a line in `plan.build` and its users.
+Adding a property of a layer or channel is a line here, a line where the table is filled (`shapes`, `channels`,
+`settings`), and its users.
 """
 
 from __future__ import annotations

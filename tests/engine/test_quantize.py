@@ -40,9 +40,7 @@ EDGES = [
 def quantized(kind: str, bits: int, a: np.float32, values: naive.Floats, key: int | None = None) -> naive.Floats:
     out = values.copy()
     number, words = np.int64(Quantizer[kind.upper()]), out.view(np.int32)
-    _quantize.quantize(
-        number, np.int64(bits), a, np.uint8(key is not None), np.uint64(key or 0), words[:0], out, words
-    )
+    _quantize.quantize(number, np.int64(bits), a, np.uint8(key is not None), np.uint64(key or 0), words[:0], out, words)
     return out
 
 
