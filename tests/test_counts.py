@@ -10,13 +10,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from channelsim import engine
+from channelsim import engine, reference
 from channelsim.plan import Direction, Kind, Plan, Wiring
+from channelsim.reference import stages
 from tests import naive
 from tests.laws.cases import Case, cases
+from tests.networks import dataset, plan_of_chain
 from tests.neuronwise import Simulator
 
 
@@ -100,3 +103,30 @@ def test_counted_as_by_hand(case: Case) -> None:
     engine.advance(plan, state, plan.frames)
     for name, counter, expected in zip(plan.channel_names, state.counters, witness.found, strict=True):
         assert [counter[word] for word in ("macs", "update_macs", "updates")] == expected.tolist(), name
+
+
+def test_what_a_bit_error_makes_zero_is_heard_but_not_multiplied(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two classes err by x and -x: both speak, in 2 bits, of which an error makes the level in the middle."""
+    layers = [
+        {"kind": "conv2d", "channels": 3, "kernel": 2, "transfer": "tanh"},
+        {"kind": "conv2d", "channels": 2, "kernel": 3, "transfer": "softmax"},
+    ]
+    channel = {"quantize": {"kind": "uniform", "bits": 2}, "bit_errors": {"probability": 0.3}}
+    plan = plan_of_chain([1, 4, 4], layers, 2, 40, training={"batch": 40}, channels={"learning": channel})
+    rng = np.random.default_rng(6)
+    images = dataset(rng.uniform(-1, 1, (40, 1, 4, 4)), rng.integers(2, size=40), 2)
+    heard: dict[int, stages.Heard] = {}
+    travel = stages.travel
+
+    def listen(record: Any, c: int, *rest: Any) -> stages.Heard:
+        heard[c] = travel(record, c, *rest)
+        return heard[c]
+
+    monkeypatch.setattr(stages, "travel", listen)
+    reference.step(reference.start(plan, images))
+    c = plan.channel_names.index("learning.1")
+    silent, values = np.zeros((40, int(plan.layers[2]["fan_in"]))), heard[c].values.numpy()
+    assert ((values == 0).any(1) & ~heard[c].corrupted.numpy().any(1)).any()
+    state = engine.start(plan, images)
+    engine.advance(plan, state, 1)
+    assert state.counters[c]["macs"] == naive.convolution_counts(plan.layers[2], silent, values, values).error_macs
