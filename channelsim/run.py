@@ -71,7 +71,7 @@ def run(
     if resume is not None:
         with trace.Trace(resume) as old:
             arrays = old.checkpoint()
-            scenario = Scenario.model_validate(old.resolved)
+            scenario = _of_trace(old)
     if scenario is None:
         raise InputError("run: give a scenario, or resume=TRACE")
     if dataset is None:
@@ -85,6 +85,13 @@ def run(
         writer = trace.create(target, scenario.text, scenario.resolved(), plan, about, force)
     with writer, _kernels(threads):
         return _Run(scenario, dataset, plan, writer, listener, began, arrays).go()
+
+
+def _of_trace(old: trace.Trace) -> Scenario:
+    try:
+        return Scenario(**old.resolved)
+    except InputError as error:
+        raise InputError(f"{old.path}: /scenario/json: {error}") from None
 
 
 @contextmanager

@@ -20,7 +20,9 @@ from channelsim.errors import InputError, RunError
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 # The machine's refusals, which a person can mend. Any other OSError is a fault of the program.
-_MENDABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+_MENDABLE = {
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG
+}  # fmt: skip
 
 app = typer.Typer(
     name="channelsim",
@@ -81,6 +83,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader (`| head`) has what it wanted. Python would complain once more when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    except MemoryError as lack:
+        remedies = "fewer units, a smaller training.batch, or learning.feedback.connections = k"
+        error(f"this machine has not enough memory ({str(lack) or 'no figure'}); accepted: {remedies}")
+        return WRONG_INPUT
     except OSError as refusal:
         if refusal.errno not in _MENDABLE:
             raise

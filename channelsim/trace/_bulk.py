@@ -32,7 +32,9 @@ def directory(path: Path) -> Path:
 
 def segments(file: h5py.File) -> set[str]:
     """Names of the segments that a trace refers to."""
-    beside = {group.attrs["segment"] for group in file["weights"].values() if "segment" in group.attrs}
+    kept = file["weights"]
+    # Not kept.values(), which has None for a group that is damaged.
+    beside = {kept[epoch].attrs["segment"] for epoch in kept if "segment" in kept[epoch].attrs}
     messages = json.loads(file["events"].attrs.get("segments", "[]")) if "events" in file else []
     return {Path(name).name for name in beside} | {name for name, *_ in messages}
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import html
 import json
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import h5py
 import numpy as np
@@ -17,9 +20,37 @@ from channelsim.errors import InputError
 from channelsim.plan.layout import CHANNEL
 from channelsim.trace import _bulk, _checkpoint, _layout
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[None]:
+    """Around what only reads a trace: a part that is missing, or that HDF5 cannot read, raises InputError."""
+    try:
+        yield
+    except (OSError, KeyError, RuntimeError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise damaged(path, str(error.args[-1] if error.args else error)) from None
+
+
+def damaged(path: Path, reason: str) -> InputError:
+    """What to tell of a trace that cannot be read to its end."""
+    return InputError(f"{path}: damaged ({reason}); accepted: a whole trace: run its scenario again, with --force")
+
+
+def _reads(method: Callable[Concatenate[Trace, P], T]) -> Callable[Concatenate[Trace, P], T]:
+    """For the methods of `Trace` that do nothing but read the file."""
+
+    @wraps(method)
+    def read(trace: Trace, *arguments: P.args, **keywords: P.kwargs) -> T:
+        with whole(trace.path):
+            return method(trace, *arguments, **keywords)
+
+    return read
+
 
 def open_trace(path: Path) -> h5py.File:
-    """The file, open for reading. Raises InputError for what is not a trace of this schema version."""
+    """The file, open for reading. Raises InputError for what is not a trace of this schema version, or not whole."""
     if not path.exists():
         raise InputError(f"{path}: no such trace; a run leaves one, by default runs/NAME.h5")
     if path.is_dir():
@@ -28,14 +59,24 @@ def open_trace(path: Path) -> h5py.File:
         file = h5py.File(path, "r")
     except PermissionError:
         raise InputError(f"{path}: no permission to read it") from None
-    except OSError:
+    except OSError as error:
+        if path.is_file() and h5py.is_hdf5(path):
+            raise damaged(path, str(error)) from None
         raise InputError(f"{path}: not an HDF5 file; a trace made by `channelsim run` is wanted") from None
+    try:
+        with whole(path):
+            _check(path, file)
+    except InputError:
+        file.close()
+        raise
+    return file
+
+
+def _check(path: Path, file: h5py.File) -> None:
     if file.attrs.get("format") != _layout.FORMAT:
-        file.close()
         raise InputError(f"{path}: an HDF5 file, but not a trace made by `channelsim run`")
-    version = int(file.attrs.get("schema_version", 0))
+    version = file.attrs.get("schema_version", 0)
     if version != _layout.SCHEMA_VERSION:
-        file.close()
         raise InputError(
             f"{path}: schema_version {version}; this channelsim reads version {_layout.SCHEMA_VERSION}: "
             "run the scenario again, or use the version of channelsim named in /provenance"
@@ -43,11 +84,9 @@ def open_trace(path: Path) -> h5py.File:
     beside = _bulk.directory(path)
     for name in sorted(_bulk.segments(file)):
         if not (beside / name).exists():
-            file.close()
             raise InputError(
                 f"{path}: {beside / name} is missing; an unfinished trace has to be moved with its {beside.name}"
             )
-    return file
 
 
 class Trace:
@@ -74,16 +113,19 @@ class Trace:
     # --- what it is -----------------------------------------------------------------------------------
 
     @property
+    @_reads
     def status(self) -> str:
         """done, interrupted, diverged, or running: the run goes on, or was killed."""
         return str(self._file.attrs["status"])
 
     @property
+    @_reads
     def scenario_text(self) -> str:
         """The scenario's TOML as it was written."""
         return str(self._file["scenario/toml"].asstr()[()])
 
     @property
+    @_reads
     def resolved(self) -> dict[str, Any]:
         """The scenario as it was understood, every default filled in."""
         return dict(json.loads(self._file["scenario/json"].asstr()[()]))
@@ -94,11 +136,13 @@ class Trace:
         return str(self.resolved.get("name", self.path.stem))
 
     @property
+    @_reads
     def provenance(self) -> dict[str, Any]:
         """With what, where and when the run was made."""
         return {key: _plain(value) for key, value in self._file["provenance"].attrs.items()}
 
     @property
+    @_reads
     def result(self) -> dict[str, Any] | None:
         """What the run reported at its end; None before."""
         return json.loads(self._file["result"].asstr()[()]) if "result" in self._file else None
@@ -111,6 +155,7 @@ class Trace:
         return self._table(f"metrics/{split}", _layout.METRICS)
 
     @property
+    @_reads
     def channel_names(self) -> list[str]:
         """In the plan's order: forward channels from the bottom up, learning channels from the top down."""
         return list(self._file["channels"])
@@ -120,6 +165,7 @@ class Trace:
         self._known("channel", name, self.channel_names)
         return self._table(f"channels/{name}", _layout.CHANNELS)
 
+    @_reads
     def channel(self, name: str) -> np.void:
         """The CHANNEL record of a channel as the run began (its buffer offsets are 0)."""
         self._known("channel", name, self.channel_names)
@@ -132,6 +178,7 @@ class Trace:
         """Rows of /alignment/<layer>; empty where the scenario asked for none."""
         return self._table(f"alignment/{layer}", _layout.ALIGNMENT)
 
+    @_reads
     def staleness(self, layer: str) -> NDArray[np.int64]:
         """How many errors a layer applied at the age of 0, 1, 2, ... frames; empty where not measured."""
         where = f"staleness/{layer}/updates"
@@ -141,12 +188,14 @@ class Trace:
         """Rows of /events, one a message, times in ps; `channel` counts along `channel_names`."""
         return self._table("events", _layout.events(()), index=False)
 
+    @_reads
     def payload(self, message: int) -> bytes:
         """The packed bytes of one message, a row of `events` (`channelsim.codes.unpack` reads them)."""
         events = self._file["events"]
         start = int(events["payload_start"][message])
         return bytes(events["payload"][start : start + int(events["payload_size"][message])])
 
+    @_reads
     def _table(self, where: str, columns: tuple[_layout.Column, ...], index: bool = True) -> NDArray[Any]:
         columns = (_layout.EPOCH, *columns) if index else columns
         group = self._file.get(where, {})
@@ -164,10 +213,12 @@ class Trace:
     # --- state ----------------------------------------------------------------------------------------
 
     @property
+    @_reads
     def epochs(self) -> list[int]:
         """The epochs whose weights are kept."""
         return sorted(int(name) for name in self._file["weights"])
 
+    @_reads
     def weights(self, epoch: int | None = None) -> dict[str, NDArray[Any]]:
         """Synapses after an epoch, by default the last one kept.
 
@@ -180,8 +231,9 @@ class Trace:
             epoch = kept[-1]
         self._known("weights of epoch", str(epoch), [str(one) for one in kept])
         group = self._file["weights"][str(epoch)]
-        return {name: item[()] for name, item in group.items() if not item.is_scale}
+        return {name: group[name][()] for name in group if not group[name].is_scale}
 
+    @_reads
     def checkpoint(self) -> dict[str, NDArray[Any]]:
         """All arrays from which the run goes on. Raises InputError when no checkpoint was reached."""
         if "checkpoint" not in self._file:
@@ -249,9 +301,10 @@ class Trace:
             column: rows[column].sum().item() for column in ("messages", "events", "bits", "dropped", "late", "energy")
         }
 
+    @_reads
     def _bytes(self) -> dict[str, int]:
         """Bytes of the data of each part, as they are compressed."""
-        return {part: _stored(item) for part, item in self._file.items()}
+        return {part: _stored(self._file[part]) for part in self._file}
 
     def __str__(self) -> str:
         if not self._file:
@@ -312,7 +365,7 @@ def _last(table: NDArray[Any]) -> dict[str, Any]:
 def _stored(item: h5py.Group | h5py.Dataset) -> int:
     if isinstance(item, h5py.Dataset):
         return int(item.id.get_storage_size())
-    return sum(_stored(child) for child in item.values())
+    return sum(_stored(item[name]) for name in item)  # item.values() has None for a part that is damaged
 
 
 def _size(count: float) -> str:

@@ -21,7 +21,7 @@ from channelsim.plan.layout import CHANNEL
 from channelsim.trace import _checkpoint, _disk, _layout, _messages, _table, _weights
 from channelsim.trace._bulk import Bulk, Pending
 from channelsim.trace._layout import Column
-from channelsim.trace._reader import open_trace
+from channelsim.trace._reader import open_trace, whole
 from channelsim.trace._table import Table
 
 if TYPE_CHECKING:
@@ -276,8 +276,9 @@ def reopen(path: str | os.PathLike[str], plan: Plan) -> Writer:
     lock = _acquire(target)
     main = None
     try:
-        main = _table.in_memory(target.read_bytes())
-        status = main.attrs["status"]
+        with whole(target):
+            main = _table.in_memory(target.read_bytes())
+            status = main.attrs["status"]
         if status in _layout.FINISHED:
             raise InputError(f"{target}: this run is {status}; only an interrupted or killed run can be resumed")
         if "checkpoint" not in main:

@@ -76,6 +76,13 @@ def test_bad_usage_is_one_line_and_status_2(here: Path, arguments: list[str], wo
         (RunError("diverged at update 7"), 1, "error: diverged at update 7\n"),
         (KeyboardInterrupt(), 130, ""),
         (OSError(28, "No space left on device", "runs/x.h5"), 2, "error: runs/x.h5: No space left on device\n"),
+        (OSError(36, "File name too long", "long"), 2, "error: long: File name too long\n"),
+        (
+            MemoryError("Unable to allocate 9 TiB"),
+            2,
+            "error: this machine has not enough memory (Unable to allocate 9 TiB); accepted: fewer units, a smaller "
+            "training.batch, or learning.feedback.connections = k\n",
+        ),
     ],
 )
 def test_each_error_has_its_exit_status(

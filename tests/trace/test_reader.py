@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 
 import h5py
@@ -110,6 +111,42 @@ def test_files_that_are_no_traces(made: Path, tmp_path: Path) -> None:
         later.attrs["schema_version"] = 2
     with pytest.raises(InputError, match="schema_version 2; this channelsim reads version 1"):
         Trace(tmp_path / "next.h5")
-    (tmp_path / "cut.h5").write_bytes(made.read_bytes()[:5000])
+    (tmp_path / "cut.h5").write_bytes(made.read_bytes()[:5])
     with pytest.raises(InputError, match="not an HDF5 file"):
         Trace(tmp_path / "cut.h5")
+
+
+DAMAGED = r"run\.h5: damaged \(.+\); accepted: a whole trace: run its scenario again, with --force$"
+
+
+def test_a_trace_that_is_cut_short(made: Path, tmp_path: Path) -> None:
+    image = made.read_bytes()
+    for size in (5000, len(image) // 2, len(image) - 1):
+        (tmp_path / "run.h5").write_bytes(image[:size])
+        with pytest.raises(InputError, match=DAMAGED):
+            Trace(tmp_path / "run.h5")
+
+
+@pytest.mark.parametrize("part", ["scenario", "provenance", "weights", "channels"])
+def test_a_trace_that_lacks_a_part(made: Path, tmp_path: Path, part: str) -> None:
+    (tmp_path / "run.h5").write_bytes(made.read_bytes())
+    with h5py.File(tmp_path / "run.h5", "r+") as file:
+        del file[part]
+    with pytest.raises(InputError, match=DAMAGED), Trace(tmp_path / "run.h5") as opened:
+        opened.info()
+
+
+def test_a_trace_with_wrong_bytes_is_read_or_told_to_be_damaged(made: Path, tmp_path: Path) -> None:
+    image, draw = made.read_bytes(), random.Random(1)
+    damaged = 0
+    for _ in range(20):
+        wrong = bytearray(image)
+        for _ in range(50):
+            wrong[draw.randrange(len(wrong))] ^= 255
+        (tmp_path / "run.h5").write_bytes(wrong)
+        try:
+            with Trace(tmp_path / "run.h5") as opened:
+                opened.info()
+        except InputError as error:
+            damaged += "damaged" in str(error)
+    assert damaged > 10
