@@ -35,7 +35,7 @@ def sweep(
     as_json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
 ) -> None:
-    """Run all points of a scenario's [sweep] that are not done yet.
+    """Run all points of a scenario's \\[sweep] that are not done yet.
 
     A directory holds a trace a point and the table of all results, in Parquet and CSV.
     Ctrl-C leaves all that is done; the same command goes on. Exit status 1: some point failed.

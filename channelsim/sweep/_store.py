@@ -42,6 +42,7 @@ MEASURES = (
     "simulated_time_s", "energy_j", "wall_time_s", "updates",
 )  # fmt: skip
 """Columns of the table that a run fills: shares from 0 to 1, mean losses, bits, seconds and joules."""
+_PARTS = {"point", "status", "reason", "final", "values", "scenario", "measures", "trace"}  # of a record
 _COUNTS = ("bits", "learning_bits", "updates")
 
 Record = dict[str, Any]
@@ -197,11 +198,12 @@ def _leaves(value: Any, path: tuple[str, ...], columns: set[tuple[str, ...]]) ->
 def read_point(directory: Path, name: str) -> Record | None:
     """The record of a point, or None if there is none."""
     try:
-        return dict(json.loads(point_file(directory, name).read_bytes()))
+        record = json.loads(point_file(directory, name).read_bytes())
     except FileNotFoundError:
         return None
     except ValueError:  # cut short by a power failure: the point is done again
         return None
+    return record if isinstance(record, dict) and record.keys() >= _PARTS else None
 
 
 def write_point(directory: Path, record: Record) -> None:

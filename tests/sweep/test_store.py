@@ -89,10 +89,11 @@ def test_columns_have_one_type(grid: Grid, tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(table, read_table(tmp_path / "out"))
 
 
-def test_a_record_that_was_cut_short_is_done_again(grid: Grid, tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", ["{", "{}", "[]", "3"])
+def test_a_record_that_is_not_whole_is_done_again(grid: Grid, tmp_path: Path, text: str) -> None:
     keep(tmp_path / "out", grid({"seed": [1, 2]}))
     first, second = sorted((tmp_path / "out" / "points").glob("*.json"))
-    first.write_text("{")
+    first.write_text(text)
     assert _store.read_point(tmp_path / "out", first.stem) is None
     assert list(_store.Results(tmp_path / "out").write()["point"]) == [second.stem]
     assert not _store.is_final(_store.record_of(points(grid({"seed": [1]}))[0], "killed"))
