@@ -51,6 +51,7 @@ test-all: $(FULL)  ## Run the tests, the long ones too
 
 lint: $(FULL)  ## Check style and types
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 bench: $(BENCH)  ## Measure speed and memory beside JAX and PyTorch, one core each (ten minutes, on a quiet machine)

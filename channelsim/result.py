@@ -87,9 +87,7 @@ class Result:
 
     def to_json(self) -> dict[str, Any]:
         """The object that `channelsim run --json` prints: plain numbers, strings and dictionaries."""
-        values = {
-            field.name: getattr(self, field.name) for field in fields(self) if field.name not in _NOT_JSON
-        }
+        values = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _NOT_JSON}
         values["channels"] = {name: dict(total) for name, total in self.channels.items()}
         values["trace"] = str(self.trace)
         if math.isnan(self.validation_accuracy):
@@ -117,15 +115,11 @@ class Result:
         return "\n".join([head, *lines, *(f"  warning: {text}" for text in self.warnings)])
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><th>{key}</th><td>{html.escape(value)}</td></tr>" for key, value in self._lines()
-        )
+        rows = "".join(f"<tr><th>{key}</th><td>{html.escape(value)}</td></tr>" for key, value in self._lines())
         columns = ("messages", "events", "bits", "dropped", "late")
         head = "".join(f"<th>{column}</th>" for column in ("channel", *columns))
         totals = "".join(
-            f"<tr><td>{html.escape(name)}</td>"
-            + "".join(f"<td>{total[column]:,}</td>" for column in columns)
-            + "</tr>"
+            f"<tr><td>{html.escape(name)}</td>" + "".join(f"<td>{total[column]:,}</td>" for column in columns) + "</tr>"
             for name, total in self.channels.items()
         )
         caption = f"<caption>{html.escape(self.name)}: {html.escape(self.status)}</caption>"

@@ -7,9 +7,7 @@ from typing import Annotated
 
 import typer
 
-ScenarioFile = Annotated[
-    Path, typer.Argument(metavar="SCENARIO", help="Scenario file (TOML).", show_default=False)
-]
+ScenarioFile = Annotated[Path, typer.Argument(metavar="SCENARIO", help="Scenario file (TOML).", show_default=False)]
 
 Settings = Annotated[
     list[str] | None,
@@ -21,9 +19,7 @@ Settings = Annotated[
     ),
 ]
 
-Json = Annotated[
-    bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")
-]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")]
 
 Threads = Annotated[
     int | None,

@@ -15,9 +15,9 @@ def plot(
         list[Path],
         typer.Argument(metavar="TRACE...|DIR", help="Traces (HDF5), or a sweep's directory.", show_default=False),
     ],
-    out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="FILE", help="The picture: .png, .svg or .pdf.")
-    ] = Path("channelsim.png"),
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The picture: .png, .svg or .pdf.")] = Path(
+        "channelsim.png"
+    ),
     x: Annotated[
         str | None, typer.Option("--x", metavar="KEY", help="Of a sweep: the key along the axis.", show_default=False)
     ] = None,

@@ -17,15 +17,11 @@ from channelsim.errors import InputError
 def run(
     scenario: Annotated[
         Path | None,
-        typer.Argument(
-            metavar="SCENARIO", help="Scenario file (TOML); none with --resume.", show_default=False
-        ),
+        typer.Argument(metavar="SCENARIO", help="Scenario file (TOML); none with --resume.", show_default=False),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out", "-o", metavar="FILE", help="The trace (default: runs/NAME.h5).", show_default=False
-        ),
+        typer.Option("--out", "-o", metavar="FILE", help="The trace (default: runs/NAME.h5).", show_default=False),
     ] = None,
     settings: Settings = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite a trace that exists.")] = False,
@@ -66,9 +62,7 @@ def run(
     stream = None if quiet else sys.stderr if as_json else sys.stdout
     try:
         with shown(stream) as progress:
-            result = simulate(
-                wanted, out=out, force=force, resume=resume, progress=progress, threads=threads
-            )
+            result = simulate(wanted, out=out, force=force, resume=resume, progress=progress, threads=threads)
     except KeyboardInterrupt:
         if trace is not None and trace.exists():
             place = shlex.quote(str(trace))

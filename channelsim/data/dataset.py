@@ -74,9 +74,7 @@ class Raw:
     validation: tuple[NDArray, NDArray] | None = field(default=None)
 
 
-def assemble(
-    name: str, raw: Raw, train: int | None, test: int | None, validation: int, normalize: bool
-) -> Dataset:
+def assemble(name: str, raw: Raw, train: int | None, test: int | None, validation: int, normalize: bool) -> Dataset:
     """Cut a raw set into its parts, each converted to float32 once, straight from the source's numbers.
 
     `validation` samples are taken from the end of the training set, then the first `train` of what is left
@@ -115,8 +113,7 @@ def _training_part(n: int, train: int | None, validation: int, own_validation: b
         )
     if validation >= n:
         raise InputError(
-            f"data.validation = {validation}: the training set has {n} samples;"
-            f" accepted are 0 to {n - 1} to hold out"
+            f"data.validation = {validation}: the training set has {n} samples; accepted are 0 to {n - 1} to hold out"
         )
     what = f"training samples besides the {validation} for validation" if validation else "training samples"
     return _limit("train", train, n - validation, what), slice(n - validation, n)

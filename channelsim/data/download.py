@@ -183,9 +183,7 @@ def _unpack(folder: Path) -> Path:
                         os.unlink(part.name)
                         raise
     except (tarfile.TarError, KeyError, EOFError, zlib.error) as error:
-        raise InputError(
-            f"{archive}: cannot be unpacked ({error}); accepted is CIFAR-10's binary version"
-        ) from None
+        raise InputError(f"{archive}: cannot be unpacked ({error}); accepted is CIFAR-10's binary version") from None
     except OSError as error:
         raise _unwritable(target, error) from None
     archive.unlink()

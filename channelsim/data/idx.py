@@ -98,9 +98,7 @@ def _content(path: Path, limit: int | None) -> bytes:
             data = file.read(-1 if limit is None else limit)
         return _unpack(data) if packed else data
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(
-            f"{path}: gzip is truncated or damaged ({error}); accepted is a whole file"
-        ) from None
+        raise InputError(f"{path}: gzip is truncated or damaged ({error}); accepted is a whole file") from None
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; accepted is an IDX file, gzip or not") from None
     except OSError as error:

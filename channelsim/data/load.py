@@ -92,6 +92,5 @@ def _unknown(name: str) -> InputError:
     near = get_close_matches(name, NAMES, n=1)
     hint = f'did you mean "{near[0]}"? ' if near else ""
     return InputError(
-        f'data.name = "{name}": no such data set; {hint}accepted are {", ".join(NAMES)},'
-        " or a path to an .npz file"
+        f'data.name = "{name}": no such data set; {hint}accepted are {", ".join(NAMES)}, or a path to an .npz file'
     )

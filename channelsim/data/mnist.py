@@ -66,8 +66,7 @@ def _file(folder: Path, stem: str) -> Path:
     found = _candidates(folder, stem)
     if not found:
         raise InputError(
-            f"{folder / stem}.gz: no such file, though others of its set are there;"
-            f" accepted are {stem} and {stem}.gz"
+            f"{folder / stem}.gz: no such file, though others of its set are there; accepted are {stem} and {stem}.gz"
         )
     return found[0]
 
@@ -85,8 +84,7 @@ def _read_pair(folder: Path, images_stem: str, labels_stem: str) -> tuple[Bytes,
     if labels.max() >= CLASSES:
         at = int(np.argmax(labels >= CLASSES))
         raise InputError(
-            f"{labels_file}: label {labels[at]} of sample {at} is beyond the classes;"
-            f" accepted are 0 to {CLASSES - 1}"
+            f"{labels_file}: label {labels[at]} of sample {at} is beyond the classes; accepted are 0 to {CLASSES - 1}"
         )
     return images, labels
 

@@ -63,9 +63,7 @@ def _arrays(path: Path) -> dict[str, NDArray]:
             with file:
                 return {key: file[key] for key in file.files if key in wanted}
     except FileNotFoundError:
-        raise InputError(
-            f"{path}: no such file (data.name); accepted is an .npz file written by numpy.savez"
-        ) from None
+        raise InputError(f"{path}: no such file (data.name); accepted is an .npz file written by numpy.savez") from None
     except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(
             f"{path}: cannot be read as .npz ({error});"

@@ -122,9 +122,7 @@ class Channel(Table):
     """Lost events."""
     latency: Duration = 0
     """From the end of sending to arrival."""
-    jitter: Annotated[Jitter, BeforeValidator(_jitter, json_schema_input_type=Duration | Jitter)] = Jitter(
-        value=0
-    )
+    jitter: Annotated[Jitter, BeforeValidator(_jitter, json_schema_input_type=Duration | Jitter)] = Jitter(value=0)
     """Random extra latency of each message; a duration alone is the width of a uniform distribution."""
     bandwidth: Annotated[Rate | None, NoneWord] = None
     """A message of N bits occupies the link for N / bandwidth; "none": no time at all."""

@@ -51,7 +51,7 @@ class Model(Table):
                 text = ' = \'softmax\' below the top; accepted there: "tanh", "logistic", "relu", "linear"'
                 problems.append((("layers", i, "transfer"), text))
         if not self.layers[-1].synapses:
-            text = f" = {self.layers[-1].kind!r}: the top layer must learn; accepted there: \"dense\", \"conv2d\""
+            text = f' = {self.layers[-1].kind!r}: the top layer must learn; accepted there: "dense", "conv2d"'
             problems.append((("layers", top, "kind"), text))
         if self.depth > MOST_LAYERS:
             problems.append((("layers",), f": {self.depth:,} layers; accepted: at most {MOST_LAYERS:,}"))

@@ -140,9 +140,7 @@ class Scenario(Table):
         learning = reversed(self.routes())
         return [f"forward.{h}" for h in range(1, self.depth + 1)] + [f"learning.{h}" for h in learning]
 
-    def channel(
-        self, direction: Literal["forward", "learning"], layer: int, changes: Sequence[Change] = ()
-    ) -> Channel:
+    def channel(self, direction: Literal["forward", "learning"], layer: int, changes: Sequence[Change] = ()) -> Channel:
         """The settings of the channel on which `layer` receives: specific keys over general over defaults.
 
         `changes` are laid over it in their order, as they are from the moment the last of them holds.
@@ -173,8 +171,7 @@ class Scenario(Table):
     def compute_times(self, layer: int) -> tuple[int, int]:
         """Picoseconds that `layer` (1..L) computes for a sample's message: forward, learning."""
         forward, learning = (
-            times[0] if len(times) == 1 else times[layer - 1]
-            for times in (self.compute.forward, self.compute.learning)
+            times[0] if len(times) == 1 else times[layer - 1] for times in (self.compute.forward, self.compute.learning)
         )
         return forward, learning
 

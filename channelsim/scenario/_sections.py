@@ -143,9 +143,7 @@ class Learning(Table):
         hidden = depth - 1
         words = (words,) * hidden if isinstance(words, str) else words
         if len(words) != hidden:
-            raise _bad_route(
-                f"names {len(words)} layers; accepted: {hidden}, one entry for each hidden layer"
-            )
+            raise _bad_route(f"names {len(words)} layers; accepted: {hidden}, one entry for each hidden layer")
         sources = [_source(word, h, depth) for h, word in enumerate(words, start=1)]
         if self.rule in ("bp", "sign") and any(source != h for h, source in enumerate(sources, start=2)):
             text = f"skips layers, but {self.rule} sends errors back through the weights of the layer above"

@@ -98,7 +98,7 @@ def read(table: Mapping[str, Any], kind: type[BaseModel]) -> Grid:
         key = dotted(parts)
         try:
             if key in listed or any(draw.key == key for draw in draws):
-                raise InputError(f" is given twice; accepted: once, as \"{key.replace(chr(34), chr(39))}\"")
+                raise InputError(f' is given twice; accepted: once, as "{key.replace(chr(34), chr(39))}"')
             check_key(kind, parts)
             if isinstance(value, Mapping) and any(word in DRAWN for word in value):
                 draws.append(_draw(key, value))

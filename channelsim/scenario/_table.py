@@ -90,9 +90,7 @@ def _problems(table: type[Table], data: dict[str, Any], error: ValidationError) 
             found.setdefault(path, f" is missing; accepted: {accepted(table, str(path[0]))}")
         elif item["type"] == "extra_forbidden":
             known = list(table.model_fields)
-            found.setdefault(
-                path, f" is unknown{nearest(str(path[-1]), known)}; accepted here: {', '.join(known)}"
-            )
+            found.setdefault(path, f" is unknown{nearest(str(path[-1]), known)}; accepted here: {', '.join(known)}")
         elif item["type"] == "default_factory_not_called":
             continue  # a default that another key sets, and that one is wrong
         elif item["type"] in ("union_tag_invalid", "union_tag_not_found"):

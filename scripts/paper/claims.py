@@ -102,9 +102,7 @@ def close(
     return tuple(found)
 
 
-def steady(
-    reference: Outcome, candidates: Sequence[Outcome], rate: Rate, within: float
-) -> tuple[Comparison, ...]:
+def steady(reference: Outcome, candidates: Sequence[Outcome], rate: Rate, within: float) -> tuple[Comparison, ...]:
     """Does no run of each candidate diverge, and is its worst seed within so many points of the reference's mean?"""
     mean = reference.accuracies[rate].mean()
     found = []

@@ -14,9 +14,7 @@ Document = dict[str, Any]
 def model(widths: list[int]) -> Document:
     """A tanh network of these widths, input first, with softmax on top."""
     transfers = ["tanh"] * (len(widths) - 2) + ["softmax"]
-    layers = [
-        {"kind": "dense", "units": n, "transfer": f} for n, f in zip(widths[1:], transfers, strict=True)
-    ]
+    layers = [{"kind": "dense", "units": n, "transfer": f} for n, f in zip(widths[1:], transfers, strict=True)]
     return {"name": "random", "input": [widths[0]], "layers": layers}
 
 
@@ -73,8 +71,7 @@ stages: dict[str, st.SearchStrategy[Any]] = {
     "bit_errors": table({"probability": probabilities}),
     "drop": table({"probability": probabilities}, rescale=st.booleans()),
     "latency": durations,
-    "jitter": durations
-    | table({"value": durations}, distribution=st.sampled_from(["uniform", "exponential"])),
+    "jitter": durations | table({"value": durations}, distribution=st.sampled_from(["uniform", "exponential"])),
     "deadline": durations,
     "encoding": st.sampled_from(["dense", "aer", "auto"]),
     "header": st.integers(0, 1000),
@@ -112,15 +109,11 @@ def documents(draw: st.DrawFn) -> Document:
             table(
                 {"rule": st.sampled_from(["bp", "rbp", "srbp", "arbp", "asrbp", "sign", "top", "drtp"])},
                 derivative=st.booleans(),
-                feedback=table(
-                    {}, scale=st.sampled_from(["glorot", "he"]) | positive, bits=st.integers(1, 16)
-                ),
+                feedback=table({}, scale=st.sampled_from(["glorot", "he"]) | positive, bits=st.integers(1, 16)),
             )
         ),
         "channels": draw(st.dictionaries(st.sampled_from(names), own_link, max_size=4)),
-        "compute": draw(
-            table({}, forward=durations, learning=st.lists(durations, min_size=depth, max_size=depth))
-        ),
+        "compute": draw(table({}, forward=durations, learning=st.lists(durations, min_size=depth, max_size=depth))),
         "synapses": draw(table({}, update=quantizers, weight=quantizers)),
         "energy": draw(table({}, bit=positive.map(units.format_energy))),
     }

@@ -194,7 +194,7 @@ def test_mistakes(tables: Document, told: str) -> None:
 LAYER = {"kind": "dense", "units": 3, "transfer": "tanh"}
 
 MODEL_MISTAKES: list[tuple[Document, str]] = [
-    ({"layers": []}, "layers = []; accepted: a list of a table with kind = \"avgpool\", \"conv2d\", "),
+    ({"layers": []}, 'layers = []; accepted: a list of a table with kind = "avgpool", "conv2d", '),
     ({"layers": [{**LAYER, "units": 0}]}, "layers[0].units = 0; accepted: an integer of at least 1"),
     (
         {"layers": [LAYER, {**LAYER, "transfer": "tan"}]},

@@ -92,9 +92,7 @@ def test_none_takes_back_what_the_general_channel_says() -> None:
 
 
 def test_an_explicit_default_lies_over_a_general_value() -> None:
-    s = scenario(
-        channels={"learning": {"header": 8, "latency": "1 us"}, "learning.1": {"header": 0, "latency": 0}}
-    )
+    s = scenario(channels={"learning": {"header": 8, "latency": "1 us"}, "learning.1": {"header": 0, "latency": 0}})
     assert s.channel("learning", 1) == Channel()
 
 
