@@ -56,7 +56,7 @@ batches of 100 unless said otherwise, no momentum, learning rates that shrink by
 # --- CIFAR-10 -------------------------------------------------------------------------------------------------
 
 _VARIANTS = ("bp", "rbp", "srbp", "asrbp", "top", "srbp-3bit", "srbp-no-derivative", "srbp-sparse")
-_RATES = (0.006, 0.02, 0.06)
+_RATES = (0.006, 0.02, 0.06, 0.2)
 _SEEDS = (2, 3, 4, 5, 6)  # the scenarios' own seed, 1, tunes
 
 
