@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from channelsim.engine import _dense, _transfer, _vector_products
+from channelsim.engine import _dense, _transfer, _vector_memory, _vector_products
 from channelsim.engine._jit import kernel
 
 MOST_PARTS, PART_SAMPLES = 16, 50  # a part has at least so many samples
@@ -113,6 +113,4 @@ def fill_bias(bias, out, samples):
     """out[s] = bias for every sample."""
     n = len(bias)
     for s in range(samples):
-        row = out[s * n : s * n + n]
-        for j in range(n):
-            row[j] = bias[j]
+        _vector_memory.copy(bias, out[s * n : s * n + n])

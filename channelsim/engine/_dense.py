@@ -31,16 +31,25 @@ def update_and_add_rows(matrix, pitch, index, value, step, old, out):
     Row r first grows by old[r] * step, then counts in `out`. `old` is left at zero for the rows done.
     """
     _vector_rows.update_and_add_rows(matrix, pitch, index, value, step, old, out)
-    for r in index:
-        old[r] = ZERO
+    _forget(index, old)
 
 
 @kernel()
 def update_rows(matrix, pitch, index, step, old):
     """Rows grow by old[r] * step for the rows r of the list that are not done; `old` is left at zero."""
     _vector_rows.update_rows(matrix, pitch, index, step, old)
-    for r in index:
-        old[r] = ZERO
+    _forget(index, old)
+
+
+@kernel()
+def _forget(index, old):
+    """old = 0 at the places of a list in which none occurs twice."""
+    if len(index) == len(old):
+        for r in range(len(old)):
+            old[r] = ZERO
+    else:
+        for r in index:
+            old[r] = ZERO
 
 
 @kernel()

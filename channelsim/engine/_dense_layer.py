@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from channelsim.engine import _batch, _dense, _inputs, _stages, _transfer
+from channelsim.engine import _batch, _dense, _inputs, _stages, _transfer, _vector_memory
 from channelsim.engine._jit import inner, kernel
 from channelsim.engine._views import configs, f4, flags, i4, i8, i8_planes, i8_rows, layer_states, layers, slots
 
@@ -99,9 +99,7 @@ def defer(net, mem, h, slot, eta):
     state.pending = True
     old = f4(mem.pending_x)[first : first + layer.fan_in]
     if i8_rows(mem.forms)[slot, h] == _inputs.FULL:
-        x = _inputs.activities(net, mem, h, slot)
-        for k in range(layer.fan_in):
-            old[k] = x[k]
+        _vector_memory.copy(_inputs.activities(net, mem, h, slot)[: layer.fan_in], old)
         state.pending_full = True
         return
     indices, values = _inputs.events(net, mem, h, slot)
@@ -126,21 +124,18 @@ def may_wait(net, h):
 def survey(net, mem, h, slot, samples):
     """Multiply-accumulates of one update: products of two factors that are not zero.
 
-    mem.error = R summed over the samples, unless the update may wait: then R is that sum.
+    mem.error = R summed over the samples.
     """
     n = layers(net.layers)[h].n
     total = f4(mem.error)[:n]
     macs = 0
-    waits = may_wait(net, h)
-    if not waits:
-        for j in range(n):
-            total[j] = ZERO
+    for j in range(n):
+        total[j] = ZERO
     for b in range(samples):
         signal = f4(mem.signal)[b * n : b * n + n]
         macs += i8_planes(mem.counts)[slot, h, b] * _stages.count_speaking(signal)
-        if not waits:
-            for j in range(n):
-                total[j] += signal[j]
+        for j in range(n):
+            total[j] += signal[j]
     return macs
 
 

@@ -8,7 +8,7 @@ MATRIX  a dense matrix: a mini-batch in which many speak; the input of every lay
 
 from __future__ import annotations
 
-from channelsim.engine import _batch, _stages
+from channelsim.engine import _batch, _stages, _vector_memory
 from channelsim.engine._jit import inner
 from channelsim.engine._views import configs, f4, f4_rows, flags, i4, i4_rows, i8, i8_planes, i8_rows, layers, slots
 from channelsim.plan import Kind
@@ -78,12 +78,26 @@ def hold(net, mem, h, slot):
 
 
 @inner()
+def fetch_ahead(net, sample):
+    """Asks memory for the events of the next image while this one, a single sample, is at work.
+
+    Images come in random order, far apart in memory: the first look at one that nobody asked for is a long wait.
+    """
+    order, start = i8(net.order), i8(net.event_start)
+    if sample + 2 < len(order):
+        _vector_memory.fetch(start[order[sample + 2] : order[sample + 2] + 2])
+    if sample + 1 < len(order):
+        image = order[sample + 1]
+        _vector_memory.fetch(i4(net.labels)[image : image + 1])
+        _vector_memory.fetch(i4(net.event_index)[start[image] : start[image + 1]])
+        _vector_memory.fetch(f4(net.event_value)[start[image] : start[image + 1]])
+
+
+@inner()
 def _copy_images(net, mem, slot, samples, n):
     for b in range(samples):
         first = i8_rows(mem.sample)[slot, b] * n
-        x, image = f4_rows(mem.inputs)[slot, b * n : b * n + n], f4(net.images)[first : first + n]
-        for i in range(n):
-            x[i] = image[i]
+        _vector_memory.copy(f4(net.images)[first : first + n], f4_rows(mem.inputs)[slot, b * n : b * n + n])
 
 
 @inner(inline="always")

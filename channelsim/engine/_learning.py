@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from channelsim.engine import _batch, _conv_layer, _dense, _dense_layer, _hash, _inputs, _kinds, _quantize, _stages
+from channelsim.engine import (
+    _batch,
+    _conv_layer,
+    _dense,
+    _dense_layer,
+    _hash,
+    _inputs,
+    _kinds,
+    _quantize,
+    _stages,
+    _vector_memory,
+)
 from channelsim.engine._jit import inner, kernel
 from channelsim.engine._views import (
     channels,
@@ -90,8 +99,7 @@ def error_from(net, mem, c, slot):
     first = channel.message_offset * configs(net.config)[0].batch
     if leaves_projected(channel.wiring):
         made = f4_rows(mem.messages)[slot, first : first + samples * n_target]
-        for i in range(samples * n_target):
-            error[i] = made[i]
+        _vector_memory.copy(made, error)
         return
     message = f4_rows(mem.messages)[slot, first : first + samples * n]
     feedback = f4(mem.feedback)[channel.c_offset : channel.c_offset + channel.c_size]
@@ -133,39 +141,42 @@ def is_finite(values):
 
 
 @kernel()
-def rate(config, frame, base):
-    """The learning rate of one frame's update: base (1 - decay)^frame."""
-    return F(base * math.exp(frame * config.log_keep))
+def rate(s, base):
+    """The learning rate of an update by the frame in slot s: base (1 - decay)^frame."""
+    return F(base * s.keep)
 
 
 @inner()
-def update(net, mem, h, slot, frame, samples, of, c):
-    """dW = eta R (x) x, db = eta R at layer h: R in mem.signal (B, n), x in the slot, eta that of the error's frame.
+def update(net, mem, h, slot, seen, samples, c):
+    """dW = eta R (x) x, db = eta R at layer h: R (B, n) in mem.signal, eta of the frame in `slot`, x in slot `seen`.
 
-    `samples` of the `of` samples of the frame have an activity to go with. Counted on channel c.
+    `samples` of the frame's samples have an activity to go with. Counted on channel c.
     """
     config = configs(net.config)[0]
     layer = layers(net.layers)[h]
     counter = counters(mem.counters)[c]
-    counter.update_macs += _kinds.survey(net, mem, h, slot, samples)
-    eta = rate(config, frame, config.learning_rate)
-    share = ONE / F(of)
-    weights = _dense_layer.synapses(f4(mem.weights), layer)
+    frame = slots(mem.slots)[slot].frame
+    eta = rate(slots(mem.slots)[slot], config.learning_rate)
     if layer.kind == _kinds.DENSE and _dense_layer.may_wait(net, h):
-        signal = f4(mem.signal)[: layer.n]
-        counter.updates += i8_planes(mem.counts)[slot, h, 0] * _stages.count_speaking(signal)
-        if _stages.any_speaks(signal):
-            _dense_layer.defer(net, mem, h, slot, eta)
+        speaking = _stages.count_speaking(f4(mem.signal)[: layer.n])
+        products = i8_planes(mem.counts)[seen, h, 0] * speaking
+        counter.update_macs += products
+        counter.updates += products
+        if speaking > 0:
+            _dense_layer.defer(net, mem, h, seen, eta)
         return
+    counter.update_macs += _kinds.survey(net, mem, h, seen, samples)
+    share = ONE / F(slots(mem.slots)[slot].samples)
+    weights = _dense_layer.synapses(f4(mem.weights), layer)
     _bias(mem, layer, eta, share, F(config.momentum))
     if config.momentum == 0.0 and layer.update_quantizer == 0:
-        counter.updates += _kinds.accumulate(net, mem, h, slot, samples, eta * share, np.int64(0))
+        counter.updates += _kinds.accumulate(net, mem, h, seen, samples, eta * share, np.int64(0))
     else:
         counter.updates += layer.w_size
         step = f4(mem.step)[: layer.w_size]
         for k in range(layer.w_size):
             step[k] = ZERO
-        _kinds.accumulate(net, mem, h, slot, samples, share, np.int64(1))
+        _kinds.accumulate(net, mem, h, seen, samples, share, np.int64(1))
         if config.momentum == 0.0:
             _scale(step, eta)
         else:
@@ -227,7 +238,7 @@ def adapt(net, mem, c, slot, seen, samples):
     config = configs(net.config)[0]
     channel = channels(net.channels)[c]
     n = channel.n
-    eta = rate(config, slots(mem.slots)[slot].frame, config.feedback_rate)
+    eta = rate(slots(mem.slots)[slot], config.feedback_rate)
     share = ONE / F(slots(mem.slots)[slot].samples)
     momentum = F(config.momentum)
     first = channel.message_offset * config.batch

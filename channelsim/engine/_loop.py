@@ -142,6 +142,7 @@ def enter(net, mem, slot):
     samples = min(config.batch, config.train_size - first)
     s = slots(mem.slots)[slot]
     s.used, s.finished, s.frame, s.samples, s.events, s.holders = True, False, frame, samples, 0, 0
+    s.keep = math.exp(frame * config.log_keep)
     clock.in_flight += 1
     clock.in_flight_max = max(clock.in_flight_max, clock.in_flight)
     for b in range(samples):
@@ -156,6 +157,8 @@ def enter(net, mem, slot):
         _schedule(mem, clock.now + gap, _heap.FRAME_ENTRY, ENTRY, np.int64(0))
     if config.augmented:
         _augment_frame(net, mem, slot)
+    elif config.batch == 1:
+        _inputs.fetch_ahead(net, first)
     send_forward(net, mem, np.int64(1), slot)
 
 
@@ -357,4 +360,4 @@ def learn(net, mem, h, slot, seen, samples, c):
     if not _learning.is_finite(f4(mem.signal)[: samples * layers(net.layers)[h].n]):
         clocks(mem.clock)[0].fault_frame = slots(mem.slots)[slot].frame
     elif not configs(net.config)[0].frozen:
-        _learning.update(net, mem, h, seen, slots(mem.slots)[slot].frame, samples, slots(mem.slots)[slot].samples, c)
+        _learning.update(net, mem, h, slot, seen, samples, c)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from channelsim.engine import _hash, _links, _stages
+from channelsim.engine import _hash, _links, _stages, _vector_memory
 from channelsim.engine._jit import inner
 from channelsim.engine._views import (
     channels,
@@ -121,8 +121,7 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
         else:
             arrived = events
             if kept:
-                for i in range(n):
-                    arrives[i] = said[i]
+                _vector_memory.copy(said, arrives)
         counter.delivered += arrived
         delivered[b] = arrived
         complete = max(complete, done)

@@ -78,6 +78,7 @@ SLOT = np.dtype(
         ("finished", "u1"),  # everything that the frame caused is done; it may still be a layer's newest
         ("frame", "i8"),
         ("samples", "i8"),
+        ("keep", "f8"),  # what is left of the learning rates: (1 - decay)^frame
         ("events", "i8"),  # in the heap for this frame
         ("holders", "i8"),  # layers of which this is the newest frame
     ],
