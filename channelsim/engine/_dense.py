@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from channelsim.engine import _vector_products, _vector_rows
+from channelsim.engine import _vector_memory, _vector_products, _vector_rows
 from channelsim.engine._jit import kernel
 
 CONTRACT = {"contract"}
@@ -48,8 +48,7 @@ def _forget(index, old):
         for r in range(len(old)):
             old[r] = ZERO
     else:
-        for r in index:
-            old[r] = ZERO
+        _vector_memory.clear(index, old)
 
 
 @kernel()

@@ -105,10 +105,8 @@ def defer(net, mem, h, slot, eta):
     indices, values = _inputs.events(net, mem, h, slot)
     begin, count = i8_planes(mem.starts)[slot, h, 0], i8_planes(mem.counts)[slot, h, 0]
     index, value = indices[begin : begin + count], values[begin : begin + count]
-    kept = i4(mem.pending_index)[first : first + count]
-    for k in range(count):
-        kept[k] = index[k]
-        old[index[k]] = value[k]
+    _vector_memory.copy(index.view(np.float32), i4(mem.pending_index)[first : first + count].view(np.float32))
+    _vector_memory.scatter(index, value, old)
     state.pending_full = False
     state.pending_count = count
 

@@ -79,7 +79,7 @@ def hold(net, mem, h, slot):
 
 @inner()
 def fetch_ahead(net, sample):
-    """Asks memory for the events of the next image while this one, a single sample, is at work.
+    """Asks memory for the next image, or for its events, while this one, a single sample, is at work.
 
     Images come in random order, far apart in memory: the first look at one that nobody asked for is a long wait.
     """
@@ -87,16 +87,22 @@ def fetch_ahead(net, sample):
     if sample + 2 < len(order):
         _vector_memory.fetch(start[order[sample + 2] : order[sample + 2] + 2])
     if sample + 1 < len(order):
-        image = order[sample + 1]
+        image, n = order[sample + 1], layers(net.layers)[0].n
         _vector_memory.fetch(i4(net.labels)[image : image + 1])
-        _vector_memory.fetch(i4(net.event_index)[start[image] : start[image + 1]])
-        _vector_memory.fetch(f4(net.event_value)[start[image] : start[image + 1]])
+        if flags(net.ideal)[0] and layers(net.layers)[1].kind == DENSE:
+            _vector_memory.fetch(i4(net.event_index)[start[image] : start[image + 1]])
+            _vector_memory.fetch(f4(net.event_value)[start[image] : start[image + 1]])
+        else:
+            _vector_memory.fetch(f4(net.images)[image * n : image * n + n])
 
 
 @inner()
 def _copy_images(net, mem, slot, samples, n):
     for b in range(samples):
         first = i8_rows(mem.sample)[slot, b] * n
+        if b + 1 < samples:
+            following = i8_rows(mem.sample)[slot, b + 1] * n
+            _vector_memory.fetch(f4(net.images)[following : following + n])
         _vector_memory.copy(f4(net.images)[first : first + n], f4_rows(mem.inputs)[slot, b * n : b * n + n])
 
 

@@ -58,6 +58,9 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
         image = i8_rows(mem.sample)[slot, b]
         here = (image if from_data else b) * n
         said = source[here : here + n]
+        if from_data and not ideal and b + 1 < samples:
+            following = i8_rows(mem.sample)[slot, b + 1] * n
+            _vector_memory.fetch(source[following : following + n])
         arrives = out[b * stride : b * stride + n]
         scale = noise_scale = np.float32(1.0)
         if ideal:

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from channelsim.engine import _hash
+from channelsim.engine import _hash, _vector_events, _vector_sums
 from channelsim.engine._jit import kernel
 from channelsim.plan import Quantizer, Scale
 
@@ -25,30 +25,15 @@ MAGNITUDE, TOP_BIT = np.int32(0x7FFFFFFF), np.int32(-0x80000000)
 INVALID = F(np.nan)
 
 
-@kernel(fastmath={"nnan", "nsz"})
-def largest(values):
-    """The largest magnitude. With a NaN among the values, any number."""
-    top = ZERO
-    for v in values:
-        top = max(top, abs(v))
-    return top
-
-
-@kernel(fastmath={"contract", "reassoc"})
+@kernel()
 def measure(kind, fixed, values):
     """The scale `a`: the fixed number, or max or rms over the speaking values (0 where nobody speaks)."""
     if kind == FIXED:
         return fixed
-    count = len(values)
     if kind == MAX:
-        return largest(values)
-    total = 0.0
-    speaking = 0
-    for i in range(count):
-        v = np.float64(values[i])
-        total += v * v
-        speaking += values[i] != ZERO
-    return F(math.sqrt(total / speaking)) if speaking > 0 else ZERO
+        return _vector_sums.largest(values)
+    speaking = _vector_events.count_events(values)
+    return F(math.sqrt(_vector_sums.sum_of_squares(values) / speaking)) if speaking > 0 else ZERO
 
 
 @kernel()

@@ -11,12 +11,13 @@ import math
 
 import numpy as np
 
-from channelsim.engine import _hash, _links, _quantize, _vector_events
+from channelsim.engine import _hash, _links, _quantize, _vector_events, _vector_memory
 from channelsim.engine._jit import kernel
 from channelsim.plan import Encoding, Jitter
 
 F = np.float32
 ZERO = F(0.0)
+ONE_EACH, HIGHEST_BYTE = np.uint64(0x0101010101010101), np.uint64(56)  # a product adds up all bytes in the highest
 DENSE, AER, AUTO = (np.int64(encoding) for encoding in Encoding)
 NO_JITTER, UNIFORM = int(Jitter.NONE), int(Jitter.UNIFORM)
 
@@ -92,8 +93,7 @@ def lay_out(index, value, out):
     """A list of events as a vector, silence as 0."""
     for i in range(len(out)):
         out[i] = ZERO
-    for k in range(len(index)):
-        out[index[k]] = value[k]
+    _vector_memory.scatter(index, value, out)
 
 
 @kernel()
@@ -119,7 +119,7 @@ def receive(ch, roots, frame, sample, events, index, value, alive, scale, noise_
     corrupted = flipped = dropped = 0
     if ch.bit_error == 0.0:
         for k in range(len(index)):
-            alive[k] = True
+            alive[k] = k < events
     else:
         key = _hash.key_of(roots[_hash.BIT_ERRORS], frame, sample)
         corrupted, flipped = corrupt(ch, events, index, value, alive, scale, key, word, word.view(np.int32))
@@ -143,10 +143,12 @@ def corrupt(ch, events, index, value, alive, scale, key, word, word_bits):
     corrupted = flipped = 0
     below = _hash.bound(1.0 - (1.0 - ch.bit_error) ** ch.value_bits)
     for k in range(len(index)):  # vectorizes; most words are whole
-        alive[k] = not _hash.is_below(_hash.word(key, np.int64(index[k]) * 64), below)
-    if count_true(alive[:events]) == events:
+        alive[k] = (k < events) & (not _hash.is_below(_hash.word(key, np.int64(index[k]) * 64), below))
+    whole = count_alive(alive)
+    if whole == events:
         return corrupted, flipped
     log_whole = math.log1p(-ch.bit_error) if ch.bit_error < 1.0 else 0.0
+    left = events - whole
     for k in range(events):
         if not alive[k]:
             heard, flips = _quantize.flip(
@@ -159,6 +161,9 @@ def corrupt(ch, events, index, value, alive, scale, key, word, word_bits):
                 alive[k] = True
             else:
                 corrupted += 1
+            left -= 1
+            if left == 0:
+                break
     return corrupted, flipped
 
 
@@ -173,10 +178,19 @@ def add_noise(sigma, value, random):
 def drop(probability, events, index, alive, key):
     """Loses each event with a probability. Returns how many were lost that were not lost before."""
     below = _hash.bound(probability)
-    before = count_true(alive[:events])
+    before = count_alive(alive)
     for k in range(len(index)):
         alive[k] &= not _hash.is_below(_hash.word(key, np.int64(index[k])), below)
-    return before - count_true(alive[:events])
+    return before - count_alive(alive)
+
+
+@kernel()
+def count_alive(alive):
+    """How many flags are set, of whole vectors of them: a word of eight at a time."""
+    total = np.uint64(0)
+    for flags in alive.view(np.uint64):
+        total += (flags * ONE_EACH) >> HIGHEST_BYTE
+    return np.int64(total)
 
 
 @kernel()
@@ -242,4 +256,4 @@ def deliver(ch, events, index, value, alive, out):
     for k in range(len(value)):
         value[k] = value[k] / divisor if alive[k] else ZERO
     lay_out(index[:events], value[:events], out)
-    return count_true(alive[:events])
+    return count_alive(alive)

@@ -1,7 +1,7 @@
-"""Values copied as one block, and asked for before they are needed.
+"""Values copied as one block, put in their places, and asked for before they are needed.
 
 A copying loop of the compiler tests whether the arrays overlap, and does what is behind the last whole vector one value
-at a time. See `_vector_code` for how.
+at a time; one that puts values in their places asks of each place whether it counts from the end. See `_vector_code` for how.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from numba import types
 from numba.extending import intrinsic, overload
 
 from channelsim.engine._named import NOTHING, named
-from channelsim.engine._vector_code import FLOATS, WORD, count_up, intrinsic_code
+from channelsim.engine._vector_code import FLOAT, FLOATS, INDICES, WORD, count_up, intrinsic_code, item, row_number
 
 BIT, BYTE = ir.IntType(1), ir.IntType(8)
 CACHE_LINE = 64  # bytes
@@ -76,3 +76,57 @@ def _fetch(address, size):
 @overload(fetch)
 def _(values):
     return lambda values: _fetch(values.ctypes.data, values.size * values.itemsize)
+
+
+def scatter(index, value, out):
+    """out[index[k]] = value[k]."""
+    out[index] = value
+
+
+@intrinsic
+def _scatter_code(typing_context, index, value, count, out):
+    def generate(builder, index, value, count, out):
+        def put(k, _):
+            builder.store(item(builder, value, k), builder.gep(out, [row_number(builder, index, k)]))
+            return []
+
+        count_up(builder, count, [], put)
+
+    return types.void(index, value, count, out), intrinsic_code(generate)
+
+
+@named(NOTHING, INDICES, FLOATS, types.intp, FLOATS)
+def _scatter(index, value, count, out):
+    _scatter_code(index, value, count, out)
+
+
+@overload(scatter)
+def _(index, value, out):
+    return lambda index, value, out: _scatter(index.ctypes, value.ctypes, len(index), out.ctypes)
+
+
+def clear(index, out):
+    """out[index[k]] = 0."""
+    out[index] = 0
+
+
+@intrinsic
+def _clear_code(typing_context, index, count, out):
+    def generate(builder, index, count, out):
+        def put(k, _):
+            builder.store(ir.Constant(FLOAT, 0.0), builder.gep(out, [row_number(builder, index, k)]))
+            return []
+
+        count_up(builder, count, [], put)
+
+    return types.void(index, count, out), intrinsic_code(generate)
+
+
+@named(NOTHING, INDICES, types.intp, FLOATS)
+def _clear(index, count, out):
+    _clear_code(index, count, out)
+
+
+@overload(clear)
+def _(index, out):
+    return lambda index, out: _clear(index.ctypes, len(index), out.ctypes)

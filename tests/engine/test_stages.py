@@ -81,12 +81,15 @@ def received(row: Any, sent: naive.Floats, scale: float = 1.0, noise_scale: floa
     out, alive, word = np.zeros_like(sent), np.zeros(len(sent), bool), np.zeros(1, F)
     index, value = naive.events_of(sent)
     roots = np.array([hashing.root(5, purpose + 64 * 3) for purpose in range(16)], np.uint64).view(np.int64)
-    left = np.zeros(len(index), bool)
+    events, room = len(index), _stages.whole_vectors(len(index))
+    index, value = np.resize(index, room), np.resize(value, room)  # what stands behind the events does not matter
+    left = np.ones(room, bool)
     counts = _stages.receive(
-        row, roots, np.int64(7), np.int64(2), len(index), index, value, left, F(scale),
-        F(noise_scale), word, np.zeros(3 * len(sent)),
+        row, roots, np.int64(7), np.int64(2), events, index, value, left, F(scale),
+        F(noise_scale), word, np.zeros(3 * room),
     )  # fmt: skip
-    out[index], alive[index] = value, left
+    assert not left[events:].any()
+    out[index[:events]], alive[index[:events]] = value[:events], left[:events]
     return out, alive, counts
 
 
@@ -196,7 +199,8 @@ def test_first_event(encoding: Encoding, values: list[int]) -> None:
 
 @pytest.mark.parametrize(("rescale", "divisor"), [(0, 1.0), (1, 0.75)])
 def test_deliver(rescale: int, divisor: float) -> None:
-    index, value, alive = np.array([0, 2, 3], np.int32), np.array([1.0, 2.0, -3.0], F), np.array([True, False, True])
+    index, value, alive = np.zeros(16, np.int32), np.zeros(16, F), np.zeros(16, np.bool_)
+    index[:3], value[:3], alive[:3] = [0, 2, 3], [1.0, 2.0, -3.0], [True, False, True]
     out = np.full(5, np.nan, F)
     assert _stages.deliver(channel(5, drop=0.25, rescale=rescale), 3, index, value, alive, out) == 2
     np.testing.assert_array_equal(out, np.array([1.0, 0.0, 0.0, -3.0, 0.0], F) / F(divisor))
