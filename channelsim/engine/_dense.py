@@ -31,24 +31,21 @@ def update_and_add_rows(matrix, pitch, index, value, step, old, out):
     Row r first grows by old[r] * step, then counts in `out`. `old` is left at zero for the rows done.
     """
     _vector_rows.update_and_add_rows(matrix, pitch, index, value, step, old, out)
-    _forget(index, old)
-
-
-@kernel()
-def update_rows(matrix, pitch, index, step, old):
-    """Rows grow by old[r] * step for the rows r of the list that are not done; `old` is left at zero."""
-    _vector_rows.update_rows(matrix, pitch, index, step, old)
-    _forget(index, old)
-
-
-@kernel()
-def _forget(index, old):
-    """old = 0 at the places of a list in which none occurs twice."""
     if len(index) == len(old):
         for r in range(len(old)):
             old[r] = ZERO
     else:
         _vector_memory.clear(index, old)
+
+
+@kernel()
+def update_rows(matrix, pitch, index, step, old, rows, values):
+    """Rows grow by old[r] * step for the rows r of the list that are not done; `old` is left at zero.
+
+    `rows` (int32) and `values` are room for as many.
+    """
+    count = _vector_memory.take(index, old, rows, values)
+    _vector_rows.grow_rows(matrix, pitch, rows[:count], values[:count], step)
 
 
 @kernel()

@@ -80,7 +80,7 @@ def _flush_rows(net, mem, h):
         index = i4(net.iota)[: layer.fan_in]
     else:
         index = i4(mem.pending_index)[first : first + state.pending_count]
-    _dense.update_rows(synapses(f4(mem.weights), layer), layer.pitch, index, step, old)
+    _dense.update_rows(synapses(f4(mem.weights), layer), layer.pitch, index, step, old, i4(mem.speaking), f4(mem.said))
 
 
 @inner()

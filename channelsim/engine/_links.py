@@ -11,6 +11,8 @@ LOST = -1
 def occupation(link, bits):
     """Picoseconds for which `bits` occupy the link: ceil(bits * numerator / denominator), without overflow."""
     den = link.ps_denominator
+    if den == 1:  # as for any bandwidth that divides 10^12: no division
+        return bits * link.ps_numerator
     whole = bits // den
     rest = bits - whole * den
     return whole * link.ps_numerator + (rest * link.ps_numerator + den - 1) // den

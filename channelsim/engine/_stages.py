@@ -141,18 +141,17 @@ def corrupt(ch, events, index, value, alive, scale, key, word, word_bits):
     Returns (events whose word means nothing, flipped bits).
     """
     corrupted = flipped = 0
-    below = _hash.bound(1.0 - (1.0 - ch.bit_error) ** ch.value_bits)
+    below = _hash.bound(ch.word_error)
     for k in range(len(index)):  # vectorizes; most words are whole
         alive[k] = (k < events) & (not _hash.is_below(_hash.word(key, np.int64(index[k]) * 64), below))
     whole = count_alive(alive)
     if whole == events:
         return corrupted, flipped
-    log_whole = math.log1p(-ch.bit_error) if ch.bit_error < 1.0 else 0.0
     left = events - whole
     for k in range(events):
         if not alive[k]:
             heard, flips = _quantize.flip(
-                ch.quantizer, ch.bits, scale, ch.value_bits, value[k], key, np.int64(index[k]), log_whole, word,
+                ch.quantizer, ch.bits, scale, ch.value_bits, value[k], key, np.int64(index[k]), ch.log_whole, word,
                 word_bits,
             )  # fmt: skip
             flipped += flips

@@ -1,7 +1,8 @@
 """Values copied as one block, put in their places, and asked for before they are needed.
 
 A copying loop of the compiler tests whether the arrays overlap, and does what is behind the last whole vector one value
-at a time; one that puts values in their places asks of each place whether it counts from the end. See `_vector_code` for how.
+at a time; one that puts values in their places asks of each place whether it counts from the end. See `_vector_code` for
+how.
 """
 
 from __future__ import annotations
@@ -130,3 +131,40 @@ def _clear(index, count, out):
 @overload(clear)
 def _(index, out):
     return lambda index, out: _clear(index.ctypes, len(index), out.ctypes)
+
+
+def take(index, values, places, taken):
+    """Lists the places index[k] at which `values` is not 0, with what is there, and leaves 0. Returns their number."""
+    found = index[values[index] != 0]
+    places[: len(found)], taken[: len(found)] = found, values[found]
+    values[found] = 0
+    return len(found)
+
+
+@intrinsic
+def _take_code(typing_context, index, count, values, places, taken):
+    def generate(builder, index, count, values, places, taken):
+        def look(k, found):
+            place = builder.gep(values, [row_number(builder, index, k)])
+            value = builder.load(place)
+            builder.store(ir.Constant(FLOAT, 0.0), place)
+            builder.store(item(builder, index, k), builder.gep(places, found))  # overwritten if it is none
+            builder.store(value, builder.gep(taken, found))
+            is_one = builder.fcmp_unordered("!=", value, ir.Constant(FLOAT, 0.0))
+            return [builder.add(*found, builder.zext(is_one, WORD))]
+
+        return count_up(builder, count, [ir.Constant(WORD, 0)], look)[0]
+
+    return types.intp(index, count, values, places, taken), intrinsic_code(generate)
+
+
+@named(types.intp, INDICES, types.intp, FLOATS, INDICES, FLOATS)
+def _take(index, count, values, places, taken):
+    return _take_code(index, count, values, places, taken)
+
+
+@overload(take)
+def _(index, values, places, taken):
+    return lambda index, values, places, taken: _take(
+        index.ctypes, len(index), values.ctypes, places.ctypes, taken.ctypes
+    )

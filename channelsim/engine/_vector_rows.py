@@ -5,20 +5,17 @@ See `_vector_code` for how. Products are added in the order of the list.
 
 from __future__ import annotations
 
-from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload
 
 from channelsim.engine._named import NOTHING, named
 from channelsim.engine._vector_code import (
     BLOCK,
-    FLOAT,
     FLOATS,
     INDICES,
     count_up,
     factor,
     intrinsic_code,
-    item,
     row_address,
     row_number,
     strips,
@@ -59,7 +56,7 @@ def _(matrix, pitch, index, value, out):
 
 def update_and_add_rows(matrix, pitch, index, value, step, old, out):
     """Row r of the list grows by old[r] * step, then counts in `out` as in `add_rows`."""
-    update_rows(matrix, pitch, index, step, old)
+    grow_rows(matrix, pitch, index, old[index], step)
     add_rows(matrix, pitch, index, value, out)
 
 
@@ -92,44 +89,6 @@ def _update_and_add_rows(matrix, pitch, index, value, count, step, old, out, n):
 def _(matrix, pitch, index, value, step, old, out):
     return lambda matrix, pitch, index, value, step, old, out: _update_and_add_rows(
         matrix.ctypes, pitch, index.ctypes, value.ctypes, len(index), step.ctypes, old.ctypes, out.ctypes, len(out)
-    )
-
-
-def update_rows(matrix, pitch, index, step, old):
-    """Row r of the list grows by old[r] * step; rows do not occur twice."""
-    matrix.reshape(-1, pitch)[index, : len(step)] += old[index, None] * step
-
-
-@intrinsic
-def _update_rows_code(typing_context, matrix, pitch, index, count, step, old, n):
-    def generate(builder, matrix, pitch, index, count, step, old, n):
-        def strip(part):
-            steps = part.load(step)
-
-            def grow(k, _):
-                r = row_number(builder, index, k)
-                waits = builder.fcmp_unordered("!=", item(builder, old, r), ir.Constant(FLOAT, 0.0))
-                with builder.if_then(waits):
-                    row = row_address(builder, matrix, pitch, r)
-                    part.store(row, part.fma(factor(builder, old, r), steps, part.load(row)))
-                return []
-
-            count_up(builder, count, [], grow)
-
-        strips(builder, n, BLOCK, strip)
-
-    return types.void(matrix, pitch, index, count, step, old, n), intrinsic_code(generate)
-
-
-@named(NOTHING, FLOATS, types.intp, INDICES, types.intp, FLOATS, FLOATS, types.intp)
-def _update_rows(matrix, pitch, index, count, step, old, n):
-    _update_rows_code(matrix, pitch, index, count, step, old, n)
-
-
-@overload(update_rows)
-def _(matrix, pitch, index, step, old):
-    return lambda matrix, pitch, index, step, old: _update_rows(
-        matrix.ctypes, pitch, index.ctypes, len(index), step.ctypes, old.ctypes, len(step)
     )
 
 

@@ -33,9 +33,17 @@ def channel_fields(row: Any, channel: Channel) -> None:
     quantizer = Quantizer(int(row["quantizer"]))
     row["address_bits"] = math.ceil(math.log2(int(row["n"])))
     row["value_bits"] = VALUE_BITS.get(quantizer, int(row["bits"]))
+    bit_error_fields(row)
     row["scale_bits"] = FLOAT_BITS if quantizer != Quantizer.NONE and row["scale_kind"] != Scale.FIXED else 0
     # these alphabets have no spare word for "silent"
     row["silence_bits"] = quantizer == Quantizer.SIGN or (quantizer == Quantizer.LOG2 and row["bits"] <= 2)
+
+
+def bit_error_fields(row: Any) -> None:
+    """Writes what follows from the probability of a bit error and the length of a word."""
+    p = float(row["bit_error"])
+    row["word_error"] = 1.0 - (1.0 - p) ** int(row["value_bits"])
+    row["log_whole"] = math.log1p(-p) if p < 1.0 else 0.0
 
 
 def quantizer_fields(

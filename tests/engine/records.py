@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from channelsim.plan import CHANNEL, Encoding, Quantizer, Scale
-from channelsim.plan.settings import FLOAT_BITS, VALUE_BITS
+from channelsim.plan.settings import FLOAT_BITS, VALUE_BITS, bit_error_fields
 
 
 def record(dtype: np.dtype[Any], **fields: Any) -> Any:
@@ -33,4 +33,6 @@ def channel(n: int, quantizer: Quantizer = Quantizer.NONE, bits: int = 0, **fiel
         "scale_bits": FLOAT_BITS if quantizer != Quantizer.NONE else 0,
         "silence_bits": quantizer == Quantizer.SIGN or (quantizer == Quantizer.LOG2 and bits <= 2),
     }
-    return record(CHANNEL, **{**defaults, **fields})
+    row = record(CHANNEL, **{**defaults, **fields})
+    bit_error_fields(row)
+    return row

@@ -71,7 +71,8 @@ def test_a_deferred_update_equals_one_made_at_once(shape: tuple[int, int], seed:
     expected = naive.sum_of_rows(grown, now, value)
     flat, pitch = with_gaps(weights)
     _dense.update_and_add_rows(flat, pitch, now, value, step, old, out)
-    _dense.update_rows(flat, pitch, before, step, old)
+    room = len(before) + 1
+    _dense.update_rows(flat, pitch, before, step, old, np.zeros(room, np.int32), np.zeros(room, F))
     np.testing.assert_allclose(out, expected, **CLOSE)
     np.testing.assert_allclose(without_gaps(flat, pitch, n), grown, **CLOSE)
     assert not old.any()
