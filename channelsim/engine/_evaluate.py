@@ -54,19 +54,17 @@ def evaluate(net, mem, images, labels, first, samples, here, there):
 def _through_channel(net, mem, c, source, out, first, samples):
     channel = channels(net.channels)[c]
     n, roots = channel.n, i8(net.roots)[c * _hash.PURPOSES : (c + 1) * _hash.PURPOSES]
-    words = f4(mem.said).view(np.int32)
+    keys, words = i8(mem.keys), f4(mem.said).view(np.int32)
     for b in range(samples):
         said, arrives = source[b * n : b * n + n], out[b * n : b * n + n]
-        key = _hash.key_of(roots[_hash.ROUNDING], EVALUATION_FRAME, first + b)
+        _hash.keys_of(roots, EVALUATION_FRAME, first + b, keys)
         index, value = i4(mem.speaking), f4(mem.said)
-        _, events, scale, noise_scale = _stages.shape(channel, said, f4(mem.residuals)[:n], index, value, words, key)
+        _, events, scale, noise_scale = _stages.shape(channel, said, f4(mem.residuals)[:n], index, value, words, keys)
         whole = _stages.whole_vectors(events)
         index, value, alive = index[:whole], value[:whole], flags(mem.alive)[:whole]
         _stages.receive(
             channel,
-            roots,
-            EVALUATION_FRAME,
-            first + b,
+            keys,
             events,
             index,
             value,

@@ -49,6 +49,13 @@ def key_of(root, frame, sample):
     return mix(z + (np.uint64(sample) + ONE) * GOLDEN)
 
 
+@kernel()
+def keys_of(roots, frame, sample, out):
+    """The keys of one message's draws, by purpose: all at once, because that is no more work than two of them."""
+    for purpose in range(PURPOSES):  # a number that the compiler knows: it makes two vectors of them
+        out[purpose] = np.int64(key_of(roots[purpose], frame, sample))
+
+
 @kernel(inline="always")
 def word(key, index):
     """64 random bits for one index."""

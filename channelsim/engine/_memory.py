@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from channelsim.engine import _parts, _pitch
+from channelsim.engine import _hash, _parts, _pitch
 from channelsim.engine._tables import CLOCK, LAYER_STATE, LINK_STATE, SLOT, Memory, Net
 from channelsim.engine._views import records
 from channelsim.plan import COUNTER, MESSAGE_ROW, Direction, Kind, Plan, Quantizer, Wiring
@@ -98,6 +98,7 @@ def allocate(plan: Plan, net: Net) -> Memory:
         said=zeros(message_room, np.float32),
         alive=zeros(message_room, np.bool_),
         random=zeros(3 * message_room, np.float64),
+        keys=zeros(int(_hash.PURPOSES), np.int64),
         word=zeros(1, np.float32),
         patches=_pitch.aligned(_parts.parts(most) * int(net.geometry[:, -1].max())),
         event_counts=zeros(most, np.int64),

@@ -45,6 +45,7 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
     config = configs(net.config)[0]
     frame, samples, n = slots(mem.slots)[slot].frame, slots(mem.slots)[slot].samples, channel.n
     ideal, roots = flags(net.ideal)[c], i8(net.roots)[c * _hash.PURPOSES : (c + 1) * _hash.PURPOSES]
+    keys = i8(mem.keys)
     kept = channel.direction == LEARNING
     sent = f4(mem.sent)[:n]
     index, value, words = i4(mem.speaking), f4(mem.said), f4(mem.said).view(np.int32)
@@ -63,6 +64,8 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
             _vector_memory.fetch(source[following : following + n])
         arrives = out[b * stride : b * stride + n]
         scale = noise_scale = np.float32(1.0)
+        if not ideal or channel.jitter_kind != 0:
+            _hash.keys_of(roots, frame, b, keys)
         if ideal:
             if from_data:
                 events = i8(net.event_start)[image + 1] - i8(net.event_start)[image]
@@ -70,16 +73,13 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
                 events = _stages.count_speaking(said)
             offered = events
         else:
-            key = np.uint64(0)
-            if channel.stochastic:
-                key = _hash.key_of(roots[_hash.ROUNDING], frame, b)
-            offered, events, scale, noise_scale = _stages.shape(channel, said, residual, index, value, words, key)
+            offered, events, scale, noise_scale = _stages.shape(channel, said, residual, index, value, words, keys)
         bits, encoding = _stages.message_bits(channel, events)
         counter.messages += 1
         counter.offered += offered
         jitter = np.int64(0)
         if channel.jitter_kind != 0:
-            jitter = _stages.jitter(channel, _hash.key_of(roots[_hash.JITTER], frame, b))
+            jitter = _stages.jitter(channel, keys)
         delay = channel.latency + jitter
         paid = not (again and i8_rows(mem.heard_bits)[channel.link, b] == bits)
         if paid:
@@ -118,7 +118,7 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
             counter.wait += start - now
         done = finish + delay
         if not ideal:
-            arrived = _receive(net, mem, c, frame, b, events, encoding, scale, noise_scale, start, delay, now, arrives)
+            arrived = _receive(net, mem, c, events, encoding, scale, noise_scale, start, delay, now, arrives)
             if channel.deadline >= 0:
                 done = min(done, now + channel.deadline)
         else:
@@ -139,7 +139,7 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
 
 
 @inner()
-def _receive(net, mem, c, frame, b, events, encoding, scale, noise_scale, start, delay, now, out):
+def _receive(net, mem, c, events, encoding, scale, noise_scale, start, delay, now, out):
     """What arrives of the events in mem.speaking and mem.said goes to `out`. Returns how many are delivered."""
     channel = channels(net.channels)[c]
     counter = counters(mem.counters)[c]
@@ -147,9 +147,7 @@ def _receive(net, mem, c, frame, b, events, encoding, scale, noise_scale, start,
     index, value, alive = i4(mem.speaking)[:whole], f4(mem.said)[:whole], flags(mem.alive)[:whole]
     corrupted, flipped, dropped = _stages.receive(
         channel,
-        i8(net.roots)[c * _hash.PURPOSES : (c + 1) * _hash.PURPOSES],
-        frame,
-        b,
+        i8(mem.keys),
         events,
         index,
         value,

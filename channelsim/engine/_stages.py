@@ -38,7 +38,7 @@ def any_speaks(values):
 
 
 @kernel()
-def shape(ch, source, residual, index, value, words, key):
+def shape(ch, source, residual, index, value, words, keys):
     """Threshold and quantizer: the events of one message of n neurons, as a list (index, value).
 
     `index` and `value` are as long as `whole_vectors` wants it. `words` is the memory of `value` seen as int32;
@@ -56,6 +56,7 @@ def shape(ch, source, residual, index, value, words, key):
     if ch.quantizer != _quantize.NONE:
         a = _quantize.measure(ch.scale_kind, ch.scale, value[:events])
         whole = whole_vectors(events)
+        key = np.uint64(keys[_hash.ROUNDING])
         _quantize.quantize(ch.quantizer, ch.bits, a, ch.stochastic, key, index[:whole], value[:whole], words[:whole])
         if count_speaking(value[:events]) < events:
             events = forget_silent(index, value, events)
@@ -110,27 +111,27 @@ def message_bits(ch, events):
 
 
 @kernel()
-def receive(ch, roots, frame, sample, events, index, value, alive, scale, noise_scale, word, random):
+def receive(ch, keys, events, index, value, alive, scale, noise_scale, word, random):
     """Bit errors, noise and drop: what was sent becomes, in place, what is heard; `alive` tells which events are left.
 
-    `roots` are the channel's, by purpose. The other arrays are as long as `whole_vectors` wants it; `random` (float64,
-    3 times that) is room for draws. Returns (events whose word means nothing, flipped bits, events dropped).
+    `keys` are those of the message's draws, by purpose. The other arrays are as long as `whole_vectors` wants it;
+    `random` (float64, 3 times that) is room for draws. Returns (events whose word means nothing, flipped bits, events dropped).
     """
     corrupted = flipped = dropped = 0
     if ch.bit_error == 0.0:
         for k in range(len(index)):
             alive[k] = k < events
     else:
-        key = _hash.key_of(roots[_hash.BIT_ERRORS], frame, sample)
+        key = np.uint64(keys[_hash.BIT_ERRORS])
         corrupted, flipped = corrupt(ch, events, index, value, alive, scale, key, word, word.view(np.int32))
     if ch.noise > ZERO:
-        key = _hash.key_of(roots[_hash.NOISE], frame, sample)
+        key = np.uint64(keys[_hash.NOISE])
         n = len(index)
         bits = random.view(np.int64)
         _hash.normals(key, index, random[:n], bits[:n], bits[n : 2 * n], bits[2 * n : 3 * n])
         add_noise(np.float64(ch.noise) * np.float64(noise_scale), value, random)
     if ch.drop > 0.0:
-        dropped = drop(ch.drop, events, index, alive, _hash.key_of(roots[_hash.DROP], frame, sample))
+        dropped = drop(ch.drop, events, index, alive, np.uint64(keys[_hash.DROP]))
     return corrupted, flipped, dropped
 
 
@@ -144,25 +145,24 @@ def corrupt(ch, events, index, value, alive, scale, key, word, word_bits):
     below = _hash.bound(ch.word_error)
     for k in range(len(index)):  # vectorizes; most words are whole
         alive[k] = (k < events) & (not _hash.is_below(_hash.word(key, np.int64(index[k]) * 64), below))
-    whole = count_alive(alive)
-    if whole == events:
+    if count_alive(alive) == events:
         return corrupted, flipped
-    left = events - whole
-    for k in range(events):
-        if not alive[k]:
-            heard, flips = _quantize.flip(
-                ch.quantizer, ch.bits, scale, ch.value_bits, value[k], key, np.int64(index[k]), ch.log_whole, word,
-                word_bits,
-            )  # fmt: skip
-            flipped += flips
-            if heard == heard:
-                value[k] = heard
-                alive[k] = True
-            else:
-                corrupted += 1
-            left -= 1
-            if left == 0:
-                break
+    eights = alive.view(np.uint64)
+    for eight in range((events + 7) // 8):
+        if eights[eight] == ONE_EACH:
+            continue
+        for k in range(8 * eight, min(8 * eight + 8, events)):
+            if not alive[k]:
+                heard, flips = _quantize.flip(
+                    ch.quantizer, ch.bits, scale, ch.value_bits, value[k], key, np.int64(index[k]), ch.log_whole, word,
+                    word_bits,
+                )  # fmt: skip
+                flipped += flips
+                alive[k] = heard == heard
+                if alive[k]:
+                    value[k] = heard
+                else:
+                    corrupted += 1
     return corrupted, flipped
 
 
@@ -225,11 +225,11 @@ def lose_late(ch, link, index, alive, start, delay, due, encoding):
 
 
 @kernel()
-def jitter(ch, key):
+def jitter(ch, keys):
     """Extra picoseconds of one message."""
     if ch.jitter_kind == NO_JITTER:
         return np.int64(0)
-    u = _hash.uniform(_hash.word(key, np.int64(0)))
+    u = _hash.uniform(_hash.word(np.uint64(keys[_hash.JITTER]), np.int64(0)))
     if ch.jitter_kind == UNIFORM:
         return np.int64(math.floor(u * ch.jitter))
     return np.int64(math.floor(-ch.jitter * math.log1p(-u)))

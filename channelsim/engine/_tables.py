@@ -183,6 +183,7 @@ class Memory(NamedTuple):
     said: NDArray[np.float32]  # what,
     alive: NDArray[np.bool_]  # and whether it is not lost
     random: NDArray[np.float64]  # (3 * that) one message's normals
+    keys: NDArray[np.int64]  # (16,) of one message's draws, by purpose
     word: NDArray[np.float32]  # (1,) for looking at a float's bits
     patches: NDArray[np.float32]  # (parts * room,) patch matrices of convolutions, one image of one part at a time
     event_counts: NDArray[np.int64]  # (most samples at once,) values of each that are not zero

@@ -22,10 +22,17 @@ F = np.float32
 MESSAGES = [[], [0.0], [1.0], [0.0, 0.0], [0.5, -0.5, 0.0, 2.0], [-0.2, 0.2, 0.21, -0.21]]
 
 
+def keys(purpose: Stream, key: int) -> Any:
+    """The keys of a message of which one is known."""
+    found = np.zeros(16, np.uint64)
+    found[purpose] = key
+    return found.view(np.int64)
+
+
 def shaped(row: Any, source: naive.Floats, residual: naive.Floats, key: int = 0) -> tuple[naive.Floats, Any]:
     index, value = (np.full(len(source) + 15, 9, kind) for kind in (np.int32, F))
     sent = np.full(len(source), 9, F)
-    found = _stages.shape(row, source, residual, index, value, value.view(np.int32), np.uint64(key))
+    found = _stages.shape(row, source, residual, index, value, value.view(np.int32), keys(Stream.ROUNDING, key))
     _stages.lay_out(index[: found[1]], value[: found[1]], sent)
     return sent, found
 
@@ -81,11 +88,13 @@ def received(row: Any, sent: naive.Floats, scale: float = 1.0, noise_scale: floa
     out, alive, word = np.zeros_like(sent), np.zeros(len(sent), bool), np.zeros(1, F)
     index, value = naive.events_of(sent)
     roots = np.array([hashing.root(5, purpose + 64 * 3) for purpose in range(16)], np.uint64).view(np.int64)
+    drawn = np.zeros(16, np.int64)
+    _hash.keys_of(roots, np.int64(7), np.int64(2), drawn)
     events, room = len(index), _stages.whole_vectors(len(index))
     index, value = np.resize(index, room), np.resize(value, room)  # what stands behind the events does not matter
     left = np.ones(room, bool)
     counts = _stages.receive(
-        row, roots, np.int64(7), np.int64(2), events, index, value, left, F(scale),
+        row, drawn, events, index, value, left, F(scale),
         F(noise_scale), word, np.zeros(3 * room),
     )  # fmt: skip
     assert not left[events:].any()
@@ -182,7 +191,7 @@ def test_jitter(distribution: Jitter) -> None:
         key = hashing.key(1, Stream.JITTER.of(2), frame)
         u = float(hashing.uniform(hashing.bits(key, 1))[0])
         expected = [0, math.floor(u * 1000), math.floor(-1000 * math.log1p(-u))][distribution]
-        assert _stages.jitter(row, np.uint64(key)) == expected
+        assert _stages.jitter(row, keys(Stream.JITTER, key)) == expected
 
 
 @pytest.mark.parametrize("encoding", [Encoding.DENSE, Encoding.AER])
