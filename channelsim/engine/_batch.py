@@ -13,7 +13,7 @@ from channelsim.engine import _dense, _transfer, _vector_memory, _vector_product
 from channelsim.engine._jit import kernel
 
 MOST_PARTS, PART_SAMPLES = 16, 50  # a part has at least so many samples
-SPARSE_BELOW = 0.3  # share of events under which event lists are used; a matrix product multiplies the zeros, too
+SPARSE_BELOW = 0.22  # share of events under which event lists are used; a matrix product multiplies the zeros, too
 ONE = np.float32(1.0)
 
 
