@@ -115,7 +115,8 @@ def receive(ch, keys, events, index, value, alive, scale, noise_scale, word, ran
     """Bit errors, noise and drop: what was sent becomes, in place, what is heard; `alive` tells which events are left.
 
     `keys` are those of the message's draws, by purpose. The other arrays are as long as `whole_vectors` wants it;
-    `random` (float64, 3 times that) is room for draws. Returns (events whose word means nothing, flipped bits, events dropped).
+    `random` (float64, 3 times that) is room for draws. Returns (events whose word means nothing, flipped bits, events
+    dropped).
     """
     corrupted = flipped = dropped = 0
     if ch.bit_error == 0.0:

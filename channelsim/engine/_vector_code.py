@@ -6,10 +6,10 @@ are taken in *strips* of up to BLOCK vectors of LANES values. A strip's sums sta
 the last vector of a row that is not a whole number of them is masked.
 
 `_vector_rows`, `_vector_products`, `_vector_events`, `_vector_sums` and `_vector_memory` are written so. Each function
-there has a plain form that says what it does; it is the one that runs where NUMBA_DISABLE_JIT is set. Products are added
-by fused multiply-add, where the machine has one, in the order of the rows: neither the width of a vector nor that of a
-strip shows in a result, but where a sum runs along a vector. The compiled forms are called by name (`_named`), so that
-they are compiled once.
+there has a plain form that says what it does; it is the one that runs where NUMBA_DISABLE_JIT is set. Products are
+added by fused multiply-add, where the machine has one, in the order of the rows: neither the width of a vector nor that
+of a strip shows in a result, but where a sum runs along a vector. The compiled forms are called by name (`_named`), so
+that they are compiled once.
 """
 
 from __future__ import annotations
