@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from channelsim import codes, hashing
@@ -160,6 +160,7 @@ def test_bit_errors(probability: float) -> None:
     st.fractions(Fraction(1, 9), 9, max_denominator=9),
     st.integers(0, 400),
 )
+@example([True, False, True], Encoding.DENSE, (Quantizer.SIGN, 1), Fraction(1), 54)  # late by its bit for silence
 def test_late_events_are_those_whose_last_bit_comes_after_the_deadline(
     speaks: list[bool], encoding: Encoding, code: tuple[Quantizer, int], ps_a_bit: Fraction, due: int
 ) -> None:
