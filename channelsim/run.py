@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from channelsim import accounting, alignment, codes, congestion, engine, provenance, trace
+from channelsim import accounting, alignment, congestion, engine, provenance, trace
 from channelsim.data import Dataset, load_dataset
 from channelsim.errors import InputError, RunError
 from channelsim.plan import Plan, build
@@ -243,12 +243,7 @@ class _Run:
 
     def _collect(self, rows: NDArray[Any], values: NDArray[np.float32]) -> None:
         began = time.perf_counter()
-        channels = self.state.net.channels
-        packed = [
-            codes.pack(values[row["payload"] : row["payload"] + row["neurons"]], row["scale"], channels[row["channel"]])
-            for row in rows
-        ]
-        self.writer.events(rows, [message.data for message in packed])
+        self.writer.events(rows, engine.pack(rows, values, self.state.net.channels))
         self.packing_time += time.perf_counter() - began
 
     def _end_epoch(self) -> None:

@@ -10,6 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from channelsim import engine
+from channelsim.plan import CHANNEL, MESSAGE_ROW, Encoding, Quantizer
+from tests.engine.records import channel
 from tests.laws.cases import Case, dense_case, run
 from tests.networks import EVERY_STAGE
 
@@ -92,7 +95,20 @@ def outcomes() -> dict[str, Any]:
         counters = result.counters
         found[f"{name}: counters"] = np.array([counters[field] for field in counters.dtype.names])
         found[f"{name}: now"] = np.array(result.now)
-    return found
+    return found | packed()
+
+
+def packed() -> dict[str, Any]:
+    """Messages of every quantizer, dense and by addresses, as bytes."""
+    channels = np.concatenate([
+        np.array([channel(5, kind, 3, encoding=encoding, header_bits=3)], CHANNEL)
+        for kind in Quantizer
+        for encoding in Encoding
+    ])  # fmt: skip
+    rows = np.zeros(len(channels), MESSAGE_ROW)
+    rows["channel"], rows["neurons"], rows["scale"] = np.arange(len(rows)), 5, 0.5
+    data, offsets = engine.pack(rows, np.array([0.5, 0, -0.5, 0, 0.5], np.float32), channels)
+    return {"packed": data, "packed: offsets": offsets}
 
 
 if __name__ == "__main__":

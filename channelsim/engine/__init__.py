@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from channelsim.engine._cache import is_cold
 
 if TYPE_CHECKING:
+    from channelsim.engine._pack import pack
     from channelsim.engine._threads import threads
     from channelsim.engine.checkpoint import restore, snapshot
     from channelsim.engine.evaluation import evaluate
@@ -26,6 +27,7 @@ __all__ = [
     "busiest",
     "evaluate",
     "is_cold",
+    "pack",
     "restore",
     "settle",
     "snapshot",
@@ -35,6 +37,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "_pack": ("pack",),
     "_threads": ("threads",),
     "checkpoint": ("restore", "snapshot"),
     "evaluation": ("evaluate",),
