@@ -224,10 +224,19 @@ def test_a_trace_that_exists_is_overwritten_only_by_force(tmp_path: Path) -> Non
         assert trace.resolved["learning"]["rule"] == "asrbp"
 
 
+FEW_BITS: dict[str, Any] = {
+    "forward": {"quantize": {"kind": "uniform", "bits": 8}},
+    "learning": {"quantize": {"kind": "log2", "bits": 4}},
+}
+
+
 @pytest.mark.parametrize("batch", [1, 10])
-def test_weights_without_bound_stop_the_run_and_leave_the_trace_whole(tmp_path: Path, batch: int) -> None:
+@pytest.mark.parametrize("channels", [{}, FEW_BITS], ids=["ideal", "few bits"])
+def test_weights_without_bound_stop_the_run_and_leave_the_trace_whole(
+    tmp_path: Path, batch: int, channels: dict[str, Any]
+) -> None:
     wild = small(SEQUENTIAL, training={"batch": batch, "epochs": 9, "learning_rate": 1e25}, learning={"rule": "bp"})
-    wild = wild.with_({"model.layers.0.transfer": "linear", "model.layers.1.transfer": "linear", "channels": {}})
+    wild = wild.with_({"model.layers.0.transfer": "linear", "model.layers.1.transfer": "linear", "channels": channels})
     out = tmp_path / "wild.h5"
     with pytest.raises(
         cs.RunError, match=r"small: .* no longer finite at update \d+ .*a smaller training\.learning_rate"
@@ -238,6 +247,15 @@ def test_weights_without_bound_stop_the_run_and_leave_the_trace_whole(tmp_path: 
         assert trace.result is not None and trace.result["status"] == "diverged"
     with pytest.raises(cs.InputError, match="this run is diverged"):
         cs.run(resume=out)
+
+
+def test_messages_before_a_change_are_written_as_they_were_sent(tmp_path: Path) -> None:
+    more = {"learning": {"quantize": {"kind": "uniform", "bits": 8}, "header": 24}}
+    cs.run(small(SEQUENTIAL, schedule={"change": [{"frame": 5, "channels": more}]}), tmp_path / "run.h5")
+    with h5py.File(tmp_path / "run.h5", "r") as file:
+        frame, bits, size = (file["events"][name][()] for name in ("frame", "bits", "payload_size"))
+    assert (frame < 5).any() and (frame >= 5).any()
+    np.testing.assert_array_equal(size, -(-bits // 8))
 
 
 def test_the_clock_ends(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from channelsim.engine._threads import within_threads
 from channelsim.engine._views import handle
 from channelsim.engine.state import State, busiest, enter_epoch, exchange_tables
 from channelsim.errors import RunError
-from channelsim.plan import Plan
+from channelsim.plan import Plan, Quantizer
 
 Collect = Callable[[NDArray[Any], NDArray[np.float32]], None]
 
@@ -47,6 +47,7 @@ def advance(plan: Plan, state: State, until_frame: int, collect: Collect | None 
         with within_threads():
             status = _loop.advance(handle(state.net), handle(state.memory), stop)
         if status == _loop.DIVERGED:
+            _forget_what_has_no_word(state)
             _collect(state, collect)
             frame = int(state.memory.clock[0]["fault_frame"])
             raise Diverged(
@@ -63,6 +64,7 @@ def advance(plan: Plan, state: State, until_frame: int, collect: Collect | None 
             _collect(state, collect)
             return
         else:
+            _collect(state, collect)  # with the tables by which they were sent
             _cross_boundary(plan, state)
 
 
@@ -88,6 +90,18 @@ def _collect(state: State, collect: Collect | None) -> None:
     if collect is not None and clock["rows"] > 0:
         collect(state.memory.rows[: clock["rows"]].copy(), state.memory.payload[: clock["payload"]].copy())
     clock["rows"] = clock["payload"] = 0
+
+
+def _forget_what_has_no_word(state: State) -> None:
+    """Strikes out the rows of messages that no quantizer has words for: some of their values are not finite."""
+    clock, memory = state.memory.clock[0], state.memory
+    rows = memory.rows[: clock["rows"]]
+    coded = state.net.channels["quantizer"][rows["channel"]] != Quantizer.NONE
+    broken = np.concatenate([[0], np.cumsum(~np.isfinite(memory.payload[: clock["payload"]]))])
+    whole = broken[rows["payload"]] == broken[rows["payload"] + rows["neurons"]]
+    kept = rows[~coded | (whole & np.isfinite(rows["scale"]))]
+    memory.rows[: len(kept)] = kept
+    clock["rows"] = len(kept)
 
 
 def _grow(state: State) -> None:
