@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,6 +80,29 @@ def sweep(
     return table
 
 
+@contextlib.contextmanager
+def _heard_interrupts() -> Iterator[list[bool]]:
+    """A list that holds something once Ctrl-C was pressed.
+
+    KeyboardInterrupt is raised as ever, but where Python cannot pass it on (in a callback of the garbage collector, of
+    which Dask has many) it would be lost.
+    """
+    heard: list[bool] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield heard
+        return
+
+    def hear(*_: object) -> None:
+        heard.append(True)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, hear)
+    try:
+        yield heard
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 class _Sweep:
     """One sitting of a sweep: the points that are left, and those that are out."""
 
@@ -113,7 +139,8 @@ class _Sweep:
             self._warm(client, scheduler)
             self.listener.start(self.name, len(self.wanted), self.before, _cluster.threads(client))
             self.began = self.table_time = time.monotonic()
-            self._drain(client)
+            with _heard_interrupts() as interrupted:
+                self._drain(client, interrupted)
 
     def _warm(self, client: Any, scheduler: str | None) -> None:
         """Compiles the engine once on each machine, then brings it into the other workers."""
@@ -139,12 +166,14 @@ class _Sweep:
                     text = f"a worker has channelsim {version}, here it is {channelsim.__version__}; accepted: the same"
                     raise InputError(f"--scheduler {scheduler}: {text}")
 
-    def _drain(self, client: Any) -> None:
+    def _drain(self, client: Any, interrupted: list[bool]) -> None:
         """Hands out all points and takes in what becomes of them."""
         from distributed import as_completed
 
         futures = as_completed(self._submit(client, list(self.left)), loop=client.loop)
         while self.left:
+            if interrupted:
+                raise KeyboardInterrupt
             for future in self._next(futures):
                 self._take(future)
             now = time.monotonic()
