@@ -6,7 +6,7 @@ import numpy as np
 
 from channelsim.engine import _batch, _conv_layer, _hash, _kinds, _loop, _pool_layer, _stages, _transfer
 from channelsim.engine._jit import kernel
-from channelsim.engine._views import channels, configs, f4, f8, flags, i4, i8, layers
+from channelsim.engine._views import channels, configs, f4, flags, head, i4, i8, layers
 
 EVALUATION_FRAME = np.int64(1 << 40)  # in all draws of an evaluation; the sample index is the place in the set
 
@@ -58,20 +58,9 @@ def _through_channel(net, mem, c, source, out, first, samples):
     for b in range(samples):
         said, arrives = source[b * n : b * n + n], out[b * n : b * n + n]
         _hash.keys_of(roots, EVALUATION_FRAME, first + b, keys)
-        index, value = i4(mem.speaking), f4(mem.said)
-        _, events, scale, noise_scale = _stages.shape(channel, said, f4(mem.residuals)[:n], index, value, words, keys)
-        whole = _stages.whole_vectors(events)
-        index, value, alive = index[:whole], value[:whole], flags(mem.alive)[:whole]
-        _stages.receive(
-            channel,
-            keys,
-            events,
-            index,
-            value,
-            alive,
-            scale,
-            noise_scale,
-            f4(mem.word),
-            f8(mem.random)[: 3 * whole],
+        index, value, alive, hits = i4(mem.speaking), f4(mem.said), i4(mem.alive), i4(mem.hits)
+        _, entries, events, scale, noise_scale = _stages.shape(
+            channel, said, head(f4(mem.residuals), n), index, value, words, alive, keys
         )
-        _stages.deliver(channel, events, index, value, alive, arrives)
+        _stages.receive(channel, keys, entries, events, index, value, alive, scale, noise_scale, hits, f4(mem.word))
+        _stages.deliver(channel, head(index, entries), head(value, entries), head(alive, entries), arrives)

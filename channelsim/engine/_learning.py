@@ -228,7 +228,8 @@ def _gain_momentum(step, velocity, eta, momentum):
 
 @kernel()
 def _quantize_matrix(kind, bits, scale_kind, scale, stochastic, key, values):
-    a, words = _quantize.measure(scale_kind, scale, values), values.view(np.int32)
+    a = _quantize.measure(scale_kind, scale, values, _stages.count_speaking(values))
+    words = values.view(np.int32)
     _quantize.quantize(kind, bits, a, stochastic, key, words[:0], values, words)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from channelsim.engine import _hash, _parts, _pitch
+from channelsim.engine import _hash, _parts, _pitch, _stages
 from channelsim.engine._tables import CLOCK, LAYER_STATE, LINK_STATE, SLOT, Memory, Net
 from channelsim.engine._views import records
 from channelsim.plan import COUNTER, MESSAGE_ROW, Direction, Kind, Plan, Quantizer, Wiring
@@ -45,7 +45,7 @@ def allocate(plan: Plan, net: Net) -> Memory:
     ideal_inputs = bool(net.ideal[: plan.top].all())
     first_held = batch > 1 or layers[1]["kind"] != Kind.DENSE or bool(config["augmented"])
     rows = _row_capacity(plan, widest) if config["trace_frames"] else 0
-    message_room = -(-widest // 16) * 16  # see `_stages.whole_vectors`
+    message_room = widest + 2 * _stages.VECTOR  # see `_stages.shape`
     zeros = np.zeros
     return Memory(
         clock=clock,
@@ -96,8 +96,8 @@ def allocate(plan: Plan, net: Net) -> Memory:
         sent=zeros(widest, np.float32),
         speaking=zeros(message_room, np.int32),
         said=zeros(message_room, np.float32),
-        alive=zeros(message_room, np.bool_),
-        random=zeros(3 * message_room, np.float64),
+        alive=zeros(message_room, np.int32),
+        hits=zeros(message_room, np.int32),
         keys=zeros(int(_hash.PURPOSES), np.int64),
         word=zeros(1, np.float32),
         patches=_pitch.aligned(_parts.parts(most) * int(net.geometry[:, -1].max())),

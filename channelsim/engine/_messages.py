@@ -12,8 +12,8 @@ from channelsim.engine._views import (
     configs,
     counters,
     f4,
-    f8,
     flags,
+    head,
     i4,
     i8,
     i8_rows,
@@ -49,6 +49,7 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
     kept = channel.direction == LEARNING
     sent = f4(mem.sent)[:n]
     index, value, words = i4(mem.speaking), f4(mem.said), f4(mem.said).view(np.int32)
+    alive = i4(mem.alive)
     residual = f4(mem.residuals)[channel.residual_offset : channel.residual_offset + n]
     from_data = c == 0 and not config.augmented
     speaker = 2 * channel.source + channel.direction
@@ -71,9 +72,11 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
                 events = i8(net.event_start)[image + 1] - i8(net.event_start)[image]
             else:
                 events = _stages.count_speaking(said)
-            offered = events
+            offered = entries = events
         else:
-            offered, events, scale, noise_scale = _stages.shape(channel, said, residual, index, value, words, keys)
+            offered, entries, events, scale, noise_scale = _stages.shape(
+                channel, said, residual, index, value, words, alive, keys
+            )
         bits, encoding = _stages.message_bits(channel, events)
         counter.messages += 1
         counter.offered += offered
@@ -93,7 +96,7 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
             start, finish = i8_rows(mem.heard_start)[channel.link, b], i8_rows(mem.heard_finish)[channel.link, b]
         traced = frame < config.trace_frames
         if traced and not ideal:
-            _stages.lay_out(index[:events], value[:events], sent)
+            _stages.lay_out(head(index, entries), head(value, entries), sent)
         if start == _links.LOST:
             counter.lost_messages += 1
             counter.overflow += events
@@ -118,9 +121,12 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
             counter.wait += start - now
         done = finish + delay
         if not ideal:
-            arrived = _receive(net, mem, c, events, encoding, scale, noise_scale, start, delay, now, arrives)
-            if channel.deadline >= 0:
-                done = min(done, now + channel.deadline)
+            due = now + channel.deadline if channel.deadline >= 0 else np.int64(-1)
+            arrived = _receive(
+                net, mem, c, entries, events, encoding, scale, noise_scale, start, finish, delay, due, arrives
+            )
+            if due >= 0:
+                done = min(done, due)
         else:
             arrived = events
             if kept:
@@ -139,32 +145,28 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
 
 
 @inner()
-def _receive(net, mem, c, events, encoding, scale, noise_scale, start, delay, now, out):
-    """What arrives of the events in mem.speaking and mem.said goes to `out`. Returns how many are delivered."""
+def _receive(net, mem, c, entries, events, encoding, scale, noise_scale, start, finish, delay, due, out):
+    """What arrives of the entries in mem.speaking and mem.said goes to `out`. Returns how many events are delivered.
+
+    `due` is when the deadline is over, or negative.
+    """
     channel = channels(net.channels)[c]
     counter = counters(mem.counters)[c]
-    whole = _stages.whole_vectors(events)
-    index, value, alive = i4(mem.speaking)[:whole], f4(mem.said)[:whole], flags(mem.alive)[:whole]
+    index, value, alive = i4(mem.speaking), f4(mem.said), i4(mem.alive)
+    is_late = due >= 0 and finish + delay > due
+    if is_late and encoding == _stages.AER:
+        entries = _stages.forget_silent(index, value, alive, entries)
     corrupted, flipped, dropped = _stages.receive(
-        channel,
-        i8(mem.keys),
-        events,
-        index,
-        value,
-        alive,
-        scale,
-        noise_scale,
-        f4(mem.word),
-        f8(mem.random)[: 3 * whole],
+        channel, i8(mem.keys), entries, events, index, value, alive, scale, noise_scale, i4(mem.hits), f4(mem.word)
     )
+    index, value, alive = head(index, entries), head(value, entries), head(alive, entries)
     counter.corrupted += corrupted
     counter.flipped_bits += flipped
     counter.dropped += dropped
-    if channel.deadline >= 0:
+    if is_late:
         link = links(net.links)[channel.link]
-        due = now + channel.deadline
-        counter.late += _stages.lose_late(channel, link, index[:events], alive, start, delay, due, encoding)
-    return _stages.deliver(channel, events, index, value, alive, out)
+        counter.late += _stages.lose_late(channel, link, events, index, alive, start, delay, due, encoding)
+    return _stages.deliver(channel, index, value, alive, out)
 
 
 @inner()

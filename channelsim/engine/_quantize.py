@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from channelsim.engine import _hash, _vector_events, _vector_sums
+from channelsim.engine import _hash, _vector_draws, _vector_sums
 from channelsim.engine._jit import kernel
 from channelsim.plan import Quantizer, Scale
 
@@ -26,13 +26,15 @@ INVALID = F(np.nan)
 
 
 @kernel()
-def measure(kind, fixed, values):
-    """The scale `a`: the fixed number, or max or rms over the speaking values (0 where nobody speaks)."""
+def measure(kind, fixed, values, speaking):
+    """The scale `a`: the fixed number, or max or rms over the values that are not zero, `speaking` in number.
+
+    It is 0 where nobody speaks.
+    """
     if kind == FIXED:
         return fixed
     if kind == MAX:
         return _vector_sums.largest(values)
-    speaking = _vector_events.count_events(values)
     return F(math.sqrt(_vector_sums.sum_of_squares(values) / speaking)) if speaking > 0 else ZERO
 
 
@@ -71,12 +73,8 @@ def quantize(kind, bits, a, stochastic, key, index, values, words):
     elif kind == UNIFORM:
         top = F((1 << (bits - 1)) - 1)
         step = a / top
-        if stochastic and len(index) > 0:
-            for i in range(count):
-                values[i] = _stochastic(values[i], step, top, _hash.word(key, np.int64(index[i])))
-        elif stochastic:
-            for i in range(count):
-                values[i] = _stochastic(values[i], step, top, _hash.word(key, i))
+        if stochastic:
+            _vector_draws.round_randomly(np.int64(key), index, step, top, values)
         else:
             for i in range(count):
                 q = (values[i] / step + ROUND) - ROUND
@@ -84,18 +82,12 @@ def quantize(kind, bits, a, stochastic, key, index, values, words):
                 values[i] = q * step
 
 
-@kernel(inline="always")
-def _stochastic(v, step, top, word):
-    q = np.floor(v / step + _hash.uniform32(word))
-    q = top if q > top else (-top if q < -top else q)
-    return q * step if v != ZERO else ZERO
-
-
 @kernel()
-def flip(kind, bits, a, value_bits, value, key, neuron, log_whole, scratch, scratch_words):
+def flip(kind, bits, a, value_bits, value, key, neuron, log_whole, below, scratch, scratch_words):
     """One event's word with each bit flipped with some probability p; `log_whole` is log(1 - p), or 0 for p = 1.
 
-    Returns (value decoded at the receiver, flipped bits); the value is NaN where the word means nothing.
+    The gaps between flipped bits are geometric; `below` is the `bound` of the probability that one is shorter than a
+    word. Returns (value decoded at the receiver, flipped bits); the value is NaN where the word means nothing.
     """
     word = encode(kind, bits, a, value, scratch, scratch_words)
     flips = 0
@@ -103,11 +95,10 @@ def flip(kind, bits, a, value_bits, value, key, neuron, log_whole, scratch, scra
     t = 0
     while True:
         if log_whole < 0.0:
-            u = _hash.uniform(_hash.word(key, neuron * 64 + t))
-            gap = math.floor(math.log1p(-u) / log_whole)
-            if gap >= value_bits:
+            drawn = _hash.word(key, neuron * 64 + t)
+            if not _hash.is_below(drawn, below):
                 break
-            position += int(gap) + 1
+            position += math.floor(math.log1p(-_hash.uniform(drawn)) / log_whole) + 1
         else:
             position += 1
         if position >= value_bits:

@@ -1,8 +1,9 @@
 """What a channel does to the values of one message, in the order of docs/design.md, section 3.
 
 `shape` makes the message that goes onto the link (threshold, quantizer); `receive` makes what arrives (noise, bit
-errors, drop, lateness). Between the two the link works out when it travels. A message is a list of events (index,
-value), so that draws are made for those who speak only.
+errors, drop, lateness). Between the two the link works out when it travels. A message is a list (index, value): of its
+events where few neurons speak, so that draws are made for those only; else of all neurons in their order, which spares
+sorting them out and putting them back. An entry whose value is 0 is silent.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import math
 
 import numpy as np
 
-from channelsim.engine import _hash, _links, _quantize, _vector_events, _vector_memory
+from channelsim.engine import _hash, _links, _quantize, _vector_draws, _vector_events, _vector_memory
 from channelsim.engine._jit import kernel
+from channelsim.engine._views import head
 from channelsim.plan import Encoding, Jitter
 
 F = np.float32
 ZERO = F(0.0)
-ONE_EACH, HIGHEST_BYTE = np.uint64(0x0101010101010101), np.uint64(56)  # a product adds up all bytes in the highest
+VECTOR = 16  # values in the widest vector of any machine
 DENSE, AER, AUTO = (np.int64(encoding) for encoding in Encoding)
 NO_JITTER, UNIFORM = int(Jitter.NONE), int(Jitter.UNIFORM)
 
@@ -38,38 +40,55 @@ def any_speaks(values):
 
 
 @kernel()
-def shape(ch, source, residual, index, value, words, keys):
-    """Threshold and quantizer: the events of one message of n neurons, as a list (index, value).
+def shape(ch, source, residual, index, value, words, alive, keys):
+    """Threshold and quantizer: what one message of n neurons says, as a list (index, value).
 
-    `index` and `value` are as long as `whole_vectors` wants it. `words` is the memory of `value` seen as int32;
-    `residual` what this channel has kept back. Returns (offered, events, scale, noise scale).
+    The arrays are VECTOR longer than `whole_vectors` wants them. `words` is the memory of `value` seen as int32;
+    `alive` becomes 1 for each event, else 0; `residual` is what this channel has kept back. Returns (offered, entries,
+    events, scale, noise scale).
     """
+    n = ch.n
     if ch.has_threshold:
-        both = _vector_events.pass_threshold(source, residual, np.int64(ch.residual), ch.threshold, index, value)
+        both = _vector_events.pass_threshold(source, residual, np.int64(ch.residual), ch.threshold, head(value, n))
         offered, events = both >> 32, both & 0xFFFFFFFF
+        source = head(value, n)
     else:
-        offered = events = compact(source, index, value)
-    noise_scale = ZERO
+        offered = events = count_speaking(source)
+    entries = n
+    if 2 * events < n:
+        entries = compact(source, index, value)
+    else:
+        for k in range(n):
+            index[k] = k
+        if not ch.has_threshold:
+            _vector_memory.copy(source, head(value, n))
+    silence_behind(entries, value)
+    whole = whole_vectors(entries)
+    said, noise_scale, a = head(value, whole), ZERO, F(1.0)
     if ch.noise > ZERO:
-        noise_scale = _quantize.measure(ch.noise_scale_kind, ch.noise_scale, value[:events])
-    a = F(1.0)
+        noise_scale = _quantize.measure(ch.noise_scale_kind, ch.noise_scale, said, events)
     if ch.quantizer != _quantize.NONE:
-        a = _quantize.measure(ch.scale_kind, ch.scale, value[:events])
-        whole = whole_vectors(events)
+        a = _quantize.measure(ch.scale_kind, ch.scale, said, events)
         key = np.uint64(keys[_hash.ROUNDING])
-        _quantize.quantize(ch.quantizer, ch.bits, a, ch.stochastic, key, index[:whole], value[:whole], words[:whole])
-        if count_speaking(value[:events]) < events:
-            events = forget_silent(index, value, events)
-    return offered, events, a, noise_scale
+        _quantize.quantize(ch.quantizer, ch.bits, a, ch.stochastic, key, head(index, whole), said, head(words, whole))
+    events = _vector_events.mark(said, head(alive, whole))
+    return offered, entries, events, a, noise_scale
 
 
 @kernel(inline="always")
-def whole_vectors(events):
-    """A length that holds so many events: loops over whole vectors are done before they would come to single values.
+def whole_vectors(entries):
+    """A length that holds so many entries: passes over whole vectors are done before they would come to a rest.
 
-    What stands behind the last event is worked on too, and never looked at.
+    What stands behind the last entry of a list is worked on too: silence, and never looked at.
     """
-    return (events + 15) & ~15
+    return (entries + VECTOR - 1) & -VECTOR
+
+
+@kernel(inline="always")
+def silence_behind(entries, value):
+    """Silences what else is in the last of the `whole_vectors`."""
+    for k in range(entries, whole_vectors(entries)):
+        value[k] = ZERO
 
 
 @kernel()
@@ -79,19 +98,24 @@ def compact(values, index, events):
 
 
 @kernel()
-def forget_silent(index, value, events):
-    """Takes the events whose value is zero out of a list; returns how many are left."""
+def forget_silent(index, value, alive, entries):
+    """Takes the entries that are not alive out of a list; returns how many are left."""
     left = 0
-    for k in range(events):
-        if value[k] != ZERO:
-            index[left], value[left] = index[k], value[k]
+    for k in range(entries):
+        if alive[k]:
+            index[left], value[left], alive[left] = index[k], value[k], 1
             left += 1
+    silence_behind(left, value)
+    silence_behind(left, alive)
     return left
 
 
 @kernel()
 def lay_out(index, value, out):
-    """A list of events as a vector, silence as 0."""
+    """A list as a vector, silence as 0."""
+    if len(index) == len(out):
+        _vector_memory.copy(value, out)
+        return
     for i in range(len(out)):
         out[i] = ZERO
     _vector_memory.scatter(index, value, out)
@@ -111,86 +135,48 @@ def message_bits(ch, events):
 
 
 @kernel()
-def receive(ch, keys, events, index, value, alive, scale, noise_scale, word, random):
+def receive(ch, keys, entries, events, index, value, alive, scale, noise_scale, hits, word):
     """Bit errors, noise and drop: what was sent becomes, in place, what is heard; `alive` tells which events are left.
 
-    `keys` are those of the message's draws, by purpose. The other arrays are as long as `whole_vectors` wants it;
-    `random` (float64, 3 times that) is room for draws. Returns (events whose word means nothing, flipped bits, events
-    dropped).
+    `keys` are those of the message's draws, by purpose, `events` the number of entries that are not silent. Arrays are
+    longer than `whole_vectors` wants them, `word` is room for one float32. Returns (events whose word means nothing,
+    flipped bits, events dropped).
     """
     corrupted = flipped = dropped = 0
-    if ch.bit_error == 0.0:
-        for k in range(len(index)):
-            alive[k] = k < events
-    else:
-        key = np.uint64(keys[_hash.BIT_ERRORS])
-        corrupted, flipped = corrupt(ch, events, index, value, alive, scale, key, word, word.view(np.int32))
+    whole = whole_vectors(entries)
+    index, value, alive = head(index, whole), head(value, whole), head(alive, whole)
+    if ch.bit_error > 0.0:
+        key = keys[_hash.BIT_ERRORS]
+        corrupted, flipped = corrupt(ch, index, value, alive, scale, key, hits, word, word.view(np.int32))
     if ch.noise > ZERO:
-        key = np.uint64(keys[_hash.NOISE])
-        n = len(index)
-        bits = random.view(np.int64)
-        _hash.normals(key, index, random[:n], bits[:n], bits[n : 2 * n], bits[2 * n : 3 * n])
-        add_noise(np.float64(ch.noise) * np.float64(noise_scale), value, random)
+        _vector_draws.add_noise(keys[_hash.NOISE], np.float64(ch.noise) * np.float64(noise_scale), index, value)
     if ch.drop > 0.0:
-        dropped = drop(ch.drop, events, index, alive, np.uint64(keys[_hash.DROP]))
+        left = _vector_draws.drop(keys[_hash.DROP], _hash.bound(ch.drop), index, alive)
+        dropped = events - corrupted - left
     return corrupted, flipped, dropped
 
 
 @kernel()
-def corrupt(ch, events, index, value, alive, scale, key, word, word_bits):
-    """Bit errors: flips bits of the code words, and sets `alive` for the words that mean something.
+def corrupt(ch, index, value, alive, scale, key, hits, word, word_bits):
+    """Bit errors: flips bits of the code words, and clears `alive` where a word means nothing any more.
 
     Returns (events whose word means nothing, flipped bits).
     """
     corrupted = flipped = 0
     below = _hash.bound(ch.word_error)
-    for k in range(len(index)):  # vectorizes; most words are whole
-        alive[k] = (k < events) & (not _hash.is_below(_hash.word(key, np.int64(index[k]) * 64), below))
-    if count_alive(alive) == events:
-        return corrupted, flipped
-    eights = alive.view(np.uint64)
-    for eight in range((events + 7) // 8):
-        if eights[eight] == ONE_EACH:
-            continue
-        for k in range(8 * eight, min(8 * eight + 8, events)):
-            if not alive[k]:
-                heard, flips = _quantize.flip(
-                    ch.quantizer, ch.bits, scale, ch.value_bits, value[k], key, np.int64(index[k]), ch.log_whole, word,
-                    word_bits,
-                )  # fmt: skip
-                flipped += flips
-                alive[k] = heard == heard
-                if alive[k]:
-                    value[k] = heard
-                else:
-                    corrupted += 1
+    for h in range(_vector_draws.list_hits(key, below, index, value, hits)):
+        k = hits[h]
+        heard, flips = _quantize.flip(
+            ch.quantizer, ch.bits, scale, ch.value_bits, value[k], np.uint64(key), np.int64(index[k]), ch.log_whole,
+            below, word, word_bits,
+        )  # fmt: skip
+        flipped += flips
+        if heard == heard:
+            value[k] = heard
+        else:
+            alive[k] = 0
+            corrupted += 1
     return corrupted, flipped
-
-
-@kernel()
-def add_noise(sigma, value, random):
-    """Adds sigma * N(0, 1) to each event."""
-    for k in range(len(value)):
-        value[k] = F(value[k] + F(sigma * random[k]))
-
-
-@kernel()
-def drop(probability, events, index, alive, key):
-    """Loses each event with a probability. Returns how many were lost that were not lost before."""
-    below = _hash.bound(probability)
-    before = count_alive(alive)
-    for k in range(len(index)):
-        alive[k] &= not _hash.is_below(_hash.word(key, np.int64(index[k])), below)
-    return before - count_alive(alive)
-
-
-@kernel()
-def count_alive(alive):
-    """How many flags are set, of whole vectors of them: a word of eight at a time."""
-    total = np.uint64(0)
-    for flags in alive.view(np.uint64):
-        total += (flags * ONE_EACH) >> HIGHEST_BYTE
-    return np.int64(total)
 
 
 @kernel()
@@ -203,24 +189,20 @@ def count_true(flags):
 
 
 @kernel()
-def lose_late(ch, link, index, alive, start, delay, due, encoding):
+def lose_late(ch, link, events, index, alive, start, delay, due, encoding):
     """Events that arrive after `due` are lost; `start` is when the first bit leaves. Returns how many were lost.
 
-    The bits go in the order header, scale, then the words in the order of the neurons.
+    The bits go in the order header, scale, then the words in the order of the neurons. A list for `aer` has no silent
+    entries.
     """
     late = 0
     fixed = ch.header_bits + ch.scale_bits
     dense = encoding == DENSE
-    word = ch.value_bits + (ch.silence_bits if len(index) < ch.n else 0) if dense else ch.address_bits + ch.value_bits
-    if len(index) == 0:
-        return late
-    last = np.int64(index[-1]) + 1 if dense else len(index)
-    if start + _links.occupation(link, fixed + last * word) + delay <= due:  # the last event comes last
-        return late
+    word = ch.value_bits + (ch.silence_bits if events < ch.n else 0) if dense else ch.address_bits + ch.value_bits
     for k in range(len(index)):
         words = (np.int64(index[k]) if dense else k) + 1
         if alive[k] and start + _links.occupation(link, fixed + words * word) + delay > due:
-            alive[k] = False
+            alive[k] = 0
             late += 1
     return late
 
@@ -250,10 +232,11 @@ def first_event(ch, sent, encoding, events):
 
 
 @kernel()
-def deliver(ch, events, index, value, alive, out):
+def deliver(ch, index, value, alive, out):
     """out = the events that are left, rescaled, and silence. Returns the number of events delivered."""
     divisor = F(1.0 - ch.drop) if ch.rescale and ch.drop < 1.0 else F(1.0)
-    for k in range(len(value)):
-        value[k] = value[k] / divisor if alive[k] else ZERO
-    lay_out(index[:events], value[:events], out)
-    return count_alive(alive)
+    if len(index) == len(out):
+        return _vector_events.deliver(value, alive, divisor, out)
+    delivered = _vector_events.deliver(value, alive, divisor, value)
+    lay_out(index, value, out)
+    return delivered

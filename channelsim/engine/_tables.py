@@ -179,10 +179,10 @@ class Memory(NamedTuple):
     learning_counts: NDArray[np.int64]  # (B,)
     step: NDArray[np.float32]  # (largest W) an update that has to be seen whole: momentum, quantizers
     sent: NDArray[np.float32]  # (widest,) one message as a vector
-    speaking: NDArray[np.int32]  # (widest, and up to 15 more) one message as events: who speaks,
+    speaking: NDArray[np.int32]  # (widest + 32,) one message as a list: who speaks,
     said: NDArray[np.float32]  # what,
-    alive: NDArray[np.bool_]  # and whether it is not lost
-    random: NDArray[np.float64]  # (3 * that) one message's normals
+    alive: NDArray[np.int32]  # whether it is an event, and not lost,
+    hits: NDArray[np.int32]  # and which of its code words bit errors hit
     keys: NDArray[np.int64]  # (16,) of one message's draws, by purpose
     word: NDArray[np.float32]  # (1,) for looking at a float's bits
     patches: NDArray[np.float32]  # (parts * room,) patch matrices of convolutions, one image of one part at a time

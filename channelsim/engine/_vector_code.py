@@ -5,11 +5,11 @@ the columns behind the last whole vector one at a time: a third of the time of a
 are taken in *strips* of up to BLOCK vectors of LANES values. A strip's sums stay in registers while all rows pass, and
 the last vector of a row that is not a whole number of them is masked.
 
-`_vector_rows`, `_vector_products`, `_vector_events`, `_vector_sums` and `_vector_memory` are written so. Each function
-there has a plain form that says what it does; it is the one that runs where NUMBA_DISABLE_JIT is set. Products are
-added by fused multiply-add, where the machine has one, in the order of the rows: neither the width of a vector nor that
-of a strip shows in a result, but where a sum runs along a vector. The compiled forms are called by name (`_named`), so
-that they are compiled once.
+The modules `_vector_rows`, `_products`, `_events`, `_draws`, `_sums` and `_memory` are written so. Each function there
+has a plain form that says what it does; it is the one that runs where NUMBA_DISABLE_JIT is set. Products are added by
+fused multiply-add, where the machine has one, in the order of the rows: neither the width of a vector nor that of a
+strip shows in a result, but where a sum runs along a vector. The compiled forms are called by name (`_named`), so that
+they are compiled once.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ def _machine() -> tuple[int, int]:
 
 LANES, BLOCK = _machine()
 VECTOR = ir.VectorType(FLOAT, LANES)
+NUMBERS = ir.VectorType(ir.IntType(32), LANES)
 ZEROS = ir.Constant(VECTOR, [ir.Constant(FLOAT, 0.0)] * LANES)
 
 
@@ -64,9 +65,11 @@ class Strip:
         for v in range(self.vectors):
             place = self._place(row, v)
             if self._is_masked(v):
-                function = _declared(self.builder, "llvm.masked.load", VECTOR, [place.type, ir.IntType(32),
-                                     self.mask.type, VECTOR])  # fmt: skip
-                values.append(self.builder.call(function, [place, ir.Constant(ir.IntType(32), 4), self.mask, ZEROS]))
+                vector = place.type.pointee
+                function = _declared(self.builder, "llvm.masked.load", vector, [place.type, ir.IntType(32),
+                                     self.mask.type, vector])  # fmt: skip
+                zeros = ir.Constant(vector, None)
+                values.append(self.builder.call(function, [place, ir.Constant(ir.IntType(32), 4), self.mask, zeros]))
             else:
                 values.append(self.builder.load(place, align=4))
         return values
@@ -185,11 +188,22 @@ def row_number(builder: Any, index: Any, k: Any) -> Any:
 
 
 def every_vector(builder: Any, n: Any, carried: list[Any], body: Callable[[Strip, list[Any]], list[Any]]) -> list[Any]:
-    """Emits code for n values, a vector at a time; the last one is masked. `carried` as in `count_up`."""
+    """Emits code for n values, a vector at a time; what does not fill one is masked. `carried` as in `count_up`."""
     width = ir.Constant(WORD, LANES)
     whole = builder.sdiv(n, width)
     values = count_up(
         builder, whole, carried, lambda k, seen: body(Strip(builder, builder.mul(k, width), 1, None), seen)
     )
     first = builder.mul(whole, width)
-    return body(Strip(builder, first, 1, builder.sub(n, first)), values)
+    rest = builder.sub(n, first)
+    before = builder.block
+    with builder.if_then(builder.icmp_signed(">", rest, ir.Constant(WORD, 0))):
+        last = body(Strip(builder, first, 1, rest), values)
+        within = builder.block
+    merged = []
+    for value, more in zip(values, last, strict=True):
+        phi = builder.phi(value.type)
+        phi.add_incoming(value, before)
+        phi.add_incoming(more, within)
+        merged.append(phi)
+    return merged

@@ -17,6 +17,7 @@ from channelsim.engine._vector_code import (
     FLOATS,
     INDICES,
     LANES,
+    NUMBERS,
     VECTOR,
     WORD,
     ZEROS,
@@ -27,12 +28,11 @@ from channelsim.engine._vector_code import (
 )
 
 
-class _Events:
-    """Code that writes lists of events, vector after vector of neurons."""
+class Events:
+    """Code that counts and lists the events of a vector."""
 
-    def __init__(self, builder: Any, index: Any, events: Any):
-        self.builder, self.index, self.events = builder, index, events
-        self.numbers = ir.VectorType(ir.IntType(32), LANES)
+    def __init__(self, builder: Any):
+        self.builder = builder
 
     def count(self, mask: Any) -> Any:
         """How many lanes are set."""
@@ -40,17 +40,19 @@ class _Events:
         function = self.builder.module.declare_intrinsic("llvm.ctpop", (bits,))
         return self.builder.zext(self.builder.call(function, [self.builder.bitcast(mask, bits)]), WORD)
 
-    def append(self, part: Strip, values: Any, mask: Any, written: Any) -> Any:
+    def append(self, part: Strip, values: Any, mask: Any, out: Any, written: Any) -> Any:
         """The masked ones of a strip of one vector go behind the `written` ones. Returns the new number."""
-        builder = self.builder
-        lanes = ir.Constant(self.numbers, [ir.Constant(ir.IntType(32), k) for k in range(LANES)])
-        first = broadcast(builder, builder.trunc(part.first, ir.IntType(32)), self.numbers)
         found = self.count(mask)
         # what is packed is never more than what has been read: a whole vector fits where a whole one was read
-        there = Strip(builder, written, 1, None if part.mask is None else found)
-        there.store(self.events, [self._pack(values, mask)])
-        there.store(self.index, [self._pack(builder.add(lanes, first), mask)])
-        return builder.add(written, found)
+        there = Strip(self.builder, written, 1, None if part.mask is None else found)
+        there.store(out, [self._pack(values, mask)])
+        return self.builder.add(written, found)
+
+    def append_places(self, part: Strip, mask: Any, out: Any, written: Any) -> Any:
+        """The same with their places."""
+        lanes = ir.Constant(NUMBERS, [ir.Constant(ir.IntType(32), k) for k in range(LANES)])
+        first = broadcast(self.builder, self.builder.trunc(part.first, ir.IntType(32)), NUMBERS)
+        return self.append(part, self.builder.add(lanes, first), mask, out, written)
 
     def _pack(self, vector: Any, mask: Any) -> Any:
         kind = "f" if vector.type == VECTOR else "i"
@@ -69,7 +71,7 @@ def count_events(values):
 @intrinsic
 def _count_events_code(typing_context, values, n):
     def generate(builder, values, n):
-        seen = _Events(builder, None, None)
+        seen = Events(builder)
 
         def block(part, found):
             (x,) = part.load(values)
@@ -101,11 +103,13 @@ def compact(values, index, events):
 @intrinsic
 def _compact_code(typing_context, values, n, index, events):
     def generate(builder, values, n, index, events):
-        listed = _Events(builder, index, events)
+        listed = Events(builder)
 
         def block(part, written):
             (x,) = part.load(values)
-            return [listed.append(part, x, builder.fcmp_unordered("!=", x, ZEROS), *written)]
+            speaks = builder.fcmp_unordered("!=", x, ZEROS)
+            listed.append(part, x, speaks, events, *written)
+            return [listed.append_places(part, speaks, index, *written)]
 
         return every_vector(builder, n, [ir.Constant(WORD, 0)], block)[0]
 
@@ -122,51 +126,116 @@ def _(values, index, events):
     return lambda values, index, events: _compact(values.ctypes, len(values), index.ctypes, events.ctypes)
 
 
-def pass_threshold(source, residual, keep, theta, index, events):
-    """Lists the values whose magnitude is above theta; with `keep`, of what was kept back before as well as the source.
+def pass_threshold(source, residual, keep, theta, out):
+    """out = the values whose magnitude is above theta, else 0.
 
-    With `keep`, what is not listed is kept back in `residual`. Returns 2^32 offered + listed, where offered counts the
-    sources that are not zero.
+    With `keep`, what was kept back before is added to the source first, and what does not pass is kept back in
+    `residual`. Returns 2^32 offered + passed, where offered counts the sources that are not zero.
     """
     values = source + residual if keep else source
     speaks = np.abs(values) > theta
     if keep:
         residual[:] = np.where(speaks, 0, values)
-    listed = compact(np.where(speaks, values, np.float32(0)), index, events)
-    return (np.count_nonzero(source) << 32) + listed
+    out[:] = np.where(speaks, values, np.float32(0))
+    return (np.count_nonzero(source) << 32) + np.count_nonzero(speaks)
 
 
 @intrinsic
-def _pass_threshold_code(typing_context, source, n, residual, keep, theta, index, events):
-    def generate(builder, source, n, residual, keep, theta, index, events):
-        listed = _Events(builder, index, events)
+def _pass_threshold_code(typing_context, source, n, residual, keep, theta, out):
+    def generate(builder, source, n, residual, keep, theta, out):
+        events = Events(builder)
         keeps = builder.icmp_signed("!=", keep, ir.Constant(WORD, 0))
         limit = broadcast(builder, theta, VECTOR)
         magnitude = builder.module.declare_intrinsic(f"llvm.fabs.v{LANES}f32", (), ir.FunctionType(VECTOR, [VECTOR]))
 
         def block(part, seen):
-            offered, written = seen
+            offered, passed = seen
             (x,), (kept,) = part.load(source), part.load(residual)
             value = builder.fadd(x, builder.select(keeps, kept, ZEROS))
             speaks = builder.fcmp_ordered(">", builder.call(magnitude, [value]), limit)
             left = builder.select(speaks, ZEROS, value)
             part.store(residual, [builder.select(keeps, left, kept)])
-            offered = builder.add(offered, listed.count(builder.fcmp_unordered("!=", x, ZEROS)))
-            return [offered, listed.append(part, value, speaks, written)]
+            part.store(out, [builder.select(speaks, value, ZEROS)])
+            offered = builder.add(offered, events.count(builder.fcmp_unordered("!=", x, ZEROS)))
+            return [offered, builder.add(passed, events.count(speaks))]
 
-        offered, written = every_vector(builder, n, [ir.Constant(WORD, 0)] * 2, block)
-        return builder.add(builder.shl(offered, ir.Constant(WORD, 32)), written)
+        offered, passed = every_vector(builder, n, [ir.Constant(WORD, 0)] * 2, block)
+        return builder.add(builder.shl(offered, ir.Constant(WORD, 32)), passed)
 
-    return types.intp(source, n, residual, keep, theta, index, events), intrinsic_code(generate)
+    return types.intp(source, n, residual, keep, theta, out), intrinsic_code(generate)
 
 
-@named(types.intp, FLOATS, types.intp, FLOATS, types.intp, types.float32, INDICES, FLOATS)
-def _pass_threshold(source, n, residual, keep, theta, index, events):
-    return _pass_threshold_code(source, n, residual, keep, theta, index, events)
+@named(types.intp, FLOATS, types.intp, FLOATS, types.intp, types.float32, FLOATS)
+def _pass_threshold(source, n, residual, keep, theta, out):
+    return _pass_threshold_code(source, n, residual, keep, theta, out)
 
 
 @overload(pass_threshold)
-def _(source, residual, keep, theta, index, events):
-    return lambda source, residual, keep, theta, index, events: _pass_threshold(
-        source.ctypes, len(source), residual.ctypes, keep, theta, index.ctypes, events.ctypes
+def _(source, residual, keep, theta, out):
+    return lambda source, residual, keep, theta, out: _pass_threshold(
+        source.ctypes, len(source), residual.ctypes, keep, theta, out.ctypes
     )
+
+
+def mark(values, alive):
+    """alive = whether a value is an event, 1 or 0. Returns how many are."""
+    alive[:] = values != 0
+    return np.count_nonzero(alive)
+
+
+@intrinsic
+def _mark_code(typing_context, values, n, alive):
+    def generate(builder, values, n, alive):
+        events = Events(builder)
+
+        def block(part, found):
+            (x,) = part.load(values)
+            speaks = builder.fcmp_unordered("!=", x, ZEROS)
+            part.store(alive, [builder.zext(speaks, NUMBERS)])
+            return [builder.add(*found, events.count(speaks))]
+
+        return every_vector(builder, n, [ir.Constant(WORD, 0)], block)[0]
+
+    return types.intp(values, n, alive), intrinsic_code(generate)
+
+
+@named(types.intp, FLOATS, types.intp, INDICES)
+def _mark(values, n, alive):
+    return _mark_code(values, n, alive)
+
+
+@overload(mark)
+def _(values, alive):
+    return lambda values, alive: _mark(values.ctypes, len(values), alive.ctypes)
+
+
+def deliver(values, alive, divisor, out):
+    """out = values / divisor where alive, else 0. Returns how many are alive."""
+    out[:] = np.where(alive, values / divisor, np.float32(0))
+    return np.count_nonzero(alive)
+
+
+@intrinsic
+def _deliver_code(typing_context, values, n, alive, divisor, out):
+    def generate(builder, values, n, alive, divisor, out):
+        events, share = Events(builder), broadcast(builder, divisor, VECTOR)
+
+        def block(part, delivered):
+            (x,), (flags,) = part.load(values), part.load(alive)
+            lives = builder.icmp_signed("!=", flags, ir.Constant(NUMBERS, None))
+            part.store(out, [builder.select(lives, builder.fdiv(x, share), ZEROS)])
+            return [builder.add(*delivered, events.count(lives))]
+
+        return every_vector(builder, n, [ir.Constant(WORD, 0)], block)[0]
+
+    return types.intp(values, n, alive, divisor, out), intrinsic_code(generate)
+
+
+@named(types.intp, FLOATS, types.intp, INDICES, types.float32, FLOATS)
+def _deliver(values, n, alive, divisor, out):
+    return _deliver_code(values, n, alive, divisor, out)
+
+
+@overload(deliver)
+def _(values, alive, divisor, out):
+    return lambda values, alive, divisor, out: _deliver(values.ctypes, len(values), alive.ctypes, divisor, out.ctypes)

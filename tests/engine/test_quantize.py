@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channelsim import codes, hashing
-from channelsim.engine import _quantize
+from channelsim.engine import _hash, _quantize
 from channelsim.plan import Quantizer, Scale
 from tests import naive
 from tests.engine.records import channel
@@ -86,7 +86,7 @@ def test_stochastic_rounding_draws_from_the_hash_and_is_right_on_average(bits: i
 @pytest.mark.parametrize("scale", ["max", "rms", "fixed"])
 def test_measure(values: list[float], scale: str) -> None:
     message = np.array(values, F)
-    a = _quantize.measure(np.int64(Scale[scale.upper()]), F(0.3), message)
+    a = _quantize.measure(np.int64(Scale[scale.upper()]), F(0.3), message, np.count_nonzero(message))
     with np.errstate(over="ignore"):
         np.testing.assert_allclose(a, naive.scale(scale, 0.3, message), rtol=1e-6)
 
@@ -141,7 +141,7 @@ def test_floats_are_their_bits(word: int) -> None:
 @pytest.mark.parametrize(("kind", "bits"), [("none", 0), ("log2", 3), ("uniform", 8), ("sign", 1), ("ternary", 2)])
 @pytest.mark.parametrize("probability", [0.01, 0.5, 1.0])
 def test_flipped_bits_are_those_of_the_hash(kind: str, bits: int, probability: float) -> None:
-    row = channel(64, Quantizer[kind.upper()], bits)
+    row = channel(64, Quantizer[kind.upper()], bits, bit_error=probability)
     values = np.linspace(0.2, 0.37, 64).astype(F)
     sent = values if kind == "none" else quantized(kind, bits, SCALE, values)
     key, scratch, width = hashing.key(1, 2, 3, 4), np.zeros(1, F), int(row["value_bits"])
@@ -152,7 +152,7 @@ def test_flipped_bits_are_those_of_the_hash(kind: str, bits: int, probability: f
         meant, valid = codes.decode(np.array([word ^ sum(1 << p for p in positions)], np.uint32), SCALE, row)
         found, flips = _quantize.flip(
             np.int64(row["quantizer"]), np.int64(bits), SCALE, np.int64(width), value, np.uint64(key),
-            np.int64(neuron), log_whole, scratch, scratch.view(np.int32),
+            np.int64(neuron), log_whole, _hash.bound(float(row["word_error"])), scratch, scratch.view(np.int32),
         )  # fmt: skip
         assert flips == len(positions)
         assert (found == meant[0]) if valid[0] else np.isnan(found)

@@ -30,11 +30,15 @@ def keys(purpose: Stream, key: int) -> Any:
 
 
 def shaped(row: Any, source: naive.Floats, residual: naive.Floats, key: int = 0) -> tuple[naive.Floats, Any]:
-    index, value = (np.full(len(source) + 15, 9, kind) for kind in (np.int32, F))
+    index, value, alive = (np.full(len(source) + 32, 9, kind) for kind in (np.int32, F, np.int32))
     sent = np.full(len(source), 9, F)
-    found = _stages.shape(row, source, residual, index, value, value.view(np.int32), keys(Stream.ROUNDING, key))
-    _stages.lay_out(index[: found[1]], value[: found[1]], sent)
-    return sent, found
+    offered, entries, events, a, noise_scale = _stages.shape(
+        row, source, residual, index, value, value.view(np.int32), alive, keys(Stream.ROUNDING, key)
+    )
+    _stages.lay_out(index[:entries], value[:entries], sent)
+    np.testing.assert_array_equal(alive[:entries], value[:entries] != 0)
+    assert entries == (len(source) if 2 * np.count_nonzero(sent) >= len(source) else events) or events < entries
+    return sent, (offered, events, a, noise_scale)
 
 
 @pytest.mark.parametrize("values", [*MESSAGES, list(np.linspace(-1, 1, 100))], ids=str)
@@ -90,15 +94,16 @@ def received(row: Any, sent: naive.Floats, scale: float = 1.0, noise_scale: floa
     roots = np.array([hashing.root(5, purpose + 64 * 3) for purpose in range(16)], np.uint64).view(np.int64)
     drawn = np.zeros(16, np.int64)
     _hash.keys_of(roots, np.int64(7), np.int64(2), drawn)
-    events, room = len(index), _stages.whole_vectors(len(index))
-    index, value = np.resize(index, room), np.resize(value, room)  # what stands behind the events does not matter
-    left = np.ones(room, bool)
+    events, room = len(index), len(index) + 32
+    index, value = np.resize(index, room), np.resize(value, room)
+    value[events:] = 0
+    left = (value != 0).astype(np.int32)
     counts = _stages.receive(
-        row, drawn, events, index, value, left, F(scale),
-        F(noise_scale), word, np.zeros(3 * room),
-    )  # fmt: skip
+        row, drawn, events, events, index, value, left, F(scale), F(noise_scale), np.zeros(room, np.int32), word
+    )
     assert not left[events:].any()
-    out[index[:events]], alive[index[:events]] = value[:events], left[:events]
+    alive[index[:events]] = left[:events]
+    out[index[:events]] = np.where(left[:events], value[:events], 0)
     return out, alive, counts
 
 
@@ -169,7 +174,7 @@ def test_late_events_are_those_whose_last_bit_comes_after_the_deadline(
     link = record(LINK, ps_numerator=ps_a_bit.numerator, ps_denominator=ps_a_bit.denominator)
     sent = np.where(speaks, F(1), F(0))
     index, events = naive.events_of(sent)[0], int(sum(speaks))
-    alive = np.ones(events, bool)
+    alive = np.ones(events, np.int32)
     word = int(row["value_bits"])
     width = int(row["address_bits"]) + word
     if encoding == Encoding.DENSE:
@@ -179,9 +184,9 @@ def test_late_events_are_those_whose_last_bit_comes_after_the_deadline(
         bits += width if speaking or encoding == Encoding.DENSE else 0
         expected.append(speaking and start + naive.occupation(bits, ps_a_bit) + delay <= due)
     late = _stages.lose_late(
-        row, link, index, alive, np.int64(start), np.int64(delay), np.int64(due), np.int64(encoding)
+        row, link, np.int64(events), index, alive, np.int64(start), np.int64(delay), np.int64(due), np.int64(encoding)
     )
-    assert alive.tolist() == [expected[i] for i in index]
+    assert alive.tolist() == [int(expected[i]) for i in index]
     assert late == events - sum(expected)
 
 
@@ -209,11 +214,15 @@ def test_first_event(encoding: Encoding, values: list[int]) -> None:
 
 @pytest.mark.parametrize(("rescale", "divisor"), [(0, 1.0), (1, 0.75)])
 def test_deliver(rescale: int, divisor: float) -> None:
-    index, value, alive = np.zeros(16, np.int32), np.zeros(16, F), np.zeros(16, np.bool_)
-    index[:3], value[:3], alive[:3] = [0, 2, 3], [1.0, 2.0, -3.0], [True, False, True]
+    row = channel(5, drop=0.25, rescale=rescale)
+    index, value, alive = np.array([0, 2, 3], np.int32), np.array([1.0, 2.0, -3.0], F), np.array([1, 0, 1], np.int32)
+    expected = np.array([1.0, 0.0, 0.0, -3.0, 0.0], F) / F(divisor)
     out = np.full(5, np.nan, F)
-    assert _stages.deliver(channel(5, drop=0.25, rescale=rescale), 3, index, value, alive, out) == 2
-    np.testing.assert_array_equal(out, np.array([1.0, 0.0, 0.0, -3.0, 0.0], F) / F(divisor))
+    assert _stages.deliver(row, index, value, alive, out) == 2
+    np.testing.assert_array_equal(out, expected)
+    whole = np.array([1.0, 7.0, 2.0, -3.0, 0.0], F), np.array([1, 0, 0, 1, 0], np.int32)
+    assert _stages.deliver(row, np.arange(5, dtype=np.int32), *whole, out) == 2
+    np.testing.assert_array_equal(out, expected)
 
 
 @pytest.mark.parametrize("x", [[], [0.0], [3.0], [0, 0, 0], [0, -1, 0, 2], [np.nan, 0, np.inf], [1, 0] * 40], ids=str)
@@ -230,9 +239,15 @@ def test_compact_and_lay_out(x: list[float]) -> None:
 
 
 def test_forget_silent() -> None:
-    index, value = np.array([1, 4, 5, 9], np.int32), np.array([0.0, 2.0, 0.0, -1.0], F)
-    assert _stages.forget_silent(index, value, np.int64(4)) == 2
-    assert (index[:2].tolist(), value[:2].tolist()) == ([4, 9], [2.0, -1.0])
+    sent = np.zeros(_stages.VECTOR, F)
+    sent[[2, 4, 9, 15]] = 2.0, np.nan, -1.0, 3.0
+    index, value, alive = np.arange(len(sent), dtype=np.int32), sent.copy(), (sent != 0).astype(np.int32)
+    assert _stages.forget_silent(index, value, alive, np.int64(len(sent))) == 4
+    assert index[:4].tolist() == [2, 4, 9, 15]
+    np.testing.assert_array_equal(value[:4], [2.0, np.nan, -1.0, 3.0])
+    # what is worked on with them, up to a whole vector, is silent: it must not be hit by bit errors, nor counted
+    assert alive.tolist() == [1] * 4 + [0] * 12
+    assert not value[4:].any()
 
 
 def test_streams_of_the_stages_carry_the_channel() -> None:

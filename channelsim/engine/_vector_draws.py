@@ -1,0 +1,291 @@
+"""What the hash does to the events of a message, a vector of them at a time: words hit, noise, events lost.
+
+See `_vector_code` for how, and `_hash` for the draws one by one. A draw belongs to a key and to the number of a neuron;
+keys are int64, by their bits.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic, overload
+
+from channelsim import hashing
+from channelsim.engine import _hash
+from channelsim.engine._named import NOTHING, named
+from channelsim.engine._vector_code import (
+    FLOATS,
+    FUSED,
+    INDICES,
+    LANES,
+    NUMBERS,
+    VECTOR,
+    WORD,
+    ZEROS,
+    Strip,
+    broadcast,
+    every_vector,
+    intrinsic_code,
+)
+from channelsim.engine._vector_events import Events
+
+DOUBLE = ir.DoubleType()
+WORDS, DOUBLES = ir.VectorType(WORD, LANES), ir.VectorType(DOUBLE, LANES)
+SQRT_HALF = int(np.float64(math.sqrt(0.5)).view(np.int64))  # by its bits
+MANTISSA_BITS = 52
+# Polynomials, the highest power first: ln(1 + x) / x for 1 + x from sqrt(1/2) to sqrt(2), and sin(t) / t in t^2 for |t|
+# up to pi/2. They agree with what they stand for at Chebyshev's points (numpy.polynomial.Chebyshev.interpolate): errors
+# of 1.2e-10 and 2.7e-11 of the value, where the series of Taylor would want twice the terms.
+LOG = [
+    -0.05845669545814472, 0.10636539536654047, -0.10898111791089271, 0.11042736481622328, -0.124108858503096,
+    0.14283798375733098, -0.16670383640677613, 0.2000016963810529, -0.24999936586064167, 0.3333333084628338,
+    -0.500000003084542, 1.000000000048012,
+]  # fmt: skip
+SINE = [
+    -2.3889217031975298e-08, 2.752526975389417e-06, -0.00019840861177688622, 0.008333330974188277,
+    -0.16666666616814685, 0.9999999999829184,
+]  # fmt: skip
+
+
+def _all(vector: Any, value: Any) -> Any:
+    """A constant vector of equal values."""
+    return ir.Constant(vector, [ir.Constant(vector.element, value)] * LANES)
+
+
+class _Draws:
+    """Code that draws for the neurons of a vector."""
+
+    def __init__(self, builder: Any, key: Any):
+        self.builder, self.key = builder, broadcast(builder, key, WORDS)
+
+    def words(self, neurons: Any) -> Any:
+        """`_hash.word` for neurons, given as WORDS."""
+        builder = self.builder
+        step = builder.mul(builder.add(neurons, _all(WORDS, 1)), _all(WORDS, int(_hash.GOLDEN)))
+        z = builder.add(self.key, step)
+        for shift, factor in ((_hash.S30, _hash.MUL_1), (_hash.S27, _hash.MUL_2)):
+            z = builder.mul(self._fold(z, shift), _all(WORDS, int(factor)))
+        return self._fold(z, _hash.S31)
+
+    def _fold(self, z: Any, shift: Any) -> Any:
+        return self.builder.xor(z, self.builder.lshr(z, _all(WORDS, int(shift))))
+
+    def below(self, words: Any, bound: Any) -> Any:
+        """`_hash.is_below`."""
+        uniform = self.builder.lshr(words, _all(WORDS, int(_hash.S11)))
+        return self.builder.icmp_signed("<", uniform, broadcast(self.builder, bound, WORDS))
+
+    def normals(self, words: Any) -> Any:
+        """Standard normals: Box and Muller from the two halves of each word.
+
+        Logarithm and cosine are polynomials (largest error of a normal 1e-9, below float32 by far): ln m with m within
+        a factor sqrt(2) of 1, and cos(2 pi v) = -sin(2 pi (1/4 - |v - 1/2|)).
+        """
+        builder = self.builder
+        high = builder.trunc(builder.lshr(words, _all(WORDS, 32)), NUMBERS)
+        u = builder.fmul(self._plus(builder.uitofp(high, DOUBLES), 0.5), _all(DOUBLES, 2.0**-32))
+        away = builder.sub(builder.trunc(words, NUMBERS), _all(NUMBERS, 1 << 31))  # v - 1/2, in parts of 2^32
+        turn = builder.sub(_all(NUMBERS, 1 << 30), self._magnitude(away))
+        t = builder.fmul(builder.sitofp(turn, DOUBLES), _all(DOUBLES, 2.0 * math.pi * 2.0**-32))
+        sine = builder.fmul(t, self._polynomial(SINE, builder.fmul(t, t)))
+        return builder.fneg(builder.fmul(self._root(self._minus_two_log(u)), sine))
+
+    def _minus_two_log(self, u: Any) -> Any:
+        builder = self.builder
+        bits = builder.bitcast(u, WORDS)
+        exponent = builder.ashr(builder.sub(bits, _all(WORDS, SQRT_HALF)), _all(WORDS, MANTISSA_BITS))
+        m = builder.bitcast(builder.sub(bits, builder.shl(exponent, _all(WORDS, MANTISSA_BITS))), DOUBLES)
+        x = self._plus(m, -1.0)
+        mantissa = builder.fmul(x, self._polynomial([-2.0 * c for c in LOG], x))
+        exponent = builder.sitofp(builder.trunc(exponent, NUMBERS), DOUBLES)
+        return self._fma(exponent, _all(DOUBLES, -2.0 * math.log(2.0)), mantissa)
+
+    def _plus(self, values: Any, constant: float) -> Any:
+        return self.builder.fadd(values, _all(DOUBLES, constant))
+
+    def _fma(self, x: Any, y: Any, z: Any) -> Any:
+        return self.builder.fadd(self.builder.fmul(x, y, flags=FUSED), z, flags=FUSED)
+
+    def _polynomial(self, coefficients: list[float], x: Any) -> Any:
+        total = _all(DOUBLES, coefficients[0])
+        for coefficient in coefficients[1:]:
+            total = self._fma(total, x, _all(DOUBLES, coefficient))
+        return total
+
+    def _root(self, values: Any) -> Any:
+        kind = ir.FunctionType(DOUBLES, [DOUBLES])
+        return self.builder.call(self.builder.module.declare_intrinsic(f"llvm.sqrt.v{LANES}f64", (), kind), [values])
+
+    def _magnitude(self, numbers: Any) -> Any:
+        """The magnitude of int32, as unsigned: that of -2^31 is 2^31."""
+        negative = self.builder.icmp_signed("<", numbers, _all(NUMBERS, 0))
+        return self.builder.select(negative, self.builder.sub(_all(NUMBERS, 0), numbers), numbers)
+
+
+def _neurons(part: Strip, index: Any) -> Any:
+    (numbers,) = part.load(index)
+    return part.builder.sext(numbers, WORDS)
+
+
+def _places(part: Strip) -> Any:
+    lanes = ir.Constant(WORDS, list(range(LANES)))
+    return part.builder.add(lanes, broadcast(part.builder, part.first, WORDS))
+
+
+def round_randomly(key, index, step, top, values):
+    """values = step q with q = floor(value / step + u), u uniform on [0, 1), and |q| <= top; 0 stays 0.
+
+    Neurons are those of `index`, or where that is empty 0, 1, ...; step and top are float32.
+    """
+    neurons = index if len(index) else len(values)
+    q = np.floor(values / step + hashing.uniform32(hashing.bits(int(np.uint64(key)), neurons)))
+    values[:] = np.where(values == 0, values, np.clip(q, -top, top) * step)
+
+
+@intrinsic
+def _round_randomly_code(typing_context, key, index, listed, step, top, values, n):
+    def generate(builder, key, index, listed, step, top, values, n):
+        draws = _Draws(builder, key)
+        step, top = broadcast(builder, step, VECTOR), broadcast(builder, top, VECTOR)
+        bottom = builder.fneg(top)
+        floor = builder.module.declare_intrinsic(f"llvm.floor.v{LANES}f32", (), ir.FunctionType(VECTOR, [VECTOR]))
+
+        def rounded(part, neurons):
+            (x,) = part.load(values)
+            uniform = builder.trunc(builder.lshr(draws.words(neurons), _all(WORDS, int(_hash.S40))), NUMBERS)
+            uniform = builder.fmul(builder.sitofp(uniform, VECTOR), _all(VECTOR, 2.0**-24))
+            q = builder.call(floor, [builder.fadd(builder.fdiv(x, step), uniform)])
+            q = builder.select(builder.fcmp_ordered(">", q, top), top, q)
+            q = builder.select(builder.fcmp_ordered("<", q, bottom), bottom, q)
+            speaks = builder.fcmp_unordered("!=", x, ZEROS)
+            part.store(values, [builder.select(speaks, builder.fmul(q, step), ZEROS)])
+            return []
+
+        with builder.if_else(builder.icmp_signed(">", listed, ir.Constant(WORD, 0))) as (by_index, in_order):
+            with by_index:
+                every_vector(builder, n, [], lambda part, _: rounded(part, _neurons(part, index)))
+            with in_order:
+                every_vector(builder, n, [], lambda part, _: rounded(part, _places(part)))
+
+    return types.void(key, index, listed, step, top, values, n), intrinsic_code(generate)
+
+
+@named(NOTHING, types.int64, INDICES, types.intp, types.float32, types.float32, FLOATS, types.intp)
+def _round_randomly(key, index, listed, step, top, values, n):
+    _round_randomly_code(key, index, listed, step, top, values, n)
+
+
+@overload(round_randomly)
+def _(key, index, step, top, values):
+    return lambda key, index, step, top, values: _round_randomly(
+        key, index.ctypes, len(index), step, top, values.ctypes, len(values)
+    )
+
+
+def list_hits(key, bound, index, value, hits):
+    """Lists the entries that are not silent, and whose code word a bit error hits first; returns their number.
+
+    Neuron i's first draw is the one at 64 i. `hits` is as long as the entries, and up to 15 more.
+    """
+    uniform = hashing.uniform(hashing.bits(int(np.uint64(key)), index.astype(np.int64) * 64))
+    hit = (uniform < bound * 2.0**-53) & (value != 0)
+    hits[: np.count_nonzero(hit)] = np.flatnonzero(hit)
+    return np.count_nonzero(hit)
+
+
+@intrinsic
+def _list_hits_code(typing_context, key, bound, index, value, n, hits):
+    def generate(builder, key, bound, index, value, n, hits):
+        draws, events = _Draws(builder, key), Events(builder)
+
+        def block(part, written):
+            drawn = draws.words(builder.shl(_neurons(part, index), _all(WORDS, 6)))
+            (x,) = part.load(value)
+            speaks = builder.fcmp_unordered("!=", x, ZEROS)
+            return [events.append_places(part, builder.and_(draws.below(drawn, bound), speaks), hits, *written)]
+
+        return every_vector(builder, n, [ir.Constant(WORD, 0)], block)[0]
+
+    return types.intp(key, bound, index, value, n, hits), intrinsic_code(generate)
+
+
+@named(types.intp, types.int64, types.int64, INDICES, FLOATS, types.intp, INDICES)
+def _list_hits(key, bound, index, value, n, hits):
+    return _list_hits_code(key, bound, index, value, n, hits)
+
+
+@overload(list_hits)
+def _(key, bound, index, value, hits):
+    return lambda key, bound, index, value, hits: _list_hits(
+        key, bound, index.ctypes, value.ctypes, len(index), hits.ctypes
+    )
+
+
+def add_noise(key, sigma, index, value):
+    """Adds sigma N(0, 1) to each value; sigma is float64."""
+    normals = hashing.normal(hashing.bits(int(np.uint64(key)), index))
+    value += (sigma * normals).astype(np.float32)
+
+
+@intrinsic
+def _add_noise_code(typing_context, key, sigma, index, value, n):
+    def generate(builder, key, sigma, index, value, n):
+        draws, scale = _Draws(builder, key), broadcast(builder, sigma, DOUBLES)
+
+        def block(part, _):
+            noise = builder.fmul(scale, draws.normals(draws.words(_neurons(part, index))))
+            (x,) = part.load(value)
+            part.store(value, [builder.fadd(x, builder.fptrunc(noise, VECTOR))])
+            return []
+
+        every_vector(builder, n, [], block)
+
+    return types.void(key, sigma, index, value, n), intrinsic_code(generate)
+
+
+@named(NOTHING, types.int64, types.float64, INDICES, FLOATS, types.intp)
+def _add_noise(key, sigma, index, value, n):
+    _add_noise_code(key, sigma, index, value, n)
+
+
+@overload(add_noise)
+def _(key, sigma, index, value):
+    return lambda key, sigma, index, value: _add_noise(key, sigma, index.ctypes, value.ctypes, len(index))
+
+
+def drop(key, bound, index, alive):
+    """Loses each event with a probability, of which `bound` is the bound. Returns how many are left alive."""
+    alive[hashing.uniform(hashing.bits(int(np.uint64(key)), index)) < bound * 2.0**-53] = 0
+    return np.count_nonzero(alive)
+
+
+@intrinsic
+def _drop_code(typing_context, key, bound, index, alive, n):
+    def generate(builder, key, bound, index, alive, n):
+        draws, events = _Draws(builder, key), Events(builder)
+        none = _all(NUMBERS, 0)
+
+        def block(part, left):
+            lost = draws.below(draws.words(_neurons(part, index)), bound)
+            (flags,) = part.load(alive)
+            flags = builder.select(lost, none, flags)
+            part.store(alive, [flags])
+            return [builder.add(*left, events.count(builder.icmp_signed("!=", flags, none)))]
+
+        return every_vector(builder, n, [ir.Constant(WORD, 0)], block)[0]
+
+    return types.intp(key, bound, index, alive, n), intrinsic_code(generate)
+
+
+@named(types.intp, types.int64, types.int64, INDICES, INDICES, types.intp)
+def _drop(key, bound, index, alive, n):
+    return _drop_code(key, bound, index, alive, n)
+
+
+@overload(drop)
+def _(key, bound, index, alive):
+    return lambda key, bound, index, alive: _drop(key, bound, index.ctypes, alive.ctypes, len(index))

@@ -1,0 +1,98 @@
+"""Each function that is written in vectors does what its plain form says, whatever stands behind the last vector."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numba import njit
+
+from channelsim.engine import _hash, _vector_draws, _vector_events, _vector_memory, _vector_sums
+from tests.naive import Floats
+
+F, KEY = np.float32, np.uint64(0x9D2C5680_12345678).view(np.int64)
+GUARD = 40  # values behind each array that must stay as they are
+VALUES = st.lists(
+    st.sampled_from([0.0, -0.0, 0.0, 1e-45, np.nan, np.inf, -np.inf]) | st.floats(-8, 8, width=32), max_size=70
+)
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What compiled code gets when it calls this function."""
+    return njit(lambda *arguments: function(*arguments))
+
+
+def numbers(n: int) -> Any:
+    return np.arange(1, 2 * n, 2, dtype=np.int32)
+
+
+def argument(value: Any) -> tuple[Any, Any]:
+    """(the argument, all of its memory): an array that others stand behind."""
+    if not isinstance(value, np.ndarray):
+        return value, value
+    memory = np.concatenate([value, np.full(GUARD, 77, value.dtype)])
+    return memory[: len(value)], memory
+
+
+CASES: dict[Callable[..., Any], Callable[[Floats], tuple[Any, ...]]] = {
+    _vector_events.count_events: lambda x: (x,),
+    _vector_events.compact: lambda x: (x, np.zeros(len(x), np.int32), np.zeros(len(x), F)),
+    _vector_events.pass_threshold: lambda x: (
+        x,
+        np.sin(np.arange(len(x))).astype(F),
+        len(x) % 2,
+        F(0.5),
+        np.ones(len(x), F),
+    ),
+    _vector_events.mark: lambda x: (x, np.full(len(x), 5, np.int32)),
+    _vector_events.deliver: lambda x: (x, numbers(len(x)) // 2 % 3, F(0.3), np.ones(len(x), F)),
+    _vector_memory.copy: lambda x: (x, np.ones(len(x), F)),
+    _vector_memory.fetch: lambda x: (x,),
+    _vector_memory.scatter: lambda x: (numbers(len(x)), x, np.ones(2 * len(x), F)),
+    _vector_memory.clear: lambda x: (numbers(len(x) // 2), x),
+    _vector_sums.largest: lambda x: (np.nan_to_num(x, nan=0.0),),
+    _vector_draws.round_randomly: lambda x: (KEY, numbers(len(x) * (len(x) % 2)), F(0.25), F(7), np.nan_to_num(x)),
+    _vector_draws.list_hits: lambda x: (KEY, _hash.bound(0.3), numbers(len(x)), x, np.zeros(len(x), np.int32)),
+    _vector_draws.drop: lambda x: (KEY, _hash.bound(0.3), numbers(len(x)), (x != 0).astype(np.int32)),
+}
+COMPILED = {function: compiled(function) for function in CASES}
+compiled_take, compiled_sum_of_squares = compiled(_vector_memory.take), compiled(_vector_sums.sum_of_squares)
+
+
+@pytest.mark.parametrize("function", CASES, ids=lambda function: function.__name__)
+@settings(max_examples=60, deadline=None)
+@given(values=VALUES)
+def test_the_plain_form(function: Callable[..., Any], values: list[float]) -> None:
+    plain, vectors = ([argument(value) for value in CASES[function](np.array(values, F))] for _ in range(2))
+    with np.errstate(all="ignore"):
+        expected = function(*[given for given, _ in plain])
+    result = COMPILED[function](*[given for given, _ in vectors])
+    assert result == expected
+    for (_, as_plain), (_, as_vectors) in zip(plain, vectors, strict=True):
+        np.testing.assert_array_equal(as_vectors, as_plain)
+
+
+@settings(max_examples=60, deadline=None)
+@given(VALUES)
+def test_take(values: list[float]) -> None:
+    x = np.array(values, F)
+    index, expected = numbers(len(x) // 2), x.copy()
+    places, taken = np.zeros(len(index), np.int32), np.zeros(len(index), F)
+    count = compiled_take(index, x, places, taken)
+    there = np.zeros(len(index), np.int32), np.zeros(len(index), F)
+    assert count == _vector_memory.take(index, expected, *there)
+    np.testing.assert_array_equal(x, expected)
+    np.testing.assert_array_equal(places[:count], there[0][:count])
+    np.testing.assert_array_equal(taken[:count], there[1][:count])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.floats(-8, 8, width=32), max_size=70))
+def test_sum_of_squares(values: list[float]) -> None:
+    x = np.array(values, F)
+    expected = _vector_sums.sum_of_squares(x)
+    np.testing.assert_allclose(compiled_sum_of_squares(x), expected, rtol=1e-14)  # summed in another order
