@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from functools import cache
 from pathlib import Path
 
 import numba
@@ -18,6 +19,7 @@ from llvmlite import binding
 SOURCES = Path(__file__).parent
 
 
+@cache  # what is imported does not change any more; and a run asks in every chunk
 def digest() -> str:
     """16 hex digits that change with any source of the engine, the tables or the streams, with Numba and the CPU."""
     state = hashlib.sha256()

@@ -9,12 +9,20 @@ MATRIX  a dense matrix: a mini-batch in which many speak; the input of every lay
 from __future__ import annotations
 
 from channelsim.engine import _batch, _stages, _vector_memory
-from channelsim.engine._jit import inner
+from channelsim.engine._jit import inner, kernel
 from channelsim.engine._views import configs, f4, f4_rows, flags, i4, i4_rows, i8, i8_planes, i8_rows, layers, slots
 from channelsim.plan import Kind
 
 FULL, LIST, DATA, MATRIX = 0, 1, 2, 3
 DENSE = int(Kind.DENSE)
+
+
+@kernel()
+def list_events(images, start, index, value):
+    """The events of all images (N, n), one list after another: image i's begin at start[i]. Both have room behind."""
+    for i in range(len(images)):
+        first = start[i]
+        _stages.compact(images[i], index[first : first + images.shape[1]], value[first : first + images.shape[1]])
 
 
 @inner(inline="always")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from channelsim import hashing
 from channelsim.data import Dataset
-from channelsim.engine import _geometry, _hash, _pitch
+from channelsim.engine import _geometry, _hash, _inputs, _pitch
 from channelsim.engine._tables import CONFIG, Net
 from channelsim.engine._views import records
 from channelsim.hashing import Stream
@@ -78,21 +78,16 @@ def _events_of(
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
     """Images as events, made once: (starts, neuron indices, values). A zero activity is no event.
 
-    Works in blocks, so that the data set is never there twice. Without `lists` only the starts are made.
+    Without `lists` only the starts are made.
     """
     counts = np.count_nonzero(images, axis=1)
     start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     if not lists:
         return start, np.zeros(0, np.int32), np.zeros(0, np.float32)
-    index = np.empty(start[-1], np.int32)
-    value = np.empty(start[-1], np.float32)
-    for first in range(0, len(images), 4096):
-        block = images[first : first + 4096]
-        rows, columns = np.nonzero(block)
-        span = slice(start[first], start[first] + len(columns))
-        index[span] = columns
-        value[span] = block[rows, columns]
-    return start, index, value
+    room = start[-1] + images.shape[1]  # behind the last list may stand as much as has been read
+    index, value = np.empty(room, np.int32), np.empty(room, np.float32)
+    _inputs.list_events(images, start, index, value)
+    return start, index[: start[-1]], value[: start[-1]]
 
 
 def _roots(plan: Plan) -> NDArray[np.int64]:
