@@ -59,8 +59,7 @@ def measure(state: engine.State, dataset: Dataset, probe: int) -> list[Alignment
 
 def _probe_plan(state: engine.State, size: int) -> Plan:
     return replace(
-        state.plan,
-        weights=state.weights.copy(),
+        state.plan.with_weights(state.weights),
         biases=state.biases.copy(),
         feedback=state.feedback.copy(),
         channels=state.net.channels.copy(),

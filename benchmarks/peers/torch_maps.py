@@ -23,10 +23,10 @@ class TorchMaps:
         self.layers = records(plan.layers)
         self.x = torch.from_numpy(x).view(-1, *self._map(self.layers[0]))
         self.targets = torch.eye(plan.classes)[torch.from_numpy(y).long()]
-        self.w, self.b = {}, {}
+        self.w, self.b, weights = {}, {}, plan.weights
         for h, layer in enumerate(self.layers):
             if layer.w_size:
-                w = plan.weights[layer.w_offset :][: layer.w_size].reshape(-1, layer.b_size).T.copy()
+                w = weights[layer.w_offset :][: layer.w_size].reshape(-1, layer.b_size).T.copy()
                 shape = (-1, layer.in_channels, layer.kernel, layer.kernel)
                 self.w[h] = torch.from_numpy(w).view(shape) if layer.kind == Kind.CONV2D else torch.from_numpy(w)
                 self.b[h] = torch.from_numpy(plan.biases[layer.b_offset :][: layer.b_size].copy())

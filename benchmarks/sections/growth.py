@@ -66,7 +66,7 @@ def _point(size: int, units: list[int], batch: int, dataset: Dataset, settings: 
     counters = run.state.counters
     touched = float(counters["macs"].sum() + counters["update_macs"].sum()) / run.state.frame
     costs = {name: 1e9 * each.median / touched for name, each in times.items()}
-    point = {"size": size, "synapses": int(plan.weights.size), "touched": touched, "seconds": times["engine"].median}
+    point = {"size": size, "synapses": plan.synapses, "touched": touched, "seconds": times["engine"].median}
     point["ns_per_synapse"] = costs["engine"]
     if batch == 1:
         point["bound_ns_per_synapse"] = costs["bound"]
@@ -83,7 +83,7 @@ def _batch_point(batch: int, dataset: Dataset, settings: work.Settings) -> dict[
 
 def _bound(plan: Plan, dataset: Dataset) -> Callable[[int], int]:
     images = csr_array(dataset.train_x)
-    weights, _ = work.matrices(plan, plan.weights.copy(), plan.biases)
+    weights, _ = work.matrices(plan, plan.weights, plan.biases)
     order = np.arange(len(dataset.train_y))
 
     def run(frames: int) -> int:

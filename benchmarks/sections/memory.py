@@ -50,13 +50,13 @@ def traced(run: Engine) -> int:
 
 
 def buffers(run: Engine) -> dict[str, int]:
-    """Bytes of every array that the engine has allocated for the network, and of the plan's own copies of W, b and C.
+    """Bytes of every array that the engine has allocated for the network, and of the plan's own copies of b and C.
 
     Not counted: the data set and its list of events, which runs share, and what waits to be written to the trace.
     """
     held = {name: array.nbytes for name, array in run.state.memory._asdict().items() if name not in FOR_THE_TRACE}
     plan = run.plan
-    held["plan"] = sum(array.nbytes for array in (plan.weights, plan.biases, plan.feedback, plan.c_start, plan.c_index))
+    held["plan"] = sum(array.nbytes for array in (plan.biases, plan.feedback, plan.c_start, plan.c_index))
     return {name: size for name, size in held.items() if size}
 
 
@@ -65,7 +65,7 @@ def payload(plan: Plan) -> dict[str, int]:
     messages = plan.channels["n"].sum()
     activities = plan.layers["n"][1:].sum()
     return {
-        "weights": plan.weights.nbytes,
+        "weights": 4 * plan.synapses,
         "biases": plan.biases.nbytes,
         "feedback": plan.feedback.nbytes,
         "messages": int(4 * plan.batch * messages),
@@ -90,7 +90,7 @@ def large(batch: int, units: list[int] = LARGE) -> dict[str, Any]:
     began = time.perf_counter()
     run.advance(LARGE_FRAMES)
     return {
-        "synapses": int(plan.weights.size),
+        "synapses": plan.synapses,
         "start_s": start,
         "frame_s": (time.perf_counter() - began) / LARGE_FRAMES,
         "peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,

@@ -74,7 +74,7 @@ def _learning(section: Section, settings: work.Settings, batch: int) -> None:
 
     def plan(rule: str, **tables: Any) -> Plan:
         made = work.plan_of(work.scenario(rule, batch, **tables), dataset)
-        return work.still(replace(made, weights=trained.state.weights.copy(), biases=trained.state.biases.copy()))
+        return work.still(replace(made.with_weights(trained.state.weights), biases=trained.state.biases.copy()))
 
     def thresholded(value: float) -> Plan:
         return plan("srbp", channels={"learning": {"threshold": {"value": value, "residual": True}}})

@@ -78,11 +78,11 @@ def hold(net, mem, h, slot):
     i8_rows(mem.forms)[slot, h] = LIST
     x = activities(net, mem, h, slot)
     index, value = i4_rows(mem.event_index)[slot], f4_rows(mem.event_value)[slot]
-    base = i8(net.list_offset)[h] * batch
+    first = i8(net.list_offset)[h]
     for b in range(samples):
-        first = base + b * n
         start[b] = first
         count[b] = _stages.compact(x[b * n : b * n + n], index[first : first + n], value[first : first + n])
+        first += count[b]
 
 
 @inner()

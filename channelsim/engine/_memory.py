@@ -10,7 +10,7 @@ from channelsim.engine._views import records
 from channelsim.plan import COUNTER, MESSAGE_ROW, Direction, Kind, Plan, Quantizer, Wiring
 from channelsim.plan.sizes import evaluated_at_once
 
-FIRST_SLOTS = 2  # the frame that is on its way, and the one before, which is still the newest of some layers
+FIRST_SLOTS = 1  # more come when more frames are in flight
 AGE_BINS = 1025  # of a pipeline: ages 0..1023 frames, and older; one frame after another, every age is 0
 ROWS_BYTES = 8_000_000  # of message rows and payload kept between two collections
 # Of `Memory`, what has a row for each slot, and what the events to come are kept in.
@@ -20,12 +20,11 @@ HEAP = ("heap_time", "heap_key", "heap_payload")
 
 
 def allocate(plan: Plan, net: Net) -> Memory:
-    """A run's memory as it is before the first frame, with room for FIRST_SLOTS of them."""
+    """A run's memory as it is before the first frame, with room for FIRST_SLOTS in flight."""
     slots, config = FIRST_SLOTS, net.config[0]
     batch, layers, channels = plan.batch, plan.layers, plan.channels
     most = max(batch, evaluated_at_once(layers))
     convolutions = layers[layers["kind"] == Kind.CONV2D]
-    listed = int(layers["fan_in"][layers["kind"] == Kind.DENSE].sum())
     units, inputs = int(layers["n"][1:].sum()), int(layers["fan_in"].sum())
     widest, widest_learner = int(layers["n"].max()), int(layers["n"][1:].max())
     message = int(
@@ -78,8 +77,8 @@ def allocate(plan: Plan, net: Net) -> Memory:
         counts=zeros((slots, len(layers), batch), np.int64),
         starts=zeros((slots, len(layers), batch), np.int64),
         forms=zeros((slots, len(layers)), np.int64),
-        event_index=zeros((slots, batch * listed), np.int32),
-        event_value=zeros((slots, batch * listed), np.float32),
+        event_index=zeros((slots, net.list_offset[-1]), np.int32),
+        event_value=zeros((slots, net.list_offset[-1]), np.float32),
         messages=zeros((slots, batch * message), np.float32),
         heard=zeros((slots, len(channels), batch), np.int64),
         pending_x=zeros(inputs if batch == 1 else 0, np.float32),

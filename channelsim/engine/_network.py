@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from channelsim import hashing
 from channelsim.data import Dataset
-from channelsim.engine import _geometry, _hash, _inputs, _pitch
+from channelsim.engine import _batch, _geometry, _hash, _inputs, _pitch
 from channelsim.engine._tables import CONFIG, Net
 from channelsim.engine._views import records
 from channelsim.hashing import Stream
@@ -30,7 +30,7 @@ def net_of(plan: Plan, dataset: Dataset, *, trace_frames: int, frozen: bool, cap
         config=config,
         layers=records(_pitch.lay_out(plan)),
         geometry=_geometry.geometry(plan.layers),
-        list_offset=_list_offset(plan.layers),
+        list_offset=_list_offset(plan, bool(reads_events)),
         channels=records(plan.channels.copy()),
         links=records(plan.links.copy()),
         leaving=leaving,
@@ -55,7 +55,8 @@ def _config(plan: Plan, trace_frames: int, frozen: bool, capture: bool) -> NDArr
     row["top"], row["batch"], row["frames"] = plan.top, plan.batch, plan.frames
     row["frames_per_epoch"], row["train_size"] = plan.frames_per_epoch, plan.train_size
     row["pipelined"], row["poisson"], row["interval"] = plan.pipelined, plan.poisson, plan.interval
-    row["stash"], row["on_miss_current"] = plan.stash, plan.on_miss_current
+    row["stash"] = plan.stash
+    row["newest_stands_in"] = plan.pipelined and plan.stash > 0 and plan.on_miss_current
     row["derivative"], row["frozen"] = plan.derivative, frozen
     row["deferred"] = plan.batch == 1 and plan.momentum == 0.0
     row["learning_rate"], row["feedback_rate"] = plan.learning_rate, plan.feedback_learning_rate
@@ -105,10 +106,18 @@ def _leaving(plan: Plan) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return np.array(channels, np.int64), np.array(starts, np.int64)
 
 
-def _list_offset(layers: NDArray[Any]) -> NDArray[np.int64]:
-    """Where a dense layer's event lists begin, in samples' worth of values."""
-    sizes = np.where(layers["kind"] == Kind.DENSE, layers["fan_in"], 0)
-    return np.cumsum(sizes) - sizes
+def _list_offset(plan: Plan, from_data: bool) -> NDArray[np.int64]:
+    """Where a dense layer's event lists begin, and last where they all end; `from_data`: layer 1 reads the data set's.
+
+    The lists of a mini-batch stand one behind the other, as they are used for few events only; behind the last one may
+    stand as much as has been read.
+    """
+    sizes = np.where(plan.layers["kind"] == Kind.DENSE, plan.layers["fan_in"], 0)
+    if from_data:
+        sizes[1] = 0
+    if plan.batch > 1:
+        sizes += np.ceil(_batch.SPARSE_BELOW * plan.batch * sizes).astype(np.int64)
+    return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
 
 
 def _ideal(plan: Plan) -> NDArray[np.bool_]:

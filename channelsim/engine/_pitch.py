@@ -70,7 +70,7 @@ def spread(table: NDArray[Any], plan: Plan, flat: Floats) -> Floats:
 
 def gather(table: NDArray[Any], plan: Plan, there: Floats) -> Floats:
     """A copy of a flat buffer in the engine's layout, in the plan's."""
-    flat = np.empty(plan.weights.size, np.float32)
+    flat = np.empty(plan.synapses, np.float32)
     for own, place in zip(_matrices(table, there), _places(plan), strict=True):
         flat[place] = own.reshape(-1)
     return flat

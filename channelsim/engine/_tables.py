@@ -35,7 +35,7 @@ CONFIG = np.dtype(
         ("poisson", "u1"),
         ("interval", "i8"),
         ("stash", "i8"),
-        ("on_miss_current", "u1"),
+        ("newest_stands_in", "u1"),  # for a frame whose activity is forgotten
         ("derivative", "u1"),
         ("frozen", "u1"),  # nothing learns: alignment probes
         ("deferred", "u1"),  # updates may wait for the next forward pass over the same rows
@@ -115,7 +115,7 @@ class Net(NamedTuple):
     config: NDArray[Any]  # (1,) CONFIG
     layers: NDArray[Any]  # (L + 1,) LAYER
     geometry: NDArray[np.int64]  # (L + 1, 11) maps and windows, as `_geometry` names them
-    list_offset: NDArray[np.int64]  # (L + 1,) of a dense layer's event lists in `Memory.event_index`
+    list_offset: NDArray[np.int64]  # (L + 2,) of a dense layer's event lists in `Memory.event_index`
     channels: NDArray[Any]  # (channels,) CHANNEL; the rows change at a scheduled change
     links: NDArray[Any]  # (links,) LINK
     leaving: NDArray[np.int64]  # learning channels by source layer: leaving[leaving_start[h] : leaving_start[h + 1]]
@@ -163,7 +163,7 @@ class Memory(NamedTuple):
     counts: NDArray[np.int64]  # (F, L + 1, B) events delivered to each layer
     starts: NDArray[np.int64]  # (F, L + 1, B) where their list starts, if the form has one
     forms: NDArray[np.int64]  # (F, L + 1) how a layer's input is held: see `_inputs`
-    event_index: NDArray[np.int32]  # (F, B * inputs of dense layers) as events, where not everybody speaks
+    event_index: NDArray[np.int32]  # (F, Net.list_offset[-1]) inputs of dense layers as events, where not all speak
     event_value: NDArray[np.float32]
     messages: NDArray[np.float32]  # (F, B * message) learning messages as delivered, or the error they make (bp)
     heard: NDArray[np.int64]  # (F, channels, B) events delivered by each learning channel

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -44,7 +46,7 @@ class Plan:
     channel_names: tuple[str, ...]
     layer_names: tuple[str, ...]
     link_names: tuple[str, ...]
-    weights: NDArray[np.float32]
+    draw_weights: Callable[[], NDArray[np.float32]]  # as a rule the largest buffer, so that no plan holds it
     biases: NDArray[np.float32]
     feedback: NDArray[np.float32]
     c_start: NDArray[np.int32]
@@ -76,6 +78,20 @@ class Plan:
     energy_write: float
 
     @property
+    def weights(self) -> NDArray[np.float32]:
+        """W before the first frame, drawn each time that it is asked for."""
+        return self.draw_weights()
+
+    @property
+    def synapses(self) -> int:
+        """How many values all W have together."""
+        return int(self.layers["w_size"].sum())
+
+    def with_weights(self, weights: NDArray[np.float32]) -> Plan:
+        """The same with this W before the first frame."""
+        return replace(self, draw_weights=lambda: weights)
+
+    @property
     def top(self) -> int:
         """L, the index of the output layer."""
         return len(self.layers) - 1
@@ -104,7 +120,7 @@ class Plan:
 
     def __repr__(self) -> str:
         units = "-".join(str(n) for n in self.layers["n"])
-        sizes = f"{self.weights.size:,} synapses, {self.feedback.size:,} wires"
+        sizes = f"{self.synapses:,} synapses, {self.feedback.size:,} wires"
         return f"Plan({units}, {len(self.channels)} channels, {sizes})"
 
 
@@ -136,7 +152,6 @@ def build(scenario: Scenario, shape: tuple[int, ...], classes: int, train_size: 
     records = tables(scenario, shape, classes)
     layers, channels = records.layers, records.channels
     sizes.refuse_excess(scenario, layers, channels)
-    weights, biases = _initial(scenario, layers)
     feedback, c_start, c_index = _feedback(scenario, layers, channels)
     training, schedule, learning = scenario.training, scenario.schedule, scenario.learning
     pipelined = schedule.mode == "pipelined"
@@ -149,8 +164,8 @@ def build(scenario: Scenario, shape: tuple[int, ...], classes: int, train_size: 
         channel_names=records.channel_names,
         layer_names=tuple(str(h) for h in range(1, len(layers))),
         link_names=records.link_names,
-        weights=weights,
-        biases=biases,
+        draw_weights=partial(_draw_weights, scenario, layers),
+        biases=np.zeros(int(layers["b_size"].sum()), np.float32),
         feedback=feedback,
         c_start=c_start,
         c_index=c_index,
@@ -182,9 +197,8 @@ def build(scenario: Scenario, shape: tuple[int, ...], classes: int, train_size: 
     )
 
 
-def _initial(scenario: Scenario, layers: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _draw_weights(scenario: Scenario, layers: NDArray[Any]) -> NDArray[np.float32]:
     weights = np.zeros(int(layers["w_size"].sum()), np.float32)
-    biases = np.zeros(int(layers["b_size"].sum()), np.float32)
     initial = scenario.model.weights
     for h, layer in enumerate(layers):
         if layer["w_size"]:
@@ -194,7 +208,7 @@ def _initial(scenario: Scenario, layers: NDArray[Any]) -> tuple[NDArray[np.float
                 initial.distribution, initial.scale, rows, columns, shapes.fans(layer), scenario.seed, h
             )
             weights[layer["w_offset"] : layer["w_offset"] + layer["w_size"]] = matrix.ravel()
-    return weights, biases
+    return weights
 
 
 def _changes(scenario: Scenario, first: Tables, per_epoch: int) -> tuple[Change, ...]:
