@@ -35,6 +35,10 @@ def forward(sparse, transfer, weights, pitch, bias, start, index, value, count, 
         fill_bias(bias, part, hi - lo)
         if sparse:
             for b in range(lo, hi):
+                if b + 1 < hi:  # lists of a data set lie far apart: the next one comes while this one is at work
+                    first, last = start[b + 1], start[b + 1] + count[b + 1]
+                    _vector_memory.fetch(index[first:last])
+                    _vector_memory.fetch(value[first:last])
                 first, last = start[b], start[b] + count[b]
                 _dense.add_rows(weights, pitch, index[first:last], value[first:last], out[b * n : b * n + n])
         else:
