@@ -105,6 +105,15 @@ def fetch_ahead(net, sample):
 
 
 @inner()
+def fetch_next(net, first, samples):
+    """Asks memory for what is looked up of each sample of a mini-batch that enters next, from place `first` on."""
+    order, start, labels = i8(net.order), i8(net.event_start), i4(net.labels)
+    for k in range(first, min(first + samples, len(order))):
+        _vector_memory.fetch(start[order[k] : order[k] + 2])
+        _vector_memory.fetch(labels[order[k] : order[k] + 1])
+
+
+@inner()
 def _copy_images(net, mem, slot, samples, n):
     for b in range(samples):
         first = i8_rows(mem.sample)[slot, b] * n

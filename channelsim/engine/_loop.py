@@ -159,6 +159,8 @@ def enter(net, mem, slot):
         _augment_frame(net, mem, slot)
     elif config.batch == 1:
         _inputs.fetch_ahead(net, first)
+    else:
+        _inputs.fetch_next(net, first + samples, samples)
     send_forward(net, mem, np.int64(1), slot)
 
 
