@@ -190,7 +190,7 @@ def rows_at_work(start, index, count, samples, touched):
         touched[r] = False
     for b in range(samples):
         for i in index[start[b] : start[b] + count[b]]:
-            touched[i] = True
+            touched[np.uint32(i)] = True  # unsigned: is not looked at for whether it counts from the end
     return _stages.count_true(touched)
 
 
@@ -203,6 +203,8 @@ def columns_at_work(values, n, samples, touched):
         sample = values[b * n : b * n + n]
         for j in range(n):
             touched[j] |= sample[j] != ZERO
+        if _stages.count_true(touched) == n:  # as a rule after the first sample, where errors are not sparse
+            break
     return _stages.count_true(touched)
 
 
