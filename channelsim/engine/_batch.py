@@ -55,7 +55,8 @@ def add_outer_events(target, pitch, n, start, index, value, count, signal, sampl
         lo, hi = rows * piece // pieces, rows * (piece + 1) // pieces
         for b in range(samples):
             events = index[start[b] : start[b] + count[b]]
-            first, last = start[b] + _below(events, lo), start[b] + _below(events, hi)
+            first = start[b] + (_below(events, lo) if lo > 0 else 0)
+            last = start[b] + (_below(events, hi) if hi < rows else len(events))
             _dense.grow_rows(target, pitch, index[first:last], value[first:last], signal[b * n : b * n + n])
 
 
@@ -98,12 +99,7 @@ def through_transposed(matrix, pitch, n, message, out, samples, turned):
 @kernel()
 def transpose(matrix, pitch, rows, n, out):
     """out = matrix.T, (n, rows)."""
-    for first in range(0, rows, 16):  # so many rows of `out` columns are one cache line
-        last = min(first + 16, rows)
-        for j in range(n):
-            there = out[j * rows + first : j * rows + last]
-            for r in range(len(there)):
-                there[r] = matrix[(first + r) * pitch + j]
+    _vector_memory.transpose(matrix, pitch, rows, n, out)
 
 
 @kernel()

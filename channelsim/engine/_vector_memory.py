@@ -12,7 +12,20 @@ from numba import types
 from numba.extending import intrinsic, overload
 
 from channelsim.engine._named import NOTHING, named
-from channelsim.engine._vector_code import FLOAT, FLOATS, INDICES, WORD, count_up, intrinsic_code, item, row_number
+from channelsim.engine._vector_code import (
+    FLOAT,
+    FLOATS,
+    INDICES,
+    LANES,
+    NUMBERS,
+    WORD,
+    Strip,
+    count_up,
+    intrinsic_code,
+    item,
+    row_address,
+    row_number,
+)
 
 BIT, BYTE = ir.IntType(1), ir.IntType(8)
 CACHE_LINE = 64  # bytes
@@ -168,3 +181,68 @@ def _(index, values, places, taken):
     return lambda index, values, places, taken: _take(
         index.ctypes, len(index), values.ctypes, places.ctypes, taken.ctypes
     )
+
+
+def transpose(matrix, pitch, rows, n, out):
+    """out = matrix.T, (n, rows), of a flat matrix (rows, n) whose rows start every `pitch` values."""
+    out[: n * rows] = matrix.reshape(-1, pitch)[:rows, :n].T.ravel()
+
+
+def _turned(builder, vectors):
+    """The columns of a square of vectors: at distance 1, 2, 4, ... two vectors exchange a half of their values."""
+    distance = 1
+    while distance < LANES:
+        upper = [lane & distance for lane in range(LANES)]
+        low = [LANES + lane - distance if up else lane for lane, up in enumerate(upper)]
+        high = [LANES + lane if up else lane + distance for lane, up in enumerate(upper)]
+        turned = list(vectors)
+        for k in range(LANES):
+            if not k & distance:
+                pair = vectors[k], vectors[k + distance]
+                turned[k] = builder.shuffle_vector(*pair, ir.Constant(NUMBERS, low))
+                turned[k + distance] = builder.shuffle_vector(*pair, ir.Constant(NUMBERS, high))
+        vectors, distance = turned, 2 * distance
+    return vectors
+
+
+@intrinsic
+def _transpose_code(typing_context, matrix, pitch, rows, n, out):
+    def generate(builder, matrix, pitch, rows, n, out):
+        lanes, last = ir.Constant(WORD, LANES), builder.sub(rows, ir.Constant(WORD, 1))
+
+        def squares(length):
+            return builder.sdiv(builder.add(length, ir.Constant(WORD, LANES - 1)), lanes)
+
+        def down(i, _):
+            first_row = builder.mul(i, lanes)
+
+            def across(j, _):
+                first = builder.mul(j, lanes)
+                live = builder.sub(n, first)
+                part, vectors = Strip(builder, first, 1, live), []
+                for k in range(LANES):
+                    row = builder.add(first_row, ir.Constant(WORD, k))
+                    row = builder.select(builder.icmp_signed("<", row, last), row, last)  # what is not there is masked
+                    vectors += part.load(row_address(builder, matrix, pitch, row))
+                there = Strip(builder, first_row, 1, builder.sub(rows, first_row))
+                for k, column in enumerate(_turned(builder, vectors)):
+                    with builder.if_then(builder.icmp_signed("<", ir.Constant(WORD, k), live)):
+                        place = builder.add(first, ir.Constant(WORD, k))
+                        there.store(row_address(builder, out, rows, place), [column])
+                return []
+
+            return count_up(builder, squares(n), [], across)
+
+        count_up(builder, squares(rows), [], down)
+
+    return types.void(matrix, pitch, rows, n, out), intrinsic_code(generate)
+
+
+@named(NOTHING, FLOATS, types.intp, types.intp, types.intp, FLOATS)
+def _transpose(matrix, pitch, rows, n, out):
+    _transpose_code(matrix, pitch, rows, n, out)
+
+
+@overload(transpose)
+def _(matrix, pitch, rows, n, out):
+    return lambda matrix, pitch, rows, n, out: _transpose(matrix.ctypes, pitch, rows, n, out.ctypes)

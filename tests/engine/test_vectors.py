@@ -60,7 +60,8 @@ CASES: dict[Callable[..., Any], Callable[[Floats], tuple[Any, ...]]] = {
     _vector_draws.drop: lambda x: (KEY, _hash.bound(0.3), numbers(len(x)), (x != 0).astype(np.int32)),
 }
 COMPILED = {function: compiled(function) for function in CASES}
-compiled_take, compiled_sum_of_squares = compiled(_vector_memory.take), compiled(_vector_sums.sum_of_squares)
+compiled_take, compiled_transpose = compiled(_vector_memory.take), compiled(_vector_memory.transpose)
+compiled_sum_of_squares = compiled(_vector_sums.sum_of_squares)
 
 
 @pytest.mark.parametrize("function", CASES, ids=lambda function: function.__name__)
@@ -96,3 +97,14 @@ def test_sum_of_squares(values: list[float]) -> None:
     x = np.array(values, F)
     expected = _vector_sums.sum_of_squares(x)
     np.testing.assert_allclose(compiled_sum_of_squares(x), expected, rtol=1e-14)  # summed in another order
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 20))
+def test_transpose(rows: int, n: int, gap: int) -> None:
+    matrix = np.arange(rows * (n + gap), dtype=F)
+    given, memory = argument(np.zeros(n * rows, F))
+    compiled_transpose(matrix, n + gap, rows, n, given)
+    expected = np.full_like(memory, 77)
+    _vector_memory.transpose(matrix, n + gap, rows, n, expected)
+    np.testing.assert_array_equal(memory, expected)
