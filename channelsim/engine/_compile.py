@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 from channelsim.engine import _cache, _loop, _named
@@ -22,8 +23,9 @@ _named.provide({maps})
 """
 
 
+@cache
 def compile_for(maps: bool) -> None:
-    """All that a run needs, also for layers that work on maps if told. Fast where it has been done."""
+    """All that a run needs, also for layers that work on maps if told; once in a process."""
     if _cache.is_cold(maps) and _cores() > 1:
         code = OTHER_HALF.format(root=str(ROOT), maps=maps)
         other = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
