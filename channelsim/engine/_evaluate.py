@@ -58,9 +58,10 @@ def _through_channel(net, mem, c, source, out, first, samples):
     for b in range(samples):
         said, arrives = source[b * n : b * n + n], out[b * n : b * n + n]
         _hash.keys_of(roots, EVALUATION_FRAME, first + b, keys)
-        index, value, alive, hits = i4(mem.speaking), f4(mem.said), i4(mem.alive), i4(mem.hits)
+        listed, value, alive, hits = i4(mem.speaking), f4(mem.said), i4(mem.alive), i4(mem.hits)
         _, entries, events, scale, noise_scale = _stages.shape(
-            channel, said, head(f4(mem.residuals), n), index, value, words, alive, keys
+            channel, said, head(f4(mem.residuals), n), listed, value, words, alive, keys
         )
+        index = listed if entries < n else i4(net.iota)
         _stages.receive(channel, keys, entries, events, index, value, alive, scale, noise_scale, hits, f4(mem.word))
         _stages.deliver(channel, head(index, entries), head(value, entries), head(alive, entries), arrives)

@@ -48,8 +48,7 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
     keys = i8(mem.keys)
     kept = channel.direction == LEARNING
     sent = f4(mem.sent)[:n]
-    index, value, words = i4(mem.speaking), f4(mem.said), f4(mem.said).view(np.int32)
-    alive = i4(mem.alive)
+    listed, value, words, alive = i4(mem.speaking), f4(mem.said), f4(mem.said).view(np.int32), i4(mem.alive)
     residual = f4(mem.residuals)[channel.residual_offset : channel.residual_offset + n]
     from_data = c == 0 and not config.augmented
     speaker = 2 * channel.source + channel.direction
@@ -60,8 +59,8 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
         image = i8_rows(mem.sample)[slot, b]
         here = (image if from_data else b) * n
         said = source[here : here + n]
-        if from_data and not ideal and b + 1 < samples:
-            following = i8_rows(mem.sample)[slot, b + 1] * n
+        if from_data and not ideal and b + 2 < samples:
+            following = i8_rows(mem.sample)[slot, b + 2] * n
             _vector_memory.fetch(source[following : following + n])
         arrives = out[b * stride : b * stride + n]
         scale = noise_scale = np.float32(1.0)
@@ -75,7 +74,7 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
             offered = entries = events
         else:
             offered, entries, events, scale, noise_scale = _stages.shape(
-                channel, said, residual, index, value, words, alive, keys
+                channel, said, residual, listed, value, words, alive, keys
             )
         bits, encoding = _stages.message_bits(channel, events)
         counter.messages += 1
@@ -96,7 +95,7 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
             start, finish = i8_rows(mem.heard_start)[channel.link, b], i8_rows(mem.heard_finish)[channel.link, b]
         traced = frame < config.trace_frames
         if traced and not ideal:
-            _stages.lay_out(head(index, entries), head(value, entries), sent)
+            _stages.lay_out(head(listed, entries), head(value, entries), sent)
         if start == _links.LOST:
             counter.lost_messages += 1
             counter.overflow += events
@@ -146,16 +145,18 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
 
 @inner()
 def _receive(net, mem, c, entries, events, encoding, scale, noise_scale, start, finish, delay, due, out):
-    """What arrives of the entries in mem.speaking and mem.said goes to `out`. Returns how many events are delivered.
+    """What arrives of the entries in mem.said (a list: mem.speaking) goes to `out`. Returns how many events.
 
     `due` is when the deadline is over, or negative.
     """
     channel = channels(net.channels)[c]
     counter = counters(mem.counters)[c]
-    index, value, alive = i4(mem.speaking), f4(mem.said), i4(mem.alive)
+    value, alive, listed = f4(mem.said), i4(mem.alive), i4(mem.speaking)
+    index = listed if entries < channel.n else i4(net.iota)
     is_late = due >= 0 and finish + delay > due
     if is_late and encoding == _stages.AER:
-        entries = _stages.forget_silent(index, value, alive, entries)
+        entries = _stages.forget_silent(index, value, alive, entries, listed)
+        index = listed
     corrupted, flipped, dropped = _stages.receive(
         channel, i8(mem.keys), entries, events, index, value, alive, scale, noise_scale, i4(mem.hits), f4(mem.word)
     )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from channelsim import hashing
 from channelsim.data import Dataset
-from channelsim.engine import _batch, _geometry, _hash, _inputs, _pitch
+from channelsim.engine import _batch, _geometry, _hash, _inputs, _pitch, _stages
 from channelsim.engine._tables import CONFIG, Net
 from channelsim.engine._views import records
 from channelsim.hashing import Stream
@@ -39,7 +39,7 @@ def net_of(plan: Plan, dataset: Dataset, *, trace_frames: int, frozen: bool, cap
         roots=_roots(plan),
         c_start=plan.c_start,
         c_index=plan.c_index,
-        iota=np.arange(widest, dtype=np.int32),
+        iota=np.arange(widest + 2 * _stages.VECTOR, dtype=np.int32),
         order=sample_order(plan, 0),
         images=images.reshape(-1),
         labels=np.ascontiguousarray(dataset.train_y, np.int32),

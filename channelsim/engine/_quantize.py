@@ -83,8 +83,8 @@ def quantize(kind, bits, a, stochastic, key, index, values, words):
 
 
 @kernel()
-def flip(kind, bits, a, value_bits, value, key, neuron, log_whole, below, scratch, scratch_words):
-    """One event's word with each bit flipped with some probability p; `log_whole` is log(1 - p), or 0 for p = 1.
+def flip(kind, bits, a, value_bits, value, key, neuron, keep, below, scratch, scratch_words):
+    """One event's word with each bit as it is with probability `keep`, else flipped.
 
     The gaps between flipped bits are geometric; `below` is the `bound` of the probability that one is shorter than a
     word. Returns (value decoded at the receiver, flipped bits); the value is NaN where the word means nothing.
@@ -94,11 +94,16 @@ def flip(kind, bits, a, value_bits, value, key, neuron, log_whole, below, scratc
     position = -1
     t = 0
     while True:
-        if log_whole < 0.0:
+        if keep > 0.0:
             drawn = _hash.word(key, neuron * 64 + t)
             if not _hash.is_below(drawn, below):
                 break
-            position += math.floor(math.log1p(-_hash.uniform(drawn)) / log_whole) + 1
+            left, whole = 1.0 - _hash.uniform(drawn), 1.0
+            while True:  # floor(log(left) / log(keep)) bits stay as they are
+                position += 1
+                whole *= keep
+                if whole < left:
+                    break
         else:
             position += 1
         if position >= value_bits:

@@ -33,15 +33,13 @@ def count_speaking(values):
 @kernel()
 def any_speaks(values):
     """Whether any value is not zero."""
-    for v in values:  # noqa: SIM110  (Numba has no `any` over a generator)
-        if v != ZERO:
-            return True
-    return False
+    return len(values) > 0 and (values[0] != ZERO or count_speaking(values) > 0)
 
 
 @kernel()
 def shape(ch, source, residual, index, value, words, alive, keys):
-    """Threshold and quantizer: what one message of n neurons says, as a list (index, value).
+    """Threshold and quantizer: what one message of n neurons says, as a list (index, value), or in `value` alone where
+    it has n entries: those of all neurons.
 
     The arrays are VECTOR longer than `whole_vectors` wants them. `words` is the memory of `value` seen as int32;
     `alive` becomes 1 for each event, else 0; `residual` is what this channel has kept back. Returns (offered, entries,
@@ -57,11 +55,8 @@ def shape(ch, source, residual, index, value, words, alive, keys):
     entries = n
     if 2 * events < n:
         entries = compact(source, index, value)
-    else:
-        for k in range(n):
-            index[k] = k
-        if not ch.has_threshold:
-            _vector_memory.copy(source, head(value, n))
+    elif not ch.has_threshold:
+        _vector_memory.copy(source, head(value, n))
     silence_behind(entries, value)
     whole = whole_vectors(entries)
     said, noise_scale, a = head(value, whole), ZERO, F(1.0)
@@ -70,7 +65,8 @@ def shape(ch, source, residual, index, value, words, alive, keys):
     if ch.quantizer != _quantize.NONE:
         a = _quantize.measure(ch.scale_kind, ch.scale, said, events)
         key = np.uint64(keys[_hash.ROUNDING])
-        _quantize.quantize(ch.quantizer, ch.bits, a, ch.stochastic, key, head(index, whole), said, head(words, whole))
+        listed = head(index, whole if entries < n else 0)
+        _quantize.quantize(ch.quantizer, ch.bits, a, ch.stochastic, key, listed, said, head(words, whole))
     events = _vector_events.mark(said, head(alive, whole))
     return offered, entries, events, a, noise_scale
 
@@ -86,9 +82,9 @@ def whole_vectors(entries):
 
 @kernel(inline="always")
 def silence_behind(entries, value):
-    """Silences what else is in the last of the `whole_vectors`."""
-    for k in range(entries, whole_vectors(entries)):
-        value[k] = ZERO
+    """Silences what else is in the last of the `whole_vectors`, and perhaps one more."""
+    for k in range(VECTOR):
+        value[entries + k] = ZERO
 
 
 @kernel()
@@ -98,12 +94,12 @@ def compact(values, index, events):
 
 
 @kernel()
-def forget_silent(index, value, alive, entries):
-    """Takes the entries that are not alive out of a list; returns how many are left."""
+def forget_silent(index, value, alive, entries, listed):
+    """Takes the entries that are not alive out of a list, whose index is `listed` then; returns how many are left."""
     left = 0
     for k in range(entries):
         if alive[k]:
-            index[left], value[left], alive[left] = index[k], value[k], 1
+            listed[left], value[left], alive[left] = index[k], value[k], 1
             left += 1
     silence_behind(left, value)
     silence_behind(left, alive)
@@ -149,7 +145,7 @@ def receive(ch, keys, entries, events, index, value, alive, scale, noise_scale, 
         key = keys[_hash.BIT_ERRORS]
         corrupted, flipped = corrupt(ch, index, value, alive, scale, key, hits, word, word.view(np.int32))
     if ch.noise > ZERO:
-        _vector_draws.add_noise(keys[_hash.NOISE], np.float64(ch.noise) * np.float64(noise_scale), index, value)
+        _vector_draws.add_noise(keys[_hash.NOISE], ch.noise * noise_scale, index, value)
     if ch.drop > 0.0:
         left = _vector_draws.drop(keys[_hash.DROP], _hash.bound(ch.drop), index, alive)
         dropped = events - corrupted - left
@@ -167,8 +163,8 @@ def corrupt(ch, index, value, alive, scale, key, hits, word, word_bits):
     for h in range(_vector_draws.list_hits(key, below, index, value, hits)):
         k = hits[h]
         heard, flips = _quantize.flip(
-            ch.quantizer, ch.bits, scale, ch.value_bits, value[k], np.uint64(key), np.int64(index[k]), ch.log_whole,
-            below, word, word_bits,
+            ch.quantizer, ch.bits, scale, ch.value_bits, value[k], np.uint64(key), np.int64(index[k]),
+            1.0 - ch.bit_error, below, word, word_bits,
         )  # fmt: skip
         flipped += flips
         if heard == heard:

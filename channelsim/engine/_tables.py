@@ -124,7 +124,7 @@ class Net(NamedTuple):
     roots: NDArray[np.int64]  # (channels * 16,) roots of the keys of a channel's draws, by purpose: hashing.root
     c_start: NDArray[np.int32]
     c_index: NDArray[np.int32]
-    iota: NDArray[np.int32]  # 0, 1, 2, ..: the event list of a layer in which everybody speaks
+    iota: NDArray[np.int32]  # (widest + 32,) 0, 1, 2, ..: the event list of a layer in which everybody speaks
     order: NDArray[np.int64]  # (samples of an epoch,) the order of this epoch
     images: NDArray[np.float32]  # (N * n_0,)
     labels: NDArray[np.int32]  # (N,)

@@ -161,7 +161,6 @@ CHANNEL = np.dtype(
         ("noise_scale", "f4"),
         ("bit_error", "f8"),
         ("word_error", "f8"),  # that a word has any bit flipped: 1 - (1 - bit_error)^value_bits
-        ("log_whole", "f8"),  # log(1 - bit_error); 0 where every bit is flipped
         ("drop", "f8"),
         ("rescale", "u1"),
         # clock

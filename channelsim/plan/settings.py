@@ -43,7 +43,6 @@ def bit_error_fields(row: Any) -> None:
     """Writes what follows from the probability of a bit error and the length of a word."""
     p = float(row["bit_error"])
     row["word_error"] = 1.0 - (1.0 - p) ** int(row["value_bits"])
-    row["log_whole"] = math.log1p(-p) if p < 1.0 else 0.0
 
 
 def quantizer_fields(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -145,14 +143,14 @@ def test_flipped_bits_are_those_of_the_hash(kind: str, bits: int, probability: f
     values = np.linspace(0.2, 0.37, 64).astype(F)
     sent = values if kind == "none" else quantized(kind, bits, SCALE, values)
     key, scratch, width = hashing.key(1, 2, 3, 4), np.zeros(1, F), int(row["value_bits"])
-    words, log_whole = codes.encode(sent, SCALE, row), math.log1p(-probability) if probability < 1 else 0.0
+    words = codes.encode(sent, SCALE, row)
     for neuron, (value, word) in enumerate(zip(sent, words.tolist(), strict=True)):
         uniforms = hashing.uniform(hashing.bits(key, np.arange(64) + 64 * neuron))
         positions = naive.flipped_positions(uniforms, probability, width)
         meant, valid = codes.decode(np.array([word ^ sum(1 << p for p in positions)], np.uint32), SCALE, row)
         found, flips = _quantize.flip(
             np.int64(row["quantizer"]), np.int64(bits), SCALE, np.int64(width), value, np.uint64(key),
-            np.int64(neuron), log_whole, _hash.bound(float(row["word_error"])), scratch, scratch.view(np.int32),
+            np.int64(neuron), 1.0 - probability, _hash.bound(float(row["word_error"])), scratch, scratch.view(np.int32),
         )  # fmt: skip
         assert flips == len(positions)
         assert (found == meant[0]) if valid[0] else np.isnan(found)

@@ -239,15 +239,16 @@ def test_compact_and_lay_out(x: list[float]) -> None:
 
 
 def test_forget_silent() -> None:
-    sent = np.zeros(_stages.VECTOR, F)
+    sent = np.zeros(2 * _stages.VECTOR, F)
     sent[[2, 4, 9, 15]] = 2.0, np.nan, -1.0, 3.0
-    index, value, alive = np.arange(len(sent), dtype=np.int32), sent.copy(), (sent != 0).astype(np.int32)
-    assert _stages.forget_silent(index, value, alive, np.int64(len(sent))) == 4
-    assert index[:4].tolist() == [2, 4, 9, 15]
+    index, listed = np.arange(len(sent), dtype=np.int32), np.zeros(len(sent), np.int32)
+    value, alive = sent.copy(), (sent != 0).astype(np.int32)
+    assert _stages.forget_silent(index, value, alive, np.int64(len(sent)), listed) == 4
+    assert listed[:4].tolist() == [2, 4, 9, 15]
     np.testing.assert_array_equal(value[:4], [2.0, np.nan, -1.0, 3.0])
     # what is worked on with them, up to a whole vector, is silent: it must not be hit by bit errors, nor counted
-    assert alive.tolist() == [1] * 4 + [0] * 12
-    assert not value[4:].any()
+    assert alive[:16].tolist() == [1] * 4 + [0] * 12
+    assert not value[4:16].any()
 
 
 def test_streams_of_the_stages_carry_the_channel() -> None:
