@@ -59,9 +59,12 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
         image = i8_rows(mem.sample)[slot, b]
         here = (image if from_data else b) * n
         said = source[here : here + n]
-        if from_data and not ideal and b + 2 < samples:
-            following = i8_rows(mem.sample)[slot, b + 2] * n
-            _vector_memory.fetch(source[following : following + n])
+        asks = (
+            from_data and not ideal and b + 2 < samples
+        )  # for an image, by halves: memory hears so many calls at once
+        following = i8_rows(mem.sample)[slot, b + 2] * n if asks else 0
+        if asks:
+            _vector_memory.fetch(source[following : following + n // 2])
         arrives = out[b * stride : b * stride + n]
         scale = noise_scale = np.float32(1.0)
         if not ideal or channel.jitter_kind != 0:
@@ -76,6 +79,8 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
             offered, entries, events, scale, noise_scale = _stages.shape(
                 channel, said, residual, listed, value, words, alive, keys
             )
+            if asks:
+                _vector_memory.fetch(source[following + n // 2 : following + n])
         bits, encoding = _stages.message_bits(channel, events)
         counter.messages += 1
         counter.offered += offered
