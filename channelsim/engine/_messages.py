@@ -59,9 +59,8 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
         image = i8_rows(mem.sample)[slot, b]
         here = (image if from_data else b) * n
         said = source[here : here + n]
-        asks = (
-            from_data and not ideal and b + 2 < samples
-        )  # for an image, by halves: memory hears so many calls at once
+        # The image after next is asked for by halves: memory hears but so many calls at a time.
+        asks = from_data and not ideal and b + 2 < samples
         following = i8_rows(mem.sample)[slot, b + 2] * n if asks else 0
         if asks:
             _vector_memory.fetch(source[following : following + n // 2])
