@@ -13,11 +13,7 @@ GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 MUL_1 = np.uint64(0xBF58476D1CE4E5B9)
 MUL_2 = np.uint64(0x94D049BB133111EB)
 S30, S27, S31, S11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
-S32, S40 = np.uint64(32), np.uint64(40)
-LOW = np.uint64(0xFFFFFFFF)
-EXPONENT, BIAS = np.int64(52), np.int64(1022)  # of a float64 that is written as m 2^e with 1/2 <= m < 1
-MANTISSA, HALF = np.int64(0xFFFFFFFFFFFFF), np.int64(0x3FE0000000000000)
-LN2, SQRT_HALF, TWO_PI = math.log(2.0), math.sqrt(0.5), 2.0 * math.pi
+S40 = np.uint64(40)
 ONE = np.uint64(1)
 PURPOSES = np.int64(16)  # roots that a channel has room for in `Net.roots`, one for each purpose of a stream
 # what a stream is for
@@ -66,12 +62,6 @@ def word(key, index):
 def uniform(word):
     """Uniform on [0, 1) with 53 bits."""
     return np.float64(np.int64(word >> S11)) * 2.0**-53
-
-
-@kernel(inline="always")
-def uniform32(word):
-    """Uniform on [0, 1) with 24 bits, float32."""
-    return np.float32(np.int32(word >> S40)) * np.float32(2.0**-24)
 
 
 @kernel(inline="always")

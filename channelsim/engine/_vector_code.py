@@ -133,6 +133,21 @@ def count_up(builder: Any, count: Any, carried: list[Any], body: Callable[[Any, 
     return values
 
 
+def only_if(builder: Any, condition: Any, values: list[Any], body: Callable[[], list[Any]]) -> list[Any]:
+    """What body() makes where the condition holds, else `values`."""
+    before = builder.block
+    with builder.if_then(condition):
+        made = body()
+        within = builder.block
+    merged = []
+    for value, other in zip(values, made, strict=True):
+        phi = builder.phi(value.type)
+        phi.add_incoming(value, before)
+        phi.add_incoming(other, within)
+        merged.append(phi)
+    return merged
+
+
 def strips(builder: Any, columns: Any, width: int, emit: Callable[[Strip], None]) -> None:
     """Emits code for all columns: whole strips of `width` vectors, then one of as many vectors as the rest takes."""
     wide = ir.Constant(WORD, LANES * width)
@@ -196,14 +211,5 @@ def every_vector(builder: Any, n: Any, carried: list[Any], body: Callable[[Strip
     )
     first = builder.mul(whole, width)
     rest = builder.sub(n, first)
-    before = builder.block
-    with builder.if_then(builder.icmp_signed(">", rest, ir.Constant(WORD, 0))):
-        last = body(Strip(builder, first, 1, rest), values)
-        within = builder.block
-    merged = []
-    for value, more in zip(values, last, strict=True):
-        phi = builder.phi(value.type)
-        phi.add_incoming(value, before)
-        phi.add_incoming(more, within)
-        merged.append(phi)
-    return merged
+    there_is_one = builder.icmp_signed(">", rest, ir.Constant(WORD, 0))
+    return only_if(builder, there_is_one, values, lambda: body(Strip(builder, first, 1, rest), values))

@@ -25,6 +25,7 @@ from channelsim.engine._vector_code import (
     broadcast,
     every_vector,
     intrinsic_code,
+    only_if,
 )
 
 
@@ -56,14 +57,9 @@ class Events:
 
     def append_few_places(self, part: Strip, mask: Any, out: Any, written: Any) -> Any:
         """The same, fast where few lanes of few vectors are set."""
-        bits, before = ir.IntType(LANES), self.builder.block
-        with self.builder.if_then(self.builder.icmp_signed("!=", self.builder.bitcast(mask, bits), bits(0))):
-            more = self.append_places(part, mask, out, written)
-            within = self.builder.block
-        number = self.builder.phi(WORD)
-        number.add_incoming(written, before)
-        number.add_incoming(more, within)
-        return number
+        bits = ir.IntType(LANES)
+        is_any = self.builder.icmp_signed("!=", self.builder.bitcast(mask, bits), bits(0))
+        return only_if(self.builder, is_any, [written], lambda: [self.append_places(part, mask, out, written)])[0]
 
     def _pack(self, vector: Any, mask: Any) -> Any:
         kind = "f" if vector.type == VECTOR else "i"

@@ -84,7 +84,6 @@ def _fetcher(dtype: Any, dimensions: int = 1) -> Any:
 
 f4 = _fetcher(np.float32)
 f4_rows = _fetcher(np.float32, 2)
-f8 = _fetcher(np.float64)
 i8 = _fetcher(np.int64)
 i8_rows = _fetcher(np.int64, 2)
 i8_planes = _fetcher(np.int64, 3)

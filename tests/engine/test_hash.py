@@ -30,7 +30,6 @@ def test_keys_and_words(seed: int, stream: int, frame: int, sample: int, index: 
 def test_numbers_made_of_a_word(word: int) -> None:
     words = np.array([word], np.uint64)
     assert _hash.uniform(words[0]) == hashing.uniform(words)[0]
-    assert _hash.uniform32(words[0]) == hashing.uniform32(words)[0]
 
 
 @njit
