@@ -15,7 +15,7 @@ from benchmarks.table import Row, Section, us
 from benchmarks.timing import interleave
 from channelsim.run import run
 
-EPOCHS = 3
+EPOCHS = 5  # a run's default
 TRACES: dict[str, dict[str, Any]] = {
     "none": {"events": "none", "weights": "none"},
     "default": {},

@@ -1,0 +1,53 @@
+"""Arrays in a trace read back as they were, whichever way they are compressed."""
+
+from __future__ import annotations
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from channelsim.trace import _table
+
+
+def through_a_file(values: np.ndarray) -> tuple[np.ndarray, h5py.Dataset]:
+    file = _table.in_memory()
+    axes = [_table.index(file, f"axis_{k}", length, "an axis") for k, length in enumerate(values.shape)]
+    _table.array(file, "values", values, axes, "1", "values")
+    again = _table.in_memory(_image(file))
+    return again["values"][...], again["values"]
+
+
+def _image(file: h5py.File) -> bytes:
+    file.flush()
+    return file.id.get_file_image()
+
+
+@given(arrays.arrays(st.sampled_from([np.float32, np.float64, np.int32]), arrays.array_shapes(min_dims=1, max_dims=4)))
+def test_round_trip(values):
+    found, dataset = through_a_file(values)
+    np.testing.assert_array_equal(found.view(np.uint8), values.view(np.uint8))  # bits, NaN's too
+    assert found.dtype == values.dtype
+    assert dataset.compression == "gzip" and dataset.shuffle
+
+
+@pytest.mark.parametrize("rows", [1, 261, 262, 263, 1000])
+def test_chunks(rows):
+    """1 MiB holds 262 of these rows: one chunk, several, the last one full or not."""
+    values = np.random.default_rng(rows).normal(size=(rows, 1000)).astype(np.float32)
+    found, dataset = through_a_file(values)
+    assert dataset.chunks == (min(rows, 262), 1000)
+    np.testing.assert_array_equal(found, values)
+
+
+def test_learned_weights_shrink():
+    values = np.random.default_rng(1).normal(0, 0.1, size=(784, 100)).astype(np.float32)
+    _, dataset = through_a_file(values)
+    assert dataset.id.get_storage_size() < 0.87 * values.nbytes
+
+
+def test_nothing():
+    found, _ = through_a_file(np.zeros((0, 3), np.float32))
+    assert found.shape == (0, 3)
