@@ -160,7 +160,7 @@ class Simulator:
         if not self.plan.poisson:
             return self.plan.interval
         u = self._draw(Stream.ARRIVALS.of(), frame, 0, 0)
-        return math.ceil(-self.plan.interval * math.log1p(-u))
+        return math.ceil(-self.plan.interval * math.log(1.0 - u))
 
     def _draw(self, stream: int, frame: int, sample: int, index: int) -> float:
         word = hashing.bits(hashing.key(self.plan.seed, stream, frame, sample), np.array([index]))
@@ -318,7 +318,7 @@ class Simulator:
         u = self._draw(Stream.JITTER.of(c), frame, sample, 0)
         if kind == Jitter.UNIFORM:
             return math.floor(u * value)
-        return math.floor(-value * math.log1p(-u)) if kind == Jitter.EXPONENTIAL else 0
+        return math.floor(-value * math.log(1.0 - u)) if kind == Jitter.EXPONENTIAL else 0
 
     # --- receiving --------------------------------------------------------------------------------------
 

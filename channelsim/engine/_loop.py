@@ -153,7 +153,7 @@ def enter(net, mem, slot):
             u = _hash.uniform(
                 _hash.word(_hash.key(config.seed, _hash.ARRIVALS, clock.next_frame, np.int64(0)), np.int64(0))
             )
-            gap = np.int64(math.ceil(-config.interval * math.log1p(-u)))
+            gap = np.int64(math.ceil(-config.interval * math.log(1.0 - u)))
         _schedule(mem, clock.now + gap, _heap.FRAME_ENTRY, ENTRY, np.int64(0))
     if config.augmented:
         _augment_frame(net, mem, slot)

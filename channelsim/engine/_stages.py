@@ -211,7 +211,7 @@ def jitter(ch, keys):
     u = _hash.uniform(_hash.word(np.uint64(keys[_hash.JITTER]), np.int64(0)))
     if ch.jitter_kind == UNIFORM:
         return np.int64(math.floor(u * ch.jitter))
-    return np.int64(math.floor(-ch.jitter * math.log1p(-u)))
+    return np.int64(math.floor(-ch.jitter * math.log(1.0 - u)))  # 1 - u is exact, as u has 53 bits behind the point
 
 
 @kernel()

@@ -196,7 +196,7 @@ def test_jitter(distribution: Jitter) -> None:
     for frame in range(50):
         key = hashing.key(1, Stream.JITTER.of(2), frame)
         u = float(hashing.uniform(hashing.bits(key, 1))[0])
-        expected = [0, math.floor(u * 1000), math.floor(-1000 * math.log1p(-u))][distribution]
+        expected = [0, math.floor(u * 1000), math.floor(-1000 * math.log(1.0 - u))][distribution]
         assert _stages.jitter(row, keys(Stream.JITTER, key)) == expected
 
 
