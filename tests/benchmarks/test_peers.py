@@ -30,6 +30,7 @@ SLOW = {"torch_compiled": pytest.mark.slow}  # Inductor takes a quarter of a min
 
 
 @pytest.mark.filterwarnings("ignore:.*backward_hook.*:FutureWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")  # Inductor imports what PyTorch deprecates
 @pytest.mark.parametrize("rule", ["srbp", "bp"])
 @pytest.mark.parametrize("batch", [1, 100])
 @pytest.mark.parametrize("module", [pytest.param(name, marks=SLOW.get(name, ())) for name in PEERS])
