@@ -57,14 +57,16 @@ def reconcile(channel: SimpleNamespace, said: Said, told: torch.Tensor) -> Recon
     theta = channel.threshold if channel.has_threshold else 0.0
     edge = (v.abs() - theta).abs() <= window
     audible = quantize(channel.quantizer, channel.bits, v, said.scale, said.u) != 0
-    spoke = (said.spoke & ~(edge & (told == 0) & audible)) | (edge & (told != 0))
-    revised = say_these(channel, v, spoke, said.u)
-    near = (revised.sent - told).abs() <= window
-    lower, upper = (
-        quantize(channel.quantizer, channel.bits, value, revised.scale, said.u) for value in (v - window, v + window)
-    )
-    between = spoke & (lower - window <= told) & (told <= upper + window)
-    explained = near | between
+    unclear = edge & (told == 0)
+    spoke = (said.spoke & ~(unclear & audible)) | (edge & (told != 0))
+    # Whether a value that is too small for the quantizer's lowest level spoke cannot be seen in what was sent of it,
+    # but in the scale of all others: rms is over those that speak.
+    for other in (spoke | (unclear & ~audible), spoke & ~unclear):
+        lost = ~_explain(channel, said, spoke, told, window)[2].all(1, keepdim=True)
+        if lost.any():
+            found = _explain(channel, said, other, told, window)[2].all(1, keepdim=True)
+            spoke = torch.where(lost & found, other, spoke)
+    revised, near, explained = _explain(channel, said, spoke, told, window)
     if channel.quantizer != Quantizer.NONE or channel.bit_error > 0:
         follow = explained
     else:
@@ -72,6 +74,19 @@ def reconcile(channel: SimpleNamespace, said: Said, told: torch.Tensor) -> Recon
     sent = torch.where(follow, told, revised.sent)
     flips = (spoke != said.spoke) | (explained & ~near)
     return Reconciled(replace(revised, sent=sent), flips, ~explained)
+
+
+def _explain(
+    channel: SimpleNamespace, said: Said, spoke: torch.Tensor, told: torch.Tensor, window: torch.Tensor
+) -> tuple[Said, torch.Tensor, torch.Tensor]:
+    """What is said where these speak, which values of it are `told`, and which are but for a boundary; bool (B, n)."""
+    v = said.v
+    revised = say_these(channel, v, spoke, said.u)
+    near = (revised.sent - told).abs() <= window
+    lower, upper = (
+        quantize(channel.quantizer, channel.bits, value, revised.scale, said.u) for value in (v - window, v + window)
+    )
+    return revised, near, near | (spoke & (lower - window <= told) & (told <= upper + window))
 
 
 def cuts(channel: SimpleNamespace) -> bool:

@@ -64,6 +64,27 @@ def test_a_flip_of_who_speaks_moves_the_scale_of_all() -> None:
     assert torch.equal(result.said.sent, quieter.sent)
 
 
+@pytest.mark.parametrize(("here", "there"), [(0.0, 1e-9), (1e-9, 0.0)])
+def test_a_value_rounded_to_nothing_shows_in_the_scale(here: float, there: float) -> None:
+    """A sum that cancels, to 0 or all but: whether it speaks shows in nothing but the rms of those that do."""
+    settings = {"quantize": {"kind": "uniform", "bits": 4, "scale": "rms"}}
+    channel, message = said(settings, [here, -0.43, 0.03, -0.37])
+    _, other = said(settings, [there, -0.43, 0.03, -0.37])
+    assert not torch.equal(message.sent, other.sent)
+    result = boundaries.reconcile(channel, message, other.sent)
+    assert result.flips.tolist() == [[True, False, False, False]]
+    assert not result.unexplained.any()
+    assert torch.equal(result.said.sent, other.sent)
+
+
+def test_a_scale_that_no_such_value_explains_is_an_error() -> None:
+    settings = {"quantize": {"kind": "uniform", "bits": 4, "scale": "rms"}}
+    channel, message = said(settings, [0.003, -0.43, 0.03, -0.37])
+    _, other = said(settings, [0.0, -0.43, 0.03, -0.37])
+    result = boundaries.reconcile(channel, message, other.sent)
+    assert result.unexplained.any()
+
+
 def test_which_of_two_is_larger_is_a_boundary() -> None:
     """Before maxpool the reference goes on with the engine's values where they are equal but for their last digits."""
     p = plan_of_chain(
