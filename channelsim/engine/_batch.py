@@ -1,7 +1,8 @@
 """Kernels of dense layers for mini-batches: matrix products where activity is dense, event lists where it is sparse.
 
 Samples (forward) or rows of W (updates) are divided among threads. Every sum is made whole by one thread and in the
-same order, so the number of threads does not show in the result.
+same order, so the number of threads does not show in the result. One thread starts no loop for threads: that takes
+half a microsecond, a dozen times a frame. But it does the same parts, whose last rows and values are done one by one.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import numpy as np
 from numba import prange
 
 from channelsim.engine import _dense, _transfer, _vector_memory, _vector_products
-from channelsim.engine._jit import kernel
+from channelsim.engine._jit import kernel, threads_in_use
 
 MOST_PARTS, PART_SAMPLES = 16, 50  # a part has at least so many samples
 SPARSE_BELOW = 0.22  # share of events under which event lists are used; a matrix product multiplies the zeros, too
@@ -23,34 +24,65 @@ def parts(samples):
     return max(1, min(MOST_PARTS, samples // PART_SAMPLES))
 
 
-@kernel(parallel=True)
+@kernel(inline="always")
+def is_alone(pieces):
+    """Whether one thread does all parts."""
+    return pieces == 1 or threads_in_use() == 1
+
+
+@kernel()
 def forward(sparse, transfer, weights, pitch, bias, start, index, value, count, x, out, samples):
     """out = f(W x + b) for a mini-batch: event lists (`start`, `count`, `index`, `value`) or a matrix `x`."""
-    n = len(bias)
-    fan_in = len(weights) // pitch
     pieces = parts(samples)
-    for piece in prange(pieces):
-        lo, hi = samples * piece // pieces, samples * (piece + 1) // pieces
-        part = out[lo * n : hi * n]
-        fill_bias(bias, part, hi - lo)
-        if sparse:
-            for b in range(lo, hi):
-                if b + 1 < hi:  # lists of a data set lie far apart: the next one comes while this one is at work
-                    first, last = start[b + 1], start[b + 1] + count[b + 1]
-                    _vector_memory.fetch(index[first:last])
-                    _vector_memory.fetch(value[first:last])
-                first, last = start[b], start[b] + count[b]
-                _dense.add_rows(weights, pitch, index[first:last], value[first:last], out[b * n : b * n + n])
-        else:
-            matmul(x[lo * fan_in :], fan_in, 1, weights, pitch, hi - lo, fan_in, n, ONE, 1, part, n)
-        _transfer.layer(transfer, part, n)
+    if is_alone(pieces):
+        for piece in range(pieces):
+            lo, hi = samples * piece // pieces, samples * (piece + 1) // pieces
+            _forward(sparse, transfer, weights, pitch, bias, start, index, value, count, x, out, lo, hi)
+    else:
+        _forward_shared(sparse, transfer, weights, pitch, bias, start, index, value, count, x, out, samples, pieces)
 
 
 @kernel(parallel=True)
+def _forward_shared(sparse, transfer, weights, pitch, bias, start, index, value, count, x, out, samples, pieces):
+    for piece in prange(pieces):
+        lo, hi = samples * piece // pieces, samples * (piece + 1) // pieces
+        _forward(sparse, transfer, weights, pitch, bias, start, index, value, count, x, out, lo, hi)
+
+
+@kernel()
+def _forward(sparse, transfer, weights, pitch, bias, start, index, value, count, x, out, lo, hi):
+    n = len(bias)
+    fan_in = len(weights) // pitch
+    part = out[lo * n : hi * n]
+    fill_bias(bias, part, hi - lo)
+    if sparse:
+        for b in range(lo, hi):
+            if b + 1 < hi:  # lists of a data set lie far apart: the next one comes while this one is at work
+                first, last = start[b + 1], start[b + 1] + count[b + 1]
+                _vector_memory.fetch(index[first:last])
+                _vector_memory.fetch(value[first:last])
+            first, last = start[b], start[b] + count[b]
+            _dense.add_rows(weights, pitch, index[first:last], value[first:last], out[b * n : b * n + n])
+    else:
+        matmul(x[lo * fan_in :], fan_in, 1, weights, pitch, hi - lo, fan_in, n, ONE, 1, part, n)
+    _transfer.layer(transfer, part, n)
+
+
+@kernel()
 def add_outer_events(target, pitch, n, start, index, value, count, signal, samples):
     """target[r] += sum_b x_rb signal[b] for every row r of a (rows, n) matrix; each sample's events in order."""
-    rows = len(target) // pitch
     pieces = parts(samples)
+    if is_alone(pieces):
+        for b in range(samples):
+            first, last = start[b], start[b] + count[b]
+            _dense.grow_rows(target, pitch, index[first:last], value[first:last], signal[b * n : b * n + n])
+    else:
+        _add_outer_events_shared(target, pitch, n, start, index, value, count, signal, samples, pieces)
+
+
+@kernel(parallel=True)
+def _add_outer_events_shared(target, pitch, n, start, index, value, count, signal, samples, pieces):
+    rows = len(target) // pitch
     for piece in prange(pieces):
         lo, hi = rows * piece // pieces, rows * (piece + 1) // pieces
         for b in range(samples):
@@ -73,27 +105,59 @@ def _below(index, bound):
     return first
 
 
-@kernel(parallel=True)
+@kernel()
 def add_outer_matrix(target, pitch, n, x, signal, samples, learning, scale):
     """target += scale * x.T signal for `learning` samples: (rows, n) += (learning, rows).T (learning, n)."""
     rows = len(target) // pitch
     pieces = parts(samples)
-    for piece in prange(pieces):
-        lo, hi = rows * piece // pieces, rows * (piece + 1) // pieces
-        part = target[lo * pitch : hi * pitch]
-        matmul(x[lo:], 1, rows, signal, n, hi - lo, learning, n, scale, 1, part, pitch)
+    if is_alone(pieces):
+        for piece in range(pieces):
+            lo, hi = rows * piece // pieces, rows * (piece + 1) // pieces
+            _add_outer_matrix(target, pitch, n, x, signal, learning, scale, lo, hi)
+    else:
+        _add_outer_matrix_shared(target, pitch, n, x, signal, learning, scale, pieces)
 
 
 @kernel(parallel=True)
+def _add_outer_matrix_shared(target, pitch, n, x, signal, learning, scale, pieces):
+    rows = len(target) // pitch
+    for piece in prange(pieces):
+        lo, hi = rows * piece // pieces, rows * (piece + 1) // pieces
+        _add_outer_matrix(target, pitch, n, x, signal, learning, scale, lo, hi)
+
+
+@kernel()
+def _add_outer_matrix(target, pitch, n, x, signal, learning, scale, lo, hi):
+    rows = len(target) // pitch
+    part = target[lo * pitch : hi * pitch]
+    matmul(x[lo:], 1, rows, signal, n, hi - lo, learning, n, scale, 1, part, pitch)
+
+
+@kernel()
 def through_transposed(matrix, pitch, n, message, out, samples, turned):
     """out = message matrix.T for a (rows, n) matrix: (samples, n) -> (samples, rows). `turned` is room for matrix.T."""
     rows = len(matrix) // pitch
     transpose(matrix, pitch, rows, n, turned)
     pieces = parts(samples)
+    if is_alone(pieces):
+        for piece in range(pieces):
+            lo, hi = samples * piece // pieces, samples * (piece + 1) // pieces
+            _through(rows, n, message, out, turned, lo, hi)
+    else:
+        _through_shared(rows, n, message, out, samples, turned, pieces)
+
+
+@kernel(parallel=True)
+def _through_shared(rows, n, message, out, samples, turned, pieces):
     for piece in prange(pieces):
         lo, hi = samples * piece // pieces, samples * (piece + 1) // pieces
-        part = out[lo * rows : hi * rows]
-        matmul(message[lo * n :], n, 1, turned, rows, hi - lo, n, rows, ONE, 0, part, rows)
+        _through(rows, n, message, out, turned, lo, hi)
+
+
+@kernel()
+def _through(rows, n, message, out, turned, lo, hi):
+    part = out[lo * rows : hi * rows]
+    matmul(message[lo * n :], n, 1, turned, rows, hi - lo, n, rows, ONE, 0, part, rows)
 
 
 @kernel()
