@@ -2,7 +2,8 @@
 
 Samples (forward) or rows of W (updates) are divided among threads. Every sum is made whole by one thread and in the
 same order, so the number of threads does not show in the result. One thread starts no loop for threads: that takes
-half a microsecond, a dozen times a frame. But it does the same parts, whose last rows and values are done one by one.
+half a microsecond, a dozen times a frame. But it multiplies matrices in the same parts: how a product goes about its
+last rows and columns shows in the last digits.
 """
 
 from __future__ import annotations
@@ -36,8 +37,7 @@ def forward(sparse, transfer, weights, pitch, bias, start, index, value, count, 
     pieces = parts(samples)
     if is_alone(pieces):
         for piece in range(pieces):
-            lo, hi = samples * piece // pieces, samples * (piece + 1) // pieces
-            _forward(sparse, transfer, weights, pitch, bias, start, index, value, count, x, out, lo, hi)
+            _forward(sparse, transfer, weights, pitch, bias, start, index, value, count, x, out, samples, piece, pieces)
     else:
         _forward_shared(sparse, transfer, weights, pitch, bias, start, index, value, count, x, out, samples, pieces)
 
@@ -45,12 +45,12 @@ def forward(sparse, transfer, weights, pitch, bias, start, index, value, count, 
 @kernel(parallel=True)
 def _forward_shared(sparse, transfer, weights, pitch, bias, start, index, value, count, x, out, samples, pieces):
     for piece in prange(pieces):
-        lo, hi = samples * piece // pieces, samples * (piece + 1) // pieces
-        _forward(sparse, transfer, weights, pitch, bias, start, index, value, count, x, out, lo, hi)
+        _forward(sparse, transfer, weights, pitch, bias, start, index, value, count, x, out, samples, piece, pieces)
 
 
 @kernel()
-def _forward(sparse, transfer, weights, pitch, bias, start, index, value, count, x, out, lo, hi):
+def _forward(sparse, transfer, weights, pitch, bias, start, index, value, count, x, out, samples, piece, pieces):
+    lo, hi = samples * piece // pieces, samples * (piece + 1) // pieces
     n = len(bias)
     fan_in = len(weights) // pitch
     part = out[lo * n : hi * n]
@@ -108,27 +108,24 @@ def _below(index, bound):
 @kernel()
 def add_outer_matrix(target, pitch, n, x, signal, samples, learning, scale):
     """target += scale * x.T signal for `learning` samples: (rows, n) += (learning, rows).T (learning, n)."""
-    rows = len(target) // pitch
     pieces = parts(samples)
     if is_alone(pieces):
         for piece in range(pieces):
-            lo, hi = rows * piece // pieces, rows * (piece + 1) // pieces
-            _add_outer_matrix(target, pitch, n, x, signal, learning, scale, lo, hi)
+            _add_outer_matrix(target, pitch, n, x, signal, learning, scale, piece, pieces)
     else:
         _add_outer_matrix_shared(target, pitch, n, x, signal, learning, scale, pieces)
 
 
 @kernel(parallel=True)
 def _add_outer_matrix_shared(target, pitch, n, x, signal, learning, scale, pieces):
-    rows = len(target) // pitch
     for piece in prange(pieces):
-        lo, hi = rows * piece // pieces, rows * (piece + 1) // pieces
-        _add_outer_matrix(target, pitch, n, x, signal, learning, scale, lo, hi)
+        _add_outer_matrix(target, pitch, n, x, signal, learning, scale, piece, pieces)
 
 
 @kernel()
-def _add_outer_matrix(target, pitch, n, x, signal, learning, scale, lo, hi):
+def _add_outer_matrix(target, pitch, n, x, signal, learning, scale, piece, pieces):
     rows = len(target) // pitch
+    lo, hi = rows * piece // pieces, rows * (piece + 1) // pieces
     part = target[lo * pitch : hi * pitch]
     matmul(x[lo:], 1, rows, signal, n, hi - lo, learning, n, scale, 1, part, pitch)
 
@@ -141,8 +138,7 @@ def through_transposed(matrix, pitch, n, message, out, samples, turned):
     pieces = parts(samples)
     if is_alone(pieces):
         for piece in range(pieces):
-            lo, hi = samples * piece // pieces, samples * (piece + 1) // pieces
-            _through(rows, n, message, out, turned, lo, hi)
+            _through(rows, n, message, out, samples, turned, piece, pieces)
     else:
         _through_shared(rows, n, message, out, samples, turned, pieces)
 
@@ -150,12 +146,12 @@ def through_transposed(matrix, pitch, n, message, out, samples, turned):
 @kernel(parallel=True)
 def _through_shared(rows, n, message, out, samples, turned, pieces):
     for piece in prange(pieces):
-        lo, hi = samples * piece // pieces, samples * (piece + 1) // pieces
-        _through(rows, n, message, out, turned, lo, hi)
+        _through(rows, n, message, out, samples, turned, piece, pieces)
 
 
 @kernel()
-def _through(rows, n, message, out, turned, lo, hi):
+def _through(rows, n, message, out, samples, turned, piece, pieces):
+    lo, hi = samples * piece // pieces, samples * (piece + 1) // pieces
     part = out[lo * rows : hi * rows]
     matmul(message[lo * n :], n, 1, turned, rows, hi - lo, n, rows, ONE, 0, part, rows)
 
