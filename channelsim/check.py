@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from channelsim import codes, units
-from channelsim.data import Dataset, load_dataset
+from channelsim.data import Dataset, dataset_of
 from channelsim.plan import Direction, Kind, Message, Quantizer, Tables, Transfer, sizes, tables
 from channelsim.scenario import Scenario, shape_in_words
 
@@ -158,8 +158,7 @@ def check(scenario: Scenario) -> Check:
     Raises InputError where `channelsim.run` would: data that are not there, a model that does not fit them, synapses
     that do not fit into memory.
     """
-    base = scenario.path.parent if scenario.path else None
-    dataset = load_dataset(scenario.data, base)
+    dataset = dataset_of(scenario)
     found = tables(scenario, dataset.shape, dataset.classes)
     sizes.refuse_excess(scenario, found.layers, found.channels)
     training = scenario.training

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from channelsim import accounting, alignment, congestion, engine, provenance, trace
-from channelsim.data import Dataset, load_dataset
+from channelsim.data import Dataset, dataset_of
 from channelsim.errors import InputError, RunError
 from channelsim.plan import Plan, build
 from channelsim.progress import Progress, Silent
@@ -58,7 +58,7 @@ def run(
         progress: hears how the run goes (see `channelsim.progress`).
         threads: threads of one frame's kernels, at most the machine's cores; 1 by default. They do not change the
             result.
-        dataset: what `load_dataset(scenario.data)` returned, for many runs on the same data; loaded by default.
+        dataset: what `data.dataset_of(scenario)` returned, for many runs on the same data; loaded by default.
 
     Raises:
         InputError: scenario, data or trace cannot be used.
@@ -75,7 +75,7 @@ def run(
     if scenario is None:
         raise InputError("run: give a scenario, or resume=TRACE")
     if dataset is None:
-        dataset = load_dataset(scenario.data, scenario.path.parent if scenario.path else None)
+        dataset = dataset_of(scenario)
     plan = build(scenario, dataset.shape, dataset.classes, len(dataset.train_y))
     if resume is not None:
         writer = trace.reopen(resume, plan)
@@ -175,9 +175,9 @@ class _Run:
             self.writer.finish("diverged", self._result("diverged").to_json())
             raise RunError(f"{self.scenario.name}: {error} (the trace up to there: {self.writer.path})") from None
         except BaseException as stop:
-            if isinstance(stop, _Asked):  # between two chunks; elsewhere the trace ends with its last checkpoint
-                self.writer.checkpoint(self._snapshot())
-            self.writer.finish("interrupted", self._result("interrupted").to_json())
+            # Between two chunks the run can go on from here; elsewhere the trace ends with its last checkpoint.
+            snapshot = self._snapshot() if isinstance(stop, _Asked) else None
+            self.writer.finish("interrupted", self._result("interrupted").to_json(), snapshot)
             if isinstance(stop, RunError):
                 raise RunError(f"{self.scenario.name}: {stop} (the trace up to there: {self.writer.path})") from None
             raise
@@ -199,9 +199,8 @@ class _Run:
             self._end_epoch()
         if self.scenario.trace.weights_every == 0:
             self._keep_weights()
-        self.writer.checkpoint(self._snapshot())
         result = self._result("done")
-        self.writer.finish("done", result.to_json())
+        self.writer.finish("done", result.to_json(), self._snapshot())
         return result
 
     def _train_to(self, until: int, interrupted: list[bool]) -> None:

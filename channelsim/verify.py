@@ -27,7 +27,7 @@ except ModuleNotFoundError as missing:
 
 from channelsim import engine, reference, tolerances
 from channelsim.boundaries import Follower, cuts, is_cut
-from channelsim.data import Dataset, load_dataset
+from channelsim.data import Dataset, dataset_of
 from channelsim.plan import Plan, build
 from channelsim.reference import State
 from channelsim.scenario import Scenario
@@ -155,7 +155,7 @@ def verify(
         InputError: the scenario's data set is not there or does not fit.
         RunError: the engine's weights are no longer finite.
     """
-    data = dataset or load_dataset(scenario.data, scenario.path.parent if scenario.path else None)
+    data = dataset or dataset_of(scenario)
     plan = build(scenario, data.shape, data.classes, len(data.train_x))
     epochs = plan.epochs if epochs is None else epochs
     with one_thread():

@@ -1,6 +1,7 @@
 """Data sets: images and labels as float32 and int32 arrays.
 
 - `load_dataset`: the set of a scenario's [data] table, as a `Dataset`
+- `dataset_of`: the same of a scenario, whose errors name its file
 - `available`: which sets are at hand, one `Entry` each
 - `fetch`: download one of the public sets (`SOURCES`), checked against its checksums
 - `NAMES`: the sets known by name
@@ -11,6 +12,6 @@ from __future__ import annotations
 from channelsim.data.catalogue import Entry, available
 from channelsim.data.dataset import Dataset
 from channelsim.data.download import SOURCES, Source, fetch
-from channelsim.data.load import NAMES, load_dataset
+from channelsim.data.load import NAMES, dataset_of, load_dataset
 
-__all__ = ["NAMES", "SOURCES", "Dataset", "Entry", "Source", "available", "fetch", "load_dataset"]
+__all__ = ["NAMES", "SOURCES", "Dataset", "Entry", "Source", "available", "dataset_of", "fetch", "load_dataset"]

@@ -29,6 +29,26 @@ class DataTable(Protocol):
     def normalize(self) -> bool: ...
 
 
+class DataSource(Protocol):
+    """What `dataset_of` reads of a scenario."""
+
+    @property
+    def data(self) -> DataTable: ...
+    @property
+    def path(self) -> Path | None: ...
+
+
+def dataset_of(scenario: DataSource) -> Dataset:
+    """The data set of a scenario. Raises InputError as `load_dataset`; a key's error begins with the scenario's file."""
+    path = scenario.path
+    try:
+        return load_dataset(scenario.data, path.parent if path else None)
+    except InputError as error:
+        if path is None or not str(error).startswith("data."):
+            raise
+        raise InputError(f"{path}: {error}") from None
+
+
 def load_dataset(
     config: DataTable | None = None,
     base: Path | None = None,

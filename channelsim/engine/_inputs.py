@@ -18,6 +18,13 @@ DENSE = int(Kind.DENSE)
 
 
 @kernel()
+def count_events(images, counts):
+    """counts = how many events each image (N, n) has."""
+    for i in range(len(images)):
+        counts[i] = _stages.count_speaking(images[i])
+
+
+@kernel()
 def list_events(images, start, index, value):
     """The events of all images (N, n), one list after another: image i's begin at start[i]. Both have room behind."""
     for i in range(len(images)):

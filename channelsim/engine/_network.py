@@ -81,8 +81,9 @@ def _events_of(
 
     Without `lists` only the starts are made.
     """
-    counts = np.count_nonzero(images, axis=1)
-    start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    start = np.zeros(len(images) + 1, np.int64)
+    _inputs.count_events(images, start[1:])
+    np.cumsum(start, out=start)
     if not lists:
         return start, np.zeros(0, np.int32), np.zeros(0, np.float32)
     room = start[-1] + images.shape[1]  # behind the last list may stand as much as has been read

@@ -35,11 +35,11 @@ def handle(arrays: NamedTuple) -> Any:
     """The record of a named tuple's arrays. It does not own them: they must outlive it."""
     if numba.config.DISABLE_JIT:
         return arrays
-    record = np.zeros(1, record_of(arrays))[0]
-    for name, array in zip(arrays._fields, arrays, strict=True):
+    views = []
+    for array in arrays:
         planes, rows, size = (1, 1, 1, *array.shape)[-3:]
-        record[name] = (array.ctypes.data, size, rows, planes)
-    return record
+        views += [array.ctypes.data, size, rows, planes]
+    return np.array(views, np.int64).view(record_of(arrays))[0]
 
 
 def records(table: NDArray[Any]) -> NDArray[Any]:

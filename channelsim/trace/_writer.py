@@ -152,16 +152,20 @@ class Writer:
         self._last = time.monotonic()
         self._cost = self._last - began
 
-    def finish(self, status: str, result: Mapping[str, Any]) -> None:
+    def finish(
+        self, status: str, result: Mapping[str, Any], snapshot: Mapping[str, NDArray[Any]] | None = None
+    ) -> None:
         """Close the trace: "done" or "diverged" with all rows; "interrupted" as of its last checkpoint.
 
-        An interrupted run makes the rows after its checkpoint once more when it goes on, so call `checkpoint`
-        first to lose nothing. `result` is kept as JSON.
+        `result` is kept as JSON. With a `snapshot` this is a checkpoint, too; an interrupted run without one makes the
+        rows after its last one once more when it goes on.
         """
         if status not in (*_layout.FINISHED, _layout.INTERRUPTED):
             raise ValueError(f"unknown status {status!r}")
-        if status in _layout.FINISHED:
+        if status in _layout.FINISHED or snapshot is not None:
             self._flush()
+        if snapshot is not None:
+            _checkpoint.write(self._main, snapshot)
         self._main.attrs["status"] = status
         self._main["provenance"].attrs["end"] = _now()
         _table.text(self._main, "result", json.dumps(result, ensure_ascii=False), "result of the run (JSON)")
@@ -306,6 +310,8 @@ def _prepare(path: Path, force: bool) -> None:
         raise InputError(f"{path}: is a directory; name a file for the trace, such as {path / 'run.h5'}")
     if path.exists() and not force:
         raise InputError(f"{path}: this trace exists; give another --out, or --force to overwrite it")
+    if path.is_file() and path.stat().st_size and not h5py.is_hdf5(path):  # a scenario, given for the trace by mistake
+        raise InputError(f"{path}: is no trace, which --force would overwrite; give another --out")
     try:
         path.parent.mkdir(exist_ok=True)
     except FileNotFoundError:

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from channelsim.data import NAMES, Dataset, load_dataset
+from channelsim.data import NAMES, Dataset, dataset_of, load_dataset
 from channelsim.errors import InputError
 
 
@@ -57,6 +58,19 @@ def test_validation_is_the_end_of_the_training_set() -> None:
 def test_sizes_that_do_not_fit(keywords: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
         load_dataset(name="digits", **keywords)
+
+
+def test_errors_of_a_scenario_name_its_file(tmp_path: Path) -> None:
+    table = {"name": "digits", "train": 1438, "test": None, "validation": 0, "normalize": False}
+    too_many = SimpleNamespace(path=tmp_path / "mine.toml", data=SimpleNamespace(**table))
+    with pytest.raises(InputError, match=r"^.*/mine\.toml: data\.train = 1438: there are 1437 training samples"):
+        dataset_of(too_many)
+    gone = SimpleNamespace(path=too_many.path, data=SimpleNamespace(**table | {"name": "gone.npz"}))
+    with pytest.raises(InputError, match=rf"^{tmp_path}/gone\.npz: no such file \(data\.name\)"):
+        dataset_of(gone)
+    in_python = SimpleNamespace(path=None, data=too_many.data)
+    with pytest.raises(InputError, match=r"^data\.train = 1438"):
+        dataset_of(in_python)
 
 
 @pytest.mark.parametrize("keywords", [{"train": 0}, {"test": 0}, {"validation": -1}])

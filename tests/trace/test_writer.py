@@ -118,6 +118,21 @@ def test_an_existing_trace_is_not_overwritten(made: Path, tmp_path: Path) -> Non
         assert opened.scenario_text == "new"
 
 
+def test_force_overwrites_traces_only(tmp_path: Path) -> None:
+    scenario, empty, damaged = tmp_path / "mine.toml", tmp_path / "empty.h5", tmp_path / "damaged.h5"
+    scenario.write_text("name = 'mine'\n")
+    empty.touch()
+    trace.create(damaged, "", {}, traces.small_plan(), {}).close()
+    damaged.write_bytes(damaged.read_bytes()[:1000])
+    with pytest.raises(InputError, match=r"mine\.toml: is no trace, which --force would overwrite; give another --out"):
+        trace.create(scenario, "", {}, traces.small_plan(), {}, force=True)
+    assert scenario.read_text() == "name = 'mine'\n"
+    for path in (empty, damaged):
+        with trace.create(path, "new", {}, traces.small_plan(), {}, force=True) as writer:
+            writer.finish("done", {})
+        assert trace.Trace(path).scenario_text == "new"
+
+
 def test_overwriting_removes_the_segments_of_the_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_bulk, "INLINE_BYTES", 1000)
     path = traces.make(tmp_path / "run.h5", status=None)
