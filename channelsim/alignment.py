@@ -82,9 +82,9 @@ def _compare(a: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[float, flo
     """(cosine, share of equal signs where b is not zero)."""
     norm = float(np.linalg.norm(a)) * float(np.linalg.norm(b))
     cosine = float(np.vdot(a, b)) / norm if norm > 0 else float("nan")
-    there = b != 0
-    agree = float(np.mean(np.sign(a[there]) == np.sign(b[there]))) if there.any() else float("nan")
-    return cosine, agree
+    there = np.count_nonzero(b)
+    equal = np.count_nonzero((a > 0) & (b > 0)) + np.count_nonzero((a < 0) & (b < 0))
+    return cosine, equal / there if there else float("nan")
 
 
 def _compare_feedback(plan: Plan, c: int) -> tuple[float, float]:

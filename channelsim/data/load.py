@@ -39,7 +39,7 @@ class DataSource(Protocol):
 
 
 def dataset_of(scenario: DataSource) -> Dataset:
-    """The data set of a scenario. Raises InputError as `load_dataset`; a key's error begins with the scenario's file."""
+    """The data set of a scenario. Raises InputError as `load_dataset`; what a key has wrong begins with the file."""
     path = scenario.path
     try:
         return load_dataset(scenario.data, path.parent if path else None)

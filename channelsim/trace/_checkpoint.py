@@ -17,17 +17,18 @@ def write(file: h5py.File, snapshot: Mapping[str, NDArray[Any]]) -> None:
 
     Arrays are neither chunked nor compressed: they are written over and over, and read at most once.
     """
-    arrays = {name: np.asarray(values) for name, values in snapshot.items()}
-    if "checkpoint" in file:
-        group = file["checkpoint"]
-        if _signature(arrays) == _signature({name: group[name] for name in group if not group[name].is_scale}):
-            for name, values in arrays.items():
-                group[name][...] = values
-            return
-        del file["checkpoint"]
-    group = file.create_group("checkpoint")
-    for name, values in arrays.items():
-        dataset = group.create_dataset(name, data=values)
+    group = file.require_group("checkpoint")
+    for name in [name for name in group if name not in snapshot and not group[name].is_scale]:
+        _remove(group, name)
+    for name, array in snapshot.items():
+        values = np.asarray(array)
+        if name in group:
+            if (group[name].shape, group[name].dtype) == (values.shape, values.dtype):
+                _table.overwrite(group[name], values)
+                continue
+            _remove(group, name)
+        dataset = _table.create(group, name, values.shape, values.dtype)
+        _table.overwrite(dataset, values)
         _table.describe(dataset, "1", f"state of the run at the checkpoint: {name}")
         for axis, length in enumerate(values.shape):
             dimension = f"axis{axis}_{length}"
@@ -36,8 +37,15 @@ def write(file: h5py.File, snapshot: Mapping[str, NDArray[Any]]) -> None:
             dataset.dims[axis].attach_scale(group[dimension])
 
 
-def _signature(arrays: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    return {name: (values.shape, values.dtype) for name, values in arrays.items()}
+def _remove(group: h5py.Group, name: str) -> None:
+    """Delete an array, and the dimensions that no other has."""
+    dataset = group[name]
+    for dimension in dataset.dims:
+        scale = dimension[0]
+        dimension.detach_scale(scale)
+        if "REFERENCE_LIST" not in scale.attrs:
+            del group[scale.name]
+    del group[name]
 
 
 def read(file: h5py.File) -> dict[str, NDArray[Any]]:

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from channelsim.trace._layout import Column
 
-_COMPRESSION: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+_DEFLATE_LEVEL = 1
 _CHUNK_BYTES = 1 << 20
+_SAMPLE, _NOISE = 4096, 250  # more than so many different bytes among so many: as good as random
 _WORDS = h5py.h5t.py_create(h5py.string_dtype("utf-8"), logical=True)
 _SCALAR = h5py.h5s.create(h5py.h5s.SCALAR)
 
@@ -42,6 +43,38 @@ def describe(dataset: h5py.Dataset, units: str, long_name: str) -> None:
         attribute.write(np.array(words, dtype=object))
 
 
+def create(
+    group: h5py.Group,
+    name: str,
+    shape: tuple[int, ...],
+    dtype: Any,
+    *,
+    maximum: tuple[int | None, ...] | None = None,
+    chunks: tuple[int, ...] | None = None,
+    packed: bool = False,
+) -> h5py.Dataset:
+    """A dataset without values yet; `maximum`, `chunks` as in h5py, `packed`: its chunks are shuffled and deflated.
+
+    Through h5py's lower level, as `describe`, and for the same reason.
+    """
+    properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    properties.set_obj_track_times(False)
+    if chunks is not None:
+        properties.set_chunk(chunks)
+    if packed:
+        properties.set_shuffle()
+        properties.set_deflate(_DEFLATE_LEVEL)
+    limits = shape if maximum is None else tuple(h5py.h5s.UNLIMITED if n is None else n for n in maximum)
+    space = h5py.h5s.create_simple(shape, limits)
+    kind = h5py.h5t.py_create(np.dtype(dtype), logical=True)
+    return h5py.Dataset(h5py.h5d.create(group.id, name.encode(), kind, space, properties))
+
+
+def overwrite(dataset: h5py.Dataset, values: NDArray[Any]) -> None:
+    """All values of a dataset, of its shape and type."""
+    dataset.id.write(h5py.h5s.ALL, h5py.h5s.ALL, np.ascontiguousarray(values))
+
+
 def text(group: h5py.Group, name: str, value: str, long_name: str) -> None:
     """A scalar UTF-8 string; one that exists is replaced."""
     if name in group:
@@ -51,7 +84,8 @@ def text(group: h5py.Group, name: str, value: str, long_name: str) -> None:
 
 def index(group: h5py.Group, name: str, length: int, long_name: str) -> h5py.Dataset:
     """A dimension scale 0..length-1."""
-    scale = group.create_dataset(name, data=np.arange(length, dtype=np.int32))
+    scale = create(group, name, (length,), np.int32)
+    overwrite(scale, np.arange(length, dtype=np.int32))
     describe(scale, "1", long_name)
     scale.make_scale(name)
     return scale
@@ -60,7 +94,7 @@ def index(group: h5py.Group, name: str, length: int, long_name: str) -> h5py.Dat
 def bare_dimension(group: h5py.Group, name: str, length: int, maximum: int | None) -> h5py.Dataset:
     """A dimension without coordinates, which costs no storage: what netCDF-4 writes for one."""
     chunks = (_CHUNK_BYTES,) if maximum is None else None
-    scale = group.create_dataset(name, shape=(length,), maxshape=(maximum,), dtype="i1", chunks=chunks)
+    scale = create(group, name, (length,), np.int8, maximum=(maximum,), chunks=chunks)
     describe(scale, "1", f"{name} (a dimension without coordinates)")
     scale.make_scale(f"This is a netCDF dimension but not a netCDF variable.{length:10d}")
     return scale
@@ -75,15 +109,13 @@ def array(
     long_name: str,
 ) -> h5py.Dataset:
     """A whole array of fixed shape, compressed in chunks of up to 1 MiB, its axes along `scales`."""
-    packed: dict[str, Any] = {}
-    if values.size:
-        rows = max(1, min(values.shape[0], _CHUNK_BYTES * values.shape[0] // max(values.nbytes, 1)))
-        packed = {"chunks": (rows, *values.shape[1:]), **_COMPRESSION}
+    rows = max(1, min(values.shape[0], _CHUNK_BYTES * values.shape[0] // max(values.nbytes, 1)))
+    chunks = (rows, *values.shape[1:]) if values.size else None
+    dataset = create(group, name, values.shape, values.dtype, chunks=chunks, packed=values.size > 0)
     if values.size and values.dtype.kind == "f":
-        dataset = group.create_dataset(name, shape=values.shape, dtype=values.dtype, **packed)
         _write_floats(dataset, values, rows)
     else:
-        dataset = group.create_dataset(name, data=values, **packed)
+        overwrite(dataset, values)
     describe(dataset, units, long_name)
     for axis, scale in enumerate(scales):
         dataset.dims[axis].attach_scale(scale)
@@ -91,25 +123,34 @@ def array(
 
 
 def _write_floats(dataset: h5py.Dataset, values: NDArray[Any], rows: int) -> None:
-    """Fill a dataset whose chunks have `rows` rows, shuffled and deflated as its filters would.
-
-    Of learned weights the mantissas are noise, in which nothing repeats: to look for what does, as the filter goes
-    about it, takes three times as long as the Huffman codes that all the gain comes from, and gains no more.
-    """
+    """Fill a dataset whose chunks have `rows` rows, shuffled and deflated as its filters would, but faster."""
     for first in range(0, len(values), rows):
         chunk = np.zeros((rows, *values.shape[1:]), values.dtype)  # the last one may stand over
         chunk[: len(values) - first] = values[first : first + rows]
         bytes_apart = chunk.reshape(-1, 1).view(np.uint8).T  # the shuffle filter: all first bytes, all second ones ...
-        deflate = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, zlib.Z_HUFFMAN_ONLY)
-        data = deflate.compress(bytes_apart.tobytes()) + deflate.flush()
-        dataset.id.write_direct_chunk((first, *itertools.repeat(0, values.ndim - 1)), data)
+        dataset.id.write_direct_chunk((first, *itertools.repeat(0, values.ndim - 1)), _deflated(bytes_apart))
+
+
+def _deflated(planes: NDArray[np.uint8]) -> bytes:
+    """The rows of a matrix one after another, as a zlib stream (RFC 1950).
+
+    Of learned weights the mantissas are noise: what has all bytes alike is stored as it is. Of the rest all that is to
+    be gained comes from Huffman codes; to look for what repeats takes three times as long.
+    """
+    parts = [b"\x78\x01"]  # deflate, a window of 32 KiB, the fastest level
+    checksum = zlib.adler32(b"")
+    for k, plane in enumerate(planes):
+        level = 0 if np.count_nonzero(np.bincount(plane[:_SAMPLE])) > _NOISE else 1
+        deflate = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, zlib.Z_HUFFMAN_ONLY)
+        data = plane.tobytes()
+        checksum = zlib.adler32(data, checksum)
+        parts += [deflate.compress(data), deflate.flush(zlib.Z_FINISH if k == len(planes) - 1 else zlib.Z_FULL_FLUSH)]
+    return b"".join([*parts, checksum.to_bytes(4, "big")])
 
 
 def growing(group: h5py.Group, column: Column, chunk: int, scale: h5py.Dataset | None = None) -> h5py.Dataset:
     """An empty 1-D dataset to which rows are appended."""
-    dataset = group.create_dataset(
-        column.name, shape=(0,), maxshape=(None,), dtype=column.dtype, chunks=(chunk,), **_COMPRESSION
-    )
+    dataset = create(group, column.name, (0,), column.dtype, maximum=(None,), chunks=(chunk,), packed=True)
     label(dataset, column)
     if scale is not None:
         dataset.dims[0].attach_scale(scale)

@@ -45,9 +45,17 @@ def test_chunks(rows):
 def test_learned_weights_shrink():
     values = np.random.default_rng(1).normal(0, 0.1, size=(784, 100)).astype(np.float32)
     _, dataset = through_a_file(values)
-    assert dataset.id.get_storage_size() < 0.87 * values.nbytes
+    assert dataset.id.get_storage_size() < 0.85 * values.nbytes
 
 
 def test_nothing():
     found, _ = through_a_file(np.zeros((0, 3), np.float32))
     assert found.shape == (0, 3)
+
+
+def test_weights_of_few_bits_shrink_more():
+    """Bytes that are stored as they are would not."""
+    values = np.random.default_rng(1).integers(-7, 8, size=(784, 100)).astype(np.float32) / np.float32(7)
+    found, dataset = through_a_file(values)
+    np.testing.assert_array_equal(found, values)
+    assert dataset.id.get_storage_size() < 0.4 * values.nbytes
