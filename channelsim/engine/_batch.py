@@ -1,4 +1,4 @@
-"""Kernels of dense layers for mini-batches: matrix products where activity is dense, event lists where it is sparse.
+"""Kernels of dense layers for mini-batches: products of matrices, which skip the zeros where activity is sparse.
 
 Samples (forward) or rows of W (updates) are divided among threads. Every sum is made whole by one thread and in the
 same order, so the number of threads does not show in the result. One thread starts no loop for threads: that takes
@@ -11,11 +11,12 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from channelsim.engine import _dense, _transfer, _vector_memory, _vector_products
+from channelsim.engine import _transfer, _vector_groups, _vector_memory, _vector_products
 from channelsim.engine._jit import kernel, threads_in_use
 
 MOST_PARTS, PART_SAMPLES = 16, 50  # a part has at least so many samples
-SPARSE_BELOW = 0.22  # share of events under which event lists are used; a matrix product multiplies the zeros, too
+SPARSE_BELOW = 0.33  # share of events under which zeros are skipped; finding them pays only where there are many
+LANES, GROUP, GROUPS = _vector_groups.LANES, _vector_groups.GROUP, _vector_groups.GROUPS
 ONE = np.float32(1.0)
 
 
@@ -32,77 +33,96 @@ def is_alone(pieces):
 
 
 @kernel()
-def forward(sparse, transfer, weights, pitch, bias, start, index, value, count, x, out, samples):
-    """out = f(W x + b) for a mini-batch: event lists (`start`, `count`, `index`, `value`) or a matrix `x`."""
-    pieces = parts(samples)
-    if is_alone(pieces):
-        for piece in range(pieces):
-            _forward(sparse, transfer, weights, pitch, bias, start, index, value, count, x, out, samples, piece, pieces)
-    else:
-        _forward_shared(sparse, transfer, weights, pitch, bias, start, index, value, count, x, out, samples, pieces)
+def list_room(samples, widest):
+    """int32 values that the lists of a mini-batch take: for each part one more than the longest have."""
+    return parts(samples) * (1 + max(widest, GROUPS * (samples + 1)))
 
 
-@kernel(parallel=True)
-def _forward_shared(sparse, transfer, weights, pitch, bias, start, index, value, count, x, out, samples, pieces):
-    for piece in prange(pieces):
-        _forward(sparse, transfer, weights, pitch, bias, start, index, value, count, x, out, samples, piece, pieces)
+@kernel(inline="always")
+def _room_of(lists, piece, pieces):
+    """One part's share of the lists."""
+    room = len(lists) // pieces
+    return lists[piece * room : (piece + 1) * room]
 
 
 @kernel()
-def _forward(sparse, transfer, weights, pitch, bias, start, index, value, count, x, out, samples, piece, pieces):
+def forward(sparse, transfer, weights, pitch, bias, x, out, samples, lists):
+    """out = f(W x + b) for a mini-batch `x`, (samples, fan-in). `lists` is room, as in all that follow."""
+    pieces = parts(samples)
+    if is_alone(pieces):
+        for piece in range(pieces):
+            _forward(sparse, transfer, weights, pitch, bias, x, out, samples, lists, piece, pieces)
+    else:
+        _forward_shared(sparse, transfer, weights, pitch, bias, x, out, samples, lists, pieces)
+
+
+@kernel(parallel=True)
+def _forward_shared(sparse, transfer, weights, pitch, bias, x, out, samples, lists, pieces):
+    for piece in prange(pieces):
+        _forward(sparse, transfer, weights, pitch, bias, x, out, samples, lists, piece, pieces)
+
+
+@kernel()
+def _forward(sparse, transfer, weights, pitch, bias, x, out, samples, lists, piece, pieces):
     lo, hi = samples * piece // pieces, samples * (piece + 1) // pieces
     n = len(bias)
     fan_in = len(weights) // pitch
     part = out[lo * n : hi * n]
     fill_bias(bias, part, hi - lo)
     if sparse:
-        for b in range(lo, hi):
-            if b + 1 < hi:  # lists of a data set lie far apart: the next one comes while this one is at work
-                first, last = start[b + 1], start[b + 1] + count[b + 1]
-                _vector_memory.fetch(index[first:last])
-                _vector_memory.fetch(value[first:last])
-            first, last = start[b], start[b] + count[b]
-            _dense.add_rows(weights, pitch, index[first:last], value[first:last], out[b * n : b * n + n])
+        add_sparse(x[lo * fan_in :], hi - lo, fan_in, weights, pitch, n, part, _room_of(lists, piece, pieces))
     else:
         matmul(x[lo * fan_in :], fan_in, 1, weights, pitch, hi - lo, fan_in, n, ONE, 1, part, n)
     _transfer.layer(transfer, part, n)
 
 
 @kernel()
-def add_outer_events(target, pitch, n, start, index, value, count, signal, samples):
-    """target[r] += sum_b x_rb signal[b] for every row r of a (rows, n) matrix; each sample's events in order."""
-    pieces = parts(samples)
-    if is_alone(pieces):
-        for b in range(samples):
-            first, last = start[b], start[b] + count[b]
-            _dense.grow_rows(target, pitch, index[first:last], value[first:last], signal[b * n : b * n + n])
-    else:
-        _add_outer_events_shared(target, pitch, n, start, index, value, count, signal, samples, pieces)
-
-
-@kernel(parallel=True)
-def _add_outer_events_shared(target, pitch, n, start, index, value, count, signal, samples, pieces):
-    rows = len(target) // pitch
-    for piece in prange(pieces):
-        lo, hi = rows * piece // pieces, rows * (piece + 1) // pieces
-        for b in range(samples):
-            events = index[start[b] : start[b] + count[b]]
-            first = start[b] + (_below(events, lo) if lo > 0 else 0)
-            last = start[b] + (_below(events, hi) if hi < rows else len(events))
-            _dense.grow_rows(target, pitch, index[first:last], value[first:last], signal[b * n : b * n + n])
+def add_sparse(x, rows, inner, b, b_pitch, n, out, lists):
+    """out += x b for matrices (rows, inner) and (inner, n), of which b has rows that start every b_pitch values."""
+    for first in range(0, rows, GROUP):
+        group, height = x[first * inner :], min(GROUP, rows - first)
+        count = _vector_groups.list_columns(group, inner, height, lists)
+        _vector_groups.add_listed(lists[:count], group, inner, 1, b, b_pitch, height, n, out[first * n :], n)
 
 
 @kernel()
-def _below(index, bound):
-    """How many of the indices, in rising order, are below a bound."""
-    first, last = 0, len(index)
-    while first < last:
-        middle = (first + last) // 2
-        if index[middle] < bound:
-            first = middle + 1
-        else:
-            last = middle
-    return first
+def add_outer_sparse(target, pitch, n, x, signal, samples, learning, lists):
+    """target += x.T signal for `learning` samples, as `add_outer_matrix`. Returns how many rows of x.T are not zero."""
+    pieces = parts(samples)
+    if is_alone(pieces):
+        for piece in range(pieces):
+            _add_outer_sparse(target, pitch, n, x, signal, learning, lists, piece, pieces)
+    else:
+        _add_outer_sparse_shared(target, pitch, n, x, signal, learning, lists, pieces)
+    rows = 0
+    for piece in range(pieces):
+        rows += _room_of(lists, piece, pieces)[0]
+    return rows
+
+
+@kernel(parallel=True)
+def _add_outer_sparse_shared(target, pitch, n, x, signal, learning, lists, pieces):
+    for piece in prange(pieces):
+        _add_outer_sparse(target, pitch, n, x, signal, learning, lists, piece, pieces)
+
+
+@kernel()
+def _add_outer_sparse(target, pitch, n, x, signal, learning, lists, piece, pieces):
+    """Leaves the number of rows that are not zero at the start of its room."""
+    rows = len(target) // pitch
+    lo, hi = rows * piece // pieces, rows * (piece + 1) // pieces
+    room = _room_of(lists, piece, pieces)
+    listed = room[1:]
+    active = 0
+    for first in range(lo, hi, LANES):
+        columns = min(LANES, hi - first)
+        active += _vector_groups.list_rows(x[first:], rows, learning, columns, listed)
+        for g in range((columns + GROUP - 1) // GROUP):
+            row, begin = first + g * GROUP, g * learning
+            samples = listed[begin : begin + listed[GROUPS * learning + g]]
+            height = min(GROUP, hi - row)
+            _vector_groups.add_listed(samples, x[row:], 1, rows, signal, n, height, n, target[row * pitch :], pitch)
+    room[0] = active
 
 
 @kernel()

@@ -6,7 +6,7 @@ import numpy as np
 
 from channelsim.engine import _batch, _dense, _inputs, _stages, _transfer, _vector_memory
 from channelsim.engine._jit import inner, kernel
-from channelsim.engine._views import configs, f4, flags, i4, i8, i8_planes, i8_rows, layer_states, layers, slots
+from channelsim.engine._views import configs, f4, flags, i4, i8_planes, i8_rows, layer_states, layers, slots
 
 F = np.float32
 ZERO = F(0.0)
@@ -25,21 +25,19 @@ def forward(net, mem, h, slot, out):
     n, fan_in = layer.n, layer.fan_in
     samples = slots(mem.slots)[slot].samples
     count = i8_planes(mem.counts)[slot, h]
-    start = i8_planes(mem.starts)[slot, h]
     form = i8_rows(mem.forms)[slot, h]
     bias = f4(mem.biases)[layer.b_offset : layer.b_offset + n]
     x = _inputs.activities(net, mem, h, slot)
-    index, value = _inputs.events(net, mem, h, slot)
     if configs(net.config)[0].batch > 1:
-        weights = synapses(f4(mem.weights), layer)
-        sparse = form != _inputs.MATRIX
-        _batch.forward(sparse, layer.transfer, weights, layer.pitch, bias, start, index, value, count, x, out, samples)
+        weights, sparse = synapses(f4(mem.weights), layer), form == _inputs.SPARSE
+        _batch.forward(sparse, layer.transfer, weights, layer.pitch, bias, x, out, samples, i4(mem.lists))
     else:
         _batch.fill_bias(bias, out, samples)
         if form == _inputs.FULL:
             _forward_one(net, mem, h, i4(net.iota)[:fan_in], x, out)
         else:
-            _forward_one(net, mem, h, index[start[0] : start[0] + count[0]], value[start[0] : start[0] + count[0]], out)
+            index, value = _inputs.events(net, mem, h, slot)
+            _forward_one(net, mem, h, index, value, out)
         _transfer.layer(layer.transfer, out, n)
     macs = 0
     for b in range(samples):
@@ -102,9 +100,8 @@ def defer(net, mem, h, slot, eta):
         _vector_memory.copy(_inputs.activities(net, mem, h, slot)[: layer.fan_in], old)
         state.pending_full = True
         return
-    indices, values = _inputs.events(net, mem, h, slot)
-    begin, count = i8_planes(mem.starts)[slot, h, 0], i8_planes(mem.counts)[slot, h, 0]
-    index, value = indices[begin : begin + count], values[begin : begin + count]
+    index, value = _inputs.events(net, mem, h, slot)
+    count = len(index)
     _vector_memory.copy(index.view(np.float32), i4(mem.pending_index)[first : first + count].view(np.float32))
     _vector_memory.scatter(index, value, old)
     state.pending_full = False
@@ -153,45 +150,34 @@ def accumulate(net, mem, h, slot, samples, scale, target):
 def _accumulate(net, mem, h, slot, samples, scale, target):
     layer = layers(net.layers)[h]
     n, fan_in = layer.n, layer.fan_in
-    learns, count = flags(mem.learns), i8(mem.learning_counts)
+    learns = flags(mem.learns)
     signal = f4(mem.signal)[: samples * n]
     learning = 0
     for b in range(samples):
         learns[b] = _stages.any_speaks(signal[b * n : b * n + n])
-        count[b] = i8_planes(mem.counts)[slot, h, b] if learns[b] else 0
         learning += learns[b]
     if learning == 0:
         return 0
     form = i8_rows(mem.forms)[slot, h]
     x = _inputs.activities(net, mem, h, slot)
+    if learning < samples:
+        _gather(x, f4(mem.gathered), fan_in, learns, samples)
+        _gather(signal, signal, n, learns, samples)
+        x = f4(mem.gathered)
     if form == _inputs.MATRIX:
-        if learning < samples:
-            _gather(x, f4(mem.gathered), fan_in, learns, samples)
-            _gather(signal, signal, n, learns, samples)
-            x = f4(mem.gathered)
         _batch.add_outer_matrix(target, layer.pitch, n, x, signal, samples, learning, scale)
         return columns_at_work(x, fan_in, learning, flags(mem.touched)[:fan_in])
-    for k in range(samples * n):
+    for k in range(learning * n):
         signal[k] *= scale
+    if form == _inputs.SPARSE:
+        return _batch.add_outer_sparse(target, layer.pitch, n, x, signal, samples, learning, i4(mem.lists))
     if form == _inputs.FULL:
         for k in range(fan_in):
             _dense.add_scaled(x[k], signal, target[k * layer.pitch : k * layer.pitch + n])
         return fan_in
     index, value = _inputs.events(net, mem, h, slot)
-    start = i8_planes(mem.starts)[slot, h]
-    _batch.add_outer_events(target, layer.pitch, n, start, index, value, count, signal, samples)
-    return rows_at_work(start, index, count, samples, flags(mem.touched)[:fan_in])
-
-
-@kernel()
-def rows_at_work(start, index, count, samples, touched):
-    """How many neurons have an event in any sample."""
-    for r in range(len(touched)):
-        touched[r] = False
-    for b in range(samples):
-        for i in index[start[b] : start[b] + count[b]]:
-            touched[np.uint32(i)] = True  # unsigned: is not looked at for whether it counts from the end
-    return _stages.count_true(touched)
+    _dense.grow_rows(target, layer.pitch, index, value, signal)
+    return len(index)
 
 
 @kernel()

@@ -1,9 +1,12 @@
 """How a layer's input is held, so that forward pass and update read it the same way.
 
-FULL    one sample, everybody speaks: the activities themselves, with the identity as event list
+Of one sample:
+FULL    everybody speaks: the activities themselves, with the identity as event list
 LIST    events in the slot
 DATA    events of the data set, where the input arrives as it is
-MATRIX  a dense matrix: a mini-batch in which many speak; the input of every layer that is not dense
+Of a mini-batch, and of every layer that is not dense:
+MATRIX  a dense matrix
+SPARSE  the same, with few who speak
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from channelsim.engine._jit import inner, kernel
 from channelsim.engine._views import configs, f4, f4_rows, flags, i4, i4_rows, i8, i8_planes, i8_rows, layers, slots
 from channelsim.plan import Kind
 
-FULL, LIST, DATA, MATRIX = 0, 1, 2, 3
+FULL, LIST, DATA, MATRIX, SPARSE = 0, 1, 2, 3, 4
 DENSE = int(Kind.DENSE)
 
 
@@ -58,38 +61,29 @@ def hold(net, mem, h, slot):
     n = layers(net.layers)[h].fan_in
     samples = slots(mem.slots)[slot].samples
     count = i8_planes(mem.counts)[slot, h]
-    start = i8_planes(mem.starts)[slot, h]
     from_data = h == 1 and flags(net.ideal)[0] and not config.augmented
-    if layers(net.layers)[h].kind != DENSE:
-        i8_rows(mem.forms)[slot, h] = MATRIX
+    if batch > 1 or layers(net.layers)[h].kind != DENSE:
+        events = 0
+        for b in range(samples):
+            events += count[b]
+        is_sparse = events < _batch.SPARSE_BELOW * samples * n
+        i8_rows(mem.forms)[slot, h] = SPARSE if is_sparse else MATRIX
         if from_data:
             _copy_images(net, mem, slot, samples, n)
         return
-    if batch == 1 and not from_data and count[0] == n:
-        i8_rows(mem.forms)[slot, h] = FULL
-        return
-    if batch > 1:
-        total = 0
-        for b in range(samples):
-            total += count[b]
-        if total >= _batch.SPARSE_BELOW * samples * n:
-            i8_rows(mem.forms)[slot, h] = MATRIX
-            if from_data:
-                _copy_images(net, mem, slot, samples, n)
-            return
     if from_data:
         i8_rows(mem.forms)[slot, h] = DATA
-        for b in range(samples):
-            start[b] = i8(net.event_start)[i8_rows(mem.sample)[slot, b]]
+        i8_rows(mem.starts)[slot, h] = i8(net.event_start)[i8_rows(mem.sample)[slot, 0]]
+        return
+    if count[0] == n:
+        i8_rows(mem.forms)[slot, h] = FULL
         return
     i8_rows(mem.forms)[slot, h] = LIST
-    x = activities(net, mem, h, slot)
-    index, value = i4_rows(mem.event_index)[slot], f4_rows(mem.event_value)[slot]
     first = i8(net.list_offset)[h]
-    for b in range(samples):
-        start[b] = first
-        count[b] = _stages.compact(x[b * n : b * n + n], index[first : first + n], value[first : first + n])
-        first += count[b]
+    i8_rows(mem.starts)[slot, h] = first
+    index, value = i4_rows(mem.event_index)[slot], f4_rows(mem.event_value)[slot]
+    x = activities(net, mem, h, slot)
+    count[0] = _stages.compact(x[:n], index[first : first + n], value[first : first + n])
 
 
 @inner()
@@ -132,7 +126,9 @@ def _copy_images(net, mem, slot, samples, n):
 
 @inner(inline="always")
 def events(net, mem, h, slot):
-    """(indices, values) of the event lists of layer h in this slot; `starts` and `counts` tell where."""
+    """(indices, values) of the events of layer h in this slot, of a frame of one sample held as LIST or DATA."""
+    first = i8_rows(mem.starts)[slot, h]
+    last = first + i8_planes(mem.counts)[slot, h, 0]
     if i8_rows(mem.forms)[slot, h] == DATA:
-        return i4(net.event_index), f4(net.event_value)
-    return i4_rows(mem.event_index)[slot], f4_rows(mem.event_value)[slot]
+        return i4(net.event_index)[first:last], f4(net.event_value)[first:last]
+    return i4_rows(mem.event_index)[slot][first:last], f4_rows(mem.event_value)[slot][first:last]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from channelsim.engine import _hash, _parts, _pitch, _stages
+from channelsim.engine import _batch, _hash, _parts, _pitch, _stages
 from channelsim.engine._tables import CLOCK, LAYER_STATE, LINK_STATE, SLOT, Memory, Net
 from channelsim.engine._views import records
 from channelsim.plan import COUNTER, MESSAGE_ROW, Direction, Kind, Plan, Quantizer, Wiring
@@ -75,7 +75,7 @@ def allocate(plan: Plan, net: Net) -> Memory:
             np.float32,
         ),
         counts=zeros((slots, len(layers), batch), np.int64),
-        starts=zeros((slots, len(layers), batch), np.int64),
+        starts=zeros((slots, len(layers)), np.int64),
         forms=zeros((slots, len(layers)), np.int64),
         event_index=zeros((slots, net.list_offset[-1]), np.int32),
         event_value=zeros((slots, net.list_offset[-1]), np.float32),
@@ -89,7 +89,7 @@ def allocate(plan: Plan, net: Net) -> Memory:
         turned=zeros(_turned(plan), np.float32),
         gathered=zeros(batch * widest, np.float32),
         learns=zeros(batch, np.bool_),
-        learning_counts=zeros(batch, np.int64),
+        lists=zeros(_batch.list_room(batch, widest) if batch > 1 else 0, np.int32),
         touched=zeros(widest, np.bool_),
         step=zeros(int(layers["w_size"].max()) if whole else 0, np.float32),
         sent=zeros(widest, np.float32),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from channelsim import hashing
 from channelsim.data import Dataset
-from channelsim.engine import _batch, _geometry, _hash, _inputs, _pitch, _stages
+from channelsim.engine import _geometry, _hash, _inputs, _pitch, _stages
 from channelsim.engine._tables import CONFIG, Net
 from channelsim.engine._views import records
 from channelsim.hashing import Stream
@@ -23,7 +23,7 @@ def net_of(plan: Plan, dataset: Dataset, *, trace_frames: int, frozen: bool, cap
     leaving, leaving_start = _leaving(plan)
     images = np.ascontiguousarray(dataset.train_x, np.float32)
     ideal = _ideal(plan)
-    reads_events = plan.layers[1]["kind"] == Kind.DENSE and ideal[0] and not config[0]["augmented"]
+    reads_events = plan.batch == 1 and plan.layers[1]["kind"] == Kind.DENSE and ideal[0] and not config[0]["augmented"]
     event_start, event_index, event_value = _events_of(images, lists=bool(reads_events))
     widest = int(plan.layers["n"].max())
     return Net(
@@ -108,16 +108,14 @@ def _leaving(plan: Plan) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def _list_offset(plan: Plan, from_data: bool) -> NDArray[np.int64]:
-    """Where a dense layer's event lists begin, and last where they all end; `from_data`: layer 1 reads the data set's.
+    """Where a dense layer's event list begins, and last where they all end; `from_data`: layer 1 reads the data set's.
 
-    The lists of a mini-batch stand one behind the other, as they are used for few events only; behind the last one may
-    stand as much as has been read.
+    Only frames of one sample are held as events.
     """
-    sizes = np.where(plan.layers["kind"] == Kind.DENSE, plan.layers["fan_in"], 0)
+    is_listed = (plan.layers["kind"] == Kind.DENSE) & (plan.batch == 1)
+    sizes = np.where(is_listed, plan.layers["fan_in"], 0)
     if from_data:
         sizes[1] = 0
-    if plan.batch > 1:
-        sizes += np.ceil(_batch.SPARSE_BELOW * plan.batch * sizes).astype(np.int64)
     return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
 
 

@@ -129,7 +129,7 @@ class Net(NamedTuple):
     images: NDArray[np.float32]  # (N * n_0,)
     labels: NDArray[np.int32]  # (N,)
     event_start: NDArray[np.int64]  # (N + 1,) the images as events
-    event_index: NDArray[np.int32]  # empty where layer 1 is not dense and reads the images themselves
+    event_index: NDArray[np.int32]  # empty where layer 1 reads the images themselves
     event_value: NDArray[np.float32]
 
 
@@ -161,9 +161,9 @@ class Memory(NamedTuple):
     outputs: NDArray[np.float32]  # (F, B * units) O of layers 1..L
     inputs: NDArray[np.float32]  # (F, B * inputs) activations as delivered, where they are not the sender's
     counts: NDArray[np.int64]  # (F, L + 1, B) events delivered to each layer
-    starts: NDArray[np.int64]  # (F, L + 1, B) where their list starts, if the form has one
+    starts: NDArray[np.int64]  # (F, L + 1) where their list starts, if the form has one
     forms: NDArray[np.int64]  # (F, L + 1) how a layer's input is held: see `_inputs`
-    event_index: NDArray[np.int32]  # (F, Net.list_offset[-1]) inputs of dense layers as events, where not all speak
+    event_index: NDArray[np.int32]  # (F, Net.list_offset[-1]) inputs of dense layers as events, of one sample
     event_value: NDArray[np.float32]
     messages: NDArray[np.float32]  # (F, B * message) learning messages as delivered, or the error they make (bp)
     heard: NDArray[np.int64]  # (F, channels, B) events delivered by each learning channel
@@ -175,8 +175,8 @@ class Memory(NamedTuple):
     turned: NDArray[np.float32]  # (largest W that errors pass) a W transposed
     gathered: NDArray[np.float32]  # (B * widest) the activities of the samples that learn
     learns: NDArray[np.bool_]  # (B,) whether a sample's R has anything to say
+    lists: NDArray[np.int32]  # (parts * room,) the terms of sparse products, as in `_batch`
     touched: NDArray[np.bool_]  # (widest,)
-    learning_counts: NDArray[np.int64]  # (B,)
     step: NDArray[np.float32]  # (largest W) an update that has to be seen whole: momentum, quantizers
     sent: NDArray[np.float32]  # (widest,) one message as a vector
     speaking: NDArray[np.int32]  # (widest + 32,) one message as a list: who speaks,

@@ -5,11 +5,11 @@ the columns behind the last whole vector one at a time: a third of the time of a
 are taken in *strips* of up to BLOCK vectors of LANES values. A strip's sums stay in registers while all rows pass, and
 the last vector of a row that is not a whole number of them is masked.
 
-The modules `_vector_rows`, `_products`, `_events`, `_draws`, `_sums` and `_memory` are written so. Each function there
-has a plain form that says what it does; it is the one that runs where NUMBA_DISABLE_JIT is set. Products are added by
-fused multiply-add, where the machine has one, in the order of the rows: neither the width of a vector nor that of a
-strip shows in a result, but where a sum runs along a vector. The compiled forms are called by name (`_named`), so that
-they are compiled once.
+The modules `_vector_rows`, `_groups`, `_products`, `_events`, `_draws`, `_sums` and `_memory` are written so. Each
+function there has a plain form that says what it does; it is the one that runs where NUMBA_DISABLE_JIT is set. Products
+are added by fused multiply-add, where the machine has one, in the order of the rows: neither the width of a vector nor
+that of a strip shows in a result, but where a sum runs along a vector. The compiled forms are called by name
+(`_named`), so that they are compiled once.
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -95,22 +93,9 @@ def test_add_scaled(n: int) -> None:
     np.testing.assert_array_equal(out, 1 + 0.5 * np.arange(n, dtype=F))
 
 
-def as_lists(x: naive.Floats) -> tuple[Any, Any, Any, Any]:
-    """The event lists of a mini-batch (B, rows), one after another: starts, indices, values, counts."""
-    lists = [naive.events_of(sample) for sample in x]
-    count = np.array([len(index) for index, _ in lists], np.int64)
-    index, value = (np.concatenate(part) for part in zip(*lists, strict=True))
-    return np.cumsum(count) - count, index, value, count
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.integers(1, 6), st.integers(1, 9), st.integers(0, 2**32))
-def test_rows_at_work(samples: int, rows: int, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    x = thinned(rng, matrix(rng, samples, rows))
-    start, index, _, count = as_lists(x)
-    found = _dense_layer.rows_at_work(start, index, count, samples, np.ones(rows, bool))
-    assert found == (x != 0).any(axis=0).sum()
+def room(samples: int, widest: int) -> np.ndarray:
+    """For the lists of a mini-batch."""
+    return np.full(_batch.list_room(samples, widest), -1, np.int32)
 
 
 @pytest.mark.parametrize("samples", [1, 7, MANY])
@@ -121,26 +106,38 @@ def test_forward_of_a_mini_batch(samples: int, sparse: bool, kind: str) -> None:
     fan_in, n = 11, 5
     x, weights, bias = thinned(rng, matrix(rng, samples, fan_in)), matrix(rng, fan_in, n), matrix(rng, n)
     out = np.full((samples, n), np.nan, F)
-    start, index, value, count = as_lists(x)
     _batch.forward(
-        sparse, np.int64(Transfer[kind.upper()]), *with_gaps(weights), bias, start, index, value, count, x.ravel(),
-        out.reshape(-1), np.int64(samples),
+        sparse, np.int64(Transfer[kind.upper()]), *with_gaps(weights), bias, x.ravel(), out.reshape(-1),
+        np.int64(samples), room(samples, fan_in),
     )  # fmt: skip
     expected = [naive.transfer(kind, bias + sample.astype(np.float64) @ weights) for sample in x]
     np.testing.assert_allclose(out, expected, **CLOSE)
 
 
 @pytest.mark.parametrize("samples", [1, 7, MANY])
-def test_update_of_a_mini_batch(samples: int) -> None:
+@pytest.mark.parametrize("rows", [3, 11, 70])
+def test_update_of_a_mini_batch(samples: int, rows: int) -> None:
     rng = np.random.default_rng(samples)
-    rows, n = 11, 5
-    x, signal, before = thinned(rng, matrix(rng, samples, rows)), matrix(rng, samples, n), matrix(rng, rows, n)
-    expected = before + naive.outer_sum(x, signal)
-    (from_events, pitch), (from_matrix, _) = with_gaps(before), with_gaps(before)
-    _batch.add_outer_events(from_events, pitch, n, *as_lists(x), signal.ravel(), samples)
-    _batch.add_outer_matrix(from_matrix, pitch, n, x.ravel(), signal.ravel(), samples, samples, F(1))
-    for made in (from_events, from_matrix):
+    n, learning = 5, samples - samples // 3
+    x, signal, before = thinned(rng, matrix(rng, samples, rows), 0.1), matrix(rng, samples, n), matrix(rng, rows, n)
+    expected = before + naive.outer_sum(x[:learning], signal[:learning])
+    (as_sparse, pitch), (as_matrix, _) = with_gaps(before), with_gaps(before)
+    given = x.ravel(), signal.ravel(), samples, learning
+    active = _batch.add_outer_sparse(as_sparse, pitch, n, *given, room(samples, rows))
+    _batch.add_outer_matrix(as_matrix, pitch, n, *given, F(1))
+    for made in (as_sparse, as_matrix):
         np.testing.assert_allclose(without_gaps(made, pitch, n), expected, rtol=1e-5, atol=1e-5)
+    assert active == (x[:learning] != 0).any(axis=0).sum()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 9), st.integers(1, 70), st.integers(1, 150), st.floats(0, 1), st.integers(0, 2**32))
+def test_add_sparse(rows: int, inner: int, n: int, share: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    x, b, out = thinned(rng, matrix(rng, rows, inner), share), matrix(rng, inner, n), matrix(rng, rows, n)
+    expected = out + x.astype(np.float64) @ b
+    _batch.add_sparse(x.ravel(), rows, inner, *with_gaps(b), n, out.reshape(-1), room(rows, inner))
+    np.testing.assert_allclose(out, expected, rtol=1e-5, atol=1e-5)
 
 
 @settings(max_examples=60, deadline=None)

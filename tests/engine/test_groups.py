@@ -1,0 +1,79 @@
+"""Groups of rows of a sparse matrix: compiled code makes the lists, and the sums, that the plain forms make."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numba import njit
+
+from channelsim.engine import _vector_groups
+from channelsim.engine._vector_groups import GROUP, GROUPS, LANES
+
+F = np.float32
+SHARES = st.sampled_from([0.0, 0.1, 0.5, 1.0])
+
+
+@njit
+def list_columns(x, n, rows, index):
+    return _vector_groups.list_columns(x, n, rows, index)
+
+
+@njit
+def list_rows(x, pitch, rows, columns, lists):
+    return _vector_groups.list_rows(x, pitch, rows, columns, lists)
+
+
+@njit
+def add_listed(index, a, row_step, step, b, b_pitch, rows, columns, c, c_pitch):
+    _vector_groups.add_listed(index, a, row_step, step, b, b_pitch, rows, columns, c, c_pitch)
+
+
+def sparse(rng: np.random.Generator, rows: int, columns: int, share: float) -> np.ndarray:
+    return np.where(rng.random((rows, columns)) < share, rng.normal(size=(rows, columns)), 0).astype(F)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(1, GROUP), st.integers(1, 70), SHARES, st.integers(0, 2**32))
+def test_list_columns(rows: int, n: int, share: float, seed: int) -> None:
+    x = sparse(np.random.default_rng(seed), rows, n, share)
+    behind = np.ones(3 * n, F)  # other samples, which do not count
+    room, plain = np.full(n + LANES, -1, np.int32), np.zeros(n, np.int32)
+    found = list_columns(np.concatenate([x.ravel(), behind]), n, rows, room[:n])
+    assert found == _vector_groups.list_columns(x.ravel(), n, rows, plain)
+    np.testing.assert_array_equal(room[:found], plain[:found])
+    assert (room[n:] == -1).all()
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 40), st.data(), SHARES, st.integers(0, 2**32))
+def test_list_rows(rows: int, pitch: int, data: st.DataObject, share: float, seed: int) -> None:
+    columns = data.draw(st.integers(1, min(LANES, pitch)))
+    x = sparse(np.random.default_rng(seed), rows, pitch, share).ravel()
+    size = GROUPS * (rows + 1)
+    room, plain = np.full(size + LANES, -1, np.int32), np.zeros(size, np.int32)
+    active = list_rows(x, pitch, rows, columns, room[:size])
+    assert active == _vector_groups.list_rows(x, pitch, rows, columns, plain)
+    for g, length in enumerate(plain[GROUPS * rows :]):
+        assert room[GROUPS * rows + g] == length
+        np.testing.assert_array_equal(room[g * rows :][:length], plain[g * rows :][:length])
+    assert (room[size:] == -1).all()
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("rows", range(1, GROUP + 1))
+@pytest.mark.parametrize("columns", [1, 15, 16, 17, 100, 130])
+def test_add_listed(turned: bool, rows: int, columns: int) -> None:
+    rng = np.random.default_rng(columns)
+    inner = 23
+    index = np.sort(rng.permutation(inner)[:9]).astype(np.int32)
+    a, b = rng.normal(size=rows * inner).astype(F), rng.normal(size=inner * (columns + 2)).astype(F)
+    steps = (1, rows) if turned else (inner, 1)
+    before = rng.normal(size=rows * (columns + 3)).astype(F)
+    made, plain = before.copy(), before.copy()
+    add_listed(index, a, *steps, b, columns + 2, rows, columns, made, columns + 3)
+    _vector_groups.add_listed(index, a, *steps, b, columns + 2, rows, columns, plain, columns + 3)
+    np.testing.assert_allclose(made, plain, rtol=2e-6, atol=2e-6)
+    gaps = np.s_[:, columns:]
+    np.testing.assert_array_equal(made.reshape(rows, -1)[gaps], before.reshape(rows, -1)[gaps])
