@@ -19,7 +19,7 @@ THREADS = 2
 
 def measure(settings: Settings) -> Section:
     command = [sys.executable, "-m", __name__, *(["--quick"] if settings.quick else [])]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     found = json.loads(done.stdout)
     if found["cores"] < THREADS:
         return Section(facts=found, notes=["two cores: left out, there is one"])

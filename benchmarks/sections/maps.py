@@ -22,7 +22,7 @@ CHECKED, CLOSE = 3, 1e-4  # updates after which the weights of both are compared
 
 def measure(settings: Settings) -> Section:
     command = [sys.executable, "-m", __name__, *(["--quick"] if settings.quick else [])]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     found = json.loads(done.stdout)
     section = Section(facts=found)
     for rule, times in found["times"].items():

@@ -75,7 +75,7 @@ def payload(plan: Plan) -> dict[str, int]:
 
 def _in_a_process(batch: int) -> dict[str, Any]:
     command = [sys.executable, "-m", __name__, str(batch)]
-    done = subprocess.run(command, cwd=work.ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=work.ROOT, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout)
 
 
