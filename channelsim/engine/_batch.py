@@ -46,34 +46,53 @@ def _room_of(lists, piece, pieces):
 
 
 @kernel()
-def forward(sparse, transfer, weights, pitch, bias, x, out, samples, lists):
-    """out = f(W x + b) for a mini-batch `x`, (samples, fan-in). `lists` is room, as in all that follow."""
+def forward(sparse, transfer, weights, pitch, bias, images, chosen, x, out, samples, lists):
+    """out = f(W x + b) for a mini-batch `x`, (samples, fan-in), into which the chosen images, if any, are copied first.
+
+    `lists` is room, as in all that follow.
+    """
     pieces = parts(samples)
     if is_alone(pieces):
         for piece in range(pieces):
-            _forward(sparse, transfer, weights, pitch, bias, x, out, samples, lists, piece, pieces)
+            _forward(sparse, transfer, weights, pitch, bias, images, chosen, x, out, samples, lists, piece, pieces)
     else:
-        _forward_shared(sparse, transfer, weights, pitch, bias, x, out, samples, lists, pieces)
+        _forward_shared(sparse, transfer, weights, pitch, bias, images, chosen, x, out, samples, lists, pieces)
 
 
 @kernel(parallel=True)
-def _forward_shared(sparse, transfer, weights, pitch, bias, x, out, samples, lists, pieces):
+def _forward_shared(sparse, transfer, weights, pitch, bias, images, chosen, x, out, samples, lists, pieces):
     for piece in prange(pieces):
-        _forward(sparse, transfer, weights, pitch, bias, x, out, samples, lists, piece, pieces)
+        _forward(sparse, transfer, weights, pitch, bias, images, chosen, x, out, samples, lists, piece, pieces)
 
 
 @kernel()
-def _forward(sparse, transfer, weights, pitch, bias, x, out, samples, lists, piece, pieces):
+def _forward(sparse, transfer, weights, pitch, bias, images, chosen, x, out, samples, lists, piece, pieces):
     lo, hi = samples * piece // pieces, samples * (piece + 1) // pieces
     n = len(bias)
     fan_in = len(weights) // pitch
     part = out[lo * n : hi * n]
     fill_bias(bias, part, hi - lo)
     if sparse:
-        add_sparse(x[lo * fan_in :], hi - lo, fan_in, weights, pitch, n, part, _room_of(lists, piece, pieces))
+        for first in range(lo, hi, GROUP):  # a group's images are listed while they are in the nearest cache
+            last, group = min(first + GROUP, hi), x[first * fan_in :]
+            copy_images(images, chosen[first:last], fan_in, group)
+            room = _room_of(lists, piece, pieces)
+            add_sparse(group, last - first, fan_in, weights, pitch, n, out[first * n : last * n], room)
     else:
+        copy_images(images, chosen[lo:hi], fan_in, x[lo * fan_in :])
         matmul(x[lo * fan_in :], fan_in, 1, weights, pitch, hi - lo, fan_in, n, ONE, 1, part, n)
     _transfer.layer(transfer, part, n)
+
+
+@kernel()
+def copy_images(images, chosen, n, x):
+    """x[b] = images[chosen[b]], of n values each. Memory is asked for the next one while one is copied."""
+    for b in range(len(chosen)):
+        first = chosen[b] * n
+        if b + 1 < len(chosen):
+            following = chosen[b + 1] * n
+            _vector_memory.fetch(images[following : following + n])
+        _vector_memory.copy(images[first : first + n], x[b * n : b * n + n])
 
 
 @kernel()

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from channelsim.engine import _vector_memory, _vector_products, _vector_rows
+from channelsim.engine import _vector_events, _vector_memory, _vector_products, _vector_rows
 from channelsim.engine._jit import kernel
+from channelsim.engine._views import head
 
 CONTRACT = {"contract"}
 ZERO = np.float32(0.0)
@@ -52,6 +53,25 @@ def update_rows(matrix, pitch, index, step, old, rows, values):
 def grow_rows(matrix, pitch, index, value, step):
     """row(index[k]) += value[k] * step."""
     _vector_rows.grow_rows(matrix, pitch, index, value, step)
+
+
+@kernel()
+def add_each(x, samples, fan_in, matrix, pitch, n, out, index, value):
+    """out[b] += sum_r x[b, r] * row(r), a sample at a time.
+
+    `index` and `value` are room for the events of one sample, and for a vector behind them.
+    """
+    for b in range(samples):
+        count = _vector_events.compact(x[b * fan_in : (b + 1) * fan_in], index, value)
+        _vector_rows.add_rows(matrix, pitch, head(index, count), head(value, count), out[b * n : (b + 1) * n])
+
+
+@kernel()
+def grow_each(x, samples, fan_in, matrix, pitch, n, steps, index, value):
+    """row(r) += x[b, r] * steps[b] for each sample, one after another. `index` and `value` as in `add_each`."""
+    for b in range(samples):
+        count = _vector_events.compact(x[b * fan_in : (b + 1) * fan_in], index, value)
+        _vector_rows.grow_rows(matrix, pitch, head(index, count), head(value, count), steps[b * n : (b + 1) * n])
 
 
 @kernel()

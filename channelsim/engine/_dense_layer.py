@@ -10,6 +10,7 @@ from channelsim.engine._views import configs, f4, flags, i4, i8_planes, i8_rows,
 
 F = np.float32
 ZERO = F(0.0)
+FEW = 16  # samples: fewer are worked on one by one, as lists for groups of them cost more than they spare
 
 
 @inner(inline="always")
@@ -28,9 +29,18 @@ def forward(net, mem, h, slot, out):
     form = i8_rows(mem.forms)[slot, h]
     bias = f4(mem.biases)[layer.b_offset : layer.b_offset + n]
     x = _inputs.activities(net, mem, h, slot)
-    if configs(net.config)[0].batch > 1:
+    images, chosen = f4(net.images), _inputs.to_copy(net, mem, h, slot)
+    if form == _inputs.SPARSE and samples < FEW:
+        _batch.copy_images(images, chosen, fan_in, x)
+        _batch.fill_bias(bias, out, samples)
+        weights, index, value = synapses(f4(mem.weights), layer), i4(mem.speaking), f4(mem.said)
+        _dense.add_each(x, samples, fan_in, weights, layer.pitch, n, out, index, value)
+        _transfer.layer(layer.transfer, out, n)
+    elif configs(net.config)[0].batch > 1:
         weights, sparse = synapses(f4(mem.weights), layer), form == _inputs.SPARSE
-        _batch.forward(sparse, layer.transfer, weights, layer.pitch, bias, x, out, samples, i4(mem.lists))
+        _batch.forward(
+            sparse, layer.transfer, weights, layer.pitch, bias, images, chosen, x, out, samples, i4(mem.lists)
+        )
     else:
         _batch.fill_bias(bias, out, samples)
         if form == _inputs.FULL:
@@ -169,6 +179,9 @@ def _accumulate(net, mem, h, slot, samples, scale, target):
         return columns_at_work(x, fan_in, learning, flags(mem.touched)[:fan_in])
     for k in range(learning * n):
         signal[k] *= scale
+    if form == _inputs.SPARSE and learning < FEW:
+        _dense.grow_each(x, learning, fan_in, target, layer.pitch, n, signal, i4(mem.speaking), f4(mem.said))
+        return columns_at_work(x, fan_in, learning, flags(mem.touched)[:fan_in])
     if form == _inputs.SPARSE:
         return _batch.add_outer_sparse(target, layer.pitch, n, x, signal, samples, learning, i4(mem.lists))
     if form == _inputs.FULL:

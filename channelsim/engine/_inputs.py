@@ -53,23 +53,36 @@ def outputs(net, mem, h, slot, samples):
     return f4_rows(mem.outputs)[slot, first : first + samples * layers(net.layers)[h].n]
 
 
+@inner(inline="always")
+def is_from_data(net, h):
+    """Whether layer h reads the images as they are in the data set."""
+    return h == 1 and flags(net.ideal)[0] and not configs(net.config)[0].augmented
+
+
+@inner(inline="always")
+def to_copy(net, mem, h, slot):
+    """The images of a mini-batch that the forward pass of dense layer h has to copy into its input, if any."""
+    count = slots(mem.slots)[slot].samples if configs(net.config)[0].batch > 1 and is_from_data(net, h) else 0
+    return i8_rows(mem.sample)[slot, :count]
+
+
 @inner()
 def hold(net, mem, h, slot):
-    """Chooses the form in which layer h holds this frame's input, and brings it there."""
+    """Chooses the form in which layer h holds this frame's input, and brings it there, but for `to_copy`."""
     config = configs(net.config)[0]
     batch = config.batch
     n = layers(net.layers)[h].fan_in
     samples = slots(mem.slots)[slot].samples
     count = i8_planes(mem.counts)[slot, h]
-    from_data = h == 1 and flags(net.ideal)[0] and not config.augmented
+    from_data = is_from_data(net, h)
     if batch > 1 or layers(net.layers)[h].kind != DENSE:
         events = 0
         for b in range(samples):
             events += count[b]
         is_sparse = events < _batch.SPARSE_BELOW * samples * n
         i8_rows(mem.forms)[slot, h] = SPARSE if is_sparse else MATRIX
-        if from_data:
-            _copy_images(net, mem, slot, samples, n)
+        if from_data and layers(net.layers)[h].kind != DENSE:
+            _batch.copy_images(f4(net.images), i8_rows(mem.sample)[slot, :samples], n, f4_rows(mem.inputs)[slot])
         return
     if from_data:
         i8_rows(mem.forms)[slot, h] = DATA
@@ -112,16 +125,6 @@ def fetch_next(net, first, samples):
     for k in range(first, min(first + samples, len(order))):
         _vector_memory.fetch(start[order[k] : order[k] + 2])
         _vector_memory.fetch(labels[order[k] : order[k] + 1])
-
-
-@inner()
-def _copy_images(net, mem, slot, samples, n):
-    for b in range(samples):
-        first = i8_rows(mem.sample)[slot, b] * n
-        if b + 1 < samples:
-            following = i8_rows(mem.sample)[slot, b + 1] * n
-            _vector_memory.fetch(f4(net.images)[following : following + n])
-        _vector_memory.copy(f4(net.images)[first : first + n], f4_rows(mem.inputs)[slot, b * n : b * n + n])
 
 
 @inner(inline="always")

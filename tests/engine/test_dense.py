@@ -100,18 +100,39 @@ def room(samples: int, widest: int) -> np.ndarray:
 
 @pytest.mark.parametrize("samples", [1, 7, MANY])
 @pytest.mark.parametrize("sparse", [True, False])
+@pytest.mark.parametrize("copied", [True, False])
 @pytest.mark.parametrize("kind", ["linear", "tanh", "softmax"])
-def test_forward_of_a_mini_batch(samples: int, sparse: bool, kind: str) -> None:
+def test_forward_of_a_mini_batch(samples: int, sparse: bool, copied: bool, kind: str) -> None:
+    """The input lies in `x`, or is copied there from among more images, some of them taken twice."""
     rng = np.random.default_rng(samples)
     fan_in, n = 11, 5
-    x, weights, bias = thinned(rng, matrix(rng, samples, fan_in)), matrix(rng, fan_in, n), matrix(rng, n)
+    images, weights, bias = thinned(rng, matrix(rng, samples, fan_in)), matrix(rng, fan_in, n), matrix(rng, n)
+    chosen = rng.integers(samples, size=samples if copied else 0)
+    x, held = (images[chosen], np.full(images.shape, np.nan, F)) if copied else (images, images.copy())
     out = np.full((samples, n), np.nan, F)
     _batch.forward(
-        sparse, np.int64(Transfer[kind.upper()]), *with_gaps(weights), bias, x.ravel(), out.reshape(-1),
-        np.int64(samples), room(samples, fan_in),
+        sparse, np.int64(Transfer[kind.upper()]), *with_gaps(weights), bias, images.ravel(), chosen, held.reshape(-1),
+        out.reshape(-1), np.int64(samples), room(samples, fan_in),
     )  # fmt: skip
+    np.testing.assert_array_equal(held, x)
     expected = [naive.transfer(kind, bias + sample.astype(np.float64) @ weights) for sample in x]
     np.testing.assert_allclose(out, expected, **CLOSE)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 6), SHAPES, st.integers(0, 2**32))
+def test_samples_of_a_mini_batch_one_by_one(samples: int, shape: tuple[int, int], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    fan_in, n = shape
+    x, weights, steps = thinned(rng, matrix(rng, samples, fan_in)), matrix(rng, fan_in, n), matrix(rng, samples, n)
+    out = matrix(rng, samples, n)
+    events = np.zeros(fan_in + 16, np.int32), np.zeros(fan_in + 16, F)
+    summed, grown = out + x.astype(np.float64) @ weights, weights + naive.outer_sum(x, steps)
+    flat, pitch = with_gaps(weights)
+    _dense.add_each(x.ravel(), samples, fan_in, flat, pitch, n, out.reshape(-1), *events)
+    np.testing.assert_allclose(out, summed, rtol=1e-5, atol=1e-5)
+    _dense.grow_each(x.ravel(), samples, fan_in, flat, pitch, n, steps.ravel(), *events)
+    np.testing.assert_allclose(without_gaps(flat, pitch, n), grown, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("samples", [1, 7, MANY])
