@@ -1,9 +1,9 @@
 """Kernels of dense layers for mini-batches: products of matrices, which skip the zeros where activity is sparse.
 
-Samples (forward) or rows of W (updates) are divided among threads. Every sum is made whole by one thread and in the
-same order, so the number of threads does not show in the result. One thread starts no loop for threads: that takes
-half a microsecond, a dozen times a frame. But it multiplies matrices in the same parts: how a product goes about its
-last rows and columns shows in the last digits.
+Samples (forward) or rows of W (updates, and sums over many rows of which few count) are divided among threads. A sum,
+or a part of it over so many rows of W, is made by one thread and in the same order, so the number of threads does not
+show in the result. One thread starts no loop for threads: that takes half a microsecond, a dozen times a frame. But it
+multiplies matrices in the same parts: how a product goes about its last rows and columns shows in the last digits.
 """
 
 from __future__ import annotations
@@ -14,16 +14,29 @@ from numba import prange
 from channelsim.engine import _transfer, _vector_groups, _vector_memory, _vector_products
 from channelsim.engine._jit import kernel, threads_in_use
 
-MOST_PARTS, PART_SAMPLES = 16, 50  # a part has at least so many samples
+MOST_PARTS, PART_SAMPLES, PART_ROWS = 16, 50, 128  # a part has at least so many samples, or rows of W
 SPARSE_BELOW = 0.33  # share of events under which zeros are skipped; finding them pays only where there are many
 LANES, GROUP, GROUPS = _vector_groups.LANES, _vector_groups.GROUP, _vector_groups.GROUPS
-ONE = np.float32(1.0)
+ZERO, ONE = np.float32(0.0), np.float32(1.0)
 
 
 @kernel(inline="always")
 def parts(samples):
     """Into how many parts the work on a mini-batch is divided: by its size alone, never by the number of threads."""
     return max(1, min(MOST_PARTS, samples // PART_SAMPLES))
+
+
+@kernel(inline="always")
+def row_parts(samples, fan_in):
+    """Into how many parts a sum over the rows of W is divided, if it is: as its update, so that a thread sees in both
+    the same rows of W and the same part of each image. Worth it only where there are many rows."""
+    return max(1, min(parts(samples), fan_in // PART_ROWS))
+
+
+@kernel()
+def partial_room(samples, widest, n):
+    """float32 values that the partial sums of a mini-batch take, over layers of `n` units at most."""
+    return (row_parts(samples, widest) - 1) * samples * n
 
 
 @kernel(inline="always")
@@ -46,13 +59,24 @@ def _room_of(lists, piece, pieces):
 
 
 @kernel()
-def forward(sparse, transfer, weights, pitch, bias, images, chosen, x, out, samples, lists):
+def forward(sparse, transfer, weights, pitch, bias, images, chosen, x, out, samples, partial, lists):
     """out = f(W x + b) for a mini-batch `x`, (samples, fan-in), into which the chosen images, if any, are copied first.
 
-    `lists` is room, as in all that follow.
+    `partial` is room for `partial_room` sums; `lists` is room, as in all that follow.
     """
-    pieces = parts(samples)
-    if is_alone(pieces):
+    fan_in, n = len(weights) // pitch, len(bias)
+    pieces, row_pieces = parts(samples), row_parts(samples, fan_in) if sparse else 1
+    if row_pieces > 1:
+        if is_alone(row_pieces):
+            for piece in range(row_pieces):
+                _sum_rows(weights, pitch, bias, images, chosen, x, out, samples, partial, lists, piece, row_pieces)
+        else:
+            _sum_rows_shared(weights, pitch, bias, images, chosen, x, out, samples, partial, lists, row_pieces)
+        if is_alone(pieces):
+            _join(transfer, n, out, samples, partial, row_pieces, 0, 1)
+        else:
+            _join_shared(transfer, n, out, samples, partial, row_pieces, pieces)
+    elif is_alone(pieces):
         for piece in range(pieces):
             _forward(sparse, transfer, weights, pitch, bias, images, chosen, x, out, samples, lists, piece, pieces)
     else:
@@ -68,40 +92,79 @@ def _forward_shared(sparse, transfer, weights, pitch, bias, images, chosen, x, o
 @kernel()
 def _forward(sparse, transfer, weights, pitch, bias, images, chosen, x, out, samples, lists, piece, pieces):
     lo, hi = samples * piece // pieces, samples * (piece + 1) // pieces
-    n = len(bias)
-    fan_in = len(weights) // pitch
-    part = out[lo * n : hi * n]
+    fan_in, n = len(weights) // pitch, len(bias)
+    inputs, part = x[lo * fan_in :], out[lo * n : hi * n]
     fill_bias(bias, part, hi - lo)
+    copy_images(images, chosen[lo:hi], fan_in, 0, fan_in, inputs)
     if sparse:
-        for first in range(lo, hi, GROUP):  # a group's images are listed while they are in the nearest cache
-            last, group = min(first + GROUP, hi), x[first * fan_in :]
-            copy_images(images, chosen[first:last], fan_in, group)
-            room = _room_of(lists, piece, pieces)
-            add_sparse(group, last - first, fan_in, weights, pitch, n, out[first * n : last * n], room)
+        add_sparse(inputs, fan_in, hi - lo, fan_in, weights, pitch, n, part, _room_of(lists, piece, pieces))
     else:
-        copy_images(images, chosen[lo:hi], fan_in, x[lo * fan_in :])
-        matmul(x[lo * fan_in :], fan_in, 1, weights, pitch, hi - lo, fan_in, n, ONE, 1, part, n)
+        matmul(inputs, fan_in, 1, weights, pitch, hi - lo, fan_in, n, ONE, 1, part, n)
+    _transfer.layer(transfer, part, n)
+
+
+@kernel(parallel=True)
+def _sum_rows_shared(weights, pitch, bias, images, chosen, x, out, samples, partial, lists, pieces):
+    for piece in prange(pieces):
+        _sum_rows(weights, pitch, bias, images, chosen, x, out, samples, partial, lists, piece, pieces)
+
+
+@kernel()
+def _sum_rows(weights, pitch, bias, images, chosen, x, out, samples, partial, lists, piece, pieces):
+    """What one part of the rows of W adds to all samples: the first part in `out`, the others in `partial`."""
+    fan_in, n = len(weights) // pitch, len(bias)
+    lo, hi = fan_in * piece // pieces, fan_in * (piece + 1) // pieces
+    if piece == 0:
+        sums = out[: samples * n]
+        fill_bias(bias, sums, samples)
+    else:
+        sums = partial[(piece - 1) * samples * n : piece * samples * n]
+        sums[:] = ZERO
+    for first in range(0, samples, GROUP):  # a group's images are listed while they are in the nearest cache
+        last, group = min(first + GROUP, samples), x[first * fan_in :]
+        copy_images(images, chosen[first:last], fan_in, lo, hi, group)
+        add_sparse(
+            group[lo:], fan_in, last - first, hi - lo, weights[lo * pitch :], pitch, n, sums[first * n : last * n],
+            _room_of(lists, piece, pieces),
+        )  # fmt: skip
+
+
+@kernel(parallel=True)
+def _join_shared(transfer, n, out, samples, partial, row_pieces, pieces):
+    for piece in prange(pieces):
+        _join(transfer, n, out, samples, partial, row_pieces, piece, pieces)
+
+
+@kernel()
+def _join(transfer, n, out, samples, partial, row_pieces, piece, pieces):
+    """out = f(the sum of all parts of the rows), for one part of the samples."""
+    lo, hi = samples * piece // pieces * n, samples * (piece + 1) // pieces * n
+    part = out[lo:hi]
+    for k in range(row_pieces - 1):
+        more = partial[k * samples * n + lo : k * samples * n + hi]
+        for i in range(len(part)):
+            part[i] += more[i]
     _transfer.layer(transfer, part, n)
 
 
 @kernel()
-def copy_images(images, chosen, n, x):
-    """x[b] = images[chosen[b]], of n values each. Memory is asked for the next one while one is copied."""
+def copy_images(images, chosen, n, lo, hi, x):
+    """x[b, lo:hi] = images[chosen[b], lo:hi], of n values each; memory is asked for the next one meanwhile."""
     for b in range(len(chosen)):
-        first = chosen[b] * n
+        image = chosen[b] * n
         if b + 1 < len(chosen):
             following = chosen[b + 1] * n
-            _vector_memory.fetch(images[following : following + n])
-        _vector_memory.copy(images[first : first + n], x[b * n : b * n + n])
+            _vector_memory.fetch(images[following + lo : following + hi])
+        _vector_memory.copy(images[image + lo : image + hi], x[b * n + lo : b * n + hi])
 
 
 @kernel()
-def add_sparse(x, rows, inner, b, b_pitch, n, out, lists):
-    """out += x b for matrices (rows, inner) and (inner, n), of which b has rows that start every b_pitch values."""
+def add_sparse(x, x_pitch, rows, inner, b, b_pitch, n, out, lists):
+    """out += x b for matrices (rows, inner) and (inner, n) whose rows start every x_pitch and b_pitch values."""
     for first in range(0, rows, GROUP):
-        group, height = x[first * inner :], min(GROUP, rows - first)
-        count = _vector_groups.list_columns(group, inner, height, lists)
-        _vector_groups.add_listed(lists[:count], group, inner, 1, b, b_pitch, height, n, out[first * n :], n)
+        group, height = x[first * x_pitch :], min(GROUP, rows - first)
+        count = _vector_groups.list_columns(group, x_pitch, inner, height, lists)
+        _vector_groups.add_listed(lists[:count], group, x_pitch, 1, b, b_pitch, height, n, out[first * n :], n)
 
 
 @kernel()

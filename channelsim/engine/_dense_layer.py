@@ -31,7 +31,7 @@ def forward(net, mem, h, slot, out):
     x = _inputs.activities(net, mem, h, slot)
     images, chosen = f4(net.images), _inputs.to_copy(net, mem, h, slot)
     if form == _inputs.SPARSE and samples < FEW:
-        _batch.copy_images(images, chosen, fan_in, x)
+        _batch.copy_images(images, chosen, fan_in, 0, fan_in, x)
         _batch.fill_bias(bias, out, samples)
         weights, index, value = synapses(f4(mem.weights), layer), i4(mem.speaking), f4(mem.said)
         _dense.add_each(x, samples, fan_in, weights, layer.pitch, n, out, index, value)
@@ -39,8 +39,9 @@ def forward(net, mem, h, slot, out):
     elif configs(net.config)[0].batch > 1:
         weights, sparse = synapses(f4(mem.weights), layer), form == _inputs.SPARSE
         _batch.forward(
-            sparse, layer.transfer, weights, layer.pitch, bias, images, chosen, x, out, samples, i4(mem.lists)
-        )
+            sparse, layer.transfer, weights, layer.pitch, bias, images, chosen, x, out, samples, f4(mem.partial),
+            i4(mem.lists),
+        )  # fmt: skip
     else:
         _batch.fill_bias(bias, out, samples)
         if form == _inputs.FULL:

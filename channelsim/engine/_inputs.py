@@ -82,7 +82,8 @@ def hold(net, mem, h, slot):
         is_sparse = events < _batch.SPARSE_BELOW * samples * n
         i8_rows(mem.forms)[slot, h] = SPARSE if is_sparse else MATRIX
         if from_data and layers(net.layers)[h].kind != DENSE:
-            _batch.copy_images(f4(net.images), i8_rows(mem.sample)[slot, :samples], n, f4_rows(mem.inputs)[slot])
+            chosen = i8_rows(mem.sample)[slot, :samples]
+            _batch.copy_images(f4(net.images), chosen, n, 0, n, f4_rows(mem.inputs)[slot])
         return
     if from_data:
         i8_rows(mem.forms)[slot, h] = DATA

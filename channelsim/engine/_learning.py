@@ -115,7 +115,7 @@ def error_from(net, mem, c, slot):
         error[i] = ZERO
     if channel.wiring == DENSE and samples > 1:
         counters(mem.counters)[c].macs += _stages.count_speaking(message) * n_target
-        _batch.add_sparse(message, samples, n, feedback, n_target, n_target, error, i4(mem.lists))
+        _batch.add_sparse(message, n, samples, n, feedback, n_target, n_target, error, i4(mem.lists))
         return
     targets = i4(net.c_index)[channel.c_offset : channel.c_offset + channel.c_size]
     start = i4(net.c_start)[channel.start_offset : channel.start_offset + n + 1]

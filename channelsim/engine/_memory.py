@@ -89,6 +89,7 @@ def allocate(plan: Plan, net: Net) -> Memory:
         turned=zeros(_turned(plan), np.float32),
         gathered=zeros(batch * widest, np.float32),
         learns=zeros(batch, np.bool_),
+        partial=zeros(_batch.partial_room(batch, widest, widest_learner), np.float32),
         lists=zeros(_batch.list_room(batch, widest) if batch > 1 else 0, np.int32),
         touched=zeros(widest, np.bool_),
         step=zeros(int(layers["w_size"].max()) if whole else 0, np.float32),

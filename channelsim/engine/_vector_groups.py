@@ -37,24 +37,25 @@ GROUPS = LANES // GROUP  # that lie in one vector of columns
 NUMBER = ir.IntType(32)
 
 
-def list_columns(x, n, rows, index):
-    """Lists the columns of a (rows, n) matrix, flat, of GROUP rows at most, that are not zero. Returns their number.
+def list_columns(x, pitch, n, rows, index):
+    """Lists the first n columns of a flat matrix that are not zero in its first rows, GROUP at most. Returns how many.
 
-    `index` has room for n.
+    Rows start every `pitch` values; `index` has room for n.
     """
-    columns = np.flatnonzero((x[: rows * n].reshape(rows, n) != 0).any(axis=0))
+    matrix = np.lib.stride_tricks.as_strided(x, (rows, n), (pitch * x.itemsize, x.itemsize))
+    columns = np.flatnonzero((matrix != 0).any(axis=0))
     index[: len(columns)] = columns
     return len(columns)
 
 
 @intrinsic
-def _list_columns_code(typing_context, x, n, rows, index):
-    def generate(builder, x, n, rows, index):
+def _list_columns_code(typing_context, x, pitch, n, rows, index):
+    def generate(builder, x, pitch, n, rows, index):
         listed, last = Events(builder), builder.sub(rows, ir.Constant(WORD, 1))
         heads = []
         for r in range(GROUP):  # one that is not there is the last one again
             is_there = builder.icmp_signed("<", ir.Constant(WORD, r), last)
-            heads.append(row_address(builder, x, n, builder.select(is_there, ir.Constant(WORD, r), last)))
+            heads.append(row_address(builder, x, pitch, builder.select(is_there, ir.Constant(WORD, r), last)))
 
         def block(part, written):
             speaks = None
@@ -65,17 +66,17 @@ def _list_columns_code(typing_context, x, n, rows, index):
 
         return every_vector(builder, n, [ir.Constant(WORD, 0)], block)[0]
 
-    return types.intp(x, n, rows, index), intrinsic_code(generate)
+    return types.intp(x, pitch, n, rows, index), intrinsic_code(generate)
 
 
-@named(types.intp, FLOATS, types.intp, types.intp, INDICES)
-def _list_columns(x, n, rows, index):
-    return _list_columns_code(x, n, rows, index)
+@named(types.intp, FLOATS, types.intp, types.intp, types.intp, INDICES)
+def _list_columns(x, pitch, n, rows, index):
+    return _list_columns_code(x, pitch, n, rows, index)
 
 
 @overload(list_columns)
-def _(x, n, rows, index):
-    return lambda x, n, rows, index: _list_columns(x.ctypes, n, rows, index.ctypes)
+def _(x, pitch, n, rows, index):
+    return lambda x, pitch, n, rows, index: _list_columns(x.ctypes, pitch, n, rows, index.ctypes)
 
 
 def list_rows(x, pitch, rows, columns, lists):

@@ -15,7 +15,7 @@ from channelsim.engine.state import State, enter_epoch, exchange_tables, start
 from channelsim.plan import Plan
 
 # Of `Memory`, what is written anew before it is read in the next chunk, and what has been collected.
-SCRATCH = ("signal", "error", "turned", "gathered", "learns", "lists", "touched", "step", "sent", "speaking",
+SCRATCH = ("signal", "error", "turned", "gathered", "learns", "partial", "lists", "touched", "step", "sent", "speaking",
            "said", "alive", "hits", "word", "patches", "event_counts", "macs", "map_sums", "bank", "captured", "rows",
            "payload")  # fmt: skip
 

@@ -102,17 +102,20 @@ def room(samples: int, widest: int) -> np.ndarray:
 @pytest.mark.parametrize("sparse", [True, False])
 @pytest.mark.parametrize("copied", [True, False])
 @pytest.mark.parametrize("kind", ["linear", "tanh", "softmax"])
-def test_forward_of_a_mini_batch(samples: int, sparse: bool, copied: bool, kind: str) -> None:
+@pytest.mark.parametrize("fan_in", [11, 3 * _batch.PART_ROWS + 7])
+def test_forward_of_a_mini_batch(samples: int, sparse: bool, copied: bool, kind: str, fan_in: int) -> None:
     """The input lies in `x`, or is copied there from among more images, some of them taken twice."""
     rng = np.random.default_rng(samples)
-    fan_in, n = 11, 5
-    images, weights, bias = thinned(rng, matrix(rng, samples, fan_in)), matrix(rng, fan_in, n), matrix(rng, n)
+    n = 5
+    images, bias = thinned(rng, matrix(rng, samples, fan_in)), matrix(rng, n)
+    weights = matrix(rng, fan_in, n) / F(np.sqrt(fan_in))
     chosen = rng.integers(samples, size=samples if copied else 0)
     x, held = (images[chosen], np.full(images.shape, np.nan, F)) if copied else (images, images.copy())
     out = np.full((samples, n), np.nan, F)
     _batch.forward(
         sparse, np.int64(Transfer[kind.upper()]), *with_gaps(weights), bias, images.ravel(), chosen, held.reshape(-1),
-        out.reshape(-1), np.int64(samples), room(samples, fan_in),
+        out.reshape(-1), np.int64(samples), np.full(_batch.partial_room(samples, fan_in, n), np.nan, F),
+        room(samples, fan_in),
     )  # fmt: skip
     np.testing.assert_array_equal(held, x)
     expected = [naive.transfer(kind, bias + sample.astype(np.float64) @ weights) for sample in x]
@@ -157,7 +160,7 @@ def test_add_sparse(rows: int, inner: int, n: int, share: float, seed: int) -> N
     rng = np.random.default_rng(seed)
     x, b, out = thinned(rng, matrix(rng, rows, inner), share), matrix(rng, inner, n), matrix(rng, rows, n)
     expected = out + x.astype(np.float64) @ b
-    _batch.add_sparse(x.ravel(), rows, inner, *with_gaps(b), n, out.reshape(-1), room(rows, inner))
+    _batch.add_sparse(x.ravel(), inner, rows, inner, *with_gaps(b), n, out.reshape(-1), room(rows, inner))
     np.testing.assert_allclose(out, expected, rtol=1e-5, atol=1e-5)
 
 

@@ -16,8 +16,8 @@ SHARES = st.sampled_from([0.0, 0.1, 0.5, 1.0])
 
 
 @njit
-def list_columns(x, n, rows, index):
-    return _vector_groups.list_columns(x, n, rows, index)
+def list_columns(x, pitch, n, rows, index):
+    return _vector_groups.list_columns(x, pitch, n, rows, index)
 
 
 @njit
@@ -35,13 +35,14 @@ def sparse(rng: np.random.Generator, rows: int, columns: int, share: float) -> n
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.integers(1, GROUP), st.integers(1, 70), SHARES, st.integers(0, 2**32))
-def test_list_columns(rows: int, n: int, share: float, seed: int) -> None:
-    x = sparse(np.random.default_rng(seed), rows, n, share)
-    behind = np.ones(3 * n, F)  # other samples, which do not count
+@given(st.integers(1, GROUP), st.integers(1, 70), st.integers(0, 20), SHARES, st.integers(0, 2**32))
+def test_list_columns(rows: int, n: int, gap: int, share: float, seed: int) -> None:
+    x = np.ones((rows + 3, n + gap), F)  # other samples and other columns, which do not count
+    x[:rows, :n] = sparse(np.random.default_rng(seed), rows, n, share)
     room, plain = np.full(n + LANES, -1, np.int32), np.zeros(n, np.int32)
-    found = list_columns(np.concatenate([x.ravel(), behind]), n, rows, room[:n])
-    assert found == _vector_groups.list_columns(x.ravel(), n, rows, plain)
+    found = list_columns(x.ravel(), n + gap, n, rows, room[:n])
+    assert found == _vector_groups.list_columns(x.ravel(), n + gap, n, rows, plain)
+    np.testing.assert_array_equal(plain[:found], np.flatnonzero((x[:rows, :n] != 0).any(axis=0)))
     np.testing.assert_array_equal(room[:found], plain[:found])
     assert (room[n:] == -1).all()
 

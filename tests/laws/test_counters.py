@@ -73,14 +73,14 @@ def test_a_snapshot_holds_what_is_on_its_way() -> None:
 @pytest.mark.parametrize("batch", [1, 230])
 @pytest.mark.parametrize("rule", ["bp", "srbp", "arbp"])
 def test_threads_are_not_seen(rule: str, batch: int, silent: float) -> None:
-    """Mini-batches large enough for the work to be divided, the last one smaller."""
+    """Mini-batches and inputs large enough for the work to be divided, the last mini-batch smaller."""
     rng = np.random.default_rng(1)
-    x = rng.uniform(-1, 1, (300, 70)).astype(np.float32)
+    x = rng.uniform(-1, 1, (300, 290)).astype(np.float32)
     x[rng.random(x.shape) < silent] = 0
     data = dataset(x, rng.integers(10, size=300), 10)
     channels = {"forward.2": {"quantize": {"kind": "ternary"}}}
     tables = {"learning": {"rule": rule}, "training": {"batch": batch, "epochs": 2}, "channels": channels}
-    case = dense_case([70, 60, 50, 10], ["tanh", "relu", "softmax"], 300, tables)
+    case = dense_case([290, 60, 50, 10], ["tanh", "relu", "softmax"], 300, tables)
     found = []
     for threads in (1, 2):
         with engine.threads(threads):
