@@ -81,7 +81,7 @@ def append(file: h5py.File, channel_names: Sequence[str], parts: Sequence[Messag
     for part in parts:
         for name, values in part.columns.items():
             _table.append(group, name, values)
-        _table.append(group, "payload", part.payload)
+        _table.append_bytes(group, "payload", part.payload)
         _table.lengthen(group["message"], part.rows)
         _table.lengthen(group["byte"], part.payload.size)
 

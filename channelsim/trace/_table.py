@@ -140,12 +140,17 @@ def _deflated(planes: NDArray[np.uint8]) -> bytes:
     parts = [b"\x78\x01"]  # deflate, a window of 32 KiB, the fastest level
     checksum = zlib.adler32(b"")
     for k, plane in enumerate(planes):
-        level = 0 if np.count_nonzero(np.bincount(plane[:_SAMPLE])) > _NOISE else 1
+        level = 0 if _is_noise(plane) else 1
         deflate = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, zlib.Z_HUFFMAN_ONLY)
         data = plane.tobytes()
         checksum = zlib.adler32(data, checksum)
         parts += [deflate.compress(data), deflate.flush(zlib.Z_FINISH if k == len(planes) - 1 else zlib.Z_FULL_FLUSH)]
     return b"".join([*parts, checksum.to_bytes(4, "big")])
+
+
+def _is_noise(values: NDArray[np.uint8]) -> bool:
+    """Whether bytes look as good as random."""
+    return bool(np.count_nonzero(np.bincount(values[:_SAMPLE])) > _NOISE)
 
 
 def growing(group: h5py.Group, column: Column, chunk: int, scale: h5py.Dataset | None = None) -> h5py.Dataset:
@@ -176,6 +181,29 @@ def append(group: h5py.Group, name: str, values: NDArray[Any]) -> None:
     space = dataset.get_space()
     space.select_hyperslab(start, count)
     dataset.write(h5py.h5s.create_simple(count), space, values)
+
+
+def append_bytes(group: h5py.Group, name: str, values: NDArray[np.uint8]) -> None:
+    """More bytes at the end of a packed 1-D dataset of bytes.
+
+    Whole chunks are deflated here (of single bytes the shuffle filter makes nothing else). One of floating-point words,
+    in which hardly anything repeats, by run lengths and Huffman codes alone: a tenth larger, in a third of the time.
+    """
+    dataset = h5py.h5d.open(group.id, name.encode())
+    start, chunk = dataset.shape[0], dataset.get_create_plist().get_chunk()[0]
+    dataset.set_extent((start + len(values),))
+    first = min(-start % chunk, len(values))  # what the last chunk still has room for
+    last = first + (len(values) - first) // chunk * chunk
+    for at in range(first, last, chunk):
+        part = np.ascontiguousarray(values[at : at + chunk])
+        strategy = zlib.Z_RLE if _is_noise(part) else zlib.Z_DEFAULT_STRATEGY
+        deflate = zlib.compressobj(_DEFLATE_LEVEL, zlib.DEFLATED, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, strategy)
+        dataset.write_direct_chunk((start + at,), deflate.compress(part.tobytes()) + deflate.flush())
+    for lo, hi in ((0, first), (last, len(values))):
+        if lo < hi:
+            space = dataset.get_space()
+            space.select_hyperslab((start + lo,), (hi - lo,))
+            dataset.write(h5py.h5s.create_simple((hi - lo,)), space, np.ascontiguousarray(values[lo:hi]))
 
 
 def lengthen(scale: h5py.Dataset, more: int) -> None:

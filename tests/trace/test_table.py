@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from channelsim.trace import _table
+from channelsim.trace import _layout, _table
 
 
 def through_a_file(values: np.ndarray) -> tuple[np.ndarray, h5py.Dataset]:
@@ -59,3 +59,28 @@ def test_weights_of_few_bits_shrink_more():
     found, dataset = through_a_file(values)
     np.testing.assert_array_equal(found, values)
     assert dataset.id.get_storage_size() < 0.4 * values.nbytes
+
+
+@given(st.lists(st.tuples(st.integers(0, 700), st.booleans()), max_size=6))
+def test_bytes_appended(parts):
+    """In chunks of 256: parts that end within one and that fill some, noise and what repeats."""
+    rng = np.random.default_rng(len(parts))
+    pieces = [rng.integers(256 if noisy else 2, size=size).astype(np.uint8) for size, noisy in parts]
+    file = _table.in_memory()
+    _table.growing(file, _layout.PAYLOAD, 256)
+    for piece in pieces:
+        _table.append_bytes(file, _layout.PAYLOAD.name, piece)
+    found = _table.in_memory(_image(file))[_layout.PAYLOAD.name]
+    np.testing.assert_array_equal(found[...], np.concatenate([np.zeros(0, np.uint8), *pieces]))
+    assert found.compression == "gzip"
+
+
+def test_bytes_of_floats_and_of_images_shrink():
+    rng = np.random.default_rng(1)
+    floats = np.tanh(rng.normal(size=100_000)).astype(">f4").view(np.uint8)
+    images = np.where(rng.random(400_000) < 0.1, 7, 0).astype(np.uint8)
+    for values, share in ((floats, 0.95), (images, 0.25)):
+        file = _table.in_memory()
+        _table.growing(file, _layout.PAYLOAD, 1 << 16)
+        _table.append_bytes(file, _layout.PAYLOAD.name, values)
+        assert file[_layout.PAYLOAD.name].id.get_storage_size() < share * values.nbytes
