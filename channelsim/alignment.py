@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from channelsim import engine
 from channelsim.data import Dataset
 from channelsim.plan import Direction, Kind, Plan, Wiring, ideal_backpropagation
+from channelsim.plan.sizes import evaluated_at_once
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def measure(state: engine.State, dataset: Dataset, probe: int) -> list[Alignment
     plan = _probe_plan(state, min(probe, state.plan.train_size))
     samples = replace(dataset, train_x=dataset.train_x[: plan.train_size], train_y=dataset.train_y[: plan.train_size])
     delivered = _signals(plan, samples)
-    true = _signals(ideal_backpropagation(plan), samples)
+    true = _signals(_true_gradient(plan), samples)
     found = []
     for c, channel in enumerate(plan.channels):
         if channel["direction"] == Direction.LEARNING:
@@ -69,6 +70,11 @@ def _probe_plan(state: engine.State, size: int) -> Plan:
         epochs=1,
         shuffle=False,
     )
+
+
+def _true_gradient(plan: Plan) -> Plan:
+    """Backpropagation over ideal channels, in which a frame of many samples says no more than frames of one."""
+    return replace(ideal_backpropagation(plan), batch=max(plan.batch, evaluated_at_once(plan.layers)))
 
 
 def _signals(plan: Plan, dataset: Dataset) -> NDArray[np.float32]:
