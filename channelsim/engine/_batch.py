@@ -14,7 +14,8 @@ from numba import prange
 from channelsim.engine import _transfer, _vector_groups, _vector_memory, _vector_products
 from channelsim.engine._jit import kernel, threads_in_use
 
-MOST_PARTS, PART_SAMPLES, PART_ROWS = 16, 50, 128  # a part has at least so many samples, or rows of W
+MOST_PARTS, PART_SAMPLES = 16, 50  # a part has at least so many samples
+MOST_ROW_PARTS, PART_ROWS = 4, 128  # the same of parts by rows of W, where they divide a sum
 SPARSE_BELOW = 0.33  # share of events under which zeros are skipped; finding them pays only where there are many
 LANES, GROUP, GROUPS = _vector_groups.LANES, _vector_groups.GROUP, _vector_groups.GROUPS
 ZERO, ONE = np.float32(0.0), np.float32(1.0)
@@ -28,15 +29,20 @@ def parts(samples):
 
 @kernel(inline="always")
 def row_parts(samples, fan_in):
-    """Into how many parts a sum over the rows of W is divided, if it is: as its update, so that a thread sees in both
-    the same rows of W and the same part of each image. Worth it only where there are many rows."""
-    return max(1, min(parts(samples), fan_in // PART_ROWS))
+    """Into how many parts a sum over the rows of W is divided: 1 if samples are divided instead.
+
+    A thread then sees in the sum and in the update the same rows of W and the same part of each image. Worth it where
+    there are many rows, and not so many samples that their partial sums take more room than W.
+    """
+    pieces = parts(samples)
+    return max(1, min(pieces, fan_in // PART_ROWS)) if pieces <= MOST_ROW_PARTS else 1
 
 
 @kernel()
 def partial_room(samples, widest, n):
-    """float32 values that the partial sums of a mini-batch take, over layers of `n` units at most."""
-    return (row_parts(samples, widest) - 1) * samples * n
+    """float32 values that the partial sums of `samples` or fewer take, over layers of `n` units at most."""
+    most = min(samples, (MOST_ROW_PARTS + 1) * PART_SAMPLES - 1)  # the last mini-batch of an epoch may be smaller
+    return (row_parts(most, widest) - 1) * most * n
 
 
 @kernel(inline="always")

@@ -175,7 +175,7 @@ class Memory(NamedTuple):
     turned: NDArray[np.float32]  # (largest W that errors pass) a W transposed
     gathered: NDArray[np.float32]  # (B * widest) the activities of the samples that learn
     learns: NDArray[np.bool_]  # (B,) whether a sample's R has anything to say
-    partial: NDArray[np.float32]  # (parts - 1, B * widest that learns) sums of a mini-batch over parts of the rows of W
+    partial: NDArray[np.float32]  # (room,) sums of a mini-batch over parts of the rows of W, as in `_batch`
     lists: NDArray[np.int32]  # (parts * room,) the terms of sparse products, as in `_batch`
     touched: NDArray[np.bool_]  # (widest,)
     step: NDArray[np.float32]  # (largest W) an update that has to be seen whole: momentum, quantizers

@@ -98,7 +98,7 @@ def room(samples: int, widest: int) -> np.ndarray:
     return np.full(_batch.list_room(samples, widest), -1, np.int32)
 
 
-@pytest.mark.parametrize("samples", [1, 7, MANY])
+@pytest.mark.parametrize("samples", [1, 7, MANY, (_batch.MOST_ROW_PARTS + 1) * _batch.PART_SAMPLES])
 @pytest.mark.parametrize("sparse", [True, False])
 @pytest.mark.parametrize("copied", [True, False])
 @pytest.mark.parametrize("kind", ["linear", "tanh", "softmax"])
@@ -120,6 +120,14 @@ def test_forward_of_a_mini_batch(samples: int, sparse: bool, copied: bool, kind:
     np.testing.assert_array_equal(held, x)
     expected = [naive.transfer(kind, bias + sample.astype(np.float64) @ weights) for sample in x]
     np.testing.assert_allclose(out, expected, **CLOSE)
+
+
+@pytest.mark.parametrize("fan_in", [1, 300, 5000])
+@pytest.mark.parametrize("batch", [1, 99, 130, 249, 250, 3000])
+def test_there_is_room_for_partial_sums(batch: int, fan_in: int) -> None:
+    """Of every mini-batch of a run, the last one of an epoch too, which may be smaller."""
+    needed = [(_batch.row_parts(samples, fan_in) - 1) * samples * 3 for samples in range(1, batch + 1)]
+    assert _batch.partial_room(batch, fan_in, 3) == max(needed)
 
 
 @settings(max_examples=40, deadline=None)
