@@ -108,7 +108,9 @@ scenarios = st.fixed_dictionaries(
 )
 
 
-def exact(network: Network, samples: int, forward: Any, back: Any, bus: Any, tables: dict[str, Any]) -> None:
+def exact(
+    network: Network, samples: int, forward: Any, back: Any, bus: Any, tables: dict[str, Any], silent: float = 0.3
+) -> None:
     channels = {"forward": forward}
     if tables["learning"]["rule"] != "top":
         channels["learning"] = back
@@ -120,7 +122,7 @@ def exact(network: Network, samples: int, forward: Any, back: Any, bus: Any, tab
             channel["link"] = "bus"
     rng = np.random.default_rng(samples)
     x = rng.uniform(-1, 1, (samples, *network.shape)).astype(np.float32)
-    x[rng.random(x.shape) < 0.3] = 0
+    x[rng.random(x.shape) < silent] = 0
     plan = plan_of_chain(network.shape, network.layers, network.classes, samples, channels=channels, **tables)
     data = dataset(x, rng.integers(network.classes, size=samples), network.classes)
     with one_thread():
@@ -161,6 +163,14 @@ def test_engine_equals_reference_at_length(kind: str, data: st.DataObject, case:
 
 
 TRAINING = {"batch": 3, "epochs": 3, "learning_rate": 0.1}
+
+
+@pytest.mark.parametrize("rule", ["bp", "srbp"])
+@pytest.mark.parametrize("batch", [15, 20, 130, 260])
+def test_mini_batches_in_which_few_speak(batch: int, rule: str) -> None:
+    """Samples one by one, in groups that share a list, and divided by rows of W or by samples; the last ones fewer."""
+    tables = {"learning": {"rule": rule}, "training": {**TRAINING, "batch": batch}}
+    exact(dense_network([300, 40, 20], "tanh"), 300, {}, {}, None, tables, silent=0.8)
 
 
 def test_events_that_say_zero() -> None:

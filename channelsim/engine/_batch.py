@@ -70,18 +70,9 @@ def forward(sparse, transfer, weights, pitch, bias, images, chosen, x, out, samp
 
     `partial` is room for `partial_room` sums; `lists` is room, as in all that follow.
     """
-    fan_in, n = len(weights) // pitch, len(bias)
-    pieces, row_pieces = parts(samples), row_parts(samples, fan_in) if sparse else 1
-    if row_pieces > 1:
-        if is_alone(row_pieces):
-            for piece in range(row_pieces):
-                _sum_rows(weights, pitch, bias, images, chosen, x, out, samples, partial, lists, piece, row_pieces)
-        else:
-            _sum_rows_shared(weights, pitch, bias, images, chosen, x, out, samples, partial, lists, row_pieces)
-        if is_alone(pieces):
-            _join(transfer, n, out, samples, partial, row_pieces, 0, 1)
-        else:
-            _join_shared(transfer, n, out, samples, partial, row_pieces, pieces)
+    pieces = parts(samples)
+    if sparse and row_parts(samples, len(weights) // pitch) > 1:
+        _forward_by_rows(transfer, weights, pitch, bias, images, chosen, x, out, samples, partial, lists)
     elif is_alone(pieces):
         for piece in range(pieces):
             _forward(sparse, transfer, weights, pitch, bias, images, chosen, x, out, samples, lists, piece, pieces)
@@ -107,6 +98,18 @@ def _forward(sparse, transfer, weights, pitch, bias, images, chosen, x, out, sam
     else:
         matmul(inputs, fan_in, 1, weights, pitch, hi - lo, fan_in, n, ONE, 1, part, n)
     _transfer.layer(transfer, part, n)
+
+
+@kernel()
+def _forward_by_rows(transfer, weights, pitch, bias, images, chosen, x, out, samples, partial, lists):
+    pieces, row_pieces, n = parts(samples), row_parts(samples, len(weights) // pitch), len(bias)
+    if is_alone(pieces):
+        for piece in range(row_pieces):
+            _sum_rows(weights, pitch, bias, images, chosen, x, out, samples, partial, lists, piece, row_pieces)
+        _join(transfer, n, out, samples, partial, row_pieces, 0, 1)
+    else:
+        _sum_rows_shared(weights, pitch, bias, images, chosen, x, out, samples, partial, lists, row_pieces)
+        _join_shared(transfer, n, out, samples, partial, row_pieces, pieces)
 
 
 @kernel(parallel=True)

@@ -83,4 +83,6 @@ def test_bytes_of_floats_and_of_images_shrink():
         file = _table.in_memory()
         _table.growing(file, _layout.PAYLOAD, 1 << 16)
         _table.append_bytes(file, _layout.PAYLOAD.name, values)
-        assert file[_layout.PAYLOAD.name].id.get_storage_size() < share * values.nbytes
+        dataset = file[_layout.PAYLOAD.name]
+        assert dataset.id.get_storage_size() < share * values.nbytes
+        np.testing.assert_array_equal(dataset[...], values)
