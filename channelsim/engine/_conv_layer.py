@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from channelsim.engine import _conv_counts, _dense_layer, _parts
+from channelsim.engine import _conv_counts, _parts
 from channelsim.engine._jit import inner, kernel
-from channelsim.engine._views import address_of, channels, counters, f4, flags, i8, i8_planes, i8_rows, layers, slots
+from channelsim.engine._views import (
+    address_of,
+    channels,
+    counters,
+    f4,
+    flags,
+    i8,
+    i8_planes,
+    i8_rows,
+    layers,
+    slots,
+    synapses,
+)
 
 ZERO = np.float32(0.0)
 UNKNOWN = np.int64(-1)
@@ -43,7 +55,7 @@ def sign(net, mem, c):
     """mem.bank = |C| of channel c with the signs of its sender's W."""
     channel = channels(net.channels)[c]
     source = layers(net.layers)[channel.source]
-    bank, weights = f4(mem.bank)[: source.w_size], _dense_layer.synapses(f4(mem.weights), source)
+    bank, weights = f4(mem.bank)[: source.w_size], synapses(f4(mem.weights), source)
     magnitudes = f4(mem.feedback)[channel.c_offset : channel.c_offset + channel.c_size]
     maps = source.out_channels
     for r in range(source.w_size // maps):

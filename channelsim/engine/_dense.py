@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from channelsim.engine import _vector_events, _vector_memory, _vector_products, _vector_rows
-from channelsim.engine._jit import kernel
+from channelsim.engine._jit import inner, kernel
 from channelsim.engine._views import head
 
 CONTRACT = {"contract"}
@@ -32,21 +32,46 @@ def update_and_add_rows(matrix, pitch, index, value, step, old, out):
     Row r first grows by old[r] * step, then counts in `out`. `old` is left at zero for the rows done.
     """
     _vector_rows.update_and_add_rows(matrix, pitch, index, value, step, old, out)
+    _forget(index, old)
+
+
+@kernel()
+def catch_up_and_add_rows(matrix, pitch, index, value, steps, step_pitch, at, old, out):
+    """The same where each row waits for a step of its own: row r first grows by old[r] * steps[at[r]].
+
+    `steps` is flat, a step every `step_pitch` values.
+    """
+    _vector_rows.catch_up_and_add_rows(matrix, pitch, index, value, steps, step_pitch, at, old, out)
+    _forget(index, old)
+
+
+@inner()
+def _forget(index, old):
     if len(index) == len(old):
         for r in range(len(old)):
             old[r] = ZERO
     else:
-        _vector_memory.clear(index, old)
+        _vector_memory.fill(index, 0, old.view(np.int32))
 
 
 @kernel()
-def update_rows(matrix, pitch, index, step, old, rows, values):
-    """Rows grow by old[r] * step for the rows r of the list that are not done; `old` is left at zero.
+def catch_up_rows(matrix, pitch, index, steps, step_pitch, at, old, n, rows, values):
+    """Rows grow by old[r] * steps[at[r]] for the rows r of the list; `old` is left at zero.
 
     `rows` (int32) and `values` are room for as many.
     """
     count = _vector_memory.take(index, old, rows, values)
-    _vector_rows.grow_rows(matrix, pitch, rows[:count], values[:count], step)
+    _vector_rows.catch_up_rows(matrix, pitch, head(rows, count), head(values, count), steps, step_pitch, at, n)
+
+
+@kernel()
+def catch_up_steps(matrix, pitch, first, last, steps, step_pitch, at, old, n, rows, values):
+    """The same for all rows that wait for one of the steps from `first` to before `last`.
+
+    `rows` and `values` are room for as many as `old` has.
+    """
+    count = _vector_events.take_from(at, first, last, old, rows, values)
+    _vector_rows.catch_up_rows(matrix, pitch, head(rows, count), head(values, count), steps, step_pitch, at, n)
 
 
 @kernel()

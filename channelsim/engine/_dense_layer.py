@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from channelsim.engine import _batch, _dense, _inputs, _stages, _transfer, _vector_memory
+from channelsim.engine import _batch, _dense, _inputs, _stages, _transfer, _waiting
 from channelsim.engine._jit import inner, kernel
-from channelsim.engine._views import configs, f4, flags, i4, i8_planes, i8_rows, layer_states, layers, slots
+from channelsim.engine._views import configs, f4, flags, i4, i8_planes, i8_rows, layers, slots, synapses
 
 F = np.float32
 ZERO = F(0.0)
 FEW = 16  # samples: fewer are worked on one by one, as lists for groups of them cost more than they spare
-
-
-@inner(inline="always")
-def synapses(buffer, layer):
-    """The part of a flat buffer that holds a layer's W."""
-    return buffer[layer.w_offset : layer.w_offset + layer.w_extent]
 
 
 @inner()
@@ -44,86 +38,13 @@ def forward(net, mem, h, slot, out):
         )  # fmt: skip
     else:
         _batch.fill_bias(bias, out, samples)
-        if form == _inputs.FULL:
-            _forward_one(net, mem, h, i4(net.iota)[:fan_in], x, out)
-        else:
-            index, value = _inputs.events(net, mem, h, slot)
-            _forward_one(net, mem, h, index, value, out)
+        index, value = _inputs.events(net, mem, h, slot)
+        _waiting.add_rows(net, mem, h, slot, index, value, out)
         _transfer.layer(layer.transfer, out, n)
     macs = 0
     for b in range(samples):
         macs += count[b]
     return macs * n
-
-
-@inner()
-def _forward_one(net, mem, h, index, value, out):
-    layer, state = layers(net.layers)[h], layer_states(mem.layer_states)[h]
-    n, weights = layer.n, synapses(f4(mem.weights), layer)
-    if state.pending:
-        old = f4(mem.pending_x)[layer.input_offset : layer.input_offset + layer.fan_in]
-        step = f4(mem.pending_step)[layer.unit_offset : layer.unit_offset + n]
-        _dense.update_and_add_rows(weights, layer.pitch, index, value, step, old, out)
-        if not (state.pending_full and len(index) == layer.fan_in):
-            _flush_rows(net, mem, h)
-        state.pending = False
-    else:
-        _dense.add_rows(weights, layer.pitch, index, value, out)
-
-
-@kernel()
-def flush(net, mem, h):
-    """Applies the update that waits at layer h, if one does."""
-    if layer_states(mem.layer_states)[h].pending:
-        _flush_rows(net, mem, h)
-        layer_states(mem.layer_states)[h].pending = False
-
-
-@inner()
-def _flush_rows(net, mem, h):
-    layer, state = layers(net.layers)[h], layer_states(mem.layer_states)[h]
-    first, n = layer.input_offset, layer.n
-    old = f4(mem.pending_x)[first : first + layer.fan_in]
-    step = f4(mem.pending_step)[layer.unit_offset : layer.unit_offset + n]
-    if state.pending_full:
-        index = i4(net.iota)[: layer.fan_in]
-    else:
-        index = i4(mem.pending_index)[first : first + state.pending_count]
-    _dense.update_rows(synapses(f4(mem.weights), layer), layer.pitch, index, step, old, i4(mem.speaking), f4(mem.said))
-
-
-@inner()
-def defer(net, mem, h, slot, eta):
-    """One sample's update: kept until the next pass over the rows, with R in mem.signal."""
-    flush(net, mem, h)
-    layer, state = layers(net.layers)[h], layer_states(mem.layer_states)[h]
-    n, first = layer.n, layer.input_offset
-    step = f4(mem.pending_step)[layer.unit_offset : layer.unit_offset + n]
-    bias = f4(mem.biases)[layer.b_offset : layer.b_offset + n]
-    signal = f4(mem.signal)[:n]
-    for j in range(n):
-        g = eta * signal[j]
-        step[j] = g
-        bias[j] += g
-    state.pending = True
-    old = f4(mem.pending_x)[first : first + layer.fan_in]
-    if i8_rows(mem.forms)[slot, h] == _inputs.FULL:
-        _vector_memory.copy(_inputs.activities(net, mem, h, slot)[: layer.fan_in], old)
-        state.pending_full = True
-        return
-    index, value = _inputs.events(net, mem, h, slot)
-    count = len(index)
-    _vector_memory.copy(index.view(np.float32), i4(mem.pending_index)[first : first + count].view(np.float32))
-    _vector_memory.scatter(index, value, old)
-    state.pending_full = False
-    state.pending_count = count
-
-
-@inner()
-def may_wait(net, h):
-    """Whether an update of layer h may wait for the next pass over the rows."""
-    layer = layers(net.layers)[h]
-    return configs(net.config)[0].deferred and layer.update_quantizer == 0 and layer.weight_quantizer == 0
 
 
 @inner()
@@ -185,10 +106,6 @@ def _accumulate(net, mem, h, slot, samples, scale, target):
         return columns_at_work(x, fan_in, learning, flags(mem.touched)[:fan_in])
     if form == _inputs.SPARSE:
         return _batch.add_outer_sparse(target, layer.pitch, n, x, signal, samples, learning, i4(mem.lists))
-    if form == _inputs.FULL:
-        for k in range(fan_in):
-            _dense.add_scaled(x[k], signal, target[k * layer.pitch : k * layer.pitch + n])
-        return fan_in
     index, value = _inputs.events(net, mem, h, slot)
     _dense.grow_rows(target, layer.pitch, index, value, signal)
     return len(index)
@@ -224,7 +141,7 @@ def _gather(values, out, n, wanted, samples):
 def transposed(net, mem, source, samples, message, heard, out):
     """bp: the error that delivered messages (B, n) make through W of their sender, (B, fan_in)."""
     layer = layers(net.layers)[source]
-    flush(net, mem, source)
+    _waiting.flush(net, mem, source)
     through(synapses(f4(mem.weights), layer), layer.pitch, layer.n, samples, message, heard, out, f4(mem.turned))
 
 

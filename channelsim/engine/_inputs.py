@@ -130,7 +130,10 @@ def fetch_next(net, first, samples):
 
 @inner(inline="always")
 def events(net, mem, h, slot):
-    """(indices, values) of the events of layer h in this slot, of a frame of one sample held as LIST or DATA."""
+    """(indices, values) of the events of layer h in this slot, of a frame of one sample."""
+    if i8_rows(mem.forms)[slot, h] == FULL:
+        n = layers(net.layers)[h].fan_in
+        return i4(net.iota)[:n], activities(net, mem, h, slot)[:n]
     first = i8_rows(mem.starts)[slot, h]
     last = first + i8_planes(mem.counts)[slot, h, 0]
     if i8_rows(mem.forms)[slot, h] == DATA:

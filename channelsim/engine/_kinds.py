@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from channelsim.engine import _conv_layer, _dense_layer, _inputs, _pool_layer
 from channelsim.engine._named import EVERY_RUN, FLOAT, INT, MEMORY, NET, NOTHING, named
-from channelsim.engine._views import channels, configs, counters, f4, f4_rows, i8_planes, layers, slots
+from channelsim.engine._views import channels, configs, counters, f4, f4_rows, i8_planes, layers, slots, synapses
 from channelsim.plan import Kind
 
 DENSE, CONV2D = int(Kind.DENSE), int(Kind.CONV2D)  # the others have no synapses
@@ -40,7 +40,7 @@ def transposed(net, mem, c, slot, seen, recalled):
         _dense_layer.transposed(net, mem, channel.source, samples, message, heard, out)
         counters(mem.counters)[c].macs += _conv_layer.total(heard, samples) * source.fan_in
     elif source.kind == CONV2D:
-        weights = _dense_layer.synapses(f4(mem.weights), source)
+        weights = synapses(f4(mem.weights), source)
         _conv_layer.through(net, mem, c, slot, weights, source.pitch, message, out)
     else:
         _pool_layer.transposed(net, mem, c, slot, seen, recalled, message, out)
@@ -67,7 +67,7 @@ def accumulate(net, mem, h, slot, samples, scale, whole):
     mem.signal is used up. Returns the synapses written.
     """
     layer = layers(net.layers)[h]
-    target = f4(mem.step)[: layer.w_size] if whole else _dense_layer.synapses(f4(mem.weights), layer)
+    target = f4(mem.step)[: layer.w_size] if whole else synapses(f4(mem.weights), layer)
     if layer.kind == DENSE:
         return _dense_layer.accumulate(net, mem, h, slot, samples, scale, target)
     x, signal = _inputs.activities(net, mem, h, slot), f4(mem.signal)[: samples * layer.n]

@@ -8,13 +8,13 @@ from channelsim.engine import (
     _batch,
     _conv_layer,
     _dense,
-    _dense_layer,
     _hash,
     _inputs,
     _kinds,
     _quantize,
     _stages,
     _vector_memory,
+    _waiting,
 )
 from channelsim.engine._jit import inner, kernel
 from channelsim.engine._views import (
@@ -27,6 +27,7 @@ from channelsim.engine._views import (
     i8_planes,
     layers,
     slots,
+    synapses,
 )
 from channelsim.plan import Wiring
 
@@ -64,9 +65,9 @@ def _through_signed(net, mem, c, slot):
     out = f4_rows(mem.messages)[slot, channel.message_offset * configs(net.config)[0].batch :]
     samples = slots(mem.slots)[slot].samples
     source = layers(net.layers)[channel.source]
-    _dense_layer.flush(net, mem, channel.source)
+    _waiting.flush(net, mem, channel.source)
     n, n_target, pitch = channel.n, layers(net.layers)[channel.target].n, source.pitch
-    weights = _dense_layer.synapses(f4(mem.weights), source)
+    weights = synapses(f4(mem.weights), source)
     feedback = f4(mem.feedback)[channel.c_offset : channel.c_offset + channel.c_size]
     targets = i4(net.c_index)[channel.c_offset : channel.c_offset + channel.c_size]
     start = i4(net.c_start)[channel.start_offset : channel.start_offset + n + 1]
@@ -135,15 +136,6 @@ def error_from(net, mem, c, slot):
             counters(mem.counters)[c].macs += start[j + 1] - start[j]
 
 
-@kernel(fastmath={"reassoc"})
-def is_finite(values):
-    """Whether all values are finite."""
-    total = ZERO
-    for i in range(len(values)):
-        total += values[i] * ZERO  # 0 unless the value is infinite or NaN
-    return total == ZERO
-
-
 @kernel()
 def rate(s, base):
     """The learning rate of an update by the frame in slot s: base (1 - decay)^frame."""
@@ -161,17 +153,17 @@ def update(net, mem, h, slot, seen, samples, c):
     counter = counters(mem.counters)[c]
     frame = slots(mem.slots)[slot].frame
     eta = rate(slots(mem.slots)[slot], config.learning_rate)
-    if layer.kind == _kinds.DENSE and _dense_layer.may_wait(net, h):
+    if layer.kind == _kinds.DENSE and _waiting.may_wait(net, h):
         speaking = _stages.count_speaking(f4(mem.signal)[: layer.n])
         products = i8_planes(mem.counts)[seen, h, 0] * speaking
         counter.update_macs += products
         counter.updates += products
         if speaking > 0:
-            _dense_layer.defer(net, mem, h, seen, eta)
+            _waiting.defer(net, mem, h, seen, eta)
         return
     counter.update_macs += _kinds.survey(net, mem, h, seen, samples)
     share = ONE / F(slots(mem.slots)[slot].samples)
-    weights = _dense_layer.synapses(f4(mem.weights), layer)
+    weights = synapses(f4(mem.weights), layer)
     _bias(mem, layer, eta, share, F(config.momentum))
     if config.momentum == 0.0 and layer.update_quantizer == 0:
         counter.updates += _kinds.accumulate(net, mem, h, seen, samples, eta * share, np.int64(0))
@@ -184,7 +176,7 @@ def update(net, mem, h, slot, seen, samples, c):
         if config.momentum == 0.0:
             _scale(step, eta)
         else:
-            _gain_momentum(step, _dense_layer.synapses(f4(mem.weight_velocity), layer), eta, F(config.momentum))
+            _gain_momentum(step, synapses(f4(mem.weight_velocity), layer), eta, F(config.momentum))
         if layer.update_quantizer != 0:
             counter.update_bits += layer.w_size * layer.update_bits
             key = _hash.key(config.seed, _hash.UPDATE_ROUNDING + 64 * h, frame, np.int64(0))

@@ -11,7 +11,18 @@ import math
 
 import numpy as np
 
-from channelsim.engine import _augment, _geometry, _hash, _heap, _inputs, _kinds, _learning, _messages, _transfer
+from channelsim.engine import (
+    _augment,
+    _geometry,
+    _hash,
+    _heap,
+    _inputs,
+    _kinds,
+    _learning,
+    _messages,
+    _transfer,
+    _vector_sums,
+)
 from channelsim.engine._jit import inner, kernel
 from channelsim.engine._views import (
     channels,
@@ -53,12 +64,8 @@ def advance(net, mem, until):
             return DIVERGED
         if clock.rows + config.batch * len(channels(net.channels)) > len(message_rows(mem.rows)):
             return ROWS_FULL
-        for k in range(len(links(net.links))):
-            if (
-                link_states(mem.link_states)[k].count + config.batch * len(channels(net.channels))
-                > i8_rows(mem.ring).shape[1]
-            ):
-                return RING_FULL
+        if config.timed and _is_ring_full(net, mem):
+            return RING_FULL
         entering = clock.heap_size == 0 or i8(mem.heap_payload)[0] < 0
         if entering:
             if clock.next_frame >= until or clock.next_frame >= config.frames:
@@ -93,6 +100,16 @@ def advance(net, mem, until):
                     learn(net, mem, h, slot, seen, samples, c)
         slots(mem.slots)[slot].events -= 1
         _release(mem, slot)
+
+
+@inner()
+def _is_ring_full(net, mem):
+    """Whether some link might have no room for the messages that the next event makes."""
+    most = i8_rows(mem.ring).shape[1] - configs(net.config)[0].batch * len(channels(net.channels))
+    fullest = 0
+    for k in range(len(links(net.links))):
+        fullest = max(fullest, link_states(mem.link_states)[k].count)
+    return fullest > most
 
 
 @inner()
@@ -360,7 +377,7 @@ def _one_hot(net, mem, slot, n, samples):
 @inner()
 def learn(net, mem, h, slot, seen, samples, c):
     """Layer h's synapses learn from mem.signal, and from the activity in slot `seen`."""
-    if not _learning.is_finite(f4(mem.signal)[: samples * layers(net.layers)[h].n]):
+    if not _vector_sums.are_finite(f4(mem.signal)[: samples * layers(net.layers)[h].n]):
         clocks(mem.clock)[0].fault_frame = slots(mem.slots)[slot].frame
     elif not configs(net.config)[0].frozen:
         _learning.update(net, mem, h, slot, seen, samples, c)

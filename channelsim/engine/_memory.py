@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from channelsim.engine import _batch, _hash, _parts, _pitch, _stages
-from channelsim.engine._tables import CLOCK, LAYER_STATE, LINK_STATE, SLOT, Memory, Net
+from channelsim.engine._tables import CLOCK, LAYER_STATE, LINK_STATE, SLOT, STEPS, Memory, Net
 from channelsim.engine._views import records
 from channelsim.plan import COUNTER, MESSAGE_ROW, Direction, Kind, Plan, Quantizer, Wiring
 from channelsim.plan.sizes import evaluated_at_once
@@ -82,8 +82,8 @@ def allocate(plan: Plan, net: Net) -> Memory:
         messages=zeros((slots, batch * message), np.float32),
         heard=zeros((slots, len(channels), batch), np.int64),
         pending_x=zeros(inputs if batch == 1 else 0, np.float32),
-        pending_index=zeros(inputs if batch == 1 else 0, np.int32),
-        pending_step=zeros(units if batch == 1 else 0, np.float32),
+        pending_at=zeros(inputs if batch == 1 else 0, np.int32),
+        pending_step=_pitch.aligned(STEPS * int(net.layers["step_pitch"].sum()) if batch == 1 else 0),
         signal=zeros(batch * widest_learner, np.float32),
         error=zeros(batch * widest_learner, np.float32),
         turned=zeros(_turned(plan), np.float32),

@@ -55,6 +55,7 @@ def _config(plan: Plan, trace_frames: int, frozen: bool, capture: bool) -> NDArr
     row["top"], row["batch"], row["frames"] = plan.top, plan.batch, plan.frames
     row["frames_per_epoch"], row["train_size"] = plan.frames_per_epoch, plan.train_size
     row["pipelined"], row["poisson"], row["interval"] = plan.pipelined, plan.poisson, plan.interval
+    row["timed"] = any(links["ps_numerator"].any() for _, links in _tables(plan))
     row["stash"] = plan.stash
     row["newest_stands_in"] = plan.pipelined and plan.stash > 0 and plan.on_miss_current
     row["derivative"], row["frozen"] = plan.derivative, frozen
@@ -121,8 +122,12 @@ def _list_offset(plan: Plan, from_data: bool) -> NDArray[np.int64]:
 
 def _ideal(plan: Plan) -> NDArray[np.bool_]:
     """Channels that never change a value or lose an event, whatever is scheduled to change."""
-    tables = [(plan.channels, plan.links), *((change.channels, change.links) for change in plan.changes)]
-    return np.logical_and.reduce([is_ideal(rows, links) for rows, links in tables])
+    return np.logical_and.reduce([is_ideal(rows, links) for rows, links in _tables(plan)])
+
+
+def _tables(plan: Plan) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+    """The channels and links of the beginning, and those after each scheduled change."""
+    return [(plan.channels, plan.links), *((change.channels, change.links) for change in plan.changes)]
 
 
 def is_ideal(rows: NDArray[Any], links: NDArray[Any]) -> NDArray[np.bool_]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from channelsim.engine._tables import LAYER
+from channelsim.engine._tables import LAYER, STEPS
 from channelsim.plan import Plan, Quantizer
 
 Floats = NDArray[np.float32]
@@ -23,7 +23,7 @@ WASTE = 1.15  # how much larger a W may become that is not small
 def lay_out(plan: Plan) -> NDArray[Any]:
     """The plan's layer table with the places of W in the engine's memory."""
     table = np.zeros(len(plan.layers), LAYER)
-    offset = 0
+    offset = steps = 0
     for row, layer in zip(table, plan.layers, strict=True):
         for name in plan.layers.dtype.names or ():
             row[name] = layer[name]
@@ -32,13 +32,20 @@ def lay_out(plan: Plan) -> NDArray[Any]:
             rows = int(layer["w_size"]) // columns
             row["pitch"] = _pitch(rows, columns) if _by_rows(plan, layer) else columns
             row["w_extent"] = rows * row["pitch"]
-        row["w_offset"] = offset
-        offset += -(-int(row["w_extent"]) // LINE) * LINE
+        row["w_offset"], row["step_offset"] = offset, steps
+        offset += _padded(int(row["w_extent"]))
+        row["step_pitch"] = _padded(columns) if layer["w_size"] else 0
+        steps += STEPS * int(row["step_pitch"])
     return table
 
 
+def _padded(values: int) -> int:
+    """The same in whole cache lines."""
+    return -(-values // LINE) * LINE
+
+
 def _pitch(rows: int, columns: int) -> int:
-    padded = -(-columns // LINE) * LINE
+    padded = _padded(columns)
     return padded if rows * padded <= SMALL or padded <= WASTE * columns else columns
 
 

@@ -14,12 +14,15 @@ from numpy.typing import NDArray
 
 from channelsim.plan import layout
 
+STEPS = 32  # updates of a layer that may wait at once
 # A layer as the plan has it, but for where W lies in `Memory.weights`: see `_pitch`.
 LAYER = np.dtype(
     [(name, layout.LAYER[name]) for name in layout.LAYER.names or ()]
     + [
         ("pitch", "i8"),  # values from the start of one row of W to that of the next
         ("w_extent", "i8"),  # values from the start of W to its end, the gaps between rows included
+        ("step_offset", "i8"),  # of the layer's steps in `Memory.pending_step`
+        ("step_pitch", "i8"),  # values from the start of one of them to that of the next
     ],
     align=True,
 )
@@ -34,6 +37,7 @@ CONFIG = np.dtype(
         ("pipelined", "u1"),
         ("poisson", "u1"),
         ("interval", "i8"),
+        ("timed", "u1"),  # on some link, at some time, a bit takes time
         ("stash", "i8"),
         ("newest_stands_in", "u1"),  # for a frame whose activity is forgotten
         ("derivative", "u1"),
@@ -90,9 +94,9 @@ LAYER_STATE = np.dtype(
         ("free_at", "i8"),  # ps: busy computing until then
         ("frame", "i8"),  # newest frame computed; -1: none
         ("slot", "i8"),
-        ("pending", "u1"),  # an update waits for the next pass over the rows
-        ("pending_count", "i8"),
-        ("pending_full", "u1"),  # it touches every row
+        ("pending", "u1"),  # which updates wait for the next pass over their rows: see `_waiting`
+        ("newest_step", "i8"),  # its place among the layer's steps
+        ("settled", "i8"),  # at the rows that this frame has read nothing waits; -1: perhaps at all
     ],
     align=True,
 )
@@ -168,8 +172,8 @@ class Memory(NamedTuple):
     messages: NDArray[np.float32]  # (F, B * message) learning messages as delivered, or the error they make (bp)
     heard: NDArray[np.int64]  # (F, channels, B) events delivered by each learning channel
     pending_x: NDArray[np.float32]  # (inputs,) activities of the updates that wait, by row; 0: none
-    pending_index: NDArray[np.int32]  # (inputs,) their rows
-    pending_step: NDArray[np.float32]  # (units,) eta R of those updates
+    pending_at: NDArray[np.int32]  # (inputs,) the place of each one's step among the layer's
+    pending_step: NDArray[np.float32]  # (STEPS * padded units) eta R of the last updates of each layer
     signal: NDArray[np.float32]  # (B * widest that learns) R of the layer at work
     error: NDArray[np.float32]  # (B * widest that learns) delivered messages on their way through C
     turned: NDArray[np.float32]  # (largest W that errors pass) a W transposed

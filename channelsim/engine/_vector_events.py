@@ -133,6 +133,49 @@ def _(values, index, events):
     return lambda values, index, events: _compact(values.ctypes, len(values), index.ctypes, events.ctypes)
 
 
+def take_from(places, first, last, values, index, taken):
+    """Lists the places k at which `values` is not 0 and first <= places[k] < last, with what is there, and leaves 0.
+
+    Returns their number.
+    """
+    found = np.flatnonzero((values != 0) & (places >= first) & (places < last))
+    index[: len(found)], taken[: len(found)] = found, values[found]
+    values[found] = 0
+    return len(found)
+
+
+@intrinsic
+def _take_from_code(typing_context, places, first, last, values, n, index, taken):
+    def generate(builder, places, first, last, values, n, index, taken):
+        listed = Events(builder)
+        low, high = (broadcast(builder, builder.trunc(limit, ir.IntType(32)), NUMBERS) for limit in (first, last))
+
+        def block(part, written):
+            (x,), (place,) = part.load(values), part.load(places)
+            speaks = builder.fcmp_unordered("!=", x, ZEROS)
+            is_one = builder.and_(builder.icmp_signed(">=", place, low), builder.icmp_signed("<", place, high))
+            found = builder.and_(speaks, is_one)
+            part.store(values, [builder.select(found, ZEROS, x)])
+            listed.append(part, x, found, taken, *written)
+            return [listed.append_places(part, found, index, *written)]
+
+        return every_vector(builder, n, [ir.Constant(WORD, 0)], block)[0]
+
+    return types.intp(places, first, last, values, n, index, taken), intrinsic_code(generate)
+
+
+@named(types.intp, INDICES, types.intp, types.intp, FLOATS, types.intp, INDICES, FLOATS)
+def _take_from(places, first, last, values, n, index, taken):
+    return _take_from_code(places, first, last, values, n, index, taken)
+
+
+@overload(take_from)
+def _(places, first, last, values, index, taken):
+    return lambda places, first, last, values, index, taken: _take_from(
+        places.ctypes, first, last, values.ctypes, len(values), index.ctypes, taken.ctypes
+    )
+
+
 def pass_threshold(source, residual, keep, theta, out):
     """out = the values whose magnitude is above theta, else 0.
 

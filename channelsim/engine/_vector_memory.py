@@ -119,31 +119,33 @@ def _(index, value, out):
     return lambda index, value, out: _scatter(index.ctypes, value.ctypes, len(index), out.ctypes)
 
 
-def clear(index, out):
-    """out[index[k]] = 0."""
-    out[index] = 0
+def fill(index, value, out):
+    """out[index[k]] = value, of int32 values."""
+    out[index] = value
 
 
 @intrinsic
-def _clear_code(typing_context, index, count, out):
-    def generate(builder, index, count, out):
+def _fill_code(typing_context, index, count, value, out):
+    def generate(builder, index, count, value, out):
+        word = builder.trunc(value, ir.IntType(32))
+
         def put(k, _):
-            builder.store(ir.Constant(FLOAT, 0.0), builder.gep(out, [row_number(builder, index, k)]))
+            builder.store(word, builder.gep(out, [row_number(builder, index, k)]))
             return []
 
         count_up(builder, count, [], put)
 
-    return types.void(index, count, out), intrinsic_code(generate)
+    return types.void(index, count, value, out), intrinsic_code(generate)
 
 
-@named(NOTHING, INDICES, types.intp, FLOATS)
-def _clear(index, count, out):
-    _clear_code(index, count, out)
+@named(NOTHING, INDICES, types.intp, types.intp, INDICES)
+def _fill(index, count, value, out):
+    _fill_code(index, count, value, out)
 
 
-@overload(clear)
-def _(index, out):
-    return lambda index, out: _clear(index.ctypes, len(index), out.ctypes)
+@overload(fill)
+def _(index, value, out):
+    return lambda index, value, out: _fill(index.ctypes, len(index), value, out.ctypes)
 
 
 def take(index, values, places, taken):

@@ -1,4 +1,4 @@
-"""Rows of a matrix, by a list of their numbers: summed, updated, or both in one pass.
+"""Rows of a matrix, by a list of their numbers: summed, updated, or both in one pass; and single rows.
 
 See `_vector_code` for how. Products are added in the order of the list.
 """
@@ -13,7 +13,10 @@ from channelsim.engine._vector_code import (
     BLOCK,
     FLOATS,
     INDICES,
+    VECTOR,
+    broadcast,
     count_up,
+    every_vector,
     factor,
     intrinsic_code,
     row_address,
@@ -92,6 +95,85 @@ def _(matrix, pitch, index, value, step, old, out):
     )
 
 
+def catch_up_and_add_rows(matrix, pitch, index, value, steps, step_pitch, at, old, out):
+    """Row r of the list grows by old[r] * steps[at[r]], then counts in `out` as in `add_rows`.
+
+    `steps` is flat, a step every `step_pitch` values.
+    """
+    catch_up_rows(matrix, pitch, index, old[index], steps, step_pitch, at, len(out))
+    add_rows(matrix, pitch, index, value, out)
+
+
+@intrinsic
+def _catch_up_and_add_rows_code(typing_context, matrix, pitch, index, value, count, steps, step_pitch, at, old, out, n):
+    def generate(builder, matrix, pitch, index, value, count, steps, step_pitch, at, old, out, n):
+        def strip(part):
+            def grow_and_add(k, sums):
+                r = row_number(builder, index, k)
+                row = row_address(builder, matrix, pitch, r)
+                step = row_address(builder, steps, step_pitch, row_number(builder, at, r))
+                grown = part.fma(factor(builder, old, r), part.load(step), part.load(row))
+                part.store(row, grown)
+                return part.fma(factor(builder, value, k), grown, sums)
+
+            part.store(out, count_up(builder, count, part.load(out), grow_and_add))
+
+        strips(builder, n, BLOCK, strip)
+
+    kinds = matrix, pitch, index, value, count, steps, step_pitch, at, old, out, n
+    return types.void(*kinds), intrinsic_code(generate)
+
+
+@named(
+    NOTHING, FLOATS, types.intp, INDICES, FLOATS, types.intp, FLOATS, types.intp, INDICES, FLOATS, FLOATS, types.intp
+)
+def _catch_up_and_add_rows(matrix, pitch, index, value, count, steps, step_pitch, at, old, out, n):
+    _catch_up_and_add_rows_code(matrix, pitch, index, value, count, steps, step_pitch, at, old, out, n)
+
+
+@overload(catch_up_and_add_rows)
+def _(matrix, pitch, index, value, steps, step_pitch, at, old, out):
+    return lambda matrix, pitch, index, value, steps, step_pitch, at, old, out: _catch_up_and_add_rows(
+        matrix.ctypes, pitch, index.ctypes, value.ctypes, len(index), steps.ctypes, step_pitch, at.ctypes, old.ctypes,
+        out.ctypes, len(out),
+    )  # fmt: skip
+
+
+def catch_up_rows(matrix, pitch, index, value, steps, step_pitch, at, n):
+    """row(index[k]) += value[k] * steps[at[index[k]]], n columns; `steps` as in `catch_up_and_add_rows`."""
+    matrix.reshape(-1, pitch)[index, :n] += value[:, None] * steps.reshape(-1, step_pitch)[at[index], :n]
+
+
+@intrinsic
+def _catch_up_rows_code(typing_context, matrix, pitch, index, value, count, steps, step_pitch, at, n):
+    def generate(builder, matrix, pitch, index, value, count, steps, step_pitch, at, n):
+        def strip(part):
+            def grow(k, _):
+                r = row_number(builder, index, k)
+                row = row_address(builder, matrix, pitch, r)
+                step = row_address(builder, steps, step_pitch, row_number(builder, at, r))
+                part.store(row, part.fma(factor(builder, value, k), part.load(step), part.load(row)))
+                return []
+
+            count_up(builder, count, [], grow)
+
+        strips(builder, n, BLOCK, strip)
+
+    return types.void(matrix, pitch, index, value, count, steps, step_pitch, at, n), intrinsic_code(generate)
+
+
+@named(NOTHING, FLOATS, types.intp, INDICES, FLOATS, types.intp, FLOATS, types.intp, INDICES, types.intp)
+def _catch_up_rows(matrix, pitch, index, value, count, steps, step_pitch, at, n):
+    _catch_up_rows_code(matrix, pitch, index, value, count, steps, step_pitch, at, n)
+
+
+@overload(catch_up_rows)
+def _(matrix, pitch, index, value, steps, step_pitch, at, n):
+    return lambda matrix, pitch, index, value, steps, step_pitch, at, n: _catch_up_rows(
+        matrix.ctypes, pitch, index.ctypes, value.ctypes, len(index), steps.ctypes, step_pitch, at.ctypes, n
+    )
+
+
 def grow_rows(matrix, pitch, index, value, step):
     """row(index[k]) += value[k] * step."""
     matrix.reshape(-1, pitch)[index, : len(step)] += value[:, None] * step
@@ -124,4 +206,39 @@ def _grow_rows(matrix, pitch, index, value, count, step, n):
 def _(matrix, pitch, index, value, step):
     return lambda matrix, pitch, index, value, step: _grow_rows(
         matrix.ctypes, pitch, index.ctypes, value.ctypes, len(index), step.ctypes, len(step)
+    )
+
+
+def scale_and_add(factor, values, scaled, out):
+    """scaled = factor * values; out += scaled."""
+    scaled[:] = factor * values
+    out += scaled
+
+
+@intrinsic
+def _scale_and_add_code(typing_context, factor, values, n, scaled, out):
+    def generate(builder, factor, values, n, scaled, out):
+        factors = broadcast(builder, factor, VECTOR)
+
+        def block(part, _):
+            (x,), (before,) = part.load(values), part.load(out)
+            product = builder.fmul(factors, x)
+            part.store(scaled, [product])
+            part.store(out, [builder.fadd(before, product)])
+            return []
+
+        every_vector(builder, n, [], block)
+
+    return types.void(factor, values, n, scaled, out), intrinsic_code(generate)
+
+
+@named(NOTHING, types.float32, FLOATS, types.intp, FLOATS, FLOATS)
+def _scale_and_add(factor, values, n, scaled, out):
+    _scale_and_add_code(factor, values, n, scaled, out)
+
+
+@overload(scale_and_add)
+def _(factor, values, scaled, out):
+    return lambda factor, values, scaled, out: _scale_and_add(
+        factor, values.ctypes, len(values), scaled.ctypes, out.ctypes
     )

@@ -1,4 +1,4 @@
-"""One number of many values: the largest magnitude, the sum of the squares.
+"""One answer about many values: the largest magnitude, the sum of the squares, whether all are finite.
 
 See `_vector_code` for how.
 """
@@ -11,10 +11,22 @@ from numba import types
 from numba.extending import intrinsic, overload
 
 from channelsim.engine._named import named
-from channelsim.engine._vector_code import FLOAT, FLOATS, LANES, TREE, VECTOR, ZEROS, every_vector, intrinsic_code
+from channelsim.engine._vector_code import (
+    FLOAT,
+    FLOATS,
+    LANES,
+    NUMBERS,
+    TREE,
+    VECTOR,
+    WORD,
+    ZEROS,
+    every_vector,
+    intrinsic_code,
+)
 
 DOUBLE = ir.DoubleType()
 DOUBLES = ir.VectorType(DOUBLE, LANES)
+INFINITY = 0x7F800000  # as an integer: of all magnitudes, those from here on are not finite
 
 
 def largest(values):
@@ -47,6 +59,40 @@ def _largest(values, n):
 @overload(largest)
 def _(values):
     return lambda values: _largest(values.ctypes, len(values))
+
+
+def are_finite(values):
+    """1 if no value is infinite or NaN, else 0."""
+    return int(np.isfinite(values).all())
+
+
+@intrinsic
+def _are_finite_code(typing_context, values, n):
+    def generate(builder, values, n):
+        top = builder.module.declare_intrinsic(
+            f"llvm.vector.reduce.smax.v{LANES}i32", (), ir.FunctionType(ir.IntType(32), [NUMBERS])
+        )
+        without_sign = ir.Constant(NUMBERS, [0x7FFFFFFF] * LANES)
+
+        def block(part, seen):
+            (x,) = part.load(values)
+            bits = builder.and_(builder.bitcast(x, NUMBERS), without_sign)
+            return [builder.select(builder.icmp_signed(">", bits, *seen), bits, *seen)]
+
+        largest = builder.call(top, every_vector(builder, n, [ir.Constant(NUMBERS, None)], block))
+        return builder.zext(builder.icmp_signed("<", largest, ir.Constant(ir.IntType(32), INFINITY)), WORD)
+
+    return types.intp(values, n), intrinsic_code(generate)
+
+
+@named(types.intp, FLOATS, types.intp)
+def _are_finite(values, n):
+    return _are_finite_code(values, n)
+
+
+@overload(are_finite)
+def _(values):
+    return lambda values: _are_finite(values.ctypes, len(values))
 
 
 def sum_of_squares(values):

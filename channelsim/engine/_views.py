@@ -20,6 +20,7 @@ from numba.np.arrayobj import populate_array
 from numba.np.numpy_support import from_dtype
 from numpy.typing import NDArray
 
+from channelsim.engine._jit import inner
 from channelsim.engine._tables import CLOCK, CONFIG, LAYER, LAYER_STATE, LINK_STATE, SLOT
 from channelsim.plan.layout import CHANNEL, COUNTER, LINK, MESSAGE_ROW
 
@@ -100,6 +101,12 @@ slots = _fetcher(SLOT)
 layer_states = _fetcher(LAYER_STATE)
 link_states = _fetcher(LINK_STATE)
 message_rows = _fetcher(MESSAGE_ROW)
+
+
+@inner(inline="always")
+def synapses(buffer, layer):
+    """The part of a flat buffer that holds a layer's W."""
+    return buffer[layer.w_offset : layer.w_offset + layer.w_extent]
 
 
 if numba.config.DISABLE_JIT:

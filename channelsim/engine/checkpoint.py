@@ -33,6 +33,7 @@ def restore(plan: Plan, dataset: Dataset, arrays: dict[str, NDArray[Any]], *, tr
     state = start(plan, dataset, trace_frames=trace_frames)
     known = {name: records(np.array(array)) for name, array in arrays.items() if name in Memory._fields}
     known["weights"] = _pitch.spread(state.net.layers, plan, known["weights"])
+    state.memory.pending_step[:] = known.pop("pending_step")  # where it is, on a cache line
     state.memory = state.memory._replace(**known)
     state.changes_done = int(arrays["changes_done"][0])
     if state.changes_done:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from channelsim.data import Dataset
-from channelsim.engine import _dense_layer, _memory, _network, _pitch
+from channelsim.engine import _memory, _network, _pitch, _waiting
 from channelsim.engine._tables import Memory, Net
 from channelsim.engine._views import handle
 from channelsim.plan import Change, Plan
@@ -79,7 +79,7 @@ def settle(state: State) -> None:
     """Applies the updates that wait for the next pass over their rows, so that the weights can be read."""
     net, memory = handle(state.net), handle(state.memory)
     for h in range(1, len(state.net.layers)):
-        _dense_layer.flush(net, memory, h)
+        _waiting.flush(net, memory, h)
 
 
 def busiest(state: State) -> str:

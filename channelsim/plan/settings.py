@@ -25,8 +25,8 @@ def channel_fields(row: Any, channel: Channel) -> None:
     row["drop"] = channel.drop.probability if channel.drop else 0.0
     row["rescale"] = bool(channel.drop and channel.drop.rescale)
     row["latency"] = channel.latency
-    row["jitter_kind"] = Jitter[channel.jitter.distribution.upper()] if channel.jitter else Jitter.NONE
-    row["jitter"] = channel.jitter.value if channel.jitter else 0
+    row["jitter_kind"] = Jitter[channel.jitter.distribution.upper()] if channel.jitter.value else Jitter.NONE
+    row["jitter"] = channel.jitter.value
     row["deadline"] = -1 if channel.deadline is None else channel.deadline
     row["encoding"] = Encoding[channel.encoding.upper()]
     row["header_bits"] = channel.header

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from channelsim.engine import _batch, _dense, _dense_layer, _learning
+from channelsim.engine import _batch, _dense, _dense_layer
 from channelsim.plan import Transfer
 from tests import naive
 
@@ -58,20 +58,44 @@ def test_add_rows(shape: tuple[int, int], seed: int) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(SHAPES, st.integers(0, 2**32))
-def test_a_deferred_update_equals_one_made_at_once(shape: tuple[int, int], seed: int) -> None:
+def test_an_update_that_waited_equals_one_made_at_once(shape: tuple[int, int], seed: int) -> None:
     rng = np.random.default_rng(seed)
     rows, n = shape
-    weights, before, now = matrix(rng, rows, n), chosen(rng, rows), chosen(rng, rows)
-    old = np.zeros(rows, F)
-    old[before] = matrix(rng, len(before))
+    weights, old, now = matrix(rng, rows, n), matrix(rng, rows), chosen(rng, rows)
     step, value, out = matrix(rng, n), matrix(rng, len(now)), np.zeros(n, F)
-    grown = naive.updated_rows(weights, before, old, step)
-    expected = naive.sum_of_rows(grown, now, value)
+    grown = naive.updated_rows(weights, now, old, step)
+    expected, left = naive.sum_of_rows(grown, now, value), np.where(np.isin(np.arange(rows), now), F(0), old)
     flat, pitch = with_gaps(weights)
     _dense.update_and_add_rows(flat, pitch, now, value, step, old, out)
-    room = len(before) + 1
-    _dense.update_rows(flat, pitch, before, step, old, np.zeros(room, np.int32), np.zeros(room, F))
     np.testing.assert_allclose(out, expected, **CLOSE)
+    np.testing.assert_allclose(without_gaps(flat, pitch, n), grown, **CLOSE)
+    np.testing.assert_array_equal(old, left)
+
+
+@settings(max_examples=60, deadline=None)
+@given(SHAPES, st.integers(1, 6), st.integers(0, 2**32))
+def test_rows_that_wait_for_steps_of_their_own(shape: tuple[int, int], count: int, seed: int) -> None:
+    """Some are brought up to date as they are read, others by their numbers, the rest by the step they wait for."""
+    rng = np.random.default_rng(seed)
+    rows, n = shape
+    weights, now, more = matrix(rng, rows, n), chosen(rng, rows), chosen(rng, rows)
+    steps, at = matrix(rng, count, n), rng.integers(count, size=rows).astype(np.int32)
+    old, value, out = thinned(rng, matrix(rng, rows)), matrix(rng, len(now)), np.zeros(n, F)
+    grown = weights + old[:, None] * steps[at]
+    first = int(rng.integers(count))
+    (flat, pitch), (steps_flat, step_pitch) = with_gaps(weights), with_gaps(steps)
+    waiting = steps_flat, step_pitch, at, old
+    room = np.zeros(rows + 16, np.int32), np.zeros(rows + 16, F)
+
+    _dense.catch_up_and_add_rows(flat, pitch, now, value, *waiting, out)
+    np.testing.assert_allclose(out, naive.sum_of_rows(grown, now, value), **CLOSE)
+    assert not old[now].any()
+    _dense.catch_up_rows(flat, pitch, more, *waiting, n, *room)
+    assert not old[more].any()
+    left = np.where(at >= first, F(0), old)
+    _dense.catch_up_steps(flat, pitch, first, count, *waiting, n, *room)
+    np.testing.assert_array_equal(old, left)
+    _dense.catch_up_steps(flat, pitch, 0, first, *waiting, n, *room)
     np.testing.assert_allclose(without_gaps(flat, pitch, n), grown, **CLOSE)
     assert not old.any()
 
@@ -206,12 +230,3 @@ def test_a_silent_message_makes_no_error() -> None:
     out = np.full(6, np.nan, F)
     _dense_layer.through(np.ones(30, F), 5, 5, 1, np.zeros(5, F), np.zeros(1, np.int64), out, np.empty(30, F))
     np.testing.assert_array_equal(out, np.zeros(6, F))
-
-
-@pytest.mark.parametrize(
-    ("values", "finite"),
-    [([], True), ([0.0], True), ([3e38, -3e38], True), ([np.nan], False), ([1, np.inf], False), ([-np.inf, 1], False)],
-    ids=str,
-)
-def test_is_finite(values: list[float], finite: bool) -> None:
-    assert _learning.is_finite(np.array(values, F)) == finite

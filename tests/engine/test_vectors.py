@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 
-from channelsim.engine import _hash, _vector_draws, _vector_events, _vector_memory, _vector_sums
+from channelsim.engine import _hash, _vector_draws, _vector_events, _vector_memory, _vector_rows, _vector_sums
 from tests.naive import Floats
 
 F, KEY = np.float32, np.uint64(0x9D2C5680_12345678).view(np.int64)
@@ -53,7 +53,9 @@ CASES: dict[Callable[..., Any], Callable[[Floats], tuple[Any, ...]]] = {
     _vector_memory.copy: lambda x: (x, np.ones(len(x), F)),
     _vector_memory.fetch: lambda x: (x,),
     _vector_memory.scatter: lambda x: (numbers(len(x)), x, np.ones(2 * len(x), F)),
-    _vector_memory.clear: lambda x: (numbers(len(x) // 2), x),
+    _vector_memory.fill: lambda x: (numbers(len(x) // 2), 7, np.zeros(len(x), np.int32)),
+    _vector_rows.scale_and_add: lambda x: (F(0.7), x, np.ones(len(x), F), np.full(len(x), 0.3, F)),
+    _vector_sums.are_finite: lambda x: (x,),
     _vector_sums.largest: lambda x: (np.nan_to_num(x, nan=0.0),),
     _vector_draws.round_randomly: lambda x: (KEY, numbers(len(x) * (len(x) % 2)), F(0.25), F(7), np.nan_to_num(x)),
     _vector_draws.list_hits: lambda x: (KEY, _hash.bound(0.3), numbers(len(x)), x, np.zeros(len(x), np.int32)),
@@ -61,6 +63,7 @@ CASES: dict[Callable[..., Any], Callable[[Floats], tuple[Any, ...]]] = {
 }
 COMPILED = {function: compiled(function) for function in CASES}
 compiled_take, compiled_transpose = compiled(_vector_memory.take), compiled(_vector_memory.transpose)
+compiled_take_from = compiled(_vector_events.take_from)
 compiled_sum_of_squares = compiled(_vector_sums.sum_of_squares)
 
 
@@ -89,6 +92,22 @@ def test_take(values: list[float]) -> None:
     np.testing.assert_array_equal(x, expected)
     np.testing.assert_array_equal(places[:count], there[0][:count])
     np.testing.assert_array_equal(taken[:count], there[1][:count])
+
+
+@settings(max_examples=60, deadline=None)
+@given(VALUES, st.integers(0, 5), st.integers(0, 5))
+def test_take_from(values: list[float], first: int, last: int) -> None:
+    x = np.array(values, F)
+    places, expected = numbers(len(x)) % 5, x.copy()
+    (index, all_index), (taken, all_taken) = argument(np.zeros(len(x), np.int32)), argument(np.zeros(len(x), F))
+    count = compiled_take_from(places, first, last, x, index, taken)
+    there = np.zeros(len(x), np.int32), np.zeros(len(x), F)
+    assert count == _vector_events.take_from(places, first, last, expected, *there)
+    np.testing.assert_array_equal(x, expected)
+    np.testing.assert_array_equal(index[:count], there[0][:count])
+    np.testing.assert_array_equal(taken[:count], there[1][:count])
+    assert (all_index[len(x) :] == 77).all()
+    assert (all_taken[len(x) :] == 77).all()
 
 
 @settings(max_examples=60, deadline=None)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channelsim import engine
+from channelsim.engine._tables import STEPS
 from tests.laws.cases import Case, Outcome, advance, cases, delays, dense_case, outcome, pipelines, run, stages
 from tests.networks import dataset
 
@@ -36,6 +37,36 @@ def in_pieces(case: Case, cuts: list[int], between: str) -> Outcome:
 @given(any_case, st.lists(st.integers(0, 60), max_size=6))
 def test_a_run_in_pieces_is_the_same_run(between: str, case: Case, cuts: list[int]) -> None:
     assert in_pieces(case, cuts, between).same(run(case.plan(), case.data()))
+
+
+@pytest.mark.parametrize("schedule", [{}, {"mode": "pipelined", "interval": "50 ns"}], ids=["sequential", "pipelined"])
+@pytest.mark.parametrize("rule", ["bp", "srbp"])
+def test_updates_that_wait_are_not_seen(rule: str, schedule: dict[str, str]) -> None:
+    """Inputs that speak so rarely that their rows wait for more updates than are kept, and images that are full or
+    empty: as if each update were made at once."""
+    rng = np.random.default_rng(0)
+    samples = 5 * STEPS
+    x = rng.uniform(-1, 1, (samples, 40)).astype(np.float32)
+    silent = rng.choice([0, 0.5, 0.97, 1], samples, p=[0.03, 0.2, 0.74, 0.03])
+    silent[-2 * STEPS :] = 0.97  # so that at the end many updates wait
+    x[rng.random(x.shape) < silent[:, None]] = 0
+    data = dataset(x, rng.integers(3, size=samples), 3)
+    tables = {
+        "learning": {"rule": rule},
+        "training": {"batch": 1, "epochs": 1, "shuffle": False, "learning_rate": 0.02},
+        "schedule": schedule,
+        "channels": {"forward": {"latency": "20 ns"}, "learning": {"latency": "90 ns"}},
+    }
+    plan = dense_case([40, 20, 9, 3], ["relu", "tanh", "softmax"], samples, tables).plan()
+    state = engine.start(plan, data)
+    for frame in range(plan.frames + 1):
+        engine.advance(plan, state, frame)
+        engine.settle(state)
+    unsettled = engine.start(plan, data)
+    engine.advance(plan, unsettled, plan.frames)
+    waiting = unsettled.memory.pending_at[unsettled.memory.pending_x != 0]
+    assert len(np.unique(waiting)) > STEPS // 4
+    assert outcome(unsettled).same(outcome(state))
 
 
 @settings(deadline=None, max_examples=20, derandomize=True)

@@ -1,0 +1,130 @@
+"""Updates by single samples that wait for the next pass over the rows of W that they touch.
+
+Such an update adds a multiple of one vector, its *step* eta R, to each row whose input spoke. The next frame whose
+input speaks there reads the row anyway, and applies what waits in the same pass. So of each row one update waits at
+most: its multiple is in mem.pending_x, and which of the layer's last STEPS steps it is of in mem.pending_at. Steps are
+overwritten a half at a time: rows that nobody has read for so long are brought up to date before. Which updates a row
+gets, and in what order, is the same as if none had waited.
+"""
+
+from __future__ import annotations
+
+from channelsim.engine import _dense, _inputs, _vector_memory, _vector_rows
+from channelsim.engine._jit import inner, kernel
+from channelsim.engine._tables import STEPS
+from channelsim.engine._views import configs, f4, head, i4, layer_states, layers, slots, synapses
+
+HALF = STEPS // 2
+NOTHING, SOME, EVERY = 0, 1, 2  # what waits: nothing, rows as pending_at says, every row for step 0
+
+
+@inner()
+def may_wait(net, h):
+    """Whether an update of layer h may wait for the next pass over the rows."""
+    layer = layers(net.layers)[h]
+    return configs(net.config)[0].deferred and layer.update_quantizer == 0 and layer.weight_quantizer == 0
+
+
+@inner(inline="always")
+def _steps(mem, layer):
+    return f4(mem.pending_step)[layer.step_offset : layer.step_offset + STEPS * layer.step_pitch]
+
+
+@inner(inline="always")
+def _multiples(mem, layer):
+    return f4(mem.pending_x)[layer.input_offset : layer.input_offset + layer.fan_in]
+
+
+@inner(inline="always")
+def _places(mem, layer):
+    return i4(mem.pending_at)[layer.input_offset : layer.input_offset + layer.fan_in]
+
+
+@inner()
+def add_rows(net, mem, h, slot, index, value, out):
+    """out += sum_k value[k] * row(index[k]) of layer h's W, for the frame in `slot`, after what waits at these rows."""
+    layer, state = layers(net.layers)[h], layer_states(mem.layer_states)[h]
+    weights, old, steps, at = (
+        synapses(f4(mem.weights), layer),
+        _multiples(mem, layer),
+        _steps(mem, layer),
+        _places(mem, layer),
+    )
+    every = len(index) == layer.fan_in
+    state.settled = slots(mem.slots)[slot].frame
+    if state.pending == NOTHING:
+        _dense.add_rows(weights, layer.pitch, index, value, out)
+        return
+    if state.pending == EVERY and every:
+        _dense.update_and_add_rows(weights, layer.pitch, index, value, head(steps, layer.n), old, out)
+    else:
+        if state.pending == EVERY:
+            for r in range(layer.fan_in):
+                at[r] = 0
+            state.pending = SOME
+        _dense.catch_up_and_add_rows(weights, layer.pitch, index, value, steps, layer.step_pitch, at, old, out)
+    if every:
+        state.pending = NOTHING
+
+
+@kernel()
+def flush(net, mem, h):
+    """Applies all that waits at layer h."""
+    state = layer_states(mem.layer_states)[h]
+    if state.pending == EVERY:
+        layer = layers(net.layers)[h]
+        index, old, step = i4(net.iota)[: layer.fan_in], _multiples(mem, layer), head(_steps(mem, layer), layer.n)
+        _dense.grow_rows(synapses(f4(mem.weights), layer), layer.pitch, index, old, step)
+        for r in range(layer.fan_in):
+            old[r] = 0
+    elif state.pending == SOME:
+        _catch_up_steps(net, mem, h, 0, STEPS)
+    state.pending = NOTHING
+
+
+@inner()
+def _catch_up_steps(net, mem, h, first, last):
+    layer = layers(net.layers)[h]
+    _dense.catch_up_steps(
+        synapses(f4(mem.weights), layer), layer.pitch, first, last, _steps(mem, layer), layer.step_pitch,
+        _places(mem, layer), _multiples(mem, layer), layer.n, i4(mem.speaking), f4(mem.said),
+    )  # fmt: skip
+
+
+@inner()
+def defer(net, mem, h, slot, eta):
+    """The update of one sample waits, R in mem.signal and its activity in `slot`: of the bias it is applied at once."""
+    layer, state = layers(net.layers)[h], layer_states(mem.layer_states)[h]
+    n, old = layer.n, _multiples(mem, layer)
+    index, value = _inputs.events(net, mem, h, slot)
+    every = len(index) == layer.fan_in
+    if every or state.pending == EVERY:
+        flush(net, mem, h)
+    place = _next_place(net, mem, h)
+    step = _steps(mem, layer)[place * layer.step_pitch : place * layer.step_pitch + n]
+    bias = f4(mem.biases)[layer.b_offset : layer.b_offset + n]
+    _vector_rows.scale_and_add(eta, f4(mem.signal)[:n], step, bias)
+    if every:
+        _vector_memory.copy(value, old)
+        state.pending = EVERY
+        return
+    at = _places(mem, layer)
+    if state.settled != slots(mem.slots)[slot].frame:  # an update may wait at these rows since they were read
+        _dense.catch_up_rows(
+            synapses(f4(mem.weights), layer), layer.pitch, index, _steps(mem, layer), layer.step_pitch, at, old, n,
+            i4(mem.speaking), f4(mem.said),
+        )  # fmt: skip
+    _vector_memory.scatter(index, value, old)
+    _vector_memory.fill(index, place, at)
+    state.pending, state.settled = SOME, -1
+
+
+@inner()
+def _next_place(net, mem, h):
+    """Where the next step of layer h goes. What waits for the steps that it and its followers overwrite is applied."""
+    state = layer_states(mem.layer_states)[h]
+    place = (state.newest_step + 1) % STEPS if state.pending == SOME else 0
+    if state.pending == SOME and place % HALF == 0:
+        _catch_up_steps(net, mem, h, place, place + HALF)
+    state.newest_step = place
+    return place
