@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from channelsim import engine
 from channelsim.data import Dataset
-from channelsim.plan import Direction, Kind, Plan, Wiring, ideal_backpropagation
+from channelsim.plan import Direction, Kind, Plan, Wiring, ideal_backpropagation, is_ideal
 from channelsim.plan.sizes import evaluated_at_once
 
 
@@ -42,7 +42,7 @@ def measure(state: engine.State, dataset: Dataset, probe: int) -> list[Alignment
     plan = _probe_plan(state, min(probe, state.plan.train_size))
     samples = replace(dataset, train_x=dataset.train_x[: plan.train_size], train_y=dataset.train_y[: plan.train_size])
     delivered = _signals(plan, samples)
-    true = _signals(_true_gradient(plan), samples)
+    true = _signals(ideal_backpropagation(plan), samples)
     found = []
     for c, channel in enumerate(plan.channels):
         if channel["direction"] == Direction.LEARNING:
@@ -72,13 +72,11 @@ def _probe_plan(state: engine.State, size: int) -> Plan:
     )
 
 
-def _true_gradient(plan: Plan) -> Plan:
-    """Backpropagation over ideal channels, in which a frame of many samples says no more than frames of one."""
-    return replace(ideal_backpropagation(plan), batch=max(plan.batch, evaluated_at_once(plan.layers)))
-
-
 def _signals(plan: Plan, dataset: Dataset) -> NDArray[np.float32]:
     """R of all layers for each sample of the probe, (samples, units)."""
+    if not plan.pipelined and is_ideal(plan.channels, plan.links).all():
+        # one after another, and without draws, samples say the same in frames of any size: here in large ones
+        plan = replace(plan, batch=max(plan.batch, evaluated_at_once(plan.layers)))
     state = engine.start(plan, dataset, frozen=True, capture=True)
     engine.advance(plan, state, plan.frames)
     return state.memory.captured[: plan.train_size]
@@ -86,6 +84,7 @@ def _signals(plan: Plan, dataset: Dataset) -> NDArray[np.float32]:
 
 def _compare(a: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[float, float]:
     """(cosine, share of equal signs where b is not zero)."""
+    a, b = a.ravel(), b.ravel()  # once, and not in each of what follows
     norm = float(np.linalg.norm(a)) * float(np.linalg.norm(b))
     cosine = float(np.vdot(a, b)) / norm if norm > 0 else float("nan")
     there = np.count_nonzero(b)

@@ -62,6 +62,11 @@ def root(seed: int, stream: int) -> int:
     return _mix((_mix((seed + GOLDEN) & MASK) + (stream + 1) * GOLDEN) & MASK)
 
 
+def roots(seed: int, streams: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """`root` of many streams."""
+    return bits(_mix((seed + GOLDEN) & MASK), streams)
+
+
 def bits(key: int, indices: int | NDArray[np.int64]) -> NDArray[np.uint64]:
     """64 random bits for each index: an int `n` stands for the indices 0..n-1. Shape as `indices`."""
     index = np.arange(indices) if isinstance(indices, int) else np.asarray(indices)

@@ -41,6 +41,10 @@ def test_known_values():
     assert bits(key(1, 2, 3, 4), 2).tolist() == [0xB9645C5A8EE552F7, 0xD141A6EAF57CD2F7]
 
 
+def test_roots_are_those_of_the_streams():
+    assert hashing.roots(11, np.array([0, 5, 700])).tolist() == [hashing.root(11, stream) for stream in (0, 5, 700)]
+
+
 def test_the_first_words_are_splitmix64():
     """Without the chain: index i of key z is the i-th output of the published SplitMix64 from seed z."""
     published = [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F]  # seed 0

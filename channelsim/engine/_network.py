@@ -14,7 +14,7 @@ from channelsim.engine import _geometry, _hash, _inputs, _pitch, _stages
 from channelsim.engine._tables import CONFIG, Net
 from channelsim.engine._views import records
 from channelsim.hashing import Stream
-from channelsim.plan import Direction, Kind, Plan, Quantizer
+from channelsim.plan import Direction, Kind, Plan, is_ideal
 
 
 def net_of(plan: Plan, dataset: Dataset, *, trace_frames: int, frozen: bool, capture: bool) -> Net:
@@ -94,9 +94,8 @@ def _events_of(
 
 
 def _roots(plan: Plan) -> NDArray[np.int64]:
-    purposes = range(int(_hash.PURPOSES))
-    roots = [hashing.root(plan.seed, p + 64 * c) for c in range(len(plan.channels)) for p in purposes]
-    return np.array(roots, np.uint64).view(np.int64)
+    streams = 64 * np.arange(len(plan.channels))[:, None] + np.arange(int(_hash.PURPOSES))
+    return hashing.roots(plan.seed, streams.ravel()).view(np.int64)
 
 
 def _leaving(plan: Plan) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -128,16 +127,3 @@ def _ideal(plan: Plan) -> NDArray[np.bool_]:
 def _tables(plan: Plan) -> list[tuple[NDArray[Any], NDArray[Any]]]:
     """The channels and links of the beginning, and those after each scheduled change."""
     return [(plan.channels, plan.links), *((change.channels, change.links) for change in plan.changes)]
-
-
-def is_ideal(rows: NDArray[Any], links: NDArray[Any]) -> NDArray[np.bool_]:
-    """Per channel of these tables: messages arrive as they are, all of them."""
-    return (
-        (rows["has_threshold"] == 0)
-        & (rows["quantizer"] == Quantizer.NONE)
-        & (rows["noise"] == 0)
-        & (rows["bit_error"] == 0)
-        & (rows["drop"] == 0)
-        & (rows["deadline"] < 0)
-        & (links["queue"][rows["link"]] < 0)
-    )

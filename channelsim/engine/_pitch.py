@@ -24,9 +24,9 @@ def lay_out(plan: Plan) -> NDArray[Any]:
     """The plan's layer table with the places of W in the engine's memory."""
     table = np.zeros(len(plan.layers), LAYER)
     offset = steps = 0
+    for name in plan.layers.dtype.names or ():
+        table[name] = plan.layers[name]
     for row, layer in zip(table, plan.layers, strict=True):
-        for name in plan.layers.dtype.names or ():
-            row[name] = layer[name]
         columns = int(layer["b_size"])
         if layer["w_size"]:
             rows = int(layer["w_size"]) // columns

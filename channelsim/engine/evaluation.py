@@ -7,10 +7,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from channelsim.engine import _evaluate, _network
+from channelsim.engine import _evaluate
 from channelsim.engine._compile import compile_for
 from channelsim.engine._views import handle, records
 from channelsim.engine.state import State, settle
+from channelsim.plan import is_ideal
 from channelsim.plan.sizes import evaluated_at_once
 
 
@@ -27,7 +28,7 @@ def evaluate(state: State, images: NDArray[np.float32], labels: NDArray[np.int32
     compile_for(plan.maps)
     channels, links = records(net.channels.copy()), records(net.links.copy())
     channels["residual"], channels["deadline"], links["queue"] = 0, -1, -1
-    clockless = net._replace(channels=channels, ideal=_network.is_ideal(channels, links))
+    clockless = net._replace(channels=channels, ideal=is_ideal(channels, links))
     flat = np.ascontiguousarray(images, np.float32).reshape(-1)
     labels = np.ascontiguousarray(labels, np.int32)
     widest = int(plan.layers["n"].max())

@@ -1,6 +1,7 @@
 """Scenario -> flat tables and buffers: the only thing that the engine and the reference see."""
 
 from channelsim.plan.build import Change, Plan, Tables, build, ideal_backpropagation, tables
+from channelsim.plan.channels import is_ideal
 from channelsim.plan.layout import (
     CHANNEL,
     COUNTER,
@@ -38,5 +39,6 @@ __all__ = [
     "Wiring",
     "build",
     "ideal_backpropagation",
+    "is_ideal",
     "tables",
 ]

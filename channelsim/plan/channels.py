@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from channelsim.plan.layout import CHANNEL, LINK, Direction, Kind, Message, Wiring
+from channelsim.plan.layout import CHANNEL, LINK, Direction, Kind, Message, Quantizer, Wiring
 from channelsim.plan.settings import channel_fields
 from channelsim.scenario import Change as Settings
 from channelsim.scenario import Scenario
@@ -101,3 +101,16 @@ def link_table(
             names.append(name)
             rows.append((*occupation(channel.bandwidth), -1 if channel.queue is None else channel.queue, False))
     return np.array(rows, LINK), tuple(names), link_of
+
+
+def is_ideal(rows: NDArray[Any], links: NDArray[Any]) -> NDArray[np.bool_]:
+    """Per channel of these tables: messages arrive as they are, all of them."""
+    return (
+        (rows["has_threshold"] == 0)
+        & (rows["quantizer"] == Quantizer.NONE)
+        & (rows["noise"] == 0)
+        & (rows["bit_error"] == 0)
+        & (rows["drop"] == 0)
+        & (rows["deadline"] < 0)
+        & (links["queue"][rows["link"]] < 0)
+    )

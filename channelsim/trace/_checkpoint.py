@@ -34,7 +34,7 @@ def write(file: h5py.File, snapshot: Mapping[str, NDArray[Any]]) -> None:
             dimension = f"axis{axis}_{length}"
             if dimension not in group:
                 _table.bare_dimension(group, dimension, length, length)
-            dataset.dims[axis].attach_scale(group[dimension])
+            h5py.h5ds.attach_scale(dataset.id, group[dimension].id, axis)
 
 
 def _remove(group: h5py.Group, name: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import zlib
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import h5py
@@ -18,6 +19,7 @@ from channelsim.trace._layout import Column
 
 _DEFLATE_LEVEL = 1
 _CHUNK_BYTES = 1 << 20
+_LARGE_BYTES = 1 << 13  # of an array; to compress a smaller one takes longer than it is worth
 _SAMPLE, _NOISE = 4096, 250  # more than so many different bytes among so many: as good as random
 _WORDS = h5py.h5t.py_create(h5py.string_dtype("utf-8"), logical=True)
 _SCALAR = h5py.h5s.create(h5py.h5s.SCALAR)
@@ -57,6 +59,20 @@ def create(
 
     Through h5py's lower level, as `describe`, and for the same reason.
     """
+    limits = shape if maximum is None else tuple(h5py.h5s.UNLIMITED if n is None else n for n in maximum)
+    space = h5py.h5s.create_simple(shape, limits)
+    return h5py.Dataset(
+        h5py.h5d.create(group.id, name.encode(), _kind(np.dtype(dtype)), space, _properties(chunks, packed))
+    )
+
+
+@cache
+def _kind(dtype: np.dtype[Any]) -> h5py.h5t.TypeID:
+    return h5py.h5t.py_create(dtype, logical=True)
+
+
+@cache
+def _properties(chunks: tuple[int, ...] | None, packed: bool) -> h5py.h5p.PropDCID:
     properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     properties.set_obj_track_times(False)
     if chunks is not None:
@@ -64,10 +80,13 @@ def create(
     if packed:
         properties.set_shuffle()
         properties.set_deflate(_DEFLATE_LEVEL)
-    limits = shape if maximum is None else tuple(h5py.h5s.UNLIMITED if n is None else n for n in maximum)
-    space = h5py.h5s.create_simple(shape, limits)
-    kind = h5py.h5t.py_create(np.dtype(dtype), logical=True)
-    return h5py.Dataset(h5py.h5d.create(group.id, name.encode(), kind, space, properties))
+    return properties
+
+
+def attach(dataset: h5py.Dataset, scales: Sequence[h5py.Dataset]) -> None:
+    """The dimension scales of a dataset, axis by axis."""
+    for axis, scale in enumerate(scales):
+        h5py.h5ds.attach_scale(dataset.id, scale.id, axis)
 
 
 def overwrite(dataset: h5py.Dataset, values: NDArray[Any]) -> None:
@@ -108,17 +127,17 @@ def array(
     units: str,
     long_name: str,
 ) -> h5py.Dataset:
-    """A whole array of fixed shape, compressed in chunks of up to 1 MiB, its axes along `scales`."""
+    """A whole array of fixed shape, its axes along `scales`; a large one is compressed in chunks of up to 1 MiB."""
     rows = max(1, min(values.shape[0], _CHUNK_BYTES * values.shape[0] // max(values.nbytes, 1)))
-    chunks = (rows, *values.shape[1:]) if values.size else None
-    dataset = create(group, name, values.shape, values.dtype, chunks=chunks, packed=values.size > 0)
-    if values.size and values.dtype.kind == "f":
+    packed = values.nbytes >= _LARGE_BYTES
+    chunks = (rows, *values.shape[1:]) if packed else None
+    dataset = create(group, name, values.shape, values.dtype, chunks=chunks, packed=packed)
+    if packed and values.dtype.kind == "f":
         _write_floats(dataset, values, rows)
     else:
         overwrite(dataset, values)
     describe(dataset, units, long_name)
-    for axis, scale in enumerate(scales):
-        dataset.dims[axis].attach_scale(scale)
+    attach(dataset, scales)
     return dataset
 
 
@@ -157,8 +176,7 @@ def growing(group: h5py.Group, column: Column, chunk: int, scale: h5py.Dataset |
     """An empty 1-D dataset to which rows are appended."""
     dataset = create(group, column.name, (0,), column.dtype, maximum=(None,), chunks=(chunk,), packed=True)
     label(dataset, column)
-    if scale is not None:
-        dataset.dims[0].attach_scale(scale)
+    attach(dataset, [] if scale is None else [scale])
     return dataset
 
 
@@ -260,8 +278,7 @@ def virtual(group: h5py.Group, name: str, layout: h5py.VirtualLayout, scales: Se
     """A dataset whose values lie in other files; where such a file is missing it reads as NaN or -1."""
     lost = np.nan if layout.dtype.kind == "f" else -1 if layout.dtype.kind == "i" else 0
     dataset = group.create_virtual_dataset(name, layout, fillvalue=lost)
-    for axis, scale in enumerate(scales):
-        dataset.dims[axis].attach_scale(scale)
+    attach(dataset, scales)
     return dataset
 
 
@@ -309,5 +326,4 @@ def copy(group: h5py.Group, parent: h5py.Group, name: str) -> None:
                 del item.attrs[reference]
     for label, dataset in group.items():
         if not dataset.is_scale:
-            for axis, scale in enumerate(_scales(dataset)):
-                fresh[label].dims[axis].attach_scale(fresh[scale])
+            attach(fresh[label], [fresh[scale] for scale in _scales(dataset)])

@@ -25,15 +25,19 @@ def _image(file: h5py.File) -> bytes:
     return file.id.get_file_image()
 
 
-@given(arrays.arrays(st.sampled_from([np.float32, np.float64, np.int32]), arrays.array_shapes(min_dims=1, max_dims=4)))
-def test_round_trip(values):
-    found, dataset = through_a_file(values)
+@pytest.mark.parametrize("large", [1, _table._LARGE_BYTES], ids=["compressed", "as it is"])
+@given(values=arrays.arrays(st.sampled_from([np.float32, np.float64, np.int32]), arrays.array_shapes(max_dims=4)))
+def test_round_trip(large, values):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_table, "_LARGE_BYTES", large)
+        found, dataset = through_a_file(values)
     np.testing.assert_array_equal(found.view(np.uint8), values.view(np.uint8))  # bits, NaN's too
     assert found.dtype == values.dtype
-    assert dataset.compression == "gzip" and dataset.shuffle
+    is_packed = values.nbytes >= large
+    assert (dataset.compression, dataset.shuffle) == (("gzip", True) if is_packed else (None, False))
 
 
-@pytest.mark.parametrize("rows", [1, 261, 262, 263, 1000])
+@pytest.mark.parametrize("rows", [3, 261, 262, 263, 1000])
 def test_chunks(rows):
     """1 MiB holds 262 of these rows: one chunk, several, the last one full or not."""
     values = np.random.default_rng(rows).normal(size=(rows, 1000)).astype(np.float32)
