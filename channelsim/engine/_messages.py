@@ -57,6 +57,7 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
     speaker = 2 * channel.source + channel.direction
     again = link.broadcast and state.frame == frame and state.speaker == speaker
     state.frame, state.speaker = frame, speaker
+    draws = _stages.draws(channel)
     complete = now
     for b in range(samples):
         image = i8_rows(mem.sample)[slot, b]
@@ -69,7 +70,7 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
             _vector_memory.fetch(source[following : following + n // 2])
         arrives = out[b * stride : b * stride + n]
         scale = noise_scale = np.float32(1.0)
-        if not ideal or channel.jitter_kind != 0:
+        if draws:
             _hash.keys_of(roots, frame, b, keys)
         if ideal:
             if from_data:

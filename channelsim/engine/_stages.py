@@ -36,6 +36,12 @@ def any_speaks(values):
     return len(values) > 0 and (values[0] != ZERO or count_speaking(values) > 0)
 
 
+@kernel(inline="always")
+def draws(ch):
+    """Whether a message of the channel has anything random about it."""
+    return ch.stochastic or ch.noise > ZERO or ch.bit_error > 0.0 or ch.drop > 0.0 or ch.jitter_kind != NO_JITTER
+
+
 @kernel()
 def shape(ch, source, residual, index, value, words, alive, keys):
     """Threshold and quantizer: what one message of n neurons says, as a list (index, value), or in `value` alone where

@@ -3,8 +3,8 @@
 Such an update adds a multiple of one vector, its *step* eta R, to each row whose input spoke. The next frame whose
 input speaks there reads the row anyway, and applies what waits in the same pass. So of each row one update waits at
 most: its multiple is in mem.pending_x, and which of the layer's last STEPS steps it is of in mem.pending_at. Steps are
-overwritten a half at a time: rows that nobody has read for so long are brought up to date before. Which updates a row
-gets, and in what order, is the same as if none had waited.
+overwritten a half at a time: rows that nobody has read for so long are brought up to date before; so are all rows when
+a frame has taught nothing. Which updates a row gets, and in what order, is the same as if none had waited.
 """
 
 from __future__ import annotations
@@ -44,18 +44,15 @@ def _places(mem, layer):
 def add_rows(net, mem, h, slot, index, value, out):
     """out += sum_k value[k] * row(index[k]) of layer h's W, for the frame in `slot`, after what waits at these rows."""
     layer, state = layers(net.layers)[h], layer_states(mem.layer_states)[h]
-    weights, old, steps, at = (
-        synapses(f4(mem.weights), layer),
-        _multiples(mem, layer),
-        _steps(mem, layer),
-        _places(mem, layer),
-    )
+    weights, steps = synapses(f4(mem.weights), layer), _steps(mem, layer)
+    old, at = _multiples(mem, layer), _places(mem, layer)
     every = len(index) == layer.fan_in
+    if state.pending == SOME and state.settled >= 0:
+        flush(net, mem, h)  # the last frame taught nothing: at most rows nothing waits, and a read alone is faster
     state.settled = slots(mem.slots)[slot].frame
     if state.pending == NOTHING:
         _dense.add_rows(weights, layer.pitch, index, value, out)
-        return
-    if state.pending == EVERY and every:
+    elif state.pending == EVERY and every:
         _dense.update_and_add_rows(weights, layer.pitch, index, value, head(steps, layer.n), old, out)
     else:
         if state.pending == EVERY:
