@@ -44,9 +44,9 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
     counter = counters(mem.counters)[c]
     config = configs(net.config)[0]
     frame, samples, n = slots(mem.slots)[slot].frame, slots(mem.slots)[slot].samples, channel.n
-    timeless = link.ps_numerator == 0 and not link.broadcast and channel.jitter_kind == 0
-    if timeless and flags(net.ideal)[c] and frame >= config.trace_frames:
-        return _send_at_once(net, mem, c, slot, now, source, out, delivered)
+    timeless = link.ps_numerator == 0 and link.queue < 0 and not link.broadcast and channel.jitter_kind == 0
+    if timeless and (flags(net.ideal)[c] or _stages.only_sifts(channel)) and frame >= config.trace_frames:
+        return _send_at_once(net, mem, c, slot, now, source, out, stride, delivered)
     ideal, roots = flags(net.ideal)[c], i8(net.roots)[c * _hash.PURPOSES : (c + 1) * _hash.PURPOSES]
     keys = i8(mem.keys)
     kept = channel.direction == LEARNING
@@ -152,25 +152,33 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
 
 
 @inner()
-def _send_at_once(net, mem, c, slot, now, source, out, delivered):
-    """The same over an ideal channel whose link takes no time, of messages that are not written down: all are alike,
-    and only counted."""
+def _send_at_once(net, mem, c, slot, now, source, out, stride, delivered):
+    """The same for messages that are not written down, over a link that takes no time and a channel that has at most a
+    threshold: none of them can be late, wait or change."""
     channel, counter = channels(net.channels)[c], counters(mem.counters)[c]
     samples, n, start = slots(mem.slots)[slot].samples, channel.n, i8(net.event_start)
-    from_data = c == 0 and not configs(net.config)[0].augmented
-    events = bits = 0
+    sifts, from_data = channel.has_threshold, c == 0 and not configs(net.config)[0].augmented
+    residual = f4(mem.residuals)[channel.residual_offset : channel.residual_offset + n]
+    offered = events = bits = 0
     for b in range(samples):
-        if from_data:
-            image = i8_rows(mem.sample)[slot, b]
-            delivered[b] = start[image + 1] - start[image]
+        image = i8_rows(mem.sample)[slot, b]
+        here = (image if from_data else b) * n
+        said = source[here : here + n]
+        if sifts:
+            if from_data and b + 2 < samples:
+                following = i8_rows(mem.sample)[slot, b + 2] * n
+                _vector_memory.fetch(source[following : following + n])
+            heard, passed = _stages.sift(channel, said, residual, out[b * stride : b * stride + n])
         else:
-            delivered[b] = _stages.count_speaking(source[b * n : b * n + n])
-        events += delivered[b]
-        bits += _stages.message_bits(channel, delivered[b])[0]
-    if channel.direction == LEARNING:
+            heard = passed = start[image + 1] - start[image] if from_data else _stages.count_speaking(said)
+        delivered[b] = passed
+        offered += heard
+        events += passed
+        bits += _stages.message_bits(channel, passed)[0]
+    if channel.direction == LEARNING and not sifts:
         _vector_memory.copy(source[: samples * n], out[: samples * n])
     counter.messages += samples
-    counter.offered += events
+    counter.offered += offered
     counter.sent += events
     counter.delivered += events
     counter.bits += bits

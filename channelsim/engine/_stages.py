@@ -42,6 +42,19 @@ def draws(ch):
     return ch.stochastic or ch.noise > ZERO or ch.bit_error > 0.0 or ch.drop > 0.0 or ch.jitter_kind != NO_JITTER
 
 
+@kernel(inline="always")
+def only_sifts(ch):
+    """Whether all that the channel does to a message is to hold its values against a threshold."""
+    return ch.has_threshold and ch.quantizer == _quantize.NONE and not draws(ch) and ch.deadline < 0
+
+
+@kernel(inline="always")
+def sift(ch, source, residual, out):
+    """The threshold: `out` = the values above it, else silence. Returns (offered, events)."""
+    both = _vector_events.pass_threshold(source, residual, np.int64(ch.residual), ch.threshold, out)
+    return both >> 32, both & 0xFFFFFFFF
+
+
 @kernel()
 def shape(ch, source, residual, index, value, words, alive, keys):
     """Threshold and quantizer: what one message of n neurons says, as a list (index, value), or in `value` alone where
@@ -53,8 +66,7 @@ def shape(ch, source, residual, index, value, words, alive, keys):
     """
     n = ch.n
     if ch.has_threshold:
-        both = _vector_events.pass_threshold(source, residual, np.int64(ch.residual), ch.threshold, head(value, n))
-        offered, events = both >> 32, both & 0xFFFFFFFF
+        offered, events = sift(ch, source, residual, head(value, n))
         source = head(value, n)
     else:
         offered = events = count_speaking(source)

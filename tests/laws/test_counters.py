@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,6 +15,7 @@ from tests.laws.cases import Case, Outcome, advance, cases, delays, dense_case, 
 from tests.networks import dataset
 
 clocked = st.builds(lambda one, other: {**one, **other}, stages, delays)
+none: st.SearchStrategy[dict[str, Any]] = st.just({})
 any_case = st.one_of(cases(clocked), cases(clocked, schedules=pipelines))
 
 
@@ -67,6 +70,20 @@ def test_updates_that_wait_are_not_seen(rule: str, schedule: dict[str, str]) -> 
     waiting = unsettled.memory.pending_at[unsettled.memory.pending_x != 0]
     assert len(np.unique(waiting)) > STEPS // 4
     assert outcome(unsettled).same(outcome(state))
+
+
+@pytest.mark.parametrize("residual", [None, False, True], ids=["ideal", "threshold", "residual"])
+@settings(deadline=None, max_examples=30, derandomize=True)
+@given(st.one_of(cases(none), cases(none, schedules=pipelines)), st.sampled_from(["dense", "aer", "auto"]))
+def test_what_is_written_down_is_not_seen(residual: bool | None, case: Case, encoding: str) -> None:
+    """Messages that are not written down take a shorter way where they meet nothing, or only a threshold."""
+    keys: dict[str, Any] = {"encoding": encoding, "header": 3}
+    if residual is not None:
+        keys["threshold"] = {"value": 0.2, "residual": residual}
+    plan, data = case.with_channels(forward=keys, learning=keys), case.data()
+    state = engine.start(plan, data, trace_frames=plan.frames)
+    advance(plan, state, plan.frames)
+    assert outcome(state).same(run(plan, data))
 
 
 @settings(deadline=None, max_examples=20, derandomize=True)
