@@ -55,6 +55,15 @@ def _forget(index, old):
 
 
 @kernel()
+def update_rows(matrix, pitch, step, old, rows, values):
+    """All rows grow by old[r] * step; `old` is left at zero. `rows` (int32) and `values` are room for as many."""
+    count = _vector_events.compact(old, rows, values)
+    _vector_rows.grow_rows(matrix, pitch, head(rows, count), head(values, count), step)
+    for r in range(len(old)):
+        old[r] = ZERO
+
+
+@kernel()
 def catch_up_rows(matrix, pitch, index, steps, step_pitch, at, old, n, rows, values):
     """Rows grow by old[r] * steps[at[r]] for the rows r of the list; `old` is left at zero.
 

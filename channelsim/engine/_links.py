@@ -29,7 +29,7 @@ def offer(link, state, ring, now, bits):
         return now, now, 0
     size = len(ring)
     while state.count > 0 and ring[state.head] <= now:
-        state.head = (state.head + 1) % size
+        state.head = state.head + 1 if state.head + 1 < size else 0  # a remainder would be a division
         state.count -= 1
     found = state.count
     if link.queue >= 0 and found > link.queue:
@@ -38,6 +38,7 @@ def offer(link, state, ring, now, bits):
     finish = start + occupation(link, bits)
     state.free_at = finish
     if finish > now:
-        ring[(state.head + state.count) % size] = finish
+        last = state.head + state.count
+        ring[last if last < size else last - size] = finish
         state.count += 1
     return start, finish, found

@@ -15,7 +15,11 @@ from channelsim.engine._tables import STEPS
 from channelsim.engine._views import configs, f4, head, i4, layer_states, layers, slots, synapses
 
 HALF = STEPS // 2
-NOTHING, SOME, EVERY = 0, 1, 2  # what waits: nothing, rows as pending_at says, every row for step 0
+NOTHING, ONE, MORE = (
+    0,
+    1,
+    2,
+)  # whose updates wait: nobody's, one frame's (its step is the first), rows as pending_at says
 
 
 @inner()
@@ -47,34 +51,35 @@ def add_rows(net, mem, h, slot, index, value, out):
     weights, steps = synapses(f4(mem.weights), layer), _steps(mem, layer)
     old, at = _multiples(mem, layer), _places(mem, layer)
     every = len(index) == layer.fan_in
-    if state.pending == SOME and state.settled >= 0:
+    if state.pending != NOTHING and state.settled >= 0:
         flush(net, mem, h)  # the last frame taught nothing: at most rows nothing waits, and a read alone is faster
     state.settled = slots(mem.slots)[slot].frame
     if state.pending == NOTHING:
         _dense.add_rows(weights, layer.pitch, index, value, out)
-    elif state.pending == EVERY and every:
+    elif state.pending == ONE:
         _dense.update_and_add_rows(weights, layer.pitch, index, value, head(steps, layer.n), old, out)
     else:
-        if state.pending == EVERY:
-            for r in range(layer.fan_in):
-                at[r] = 0
-            state.pending = SOME
         _dense.catch_up_and_add_rows(weights, layer.pitch, index, value, steps, layer.step_pitch, at, old, out)
     if every:
         state.pending = NOTHING
+    elif configs(net.config)[0].pipelined:
+        flush(net, mem, h)  # what is learned next is of another frame, whose rows would have to be looked at first
 
 
 @kernel()
 def flush(net, mem, h):
     """Applies all that waits at layer h."""
     state = layer_states(mem.layer_states)[h]
-    if state.pending == EVERY:
+    if state.pending == ONE:
         layer = layers(net.layers)[h]
-        index, old, step = i4(net.iota)[: layer.fan_in], _multiples(mem, layer), head(_steps(mem, layer), layer.n)
-        _dense.grow_rows(synapses(f4(mem.weights), layer), layer.pitch, index, old, step)
-        for r in range(layer.fan_in):
-            old[r] = 0
-    elif state.pending == SOME:
+        old, step, rows, values = (
+            _multiples(mem, layer),
+            head(_steps(mem, layer), layer.n),
+            i4(mem.speaking),
+            f4(mem.said),
+        )
+        _dense.update_rows(synapses(f4(mem.weights), layer), layer.pitch, step, old, rows, values)
+    elif state.pending == MORE:
         _catch_up_steps(net, mem, h, 0, STEPS)
     state.pending = NOTHING
 
@@ -92,36 +97,45 @@ def _catch_up_steps(net, mem, h, first, last):
 def defer(net, mem, h, slot, eta):
     """The update of one sample waits, R in mem.signal and its activity in `slot`: of the bias it is applied at once."""
     layer, state = layers(net.layers)[h], layer_states(mem.layer_states)[h]
-    n, old = layer.n, _multiples(mem, layer)
+    n, old, at = layer.n, _multiples(mem, layer), _places(mem, layer)
     index, value = _inputs.events(net, mem, h, slot)
     every = len(index) == layer.fan_in
-    if every or state.pending == EVERY:
+    if every:
         flush(net, mem, h)
     place = _next_place(net, mem, h)
     step = _steps(mem, layer)[place * layer.step_pitch : place * layer.step_pitch + n]
     bias = f4(mem.biases)[layer.b_offset : layer.b_offset + n]
     _vector_rows.scale_and_add(eta, f4(mem.signal)[:n], step, bias)
-    if every:
-        _vector_memory.copy(value, old)
-        state.pending = EVERY
-        return
-    at = _places(mem, layer)
-    if state.settled != slots(mem.slots)[slot].frame:  # an update may wait at these rows since they were read
-        _dense.catch_up_rows(
+    if state.pending == MORE and state.settled != slots(mem.slots)[slot].frame:
+        _dense.catch_up_rows(  # an update may wait at these rows since they were read
             synapses(f4(mem.weights), layer), layer.pitch, index, _steps(mem, layer), layer.step_pitch, at, old, n,
             i4(mem.speaking), f4(mem.said),
         )  # fmt: skip
-    _vector_memory.scatter(index, value, old)
-    _vector_memory.fill(index, place, at)
-    state.pending, state.settled = SOME, -1
+    if every:
+        _vector_memory.copy(value, old)
+    else:
+        _vector_memory.scatter(index, value, old)
+    if state.pending == NOTHING:
+        state.pending = ONE
+    else:
+        _vector_memory.fill(index, place, at)
+    state.settled = -1
 
 
 @inner()
 def _next_place(net, mem, h):
     """Where the next step of layer h goes. What waits for the steps that it and its followers overwrite is applied."""
     state = layer_states(mem.layer_states)[h]
-    place = (state.newest_step + 1) % STEPS if state.pending == SOME else 0
-    if state.pending == SOME and place % HALF == 0:
+    if state.pending == NOTHING:
+        state.newest_step = 0
+        return 0
+    if state.pending == ONE:
+        at = _places(mem, layers(net.layers)[h])
+        for r in range(len(at)):
+            at[r] = 0
+        state.pending = MORE
+    place = (state.newest_step + 1) % STEPS
+    if place % HALF == 0:
         _catch_up_steps(net, mem, h, place, place + HALF)
     state.newest_step = place
     return place

@@ -70,6 +70,10 @@ def test_an_update_that_waited_equals_one_made_at_once(shape: tuple[int, int], s
     np.testing.assert_allclose(out, expected, **CLOSE)
     np.testing.assert_allclose(without_gaps(flat, pitch, n), grown, **CLOSE)
     np.testing.assert_array_equal(old, left)
+    grown = naive.updated_rows(without_gaps(flat, pitch, n), np.arange(rows), old, step)
+    _dense.update_rows(flat, pitch, step, old, np.zeros(rows, np.int32), np.zeros(rows, F))
+    np.testing.assert_allclose(without_gaps(flat, pitch, n), grown, **CLOSE)
+    assert not old.any()
 
 
 @settings(max_examples=60, deadline=None)
