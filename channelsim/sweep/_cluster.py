@@ -21,6 +21,11 @@ _SETTINGS = {
     # A worker holds only the point that it runs, so that no other is blamed for its death.
     "distributed.scheduler.worker-saturation": 1.0,
     "distributed.comm.timeouts.connect": f"{TIMEOUT}s",
+    # What watches the processes takes time from the runs: as many workers as cores leave none for it.
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "500ms",
+    "distributed.scheduler.active-memory-manager.start": False,
+    "distributed.scheduler.work-stealing": False,  # a worker holds no points that others could take
     "distributed.nanny.pre-spawn-environ": dict.fromkeys(THREADS, "1"),
 }
 
