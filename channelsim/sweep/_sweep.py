@@ -19,6 +19,7 @@ from channelsim.sweep._progress import Silent, SweepProgress
 if TYPE_CHECKING:
     import pandas as pd
 
+GROUP = "point"  # of all keys: Dask holds back the tasks of a large group until a worker is free
 TABLE_SECONDS = 5.0  # between two tables while a sweep runs
 _SHARE = 0.02  # of a sweep's time that the tables may take
 BUSY_SECONDS = 1.0  # until a point that another sweep computes is looked at again
@@ -192,7 +193,9 @@ class _Sweep:
     def _submit(self, client: Any, names: list[str]) -> list[Any]:
         folder = str(self.directory)
         return [
-            client.submit(_worker.run_point, self.left[name], folder, key=f"{name}-{time.monotonic_ns()}", pure=False)
+            client.submit(
+                _worker.run_point, self.left[name], folder, key=(GROUP, name, time.monotonic_ns()), pure=False
+            )
             for name in names
         ]
 
@@ -209,7 +212,7 @@ class _Sweep:
         from distributed import KilledWorker
         from distributed.client import FutureCancelledError
 
-        name = future.key.rsplit("-", 1)[0]
+        name = future.key[1]
         record: _store.Record | None
         try:
             record = future.result()

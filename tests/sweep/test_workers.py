@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
+from distributed import Client
 
+import channelsim as cs
 from channelsim.errors import RunError
-from channelsim.sweep import _cluster
+from channelsim.scenario import Scenario
+from channelsim.sweep import Silent, _cluster
 
 
 def _about() -> dict[str, Any]:
@@ -33,6 +38,25 @@ def test_workers_have_one_thread_and_leave_ctrl_c_to_the_sweep() -> None:
         assert client.submit(_about).result() == {
             "environment": ["1"] * 4, "numba": 1, "pools": {1}, "deaf": True,
         }  # fmt: skip
+
+
+class Held(Silent):
+    """Looks, after half of the points, how many of them a worker holds."""
+
+    most = 0
+
+    def point(self, row: Mapping[str, Any], done: int, seconds_left: float) -> None:
+        if done >= 10:
+            workers = Client.current().cluster.scheduler.workers.values()
+            self.most = max(self.most, *(len(worker.processing) for worker in workers))
+
+
+def test_a_worker_holds_only_the_point_that_it_runs(grid: Callable[..., Scenario], tmp_path: Path) -> None:
+    """So that points of unequal length are shared evenly, and its death is not laid to points that it had not begun."""
+    held = Held()
+    table = cs.sweep(grid({"seed": {"range": [1, 20]}}), out=tmp_path / "out", workers=1, progress=held)
+    assert len(table) == 20
+    assert held.most == 1
 
 
 def test_a_script_without_a_main_guard_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
