@@ -4,7 +4,8 @@ Such an update adds a multiple of one vector, its *step* eta R, to each row whos
 input speaks there reads the row anyway, and applies what waits in the same pass. So of each row one update waits at
 most: its multiple is in mem.pending_x, and which of the layer's last STEPS steps it is of in mem.pending_at. Steps are
 overwritten a half at a time: rows that nobody has read for so long are brought up to date before; so are all rows when
-a frame has taught nothing. Which updates a row gets, and in what order, is the same as if none had waited.
+a frame has taught nothing, and in a pipeline after each pass. Which updates a row gets, and in what order, is the same
+as if none had waited.
 """
 
 from __future__ import annotations
@@ -15,11 +16,7 @@ from channelsim.engine._tables import STEPS
 from channelsim.engine._views import configs, f4, head, i4, layer_states, layers, slots, synapses
 
 HALF = STEPS // 2
-NOTHING, ONE, MORE = (
-    0,
-    1,
-    2,
-)  # whose updates wait: nobody's, one frame's (its step is the first), rows as pending_at says
+NOTHING, ONE, MORE = 0, 1, 2  # what waits: no update, that of one frame (for step 0), rows as pending_at says
 
 
 @inner()
@@ -72,13 +69,8 @@ def flush(net, mem, h):
     state = layer_states(mem.layer_states)[h]
     if state.pending == ONE:
         layer = layers(net.layers)[h]
-        old, step, rows, values = (
-            _multiples(mem, layer),
-            head(_steps(mem, layer), layer.n),
-            i4(mem.speaking),
-            f4(mem.said),
-        )
-        _dense.update_rows(synapses(f4(mem.weights), layer), layer.pitch, step, old, rows, values)
+        weights, step = synapses(f4(mem.weights), layer), head(_steps(mem, layer), layer.n)
+        _dense.update_rows(weights, layer.pitch, step, _multiples(mem, layer), i4(mem.speaking), f4(mem.said))
     elif state.pending == MORE:
         _catch_up_steps(net, mem, h, 0, STEPS)
     state.pending = NOTHING

@@ -110,6 +110,15 @@ def test_take_from(values: list[float], first: int, last: int) -> None:
     assert (all_taken[len(x) :] == 77).all()
 
 
+@pytest.mark.parametrize(
+    ("values", "finite"),
+    [([], 1), ([0.0], 1), ([3.4e38, -3.4e38], 1), ([np.nan], 0), ([1, np.inf], 0), ([-np.inf, *[1] * 40], 0)],
+    ids=str,
+)
+def test_are_finite(values: list[float], finite: int) -> None:
+    assert COMPILED[_vector_sums.are_finite](np.array(values, F)) == finite
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.floats(-8, 8, width=32), max_size=70))
 def test_sum_of_squares(values: list[float]) -> None:
