@@ -18,6 +18,8 @@ from channelsim.data import Dataset
 from channelsim.plan import Direction, Kind, Plan, Wiring, ideal_backpropagation, is_ideal
 from channelsim.plan.sizes import evaluated_at_once
 
+LARGE_FRAME = 100  # samples: more pass no faster
+
 
 @dataclass(frozen=True)
 class Alignment:
@@ -36,13 +38,41 @@ class Alignment:
     feedback_sign_agreement: float
 
 
-def measure(state: engine.State, dataset: Dataset, probe: int) -> list[Alignment]:
-    """Alignment of each hidden layer that hears an error. Leaves the state as it is (but settled)."""
+class Probe:
+    """The first `size` samples of a training set, and the runs in which they pass, kept for the next time."""
+
+    def __init__(self, dataset: Dataset, size: int) -> None:
+        self.samples = replace(dataset, train_x=dataset.train_x[:size], train_y=dataset.train_y[:size])
+        self._runs: dict[str, engine.State] = {}
+
+    def signals(self, name: str, plan: Plan, learner: engine.State) -> NDArray[np.float32]:
+        """R of all layers for each sample, (samples, units), with the synapses of `learner`.
+
+        The run called `name` goes once more where its channels are the same and the synapses in the same place.
+        """
+        run = self._runs.get(name)
+        if run is not None and _would_be_the_same(run, plan, learner):
+            engine.rewind_probe(run)
+        else:
+            run = self._runs[name] = engine.start_probe(plan, self.samples, learner)
+        engine.advance(run.plan, run, run.plan.frames)
+        return run.memory.captured[: plan.train_size]
+
+
+def _would_be_the_same(run: engine.State, plan: Plan, learner: engine.State) -> bool:
+    tables = ((run.plan.channels, plan.channels), (run.plan.links, plan.links))
+    return run.memory.weights is learner.memory.weights and all(np.array_equal(*pair) for pair in tables)
+
+
+def measure(state: engine.State, probe: Probe) -> list[Alignment]:
+    """Alignment of each hidden layer that hears an error. Leaves the state as it is (but settled).
+
+    A probe belongs to one run.
+    """
     engine.settle(state)
-    plan = _probe_plan(state, min(probe, state.plan.train_size))
-    samples = replace(dataset, train_x=dataset.train_x[: plan.train_size], train_y=dataset.train_y[: plan.train_size])
-    delivered = _signals(plan, samples)
-    true = _signals(ideal_backpropagation(plan), samples)
+    plan, weights = _probe_plan(state, len(probe.samples.train_y)), state.weights
+    delivered = probe.signals("delivered", _in_large_frames(plan), state)
+    true = probe.signals("true", _in_large_frames(ideal_backpropagation(plan)), state)
     found = []
     for c, channel in enumerate(plan.channels):
         if channel["direction"] == Direction.LEARNING:
@@ -52,7 +82,7 @@ def measure(state: engine.State, dataset: Dataset, probe: int) -> list[Alignment
                 Alignment(
                     plan.layer_names[channel["target"] - 1],
                     *_compare(delivered[:, units], true[:, units]),
-                    *_compare_feedback(plan, c),
+                    *_compare_feedback(plan, c, weights),
                 )
             )
     return found[::-1]
@@ -60,9 +90,8 @@ def measure(state: engine.State, dataset: Dataset, probe: int) -> list[Alignment
 
 def _probe_plan(state: engine.State, size: int) -> Plan:
     return replace(
-        state.plan.with_weights(state.weights),
-        biases=state.biases.copy(),
-        feedback=state.feedback.copy(),
+        state.plan,
+        feedback=state.feedback,
         channels=state.net.channels.copy(),
         links=state.net.links.copy(),
         changes=(),
@@ -72,14 +101,12 @@ def _probe_plan(state: engine.State, size: int) -> Plan:
     )
 
 
-def _signals(plan: Plan, dataset: Dataset) -> NDArray[np.float32]:
-    """R of all layers for each sample of the probe, (samples, units)."""
-    if not plan.pipelined and is_ideal(plan.channels, plan.links).all():
-        # one after another, and without draws, samples say the same in frames of any size: here in large ones
-        plan = replace(plan, batch=max(plan.batch, evaluated_at_once(plan.layers)))
-    state = engine.start(plan, dataset, frozen=True, capture=True)
-    engine.advance(plan, state, plan.frames)
-    return state.memory.captured[: plan.train_size]
+def _in_large_frames(plan: Plan) -> Plan:
+    """The plan with as many samples a frame as run fast, where they say the same in frames of any size: one frame
+    after another, and without draws."""
+    if plan.pipelined or not is_ideal(plan.channels, plan.links).all():
+        return plan
+    return replace(plan, batch=max(plan.batch, min(LARGE_FRAME, evaluated_at_once(plan.layers))))
 
 
 def _compare(a: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[float, float]:
@@ -92,28 +119,28 @@ def _compare(a: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[float, flo
     return cosine, equal / there if there else float("nan")
 
 
-def _compare_feedback(plan: Plan, c: int) -> tuple[float, float]:
+def _compare_feedback(plan: Plan, c: int, weights: NDArray[np.float32]) -> tuple[float, float]:
     channel = plan.channels[c]
     source, target = int(channel["source"]), int(channel["target"])
     if channel["wiring"] == Wiring.BANK:
         bank = plan.feedback[channel["c_offset"] : channel["c_offset"] + channel["c_size"]]
-        return _compare(_weights(plan, source), bank)
+        return _compare(_weights_of(plan, source, weights), bank)
     between = plan.layers[target + 1 : source + 1]
     if channel["wiring"] not in (Wiring.DENSE, Wiring.SPARSE) or (between["kind"] != Kind.DENSE).any():
         return float("nan"), float("nan")
-    path = np.eye(int(plan.layers[target]["n"]), dtype=np.float32)
-    for h in range(target + 1, source + 1):
-        path = path @ _weights(plan, h).reshape(-1, int(plan.layers[h]["n"]))
+    path = np.eye(int(plan.layers[source]["n"]), dtype=np.float32)
+    for h in range(source, target, -1):
+        path = _weights_of(plan, h, weights).reshape(-1, int(plan.layers[h]["n"])) @ path
     wires = dense_feedback(plan, c)
     cosine, _ = _compare(wires, path.T)
     there = wires != 0
     return cosine, _compare(path.T[there], wires[there])[1]
 
 
-def _weights(plan: Plan, h: int) -> NDArray[np.float32]:
+def _weights_of(plan: Plan, h: int, weights: NDArray[np.float32]) -> NDArray[np.float32]:
     """W of layer h, flat."""
     layer = plan.layers[h]
-    return plan.weights[layer["w_offset"] : layer["w_offset"] + layer["w_size"]]
+    return weights[layer["w_offset"] : layer["w_offset"] + layer["w_size"]]
 
 
 def dense_feedback(plan: Plan, c: int) -> NDArray[np.float32]:

@@ -157,6 +157,7 @@ class _Run:
             self.now_before = int(arrays["epoch_clock"][0])
             self.rows = [dict(zip(ROW, row, strict=True)) for row in arrays["epoch_rows"].tolist()]
             self.queue_max = np.array(arrays["run_queue_max"])
+        self.probe = alignment.Probe(dataset, min(scenario.trace.probe, plan.train_size))
         self.behind: str | None = None  # what was told about a pipeline that cannot keep up
         self.epoch = len(self.rows)
         self.chunk = FIRST_CHUNK
@@ -290,7 +291,7 @@ class _Run:
             if state.memory.ages[h].any():
                 self.writer.staleness(name, np.trim_zeros(state.memory.ages[h], "b"))
         if trace_table.alignment == "epoch":
-            for found in alignment.measure(state, self.dataset, trace_table.probe):
+            for found in alignment.measure(state, self.probe):
                 values = asdict(found)
                 self.writer.alignment_row(values.pop("layer"), {"epoch": self.epoch} | values)
         if trace_table.weights_every and self.epoch % trace_table.weights_every == 0:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from channelsim import engine
-from channelsim.alignment import Alignment, _compare, measure
+from channelsim.alignment import Alignment, Probe, _compare, measure
 from channelsim.plan import Wiring
 from tests.networks import dataset, dense_layers, plan_of, plan_of_chain
 
@@ -37,7 +37,7 @@ def begin(rule: str, **data: Any) -> tuple[engine.State, Any]:
 
 
 def found(state: engine.State, images: Any) -> dict[str, Alignment]:
-    return {one.layer: one for one in measure(state, images, PROBE)}
+    return {one.layer: one for one in measure(state, Probe(images, PROBE))}
 
 
 def test_backpropagation_is_the_gradient_at_every_layer() -> None:
@@ -92,7 +92,7 @@ def test_channels_that_skip_layers_have_signals_to_compare_and_no_product() -> N
 def test_the_probe_is_neither_mirrored_nor_moved() -> None:
     state, images = begin("srbp", flip=True, shift=1)
     still = replace(state, plan=replace(state.plan, flip=False, shift=0))
-    signals = [[one.cosine for one in measure(each, images, PROBE)] for each in (state, still)]
+    signals = [[one.cosine for one in measure(each, Probe(images, PROBE))] for each in (state, still)]
     assert signals[0] == signals[1]
 
 
@@ -137,7 +137,7 @@ def test_the_probe_is_the_first_samples() -> None:
     state, images = begin("srbp")
 
     def cosines(x: Any) -> list[float]:
-        return [one.cosine for one in measure(state, replace(images, train_x=x), PROBE)]
+        return [one.cosine for one in measure(state, Probe(replace(images, train_x=x), PROBE))]
 
     def changed(sample: int) -> bool:
         other = images.train_x.copy()
@@ -161,3 +161,49 @@ def test_what_will_change_later_has_not_changed_yet() -> None:
         cosines.append(found(state, images)["1"].cosine)
     assert cosines[0] == cosines[1] == pytest.approx(1, abs=1e-6)
     assert cosines[2] < 0.999
+
+
+RESIDUAL = {"threshold": {"value": 0.1, "residual": True}}
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        {},
+        {"channels": {"forward": RESIDUAL, "learning": {**RESIDUAL, "drop": {"probability": 0.2}}}},
+        {"schedule": {"change": [{"frame": 14, "channels": {"learning": {"drop": {"probability": 0.5}}}}]}},
+        {"schedule": {"mode": "pipelined", "interval": "1 us"}, "channels": {"forward": {"latency": "2.5 us"}}},
+    ],
+    ids=["ideal", "with residuals", "changed on the way", "pipelined"],
+)
+@pytest.mark.parametrize("batch", [1, 4])
+def test_a_probe_kept_says_what_a_new_one_does(tables: dict[str, Any], batch: int) -> None:
+    images = dataset(np.random.default_rng(5).uniform(-1, 1, (SAMPLES, 4)), np.arange(SAMPLES) % 3, 3)
+    training = {"batch": batch, "epochs": 9, "learning_rate": 0.3}
+    plan = plan_of([4, 6, 5, 3], SAMPLES, training=training, learning={"rule": "rbp"}, **tables)
+    state, kept = engine.start(plan, images), Probe(images, PROBE)
+    signals = []
+    for frames in (6, 12, 18, 24):
+        engine.advance(plan, state, frames)
+        engine.settle(state)
+        before = state.weights
+        signals.append(measure(state, kept))
+        assert repr(signals[-1]) == repr(measure(state, Probe(images, PROBE)))
+        np.testing.assert_array_equal(state.weights, before)
+    assert len({repr(each) for each in signals}) == 4, "it has learned in between"
+
+
+def test_what_a_probe_remembers_does_not_reach_the_run() -> None:
+    """Between measurements, learning goes on as without them."""
+    states = []
+    for measured in (False, True):
+        state, images = begin("srbp")
+        probe = Probe(images, PROBE)
+        for frames in (6, 8, 10):
+            if measured:
+                measure(state, probe)
+            engine.advance(state.plan, state, frames)
+        engine.settle(state)
+        states.append(state)
+    for name in ("weights", "biases", "feedback"):
+        np.testing.assert_array_equal(getattr(states[0], name), getattr(states[1], name))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from channelsim.engine.checkpoint import restore, snapshot
     from channelsim.engine.evaluation import evaluate
     from channelsim.engine.running import Diverged, Tally, advance, tally
-    from channelsim.engine.state import State, busiest, settle, start
+    from channelsim.engine.state import State, busiest, rewind_probe, settle, start, start_probe
 
 __all__ = [
     "Diverged",
@@ -29,9 +29,11 @@ __all__ = [
     "is_cold",
     "pack",
     "restore",
+    "rewind_probe",
     "settle",
     "snapshot",
     "start",
+    "start_probe",
     "tally",
     "threads",
 ]
@@ -42,7 +44,7 @@ _MODULES = {
     "checkpoint": ("restore", "snapshot"),
     "evaluation": ("evaluate",),
     "running": ("Diverged", "Tally", "advance", "tally"),
-    "state": ("State", "busiest", "settle", "start"),
+    "state": ("State", "busiest", "rewind_probe", "settle", "start", "start_probe"),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -17,10 +17,15 @@ ROWS_BYTES = 8_000_000  # of message rows and payload kept between two collectio
 BY_SLOT = ("slots", "sample", "outputs", "inputs", "counts", "starts", "forms", "event_index", "event_value",
            "messages", "heard")  # fmt: skip
 HEAP = ("heap_time", "heap_key", "heap_payload")
+SYNAPSES = ("weights", "biases", "feedback")
+# What is written anew before it is read in the next chunk, and what has been collected.
+SCRATCH = ("signal", "error", "turned", "gathered", "learns", "partial", "lists", "touched", "step", "sent", "speaking",
+           "said", "alive", "hits", "word", "patches", "event_counts", "macs", "map_sums", "bank", "captured", "rows",
+           "payload")  # fmt: skip
 
 
-def allocate(plan: Plan, net: Net) -> Memory:
-    """A run's memory as it is before the first frame, with room for FIRST_SLOTS in flight."""
+def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
+    """A run's memory as it is before the first frame, with room for FIRST_SLOTS in flight; W, b and C may be shared."""
     slots, config = FIRST_SLOTS, net.config[0]
     batch, layers, channels = plan.batch, plan.layers, plan.channels
     most = max(batch, evaluated_at_once(layers))
@@ -30,12 +35,6 @@ def allocate(plan: Plan, net: Net) -> Memory:
     message = int(
         sum(max(int(c["n"]), int(layers[c["target"]]["n"])) for c in channels if c["direction"] == Direction.LEARNING)
     )
-    clock = records(np.zeros(1, CLOCK))
-    clock["fault_frame"] = -1
-    layer_states = records(np.zeros(len(layers), LAYER_STATE))
-    layer_states["frame"] = -1
-    link_states = records(np.zeros(len(plan.links), LINK_STATE))
-    link_states["frame"] = -1
     per_link = np.bincount(channels["link"], minlength=len(plan.links)).max()
     ring = slots * batch * (int(per_link) + 1) + batch * len(channels)
     heap = slots * 2 * len(channels) + 4
@@ -46,12 +45,12 @@ def allocate(plan: Plan, net: Net) -> Memory:
     rows = _row_capacity(plan, widest) if config["trace_frames"] else 0
     message_room = widest + 2 * _stages.VECTOR  # see `_stages.shape`
     zeros = np.zeros
-    return Memory(
-        clock=clock,
+    memory = Memory(
+        clock=records(zeros(1, CLOCK)),
         counters=records(zeros(len(channels), COUNTER)),
         slots=records(zeros(slots, SLOT)),
-        layer_states=layer_states,
-        link_states=link_states,
+        layer_states=records(zeros(len(layers), LAYER_STATE)),
+        link_states=records(zeros(len(plan.links), LINK_STATE)),
         ages=zeros((len(layers), AGE_BINS if plan.pipelined else 1), np.int64),
         misses=zeros(len(layers), np.int64),
         heap_time=zeros(heap, np.int64),
@@ -61,9 +60,9 @@ def allocate(plan: Plan, net: Net) -> Memory:
         heard_start=zeros((len(plan.links), batch), np.int64),
         heard_finish=zeros((len(plan.links), batch), np.int64),
         heard_bits=zeros((len(plan.links), batch), np.int64),
-        weights=_pitch.spread(net.layers, plan, plan.weights),
-        biases=plan.biases.copy(),
-        feedback=plan.feedback.copy(),
+        weights=shared.weights if shared else _pitch.spread(net.layers, plan, plan.weights),
+        biases=shared.biases if shared else plan.biases.copy(),
+        feedback=shared.feedback if shared else plan.feedback.copy(),
         weight_velocity=zeros(_pitch.size(net.layers) if momentum else 0, np.float32),
         bias_velocity=zeros(plan.biases.size if momentum else 0, np.float32),
         feedback_velocity=zeros(plan.feedback.size if momentum else 0, np.float32),
@@ -109,6 +108,23 @@ def allocate(plan: Plan, net: Net) -> Memory:
         rows=records(zeros(rows or batch * len(channels), MESSAGE_ROW)),
         payload=zeros(rows * widest, np.float32),
     )
+    _begin(memory)
+    return memory
+
+
+def _begin(memory: Memory) -> None:
+    """What is not zero before the first frame: no frame is the one before it."""
+    memory.clock["fault_frame"] = -1
+    memory.layer_states["frame"] = -1
+    memory.link_states["frame"] = -1
+
+
+def clear(memory: Memory) -> None:
+    """As it was before the first frame, but for W, b and C."""
+    for name, array in memory._asdict().items():
+        if name == "captured" or name not in (*SYNAPSES, *SCRATCH):
+            array.fill(0)
+    _begin(memory)
 
 
 def _turned(plan: Plan) -> int:

@@ -9,15 +9,11 @@ from numpy.typing import NDArray
 
 from channelsim.data import Dataset
 from channelsim.engine import _pitch
+from channelsim.engine._memory import SCRATCH
 from channelsim.engine._tables import Memory
 from channelsim.engine._views import records
 from channelsim.engine.state import State, enter_epoch, exchange_tables, start
 from channelsim.plan import Plan
-
-# Of `Memory`, what is written anew before it is read in the next chunk, and what has been collected.
-SCRATCH = ("signal", "error", "turned", "gathered", "learns", "partial", "lists", "touched", "step", "sent", "speaking",
-           "said", "alive", "hits", "word", "patches", "event_counts", "macs", "map_sums", "bank", "captured", "rows",
-           "payload")  # fmt: skip
 
 
 def snapshot(state: State) -> dict[str, NDArray[Any]]:

@@ -34,12 +34,11 @@ def evaluate(state: State, images: NDArray[np.float32], labels: NDArray[np.int32
     widest = int(plan.layers["n"].max())
     at_once = evaluated_at_once(plan.layers)
     here, there = (np.zeros(at_once * widest, np.float32) for _ in range(2))
+    net, memory = handle(clockless), state.handles()[1]
     loss, correct = 0.0, 0
     for first in range(0, len(labels), at_once):
         samples = min(at_once, len(labels) - first)
-        more, right = _evaluate.evaluate(
-            handle(clockless), handle(state.memory), flat, labels, first, samples, here, there
-        )
+        more, right = _evaluate.evaluate(net, memory, flat, labels, first, samples, here, there)
         loss += more
         correct += right
     return loss / len(labels), correct / len(labels)

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from channelsim.engine import _loop, _memory
 from channelsim.engine._compile import compile_for
 from channelsim.engine._threads import within_threads
-from channelsim.engine._views import handle
 from channelsim.engine.state import State, busiest, enter_epoch, exchange_tables
 from channelsim.errors import RunError
 from channelsim.plan import Plan, Quantizer
@@ -45,7 +44,7 @@ def advance(plan: Plan, state: State, until_frame: int, collect: Collect | None 
     while True:
         stop = min(until_frame, _next_boundary(plan, state))
         with within_threads():
-            status = _loop.advance(handle(state.net), handle(state.memory), stop)
+            status = _loop.advance(*state.handles(), stop)
         if status == _loop.DIVERGED:
             _forget_what_has_no_word(state)
             _collect(state, collect)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,13 @@ class State:
     memory: Memory
     epoch: int  # whose order of samples is in `net`
     changes_done: int
+    _handles: tuple[Any, ...] = field(default=(None, None), init=False, repr=False, compare=False)
+
+    def handles(self) -> tuple[Any, Any]:
+        """`net` and `memory` as compiled functions take them, made anew when one of them has been exchanged."""
+        if self._handles[0] is not self.net or self._handles[1] is not self.memory:
+            self._handles = (self.net, self.memory, handle(self.net), handle(self.memory))
+        return self._handles[2:]
 
     @property
     def now(self) -> int:
@@ -57,10 +64,23 @@ class State:
         return self.memory.counters
 
 
-def start(plan: Plan, dataset: Dataset, *, trace_frames: int = 0, frozen: bool = False, capture: bool = False) -> State:
-    """A run at its beginning. `frozen`: nothing learns; `capture`: learning signals stay in `State.memory.captured`."""
-    net = _network.net_of(plan, dataset, trace_frames=trace_frames, frozen=frozen, capture=capture)
+def start(plan: Plan, dataset: Dataset, *, trace_frames: int = 0) -> State:
+    """A run at its beginning."""
+    net = _network.net_of(plan, dataset, trace_frames=trace_frames, frozen=False, capture=False)
     return State(plan, net, _memory.allocate(plan, net), epoch=0, changes_done=0)
+
+
+def start_probe(plan: Plan, dataset: Dataset, learner: State) -> State:
+    """A run over the synapses of another, which the two share: nothing learns in it, and the learning signals stay in
+    `memory.captured`, (samples, units)."""
+    net = _network.net_of(plan, dataset, trace_frames=0, frozen=True, capture=True)
+    return State(plan, net, _memory.allocate(plan, net, learner.memory), epoch=0, changes_done=0)
+
+
+def rewind_probe(probe: State) -> None:
+    """The beginning of such a run once more. It must not have scheduled changes."""
+    _memory.clear(probe.memory)
+    enter_epoch(probe, 0)
 
 
 def enter_epoch(state: State, epoch: int) -> None:
@@ -77,7 +97,7 @@ def exchange_tables(state: State, change: Change) -> None:
 
 def settle(state: State) -> None:
     """Applies the updates that wait for the next pass over their rows, so that the weights can be read."""
-    net, memory = handle(state.net), handle(state.memory)
+    net, memory = state.handles()
     for h in range(1, len(state.net.layers)):
         _waiting.flush(net, memory, h)
 

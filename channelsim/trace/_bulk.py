@@ -13,7 +13,7 @@ import os
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import h5py
 
@@ -32,11 +32,13 @@ def directory(path: Path) -> Path:
 
 def segments(file: h5py.File) -> set[str]:
     """Names of the segments that a trace refers to."""
-    kept = file["weights"]
-    # Not kept.values(), which has None for a group that is damaged.
-    beside = {kept[epoch].attrs["segment"] for epoch in kept if "segment" in kept[epoch].attrs}
-    messages = json.loads(file["events"].attrs.get("segments", "[]")) if "events" in file else []
-    return {Path(name).name for name in beside} | {name for name, *_ in messages}
+    parts = [file["weights"], *([file["events"]] if "events" in file else [])]
+    return {Path(name).name for part in parts for name, *_ in _segments_of(part)}
+
+
+def _segments_of(part: h5py.Group) -> list[list[Any]]:
+    """The segments that hold /weights or /events: each by its name relative to the trace, and what is in it."""
+    return list(json.loads(part.attrs.get("segments", "[]")))
 
 
 @dataclass
@@ -61,57 +63,57 @@ class Bulk:
     def __init__(self, path: Path, main: h5py.File, plan: Plan) -> None:
         self._path = path
         self._main = main
-        self._plan = plan
-        self._parts: list[tuple[str, int, int]] = []  # segments that hold messages: name, rows, payload bytes
-        if "events" in main and "segments" in main["events"].attrs:
-            self._parts = [(name, rows, size) for name, rows, size in json.loads(main["events"].attrs["segments"])]
+        self._channel_names = plan.channel_names
+        self._layout = _weights.layout_of(plan)
+        self._weights = _segments_of(main["weights"])  # the segments that hold weights: name, epochs
+        self._messages = _segments_of(main["events"]) if "events" in main else []  # messages: name, rows, bytes
 
     def store(self, pending: Pending) -> None:
         """Take in, and clear, what is pending. Raises OSError, with nothing changed, for a full disk."""
         if not pending.weights and not pending.messages:
             return
         size = self._main.id.get_filesize() + pending.nbytes
-        if size > INLINE_BYTES or (pending.messages and self._parts):
+        began = (pending.weights and self._weights) or (pending.messages and self._messages)
+        if size > INLINE_BYTES or began:
             self._store_beside(pending)
         else:
-            self._write_weights(self._main, pending.weights)
-            _messages.append(self._main, self._plan.channel_names, pending.messages)
+            _weights.write(self._main["weights"], self._layout, pending.weights)
+            _messages.append(self._main, self._channel_names, pending.messages)
         pending.clear()
 
-    def _write_weights(self, file: h5py.File, snapshots: list[_weights.Snapshot]) -> None:
-        for snapshot in snapshots:
-            _weights.write(file["weights"], self._plan, snapshot)
-
     def _store_beside(self, pending: Pending) -> None:
-        messages = list(pending.messages)
-        if messages and not self._parts and "events" in self._main:  # a virtual dataset cannot be half inline
-            messages = [*_messages.blocks(self._main["events"]), *messages]
-        name = f"{1 + max((int(Path(used).stem) for used in self._segments()), default=0):06d}.h5"
+        """With the first segment goes what is inline: a virtual dataset cannot be half so."""
+        name = f"{1 + max((int(Path(used).stem) for used in segments(self._main)), default=0):06d}.h5"
         with _table.in_memory() as segment:
-            segment.create_group("weights", track_order=True)
-            self._write_weights(segment, pending.weights)
-            _messages.append(segment, self._plan.channel_names, messages)
+            weights = segment.create_group("weights", track_order=True)
+            if pending.weights and not self._weights:
+                _weights.copy(weights, self._layout, self._main["weights"])
+            _weights.write(weights, self._layout, pending.weights)
+            messages = list(pending.messages)
+            if messages and not self._messages and "events" in self._main:
+                messages = [*_messages.blocks(self._main["events"]), *messages]
+            _messages.append(segment, self._channel_names, messages)
             segment.flush()
             directory(self._path).mkdir(exist_ok=True)
             _disk.publish(directory(self._path) / name, segment.id.get_file_image())
-            for epoch, group in segment["weights"].items():
-                _table.mirror(group, self._main["weights"], epoch, self._relative(name))
+            epochs = _weights.epochs(weights)
+        if epochs:
+            self._weights.append([self._relative(name), epochs])
+            group = _weights.make_virtual(self._main, self._layout, [(name, kept) for name, kept in self._weights])
+            group.attrs["segments"] = json.dumps(self._weights)
         if messages:
             rows, size = sum(part.rows for part in messages), sum(part.payload.size for part in messages)
-            self._parts.append((name, rows, size))
-            sources = [(self._relative(name), rows, size) for name, rows, size in self._parts]
-            group = _messages.make_virtual(self._main, self._plan.channel_names, sources)
-            group.attrs["segments"] = json.dumps(self._parts)
+            self._messages.append([self._relative(name), rows, size])
+            sources = [(name, rows, size) for name, rows, size in self._messages]
+            group = _messages.make_virtual(self._main, self._channel_names, sources)
+            group.attrs["segments"] = json.dumps(self._messages)
 
     def _relative(self, name: str) -> str:
         return f"{directory(self._path).name}/{name}"  # HDF5 looks from the directory of the file that refers
 
-    def _segments(self) -> set[str]:
-        return segments(self._main)
-
     def remove_strays(self) -> None:
         """Remove segments that the trace does not refer to: of a killed writer, or of a trace overwritten."""
-        beside, used = directory(self._path), self._segments()
+        beside, used = directory(self._path), segments(self._main)
         if not beside.is_dir():
             return
         for file in beside.iterdir():
@@ -126,7 +128,7 @@ class Bulk:
         Where that fails, for want of space say, the trace stays as it is: whole and readable with its
         segments.
         """
-        names = self._segments()
+        names = segments(self._main)
         if not names:
             return
         beside, fresh = directory(self._path), _disk.part(self._path)
@@ -147,16 +149,15 @@ class Bulk:
         shutil.rmtree(beside, ignore_errors=True)
 
     def _take_in(self, whole: h5py.File) -> None:
-        beside = directory(self._path)
-        weights = whole["weights"]
-        for epoch, name in {epoch: group.attrs.get("segment") for epoch, group in weights.items()}.items():
-            if name is not None:
-                del weights[epoch]
+        if self._weights:
+            del whole["weights"]
+            group = whole.create_group("weights", track_order=True)
+            for name, _ in self._weights:
                 with h5py.File(self._path.parent / name, "r") as segment:
-                    _table.copy(segment["weights"][epoch], weights, epoch)
-        if self._parts:
+                    _weights.copy(group, self._layout, segment["weights"])
+        if self._messages:
             del whole["events"]
-        for name, *_ in self._parts:
-            with h5py.File(beside / name, "r") as segment:
+        for name, *_ in self._messages:
+            with h5py.File(self._path.parent / name, "r") as segment:
                 for block in _messages.blocks(segment["events"]):
-                    _messages.append(whole, self._plan.channel_names, [block])
+                    _messages.append(whole, self._channel_names, [block])

@@ -51,7 +51,7 @@ def collect(rows: NDArray[Any], payloads: Payloads, base: int) -> Messages:
         if len(offsets) != len(rows) + 1:
             raise ValueError(f"{len(rows)} rows need {len(rows) + 1} offsets, not {len(offsets)}")
         sizes = np.diff(offsets)
-        payload = np.array(data[offsets[0] : offsets[-1]], np.uint8)
+        payload = np.asarray(data[offsets[0] : offsets[-1]], np.uint8)
     else:
         if len(payloads) != len(rows):
             raise ValueError(f"{len(rows)} rows, but {len(payloads)} payloads")
@@ -78,12 +78,12 @@ def append(file: h5py.File, channel_names: Sequence[str], parts: Sequence[Messag
             _table.growing(group, column, _CHUNK, message)
         _table.growing(group, _layout.PAYLOAD, _PAYLOAD_CHUNK, byte)
     group = file["events"]
-    for part in parts:
-        for name, values in part.columns.items():
-            _table.append(group, name, values)
-        _table.append_bytes(group, "payload", part.payload)
-        _table.lengthen(group["message"], part.rows)
-        _table.lengthen(group["byte"], part.payload.size)
+    # All parts at once: rows that only begin a chunk would be compressed with each of them.
+    for name in parts[0].columns:
+        _table.append(group, name, np.concatenate([part.columns[name] for part in parts]))
+    _table.append(group, "payload", np.concatenate([part.payload for part in parts]))
+    _table.lengthen(group["message"], sum(part.rows for part in parts))
+    _table.lengthen(group["byte"], sum(part.payload.size for part in parts))
 
 
 def blocks(group: h5py.Group) -> Iterator[Messages]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from channelsim.errors import InputError
 from channelsim.plan.layout import CHANNEL
-from channelsim.trace import _bulk, _checkpoint, _layout
+from channelsim.trace import _bulk, _checkpoint, _layout, _weights
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -216,7 +216,7 @@ class Trace:
     @_reads
     def epochs(self) -> list[int]:
         """The epochs whose weights are kept."""
-        return sorted(int(name) for name in self._file["weights"])
+        return sorted(_weights.epochs(self._file["weights"]))
 
     @_reads
     def weights(self, epoch: int | None = None) -> dict[str, NDArray[Any]]:
@@ -227,11 +227,9 @@ class Trace:
         columns, maps) and b (maps,).
         """
         kept = self.epochs
-        if epoch is None and kept:
-            epoch = kept[-1]
-        self._known("weights of epoch", str(epoch), [str(one) for one in kept])
-        group = self._file["weights"][str(epoch)]
-        return {name: group[name][()] for name in group if not group[name].is_scale}
+        wanted = kept[-1] if epoch is None and kept else epoch
+        self._known("weights of epoch", str(wanted), [str(one) for one in kept])
+        return _weights.read(self._file["weights"], kept[-1] if epoch is None else epoch)
 
     @_reads
     def checkpoint(self) -> dict[str, NDArray[Any]]:

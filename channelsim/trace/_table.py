@@ -6,13 +6,14 @@ So a trace opens in h5py, MATLAB and HDFView, and as xarray datasets through h5n
 from __future__ import annotations
 
 import itertools
-import zlib
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import h5py
 import numpy as np
+from isal import isal_zlib
 from numpy.typing import NDArray
 
 from channelsim.trace._layout import Column
@@ -20,7 +21,6 @@ from channelsim.trace._layout import Column
 _DEFLATE_LEVEL = 1
 _CHUNK_BYTES = 1 << 20
 _LARGE_BYTES = 1 << 13  # of an array; to compress a smaller one takes longer than it is worth
-_SAMPLE, _NOISE = 4096, 250  # more than so many different bytes among so many: as good as random
 _WORDS = h5py.h5t.py_create(h5py.string_dtype("utf-8"), logical=True)
 _SCALAR = h5py.h5s.create(h5py.h5s.SCALAR)
 
@@ -128,48 +128,76 @@ def array(
     long_name: str,
 ) -> h5py.Dataset:
     """A whole array of fixed shape, its axes along `scales`; a large one is compressed in chunks of up to 1 MiB."""
-    rows = max(1, min(values.shape[0], _CHUNK_BYTES * values.shape[0] // max(values.nbytes, 1)))
     packed = values.nbytes >= _LARGE_BYTES
-    chunks = (rows, *values.shape[1:]) if packed else None
+    chunks = (_rows_of_a_chunk(values.shape, values.dtype), *values.shape[1:]) if packed else None
     dataset = create(group, name, values.shape, values.dtype, chunks=chunks, packed=packed)
-    if packed and values.dtype.kind == "f":
-        _write_floats(dataset, values, rows)
-    else:
-        overwrite(dataset, values)
+    overwrite(dataset, values)
     describe(dataset, units, long_name)
     attach(dataset, scales)
     return dataset
 
 
-def _write_floats(dataset: h5py.Dataset, values: NDArray[Any], rows: int) -> None:
-    """Fill a dataset whose chunks have `rows` rows, shuffled and deflated as its filters would, but faster."""
-    for first in range(0, len(values), rows):
-        chunk = np.zeros((rows, *values.shape[1:]), values.dtype)  # the last one may stand over
-        chunk[: len(values) - first] = values[first : first + rows]
-        bytes_apart = chunk.reshape(-1, 1).view(np.uint8).T  # the shuffle filter: all first bytes, all second ones ...
-        dataset.id.write_direct_chunk((first, *itertools.repeat(0, values.ndim - 1)), _deflated(bytes_apart))
+def _rows_of_a_chunk(shape: tuple[int, ...], dtype: Any) -> int:
+    return max(1, min(shape[0], _CHUNK_BYTES * shape[0] // max(_nbytes(shape, dtype), 1)))
 
 
-def _deflated(planes: NDArray[np.uint8]) -> bytes:
-    """The rows of a matrix one after another, as a zlib stream (RFC 1950).
-
-    Of learned weights the mantissas are noise: what has all bytes alike is stored as it is. Of the rest all that is to
-    be gained comes from Huffman codes; to look for what repeats takes three times as long.
-    """
-    parts = [b"\x78\x01"]  # deflate, a window of 32 KiB, the fastest level
-    checksum = zlib.adler32(b"")
-    for k, plane in enumerate(planes):
-        level = 0 if _is_noise(plane) else 1
-        deflate = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, zlib.Z_HUFFMAN_ONLY)
-        data = plane.tobytes()
-        checksum = zlib.adler32(data, checksum)
-        parts += [deflate.compress(data), deflate.flush(zlib.Z_FINISH if k == len(planes) - 1 else zlib.Z_FULL_FLUSH)]
-    return b"".join([*parts, checksum.to_bytes(4, "big")])
+def _nbytes(shape: tuple[int, ...], dtype: Any) -> int:
+    return np.dtype(dtype).itemsize * math.prod(shape)
 
 
-def _is_noise(values: NDArray[np.uint8]) -> bool:
-    """Whether bytes look as good as random."""
-    return bool(np.count_nonzero(np.bincount(values[:_SAMPLE])) > _NOISE)
+def stack(
+    group: h5py.Group, name: str, dtype: Any, scales: Sequence[h5py.Dataset], units: str, long_name: str
+) -> h5py.Dataset:
+    """Arrays of one shape, one after another along scales[0]; none yet. Large ones are compressed, as in `array`."""
+    shape = tuple(scale.shape[0] for scale in scales[1:])
+    chunks = (1, _rows_of_a_chunk(shape, dtype), *shape[1:])
+    packed = _nbytes(shape, dtype) >= _LARGE_BYTES
+    dataset = create(group, name, (0, *shape), dtype, maximum=(None, *shape), chunks=chunks, packed=packed)
+    describe(dataset, units, long_name)
+    attach(dataset, scales)
+    return dataset
+
+
+def put(group: h5py.Group, name: str, entries: Mapping[int, NDArray[Any]]) -> None:
+    """Fill entries of a stack, ones that are there and the next ones."""
+    dataset = _with_entries(group, name, entries)
+    properties = dataset.get_create_plist()
+    rows, packed = properties.get_chunk()[1], properties.get_nfilters() > 0
+    for entry, values in entries.items():
+        for first in range(0, len(values), rows):
+            chunk = np.zeros((rows, *values.shape[1:]), values.dtype)  # the last one may stand over
+            chunk[: len(values) - first] = values[first : first + rows]
+            content = _deflated(chunk) if packed else chunk.tobytes()
+            dataset.write_direct_chunk(_corner(dataset, entry, first), content)
+
+
+def put_copies(group: h5py.Group, name: str, entries: Sequence[int], other: h5py.Group) -> None:
+    """The same with all entries of such a stack in another group, chunk by chunk as they are compressed."""
+    dataset, source = _with_entries(group, name, entries), h5py.h5d.open(other.id, name.encode())
+    rows = dataset.get_create_plist().get_chunk()[1]
+    for place, entry in enumerate(entries):
+        for first in range(0, dataset.shape[1], rows):
+            mask, content = source.read_direct_chunk(_corner(source, place, first))
+            dataset.write_direct_chunk(_corner(dataset, entry, first), content, mask)
+
+
+def _with_entries(group: h5py.Group, name: str, entries: Iterable[int]) -> h5py.h5d.DatasetID:
+    dataset = h5py.h5d.open(group.id, name.encode())
+    dataset.set_extent((max(dataset.shape[0], 1 + max(entries)), *dataset.shape[1:]))
+    return dataset
+
+
+def _corner(dataset: h5py.h5d.DatasetID, entry: int, first: int) -> tuple[int, ...]:
+    return (entry, first, *itertools.repeat(0, dataset.rank - 2))
+
+
+def _deflated(chunk: NDArray[Any]) -> bytes:
+    """A chunk as the filters shuffle and deflate make it, in a small part of HDF5's time."""
+    deflate = isal_zlib.compressobj(_DEFLATE_LEVEL)
+    parts = []
+    for plane in np.ascontiguousarray(chunk.reshape(-1, 1).view(np.uint8).T):  # all first bytes, all second ones ...
+        parts += [deflate.compress(plane), deflate.flush(isal_zlib.Z_SYNC_FLUSH)]  # each has codes of its own
+    return b"".join([*parts, deflate.flush()])
 
 
 def growing(group: h5py.Group, column: Column, chunk: int, scale: h5py.Dataset | None = None) -> h5py.Dataset:
@@ -189,39 +217,24 @@ def label(dataset: h5py.Dataset, column: Column) -> None:
 
 
 def append(group: h5py.Group, name: str, values: NDArray[Any]) -> None:
-    """More rows at the end of a 1-D dataset of the type of `values`.
+    """More rows at the end of a growing dataset of the type of `values`.
 
-    Through h5py's lower level, five times as fast: a checkpoint appends to hundreds of columns.
+    Through h5py's lower level, five times as fast: a checkpoint appends to hundreds of columns. Only a chunk that had
+    room left is made by HDF5's filters.
     """
     dataset = h5py.h5d.open(group.id, name.encode())
-    start, count = dataset.shape, values.shape
-    dataset.set_extent((start[0] + count[0],))
-    space = dataset.get_space()
-    space.select_hyperslab(start, count)
-    dataset.write(h5py.h5s.create_simple(count), space, values)
-
-
-def append_bytes(group: h5py.Group, name: str, values: NDArray[np.uint8]) -> None:
-    """More bytes at the end of a packed 1-D dataset of bytes.
-
-    Whole chunks are deflated here (of single bytes the shuffle filter makes nothing else). One of floating-point words,
-    in which hardly anything repeats, by run lengths and Huffman codes alone: a tenth larger, in a third of the time.
-    """
-    dataset = h5py.h5d.open(group.id, name.encode())
-    start, chunk = dataset.shape[0], dataset.get_create_plist().get_chunk()[0]
+    start = dataset.shape[0]
     dataset.set_extent((start + len(values),))
-    first = min(-start % chunk, len(values))  # what the last chunk still has room for
-    last = first + (len(values) - first) // chunk * chunk
-    for at in range(first, last, chunk):
-        part = np.ascontiguousarray(values[at : at + chunk])
-        strategy = zlib.Z_RLE if _is_noise(part) else zlib.Z_DEFAULT_STRATEGY
-        deflate = zlib.compressobj(_DEFLATE_LEVEL, zlib.DEFLATED, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, strategy)
-        dataset.write_direct_chunk((start + at,), deflate.compress(part.tobytes()) + deflate.flush())
-    for lo, hi in ((0, first), (last, len(values))):
-        if lo < hi:
-            space = dataset.get_space()
-            space.select_hyperslab((start + lo,), (hi - lo,))
-            dataset.write(h5py.h5s.create_simple((hi - lo,)), space, np.ascontiguousarray(values[lo:hi]))
+    size = dataset.get_create_plist().get_chunk()[0]
+    first = min(-start % size, len(values))
+    if first:
+        space = dataset.get_space()
+        space.select_hyperslab((start,), (first,))
+        dataset.write(h5py.h5s.create_simple((first,)), space, np.ascontiguousarray(values[:first]))
+    for at in range(first, len(values), size):
+        chunk = np.zeros(size, values.dtype)  # the last one may stand over
+        chunk[: len(values) - at] = values[at : at + size]
+        dataset.write_direct_chunk((start + at,), _deflated(chunk))
 
 
 def lengthen(scale: h5py.Dataset, more: int) -> None:
@@ -282,48 +295,6 @@ def virtual(group: h5py.Group, name: str, layout: h5py.VirtualLayout, scales: Se
     return dataset
 
 
-def mirror(group: h5py.Group, parent: h5py.Group, name: str, file: str) -> None:
-    """A flat group as virtual datasets over the same group in `file`, a path relative to the parent's file.
-
-    In place of the group of that name, if there is one; its attribute `segment` is `file`.
-    """
-    if name in parent:
-        del parent[name]
-    fresh = parent.create_group(name, track_order=True)
-    fresh.attrs.update(group.attrs)
-    fresh.attrs["segment"] = file
-    for label, item in group.items():
-        if item.is_scale:
-            index(fresh, label, item.shape[0], item.attrs["long_name"])
-    for label, item in group.items():
-        if not item.is_scale:
-            layout = h5py.VirtualLayout(item.shape, item.dtype)
-            if item.size:
-                layout[...] = source(file, item.name, item.shape, item.dtype)
-            dataset = virtual(fresh, label, layout, [fresh[scale] for scale in _scales(item)])
-            describe(dataset, item.attrs["units"], item.attrs["long_name"])
-
-
 def source(file: str, name: str, shape: tuple[int, ...], dtype: Any) -> h5py.VirtualSource:
     """A dataset of another file as the source of a virtual one."""
     return h5py.VirtualSource(file.replace("%", "%%"), name, shape, dtype)  # HDF5 reads %b as a block's number
-
-
-def _scales(dataset: h5py.Dataset) -> list[str]:
-    return [dimension[0].name.rpartition("/")[2] for dimension in dataset.dims]
-
-
-def copy(group: h5py.Group, parent: h5py.Group, name: str) -> None:
-    """Copy a flat group from another file, chunks as they are compressed.
-
-    HDF5 copies the references between a dataset and its dimension scales as dead ones; they are made anew.
-    """
-    group.file.copy(group, parent, name=name)
-    fresh = parent[name]
-    for item in fresh.values():
-        for reference in ("REFERENCE_LIST", "DIMENSION_LIST"):
-            if reference in item.attrs:
-                del item.attrs[reference]
-    for label, dataset in group.items():
-        if not dataset.is_scale:
-            attach(fresh[label], [fresh[scale] for scale in _scales(dataset)])

@@ -1,8 +1,10 @@
-"""/weights/<epoch>: W, b and C, matrix by matrix."""
+"""/weights: W, b and C matrix by matrix, as they were after each epoch that is kept (dimension `epoch`)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import h5py
@@ -10,14 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from channelsim.plan.layout import Direction, Kind, Wiring
-from channelsim.trace import _table
+from channelsim.trace import _layout, _table
 
 if TYPE_CHECKING:
     from channelsim.plan import Plan
 
 Float = NDArray[np.float32]
+Dimension = tuple[str, int, str]  # name, length, long name
 _SPARSE = (Wiring.SPARSE, Wiring.SPARSE_SIGN)
 _AS_SENDER = (Wiring.BANK, Wiring.SIGN)
+_EPOCH = _layout.EPOCH.name
+_FLOAT = np.dtype(np.float32)
+_EPOCHS_CHUNK = 128  # of the numbers of the epochs
 
 
 @dataclass(frozen=True)
@@ -34,75 +40,186 @@ class Snapshot:
         return self.weights.nbytes + self.biases.nbytes + self.feedback.nbytes
 
 
-def write(parent: h5py.Group, plan: Plan, snapshot: Snapshot) -> None:
-    """Write one epoch's group, with the indices that are its dimensions."""
-    name = str(snapshot.epoch)
-    if name in parent:
-        del parent[name]
-    group = parent.create_group(name, track_order=True)
-    group.attrs["epoch"] = snapshot.epoch
-    scales: dict[str, h5py.Dataset] = {}
+@dataclass(frozen=True)
+class _Matrix:
+    """One dataset of the group, a piece of one buffer of a snapshot."""
 
-    def scale(dimension: str, length: int, long_name: str) -> h5py.Dataset:
-        if dimension not in scales:
-            scales[dimension] = _table.index(group, dimension, length, long_name)
-        return scales[dimension]
+    name: str
+    buffer: str
+    offset: int
+    dimensions: tuple[Dimension, ...]
+    long_name: str
 
-    def matrix_scales(h: int) -> list[h5py.Dataset]:
-        layer = plan.layers[h]
-        if layer["kind"] == Kind.CONV2D:
-            return [
-                scale(f"channel_{h}", int(layer["in_channels"]), f"channels of the map below layer {h}"),
-                scale(f"row_{h}", int(layer["kernel"]), f"rows of the kernels of layer {h}"),
-                scale(f"column_{h}", int(layer["kernel"]), f"columns of the kernels of layer {h}"),
-                scale(f"map_{h}", int(layer["out_channels"]), f"maps of layer {h}"),
-            ]
-        return [
-            scale(f"input_{h}", int(layer["fan_in"]), f"inputs of layer {h}"),
-            scale(f"unit_{h}", int(layer["n"]), f"units of layer {h}"),
-        ]
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(length for _, length, _ in self.dimensions)
 
+    def of(self, snapshot: Snapshot) -> Float:
+        size = int(np.prod(self.shape))
+        values: Float = getattr(snapshot, self.buffer)[self.offset : self.offset + size]
+        return values.reshape(self.shape)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the group holds, of one plan: arrays along the epochs, and where the wires of sparse C go."""
+
+    matrices: tuple[_Matrix, ...]
+    ends: tuple[tuple[str, NDArray[np.int32], str, str], ...]  # name, units, dimension, long name
+
+
+def layout_of(plan: Plan) -> Layout:
+    """The layout of the weights of a plan."""
+    return Layout(tuple(_matrices(plan)), tuple(_ends(plan)))
+
+
+def _matrices(plan: Plan) -> Iterator[_Matrix]:
     for h, layer in enumerate(plan.layers):
         if not layer["w_size"]:
             continue
-        axes = matrix_scales(h)
-        shape = tuple(axis.shape[0] for axis in axes)
-        W = _slice(snapshot.weights, layer["w_offset"], layer["w_size"]).reshape(shape)
+        axes = _axes(plan, h)
         layout = "(channels, rows, columns, maps)" if layer["kind"] == Kind.CONV2D else "(inputs, units)"
-        _table.array(group, f"W_{h}", W, axes, "1", f"weights of layer {h}, {layout}")
-        b = _slice(snapshot.biases, layer["b_offset"], layer["b_size"])
-        _table.array(group, f"b_{h}", b, axes[-1:], "1", f"biases of layer {h}")
+        yield _Matrix(f"W_{h}", "weights", int(layer["w_offset"]), axes, f"weights of layer {h}, {layout}")
+        yield _Matrix(f"b_{h}", "biases", int(layer["b_offset"]), axes[-1:], f"biases of layer {h}")
+    for channel, label in _wired(plan):
+        h, source = int(channel["target"]), int(channel["source"])
+        if channel["wiring"] in _SPARSE:
+            axes, layout = (_wires(channel, label),), "wire by wire"
+        elif channel["wiring"] in _AS_SENDER:
+            axes, layout = _axes(plan, source), f"laid out as W_{source}"
+        else:
+            axes = (_units(source, int(channel["n"])), _units(h, int(plan.layers[h]["n"])))
+            layout = f"(units of layer {source}, units of layer {h})"
+        yield _Matrix(f"C_{h}", "feedback", int(channel["c_offset"]), axes, f"C of {label}, {layout}")
+
+
+def _wired(plan: Plan) -> Iterator[tuple[Any, str]]:
+    """The learning channels that have wires of their own, and their names."""
     for channel, label in zip(plan.channels, plan.channel_names, strict=True):
-        if channel["direction"] != Direction.LEARNING or not channel["c_size"]:
+        if channel["direction"] == Direction.LEARNING and channel["c_size"]:
+            yield channel, label
+
+
+def _axes(plan: Plan, h: int) -> tuple[Dimension, ...]:
+    """The dimensions of W of layer h."""
+    layer = plan.layers[h]
+    if layer["kind"] != Kind.CONV2D:
+        return (f"input_{h}", int(layer["fan_in"]), f"inputs of layer {h}"), _units(h, int(layer["n"]))
+    kernel = int(layer["kernel"])
+    return (
+        (f"channel_{h}", int(layer["in_channels"]), f"channels of the map below layer {h}"),
+        (f"row_{h}", kernel, f"rows of the kernels of layer {h}"),
+        (f"column_{h}", kernel, f"columns of the kernels of layer {h}"),
+        (f"map_{h}", int(layer["out_channels"]), f"maps of layer {h}"),
+    )
+
+
+def _units(h: int, n: int) -> Dimension:
+    return f"unit_{h}", n, f"units of layer {h}"
+
+
+def _wires(channel: Any, label: str) -> Dimension:
+    return f"wire_{int(channel['target'])}", int(channel["c_size"]), f"wires of {label}"
+
+
+def epochs(group: h5py.Group) -> list[int]:
+    """The epochs that are kept, in the order of their entries."""
+    return list(map(int, group[_EPOCH][()])) if _EPOCH in group else []
+
+
+def read(group: h5py.Group, epoch: int) -> dict[str, NDArray[Any]]:
+    """All arrays of one epoch, and those that do not change, by name."""
+    entry = epochs(group).index(epoch)
+    arrays = ((name, group[name]) for name in group if not group[name].is_scale)
+    return {name: array[entry] if _is_stacked(array) else array[()] for name, array in arrays}
+
+
+def _is_stacked(array: h5py.Dataset) -> bool:
+    return bool(array.dims[0][0].name.endswith(f"/{_EPOCH}"))
+
+
+def write(group: h5py.Group, layout: Layout, snapshots: Sequence[Snapshot]) -> None:
+    """Add epochs; one that is there is replaced."""
+    if snapshots:
+        entries = _entries(group, layout, [snapshot.epoch for snapshot in snapshots])
+        for matrix in layout.matrices:
+            _table.put(group, matrix.name, dict(zip(entries, map(matrix.of, snapshots), strict=True)))
+
+
+def copy(group: h5py.Group, layout: Layout, other: h5py.Group) -> None:
+    """Add all epochs of another file's group."""
+    if kept := epochs(other):
+        entries = _entries(group, layout, kept)
+        for matrix in layout.matrices:
+            _table.put_copies(group, matrix.name, entries, other)
+
+
+def _entries(group: h5py.Group, layout: Layout, wanted: Sequence[int]) -> list[int]:
+    """Where epochs are, or go: the next places."""
+    if _EPOCH not in group:
+        scales = _scales(group, layout)
+        for matrix in layout.matrices:
+            _table.stack(group, matrix.name, _FLOAT, _along(scales, matrix), "1", matrix.long_name)
+    kept = epochs(group)
+    places = {epoch: place for place, epoch in enumerate(dict.fromkeys([*kept, *wanted]))}
+    _table.append(group, _EPOCH, np.array(list(places)[len(kept) :], np.int64))
+    return [places[epoch] for epoch in wanted]
+
+
+def make_virtual(parent: h5py.Group, layout: Layout, sources: Sequence[tuple[str, Sequence[int]]]) -> h5py.Group:
+    """/weights as virtual datasets over that of other files: (name relative to this file, its epochs).
+
+    Of an epoch that several have, the last one counts.
+    """
+    del parent["weights"]
+    group = parent.create_group("weights", track_order=True)
+    places = {epoch: (name, place) for name, kept in sources for place, epoch in enumerate(kept)}
+    scales = _scales(group, layout)
+    _table.append(group, _EPOCH, np.array(list(places), np.int64))
+    lengths = {name: len(kept) for name, kept in sources}
+    for matrix in layout.matrices:
+        entries = h5py.VirtualLayout((len(places), *matrix.shape), _FLOAT)
+        for name, entry, place, count in _runs(list(places.values())):
+            source = _table.source(name, f"/weights/{matrix.name}", (lengths[name], *matrix.shape), _FLOAT)
+            entries[entry : entry + count] = source[place : place + count]
+        dataset = _table.virtual(group, matrix.name, entries, _along(scales, matrix))
+        _table.describe(dataset, "1", matrix.long_name)
+    return group
+
+
+def _runs(places: Sequence[tuple[str, int]]) -> Iterator[tuple[str, int, int, int]]:
+    """Entries that lie one after another in one file: (its name, the first one, its place there, how many)."""
+    for (name, ahead), members in groupby(enumerate(places), lambda entry: (entry[1][0], entry[0] - entry[1][1])):
+        first, *others = (entry for entry, _ in members)
+        yield name, first, first - ahead, 1 + len(others)
+
+
+def _scales(group: h5py.Group, layout: Layout) -> dict[str, h5py.Dataset]:
+    """Make the dimensions, and what has no epochs."""
+    scales = {_EPOCH: _table.growing(group, _layout.EPOCH, _EPOCHS_CHUNK)}
+    scales[_EPOCH].make_scale(_EPOCH)
+    for matrix in layout.matrices:
+        for name, length, long_name in matrix.dimensions:
+            if name not in scales:
+                scales[name] = _table.index(group, name, length, long_name)
+    for name, units, wire, long_name in layout.ends:
+        _table.array(group, name, units, [scales[wire]], "1", long_name)
+    return scales
+
+
+def _along(scales: dict[str, h5py.Dataset], matrix: _Matrix) -> list[h5py.Dataset]:
+    return [scales[_EPOCH], *(scales[name] for name, *_ in matrix.dimensions)]
+
+
+def _ends(plan: Plan) -> Iterator[tuple[str, NDArray[np.int32], str, str]]:
+    for channel, label in _wired(plan):
+        if channel["wiring"] not in _SPARSE:
             continue
         h, source = int(channel["target"]), int(channel["source"])
-        values = _slice(snapshot.feedback, channel["c_offset"], channel["c_size"])
-        if channel["wiring"] in _SPARSE:
-            wire = scale(f"wire_{h}", values.size, f"wires of {label}")
-            _table.array(group, f"C_{h}", values, [wire], "1", f"C of {label}, wire by wire")
-            senders, receivers = _ends(plan, channel)
-            _table.array(group, f"C_{h}_sender", senders, [wire], "1", f"unit of layer {source} that a wire leaves")
-            _table.array(group, f"C_{h}_receiver", receivers, [wire], "1", f"unit of layer {h} that a wire reaches")
-            continue
-        if channel["wiring"] in _AS_SENDER:
-            axes, layout = matrix_scales(source), f"laid out as W_{source}"
-        else:
-            axes = [
-                scale(f"unit_{source}", int(channel["n"]), f"units of layer {source}"),
-                scale(f"unit_{h}", int(plan.layers[h]["n"]), f"units of layer {h}"),
-            ]
-            layout = f"(units of layer {source}, units of layer {h})"
-        values = values.reshape(tuple(axis.shape[0] for axis in axes))
-        _table.array(group, f"C_{h}", values, axes, "1", f"C of {label}, {layout}")
-
-
-def _slice(buffer: Float, offset: Any, size: Any) -> Float:
-    return buffer[int(offset) : int(offset) + int(size)]
-
-
-def _ends(plan: Plan, channel: Any) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    start, n = int(channel["start_offset"]), int(channel["n"])
-    starts = plan.c_start[start : start + n + 1]
-    senders = np.repeat(np.arange(n, dtype=np.int32), np.diff(starts))
-    offset, size = int(channel["c_offset"]), int(channel["c_size"])
-    return senders, plan.c_index[offset : offset + size].astype(np.int32)
+        wire, *_ = _wires(channel, label)
+        start, n = int(channel["start_offset"]), int(channel["n"])
+        senders = np.repeat(np.arange(n, dtype=np.int32), np.diff(plan.c_start[start : start + n + 1]))
+        offset, size = int(channel["c_offset"]), int(channel["c_size"])
+        receivers = plan.c_index[offset : offset + size].astype(np.int32)
+        yield f"C_{h}_sender", senders, wire, f"unit of layer {source} that a wire leaves"
+        yield f"C_{h}_receiver", receivers, wire, f"unit of layer {h} that a wire reaches"

@@ -107,7 +107,7 @@ class Writer:
         Arguments:
             rows: MESSAGE_ROW records, shape (k,). payloads: the packed messages (`channelsim.codes.pack`):
             k byte strings; or one uint8 array with k + 1
-                offsets, message i being the bytes from offset i up to offset i + 1.
+                offsets, message i being the bytes from offset i up to offset i + 1. They are kept, not copied.
         """
         messages = _messages.collect(rows, payloads, self._payload_bytes)
         self._payload_bytes += messages.payload.size

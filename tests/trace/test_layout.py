@@ -32,7 +32,7 @@ def test_every_dataset_has_units_a_meaning_and_dimensions(made: Path) -> None:
     with h5py.File(made) as file:
         assert file.attrs["schema_version"] == 1
         assert file["metrics/test/accuracy"].dims[0][0].name == "/metrics/test/epoch"
-        assert file["weights/2/W_2"].dims[1][0].name == "/weights/2/unit_2"
+        assert file["weights/W_2"].dims[2][0].name == "/weights/unit_2"
         for name in ("metrics/train/loss", "channels/forward.1/bits", "events/payload"):
             assert file[name].chunks
             assert file[name].compression == "gzip"
@@ -52,9 +52,9 @@ def test_xarray(tmp_path: Path, inline: int, monkeypatch: pytest.MonkeyPatch) ->
     with xr.open_dataset(path, group="/metrics/train", engine="h5netcdf") as train:
         assert train["accuracy"].sel(epoch=2).item() == 0.75
         assert train["simulated_time"].attrs["units"] == "s"
-    with xr.open_dataset(path, group="/weights/3", engine="h5netcdf") as weights:
-        assert weights["W_2"].dims == ("input_2", "unit_2")
-        assert weights["W_2"].shape == (5, 4)
+    with xr.open_dataset(path, group="/weights", engine="h5netcdf") as weights:
+        assert weights["W_2"].dims == ("epoch", "input_2", "unit_2")
+        assert weights["W_2"].sel(epoch=3).shape == (5, 4)
     with xr.open_dataset(path, group="/events", engine="h5netcdf") as events:
         assert dict(events.sizes) == {"message": 30, "byte": 90}
         assert events["frame"].values.tolist() == np.repeat(np.arange(6), 5).tolist()
