@@ -16,8 +16,8 @@ from channelsim.engine._jit import kernel, threads_in_use
 
 MOST_PARTS, PART_SAMPLES = 16, 50  # a part has at least so many samples
 MOST_ROW_PARTS, PART_ROWS = 4, 128  # the same of parts by rows of W, where they divide a sum
-SPARSE_BELOW = 0.33  # share of events under which zeros are skipped; finding them pays only where there are many
-LANES, GROUP, GROUPS = _vector_groups.LANES, _vector_groups.GROUP, _vector_groups.GROUPS
+SPARSE_BELOW = 0.45  # share of events under which zeros are skipped; finding them pays only where there are many
+LANES, PAIR, GROUP, GROUPS = _vector_groups.LANES, _vector_groups.PAIR, _vector_groups.GROUP, _vector_groups.GROUPS
 ZERO, ONE = np.float32(0.0), np.float32(1.0)
 
 
@@ -54,7 +54,7 @@ def is_alone(pieces):
 @kernel()
 def list_room(samples, widest):
     """int32 values that the lists of a mini-batch take: for each part one more than the longest have."""
-    return parts(samples) * (1 + max(widest, GROUPS * (samples + 1)))
+    return parts(samples) * (1 + max(widest, GROUPS * (samples + 1) + samples))
 
 
 @kernel(inline="always")
@@ -92,7 +92,7 @@ def _forward(sparse, transfer, weights, pitch, bias, images, chosen, x, out, sam
     fan_in, n = len(weights) // pitch, len(bias)
     inputs, part = x[lo * fan_in :], out[lo * n : hi * n]
     fill_bias(bias, part, hi - lo)
-    copy_images(images, chosen[lo:hi], fan_in, 0, fan_in, inputs)
+    copy_images(images, chosen[lo:hi], chosen[lo + 1 : hi], fan_in, 0, fan_in, inputs)
     if sparse:
         add_sparse(inputs, fan_in, hi - lo, fan_in, weights, pitch, n, part, _room_of(lists, piece, pieces))
     else:
@@ -129,11 +129,11 @@ def _sum_rows(weights, pitch, bias, images, chosen, x, out, samples, partial, li
     else:
         sums = partial[(piece - 1) * samples * n : piece * samples * n]
         sums[:] = ZERO
-    for first in range(0, samples, GROUP):  # a group's images are listed while they are in the nearest cache
-        last, group = min(first + GROUP, samples), x[first * fan_in :]
-        copy_images(images, chosen[first:last], fan_in, lo, hi, group)
+    for first in range(0, samples, PAIR):  # a pair's images are listed while they are in the nearest cache
+        last, pair = min(first + PAIR, samples), x[first * fan_in :]
+        copy_images(images, chosen[first:last], chosen[last : last + PAIR], fan_in, lo, hi, pair)
         add_sparse(
-            group[lo:], fan_in, last - first, hi - lo, weights[lo * pitch :], pitch, n, sums[first * n : last * n],
+            pair[lo:], fan_in, last - first, hi - lo, weights[lo * pitch :], pitch, n, sums[first * n : last * n],
             _room_of(lists, piece, pieces),
         )  # fmt: skip
 
@@ -157,23 +157,23 @@ def _join(transfer, n, out, samples, partial, row_pieces, piece, pieces):
 
 
 @kernel()
-def copy_images(images, chosen, n, lo, hi, x):
-    """x[b, lo:hi] = images[chosen[b], lo:hi], of n values each; memory is asked for the next one meanwhile."""
+def copy_images(images, chosen, ahead, n, lo, hi, x):
+    """x[b, lo:hi] = images[chosen[b], lo:hi], of n values each; memory is asked for ahead[b] meanwhile."""
     for b in range(len(chosen)):
-        image = chosen[b] * n
-        if b + 1 < len(chosen):
-            following = chosen[b + 1] * n
+        if b < len(ahead):
+            following = ahead[b] * n
             _vector_memory.fetch(images[following + lo : following + hi])
+        image = chosen[b] * n
         _vector_memory.copy(images[image + lo : image + hi], x[b * n + lo : b * n + hi])
 
 
 @kernel()
 def add_sparse(x, x_pitch, rows, inner, b, b_pitch, n, out, lists):
     """out += x b for matrices (rows, inner) and (inner, n) whose rows start every x_pitch and b_pitch values."""
-    for first in range(0, rows, GROUP):
-        group, height = x[first * x_pitch :], min(GROUP, rows - first)
-        count = _vector_groups.list_columns(group, x_pitch, inner, height, lists)
-        _vector_groups.add_listed(lists[:count], group, x_pitch, 1, b, b_pitch, height, n, out[first * n :], n)
+    for first in range(0, rows, PAIR):
+        pair, height = x[first * x_pitch :], min(PAIR, rows - first)
+        count = _vector_groups.list_columns(pair, x_pitch, inner, height, lists)
+        _vector_groups.add_listed(lists[:count], pair, x_pitch, 1, b, b_pitch, height, n, out[first * n :], n)
 
 
 @kernel()

@@ -25,7 +25,7 @@ def forward(net, mem, h, slot, out):
     x = _inputs.activities(net, mem, h, slot)
     images, chosen = f4(net.images), _inputs.to_copy(net, mem, h, slot)
     if form == _inputs.SPARSE and samples < FEW:
-        _batch.copy_images(images, chosen, fan_in, 0, fan_in, x)
+        _batch.copy_images(images, chosen, chosen[1:], fan_in, 0, fan_in, x)
         _batch.fill_bias(bias, out, samples)
         weights, index, value = synapses(f4(mem.weights), layer), i4(mem.speaking), f4(mem.said)
         _dense.add_each(x, samples, fan_in, weights, layer.pitch, n, out, index, value)

@@ -83,7 +83,7 @@ def hold(net, mem, h, slot):
         i8_rows(mem.forms)[slot, h] = SPARSE if is_sparse else MATRIX
         if from_data and layers(net.layers)[h].kind != DENSE:
             chosen = i8_rows(mem.sample)[slot, :samples]
-            _batch.copy_images(f4(net.images), chosen, n, 0, n, f4_rows(mem.inputs)[slot])
+            _batch.copy_images(f4(net.images), chosen, chosen[1:], n, 0, n, f4_rows(mem.inputs)[slot])
         return
     if from_data:
         i8_rows(mem.forms)[slot, h] = DATA

@@ -148,6 +148,22 @@ def only_if(builder: Any, condition: Any, values: list[Any], body: Callable[[], 
     return merged
 
 
+def either(builder: Any, condition: Any, body: Callable[[bool], list[Any]]) -> list[Any]:
+    """What body(True) makes where the condition holds, else what body(False) makes."""
+    made = []
+    with builder.if_else(condition) as branches:
+        for which, branch in zip((True, False), branches, strict=True):
+            with branch:
+                made.append((body(which), builder.block))
+    merged = []
+    for values in zip(*(values for values, _ in made), strict=True):
+        phi = builder.phi(values[0].type)
+        for value, (_, block) in zip(values, made, strict=True):
+            phi.add_incoming(value, block)
+        merged.append(phi)
+    return merged
+
+
 def strips(builder: Any, columns: Any, width: int, emit: Callable[[Strip], None]) -> None:
     """Emits code for all columns: whole strips of `width` vectors, then one of as many vectors as the rest takes."""
     wide = ir.Constant(WORD, LANES * width)

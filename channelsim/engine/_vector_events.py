@@ -23,6 +23,7 @@ from channelsim.engine._vector_code import (
     ZEROS,
     Strip,
     broadcast,
+    either,
     every_vector,
     intrinsic_code,
     only_if,
@@ -194,22 +195,24 @@ def pass_threshold(source, residual, keep, theta, out):
 def _pass_threshold_code(typing_context, source, n, residual, keep, theta, out):
     def generate(builder, source, n, residual, keep, theta, out):
         events = Events(builder)
-        keeps = builder.icmp_signed("!=", keep, ir.Constant(WORD, 0))
         limit = broadcast(builder, theta, VECTOR)
         magnitude = builder.module.declare_intrinsic(f"llvm.fabs.v{LANES}f32", (), ir.FunctionType(VECTOR, [VECTOR]))
 
-        def block(part, seen):
-            offered, passed = seen
-            (x,), (kept,) = part.load(source), part.load(residual)
-            value = builder.fadd(x, builder.select(keeps, kept, ZEROS))
-            speaks = builder.fcmp_ordered(">", builder.call(magnitude, [value]), limit)
-            left = builder.select(speaks, ZEROS, value)
-            part.store(residual, [builder.select(keeps, left, kept)])
-            part.store(out, [builder.select(speaks, value, ZEROS)])
-            offered = builder.add(offered, events.count(builder.fcmp_unordered("!=", x, ZEROS)))
-            return [offered, builder.add(passed, events.count(speaks))]
+        def sift(keeps):
+            def block(part, seen):
+                offered, passed = seen
+                (x,) = part.load(source)
+                value = builder.fadd(x, *part.load(residual)) if keeps else x
+                speaks = builder.fcmp_ordered(">", builder.call(magnitude, [value]), limit)
+                if keeps:
+                    part.store(residual, [builder.select(speaks, ZEROS, value)])
+                part.store(out, [builder.select(speaks, value, ZEROS)])
+                offered = builder.add(offered, events.count(builder.fcmp_unordered("!=", x, ZEROS)))
+                return [offered, builder.add(passed, events.count(speaks))]
 
-        offered, passed = every_vector(builder, n, [ir.Constant(WORD, 0)] * 2, block)
+            return every_vector(builder, n, [ir.Constant(WORD, 0)] * 2, block)
+
+        offered, passed = either(builder, builder.icmp_signed("!=", keep, ir.Constant(WORD, 0)), sift)
         return builder.add(builder.shl(offered, ir.Constant(WORD, 32)), passed)
 
     return types.intp(source, n, residual, keep, theta, out), intrinsic_code(generate)

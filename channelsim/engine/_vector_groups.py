@@ -1,8 +1,9 @@
 """Sparse matrices of a mini-batch, in groups of rows: which terms a group has, and their sum.
 
-A group of GROUP rows has one list of the terms that are not zero in all of them. A row of the other matrix is read once
-for the whole group, whose sums stay in registers; what that multiplies by zero costs less than reading the row again
-for each. See `_vector_code` for how. Products are added in the order of the list.
+A group has one list of the terms that are not zero in all of its rows. A row of the other matrix is read once for the
+whole group, whose sums stay in registers; what that multiplies by zero costs less than reading the row again for each.
+In forward passes a group is PAIR samples, in updates GROUP rows of W: neighbouring inputs, as a rule, speak together.
+See `_vector_code` for how. Products are added in the order of the list.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from channelsim.engine._vector_code import (
     FLOATS,
     INDICES,
     LANES,
+    NUMBERS,
     VECTOR,
     WORD,
     ZEROS,
@@ -32,13 +34,13 @@ from channelsim.engine._vector_code import (
 )
 from channelsim.engine._vector_events import Events
 
-GROUP = 4  # rows that share a list
+PAIR, GROUP = 2, 4  # samples, or rows of W, that share a list
 GROUPS = LANES // GROUP  # that lie in one vector of columns
 NUMBER = ir.IntType(32)
 
 
 def list_columns(x, pitch, n, rows, index):
-    """Lists the first n columns of a flat matrix that are not zero in its first rows, GROUP at most. Returns how many.
+    """Lists the first n columns of a flat matrix that are not zero in its first rows, PAIR at most. Returns how many.
 
     Rows start every `pitch` values; `index` has room for n.
     """
@@ -53,7 +55,7 @@ def _list_columns_code(typing_context, x, pitch, n, rows, index):
     def generate(builder, x, pitch, n, rows, index):
         listed, last = Events(builder), builder.sub(rows, ir.Constant(WORD, 1))
         heads = []
-        for r in range(GROUP):  # one that is not there is the last one again
+        for r in range(PAIR):  # one that is not there is the last one again
             is_there = builder.icmp_signed("<", ir.Constant(WORD, r), last)
             heads.append(row_address(builder, x, pitch, builder.select(is_there, ir.Constant(WORD, r), last)))
 
@@ -83,8 +85,8 @@ def list_rows(x, pitch, rows, columns, lists):
     """For each GROUP of the first `columns` columns, LANES at most, of a flat matrix whose rows start every `pitch`
     values: lists the rows in which any of the group is not zero.
 
-    The list of group g begins at lists[g rows], its length stands at lists[GROUPS rows + g]. Returns how many of the
-    columns are not zero.
+    The list of group g begins at lists[g rows], its length stands at lists[GROUPS rows + g]; behind it has to be room
+    for another `rows` numbers. Returns how many of the columns are not zero.
     """
     speaks = np.lib.stride_tricks.as_strided(x, (rows, columns), (pitch * x.itemsize, x.itemsize)) != 0
     for g in range(GROUPS):
@@ -98,24 +100,29 @@ def list_rows(x, pitch, rows, columns, lists):
 def _list_rows_code(typing_context, x, pitch, rows, columns, lists):
     def generate(builder, x, pitch, rows, columns, lists):
         bits = ir.IntType(LANES)
-        part = Strip(builder, ir.Constant(WORD, 0), 1, columns)
+        here, listed = Strip(builder, ir.Constant(WORD, 0), 1, columns), Events(builder)
         heads = [builder.gep(lists, [builder.mul(rows, ir.Constant(WORD, g))]) for g in range(GROUPS + 1)]
+        lengths = heads[GROUPS]
+        flags = builder.gep(lengths, [ir.Constant(WORD, GROUPS)])  # of each row, which of its columns are not zero
 
-        def look(r, carried):
-            seen, written = carried[0], carried[1:]
-            (values,) = part.load(row_address(builder, x, pitch, r))
+        def look(r, seen):
+            (values,) = here.load(row_address(builder, x, pitch, r))
             speaks = builder.bitcast(builder.fcmp_unordered("!=", values, ZEROS), bits)
+            builder.store(builder.zext(speaks, NUMBER), builder.gep(flags, [r]))
+            return [builder.or_(*seen, speaks)]
+
+        def block(part, written):
+            (flag,) = part.load(flags)
             longer = []
             for g in range(GROUPS):
-                builder.store(builder.trunc(r, NUMBER), builder.gep(heads[g], [written[g]]))  # overwritten if silent
-                group = builder.trunc(builder.lshr(speaks, bits(g * GROUP)), ir.IntType(GROUP))
-                is_one = builder.icmp_signed("!=", group, ir.IntType(GROUP)(0))
-                longer.append(builder.add(written[g], builder.zext(is_one, WORD)))
-            return [builder.or_(seen, speaks), *longer]
+                group = builder.and_(flag, NUMBERS([((1 << GROUP) - 1) << (g * GROUP)] * LANES))
+                is_one = builder.icmp_signed("!=", group, NUMBERS(None))
+                longer.append(listed.append_places(part, is_one, heads[g], written[g]))
+            return longer
 
-        seen, *lengths = count_up(builder, rows, [bits(0), *[ir.Constant(WORD, 0)] * GROUPS], look)
-        for g, length in enumerate(lengths):
-            builder.store(builder.trunc(length, NUMBER), builder.gep(heads[GROUPS], [ir.Constant(WORD, g)]))
+        (seen,) = count_up(builder, rows, [bits(0)], look)
+        for g, length in enumerate(every_vector(builder, rows, [ir.Constant(WORD, 0)] * GROUPS, block)):
+            builder.store(builder.trunc(length, NUMBER), builder.gep(lengths, [ir.Constant(WORD, g)]))
         count = builder.module.declare_intrinsic("llvm.ctpop", (bits,))
         return builder.zext(builder.call(count, [seen]), WORD)
 
@@ -168,14 +175,20 @@ def _add_listed_code(typing_context, index, count, a, row_step, step, b, b_pitch
                 part.store(place, sums[r * part.vectors : (r + 1) * part.vectors])
             return []
 
-        def strip(part):
-            with builder.if_else(builder.icmp_signed("==", rows, ir.Constant(WORD, GROUP))) as (whole, rest):
-                with whole:
-                    tile(part, ir.Constant(WORD, 0), GROUP)
-                with rest:
-                    count_up(builder, rows, [], lambda r, _: tile(part, r, 1))
+        def whole(height):
+            strips(builder, columns, 2 * BLOCK // height, lambda part: tile(part, ir.Constant(WORD, 0), height))
 
-        strips(builder, columns, BLOCK // 2, strip)
+        def one_by_one(part):
+            count_up(builder, rows, [], lambda r, _: tile(part, r, 1))
+
+        with builder.if_else(builder.icmp_signed("==", rows, ir.Constant(WORD, GROUP))) as (group, fewer):
+            with group:
+                whole(GROUP)
+            with fewer, builder.if_else(builder.icmp_signed("==", rows, ir.Constant(WORD, PAIR))) as (pair, others):
+                with pair:
+                    whole(PAIR)
+                with others:
+                    strips(builder, columns, BLOCK // 2, one_by_one)
 
     signature = types.void(index, count, a, row_step, step, b, b_pitch, rows, columns, c, c_pitch)
     return signature, intrinsic_code(generate)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numba import njit
 
 from channelsim.engine import _vector_groups
-from channelsim.engine._vector_groups import GROUP, GROUPS, LANES
+from channelsim.engine._vector_groups import GROUP, GROUPS, LANES, PAIR
 
 F = np.float32
 SHARES = st.sampled_from([0.0, 0.1, 0.5, 1.0])
@@ -35,7 +35,7 @@ def sparse(rng: np.random.Generator, rows: int, columns: int, share: float) -> n
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.integers(1, GROUP), st.integers(1, 70), st.integers(0, 20), SHARES, st.integers(0, 2**32))
+@given(st.integers(1, PAIR), st.integers(1, 70), st.integers(0, 20), SHARES, st.integers(0, 2**32))
 def test_list_columns(rows: int, n: int, gap: int, share: float, seed: int) -> None:
     x = np.ones((rows + 3, n + gap), F)  # other samples and other columns, which do not count
     x[:rows, :n] = sparse(np.random.default_rng(seed), rows, n, share)
@@ -52,8 +52,8 @@ def test_list_columns(rows: int, n: int, gap: int, share: float, seed: int) -> N
 def test_list_rows(rows: int, pitch: int, data: st.DataObject, share: float, seed: int) -> None:
     columns = data.draw(st.integers(1, min(LANES, pitch)))
     x = sparse(np.random.default_rng(seed), rows, pitch, share).ravel()
-    size = GROUPS * (rows + 1)
-    room, plain = np.full(size + LANES, -1, np.int32), np.zeros(size, np.int32)
+    size = GROUPS * (rows + 1) + rows
+    room, plain = np.full(size + LANES, -1, np.int32), np.zeros(GROUPS * (rows + 1), np.int32)
     active = list_rows(x, pitch, rows, columns, room[:size])
     assert active == _vector_groups.list_rows(x, pitch, rows, columns, plain)
     for g, length in enumerate(plain[GROUPS * rows :]):
