@@ -35,29 +35,40 @@ def _machine() -> tuple[int, int]:
 
 
 LANES, BLOCK = _machine()
+NARROW = LANES // 4
+NARROWS = LANES == 16  # shorter vectors take less time only where whole ones are worked on in halves
 VECTOR = ir.VectorType(FLOAT, LANES)
 NUMBERS = ir.VectorType(ir.IntType(32), LANES)
 ZEROS = ir.Constant(VECTOR, [ir.Constant(FLOAT, 0.0)] * LANES)
 
 
 class Strip:
-    """Code for `vectors` vectors of columns from column `first` on; of the last only `live` columns, if not None."""
+    """Code for `vectors` vectors of columns from column `first` on; of the last only `live` columns, if not None.
 
-    def __init__(self, builder: Any, first: Any, vectors: int, live: Any):
+    Where that one is `narrow` it has a quarter of the lanes, and takes half of the time.
+    """
+
+    def __init__(self, builder: Any, first: Any, vectors: int, live: Any, narrow: bool = False):
         self.builder, self.first, self.vectors = builder, first, vectors
+        self.lanes = [*[LANES] * (vectors - 1), NARROW if narrow else LANES]
         self.mask: Any = None if live is None else self._mask(live)
 
     def _mask(self, live: Any) -> Any:
-        lanes = ir.Constant(ir.VectorType(WORD, LANES), [ir.Constant(WORD, k) for k in range(LANES)])
-        return self.builder.icmp_signed("<", lanes, broadcast(self.builder, live, ir.VectorType(WORD, LANES)))
+        words = ir.VectorType(WORD, self.lanes[-1])
+        lanes = ir.Constant(words, [ir.Constant(WORD, k) for k in range(words.count)])
+        return self.builder.icmp_signed("<", lanes, broadcast(self.builder, live, words))
 
     def _place(self, row: Any, v: int) -> Any:
         column = self.builder.add(self.first, ir.Constant(WORD, v * LANES))
-        vector = ir.VectorType(row.type.pointee, LANES)
+        vector = ir.VectorType(row.type.pointee, self.lanes[v])
         return self.builder.bitcast(self.builder.gep(row, [column]), vector.as_pointer())
 
     def _is_masked(self, v: int) -> bool:
         return self.mask is not None and v == self.vectors - 1
+
+    def zeros(self) -> list[Any]:
+        """A strip of float32 zeros."""
+        return [ir.Constant(ir.VectorType(FLOAT, lanes), None) for lanes in self.lanes]
 
     def load(self, row: Any) -> list[Any]:
         """The strip's values of a row, given the address of its first column; 0 where masked."""
@@ -85,19 +96,24 @@ class Strip:
                 self.builder.store(value, place, align=4)
 
     def fma(self, factor: Any, values: list[Any], terms: list[Any]) -> list[Any]:
-        """factor * values + terms, vector by vector; `factor` is one vector, or one for each."""
-        factors = factor if isinstance(factor, list) else [factor] * self.vectors
+        """factor * values + terms, vector by vector; all lanes of `factor` are equal."""
         return [
-            self.builder.fadd(term, self.builder.fmul(f, value, flags=FUSED), flags=FUSED)
-            for f, value, term in zip(factors, values, terms, strict=True)
+            self.builder.fadd(term, self.builder.fmul(self._first(factor, lanes), value, flags=FUSED), flags=FUSED)
+            for lanes, value, term in zip(self.lanes, values, terms, strict=True)
         ]
+
+    def _first(self, vector: Any, lanes: int) -> Any:
+        if lanes == vector.type.count:
+            return vector
+        which = ir.VectorType(ir.IntType(32), lanes)(list(range(lanes)))
+        return self.builder.shuffle_vector(vector, ir.Constant(vector.type, ir.Undefined), which)
 
 
 def _declared(builder: Any, name: str, result: Any, arguments: list[Any]) -> Any:
-    """An intrinsic that reads or writes a vector of LANES values in memory; a store's first argument is that vector."""
+    """An intrinsic that reads or writes a vector in memory; a store's first argument is that vector."""
     vector = result if isinstance(result, ir.VectorType) else arguments[0]
-    kind = "f" if vector.element == FLOAT else "i"
-    return builder.module.declare_intrinsic(f"{name}.v{LANES}{kind}32.p0", (), ir.FunctionType(result, arguments))
+    kind = f"v{vector.count}{'f' if vector.element == FLOAT else 'i'}32"
+    return builder.module.declare_intrinsic(f"{name}.{kind}.p0", (), ir.FunctionType(result, arguments))
 
 
 def broadcast(builder: Any, value: Any, vector: Any) -> Any:
@@ -164,8 +180,11 @@ def either(builder: Any, condition: Any, body: Callable[[bool], list[Any]]) -> l
     return merged
 
 
-def strips(builder: Any, columns: Any, width: int, emit: Callable[[Strip], None]) -> None:
-    """Emits code for all columns: whole strips of `width` vectors, then one of as many vectors as the rest takes."""
+def strips(builder: Any, columns: Any, width: int, emit: Callable[[Strip], None], narrow: bool = NARROWS) -> None:
+    """Emits code for all columns: whole strips of `width` vectors, then one of as many vectors as the rest takes.
+
+    With `narrow` the last vector of that one may be.
+    """
     wide = ir.Constant(WORD, LANES * width)
     whole = builder.sdiv(columns, wide)
 
@@ -183,7 +202,15 @@ def strips(builder: Any, columns: Any, width: int, emit: Callable[[Strip], None]
         case = builder.append_basic_block(f"strip{v}")
         switch.add_case(ir.Constant(WORD, v), case)
         builder.position_at_end(case)
-        emit(Strip(builder, first, v, builder.sub(rest, ir.Constant(WORD, (v - 1) * LANES))))
+        live = builder.sub(rest, ir.Constant(WORD, (v - 1) * LANES))
+        if narrow:
+            with builder.if_else(builder.icmp_signed("<=", live, ir.Constant(WORD, NARROW))) as (few, many):
+                with few:
+                    emit(Strip(builder, first, v, live, narrow=True))
+                with many:
+                    emit(Strip(builder, first, v, live))
+        else:
+            emit(Strip(builder, first, v, live))
         builder.branch(done)
     builder.position_at_end(done)
 

@@ -20,7 +20,6 @@ from channelsim.engine._vector_code import (
     TREE,
     VECTOR,
     WORD,
-    ZEROS,
     broadcast,
     count_up,
     intrinsic_code,
@@ -59,7 +58,7 @@ def _dot_rows_code(typing_context, matrix, pitch, message, n, out, rows):
             count_up(builder, rows, [], dot)
 
         count_up(builder, rows, [], clear)
-        strips(builder, n, BLOCK, strip)
+        strips(builder, n, BLOCK, strip, narrow=False)
 
     return types.void(matrix, pitch, message, n, out, rows), intrinsic_code(generate)
 
@@ -126,9 +125,12 @@ def _matmul_code(typing_context, a, row_step, step, b, b_pitch, rows, inner, col
                                             sums[r * part.vectors : (r + 1) * part.vectors])  # fmt: skip
                         return new
 
-                    sums = count_up(builder, terms, [ZEROS] * (height * part.vectors), add_term)
+                    sums = count_up(builder, terms, part.zeros() * height, add_term)
                     for r, (_, place) in enumerate(heads):
-                        held = [builder.select(keep, old, ZEROS) for old in part.load(place)]
+                        held = [
+                            builder.select(keep, old, zero)
+                            for old, zero in zip(part.load(place), part.zeros(), strict=True)
+                        ]
                         part.store(place, part.fma(factor, sums[r * part.vectors : (r + 1) * part.vectors], held))
 
                 height = min(8, TILE // part.vectors)
