@@ -59,7 +59,10 @@ def _(values, out):
 
 
 def fetch(values):
-    """Asks memory for values that will be needed soon. Nothing depends on it but the time they take."""
+    """Asks memory for values that will be needed soon, as far as the L2 cache: the nearest one waits for few at a time.
+
+    Nothing depends on it but the time they take.
+    """
 
 
 @intrinsic
@@ -74,7 +77,7 @@ def _fetch_code(typing_context, address, size):
 
         def ask_for(k, _):
             line = builder.gep(here, [builder.mul(k, ir.Constant(WORD, CACHE_LINE))])
-            builder.call(ask, [line, *(ir.Constant(word, n) for n in (0, 3, 1))])  # to read, often, data
+            builder.call(ask, [line, *(ir.Constant(word, n) for n in (0, 2, 1))])  # to read, into L2, data
             return []
 
         count_up(builder, lines, [], ask_for)
