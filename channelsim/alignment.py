@@ -39,40 +39,36 @@ class Alignment:
 
 
 class Probe:
-    """The first `size` samples of a training set, and the runs in which they pass, kept for the next time."""
+    """The first `size` samples of a training set, and the runs in which they pass, kept from one measurement to the
+    next. A probe belongs to one learner."""
 
     def __init__(self, dataset: Dataset, size: int) -> None:
-        self.samples = replace(dataset, train_x=dataset.train_x[:size], train_y=dataset.train_y[:size])
-        self._runs: dict[str, engine.State] = {}
+        self._samples = replace(dataset, train_x=dataset.train_x[:size], train_y=dataset.train_y[:size])
+        self._made_for: tuple[object, ...] = ()
+        self._runs: list[engine.State] = []
+        self.plan: Plan
 
-    def signals(self, name: str, plan: Plan, learner: engine.State) -> NDArray[np.float32]:
-        """R of all layers for each sample, (samples, units), with the synapses of `learner`.
-
-        The run called `name` goes once more where its channels are the same and the synapses in the same place.
-        """
-        run = self._runs.get(name)
-        if run is not None and _would_be_the_same(run, plan, learner):
-            engine.rewind_probe(run)
+    def signals(self, learner: engine.State) -> list[NDArray[np.float32]]:
+        """R of all layers for each sample, (samples, units), with the synapses of `learner`: as it is delivered, and
+        the true gradient's. Afterwards `plan` is the one of the delivered signals."""
+        made_for = (learner.memory.weights, learner.net.channels.tobytes(), learner.net.links.tobytes())
+        if self._runs and made_for[0] is self._made_for[0] and made_for[1:] == self._made_for[1:]:
+            for run in self._runs:
+                engine.rewind_probe(run)
         else:
-            run = self._runs[name] = engine.start_probe(plan, self.samples, learner)
-        engine.advance(run.plan, run, run.plan.frames)
-        return run.memory.captured[: plan.train_size]
-
-
-def _would_be_the_same(run: engine.State, plan: Plan, learner: engine.State) -> bool:
-    tables = ((run.plan.channels, plan.channels), (run.plan.links, plan.links))
-    return run.memory.weights is learner.memory.weights and all(a.tobytes() == b.tobytes() for a, b in tables)
+            self.plan, self._made_for = _probe_plan(learner, len(self._samples.train_y)), made_for
+            plans = [_in_large_frames(plan) for plan in (self.plan, ideal_backpropagation(self.plan))]
+            self._runs = [engine.start_probe(plan, self._samples, learner) for plan in plans]
+        for run in self._runs:
+            engine.advance(run.plan, run, run.plan.frames)
+        return [run.memory.captured[: self.plan.train_size] for run in self._runs]
 
 
 def measure(state: engine.State, probe: Probe) -> list[Alignment]:
-    """Alignment of each hidden layer that hears an error. Leaves the state as it is (but settled).
-
-    A probe belongs to one run.
-    """
+    """Alignment of each hidden layer that hears an error. Leaves the state as it is (but settled)."""
     engine.settle(state)
-    plan, weights = _probe_plan(state, len(probe.samples.train_y)), state.weights
-    delivered = probe.signals("delivered", _in_large_frames(plan), state)
-    true = probe.signals("true", _in_large_frames(ideal_backpropagation(plan)), state)
+    delivered, true = probe.signals(state)
+    plan, weights = probe.plan, state.weights
     found = []
     for c, channel in enumerate(plan.channels):
         if channel["direction"] == Direction.LEARNING:

@@ -158,27 +158,29 @@ def receive(ch, keys, entries, events, index, value, alive, scale, noise_scale, 
     """
     corrupted = flipped = dropped = 0
     whole = whole_vectors(entries)
-    index, value, alive = head(index, whole), head(value, whole), head(alive, whole)
+    value, alive, listed = head(value, whole), head(alive, whole), head(index, whole if entries < ch.n else 0)
     if ch.bit_error > 0.0:
         key = keys[_hash.BIT_ERRORS]
-        corrupted, flipped = corrupt(ch, index, value, alive, scale, key, hits, word, word.view(np.int32))
+        corrupted, flipped = corrupt(ch, index, listed, value, alive, scale, key, hits, word, word.view(np.int32))
     if ch.noise > ZERO:
-        _vector_draws.add_noise(keys[_hash.NOISE], ch.noise * noise_scale, index, value)
+        _vector_draws.add_noise(keys[_hash.NOISE], ch.noise * noise_scale, listed, value)
     if ch.drop > 0.0:
-        left = _vector_draws.drop(keys[_hash.DROP], _hash.bound(ch.drop), index, alive)
+        left = _vector_draws.drop(keys[_hash.DROP], _hash.bound(ch.drop), listed, alive)
         dropped = events - corrupted - left
     return corrupted, flipped, dropped
 
 
 @kernel()
-def corrupt(ch, index, value, alive, scale, key, hits, word, word_bits):
+def corrupt(ch, index, listed, value, alive, scale, key, hits, word, word_bits):
     """Bit errors: flips bits of the code words, and clears `alive` where a word means nothing any more.
+
+    `listed` is `index`, or empty where all neurons have an entry.
 
     Returns (events whose word means nothing, flipped bits).
     """
     corrupted = flipped = 0
     below = _hash.bound(ch.word_error)
-    for h in range(_vector_draws.list_hits(key, below, index, value, hits)):
+    for h in range(_vector_draws.list_hits(key, below, listed, value, hits)):
         k = hits[h]
         heard, flips = _quantize.flip(
             ch.quantizer, ch.bits, scale, ch.value_bits, value[k], np.uint64(key), np.int64(index[k]),

@@ -37,11 +37,12 @@ def noise(key: int, index: np.ndarray, out: np.ndarray) -> None:
     _vector_draws.add_noise(key, np.float32(1.0), index, out)
 
 
-def test_normals_are_near_those_of_the_logarithm_and_cosine() -> None:
+@pytest.mark.parametrize("listed", [True, False])
+def test_normals_are_near_those_of_the_logarithm_and_cosine(listed: bool) -> None:
     n = 100_001
     out, index, key = np.zeros(n, np.float32), np.arange(1, 2 * n, 2, dtype=np.int32), hashing.key(3, 5)
-    noise(np.uint64(key).view(np.int64), index, out)
-    expected = hashing.normal(hashing.bits(key, index))
+    noise(np.uint64(key).view(np.int64), index if listed else index[:0], out)
+    expected = hashing.normal(hashing.bits(key, index if listed else n))
     np.testing.assert_allclose(out, expected, rtol=LARGEST_ERROR_OF_A_NORMAL, atol=1e-12)
     assert abs(np.mean(out - expected)) < 1e-9  # they are too large as often as too small
 

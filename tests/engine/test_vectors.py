@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 
+from channelsim import hashing
 from channelsim.engine import _hash, _vector_draws, _vector_events, _vector_memory, _vector_rows, _vector_sums
 from tests.naive import Floats
 
@@ -58,8 +59,14 @@ CASES: dict[Callable[..., Any], Callable[[Floats], tuple[Any, ...]]] = {
     _vector_sums.are_finite: lambda x: (x,),
     _vector_sums.largest: lambda x: (np.nan_to_num(x, nan=0.0),),
     _vector_draws.round_randomly: lambda x: (KEY, numbers(len(x) * (len(x) % 2)), F(0.25), F(7), np.nan_to_num(x)),
-    _vector_draws.list_hits: lambda x: (KEY, _hash.bound(0.3), numbers(len(x)), x, np.zeros(len(x), np.int32)),
-    _vector_draws.drop: lambda x: (KEY, _hash.bound(0.3), numbers(len(x)), (x != 0).astype(np.int32)),
+    _vector_draws.list_hits: lambda x: (
+        KEY,
+        _hash.bound(0.3),
+        numbers(len(x) * (len(x) % 2)),
+        x,
+        np.zeros(len(x), np.int32),
+    ),
+    _vector_draws.drop: lambda x: (KEY, _hash.bound(0.3), numbers(len(x) * (len(x) % 2)), (x != 0).astype(np.int32)),
 }
 COMPILED = {function: compiled(function) for function in CASES}
 compiled_take, compiled_transpose = compiled(_vector_memory.take), compiled(_vector_memory.transpose)
@@ -78,6 +85,17 @@ def test_the_plain_form(function: Callable[..., Any], values: list[float]) -> No
     assert result == expected
     for (_, as_plain), (_, as_vectors) in zip(plain, vectors, strict=True):
         np.testing.assert_array_equal(as_vectors, as_plain)
+
+
+@pytest.mark.parametrize("count", [1, 16, 37])
+def test_events_are_lost_up_to_the_very_bound(count: int) -> None:
+    """Bounds at and beside an event's own number, and those of the probabilities 0 and 1."""
+    words = hashing.bits(int(np.uint64(KEY)), count)
+    for bound in {0, 1, 2**53 - 1, 2**53, *(int(word >> np.uint64(11)) + k for word in words for k in (0, 1))}:
+        alive = np.ones(count, np.int32)
+        left = COMPILED[_vector_draws.drop](KEY, np.int64(bound), np.zeros(0, np.int32), alive)
+        np.testing.assert_array_equal(alive, words >> np.uint64(11) >= bound)
+        assert left == alive.sum()
 
 
 @settings(max_examples=60, deadline=None)
