@@ -54,7 +54,7 @@ def evaluate(net, mem, images, labels, first, samples, here, there):
 def _through_channel(net, mem, c, source, out, first, samples):
     channel = channels(net.channels)[c]
     n, roots = channel.n, i8(net.roots)[c * _hash.PURPOSES : (c + 1) * _hash.PURPOSES]
-    keys, words = i8(mem.keys), f4(mem.said).view(np.int32)
+    keys, words, bounds = i8(mem.keys), f4(mem.said).view(np.int32), _stages.bounds(channel)
     for b in range(samples):
         said, arrives = source[b * n : b * n + n], out[b * n : b * n + n]
         _hash.keys_of(roots, EVALUATION_FRAME, first + b, keys)
@@ -63,5 +63,7 @@ def _through_channel(net, mem, c, source, out, first, samples):
             channel, said, head(f4(mem.residuals), n), listed, value, words, alive, keys
         )
         index = listed if entries < n else i4(net.iota)
-        _stages.receive(channel, keys, entries, events, index, value, alive, scale, noise_scale, hits, f4(mem.word))
+        _stages.receive(
+            channel, *bounds, keys, entries, events, index, value, alive, scale, noise_scale, hits, f4(mem.word)
+        )
         _stages.deliver(channel, head(index, entries), head(value, entries), head(alive, entries), arrives)

@@ -58,6 +58,7 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
     again = link.broadcast and state.frame == frame and state.speaker == speaker
     state.frame, state.speaker = frame, speaker
     draws = _stages.draws(channel)
+    hit_bound, drop_bound = _stages.bounds(channel)
     complete = now
     for b in range(samples):
         image = i8_rows(mem.sample)[slot, b]
@@ -130,8 +131,9 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
         if not ideal:
             due = now + channel.deadline if channel.deadline >= 0 else np.int64(-1)
             arrived = _receive(
-                net, mem, c, entries, events, encoding, scale, noise_scale, start, finish, delay, due, arrives
-            )
+                net, mem, c, hit_bound, drop_bound, entries, events, encoding, scale, noise_scale, start, finish, delay,
+                due, arrives,
+            )  # fmt: skip
             if due >= 0:
                 done = min(done, due)
         else:
@@ -187,7 +189,9 @@ def _send_at_once(net, mem, c, slot, now, source, out, stride, delivered):
 
 
 @inner()
-def _receive(net, mem, c, entries, events, encoding, scale, noise_scale, start, finish, delay, due, out):
+def _receive(
+    net, mem, c, hit_bound, drop_bound, entries, events, encoding, scale, noise_scale, start, finish, delay, due, out
+):
     """What arrives of the entries in mem.said (a list: mem.speaking) goes to `out`. Returns how many events.
 
     `due` is when the deadline is over, or negative.
@@ -201,8 +205,9 @@ def _receive(net, mem, c, entries, events, encoding, scale, noise_scale, start, 
         entries = _stages.forget_silent(index, value, alive, entries, listed)
         index = listed
     corrupted, flipped, dropped = _stages.receive(
-        channel, i8(mem.keys), entries, events, index, value, alive, scale, noise_scale, i4(mem.hits), f4(mem.word)
-    )
+        channel, hit_bound, drop_bound, i8(mem.keys), entries, events, index, value, alive, scale, noise_scale,
+        i4(mem.hits), f4(mem.word),
+    )  # fmt: skip
     index, value, alive = head(index, entries), head(value, entries), head(alive, entries)
     counter.corrupted += corrupted
     counter.flipped_bits += flipped

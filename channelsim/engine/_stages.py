@@ -101,8 +101,9 @@ def whole_vectors(entries):
 @kernel(inline="always")
 def silence_behind(entries, value):
     """Silences what else is in the last of the `whole_vectors`, and perhaps one more."""
+    behind = value[entries:]  # so that no index needs to be held against zero
     for k in range(VECTOR):
-        value[entries + k] = ZERO
+        behind[k] = ZERO
 
 
 @kernel()
@@ -148,38 +149,46 @@ def message_bits(ch, events):
     return fixed + dense, DENSE
 
 
+@kernel(inline="always")
+def bounds(ch):
+    """What words are compared with that bit errors may hit, and that may be lost: see `_hash.bound`."""
+    return _hash.bound(ch.word_error), _hash.bound(ch.drop)
+
+
 @kernel()
-def receive(ch, keys, entries, events, index, value, alive, scale, noise_scale, hits, word):
+def receive(ch, hit_bound, drop_bound, keys, entries, events, index, value, alive, scale, noise_scale, hits, word):
     """Bit errors, noise and drop: what was sent becomes, in place, what is heard; `alive` tells which events are left.
 
-    `keys` are those of the message's draws, by purpose, `events` the number of entries that are not silent. Arrays are
-    longer than `whole_vectors` wants them, `word` is room for one float32. Returns (events whose word means nothing,
-    flipped bits, events dropped).
+    The two bounds are those of `bounds`, `keys` those of the message's draws, by purpose, `events` is the number of
+    entries that are not silent. Arrays are longer than `whole_vectors` wants them, `word` is room for one float32.
+    Returns (events whose word means nothing, flipped bits, events dropped).
     """
     corrupted = flipped = dropped = 0
     whole = whole_vectors(entries)
     value, alive, listed = head(value, whole), head(alive, whole), head(index, whole if entries < ch.n else 0)
     if ch.bit_error > 0.0:
         key = keys[_hash.BIT_ERRORS]
-        corrupted, flipped = corrupt(ch, index, listed, value, alive, scale, key, hits, word, word.view(np.int32))
+        corrupted, flipped = corrupt(
+            ch, hit_bound, index, listed, value, alive, scale, key, hits, word, word.view(np.int32)
+        )
     if ch.noise > ZERO:
         _vector_draws.add_noise(keys[_hash.NOISE], ch.noise * noise_scale, listed, value)
     if ch.drop > 0.0:
-        left = _vector_draws.drop(keys[_hash.DROP], _hash.bound(ch.drop), listed, alive)
+        left = _vector_draws.drop(keys[_hash.DROP], drop_bound, listed, alive)
         dropped = events - corrupted - left
     return corrupted, flipped, dropped
 
 
 @kernel()
-def corrupt(ch, index, listed, value, alive, scale, key, hits, word, word_bits):
+def corrupt(ch, below, index, listed, value, alive, scale, key, hits, word, word_bits):
     """Bit errors: flips bits of the code words, and clears `alive` where a word means nothing any more.
 
-    `listed` is `index`, or empty where all neurons have an entry.
+    `below` is the bound of the probability that a word is hit, `listed` is `index`, or empty where all neurons have an
+    entry.
 
     Returns (events whose word means nothing, flipped bits).
     """
     corrupted = flipped = 0
-    below = _hash.bound(ch.word_error)
     for h in range(_vector_draws.list_hits(key, below, listed, value, hits)):
         k = hits[h]
         heard, flips = _quantize.flip(

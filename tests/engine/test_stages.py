@@ -99,7 +99,18 @@ def received(row: Any, sent: naive.Floats, scale: float = 1.0, noise_scale: floa
     value[events:] = 0
     left = (value != 0).astype(np.int32)
     counts = _stages.receive(
-        row, drawn, events, events, index, value, left, F(scale), F(noise_scale), np.zeros(room, np.int32), word
+        row,
+        *_stages.bounds(row),
+        drawn,
+        events,
+        events,
+        index,
+        value,
+        left,
+        F(scale),
+        F(noise_scale),
+        np.zeros(room, np.int32),
+        word,
     )
     assert not left[events:].any()
     alive[index[:events]] = left[:events]
