@@ -46,29 +46,29 @@ class Probe:
         self._samples = replace(dataset, train_x=dataset.train_x[:size], train_y=dataset.train_y[:size])
         self._made_for: tuple[object, ...] = ()
         self._runs: list[engine.State] = []
-        self.plan: Plan
 
-    def signals(self, learner: engine.State) -> list[NDArray[np.float32]]:
+    def signals(self, learner: engine.State) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """R of all layers for each sample, (samples, units), with the synapses of `learner`: as it is delivered, and
-        the true gradient's. Afterwards `plan` is the one of the delivered signals."""
+        the true gradient's."""
         made_for = (learner.memory.weights, learner.net.channels.tobytes(), learner.net.links.tobytes())
         if self._runs and made_for[0] is self._made_for[0] and made_for[1:] == self._made_for[1:]:
             for run in self._runs:
                 engine.rewind_probe(run)
         else:
-            self.plan, self._made_for = _probe_plan(learner, len(self._samples.train_y)), made_for
-            plans = [_in_large_frames(plan) for plan in (self.plan, ideal_backpropagation(self.plan))]
+            delivering, self._made_for = _probe_plan(learner, len(self._samples.train_y)), made_for
+            plans = [_in_large_frames(plan) for plan in (delivering, ideal_backpropagation(delivering))]
             self._runs = [engine.start_probe(plan, self._samples, learner) for plan in plans]
         for run in self._runs:
             engine.advance(run.plan, run, run.plan.frames)
-        return [run.memory.captured[: self.plan.train_size] for run in self._runs]
+        delivered, true = (run.memory.captured[: run.plan.train_size] for run in self._runs)
+        return delivered, true
 
 
 def measure(state: engine.State, probe: Probe) -> list[Alignment]:
     """Alignment of each hidden layer that hears an error. Leaves the state as it is (but settled)."""
     engine.settle(state)
     delivered, true = probe.signals(state)
-    plan, weights = probe.plan, state.weights
+    plan, weights = state.plan, state.weights
     found = []
     for c, channel in enumerate(plan.channels):
         if channel["direction"] == Direction.LEARNING:
@@ -78,7 +78,7 @@ def measure(state: engine.State, probe: Probe) -> list[Alignment]:
                 Alignment(
                     plan.layer_names[channel["target"] - 1],
                     *_compare(delivered[:, units], true[:, units]),
-                    *_compare_feedback(plan, c, weights),
+                    *_compare_feedback(plan, c, weights, state.feedback),
                 )
             )
     return found[::-1]
@@ -87,7 +87,6 @@ def measure(state: engine.State, probe: Probe) -> list[Alignment]:
 def _probe_plan(state: engine.State, size: int) -> Plan:
     return replace(
         state.plan,
-        feedback=state.feedback,
         channels=state.net.channels.copy(),
         links=state.net.links.copy(),
         changes=(),
@@ -115,11 +114,13 @@ def _compare(a: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[float, flo
     return cosine, equal / there if there else float("nan")
 
 
-def _compare_feedback(plan: Plan, c: int, weights: NDArray[np.float32]) -> tuple[float, float]:
+def _compare_feedback(
+    plan: Plan, c: int, weights: NDArray[np.float32], feedback: NDArray[np.float32]
+) -> tuple[float, float]:
     channel = plan.channels[c]
     source, target = int(channel["source"]), int(channel["target"])
     if channel["wiring"] == Wiring.BANK:
-        bank = plan.feedback[channel["c_offset"] : channel["c_offset"] + channel["c_size"]]
+        bank = feedback[channel["c_offset"] : channel["c_offset"] + channel["c_size"]]
         return _compare(_weights_of(plan, source, weights), bank)
     between = plan.layers[target + 1 : source + 1]
     if channel["wiring"] not in (Wiring.DENSE, Wiring.SPARSE) or (between["kind"] != Kind.DENSE).any():
@@ -127,7 +128,7 @@ def _compare_feedback(plan: Plan, c: int, weights: NDArray[np.float32]) -> tuple
     path = np.eye(int(plan.layers[source]["n"]), dtype=np.float32)
     for h in range(source, target, -1):
         path = _weights_of(plan, h, weights).reshape(-1, int(plan.layers[h]["n"])) @ path
-    wires = dense_feedback(plan, c)
+    wires = _wires(plan, c, feedback)
     cosine, _ = _compare(wires, path.T)
     there = wires != 0
     return cosine, _compare(path.T[there], wires[there])[1]
@@ -139,11 +140,11 @@ def _weights_of(plan: Plan, h: int, weights: NDArray[np.float32]) -> NDArray[np.
     return weights[layer["w_offset"] : layer["w_offset"] + layer["w_size"]]
 
 
-def dense_feedback(plan: Plan, c: int) -> NDArray[np.float32]:
+def _wires(plan: Plan, c: int, feedback: NDArray[np.float32]) -> NDArray[np.float32]:
     """C of one channel as a matrix (source units, target units), 0 where there is no wire."""
     channel = plan.channels[c]
     n, n_target = int(channel["n"]), int(plan.layers[channel["target"]]["n"])
-    values = plan.feedback[channel["c_offset"] : channel["c_offset"] + channel["c_size"]]
+    values = feedback[channel["c_offset"] : channel["c_offset"] + channel["c_size"]]
     if channel["wiring"] == Wiring.DENSE:
         return values.reshape(n, n_target)
     matrix = np.zeros((n, n_target), np.float32)
