@@ -155,7 +155,11 @@ class _Sweep:
         data = next((point.scenario.data for point in self.left.values() if point.scenario), None)
         first = [addresses.pop() for addresses in hosts.values()]
         for addresses in (first, [address for others in hosts.values() for address in others]):
-            futures = [client.submit(_worker.warm, data, workers=[address], pure=False) for address in addresses]
+            # A worker may die before its turn; its nanny's next one has another address.
+            futures = [
+                client.submit(_worker.warm, data, workers=[address], allow_other_workers=True, pure=False)
+                for address in addresses
+            ]
             import pandas  # noqa: F401  for the table: it takes a second, which is free while the workers warm up
 
             for future in futures:

@@ -15,7 +15,7 @@ import pytest
 
 import channelsim as cs
 from channelsim.scenario import Scenario
-from channelsim.sweep import MEASURES, Silent, read_table
+from channelsim.sweep import MEASURES, Silent, _cluster, read_table
 from channelsim.trace import Trace
 from tests.cli.process import COMMAND, SMALL, environment
 
@@ -127,6 +127,16 @@ def test_a_point_that_kills_is_recorded_and_the_rest_goes_on(grid: Grid, schedul
         cs.sweep(grid({"seed": [1, 666, 2, 3]}), out=tmp_path / "out", scheduler=scheduler, progress=again)
     assert again.begun == [("small", 4, 2, 2)]
     assert list(read_table(tmp_path / "out")["seed"]) == [1, 2, 3, 666]
+
+
+@pytest.mark.timeout(90)
+def test_a_worker_that_is_gone_before_the_first_point_is_not_waited_for(
+    grid: Grid, scheduler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = _cluster.workers
+    monkeypatch.setattr(_cluster, "workers", lambda client: {**there(client), "tcp://127.0.0.1:9": "another machine"})
+    table = cs.sweep(grid(SHORT), out=tmp_path / "out", scheduler=scheduler)
+    assert (table["status"] == "done").all() and len(table) == 4
 
 
 def test_points_that_fail_are_recorded(grid: Grid, scheduler: str, tmp_path: Path) -> None:
