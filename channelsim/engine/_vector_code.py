@@ -3,7 +3,7 @@
 The compiler's own vectorization of such loops keeps sums in memory, tests at run time whether arrays overlap, and does
 the columns behind the last whole vector one at a time: a third of the time of a layer of 100 units. Here the columns
 are taken in *strips* of up to BLOCK vectors of LANES values. A strip's sums stay in registers while all rows pass, and
-the last vector of a row that is not a whole number of them is masked.
+the last vector of a row that is not a whole number of them is masked, and a narrow one where it holds few columns.
 
 The modules `_vector_rows`, `_groups`, `_products`, `_events`, `_draws`, `_sums` and `_memory` are written so. Each
 function there has a plain form that says what it does; it is the one that runs where NUMBA_DISABLE_JIT is set. Products
