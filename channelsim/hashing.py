@@ -95,5 +95,5 @@ def normal(word: NDArray[np.uint64]) -> NDArray[np.float64]:
 
 
 def permutation(key: int, n: int) -> NDArray[np.int64]:
-    """A random order of 0..n-1: the indices sorted by their draws."""
-    return np.argsort(bits(key, n), kind="stable")
+    """A random order of 0..n-1: the indices sorted by their draws, no two equal (the mix is one to one)."""
+    return np.argsort(bits(key, n))
