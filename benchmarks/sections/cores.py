@@ -1,6 +1,6 @@
 """Mini-batches on two cores against one.
 
-Measured in a process of its own: Numba's threads stay on the cores that they were started on.
+Measured in a process of its own, which no core is chosen for.
 """
 
 from __future__ import annotations

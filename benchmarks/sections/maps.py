@@ -1,6 +1,6 @@
 """A convolutional network in mini-batches on two cores, beside PyTorch.
 
-Measured in a process of its own: Numba's threads stay on the cores that they were started on.
+Measured in a process of its own, which no core is chosen for.
 """
 
 from __future__ import annotations

@@ -23,5 +23,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 
 Threads = Annotated[
     int | None,
-    typer.Option("--threads", metavar="N", min=1, help="Threads of the matrix products.", show_default=False),
+    typer.Option(
+        "--threads",
+        metavar="N",
+        min=1,
+        help="Threads that share the work on a mini-batch, at most one a core (default: 1).",
+        show_default=False,
+    ),
 ]

@@ -2,17 +2,16 @@
 
 Samples (forward) or rows of W (updates, and sums over many rows of which few count) are divided among threads. A sum,
 or a part of it over so many rows of W, is made by one thread and in the same order, so the number of threads does not
-show in the result. One thread starts no loop for threads: that takes half a microsecond, a dozen times a frame. But it
-multiplies matrices in the same parts: how a product goes about its last rows and columns shows in the last digits.
+show in the result.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
 
-from channelsim.engine import _transfer, _vector_groups, _vector_memory, _vector_products
-from channelsim.engine._jit import kernel, threads_in_use
+from channelsim.engine import _transfer, _vector_events, _vector_groups, _vector_memory, _vector_products, _vector_sums
+from channelsim.engine._jit import kernel
+from channelsim.engine._team import in_parts
 
 MOST_PARTS, PART_SAMPLES = 16, 50  # a part has at least so many samples
 MOST_ROW_PARTS, PART_ROWS = 4, 128  # the same of parts by rows of W, where they divide a sum
@@ -45,12 +44,6 @@ def partial_room(samples, widest, n):
     return (row_parts(most, widest) - 1) * most * n
 
 
-@kernel(inline="always")
-def is_alone(pieces):
-    """Whether one thread does all parts."""
-    return pieces == 1 or threads_in_use() == 1
-
-
 @kernel()
 def list_room(samples, widest):
     """int32 values that the lists of a mini-batch take: for each part one more than the longest have."""
@@ -65,29 +58,24 @@ def _room_of(lists, piece, pieces):
 
 
 @kernel()
-def forward(sparse, transfer, weights, pitch, bias, images, chosen, x, out, samples, partial, lists):
+def forward(sparse, transfer, weights, pitch, bias, images, chosen, x, out, samples, spoken, partial, lists):
     """out = f(W x + b) for a mini-batch `x`, (samples, fan-in), into which the chosen images, if any, are copied first.
 
-    `partial` is room for `partial_room` sums; `lists` is room, as in all that follow.
+    spoken[b] becomes the number of each sample's values of `out` that are not zero. `partial` is room for
+    `partial_room` sums; `lists` is room, as in all that follow.
     """
-    pieces = parts(samples)
-    if sparse and row_parts(samples, len(weights) // pitch) > 1:
-        _forward_by_rows(transfer, weights, pitch, bias, images, chosen, x, out, samples, partial, lists)
-    elif is_alone(pieces):
-        for piece in range(pieces):
-            _forward(sparse, transfer, weights, pitch, bias, images, chosen, x, out, samples, lists, piece, pieces)
+    pieces, row_pieces, n = parts(samples), row_parts(samples, len(weights) // pitch), len(bias)
+    if sparse and row_pieces > 1:
+        in_parts(_sum_rows, row_pieces, (weights, pitch, bias, images, chosen, x, out, samples, partial, lists))
+        in_parts(_join, pieces, (transfer, n, out, samples, spoken, partial, row_pieces))
     else:
-        _forward_shared(sparse, transfer, weights, pitch, bias, images, chosen, x, out, samples, lists, pieces)
-
-
-@kernel(parallel=True)
-def _forward_shared(sparse, transfer, weights, pitch, bias, images, chosen, x, out, samples, lists, pieces):
-    for piece in prange(pieces):
-        _forward(sparse, transfer, weights, pitch, bias, images, chosen, x, out, samples, lists, piece, pieces)
+        given = sparse, transfer, weights, pitch, bias, images, chosen, x, out, samples, spoken, lists
+        in_parts(forward_part, pieces, given)
 
 
 @kernel()
-def _forward(sparse, transfer, weights, pitch, bias, images, chosen, x, out, samples, lists, piece, pieces):
+def forward_part(sparse, transfer, weights, pitch, bias, images, chosen, x, out, samples, spoken, lists, piece, pieces):
+    """The same for one part of the samples, which needs no sums over parts of the rows."""
     lo, hi = samples * piece // pieces, samples * (piece + 1) // pieces
     fan_in, n = len(weights) // pitch, len(bias)
     inputs, part = x[lo * fan_in :], out[lo * n : hi * n]
@@ -98,24 +86,7 @@ def _forward(sparse, transfer, weights, pitch, bias, images, chosen, x, out, sam
     else:
         matmul(inputs, fan_in, 1, weights, pitch, hi - lo, fan_in, n, ONE, 1, part, n)
     _transfer.layer(transfer, part, n)
-
-
-@kernel()
-def _forward_by_rows(transfer, weights, pitch, bias, images, chosen, x, out, samples, partial, lists):
-    pieces, row_pieces, n = parts(samples), row_parts(samples, len(weights) // pitch), len(bias)
-    if is_alone(pieces):
-        for piece in range(row_pieces):
-            _sum_rows(weights, pitch, bias, images, chosen, x, out, samples, partial, lists, piece, row_pieces)
-        _join(transfer, n, out, samples, partial, row_pieces, 0, 1)
-    else:
-        _sum_rows_shared(weights, pitch, bias, images, chosen, x, out, samples, partial, lists, row_pieces)
-        _join_shared(transfer, n, out, samples, partial, row_pieces, pieces)
-
-
-@kernel(parallel=True)
-def _sum_rows_shared(weights, pitch, bias, images, chosen, x, out, samples, partial, lists, pieces):
-    for piece in prange(pieces):
-        _sum_rows(weights, pitch, bias, images, chosen, x, out, samples, partial, lists, piece, pieces)
+    count_each(part, n, spoken[lo:hi])
 
 
 @kernel()
@@ -138,22 +109,24 @@ def _sum_rows(weights, pitch, bias, images, chosen, x, out, samples, partial, li
         )  # fmt: skip
 
 
-@kernel(parallel=True)
-def _join_shared(transfer, n, out, samples, partial, row_pieces, pieces):
-    for piece in prange(pieces):
-        _join(transfer, n, out, samples, partial, row_pieces, piece, pieces)
-
-
 @kernel()
-def _join(transfer, n, out, samples, partial, row_pieces, piece, pieces):
+def _join(transfer, n, out, samples, spoken, partial, row_pieces, piece, pieces):
     """out = f(the sum of all parts of the rows), for one part of the samples."""
-    lo, hi = samples * piece // pieces * n, samples * (piece + 1) // pieces * n
-    part = out[lo:hi]
+    lo, hi = samples * piece // pieces, samples * (piece + 1) // pieces
+    part = out[lo * n : hi * n]
     for k in range(row_pieces - 1):
-        more = partial[k * samples * n + lo : k * samples * n + hi]
+        more = partial[(k * samples + lo) * n : (k * samples + hi) * n]
         for i in range(len(part)):
             part[i] += more[i]
     _transfer.layer(transfer, part, n)
+    count_each(part, n, spoken[lo:hi])
+
+
+@kernel()
+def count_each(values, n, spoken):
+    """spoken[b] = how many of n values are not zero, sample after sample."""
+    for b in range(len(spoken)):
+        spoken[b] = _vector_events.count_events(values[b * n : b * n + n])
 
 
 @kernel()
@@ -180,21 +153,11 @@ def add_sparse(x, x_pitch, rows, inner, b, b_pitch, n, out, lists):
 def add_outer_sparse(target, pitch, n, x, signal, samples, learning, lists):
     """target += x.T signal for `learning` samples, as `add_outer_matrix`. Returns how many rows of x.T are not zero."""
     pieces = parts(samples)
-    if is_alone(pieces):
-        for piece in range(pieces):
-            _add_outer_sparse(target, pitch, n, x, signal, learning, lists, piece, pieces)
-    else:
-        _add_outer_sparse_shared(target, pitch, n, x, signal, learning, lists, pieces)
+    in_parts(_add_outer_sparse, pieces, (target, pitch, n, x, signal, learning, lists))
     rows = 0
     for piece in range(pieces):
         rows += _room_of(lists, piece, pieces)[0]
     return rows
-
-
-@kernel(parallel=True)
-def _add_outer_sparse_shared(target, pitch, n, x, signal, learning, lists, pieces):
-    for piece in prange(pieces):
-        _add_outer_sparse(target, pitch, n, x, signal, learning, lists, piece, pieces)
 
 
 @kernel()
@@ -219,18 +182,7 @@ def _add_outer_sparse(target, pitch, n, x, signal, learning, lists, piece, piece
 @kernel()
 def add_outer_matrix(target, pitch, n, x, signal, samples, learning, scale):
     """target += scale * x.T signal for `learning` samples: (rows, n) += (learning, rows).T (learning, n)."""
-    pieces = parts(samples)
-    if is_alone(pieces):
-        for piece in range(pieces):
-            _add_outer_matrix(target, pitch, n, x, signal, learning, scale, piece, pieces)
-    else:
-        _add_outer_matrix_shared(target, pitch, n, x, signal, learning, scale, pieces)
-
-
-@kernel(parallel=True)
-def _add_outer_matrix_shared(target, pitch, n, x, signal, learning, scale, pieces):
-    for piece in prange(pieces):
-        _add_outer_matrix(target, pitch, n, x, signal, learning, scale, piece, pieces)
+    in_parts(_add_outer_matrix, parts(samples), (target, pitch, n, x, signal, learning, scale))
 
 
 @kernel()
@@ -242,22 +194,72 @@ def _add_outer_matrix(target, pitch, n, x, signal, learning, scale, piece, piece
 
 
 @kernel()
+def survey(signal, n, samples, spoken, totals):
+    """spoken[b] = how many of the n values of each sample of R are not zero; totals[:n] = R summed over the samples.
+
+    Behind it is room for n values of each other part. Returns whether all values are finite.
+    """
+    pieces = parts(samples)
+    in_parts(_survey, pieces, (signal, n, samples, spoken, totals))
+    finite = True
+    for piece in range(pieces):
+        finite &= spoken[samples * piece // pieces] >= 0
+        if piece > 0:
+            for j in range(n):
+                totals[j] += totals[piece * n + j]
+    return finite
+
+
+@kernel()
+def _survey(signal, n, samples, spoken, totals, piece, pieces):
+    """The first of the part's numbers of events is -1 where a value is not finite."""
+    lo, hi = samples * piece // pieces, samples * (piece + 1) // pieces
+    total = totals[piece * n : piece * n + n]
+    total[:] = ZERO
+    for b in range(lo, hi):
+        values = signal[b * n : b * n + n]
+        for j in range(n):
+            total[j] += values[j]
+    count_each(signal[lo * n : hi * n], n, spoken[lo:hi])
+    if not _vector_sums.are_finite(signal[lo * n : hi * n]):
+        spoken[lo] = -1
+
+
+@kernel()
+def make_error(message, n, feedback, n_target, transfer, output, error, samples):
+    """error = message feedback for matrices (samples, n) and (n, n_target), times f'(S) as far as `output` goes."""
+    in_parts(_make_error, parts(samples), (message, n, feedback, n_target, transfer, output, error, samples))
+
+
+@kernel()
+def _make_error(message, n, feedback, n_target, transfer, output, error, samples, piece, pieces):
+    _through(n_target, n, message, error, samples, feedback, piece, pieces)
+    lo, hi = samples * piece // pieces * n_target, samples * (piece + 1) // pieces * n_target
+    known = max(lo, min(hi, len(output)))
+    _transfer.times_derivative(transfer, error[lo:known], output[lo:known])
+
+
+@kernel()
+def take_error(made, transfer, output, error, samples):
+    """error = made, times f'(S) as far as `output` goes."""
+    in_parts(_take_error, parts(samples), (made, transfer, output, error, samples))
+
+
+@kernel()
+def _take_error(made, transfer, output, error, samples, piece, pieces):
+    n = len(error) // samples
+    lo, hi = samples * piece // pieces * n, samples * (piece + 1) // pieces * n
+    _vector_memory.copy(made[lo:hi], error[lo:hi])
+    known = max(lo, min(hi, len(output)))
+    _transfer.times_derivative(transfer, error[lo:known], output[lo:known])
+
+
+@kernel()
 def through_transposed(matrix, pitch, n, message, out, samples, turned):
     """out = message matrix.T for a (rows, n) matrix: (samples, n) -> (samples, rows). `turned` is room for matrix.T."""
     rows = len(matrix) // pitch
     transpose(matrix, pitch, rows, n, turned)
-    pieces = parts(samples)
-    if is_alone(pieces):
-        for piece in range(pieces):
-            _through(rows, n, message, out, samples, turned, piece, pieces)
-    else:
-        _through_shared(rows, n, message, out, samples, turned, pieces)
-
-
-@kernel(parallel=True)
-def _through_shared(rows, n, message, out, samples, turned, pieces):
-    for piece in prange(pieces):
-        _through(rows, n, message, out, samples, turned, piece, pieces)
+    in_parts(_through, parts(samples), (rows, n, message, out, samples, turned))
 
 
 @kernel()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from channelsim.engine import _batch, _dense, _inputs, _stages, _transfer, _waiting
+from channelsim.engine import _batch, _dense, _inputs, _stages, _transfer, _vector_memory, _vector_sums, _waiting
 from channelsim.engine._jit import inner, kernel
-from channelsim.engine._views import configs, f4, flags, i4, i8_planes, i8_rows, layers, slots, synapses
+from channelsim.engine._views import configs, f4, flags, i4, i8, i8_planes, i8_rows, layers, slots, synapses
 
 F = np.float32
 ZERO = F(0.0)
@@ -30,11 +30,12 @@ def forward(net, mem, h, slot, out):
         weights, index, value = synapses(f4(mem.weights), layer), i4(mem.speaking), f4(mem.said)
         _dense.add_each(x, samples, fan_in, weights, layer.pitch, n, out, index, value)
         _transfer.layer(layer.transfer, out, n)
+        _batch.count_each(out, n, i8(mem.spoken)[:samples])
     elif configs(net.config)[0].batch > 1:
         weights, sparse = synapses(f4(mem.weights), layer), form == _inputs.SPARSE
         _batch.forward(
-            sparse, layer.transfer, weights, layer.pitch, bias, images, chosen, x, out, samples, f4(mem.partial),
-            i4(mem.lists),
+            sparse, layer.transfer, weights, layer.pitch, bias, images, chosen, x, out, samples, i8(mem.spoken),
+            f4(mem.partial), i4(mem.lists),
         )  # fmt: skip
     else:
         _batch.fill_bias(bias, out, samples)
@@ -48,27 +49,35 @@ def forward(net, mem, h, slot, out):
 
 
 @inner()
-def survey(net, mem, h, slot, samples):
-    """Multiply-accumulates of one update: products of two factors that are not zero.
+def look(net, mem, h, samples):
+    """Whether R, in mem.signal, is finite. mem.spoken = its events, sample by sample.
 
-    mem.error = R summed over the samples.
+    Of several samples mem.error = their sum.
     """
     n = layers(net.layers)[h].n
-    total = f4(mem.error)[:n]
+    if samples > 1:
+        return _batch.survey(f4(mem.signal), n, samples, i8(mem.spoken), f4(mem.error))
+    i8(mem.spoken)[0] = _stages.count_speaking(f4(mem.signal)[:n])
+    return _vector_sums.are_finite(f4(mem.signal)[:n]) != 0
+
+
+@inner()
+def survey(mem, n, counts, samples):
+    """Multiply-accumulates of one update, after `look`: products of two factors that are not zero.
+
+    `counts` are the events that arrived, sample by sample. mem.error = R summed over the samples.
+    """
+    if samples == 1:
+        _vector_memory.copy(f4(mem.signal)[:n], f4(mem.error)[:n])
     macs = 0
-    for j in range(n):
-        total[j] = ZERO
     for b in range(samples):
-        signal = f4(mem.signal)[b * n : b * n + n]
-        macs += i8_planes(mem.counts)[slot, h, b] * _stages.count_speaking(signal)
-        for j in range(n):
-            total[j] += signal[j]
+        macs += counts[b] * i8(mem.spoken)[b]
     return macs
 
 
 @inner()
 def accumulate(net, mem, h, slot, samples, scale, target):
-    """target += scale * sum_b x_b (x) R_b over the frame's samples, R in mem.signal.
+    """target += scale * sum_b x_b (x) R_b over the frame's samples, R in mem.signal, after `look`.
 
     `target` is W or a buffer of its size. mem.signal may be scaled or rearranged. Samples whose R is zero cost nothing.
     Returns the entries addressed: inputs active in any sample that learns, times neurons with an error in any.
@@ -86,7 +95,7 @@ def _accumulate(net, mem, h, slot, samples, scale, target):
     signal = f4(mem.signal)[: samples * n]
     learning = 0
     for b in range(samples):
-        learns[b] = _stages.any_speaks(signal[b * n : b * n + n])
+        learns[b] = i8(mem.spoken)[b] > 0
         learning += learns[b]
     if learning == 0:
         return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from channelsim.engine import _conv_layer, _dense_layer, _inputs, _pool_layer
+from channelsim.engine import _conv_layer, _dense_layer, _inputs, _pool_layer, _vector_sums
 from channelsim.engine._named import EVERY_RUN, FLOAT, INT, MEMORY, NET, NOTHING, named
 from channelsim.engine._views import channels, configs, counters, f4, f4_rows, i8_planes, layers, slots, synapses
 from channelsim.plan import Kind
@@ -46,15 +46,24 @@ def transposed(net, mem, c, slot, seen, recalled):
         _pool_layer.transposed(net, mem, c, slot, seen, recalled, message, out)
 
 
+@named(INT, NET, MEMORY, INT, INT, on_demand=EVERY_RUN)
+def look(net, mem, h, samples):
+    """Whether R, in mem.signal, is finite. What else is found is for `survey` and `accumulate`."""
+    layer = layers(net.layers)[h]
+    if layer.kind == DENSE:
+        return _dense_layer.look(net, mem, h, samples)
+    return _vector_sums.are_finite(f4(mem.signal)[: samples * layer.n]) != 0
+
+
 @named(INT, NET, MEMORY, INT, INT, INT, on_demand=EVERY_RUN)
 def survey(net, mem, h, slot, samples):
-    """What an update takes, with R in mem.signal: returns its multiply-accumulates.
+    """What an update takes, with R in mem.signal, after `look`: returns its multiply-accumulates.
 
     mem.error[:b_size] = R summed over all that shares a bias.
     """
     layer = layers(net.layers)[h]
     if layer.kind == DENSE:
-        return _dense_layer.survey(net, mem, h, slot, samples)
+        return _dense_layer.survey(mem, layer.n, i8_planes(mem.counts)[slot, h], samples)
     x, signal = _inputs.activities(net, mem, h, slot), f4(mem.signal)[: samples * layer.n]
     _conv_layer.know(net, mem, h - 1, i8_planes(mem.counts)[slot, h], samples)
     return _conv_layer.survey(net, mem, h, x, signal, samples)

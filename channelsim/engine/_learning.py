@@ -13,7 +13,7 @@ from channelsim.engine import (
     _kinds,
     _quantize,
     _stages,
-    _vector_memory,
+    _transfer,
     _waiting,
 )
 from channelsim.engine._jit import inner, kernel
@@ -24,6 +24,7 @@ from channelsim.engine._views import (
     f4,
     f4_rows,
     i4,
+    i8,
     i8_planes,
     layers,
     slots,
@@ -91,8 +92,11 @@ def _through_signed(net, mem, c, slot):
 
 
 @inner()
-def error_from(net, mem, c, slot):
-    """mem.signal = the error at the channel's target, from its message in the slot: (B, n_target)."""
+def error_from(net, mem, c, slot, transfer, output):
+    """mem.signal = R at the channel's target, from its message in the slot: (B, n_target).
+
+    That is the error times f'(S) of a transfer function with O = f(S), of the samples of which `output` holds O.
+    """
     channel = channels(net.channels)[c]
     samples = slots(mem.slots)[slot].samples
     n, n_target = channel.n, layers(net.layers)[channel.target].n
@@ -100,18 +104,27 @@ def error_from(net, mem, c, slot):
     first = channel.message_offset * configs(net.config)[0].batch
     if leaves_projected(channel.wiring):
         made = f4_rows(mem.messages)[slot, first : first + samples * n_target]
-        _vector_memory.copy(made, error)
+        _batch.take_error(made, transfer, output, error, samples)
         return
     message = f4_rows(mem.messages)[slot, first : first + samples * n]
     feedback = f4(mem.feedback)[channel.c_offset : channel.c_offset + channel.c_size]
-    if channel.wiring == BANK:
-        _kinds.through_bank(net, mem, c, slot)
-        return
     events = _conv_layer.total(i8_planes(mem.heard)[slot, c], samples)
     if channel.wiring == DENSE and samples > 1 and events >= _batch.SPARSE_BELOW * samples * n:
         counters(mem.counters)[c].macs += events * n_target
-        _batch.matmul(message, n, 1, feedback, n_target, samples, n, n_target, ONE, 0, error, n_target)
+        _batch.make_error(message, n, feedback, n_target, transfer, output, error, samples)
         return
+    if channel.wiring == BANK:
+        _kinds.through_bank(net, mem, c, slot)
+    else:
+        _through_wires(net, mem, c, samples, message, feedback, error)
+    _transfer.times_derivative(transfer, error[: len(output)], output)
+
+
+@inner()
+def _through_wires(net, mem, c, samples, message, feedback, error):
+    """error = the messages through C, event by event. Counts the operations."""
+    channel = channels(net.channels)[c]
+    n, n_target = channel.n, layers(net.layers)[channel.target].n
     for i in range(samples * n_target):
         error[i] = ZERO
     if channel.wiring == DENSE and samples > 1:
@@ -154,7 +167,7 @@ def update(net, mem, h, slot, seen, samples, c):
     frame = slots(mem.slots)[slot].frame
     eta = rate(slots(mem.slots)[slot], config.learning_rate)
     if layer.kind == _kinds.DENSE and _waiting.may_wait(net, h):
-        speaking = _stages.count_speaking(f4(mem.signal)[: layer.n])
+        speaking = i8(mem.spoken)[0]
         products = i8_planes(mem.counts)[seen, h, 0] * speaking
         counter.update_macs += products
         counter.updates += products

@@ -21,7 +21,6 @@ from channelsim.engine import (
     _learning,
     _messages,
     _transfer,
-    _vector_sums,
 )
 from channelsim.engine._jit import inner, kernel
 from channelsim.engine._views import (
@@ -302,10 +301,8 @@ def hear(net, mem, c, slot):
     if missed:  # the activity of that frame is forgotten: the newest one stands in for it, as far as it has samples
         seen = state.slot
         samples = min(samples, slots(mem.slots)[seen].samples)
-    _learning.error_from(net, mem, c, slot)
-    out = _inputs.outputs(net, mem, h, seen, samples)
-    if config.derivative:
-        _transfer.times_derivative(layer.transfer, f4(mem.signal)[: samples * layer.n], out)
+    transfer = layer.transfer if config.derivative else _transfer.LINEAR
+    _learning.error_from(net, mem, c, slot, transfer, _inputs.outputs(net, mem, h, seen, samples))
     _silence(f4(mem.signal)[samples * layer.n : s.samples * layer.n])
     if config.capture:
         _capture(net, mem, h, s.frame, samples)
@@ -377,7 +374,7 @@ def _one_hot(net, mem, slot, n, samples):
 @inner()
 def learn(net, mem, h, slot, seen, samples, c):
     """Layer h's synapses learn from mem.signal, and from the activity in slot `seen`."""
-    if not _vector_sums.are_finite(f4(mem.signal)[: samples * layers(net.layers)[h].n]):
+    if not _kinds.look(net, mem, h, samples):
         clocks(mem.clock)[0].fault_frame = slots(mem.slots)[slot].frame
     elif not configs(net.config)[0].frozen:
         _learning.update(net, mem, h, slot, seen, samples, c)

@@ -19,9 +19,9 @@ BY_SLOT = ("slots", "sample", "outputs", "inputs", "counts", "starts", "forms", 
 HEAP = ("heap_time", "heap_key", "heap_payload")
 SYNAPSES = ("weights", "biases", "feedback")
 # What is written anew before it is read in the next chunk, and what has been collected.
-SCRATCH = ("signal", "error", "turned", "gathered", "learns", "partial", "lists", "touched", "step", "sent", "speaking",
-           "said", "alive", "hits", "word", "patches", "event_counts", "macs", "map_sums", "bank", "captured", "rows",
-           "payload")  # fmt: skip
+SCRATCH = ("signal", "error", "turned", "gathered", "spoken", "learns", "partial", "lists", "touched", "step", "sent",
+           "speaking", "said", "alive", "hits", "word", "patches", "event_counts", "macs", "map_sums", "bank",
+           "captured", "rows", "payload")  # fmt: skip
 
 
 def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
@@ -87,6 +87,7 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
         error=zeros(batch * widest_learner, np.float32),
         turned=zeros(_turned(plan), np.float32),
         gathered=zeros(batch * widest, np.float32),
+        spoken=zeros(batch, np.int64),
         learns=zeros(batch, np.bool_),
         partial=zeros(_batch.partial_room(batch, widest, widest_learner), np.float32),
         lists=zeros(_batch.list_room(batch, widest) if batch > 1 else 0, np.int32),

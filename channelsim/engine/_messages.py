@@ -17,16 +17,17 @@ from channelsim.engine._views import (
     i4,
     i8,
     i8_rows,
+    layers,
     link_states,
     links,
     message_rows,
     slots,
 )
-from channelsim.plan import Direction
+from channelsim.plan import Direction, Kind
 
 ZERO = np.float32(0.0)
 WHOLE, PARTLY, QUEUE_FULL = np.int64(0), np.int64(1), np.int64(2)
-LEARNING = int(Direction.LEARNING)
+LEARNING, DENSE = int(Direction.LEARNING), int(Kind.DENSE)
 
 
 @inner()
@@ -159,6 +160,8 @@ def _send_at_once(net, mem, c, slot, now, source, out, stride, delivered):
     threshold: none of them can be late, wait or change."""
     channel, counter = channels(net.channels)[c], counters(mem.counters)[c]
     samples, n, start = slots(mem.slots)[slot].samples, channel.n, i8(net.event_start)
+    counted = configs(net.config)[0].batch > 1 and channel.direction != LEARNING and c > 0
+    counted &= layers(net.layers)[channel.source].kind == DENSE  # with O, just now
     sifts, from_data = channel.has_threshold, c == 0 and not configs(net.config)[0].augmented
     residual = f4(mem.residuals)[channel.residual_offset : channel.residual_offset + n]
     offered = events = bits = 0
@@ -171,6 +174,8 @@ def _send_at_once(net, mem, c, slot, now, source, out, stride, delivered):
                 following = i8_rows(mem.sample)[slot, b + 2] * n
                 _vector_memory.fetch(source[following : following + n])
             heard, passed = _stages.sift(channel, said, residual, out[b * stride : b * stride + n])
+        elif counted:
+            heard = passed = i8(mem.spoken)[b]
         else:
             heard = passed = start[image + 1] - start[image] if from_data else _stages.count_speaking(said)
         delivered[b] = passed

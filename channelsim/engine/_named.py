@@ -66,20 +66,36 @@ def provide(maps: bool) -> None:
             del _pending[demand][0]  # after an interrupt it is still to be done
 
 
+def constant(name: str, value: int) -> Any:
+    """What calls, by this name, a function that returns a number of this process: code from the cache does not know
+    it."""
+    if config.DISABLE_JIT:
+        return lambda: value
+    kind = ir.FunctionType(WORDS[INT], [])
+    binding.add_symbol(name, _small_function(name, kind, lambda builder, _: WORDS[INT](value)))
+    return types.ExternalFunction(name, INT())
+
+
 def _jump(name: str, signature: Any, place: c_void_p) -> int:
     """The address of a function that calls the function whose address stands in `place`."""
-    module = ir.Module()
     kind = ir.FunctionType(WORDS[signature.return_type], [WORDS[argument] for argument in signature.args])
+    there = ir.Constant(ir.IntType(64), addressof(place)).inttoptr(kind.as_pointer().as_pointer())
+    _kept.append(place)
+    return _small_function(name, kind, lambda builder, given: builder.call(builder.load(there), given, tail=True))
+
+
+def _small_function(name: str, kind: Any, body: Callable[[Any, Any], Any]) -> int:
+    """The address of a function that returns body(builder, arguments)."""
+    module = ir.Module()
     function = ir.Function(module, kind, f"{name}_jump")
     builder = ir.IRBuilder(function.append_basic_block())
-    there = ir.Constant(ir.IntType(64), addressof(place)).inttoptr(kind.as_pointer().as_pointer())
-    value = builder.call(builder.load(there), function.args, tail=True)
-    if signature.return_type == NOTHING:
+    value = body(builder, function.args)
+    if kind.return_type == WORDS[NOTHING]:
         builder.ret_void()
     else:
         builder.ret(value)
     machine = binding.Target.from_default_triple().create_target_machine()
     engine = binding.create_mcjit_compiler(binding.parse_assembly(str(module)), machine)
     engine.finalize_object()
-    _kept.extend([engine, place])
+    _kept.append(engine)
     return int(engine.get_function_address(function.name))

@@ -1,17 +1,17 @@
 """Work on maps, divided among threads: samples, or rows of W where a sum goes over samples.
 
 The parts are set by the sizes alone, and each sum is made by one thread in the same order, so the number of threads
-does not show in the result. One loop serves all tasks: each loop that Numba makes parallel takes it seconds to compile.
+does not show in the result.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
 
 from channelsim.engine import _conv, _geometry, _pool
 from channelsim.engine._jit import kernel
 from channelsim.engine._named import FLOAT, INT, MAPS, MEMORY, NET, NOTHING, named
+from channelsim.engine._team import in_parts
 from channelsim.engine._views import address_of, f4, flags, floats_at, i8, i8_rows, layers
 from channelsim.plan.layout import map_parts
 
@@ -21,11 +21,15 @@ PART_ROWS = 32  # of W that a part has at least
 parts = kernel()(map_parts)
 
 
-@kernel(parallel=True)
+@kernel()
 def _all(net, mem, task, h, p, q, r, number, samples, scale, whole, pieces):
-    for piece in prange(pieces):
-        _one(net, mem, task, h, p, q, r, number, samples, scale, piece, whole * piece // pieces,
-             whole * (piece + 1) // pieces)  # fmt: skip
+    in_parts(_part, pieces, (net, mem, task, h, p, q, r, number, samples, scale, whole))
+
+
+@kernel()
+def _part(net, mem, task, h, p, q, r, number, samples, scale, whole, piece, pieces):
+    lo, hi = whole * piece // pieces, whole * (piece + 1) // pieces
+    _one(net, mem, task, h, p, q, r, number, samples, scale, piece, lo, hi)
 
 
 @named(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, INT, INT, FLOAT, INT, INT, INT, by_address=True, on_demand=MAPS)

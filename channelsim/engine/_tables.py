@@ -178,6 +178,7 @@ class Memory(NamedTuple):
     error: NDArray[np.float32]  # (B * widest that learns) delivered messages on their way through C
     turned: NDArray[np.float32]  # (largest W that errors pass) a W transposed
     gathered: NDArray[np.float32]  # (B * widest) the activities of the samples that learn
+    spoken: NDArray[np.int64]  # (B,) events of each sample in O, or in R, of the layer at work
     learns: NDArray[np.bool_]  # (B,) whether a sample's R has anything to say
     partial: NDArray[np.float32]  # (room,) sums of a mini-batch over parts of the rows of W, as in `_batch`
     lists: NDArray[np.int32]  # (parts * room,) the terms of sparse products, as in `_batch`

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 import numba
 
+from channelsim.engine._team import helpers
+
 _allowed = 1  # threads that kernels may use
 
 
@@ -23,10 +25,6 @@ def threads(count: int) -> Iterator[None]:
 
 @contextmanager
 def within_threads() -> Iterator[None]:
-    """Numba's own setting belongs to the whole process: it is changed only while the engine runs."""
-    before = numba.get_num_threads()
-    numba.set_num_threads(_allowed)
-    try:
+    """The engine runs, with the threads that it may use."""
+    with helpers(_allowed - 1):
         yield
-    finally:
-        numba.set_num_threads(before)

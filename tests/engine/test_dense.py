@@ -139,15 +139,16 @@ def test_forward_of_a_mini_batch(samples: int, sparse: bool, copied: bool, kind:
     weights = matrix(rng, fan_in, n) / F(np.sqrt(fan_in))
     chosen = rng.integers(samples, size=samples if copied else 0)
     x, held = (images[chosen], np.full(images.shape, np.nan, F)) if copied else (images, images.copy())
-    out = np.full((samples, n), np.nan, F)
+    out, spoken = np.full((samples, n), np.nan, F), np.full(samples, -7)
     _batch.forward(
         sparse, np.int64(Transfer[kind.upper()]), *with_gaps(weights), bias, images.ravel(), chosen, held.reshape(-1),
-        out.reshape(-1), np.int64(samples), np.full(_batch.partial_room(samples, fan_in, n), np.nan, F),
+        out.reshape(-1), np.int64(samples), spoken, np.full(_batch.partial_room(samples, fan_in, n), np.nan, F),
         room(samples, fan_in),
     )  # fmt: skip
     np.testing.assert_array_equal(held, x)
     expected = [naive.transfer(kind, bias + sample.astype(np.float64) @ weights) for sample in x]
     np.testing.assert_allclose(out, expected, **CLOSE)
+    np.testing.assert_array_equal(spoken, (out != 0).sum(axis=1))
 
 
 @pytest.mark.parametrize("fan_in", [1, 300, 5000])
@@ -188,6 +189,43 @@ def test_update_of_a_mini_batch(samples: int, rows: int) -> None:
     for made in (as_sparse, as_matrix):
         np.testing.assert_allclose(without_gaps(made, pitch, n), expected, rtol=1e-5, atol=1e-5)
     assert active == (x[:learning] != 0).any(axis=0).sum()
+
+
+@pytest.mark.parametrize("samples", [2, 7, MANY])
+@pytest.mark.parametrize("broken", [None, 0, 1, -1])
+def test_survey(samples: int, broken: int | None) -> None:
+    """What is found of R, wherever the one value that is not finite stands, if any."""
+    rng = np.random.default_rng(samples)
+    n = 9
+    signal = thinned(rng, matrix(rng, samples, n))
+    if broken is not None:
+        signal[broken, 4] = np.inf
+    spoken, totals = np.full(samples, -7), np.full(samples * n, np.nan, F)
+    assert _batch.survey(signal.ravel(), n, samples, spoken, totals) == (broken is None)
+    if broken is None:
+        np.testing.assert_array_equal(spoken, (signal != 0).sum(axis=1))
+        np.testing.assert_allclose(totals[:n], signal.sum(axis=0, dtype=np.float64), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("samples", [2, 7, MANY])
+@pytest.mark.parametrize("known", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("kind", ["linear", "tanh", "relu"])
+def test_errors_of_a_mini_batch(samples: int, known: float, kind: str) -> None:
+    """Made from messages, or taken as they are; with f' for those samples whose O is known."""
+    rng = np.random.default_rng(samples)
+    n, n_target, there = 5, 17, int(known * samples)
+    message, feedback = matrix(rng, samples, n), matrix(rng, n, n_target)
+    output = thinned(rng, np.tanh(matrix(rng, there, n_target)))
+    transfer, made, taken = np.int64(Transfer[kind.upper()]), *np.full((2, samples, n_target), np.nan, F)
+    error = message @ feedback
+    _batch.make_error(
+        message.ravel(), n, feedback.ravel(), n_target, transfer, output.ravel(), made.reshape(-1), samples
+    )
+    _batch.take_error(error.ravel(), transfer, output.ravel(), taken.reshape(-1), samples)
+    slope = {"linear": np.ones_like(output), "tanh": 1 - output**2, "relu": (output > 0).astype(F)}[kind]
+    error[:there] *= slope
+    np.testing.assert_allclose(made, error, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(taken, error, rtol=1e-5, atol=1e-5)
 
 
 @settings(max_examples=60, deadline=None)

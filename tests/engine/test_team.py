@@ -1,0 +1,98 @@
+"""Loops whose parts several threads share: each part is done once, and by helpers only where this thread has some."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from channelsim.engine import _team
+from channelsim.engine._jit import kernel
+
+
+@kernel()
+def part(counts, starts, more, piece, pieces):
+    counts[piece] += more
+    starts[piece] = len(counts) * piece // pieces
+
+
+@kernel()
+def all_parts(counts, starts, more, pieces, times):
+    for _ in range(times):
+        _team.in_parts(part, pieces, (counts, starts, more))
+
+
+@kernel()
+def one_value(values, piece, pieces):
+    values[0] += pieces
+
+
+@kernel()
+def only_part(values):
+    _team.in_parts(one_value, 1, (values,))
+
+
+@kernel()
+def seen():
+    return _team.threads_in_use()
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 5])
+@pytest.mark.parametrize("pieces", [1, 2, 3, 7, 40])
+def test_each_part_is_done_once(threads: int, pieces: int) -> None:
+    """Again and again, by more threads than there are cores too."""
+    counts, starts = np.zeros(pieces, np.float32), np.zeros(pieces, np.int64)
+    with _team.helpers(threads - 1):
+        all_parts(counts, starts, np.float32(2), pieces, 50)
+    np.testing.assert_array_equal(counts, np.full(pieces, 100, np.float32))
+    np.testing.assert_array_equal(starts, np.arange(pieces))
+
+
+def test_one_part_needs_nobody() -> None:
+    values = np.zeros(1, np.int64)
+    with _team.helpers(1):
+        only_part(values)
+    assert values[0] == 1
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_the_helpers_are_those_of_one_thread(threads: int) -> None:
+    before, others = threading.active_count(), []
+    with _team.helpers(threads - 1):
+        assert seen() == threads
+        assert threading.active_count() == before + threads - 1
+        other = threading.Thread(target=lambda: others.append(seen()))
+        other.start()
+        other.join()
+    assert others == [1]
+    assert seen() == 1
+    assert threading.active_count() == before
+
+
+def test_another_thread_gets_none_meanwhile() -> None:
+    counts, starts, found = np.zeros(6, np.float32), np.zeros(6, np.int64), []
+
+    def work_alone() -> None:
+        with _team.helpers(2):
+            found.append(seen())
+            all_parts(counts, starts, np.float32(1), 6, 10)
+
+    with _team.helpers(1):
+        other = threading.Thread(target=work_alone)
+        other.start()
+        other.join()
+    assert found == [1]
+    np.testing.assert_array_equal(counts, np.full(6, 10, np.float32))
+
+
+def test_a_system_without_room_for_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with _team.helpers(2):
+        assert seen() == 1
+    monkeypatch.undo()
+    with _team.helpers(2):
+        assert seen() == 3
