@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from channelsim.engine import _batch, _conv_layer, _hash, _kinds, _loop, _pool_layer, _stages, _transfer
+from channelsim.engine import _batch, _conv_layer, _hash, _kinds, _loop, _pool_layer, _stages
 from channelsim.engine._jit import kernel
-from channelsim.engine._views import channels, configs, f4, flags, head, i4, i8, layers
+from channelsim.engine._team import in_parts
+from channelsim.engine._views import channels, configs, f4, flags, head, i4, i8, i8_rows, layers, synapses
 
 EVALUATION_FRAME = np.int64(1 << 40)  # in all draws of an evaluation; the sample index is the place in the set
 
 
 @kernel()
-def evaluate(net, mem, images, labels, first, samples, here, there):
+def evaluate(net, mem, images, labels, first, samples, here, there, spoken, lists):
     """(summed loss, correct) on samples first .. first + samples - 1 of a set; images is flat.
 
-    `here` and `there` hold samples * widest values each and take turns as a layer's input and output. Forward
-    channels do what they do in training (threshold without residual, quantizer, noise, bit errors, drop); nothing is
-    late.
+    `here` and `there` hold samples * widest values each and take turns as a layer's input and output; `spoken` and
+    `lists` are room as `_batch.forward` asks for. Forward channels do what they do in training (threshold without
+    residual, quantizer, noise, bit errors, drop); nothing is late.
     """
     config = configs(net.config)[0]
     pixels = layers(net.layers)[0].n
@@ -30,10 +31,11 @@ def evaluate(net, mem, images, labels, first, samples, here, there):
             x = there[: samples * fan_in]
         out = here[: samples * n]
         if layer.kind == _kinds.DENSE:
-            _batch.fill_bias(f4(mem.biases)[layer.b_offset : layer.b_offset + n], out, samples)
-            weights = f4(mem.weights)[layer.w_offset : layer.w_offset + layer.w_extent]
-            _batch.matmul(x, fan_in, 1, weights, layer.pitch, samples, fan_in, n, _batch.ONE, 1, out, n)
-            _transfer.layer(layer.transfer, out, n)
+            bias, weights = f4(mem.biases)[layer.b_offset : layer.b_offset + n], synapses(f4(mem.weights), layer)
+            sparse = _stages.count_speaking(x) < _batch.SPARSE_BELOW * len(x)
+            none = i8_rows(mem.sample)[0, :0]
+            given = sparse, layer.transfer, weights, layer.pitch, bias, x, none, x, out, samples, spoken, lists
+            in_parts(_batch.forward_part, _batch.parts(samples), given)
         elif layer.kind == _kinds.CONV2D:
             i8(mem.event_counts)[:] = fan_in  # they are not asked for
             _conv_layer.forward(net, mem, h, x, out, samples)
