@@ -257,9 +257,9 @@ def _take_error(made, transfer, output, error, samples, piece, pieces):
 @kernel()
 def through_transposed(matrix, pitch, n, message, out, samples, turned):
     """out = message matrix.T for a (rows, n) matrix: (samples, n) -> (samples, rows). `turned` is room for matrix.T."""
-    rows = len(matrix) // pitch
-    transpose(matrix, pitch, rows, n, turned)
-    in_parts(_through, parts(samples), (rows, n, message, out, samples, turned))
+    rows, pieces = len(matrix) // pitch, parts(samples)
+    in_parts(_transpose, pieces, (matrix, pitch, rows, n, turned))
+    in_parts(_through, pieces, (rows, n, message, out, samples, turned))
 
 
 @kernel()
@@ -270,9 +270,23 @@ def _through(rows, n, message, out, samples, turned, piece, pieces):
 
 
 @kernel()
-def transpose(matrix, pitch, rows, n, out):
-    """out = matrix.T, (n, rows)."""
-    _vector_memory.transpose(matrix, pitch, rows, n, out)
+def _transpose(matrix, pitch, rows, n, out, piece, pieces):
+    """out = matrix.T, (n, rows): one part of the rows, those that the thread has updated."""
+    lo, hi = rows * piece // pieces, rows * (piece + 1) // pieces
+    _vector_memory.transpose(matrix[lo * pitch :], pitch, hi - lo, n, out[lo:], rows)
+
+
+@kernel()
+def hand_over(source, n, samples, out, spoken):
+    """out = source, and spoken[b] = how many of the n values of each sample are not zero."""
+    in_parts(_hand_over, parts(samples), (source, n, samples, out, spoken))
+
+
+@kernel()
+def _hand_over(source, n, samples, out, spoken, piece, pieces):
+    lo, hi = samples * piece // pieces, samples * (piece + 1) // pieces
+    _vector_memory.copy(source[lo * n : hi * n], out[lo * n : hi * n])
+    count_each(out[lo * n : hi * n], n, spoken[lo:hi])
 
 
 @kernel()

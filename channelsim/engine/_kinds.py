@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from channelsim.engine import _conv_layer, _dense_layer, _inputs, _pool_layer, _vector_sums
+from channelsim.engine._jit import inner
 from channelsim.engine._named import EVERY_RUN, FLOAT, INT, MEMORY, NET, NOTHING, named
 from channelsim.engine._views import channels, configs, counters, f4, f4_rows, i8_planes, layers, slots, synapses
 from channelsim.plan import Kind
@@ -46,7 +47,7 @@ def transposed(net, mem, c, slot, seen, recalled):
         _pool_layer.transposed(net, mem, c, slot, seen, recalled, message, out)
 
 
-@named(INT, NET, MEMORY, INT, INT, on_demand=EVERY_RUN)
+@inner()
 def look(net, mem, h, samples):
     """Whether R, in mem.signal, is finite. What else is found is for `survey` and `accumulate`."""
     layer = layers(net.layers)[h]

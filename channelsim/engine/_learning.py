@@ -14,6 +14,7 @@ from channelsim.engine import (
     _quantize,
     _stages,
     _transfer,
+    _vector_memory,
     _waiting,
 )
 from channelsim.engine._jit import inner, kernel
@@ -92,19 +93,25 @@ def _through_signed(net, mem, c, slot):
 
 
 @inner()
-def error_from(net, mem, c, slot, transfer, output):
+def error_from(net, mem, c, slot, seen, known):
     """mem.signal = R at the channel's target, from its message in the slot: (B, n_target).
 
-    That is the error times f'(S) of a transfer function with O = f(S), of the samples of which `output` holds O.
+    That is the error times f'(S), which O = f(S) in slot `seen` tells of so many samples.
     """
     channel = channels(net.channels)[c]
     samples = slots(mem.slots)[slot].samples
     n, n_target = channel.n, layers(net.layers)[channel.target].n
+    transfer = layers(net.layers)[channel.target].transfer if configs(net.config)[0].derivative else _transfer.LINEAR
+    output = _inputs.outputs(net, mem, channel.target, seen, known)
     error = f4(mem.signal)[: samples * n_target]
     first = channel.message_offset * configs(net.config)[0].batch
     if leaves_projected(channel.wiring):
         made = f4_rows(mem.messages)[slot, first : first + samples * n_target]
-        _batch.take_error(made, transfer, output, error, samples)
+        if samples > 1:
+            _batch.take_error(made, transfer, output, error, samples)
+        else:
+            _vector_memory.copy(made, error)
+            _transfer.times_derivative(transfer, error[: len(output)], output)
         return
     message = f4_rows(mem.messages)[slot, first : first + samples * n]
     feedback = f4(mem.feedback)[channel.c_offset : channel.c_offset + channel.c_size]
@@ -120,7 +127,7 @@ def error_from(net, mem, c, slot, transfer, output):
     _transfer.times_derivative(transfer, error[: len(output)], output)
 
 
-@inner()
+@inner(inline="always")
 def _through_wires(net, mem, c, samples, message, feedback, error):
     """error = the messages through C, event by event. Counts the operations."""
     channel = channels(net.channels)[c]

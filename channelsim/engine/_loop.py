@@ -301,8 +301,7 @@ def hear(net, mem, c, slot):
     if missed:  # the activity of that frame is forgotten: the newest one stands in for it, as far as it has samples
         seen = state.slot
         samples = min(samples, slots(mem.slots)[seen].samples)
-    transfer = layer.transfer if config.derivative else _transfer.LINEAR
-    _learning.error_from(net, mem, c, slot, transfer, _inputs.outputs(net, mem, h, seen, samples))
+    _learning.error_from(net, mem, c, slot, seen, samples)
     _silence(f4(mem.signal)[samples * layer.n : s.samples * layer.n])
     if config.capture:
         _capture(net, mem, h, s.frame, samples)

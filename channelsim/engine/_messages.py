@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from channelsim.engine import _hash, _links, _stages, _vector_memory
+from channelsim.engine import _batch, _hash, _links, _stages, _vector_memory
 from channelsim.engine._jit import inner
 from channelsim.engine._views import (
     channels,
@@ -160,11 +160,17 @@ def _send_at_once(net, mem, c, slot, now, source, out, stride, delivered):
     threshold: none of them can be late, wait or change."""
     channel, counter = channels(net.channels)[c], counters(mem.counters)[c]
     samples, n, start = slots(mem.slots)[slot].samples, channel.n, i8(net.event_start)
-    counted = configs(net.config)[0].batch > 1 and channel.direction != LEARNING and c > 0
-    counted &= layers(net.layers)[channel.source].kind == DENSE  # with O, just now
     sifts, from_data = channel.has_threshold, c == 0 and not configs(net.config)[0].augmented
     residual = f4(mem.residuals)[channel.residual_offset : channel.residual_offset + n]
     offered = events = bits = 0
+    copied = channel.direction == LEARNING and not sifts
+    counted = samples > 1 and copied  # how many speak, in mem.spoken
+    if counted:
+        _batch.hand_over(source, n, samples, out, i8(mem.spoken))
+    elif copied:
+        _vector_memory.copy(source[:n], out[:n])
+    elif samples > 1 and c > 0:
+        counted = layers(net.layers)[channel.source].kind == DENSE  # with O, just now
     for b in range(samples):
         image = i8_rows(mem.sample)[slot, b]
         here = (image if from_data else b) * n
@@ -182,8 +188,6 @@ def _send_at_once(net, mem, c, slot, now, source, out, stride, delivered):
         offered += heard
         events += passed
         bits += _stages.message_bits(channel, passed)[0]
-    if channel.direction == LEARNING and not sifts:
-        _vector_memory.copy(source[: samples * n], out[: samples * n])
     counter.messages += samples
     counter.offered += offered
     counter.sent += events

@@ -7,6 +7,7 @@ for how.
 
 from __future__ import annotations
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload
@@ -188,9 +189,13 @@ def _(index, values, places, taken):
     )
 
 
-def transpose(matrix, pitch, rows, n, out):
-    """out = matrix.T, (n, rows), of a flat matrix (rows, n) whose rows start every `pitch` values."""
-    out[: n * rows] = matrix.reshape(-1, pitch)[:rows, :n].T.ravel()
+def transpose(matrix, pitch, rows, n, out, out_pitch):
+    """out = matrix.T, (n, rows), of a flat matrix (rows, n).
+
+    Rows start every `pitch` values, those of `out` every `out_pitch`.
+    """
+    given = np.lib.stride_tricks.as_strided(matrix, (rows, n), (pitch * matrix.itemsize, matrix.itemsize))
+    np.lib.stride_tricks.as_strided(out, (n, rows), (out_pitch * out.itemsize, out.itemsize))[:] = given.T
 
 
 def _turned(builder, vectors):
@@ -211,8 +216,8 @@ def _turned(builder, vectors):
 
 
 @intrinsic
-def _transpose_code(typing_context, matrix, pitch, rows, n, out):
-    def generate(builder, matrix, pitch, rows, n, out):
+def _transpose_code(typing_context, matrix, pitch, rows, n, out, out_pitch):
+    def generate(builder, matrix, pitch, rows, n, out, out_pitch):
         lanes, last = ir.Constant(WORD, LANES), builder.sub(rows, ir.Constant(WORD, 1))
 
         def squares(length):
@@ -233,21 +238,23 @@ def _transpose_code(typing_context, matrix, pitch, rows, n, out):
                 for k, column in enumerate(_turned(builder, vectors)):
                     with builder.if_then(builder.icmp_signed("<", ir.Constant(WORD, k), live)):
                         place = builder.add(first, ir.Constant(WORD, k))
-                        there.store(row_address(builder, out, rows, place), [column])
+                        there.store(row_address(builder, out, out_pitch, place), [column])
                 return []
 
             return count_up(builder, squares(n), [], across)
 
         count_up(builder, squares(rows), [], down)
 
-    return types.void(matrix, pitch, rows, n, out), intrinsic_code(generate)
+    return types.void(matrix, pitch, rows, n, out, out_pitch), intrinsic_code(generate)
 
 
-@named(NOTHING, FLOATS, types.intp, types.intp, types.intp, FLOATS)
-def _transpose(matrix, pitch, rows, n, out):
-    _transpose_code(matrix, pitch, rows, n, out)
+@named(NOTHING, FLOATS, types.intp, types.intp, types.intp, FLOATS, types.intp)
+def _transpose(matrix, pitch, rows, n, out, out_pitch):
+    _transpose_code(matrix, pitch, rows, n, out, out_pitch)
 
 
 @overload(transpose)
-def _(matrix, pitch, rows, n, out):
-    return lambda matrix, pitch, rows, n, out: _transpose(matrix.ctypes, pitch, rows, n, out.ctypes)
+def _(matrix, pitch, rows, n, out, out_pitch):
+    return lambda matrix, pitch, rows, n, out, out_pitch: _transpose(
+        matrix.ctypes, pitch, rows, n, out.ctypes, out_pitch
+    )

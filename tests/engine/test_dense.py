@@ -250,19 +250,22 @@ def test_matmul(rows: int, columns: int, inner: int, turned: bool, add: bool, se
     np.testing.assert_allclose(without_gaps(c, c_pitch, columns), expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (5, 3), (16, 16), (33, 20)])
-def test_transpose(shape: tuple[int, int]) -> None:
-    w = matrix(np.random.default_rng(0), *shape)
-    out = np.full(w.size, np.nan, F)
-    _batch.transpose(*with_gaps(w), *shape, out)
-    np.testing.assert_array_equal(out.reshape(shape[::-1]), w.T)
+@pytest.mark.parametrize("samples", [1, 3, MANY])
+def test_messages_are_handed_over(samples: int) -> None:
+    rng = np.random.default_rng(samples)
+    source = thinned(rng, matrix(rng, samples, 7))
+    out, spoken = np.full((samples, 7), np.nan, F), np.full(samples, -7)
+    _batch.hand_over(source.ravel(), 7, samples, out.reshape(-1), spoken)
+    np.testing.assert_array_equal(out, source)
+    np.testing.assert_array_equal(spoken, (source != 0).sum(axis=1))
 
 
 @pytest.mark.parametrize("samples", [1, 3, MANY])
-def test_through_is_the_transposed_product(samples: int) -> None:
+@pytest.mark.parametrize("rows", [6, 45])
+def test_through_is_the_transposed_product(samples: int, rows: int) -> None:
     rng = np.random.default_rng(samples)
-    w, message = matrix(rng, 6, 5), matrix(rng, samples, 5)
-    out, heard = np.full((samples, 6), np.nan, F), np.full(samples, 5, np.int64)
+    w, message = matrix(rng, rows, 5), matrix(rng, samples, 5)
+    out, heard = np.full((samples, rows), np.nan, F), np.full(samples, 5, np.int64)
     room = np.empty(w.size, F)
     _dense_layer.through(*with_gaps(w), 5, samples, message.ravel(), heard, out.reshape(-1), room)
     np.testing.assert_allclose(out, message @ w.T, **CLOSE)

@@ -146,11 +146,13 @@ def test_sum_of_squares(values: list[float]) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 20))
-def test_transpose(rows: int, n: int, gap: int) -> None:
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 20), st.integers(0, 20))
+def test_transpose(rows: int, n: int, gap: int, out_gap: int) -> None:
     matrix = np.arange(rows * (n + gap), dtype=F)
-    given, memory = argument(np.zeros(n * rows, F))
-    compiled_transpose(matrix, n + gap, rows, n, given)
-    expected = np.full_like(memory, 77)
-    _vector_memory.transpose(matrix, n + gap, rows, n, expected)
-    np.testing.assert_array_equal(memory, expected)
+    given, expected = np.full((2, n * (rows + out_gap) + GUARD), 77, F)
+    compiled_transpose(matrix, n + gap, rows, n, given, rows + out_gap)
+    _vector_memory.transpose(matrix, n + gap, rows, n, expected, rows + out_gap)
+    np.testing.assert_array_equal(given, expected)
+    turned = expected[: n * (rows + out_gap)].reshape(n, -1)
+    np.testing.assert_array_equal(turned[:, :rows], matrix.reshape(rows, -1)[:, :n].T)
+    assert (turned[:, rows:] == 77).all() and (expected[turned.size :] == 77).all()
