@@ -121,10 +121,12 @@ def _wait(place, old):
 
 
 @kernel()
-def _share(code, arguments, pieces):
-    """Runs all parts of a task, this thread's own among them."""
-    team = _team()
-    threads = _load(team + 8 * MEMBERS)
+def _run_all(code, arguments, pieces):
+    """All parts of a task, of which helpers, if there are any, take their shares."""
+    team, threads = _team(), threads_in_use()
+    if threads == 1:
+        _run_some(code, arguments, pieces, 0, 1)
+        return
     turn = _load(team + 8 * TURN) + 1
     _store(team + 8 * CODE, code)
     _store(team + 8 * ARGUMENTS, arguments)
@@ -219,22 +221,20 @@ else:
 
         def generate(context, builder, signature, values):
             _, count, packed = values
-            place = cgutils.alloca_once_value(builder, packed)
+            place = cgutils.alloca_once(builder, packed.type)
             code = _entrance(context, builder, part, called, place.type)
-            task = builder.bitcast(place, _ADDRESS), builder.ptrtoint(code, _WORD)
-            alone = context.compile_internal(
-                builder, lambda pieces: pieces == 1 or threads_in_use() == 1, types.boolean(types.intp), [count]
-            )
-            with builder.if_else(alone) as (by_itself, together):
-                with by_itself, cgutils.for_range(builder, count) as loop:
-                    builder.call(code, [task[0], loop.index, count])
-                with together:
+            is_one = builder.icmp_signed("==", count, _WORD(1))
+            with builder.if_else(is_one) as (one, several):
+                with one:
+                    _call(context, builder, part, called, packed, _WORD(0), count)
+                with several:
+                    builder.store(packed, place)
+                    addresses = [builder.ptrtoint(address, _WORD) for address in (code, place)]
+                    kinds = types.void(types.int64, types.int64, types.int64)
                     context.compile_internal(
-                        builder,
-                        lambda code, arguments, pieces: _share(code, arguments, pieces),
-                        types.void(types.int64, types.int64, types.int64),
-                        [task[1], builder.ptrtoint(task[0], _WORD), count],
-                    )
+                        builder, lambda code, arguments, pieces: _run_all(code, arguments, pieces), kinds,
+                        [*addresses, count],
+                    )  # fmt: skip
             return context.get_dummy_value()
 
         return types.void(part, types.intp, arguments), generate
@@ -247,10 +247,13 @@ def _entrance(context, builder, part, called, packed):
     entrance.linkage = "internal"
     address, piece, pieces = entrance.args
     within = ir.IRBuilder(entrance.append_basic_block())
-    values = within.load(within.bitcast(address, packed))
-    arguments = [within.extract_value(values, k) for k in range(len(called.args) - 2)]
-    compiled = part.dispatcher.overloads[called.args]
-    context.active_code_library.add_linking_library(compiled.library)
-    context.call_internal_no_propagate(within, compiled.fndesc, called, [*arguments, piece, pieces])
+    context.active_code_library.add_linking_library(part.dispatcher.overloads[called.args].library)
+    _call(context, within, part, called, within.load(within.bitcast(address, packed)), piece, pieces)
     within.ret(_STATUS(0))
     return entrance
+
+
+def _call(context, builder, part, called, packed, piece, pieces):
+    arguments = [builder.extract_value(packed, k) for k in range(len(called.args) - 2)]
+    compiled = part.dispatcher.overloads[called.args]
+    context.call_internal_no_propagate(builder, compiled.fndesc, called, [*arguments, piece, pieces])
