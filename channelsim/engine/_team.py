@@ -5,8 +5,10 @@ frame, and seconds to compile. The helpers are Python's threads, which run `_hel
 long as `helpers` lasts. Between two loops they look at the turn, again and again; a thread that has looked in vain for
 a while offers its core to others, so that there may be fewer cores than threads.
 
-A task is the address of a compiled function and that of its arguments. Whoever has looked at a flag that another thread
-has changed sees all that this thread has written before (release and acquire).
+A task is the address of a compiled function and that of its arguments. Each helper's share of it is claimed, once:
+by the helper when it begins, or by the leading thread, which has done its own share and does not wait for one that has
+not even begun, because it has no core. Whoever has looked at a flag that another thread has changed sees all that this
+thread has written before (release and acquire).
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ from channelsim.engine._jit import kernel
 from channelsim.engine._named import constant
 
 LINE = 8  # int64 values in a cache line: what one thread writes and another reads has lines of its own
-TURN, TASK, DONE = 0, LINE, 2 * LINE  # where the turn is, the task of this turn, and each helper's last turn
+TURN, TASK, DONE = 0, LINE, 2 * LINE  # where the turn is, the task of this turn, and the last turn each helper has done
+CLAIMED = DONE + 1  # the last turn in which each helper's share has been claimed
 CODE, ARGUMENTS, PIECES = TASK, TASK + 1, TASK + 2  # of a task: addresses of its code and of what it works on
 LEADER, MEMBERS = TASK + 3, TASK + 4  # the thread that has helpers, and how many they are with it
 MOST = 256  # threads
@@ -88,6 +91,18 @@ def _store(typing_context, place, value):
 
 
 @intrinsic
+def _claim(typing_context, place, old, new):
+    """Stores a new value at an address if the old one is there. Returns whether it was: to one thread only."""
+
+    def generate(context, builder, signature, arguments):
+        there = builder.inttoptr(arguments[0], _WORD.as_pointer())
+        found = builder.cmpxchg(there, arguments[1], arguments[2], "acq_rel", "acquire")
+        return builder.extract_value(found, 1)
+
+    return types.boolean(types.int64, types.int64, types.int64), generate
+
+
+@intrinsic
 def _run(typing_context, code, arguments, piece, pieces):
     """One part of a task."""
 
@@ -133,8 +148,21 @@ def _run_all(code, arguments, pieces):
     _store(team + 8 * PIECES, pieces)
     _store(team + 8 * TURN, turn)
     _run_some(code, arguments, pieces, 0, threads)
-    for helper in range(threads - 1):
-        _wait(team + 8 * (DONE + LINE * helper), turn - 1)
+    for member in range(1, threads):
+        done, claimed = team + 8 * _line(DONE, member), team + 8 * _line(CLAIMED, member)
+        if _load(done) == turn:
+            continue
+        if _load(claimed) != turn and _claim(claimed, turn - 1, turn):
+            _run_some(code, arguments, pieces, member, threads)
+            _store(done, turn)
+        else:
+            _wait(done, turn - 1)
+
+
+@kernel(inline="always")
+def _line(flag, member):
+    """Where a helper's flag is."""
+    return flag + LINE * (member - 1)
 
 
 @kernel()
@@ -150,11 +178,13 @@ def _help(member, members, turn):
     team = _team()
     while True:
         turn = _wait(team + 8 * TURN, turn)
-        code = _load(team + 8 * CODE)
+        if not _claim(team + 8 * _line(CLAIMED, member), turn - 1, turn):
+            continue  # the leading thread has it: it may be turns ahead
+        code = _load(team + 8 * CODE)  # of this turn, which does not end before this share is done
         if code == 0:
             return
         _run_some(code, _load(team + 8 * ARGUMENTS), _load(team + 8 * PIECES), member, members)
-        _store(team + 8 * (DONE + LINE * (member - 1)), turn)
+        _store(team + 8 * _line(DONE, member), turn)
 
 
 @contextmanager
