@@ -284,6 +284,7 @@ def _entrance(context, builder, part, called, packed):
 
 
 def _call(context, builder, part, called, packed, piece, pieces):
+    """Code that calls a part. What it might raise is dropped: kernels raise nothing."""
     arguments = [builder.extract_value(packed, k) for k in range(len(called.args) - 2)]
     compiled = part.dispatcher.overloads[called.args]
     context.call_internal_no_propagate(builder, compiled.fndesc, called, [*arguments, piece, pieces])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -34,6 +35,22 @@ def only_part(values):
 
 
 @kernel()
+def meet(here, met, piece, pieces):
+    """Says that it has begun, and waits until the other part has, for a second or so."""
+    _team._store(here + 8 * piece, 1)
+    for _ in range(1_000_000):
+        if _team._load(here + 8 * (1 - piece)) == 1:
+            met[piece] = True
+            return
+        _team._give_way()
+
+
+@kernel()
+def two_parts(here, met):
+    _team.in_parts(meet, 2, (here, met))
+
+
+@kernel()
 def seen():
     return _team.threads_in_use()
 
@@ -47,6 +64,27 @@ def test_each_part_is_done_once(threads: int, pieces: int) -> None:
         all_parts(counts, starts, np.float32(2), pieces, 2000)
     np.testing.assert_array_equal(counts, np.full(pieces, 4000, np.float32))
     np.testing.assert_array_equal(starts, np.arange(pieces))
+
+
+def test_parts_are_done_at_the_same_time() -> None:
+    begun, met = np.zeros(2, np.int64), np.zeros(2, np.bool_)
+    with _team.helpers(1):
+        two_parts(begun.ctypes.data, met)
+    assert met.all()
+
+
+@pytest.mark.parametrize("pieces", [2, 3, 40])
+def test_the_shares_of_helpers_that_never_begin_are_done(pieces: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hire_nobody(count: int) -> list[SimpleNamespace]:
+        _team._flags[_team.DONE :] = _team._flags[_team.TURN]
+        return [SimpleNamespace(join=lambda: None)] * count
+
+    monkeypatch.setattr(_team, "_hire", hire_nobody)
+    counts, starts = np.zeros(pieces, np.float32), np.zeros(pieces, np.int64)
+    with _team.helpers(2):
+        assert seen() == 3
+        all_parts(counts, starts, np.float32(1), pieces, 10)
+    np.testing.assert_array_equal(counts, np.full(pieces, 10, np.float32))
 
 
 def test_one_part_needs_nobody() -> None:
