@@ -2,7 +2,8 @@
 
 Every random number of a run is a pure function of `(seed, stream, frame, sample, index)`. Nothing is drawn
 from a sequence, so results cannot depend on the order of events, on chunking, on threads or on workers, and the
-PyTorch reference can draw the very same drops, noise and jitter. `channelsim.engine._hash` is the compiled twin.
+PyTorch reference can draw the very same drops, noise and jitter. The compiled twin is
+`channelsim.engine.kernels.counter_hash`.
 
 The mixing function is the finalizer of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014), applied along a chain:
 each counter is added to the state with an odd constant and mixed before the next one enters.

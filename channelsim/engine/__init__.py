@@ -9,14 +9,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from channelsim.engine._cache import is_cold
+from channelsim.engine.compile.cache import is_cold
 
 if TYPE_CHECKING:
-    from channelsim.engine._pack import pack
-    from channelsim.engine._threads import threads
+    from channelsim.engine.channel.packing import pack
     from channelsim.engine.checkpoint import restore, snapshot
+    from channelsim.engine.chunks import Diverged, Tally, advance, tally
+    from channelsim.engine.compile.threads import threads
     from channelsim.engine.evaluation import evaluate
-    from channelsim.engine.running import Diverged, Tally, advance, tally
     from channelsim.engine.state import State, busiest, rewind_probe, settle, start, start_probe
 
 __all__ = [
@@ -39,11 +39,11 @@ __all__ = [
 ]
 
 _MODULES = {
-    "_pack": ("pack",),
-    "_threads": ("threads",),
+    "channel.packing": ("pack",),
+    "compile.threads": ("threads",),
     "checkpoint": ("restore", "snapshot"),
     "evaluation": ("evaluate",),
-    "running": ("Diverged", "Tally", "advance", "tally"),
+    "chunks": ("Diverged", "Tally", "advance", "tally"),
     "state": ("State", "busiest", "rewind_probe", "settle", "start", "start_probe"),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

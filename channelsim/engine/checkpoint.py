@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from channelsim.data import Dataset
-from channelsim.engine import _pitch
-from channelsim.engine._memory import SCRATCH
-from channelsim.engine._tables import Memory
-from channelsim.engine._views import records
+from channelsim.engine.setup.memory import SCRATCH
 from channelsim.engine.state import State, enter_epoch, exchange_tables, start
+from channelsim.engine.tables import strides
+from channelsim.engine.tables.handles import records
+from channelsim.engine.tables.layouts import Memory
 from channelsim.plan import Plan
 
 
@@ -28,7 +28,7 @@ def restore(plan: Plan, dataset: Dataset, arrays: dict[str, NDArray[Any]], *, tr
     """The state that `snapshot` dumped."""
     state = start(plan, dataset, trace_frames=trace_frames)
     known = {name: records(np.array(array)) for name, array in arrays.items() if name in Memory._fields}
-    known["weights"] = _pitch.spread(state.net.layers, plan, known["weights"])
+    known["weights"] = strides.spread(state.net.layers, plan, known["weights"])
     state.memory.pending_step[:] = known.pop("pending_step")  # where it is, on a cache line
     state.memory = state.memory._replace(**known)
     state.changes_done = int(arrays["changes_done"][0])

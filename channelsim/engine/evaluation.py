@@ -7,11 +7,12 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from channelsim.engine import _batch, _evaluate
-from channelsim.engine._compile import compile_for
-from channelsim.engine._threads import within_threads
-from channelsim.engine._views import handle, records
+from channelsim.engine.compile.threads import within_threads
+from channelsim.engine.kernels import minibatch
+from channelsim.engine.layers import prediction
+from channelsim.engine.setup.warm_up import compile_for
 from channelsim.engine.state import State, settle
+from channelsim.engine.tables.handles import handle, records
 from channelsim.plan import is_ideal
 from channelsim.plan.sizes import evaluated_at_once
 
@@ -35,13 +36,13 @@ def evaluate(state: State, images: NDArray[np.float32], labels: NDArray[np.int32
     widest = int(plan.layers["n"].max())
     at_once = evaluated_at_once(plan.layers)
     here, there = (np.zeros(at_once * widest, np.float32) for _ in range(2))
-    room = np.zeros(at_once, np.int64), np.zeros(_batch.list_room(at_once, widest), np.int32)
+    room = np.zeros(at_once, np.int64), np.zeros(minibatch.list_room(at_once, widest), np.int32)
     net, memory = handle(clockless), state.handles()[1]
     loss, correct = 0.0, 0
     with within_threads():
         for first in range(0, len(labels), at_once):
             samples = min(at_once, len(labels) - first)
-            more, right = _evaluate.evaluate(net, memory, flat, labels, first, samples, here, there, *room)
+            more, right = prediction.evaluate(net, memory, flat, labels, first, samples, here, there, *room)
             loss += more
             correct += right
     return loss / len(labels), correct / len(labels)

@@ -9,9 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from channelsim.data import Dataset
-from channelsim.engine import _memory, _network, _pitch, _waiting
-from channelsim.engine._tables import Memory, Net
-from channelsim.engine._views import handle
+from channelsim.engine.layers import deferred
+from channelsim.engine.setup import constants
+from channelsim.engine.setup import memory as run_memory
+from channelsim.engine.tables import strides
+from channelsim.engine.tables.handles import handle
+from channelsim.engine.tables.layouts import Memory, Net
 from channelsim.plan import Change, Plan
 
 
@@ -48,7 +51,7 @@ class State:
     @property
     def weights(self) -> NDArray[np.float32]:
         """A copy in the plan's layout."""
-        return _pitch.gather(self.net.layers, self.plan, self.memory.weights)
+        return strides.gather(self.net.layers, self.plan, self.memory.weights)
 
     @property
     def biases(self) -> NDArray[np.float32]:
@@ -66,26 +69,26 @@ class State:
 
 def start(plan: Plan, dataset: Dataset, *, trace_frames: int = 0) -> State:
     """A run at its beginning."""
-    net = _network.net_of(plan, dataset, trace_frames=trace_frames, frozen=False, capture=False)
-    return State(plan, net, _memory.allocate(plan, net), epoch=0, changes_done=0)
+    net = constants.net_of(plan, dataset, trace_frames=trace_frames, frozen=False, capture=False)
+    return State(plan, net, run_memory.allocate(plan, net), epoch=0, changes_done=0)
 
 
 def start_probe(plan: Plan, dataset: Dataset, learner: State) -> State:
     """A run over the synapses of another, which the two share: nothing learns in it, and the learning signals stay in
     `memory.captured`, (samples, units)."""
-    net = _network.net_of(plan, dataset, trace_frames=0, frozen=True, capture=True)
-    return State(plan, net, _memory.allocate(plan, net, learner.memory), epoch=0, changes_done=0)
+    net = constants.net_of(plan, dataset, trace_frames=0, frozen=True, capture=True)
+    return State(plan, net, run_memory.allocate(plan, net, learner.memory), epoch=0, changes_done=0)
 
 
 def rewind_probe(probe: State) -> None:
     """The beginning of such a run once more. It must not have scheduled changes."""
-    _memory.clear(probe.memory)
+    run_memory.clear(probe.memory)
     enter_epoch(probe, 0)
 
 
 def enter_epoch(state: State, epoch: int) -> None:
     """The samples enter in the order of this epoch from now on."""
-    state.net.order[:] = _network.sample_order(state.plan, epoch)
+    state.net.order[:] = constants.sample_order(state.plan, epoch)
     state.epoch = epoch
 
 
@@ -99,7 +102,7 @@ def settle(state: State) -> None:
     """Applies the updates that wait for the next pass over their rows, so that the weights can be read."""
     net, memory = state.handles()
     for h in range(1, len(state.net.layers)):
-        _waiting.flush(net, memory, h)
+        deferred.flush(net, memory, h)
 
 
 def busiest(state: State) -> str:

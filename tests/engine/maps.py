@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from channelsim.engine import _geometry
+from channelsim.engine.tables import geometry
 from channelsim.plan import LAYER, Kind
 from tests import naive
 
@@ -40,13 +40,13 @@ class Batch:
     def __init__(self, layer: Any, seed: int, samples: int = 3):
         rng = np.random.default_rng(seed)
         self.layer, self.samples = layer, np.int64(samples)
-        self.g = _geometry.geometry(np.array([layer], LAYER))[0]
+        self.g = geometry.geometry(np.array([layer], LAYER))[0]
         self.rows = int(layer.in_channels) * int(layer.kernel) ** 2
         self.maps = int(layer.out_channels)
         self.w, self.b = self.numbers(rng, self.rows, self.maps), self.numbers(rng, self.maps)
         self.x, self.m = self.numbers(rng, samples, layer.fan_in), self.numbers(rng, samples, layer.n)
         self.m[rng.integers(samples)] = 0
-        self.room = np.full(max(int(self.g[_geometry.ROOM]), 1), np.nan, F)
+        self.room = np.full(max(int(self.g[geometry.ROOM]), 1), np.nan, F)
         self.unknown, self.macs = np.full(samples, -1), np.zeros(samples, np.int64)
         self.known = np.count_nonzero(self.x, axis=1)
 

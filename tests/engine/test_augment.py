@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from channelsim.engine import _augment
+from channelsim.engine.kernels import augment
 from tests.engine.maps import F
 
 
@@ -14,7 +14,7 @@ from tests.engine.maps import F
 def test_images_are_mirrored_then_moved(mirrored: bool, dy: int, dx: int) -> None:
     image = np.random.default_rng(0).normal(size=(2, 4, 5)).astype(F)
     out = np.full(image.size, np.nan, F)
-    _augment.place(image.ravel(), out, np.int64(4), np.int64(5), mirrored, np.int64(dy), np.int64(dx))
+    augment.place(image.ravel(), out, np.int64(4), np.int64(5), mirrored, np.int64(dy), np.int64(dx))
     source = image[:, :, ::-1] if mirrored else image
     expected = np.zeros_like(image)
     for y in range(4):

@@ -13,12 +13,14 @@ ROOT = Path(__file__).parents[2]
 RUN = """
 import sys
 sys.path.insert(0, {root!r})
-from channelsim.engine import _cache, _compile, _loop
-_compile._cores = lambda: {cores}
-print(_cache.is_cold(), end=" ")
-_compile.compile_for(False)
-_loop.advance.compile((_compile._named.NET, _compile._named.MEMORY, _compile._named.INT))
-print(_cache.is_cold(), sum(_loop.advance.stats.cache_misses.values()))
+from channelsim.engine.compile import cache
+from channelsim.engine.setup import warm_up
+from channelsim.engine.loop import event_loop
+warm_up._cores = lambda: {cores}
+print(cache.is_cold(), end=" ")
+warm_up.compile_for(False)
+event_loop.advance.compile((warm_up.symbols.NET, warm_up.symbols.MEMORY, warm_up.symbols.INT))
+print(cache.is_cold(), sum(event_loop.advance.stats.cache_misses.values()))
 """
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channelsim.engine import _conv, _conv_counts
+from channelsim.engine.kernels import conv_counts, convolution
 from channelsim.plan import Kind, Transfer
 from tests import naive
 from tests.engine.maps import CLOSE, MANY, SEEDS, Batch, F, layers
@@ -22,7 +22,7 @@ def test_convolution(layer: Any, seed: int) -> None:
     batch = Batch(layer, seed)
     for counts in (batch.unknown, batch.known):
         out = np.full(batch.m.shape, np.nan, F)
-        _conv.forward(
+        convolution.forward(
             batch.g, LINEAR, *batch.gapped(batch.w), batch.b, batch.x.ravel(), counts, out.reshape(-1), batch.macs,
             np.int64(0), batch.samples, batch.room,
         )  # fmt: skip
@@ -37,7 +37,7 @@ def test_error_through_a_convolution(layer: Any, seed: int) -> None:
     batch = Batch(layer, seed)
     heard = np.count_nonzero(batch.m, axis=1)
     out = np.full(batch.x.shape, np.nan, F)
-    _conv.through_transposed(
+    convolution.through_transposed(
         batch.g, *batch.gapped(batch.w), batch.m.ravel(), heard, out.reshape(-1), batch.macs, np.int64(0),
         batch.samples, batch.room,
     )  # fmt: skip
@@ -52,7 +52,7 @@ def test_update_of_a_convolution(layer: Any, seed: int, known: bool) -> None:
     turned, sums = np.full(batch.m.size, np.nan, F), np.full((int(batch.samples), batch.maps), np.nan, F)
     learns = np.zeros(batch.samples, bool)
     counts = batch.known if known else batch.unknown
-    _conv.survey(
+    convolution.survey(
         batch.g, batch.x.ravel(), counts, batch.m.ravel(), turned, learns, batch.macs, sums.reshape(-1), np.int64(0),
         batch.samples, batch.room,
     )  # fmt: skip
@@ -61,14 +61,14 @@ def test_update_of_a_convolution(layer: Any, seed: int, known: bool) -> None:
     np.testing.assert_allclose(sums, batch.m.reshape(*sums.shape, -1).sum(2), **CLOSE)
     assert batch.macs.sum() == expected.update_macs
     touched = np.zeros(layer.fan_in, bool)
-    rows = _conv_counts.rows_at_work(batch.g, batch.x.ravel(), learns, batch.samples, touched)
+    rows = conv_counts.rows_at_work(batch.g, batch.x.ravel(), learns, batch.samples, touched)
     positions = np.int64(layer.out_height * layer.out_width)
-    maps = _conv_counts.maps_at_work(batch.m.ravel(), np.int64(batch.maps), positions, batch.samples)
+    maps = conv_counts.maps_at_work(batch.m.ravel(), np.int64(batch.maps), positions, batch.samples)
     assert rows * maps == expected.writes
     target, pitch = batch.gapped(batch.w)
     half = np.int64(batch.rows // 2)
     for lo, hi in ((np.int64(0), half), (half, np.int64(batch.rows))):
-        _conv.add_outer(
+        convolution.add_outer(
             batch.g, target, pitch, batch.x.ravel(), turned, learns, batch.samples, F(0.5), lo, hi, batch.room
         )
     made = target.reshape(-1, pitch)[:, : batch.maps]

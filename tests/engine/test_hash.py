@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from numba import njit
 
 from channelsim import hashing
-from channelsim.engine import _hash, _vector_draws
+from channelsim.engine.kernels import counter_hash
+from channelsim.engine.kernels.simd import draws as simd_draws
 
 LARGEST_ERROR_OF_A_NORMAL = 4e-7  # of the value: found in a million is 3.0e-7, of which rounding to float32 is 0.6e-7
 COUNTER = st.integers(0, 2**63 - 2)
@@ -19,22 +20,22 @@ COUNTER = st.integers(0, 2**63 - 2)
 @given(COUNTER, COUNTER, COUNTER, COUNTER, COUNTER)
 def test_keys_and_words(seed: int, stream: int, frame: int, sample: int, index: int) -> None:
     expected = hashing.key(seed, stream, frame, sample)
-    key = _hash.key(np.int64(seed), np.int64(stream), np.int64(frame), np.int64(sample))
+    key = counter_hash.key(np.int64(seed), np.int64(stream), np.int64(frame), np.int64(sample))
     assert int(key) == expected
     word = hashing.bits(expected, np.array([index]))
-    assert int(_hash.word(np.uint64(key), np.int64(index))) == int(word[0])
+    assert int(counter_hash.word(np.uint64(key), np.int64(index))) == int(word[0])
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.integers(0, 2**64 - 1))
 def test_numbers_made_of_a_word(word: int) -> None:
     words = np.array([word], np.uint64)
-    assert _hash.uniform(words[0]) == hashing.uniform(words)[0]
+    assert counter_hash.uniform(words[0]) == hashing.uniform(words)[0]
 
 
 @njit
 def noise(key: int, index: np.ndarray, out: np.ndarray) -> None:
-    _vector_draws.add_noise(key, np.float32(1.0), index, out)
+    simd_draws.add_noise(key, np.float32(1.0), index, out)
 
 
 @pytest.mark.parametrize("listed", [True, False])
@@ -52,9 +53,9 @@ def test_a_word_is_below_a_bound_where_its_uniform_number_is_below_the_probabili
     middle = min(int(probability * 2**53), 2**53 - 1)
     words = np.array([max(middle + k, 0) for k in (-2, -1, 0, 1, 2) if middle + k < 2**53], np.uint64) << np.uint64(11)
     for word, u in zip(words, hashing.uniform(words), strict=True):
-        assert bool(_hash.is_below(word, _hash.bound(probability))) == (u < probability)
+        assert bool(counter_hash.is_below(word, counter_hash.bound(probability))) == (u < probability)
 
 
 def test_streams_are_those_of_the_plan() -> None:
     for name in ("ROUNDING", "NOISE", "BIT_ERRORS", "DROP", "JITTER", "ARRIVALS", "UPDATE_ROUNDING", "WEIGHT_ROUNDING"):
-        assert getattr(_hash, name) == hashing.Stream[name].of()
+        assert getattr(counter_hash, name) == hashing.Stream[name].of()

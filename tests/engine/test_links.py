@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from channelsim.engine import _links
-from channelsim.engine._tables import LINK_STATE
+from channelsim.engine.channel import link_clock
+from channelsim.engine.tables.layouts import LINK_STATE
 from channelsim.plan import LINK
 from tests import naive
 from tests.engine.records import record
@@ -19,7 +19,7 @@ from tests.engine.records import record
 @given(st.integers(0, 10**9), st.integers(1, 10**9), st.integers(1, 10**6))
 def test_occupation_is_exact(bits: int, numerator: int, denominator: int) -> None:
     link = record(LINK, ps_numerator=numerator, ps_denominator=denominator)
-    assert _links.occupation(link, np.int64(bits)) == naive.occupation(bits, Fraction(numerator, denominator))
+    assert link_clock.occupation(link, np.int64(bits)) == naive.occupation(bits, Fraction(numerator, denominator))
 
 
 OFFERS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 40)), max_size=30)
@@ -39,9 +39,9 @@ def test_first_come_first_served(gaps: list[tuple[int, int]], ps_a_bit: Fraction
     state, ring = record(LINK_STATE), np.zeros(len(offers) + 1, np.int64)
     expected = naive.first_come_first_served(offers, ps_a_bit, queue)
     for (now, bits), wanted in zip(offers, expected, strict=True):
-        start, finish, found = _links.offer(link, state, ring, np.int64(now), np.int64(bits))
+        start, finish, found = link_clock.offer(link, state, ring, np.int64(now), np.int64(bits))
         if wanted is None:
-            assert start == _links.LOST
+            assert start == link_clock.LOST
         else:
             assert (start, finish, found) == wanted
 
@@ -49,4 +49,4 @@ def test_first_come_first_served(gaps: list[tuple[int, int]], ps_a_bit: Fraction
 def test_a_link_without_a_bandwidth_takes_no_time() -> None:
     link, state, ring = record(LINK, ps_denominator=1, queue=0), record(LINK_STATE), np.zeros(1, np.int64)
     for now in (5, 5, 6):
-        assert _links.offer(link, state, ring, np.int64(now), np.int64(10**6)) == (now, now, 0)
+        assert link_clock.offer(link, state, ring, np.int64(now), np.int64(10**6)) == (now, now, 0)

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from channelsim import codes, engine
-from channelsim.engine import _quantize
+from channelsim.engine.channel import quantizers
 from channelsim.plan import CHANNEL, MESSAGE_ROW, Encoding, Quantizer, Scale
 from channelsim.plan.settings import FLOAT_BITS
 from tests.engine.records import channel
@@ -57,7 +57,7 @@ def twins(messages: list[Said]) -> list[bytes]:
 def quantized(kind: Quantizer, bits: int, a: np.float32, stochastic: bool, values: Floats) -> Floats:
     out = values.copy()
     words, none = out.view(np.int32), np.zeros(0, np.int32)
-    _quantize.quantize(np.int64(kind), np.int64(bits), a, np.uint8(stochastic), np.uint64(9), none, out, words)
+    quantizers.quantize(np.int64(kind), np.int64(bits), a, np.uint8(stochastic), np.uint64(9), none, out, words)
     return np.where(values == 0, F(0), out)  # the engine quantizes those who speak
 
 

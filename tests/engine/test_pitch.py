@@ -7,23 +7,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-from channelsim.engine import _pitch
+from channelsim.engine.tables import strides
 from tests.networks import plan_of
 
 
 @pytest.mark.parametrize("widths", [[5, 4, 3], [20, 100, 17, 10], [3, 1, 2]])
 def test_there_and_back(widths: list[int]) -> None:
     plan = plan_of(widths, 12)
-    table = _pitch.lay_out(plan)
-    there = _pitch.spread(table, plan, plan.weights)
+    table = strides.lay_out(plan)
+    there = strides.spread(table, plan, plan.weights)
     assert there.ctypes.data % 64 == 0 and not (table["w_offset"] % 16).any()
-    np.testing.assert_array_equal(_pitch.gather(table, plan, there), plan.weights)
+    np.testing.assert_array_equal(strides.gather(table, plan, there), plan.weights)
 
 
 def test_rows_start_on_cache_lines_where_that_is_cheap() -> None:
-    table = _pitch.lay_out(plan_of([20, 100, 17, 10], 12))
+    table = strides.lay_out(plan_of([20, 100, 17, 10], 12))
     assert table["pitch"].tolist() == [0, 112, 32, 16]
-    wide = _pitch.lay_out(plan_of([3000, 33, 10], 12))
+    wide = strides.lay_out(plan_of([3000, 33, 10], 12))
     assert wide["pitch"][1] == 33
 
 
@@ -32,4 +32,4 @@ def test_rows_start_on_cache_lines_where_that_is_cheap() -> None:
 )
 def test_what_looks_at_w_as_one_buffer_finds_no_gaps(tables: dict[str, Any]) -> None:
     plan = plan_of([20, 100, 10], 12, **tables)
-    np.testing.assert_array_equal(_pitch.lay_out(plan)["pitch"][1:], [100, 10])
+    np.testing.assert_array_equal(strides.lay_out(plan)["pitch"][1:], [100, 10])

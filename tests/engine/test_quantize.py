@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channelsim import codes, hashing
-from channelsim.engine import _hash, _quantize
+from channelsim.engine.channel import quantizers
+from channelsim.engine.kernels import counter_hash
 from channelsim.plan import Quantizer, Scale
 from tests import naive
 from tests.engine.records import channel
@@ -38,7 +39,9 @@ EDGES = [
 def quantized(kind: str, bits: int, a: np.float32, values: naive.Floats, key: int | None = None) -> naive.Floats:
     out = values.copy()
     number, words = np.int64(Quantizer[kind.upper()]), out.view(np.int32)
-    _quantize.quantize(number, np.int64(bits), a, np.uint8(key is not None), np.uint64(key or 0), words[:0], out, words)
+    quantizers.quantize(
+        number, np.int64(bits), a, np.uint8(key is not None), np.uint64(key or 0), words[:0], out, words
+    )
     return out
 
 
@@ -69,7 +72,7 @@ def test_stochastic_rounding_draws_from_the_hash_and_is_right_on_average(bits: i
     draws = hashing.uniform32(hashing.bits(key, len(message)))
     np.testing.assert_array_equal(out, naive.quantized("uniform", bits, F(1), message, draws))
     events = message[::2].copy()
-    _quantize.quantize(
+    quantizers.quantize(
         np.int64(Quantizer.UNIFORM), np.int64(bits), F(1), np.uint8(1), np.uint64(key),
         np.arange(0, 101, 2, dtype=np.int32), events, events.view(np.int32),
     )  # fmt: skip
@@ -84,7 +87,7 @@ def test_stochastic_rounding_draws_from_the_hash_and_is_right_on_average(bits: i
 @pytest.mark.parametrize("scale", ["max", "rms", "fixed"])
 def test_measure(values: list[float], scale: str) -> None:
     message = np.array(values, F)
-    a = _quantize.measure(np.int64(Scale[scale.upper()]), F(0.3), message, np.count_nonzero(message))
+    a = quantizers.measure(np.int64(Scale[scale.upper()]), F(0.3), message, np.count_nonzero(message))
     with np.errstate(over="ignore"):
         np.testing.assert_allclose(a, naive.scale(scale, 0.3, message), rtol=1e-6)
 
@@ -96,7 +99,7 @@ SCALE = F(0.37)
 
 def decoded(kind: str, bits: int, word: int) -> np.float32:
     scratch = np.zeros(1, F)
-    return _quantize.decode(
+    return quantizers.decode(
         np.int64(Quantizer[kind.upper()]), np.int64(bits), SCALE, np.int64(word), scratch, scratch.view(np.int32)
     )
 
@@ -119,7 +122,7 @@ def test_words_of_sent_values(kind: str, bits: int) -> None:
     values = values[values != 0]
     scratch = np.zeros(1, F)
     found = [
-        _quantize.encode(np.int64(row["quantizer"]), np.int64(bits), SCALE, v, scratch, scratch.view(np.int32))
+        quantizers.encode(np.int64(row["quantizer"]), np.int64(bits), SCALE, v, scratch, scratch.view(np.int32))
         for v in values
     ]
     np.testing.assert_array_equal(found, codes.encode(values, SCALE, row))
@@ -130,10 +133,10 @@ def test_words_of_sent_values(kind: str, bits: int) -> None:
 def test_floats_are_their_bits(word: int) -> None:
     value, valid = codes.decode(np.array([word], np.uint32), 1.0, channel(4))
     scratch = np.zeros(1, F)
-    found = _quantize.decode(np.int64(0), np.int64(0), F(1), np.int64(word), scratch, scratch.view(np.int32))
+    found = quantizers.decode(np.int64(0), np.int64(0), F(1), np.int64(word), scratch, scratch.view(np.int32))
     assert (found == value[0]) if valid[0] else np.isnan(found)
     if valid[0]:
-        assert _quantize.encode(np.int64(0), np.int64(0), F(1), F(found), scratch, scratch.view(np.int32)) == word
+        assert quantizers.encode(np.int64(0), np.int64(0), F(1), F(found), scratch, scratch.view(np.int32)) == word
 
 
 @pytest.mark.parametrize(("kind", "bits"), [("none", 0), ("log2", 3), ("uniform", 8), ("sign", 1), ("ternary", 2)])
@@ -148,9 +151,10 @@ def test_flipped_bits_are_those_of_the_hash(kind: str, bits: int, probability: f
         uniforms = hashing.uniform(hashing.bits(key, np.arange(64) + 64 * neuron))
         positions = naive.flipped_positions(uniforms, probability, width)
         meant, valid = codes.decode(np.array([word ^ sum(1 << p for p in positions)], np.uint32), SCALE, row)
-        found, flips = _quantize.flip(
+        found, flips = quantizers.flip(
             np.int64(row["quantizer"]), np.int64(bits), SCALE, np.int64(width), value, np.uint64(key),
-            np.int64(neuron), 1.0 - probability, _hash.bound(float(row["word_error"])), scratch, scratch.view(np.int32),
+            np.int64(neuron), 1.0 - probability, counter_hash.bound(float(row["word_error"])), scratch,
+            scratch.view(np.int32),
         )  # fmt: skip
         assert flips == len(positions)
         assert (found == meant[0]) if valid[0] else np.isnan(found)

@@ -12,7 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from channelsim import codes, hashing
-from channelsim.engine import _hash, _stages
+from channelsim.engine.channel import stages
+from channelsim.engine.kernels import counter_hash
 from channelsim.hashing import Stream
 from channelsim.plan import LINK, Encoding, Jitter, Quantizer
 from tests import naive
@@ -32,10 +33,10 @@ def keys(purpose: Stream, key: int) -> Any:
 def shaped(row: Any, source: naive.Floats, residual: naive.Floats, key: int = 0) -> tuple[naive.Floats, Any]:
     index, value, alive = (np.full(len(source) + 32, 9, kind) for kind in (np.int32, F, np.int32))
     sent = np.full(len(source), 9, F)
-    offered, entries, events, a, noise_scale = _stages.shape(
+    offered, entries, events, a, noise_scale = stages.shape(
         row, source, residual, index, value, value.view(np.int32), alive, keys(Stream.ROUNDING, key)
     )
-    _stages.lay_out(index[:entries], value[:entries], sent)
+    stages.lay_out(index[:entries], value[:entries], sent)
     np.testing.assert_array_equal(alive[:entries], value[:entries] != 0)
     assert entries == (len(source) if 2 * np.count_nonzero(sent) >= len(source) else events) or events < entries
     return sent, (offered, events, a, noise_scale)
@@ -84,7 +85,7 @@ def test_message_bits_are_those_of_the_code(quantizer: Quantizer, bits: int, enc
     row = channel(n, quantizer, bits, encoding=encoding, header_bits=3)
     for events in range(n + 1):
         expected, chosen = codes.message_bits(row, events)
-        assert _stages.message_bits(row, np.int64(events)) == (int(expected), int(chosen))
+        assert stages.message_bits(row, np.int64(events)) == (int(expected), int(chosen))
 
 
 def received(row: Any, sent: naive.Floats, scale: float = 1.0, noise_scale: float = 1.0) -> Any:
@@ -93,14 +94,14 @@ def received(row: Any, sent: naive.Floats, scale: float = 1.0, noise_scale: floa
     index, value = naive.events_of(sent)
     roots = np.array([hashing.root(5, purpose + 64 * 3) for purpose in range(16)], np.uint64).view(np.int64)
     drawn = np.zeros(16, np.int64)
-    _hash.keys_of(roots, np.int64(7), np.int64(2), drawn)
+    counter_hash.keys_of(roots, np.int64(7), np.int64(2), drawn)
     events, room = len(index), len(index) + 32
     index, value = np.resize(index, room), np.resize(value, room)
     value[events:] = 0
     left = (value != 0).astype(np.int32)
-    counts = _stages.receive(
+    counts = stages.receive(
         row,
-        *_stages.bounds(row),
+        *stages.bounds(row),
         drawn,
         events,
         events,
@@ -194,7 +195,7 @@ def test_late_events_are_those_whose_last_bit_comes_after_the_deadline(
     for speaking in speaks:
         bits += width if speaking or encoding == Encoding.DENSE else 0
         expected.append(speaking and start + naive.occupation(bits, ps_a_bit) + delay <= due)
-    late = _stages.lose_late(
+    late = stages.lose_late(
         row, link, np.int64(events), index, alive, np.int64(start), np.int64(delay), np.int64(due), np.int64(encoding)
     )
     assert alive.tolist() == [int(expected[i]) for i in index]
@@ -208,7 +209,7 @@ def test_jitter(distribution: Jitter) -> None:
         key = hashing.key(1, Stream.JITTER.of(2), frame)
         u = float(hashing.uniform(hashing.bits(key, 1))[0])
         expected = [0, math.floor(u * 1000), math.floor(-1000 * math.log(1.0 - u))][distribution]
-        assert _stages.jitter(row, keys(Stream.JITTER, key)) == expected
+        assert stages.jitter(row, keys(Stream.JITTER, key)) == expected
 
 
 @pytest.mark.parametrize("encoding", [Encoding.DENSE, Encoding.AER])
@@ -220,7 +221,7 @@ def test_first_event(encoding: Encoding, values: list[int]) -> None:
         expected = 4 + (2 + 32 if events else 0)
     else:
         expected = 4 + 32 * (values.index(1) + 1 if events else 3)
-    assert _stages.first_event(row, sent, np.int64(encoding), np.int64(events)) == expected
+    assert stages.first_event(row, sent, np.int64(encoding), np.int64(events)) == expected
 
 
 @pytest.mark.parametrize(("rescale", "divisor"), [(0, 1.0), (1, 0.75)])
@@ -229,10 +230,10 @@ def test_deliver(rescale: int, divisor: float) -> None:
     index, value, alive = np.array([0, 2, 3], np.int32), np.array([1.0, 2.0, -3.0], F), np.array([1, 0, 1], np.int32)
     expected = np.array([1.0, 0.0, 0.0, -3.0, 0.0], F) / F(divisor)
     out = np.full(5, np.nan, F)
-    assert _stages.deliver(row, index, value, alive, out) == 2
+    assert stages.deliver(row, index, value, alive, out) == 2
     np.testing.assert_array_equal(out, expected)
     whole = np.array([1.0, 7.0, 2.0, -3.0, 0.0], F), np.array([1, 0, 0, 1, 0], np.int32)
-    assert _stages.deliver(row, np.arange(5, dtype=np.int32), *whole, out) == 2
+    assert stages.deliver(row, np.arange(5, dtype=np.int32), *whole, out) == 2
     np.testing.assert_array_equal(out, expected)
 
 
@@ -240,21 +241,21 @@ def test_deliver(rescale: int, divisor: float) -> None:
 def test_compact_and_lay_out(x: list[float]) -> None:
     values = np.array(x, F)
     index, value = np.full(len(x), -1, np.int32), np.zeros(len(x), F)
-    count = _stages.compact(values, index, value)
+    count = stages.compact(values, index, value)
     expected_index, expected_value = naive.events_of(values)
     np.testing.assert_array_equal(index[:count], expected_index)
     np.testing.assert_array_equal(value[:count], expected_value)
     out = np.full(len(x), 9, F)
-    _stages.lay_out(index[:count], value[:count], out)
+    stages.lay_out(index[:count], value[:count], out)
     np.testing.assert_array_equal(out, values)
 
 
 def test_forget_silent() -> None:
-    sent = np.zeros(2 * _stages.VECTOR, F)
+    sent = np.zeros(2 * stages.VECTOR, F)
     sent[[2, 4, 9, 15]] = 2.0, np.nan, -1.0, 3.0
     index, listed = np.arange(len(sent), dtype=np.int32), np.zeros(len(sent), np.int32)
     value, alive = sent.copy(), (sent != 0).astype(np.int32)
-    assert _stages.forget_silent(index, value, alive, np.int64(len(sent)), listed) == 4
+    assert stages.forget_silent(index, value, alive, np.int64(len(sent)), listed) == 4
     assert listed[:4].tolist() == [2, 4, 9, 15]
     np.testing.assert_array_equal(value[:4], [2.0, np.nan, -1.0, 3.0])
     # what is worked on with them, up to a whole vector, is silent: it must not be hit by bit errors, nor counted
@@ -264,5 +265,5 @@ def test_forget_silent() -> None:
 
 def test_streams_of_the_stages_carry_the_channel() -> None:
     assert hashing.key(5, Stream.DROP.of(3), 7, 2) == int(
-        _hash.key(np.int64(5), _hash.DROP + 64 * 3, np.int64(7), np.int64(2))
+        counter_hash.key(np.int64(5), counter_hash.DROP + 64 * 3, np.int64(7), np.int64(2))
     )

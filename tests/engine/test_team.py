@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from channelsim.engine import _team
-from channelsim.engine._jit import kernel
+from channelsim.engine.compile import thread_pool
+from channelsim.engine.compile.jit import kernel
 
 
 @kernel()
@@ -21,7 +21,7 @@ def part(counts, starts, more, piece, pieces):
 @kernel()
 def all_parts(counts, starts, more, pieces, times):
     for _ in range(times):
-        _team.in_parts(part, pieces, (counts, starts, more))
+        thread_pool.in_parts(part, pieces, (counts, starts, more))
 
 
 @kernel()
@@ -31,28 +31,28 @@ def one_value(values, piece, pieces):
 
 @kernel()
 def only_part(values):
-    _team.in_parts(one_value, 1, (values,))
+    thread_pool.in_parts(one_value, 1, (values,))
 
 
 @kernel()
 def meet(here, met, piece, pieces):
     """Says that it has begun, and waits until the other part has, for a second or so."""
-    _team._store(here + 8 * piece, 1)
+    thread_pool._store(here + 8 * piece, 1)
     for _ in range(1_000_000):
-        if _team._load(here + 8 * (1 - piece)) == 1:
+        if thread_pool._load(here + 8 * (1 - piece)) == 1:
             met[piece] = True
             return
-        _team._give_way()
+        thread_pool._give_way()
 
 
 @kernel()
 def two_parts(here, met):
-    _team.in_parts(meet, 2, (here, met))
+    thread_pool.in_parts(meet, 2, (here, met))
 
 
 @kernel()
 def seen():
-    return _team.threads_in_use()
+    return thread_pool.threads_in_use()
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 5])
@@ -60,7 +60,7 @@ def seen():
 def test_each_part_is_done_once(threads: int, pieces: int) -> None:
     """Again and again, by more threads than there are cores too: then helpers come late, and are relieved."""
     counts, starts = np.zeros(pieces, np.float32), np.zeros(pieces, np.int64)
-    with _team.helpers(threads - 1):
+    with thread_pool.helpers(threads - 1):
         all_parts(counts, starts, np.float32(2), pieces, 2000)
     np.testing.assert_array_equal(counts, np.full(pieces, 4000, np.float32))
     np.testing.assert_array_equal(starts, np.arange(pieces))
@@ -68,7 +68,7 @@ def test_each_part_is_done_once(threads: int, pieces: int) -> None:
 
 def test_parts_are_done_at_the_same_time() -> None:
     begun, met = np.zeros(2, np.int64), np.zeros(2, np.bool_)
-    with _team.helpers(1):
+    with thread_pool.helpers(1):
         two_parts(begun.ctypes.data, met)
     assert met.all()
 
@@ -76,12 +76,12 @@ def test_parts_are_done_at_the_same_time() -> None:
 @pytest.mark.parametrize("pieces", [2, 3, 40])
 def test_the_shares_of_helpers_that_never_begin_are_done(pieces: int, monkeypatch: pytest.MonkeyPatch) -> None:
     def hire_nobody(count: int) -> list[SimpleNamespace]:
-        _team._flags[_team.DONE :] = _team._flags[_team.TURN]
+        thread_pool._flags[thread_pool.DONE :] = thread_pool._flags[thread_pool.TURN]
         return [SimpleNamespace(join=lambda: None)] * count
 
-    monkeypatch.setattr(_team, "_hire", hire_nobody)
+    monkeypatch.setattr(thread_pool, "_hire", hire_nobody)
     counts, starts = np.zeros(pieces, np.float32), np.zeros(pieces, np.int64)
-    with _team.helpers(2):
+    with thread_pool.helpers(2):
         assert seen() == 3
         all_parts(counts, starts, np.float32(1), pieces, 10)
     np.testing.assert_array_equal(counts, np.full(pieces, 10, np.float32))
@@ -89,7 +89,7 @@ def test_the_shares_of_helpers_that_never_begin_are_done(pieces: int, monkeypatc
 
 def test_one_part_needs_nobody() -> None:
     values = np.zeros(1, np.int64)
-    with _team.helpers(1):
+    with thread_pool.helpers(1):
         only_part(values)
     assert values[0] == 1
 
@@ -97,7 +97,7 @@ def test_one_part_needs_nobody() -> None:
 @pytest.mark.parametrize("threads", [1, 2, 4])
 def test_the_helpers_are_those_of_one_thread(threads: int) -> None:
     before, others = threading.active_count(), []
-    with _team.helpers(threads - 1):
+    with thread_pool.helpers(threads - 1):
         assert seen() == threads
         assert threading.active_count() == before + threads - 1
         other = threading.Thread(target=lambda: others.append(seen()))
@@ -112,11 +112,11 @@ def test_another_thread_gets_none_meanwhile() -> None:
     counts, starts, found = np.zeros(6, np.float32), np.zeros(6, np.int64), []
 
     def work_alone() -> None:
-        with _team.helpers(2):
+        with thread_pool.helpers(2):
             found.append(seen())
             all_parts(counts, starts, np.float32(1), 6, 10)
 
-    with _team.helpers(1):
+    with thread_pool.helpers(1):
         other = threading.Thread(target=work_alone)
         other.start()
         other.join()
@@ -129,8 +129,8 @@ def test_a_system_without_room_for_threads(monkeypatch: pytest.MonkeyPatch) -> N
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    with _team.helpers(2):
+    with thread_pool.helpers(2):
         assert seen() == 1
     monkeypatch.undo()
-    with _team.helpers(2):
+    with thread_pool.helpers(2):
         assert seen() == 3

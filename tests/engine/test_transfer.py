@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from channelsim.engine import _transfer
+from channelsim.engine.kernels import transfers
 from tests import naive
 
 F = np.float32
@@ -17,7 +17,7 @@ EDGES = np.array([0.0, -0.0, 1e-30, -1e-30, 1e-45, 88.0, -88.0, 3e38, -3e38, np.
 
 def applied(kind: str, values: naive.Floats) -> naive.Floats:
     out = values.copy()
-    _transfer.apply(KINDS[kind], out)
+    transfers.apply(KINDS[kind], out)
     return out
 
 
@@ -46,13 +46,13 @@ def test_tanh_is_odd_bounded_and_silent_at_zero() -> None:
 def test_softmax(values: list[float]) -> None:
     out = np.array(values, F)
     expected = naive.transfer("softmax", out)
-    _transfer.softmax(out)
+    transfers.softmax(out)
     np.testing.assert_allclose(out, expected, rtol=1e-6, atol=1e-12)
 
 
 def test_softmax_tells_of_what_is_not_a_number() -> None:
     out = np.array([0.0, np.nan, 1.0], F)
-    _transfer.softmax(out)
+    transfers.softmax(out)
     assert np.isnan(out).any()
 
 
@@ -62,5 +62,5 @@ def test_times_derivative(kind: str, n: int) -> None:
     rng = np.random.default_rng(n)
     output, error = np.tanh(rng.normal(size=n)).astype(F), rng.normal(size=n).astype(F)
     expected = error * naive.derivative(kind, output)
-    _transfer.times_derivative(KINDS[kind], error, output)
+    transfers.times_derivative(KINDS[kind], error, output)
     np.testing.assert_allclose(error, expected, rtol=1e-6, atol=1e-7)

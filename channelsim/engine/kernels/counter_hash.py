@@ -1,0 +1,76 @@
+"""The counter-based hash, compiled: the twin of `channelsim.hashing`, draw for draw."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from channelsim.engine.compile.jit import kernel
+from channelsim.hashing import Stream
+
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+MUL_1 = np.uint64(0xBF58476D1CE4E5B9)
+MUL_2 = np.uint64(0x94D049BB133111EB)
+S30, S27, S31, S11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
+S40 = np.uint64(40)
+ONE = np.uint64(1)
+PURPOSES = np.int64(16)  # roots that a channel has room for in `Net.roots`, one for each purpose of a stream
+# what a stream is for
+ROUNDING, NOISE, BIT_ERRORS = np.int64(Stream.ROUNDING), np.int64(Stream.NOISE), np.int64(Stream.BIT_ERRORS)
+DROP, JITTER, ARRIVALS = np.int64(Stream.DROP), np.int64(Stream.JITTER), np.int64(Stream.ARRIVALS)
+UPDATE_ROUNDING, WEIGHT_ROUNDING = np.int64(Stream.UPDATE_ROUNDING), np.int64(Stream.WEIGHT_ROUNDING)
+AUGMENT = np.int64(Stream.AUGMENT)
+
+
+@kernel(inline="always")
+def mix(z):
+    """SplitMix64's finalizer."""
+    z = (z ^ (z >> S30)) * MUL_1
+    z = (z ^ (z >> S27)) * MUL_2
+    return z ^ (z >> S31)
+
+
+@kernel()
+def key(seed, stream, frame, sample):
+    """The key of one message's draws."""
+    z = mix(np.uint64(seed) + GOLDEN)
+    return key_of(mix(z + (np.uint64(stream) + ONE) * GOLDEN), frame, sample)
+
+
+@kernel(inline="always")
+def key_of(root, frame, sample):
+    """The same, given the stream's root."""
+    z = mix(np.uint64(root) + (np.uint64(frame) + ONE) * GOLDEN)
+    return mix(z + (np.uint64(sample) + ONE) * GOLDEN)
+
+
+@kernel()
+def keys_of(roots, frame, sample, out):
+    """The keys of one message's draws, by purpose: all at once, because that is no more work than two of them."""
+    for purpose in range(PURPOSES):  # a number that the compiler knows: it makes two vectors of them
+        out[purpose] = np.int64(key_of(roots[purpose], frame, sample))
+
+
+@kernel(inline="always")
+def word(key, index):
+    """64 random bits for one index."""
+    return mix(key + (np.uint64(index) + ONE) * GOLDEN)
+
+
+@kernel(inline="always")
+def uniform(word):
+    """Uniform on [0, 1) with 53 bits."""
+    return np.float64(np.int64(word >> S11)) * 2.0**-53
+
+
+@kernel(inline="always")
+def bound(probability):
+    """What `is_below` compares with: uniform(word) < probability where is_below(word, bound(probability))."""
+    return np.int64(math.ceil(probability * 2.0**53))
+
+
+@kernel(inline="always")
+def is_below(word, bound):
+    """Whether a word's uniform number is less than a probability, compared as whole numbers."""
+    return np.int64(word >> S11) < bound

@@ -1,0 +1,308 @@
+"""Kernels of dense layers for mini-batches: products of matrices, which skip the zeros where activity is sparse.
+
+Samples (forward) or rows of W (updates, and sums over many rows of which few count) are divided among threads. A sum,
+or a part of it over so many rows of W, is made by one thread and in the same order, so the number of threads does not
+show in the result.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from channelsim.engine.compile.jit import kernel
+from channelsim.engine.compile.thread_pool import in_parts
+from channelsim.engine.kernels import transfers
+from channelsim.engine.kernels.simd import events as simd_events
+from channelsim.engine.kernels.simd import groups as simd_groups
+from channelsim.engine.kernels.simd import memory as simd_memory
+from channelsim.engine.kernels.simd import products as simd_products
+from channelsim.engine.kernels.simd import sums as simd_sums
+
+MOST_PARTS, PART_SAMPLES = 16, 50  # a part has at least so many samples
+MOST_ROW_PARTS, PART_ROWS = 4, 128  # the same of parts by rows of W, where they divide a sum
+SPARSE_BELOW = 0.45  # share of events under which zeros are skipped; finding them pays only where there are many
+LANES, PAIR, GROUP, GROUPS = simd_groups.LANES, simd_groups.PAIR, simd_groups.GROUP, simd_groups.GROUPS
+ZERO, ONE = np.float32(0.0), np.float32(1.0)
+
+
+@kernel(inline="always")
+def parts(samples):
+    """Into how many parts the work on a mini-batch is divided: by its size alone, never by the number of threads."""
+    return max(1, min(MOST_PARTS, samples // PART_SAMPLES))
+
+
+@kernel(inline="always")
+def row_parts(samples, fan_in):
+    """Into how many parts a sum over the rows of W is divided: 1 if samples are divided instead.
+
+    A thread then sees in the sum and in the update the same rows of W and the same part of each image. Worth it where
+    there are many rows, and not so many samples that their partial sums take more room than W.
+    """
+    pieces = parts(samples)
+    return max(1, min(pieces, fan_in // PART_ROWS)) if pieces <= MOST_ROW_PARTS else 1
+
+
+@kernel()
+def partial_room(samples, widest, n):
+    """float32 values that the partial sums of `samples` or fewer take, over layers of `n` units at most."""
+    most = min(samples, (MOST_ROW_PARTS + 1) * PART_SAMPLES - 1)  # the last mini-batch of an epoch may be smaller
+    return (row_parts(most, widest) - 1) * most * n
+
+
+@kernel()
+def list_room(samples, widest):
+    """int32 values that the lists of a mini-batch take: for each part one more than the longest have."""
+    return parts(samples) * (1 + max(widest, GROUPS * (samples + 1) + samples))
+
+
+@kernel(inline="always")
+def _room_of(lists, piece, pieces):
+    """One part's share of the lists."""
+    room = len(lists) // pieces
+    return lists[piece * room : (piece + 1) * room]
+
+
+@kernel()
+def forward(sparse, transfer, weights, pitch, bias, images, chosen, x, out, samples, spoken, partial, lists):
+    """out = f(W x + b) for a mini-batch `x`, (samples, fan-in), into which the chosen images, if any, are copied first.
+
+    spoken[b] becomes the number of each sample's values of `out` that are not zero. `partial` is room for
+    `partial_room` sums; `lists` is room, as in all that follow.
+    """
+    pieces, row_pieces, n = parts(samples), row_parts(samples, len(weights) // pitch), len(bias)
+    if sparse and row_pieces > 1:
+        in_parts(_sum_rows, row_pieces, (weights, pitch, bias, images, chosen, x, out, samples, partial, lists))
+        in_parts(_join, pieces, (transfer, n, out, samples, spoken, partial, row_pieces))
+    else:
+        given = sparse, transfer, weights, pitch, bias, images, chosen, x, out, samples, spoken, lists
+        in_parts(forward_part, pieces, given)
+
+
+@kernel()
+def forward_part(sparse, transfer, weights, pitch, bias, images, chosen, x, out, samples, spoken, lists, piece, pieces):
+    """The same for one part of the samples, which needs no sums over parts of the rows."""
+    lo, hi = samples * piece // pieces, samples * (piece + 1) // pieces
+    fan_in, n = len(weights) // pitch, len(bias)
+    inputs, part = x[lo * fan_in :], out[lo * n : hi * n]
+    fill_bias(bias, part, hi - lo)
+    copy_images(images, chosen[lo:hi], chosen[lo + 1 : hi], fan_in, 0, fan_in, inputs)
+    if sparse:
+        add_sparse(inputs, fan_in, hi - lo, fan_in, weights, pitch, n, part, _room_of(lists, piece, pieces))
+    else:
+        matmul(inputs, fan_in, 1, weights, pitch, hi - lo, fan_in, n, ONE, 1, part, n)
+    transfers.layer(transfer, part, n)
+    count_each(part, n, spoken[lo:hi])
+
+
+@kernel()
+def _sum_rows(weights, pitch, bias, images, chosen, x, out, samples, partial, lists, piece, pieces):
+    """What one part of the rows of W adds to all samples: the first part in `out`, the others in `partial`."""
+    fan_in, n = len(weights) // pitch, len(bias)
+    lo, hi = fan_in * piece // pieces, fan_in * (piece + 1) // pieces
+    if piece == 0:
+        sums = out[: samples * n]
+        fill_bias(bias, sums, samples)
+    else:
+        sums = partial[(piece - 1) * samples * n : piece * samples * n]
+        sums[:] = ZERO
+    for first in range(0, samples, PAIR):  # a pair's images are listed while they are in the nearest cache
+        last, pair = min(first + PAIR, samples), x[first * fan_in :]
+        copy_images(images, chosen[first:last], chosen[last : last + PAIR], fan_in, lo, hi, pair)
+        add_sparse(
+            pair[lo:], fan_in, last - first, hi - lo, weights[lo * pitch :], pitch, n, sums[first * n : last * n],
+            _room_of(lists, piece, pieces),
+        )  # fmt: skip
+
+
+@kernel()
+def _join(transfer, n, out, samples, spoken, partial, row_pieces, piece, pieces):
+    """out = f(the sum of all parts of the rows), for one part of the samples."""
+    lo, hi = samples * piece // pieces, samples * (piece + 1) // pieces
+    part = out[lo * n : hi * n]
+    for k in range(row_pieces - 1):
+        more = partial[(k * samples + lo) * n : (k * samples + hi) * n]
+        for i in range(len(part)):
+            part[i] += more[i]
+    transfers.layer(transfer, part, n)
+    count_each(part, n, spoken[lo:hi])
+
+
+@kernel()
+def count_each(values, n, spoken):
+    """spoken[b] = how many of n values are not zero, sample after sample."""
+    for b in range(len(spoken)):
+        spoken[b] = simd_events.count_events(values[b * n : b * n + n])
+
+
+@kernel()
+def copy_images(images, chosen, ahead, n, lo, hi, x):
+    """x[b, lo:hi] = images[chosen[b], lo:hi], of n values each; memory is asked for ahead[b] meanwhile."""
+    for b in range(len(chosen)):
+        if b < len(ahead):
+            following = ahead[b] * n
+            simd_memory.fetch(images[following + lo : following + hi])
+        image = chosen[b] * n
+        simd_memory.copy(images[image + lo : image + hi], x[b * n + lo : b * n + hi])
+
+
+@kernel()
+def add_sparse(x, x_pitch, rows, inner, b, b_pitch, n, out, lists):
+    """out += x b for matrices (rows, inner) and (inner, n) whose rows start every x_pitch and b_pitch values."""
+    for first in range(0, rows, PAIR):
+        pair, height = x[first * x_pitch :], min(PAIR, rows - first)
+        count = simd_groups.list_columns(pair, x_pitch, inner, height, lists)
+        simd_groups.add_listed(lists[:count], pair, x_pitch, 1, b, b_pitch, height, n, out[first * n :], n)
+
+
+@kernel()
+def add_outer_sparse(target, pitch, n, x, signal, samples, learning, lists):
+    """target += x.T signal for `learning` samples, as `add_outer_matrix`. Returns how many rows of x.T are not zero."""
+    pieces = parts(samples)
+    in_parts(_add_outer_sparse, pieces, (target, pitch, n, x, signal, learning, lists))
+    rows = 0
+    for piece in range(pieces):
+        rows += _room_of(lists, piece, pieces)[0]
+    return rows
+
+
+@kernel()
+def _add_outer_sparse(target, pitch, n, x, signal, learning, lists, piece, pieces):
+    """Leaves the number of rows that are not zero at the start of its room."""
+    rows = len(target) // pitch
+    lo, hi = rows * piece // pieces, rows * (piece + 1) // pieces
+    room = _room_of(lists, piece, pieces)
+    listed = room[1:]
+    active = 0
+    for first in range(lo, hi, LANES):
+        columns = min(LANES, hi - first)
+        active += simd_groups.list_rows(x[first:], rows, learning, columns, listed)
+        for g in range((columns + GROUP - 1) // GROUP):
+            row, begin = first + g * GROUP, g * learning
+            samples = listed[begin : begin + listed[GROUPS * learning + g]]
+            height = min(GROUP, hi - row)
+            simd_groups.add_listed(samples, x[row:], 1, rows, signal, n, height, n, target[row * pitch :], pitch)
+    room[0] = active
+
+
+@kernel()
+def add_outer_matrix(target, pitch, n, x, signal, samples, learning, scale):
+    """target += scale * x.T signal for `learning` samples: (rows, n) += (learning, rows).T (learning, n)."""
+    in_parts(_add_outer_matrix, parts(samples), (target, pitch, n, x, signal, learning, scale))
+
+
+@kernel()
+def _add_outer_matrix(target, pitch, n, x, signal, learning, scale, piece, pieces):
+    rows = len(target) // pitch
+    lo, hi = rows * piece // pieces, rows * (piece + 1) // pieces
+    part = target[lo * pitch : hi * pitch]
+    matmul(x[lo:], 1, rows, signal, n, hi - lo, learning, n, scale, 1, part, pitch)
+
+
+@kernel()
+def survey(signal, n, samples, spoken, totals):
+    """spoken[b] = how many of the n values of each sample of R are not zero; totals[:n] = R summed over the samples.
+
+    Behind it is room for n values of each other part. Returns whether all values are finite.
+    """
+    pieces = parts(samples)
+    in_parts(_survey, pieces, (signal, n, samples, spoken, totals))
+    finite = True
+    for piece in range(pieces):
+        finite &= spoken[samples * piece // pieces] >= 0
+        if piece > 0:
+            for j in range(n):
+                totals[j] += totals[piece * n + j]
+    return finite
+
+
+@kernel()
+def _survey(signal, n, samples, spoken, totals, piece, pieces):
+    """The first of the part's numbers of events is -1 where a value is not finite."""
+    lo, hi = samples * piece // pieces, samples * (piece + 1) // pieces
+    total = totals[piece * n : piece * n + n]
+    total[:] = ZERO
+    for b in range(lo, hi):
+        values = signal[b * n : b * n + n]
+        for j in range(n):
+            total[j] += values[j]
+    count_each(signal[lo * n : hi * n], n, spoken[lo:hi])
+    if not simd_sums.are_finite(signal[lo * n : hi * n]):
+        spoken[lo] = -1
+
+
+@kernel()
+def make_error(message, n, feedback, n_target, transfer, output, error, samples):
+    """error = message feedback for matrices (samples, n) and (n, n_target), times f'(S) as far as `output` goes."""
+    in_parts(_make_error, parts(samples), (message, n, feedback, n_target, transfer, output, error, samples))
+
+
+@kernel()
+def _make_error(message, n, feedback, n_target, transfer, output, error, samples, piece, pieces):
+    _through(n_target, n, message, error, samples, feedback, piece, pieces)
+    lo, hi = samples * piece // pieces * n_target, samples * (piece + 1) // pieces * n_target
+    known = max(lo, min(hi, len(output)))
+    transfers.times_derivative(transfer, error[lo:known], output[lo:known])
+
+
+@kernel()
+def take_error(made, transfer, output, error, samples):
+    """error = made, times f'(S) as far as `output` goes."""
+    in_parts(_take_error, parts(samples), (made, transfer, output, error, samples))
+
+
+@kernel()
+def _take_error(made, transfer, output, error, samples, piece, pieces):
+    n = len(error) // samples
+    lo, hi = samples * piece // pieces * n, samples * (piece + 1) // pieces * n
+    simd_memory.copy(made[lo:hi], error[lo:hi])
+    known = max(lo, min(hi, len(output)))
+    transfers.times_derivative(transfer, error[lo:known], output[lo:known])
+
+
+@kernel()
+def through_transposed(matrix, pitch, n, message, out, samples, turned):
+    """out = message matrix.T for a (rows, n) matrix: (samples, n) -> (samples, rows). `turned` is room for matrix.T."""
+    rows, pieces = len(matrix) // pitch, parts(samples)
+    in_parts(_transpose, pieces, (matrix, pitch, rows, n, turned))
+    in_parts(_through, pieces, (rows, n, message, out, samples, turned))
+
+
+@kernel()
+def _through(rows, n, message, out, samples, turned, piece, pieces):
+    lo, hi = samples * piece // pieces, samples * (piece + 1) // pieces
+    part = out[lo * rows : hi * rows]
+    matmul(message[lo * n :], n, 1, turned, rows, hi - lo, n, rows, ONE, 0, part, rows)
+
+
+@kernel()
+def _transpose(matrix, pitch, rows, n, out, piece, pieces):
+    """out = matrix.T, (n, rows): one part of the rows, those that the thread has updated."""
+    lo, hi = rows * piece // pieces, rows * (piece + 1) // pieces
+    simd_memory.transpose(matrix[lo * pitch :], pitch, hi - lo, n, out[lo:], rows)
+
+
+@kernel()
+def hand_over(source, n, samples, out, spoken):
+    """out = source, and spoken[b] = how many of the n values of each sample are not zero."""
+    in_parts(_hand_over, parts(samples), (source, n, samples, out, spoken))
+
+
+@kernel()
+def _hand_over(source, n, samples, out, spoken, piece, pieces):
+    lo, hi = samples * piece // pieces, samples * (piece + 1) // pieces
+    simd_memory.copy(source[lo * n : hi * n], out[lo * n : hi * n])
+    count_each(out[lo * n : hi * n], n, spoken[lo:hi])
+
+
+@kernel()
+def matmul(a, row_step, step, b, b_pitch, rows, inner, columns, scale, add, c, c_pitch):
+    """c[i, j] = scale * sum_k a[i * row_step + k * step] * b[k, j], plus what c holds if `add`."""
+    simd_products.matmul(a, row_step, step, b, b_pitch, rows, inner, columns, scale, add, c, c_pitch)
+
+
+@kernel()
+def fill_bias(bias, out, samples):
+    """out[s] = bias for every sample."""
+    n = len(bias)
+    for s in range(samples):
+        simd_memory.copy(bias, out[s * n : s * n + n])

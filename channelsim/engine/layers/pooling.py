@@ -1,0 +1,27 @@
+"""The layer kinds `maxpool`, `avgpool` and `flatten`, which have no synapses: what the loop asks of a kind."""
+
+from __future__ import annotations
+
+from channelsim.engine.compile.jit import inner
+from channelsim.engine.layers import inputs, maps
+from channelsim.engine.tables.handles import address_of, channels, i8, i8_planes, slots
+
+
+@inner()
+def forward(net, mem, h, x, out, samples):
+    """The output map of each sample."""
+    maps.pool(net, mem, h, address_of(x), address_of(out), samples)
+
+
+@inner()
+def transposed(net, mem, c, slot, seen, recalled, message, out):
+    """The error that delivered messages make at the layer below.
+
+    The input that a maxpool goes by is that in slot `seen`, which has `recalled` samples.
+    """
+    source, samples = channels(net.channels)[c].source, slots(mem.slots)[slot].samples
+    x = inputs.activities(net, mem, source, seen)
+    for b in range(samples):
+        i8(mem.event_counts)[b] = i8_planes(mem.heard)[slot, c, b]
+    places = address_of(x), address_of(message), address_of(out)
+    maps.pool_backward(net, mem, source, places[0], places[1], places[2], recalled, samples)

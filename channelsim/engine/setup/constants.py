@@ -1,0 +1,132 @@
+"""The constants of a run, `Net`: made of a plan and a data set."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from channelsim import hashing
+from channelsim.data import Dataset
+from channelsim.engine.channel import stages
+from channelsim.engine.kernels import counter_hash
+from channelsim.engine.layers import inputs
+from channelsim.engine.tables import geometry, strides
+from channelsim.engine.tables.handles import records
+from channelsim.engine.tables.layouts import CONFIG, Net
+from channelsim.hashing import Stream
+from channelsim.plan import Direction, Kind, Plan, is_ideal
+
+
+def net_of(plan: Plan, dataset: Dataset, *, trace_frames: int, frozen: bool, capture: bool) -> Net:
+    """The constants of a run, at its first epoch. The flags are those of `state.start`."""
+    config = _config(plan, trace_frames, frozen, capture)
+    leaving, leaving_start = _leaving(plan)
+    images = np.ascontiguousarray(dataset.train_x, np.float32)
+    ideal = _ideal(plan)
+    reads_events = plan.batch == 1 and plan.layers[1]["kind"] == Kind.DENSE and ideal[0] and not config[0]["augmented"]
+    event_start, event_index, event_value = _events_of(images, lists=bool(reads_events))
+    widest = int(plan.layers["n"].max())
+    return Net(
+        config=config,
+        layers=records(strides.lay_out(plan)),
+        geometry=geometry.geometry(plan.layers),
+        list_offset=_list_offset(plan, bool(reads_events)),
+        channels=records(plan.channels.copy()),
+        links=records(plan.links.copy()),
+        leaving=leaving,
+        leaving_start=leaving_start,
+        ideal=ideal,
+        roots=_roots(plan),
+        c_start=plan.c_start,
+        c_index=plan.c_index,
+        iota=np.arange(widest + 2 * stages.VECTOR, dtype=np.int32),
+        order=sample_order(plan, 0),
+        images=images.reshape(-1),
+        labels=np.ascontiguousarray(dataset.train_y, np.int32),
+        event_start=event_start,
+        event_index=event_index,
+        event_value=event_value,
+    )
+
+
+def _config(plan: Plan, trace_frames: int, frozen: bool, capture: bool) -> NDArray[Any]:
+    config = records(np.zeros(1, CONFIG))
+    row = config[0]
+    row["top"], row["batch"], row["frames"] = plan.top, plan.batch, plan.frames
+    row["frames_per_epoch"], row["train_size"] = plan.frames_per_epoch, plan.train_size
+    row["pipelined"], row["poisson"], row["interval"] = plan.pipelined, plan.poisson, plan.interval
+    row["timed"] = any(links["ps_numerator"].any() for _, links in _tables(plan))
+    row["stash"] = plan.stash
+    row["newest_stands_in"] = plan.pipelined and plan.stash > 0 and plan.on_miss_current
+    row["derivative"], row["frozen"] = plan.derivative, frozen
+    row["deferred"] = plan.batch == 1 and plan.momentum == 0.0
+    row["learning_rate"], row["feedback_rate"] = plan.learning_rate, plan.feedback_learning_rate
+    row["log_keep"], row["momentum"] = math.log1p(-plan.decay), plan.momentum
+    row["seed"], row["trace_frames"], row["capture"] = plan.seed, trace_frames, capture
+    row["flip"], row["shift"] = plan.flip and not frozen, 0 if frozen else plan.shift  # a probe sees what is there
+    row["augmented"] = row["flip"] or row["shift"] > 0
+    return config
+
+
+def sample_order(plan: Plan, epoch: int) -> NDArray[np.int64]:
+    """The order in which an epoch's samples enter."""
+    if not plan.shuffle:
+        return np.arange(plan.train_size, dtype=np.int64)
+    return hashing.permutation(hashing.key(plan.seed, Stream.ORDER.of(), epoch), plan.train_size).astype(np.int64)
+
+
+def _events_of(
+    images: NDArray[np.float32], lists: bool = True
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+    """Images as events, made once: (starts, neuron indices, values). A zero activity is no event.
+
+    Without `lists` only the starts are made.
+    """
+    start = np.zeros(len(images) + 1, np.int64)
+    inputs.count_events(images, start[1:])
+    np.cumsum(start, out=start)
+    if not lists:
+        return start, np.zeros(0, np.int32), np.zeros(0, np.float32)
+    room = start[-1] + images.shape[1]  # behind the last list may stand as much as has been read
+    index, value = np.empty(room, np.int32), np.empty(room, np.float32)
+    inputs.list_events(images, start, index, value)
+    return start, index[: start[-1]], value[: start[-1]]
+
+
+def _roots(plan: Plan) -> NDArray[np.int64]:
+    streams = 64 * np.arange(len(plan.channels))[:, None] + np.arange(int(counter_hash.PURPOSES))
+    return hashing.roots(plan.seed, streams.ravel()).view(np.int64)
+
+
+def _leaving(plan: Plan) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    channels, starts = [], [0]
+    for h in range(len(plan.layers)):
+        rows = plan.channels
+        channels += list(np.flatnonzero((rows["direction"] == Direction.LEARNING) & (rows["source"] == h)))
+        starts.append(len(channels))
+    return np.array(channels, np.int64), np.array(starts, np.int64)
+
+
+def _list_offset(plan: Plan, from_data: bool) -> NDArray[np.int64]:
+    """Where a dense layer's event list begins, and last where they all end; `from_data`: layer 1 reads the data set's.
+
+    Only frames of one sample are held as events.
+    """
+    is_listed = (plan.layers["kind"] == Kind.DENSE) & (plan.batch == 1)
+    sizes = np.where(is_listed, plan.layers["fan_in"], 0)
+    if from_data:
+        sizes[1] = 0
+    return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+
+
+def _ideal(plan: Plan) -> NDArray[np.bool_]:
+    """Channels that never change a value or lose an event, whatever is scheduled to change."""
+    return np.logical_and.reduce([is_ideal(rows, links) for rows, links in _tables(plan)])
+
+
+def _tables(plan: Plan) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+    """The channels and links of the beginning, and those after each scheduled change."""
+    return [(plan.channels, plan.links), *((change.channels, change.links) for change in plan.changes)]

@@ -1,0 +1,97 @@
+"""Where the rows of W lie in the engine's memory.
+
+A row that starts on a cache line is read and updated in half the time of one that does not. So rows get a gap behind
+them where that costs little memory. The plan, the trace and checkpoints know no gaps: `spread` and `gather` translate.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from channelsim.engine.tables.layouts import LAYER, STEPS
+from channelsim.plan import Plan, Quantizer
+
+Floats = NDArray[np.float32]
+LINE = 16  # float32 values in a cache line
+SMALL = 2**16  # values of a W whose gaps do not matter
+WASTE = 1.15  # how much larger a W may become that is not small
+
+
+def lay_out(plan: Plan) -> NDArray[Any]:
+    """The plan's layer table with the places of W in the engine's memory."""
+    table = np.zeros(len(plan.layers), LAYER)
+    offset = steps = 0
+    for name in plan.layers.dtype.names or ():
+        table[name] = plan.layers[name]
+    for row, layer in zip(table, plan.layers, strict=True):
+        columns = int(layer["b_size"])
+        if layer["w_size"]:
+            rows = int(layer["w_size"]) // columns
+            row["pitch"] = _pitch(rows, columns) if _by_rows(plan, layer) else columns
+            row["w_extent"] = rows * row["pitch"]
+        row["w_offset"], row["step_offset"] = offset, steps
+        offset += _padded(int(row["w_extent"]))
+        row["step_pitch"] = _padded(columns) if layer["w_size"] else 0
+        steps += STEPS * int(row["step_pitch"])
+    return table
+
+
+def _padded(values: int) -> int:
+    """The same in whole cache lines."""
+    return -(-values // LINE) * LINE
+
+
+def _pitch(rows: int, columns: int) -> int:
+    padded = _padded(columns)
+    return padded if rows * padded <= SMALL or padded <= WASTE * columns else columns
+
+
+def _by_rows(plan: Plan, layer: Any) -> bool:
+    """Whether updates address W by its rows only, never as one flat buffer, as quantizers and momentum do."""
+    quantized = layer["update_quantizer"] != Quantizer.NONE or layer["weight_quantizer"] != Quantizer.NONE
+    return not quantized and plan.momentum == 0.0
+
+
+def size(table: NDArray[Any]) -> int:
+    """Values of a buffer that holds all W."""
+    return int((table["w_offset"] + table["w_extent"]).max())
+
+
+def aligned(count: int) -> Floats:
+    """Zeros that start on a cache line."""
+    room = np.zeros(count + LINE, np.float32)
+    first = (-room.ctypes.data // room.itemsize) % LINE
+    return room[first : first + count]
+
+
+def spread(table: NDArray[Any], plan: Plan, flat: Floats) -> Floats:
+    """A flat buffer in the plan's layout -> in the engine's."""
+    there = aligned(size(table))
+    for own, place in zip(_matrices(table, there), _places(plan), strict=True):
+        own[...] = flat[place].reshape(own.shape)
+    return there
+
+
+def gather(table: NDArray[Any], plan: Plan, there: Floats) -> Floats:
+    """A copy of a flat buffer in the engine's layout, in the plan's."""
+    flat = np.empty(plan.synapses, np.float32)
+    for own, place in zip(_matrices(table, there), _places(plan), strict=True):
+        flat[place] = own.reshape(-1)
+    return flat
+
+
+def _matrices(table: NDArray[Any], there: Floats) -> list[Floats]:
+    found = []
+    for layer in table[table["w_size"] > 0]:
+        first, columns = int(layer["w_offset"]), int(layer["b_size"])
+        rows = there[first : first + int(layer["w_extent"])].reshape(-1, int(layer["pitch"]))
+        found.append(rows[:, :columns])
+    return found
+
+
+def _places(plan: Plan) -> list[slice]:
+    layers = plan.layers[plan.layers["w_size"] > 0]
+    return [slice(int(layer["w_offset"]), int(layer["w_offset"] + layer["w_size"])) for layer in layers]
