@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 
-from channelsim.engine.kernels.simd import groups as simd_groups
+from channelsim.engine.kernels import simd
 from channelsim.engine.kernels.simd.groups import GROUP, GROUPS, LANES, PAIR
 
 F = np.float32
@@ -17,17 +17,17 @@ SHARES = st.sampled_from([0.0, 0.1, 0.5, 1.0])
 
 @njit
 def list_columns(x, pitch, n, rows, index):
-    return simd_groups.list_columns(x, pitch, n, rows, index)
+    return simd.list_columns(x, pitch, n, rows, index)
 
 
 @njit
 def list_rows(x, pitch, rows, columns, lists):
-    return simd_groups.list_rows(x, pitch, rows, columns, lists)
+    return simd.list_rows(x, pitch, rows, columns, lists)
 
 
 @njit
 def add_listed(index, a, row_step, step, b, b_pitch, rows, columns, c, c_pitch):
-    simd_groups.add_listed(index, a, row_step, step, b, b_pitch, rows, columns, c, c_pitch)
+    simd.add_listed(index, a, row_step, step, b, b_pitch, rows, columns, c, c_pitch)
 
 
 def sparse(rng: np.random.Generator, rows: int, columns: int, share: float) -> np.ndarray:
@@ -41,7 +41,7 @@ def test_list_columns(rows: int, n: int, gap: int, share: float, seed: int) -> N
     x[:rows, :n] = sparse(np.random.default_rng(seed), rows, n, share)
     room, plain = np.full(n + LANES, -1, np.int32), np.zeros(n, np.int32)
     found = list_columns(x.ravel(), n + gap, n, rows, room[:n])
-    assert found == simd_groups.list_columns(x.ravel(), n + gap, n, rows, plain)
+    assert found == simd.list_columns(x.ravel(), n + gap, n, rows, plain)
     np.testing.assert_array_equal(plain[:found], np.flatnonzero((x[:rows, :n] != 0).any(axis=0)))
     np.testing.assert_array_equal(room[:found], plain[:found])
     assert (room[n:] == -1).all()
@@ -55,7 +55,7 @@ def test_list_rows(rows: int, pitch: int, data: st.DataObject, share: float, see
     size = GROUPS * (rows + 1) + rows
     room, plain = np.full(size + LANES, -1, np.int32), np.zeros(GROUPS * (rows + 1), np.int32)
     active = list_rows(x, pitch, rows, columns, room[:size])
-    assert active == simd_groups.list_rows(x, pitch, rows, columns, plain)
+    assert active == simd.list_rows(x, pitch, rows, columns, plain)
     for g, length in enumerate(plain[GROUPS * rows :]):
         assert room[GROUPS * rows + g] == length
         np.testing.assert_array_equal(room[g * rows :][:length], plain[g * rows :][:length])
@@ -74,7 +74,7 @@ def test_add_listed(turned: bool, rows: int, columns: int) -> None:
     before = rng.normal(size=rows * (columns + 3)).astype(F)
     made, plain = before.copy(), before.copy()
     add_listed(index, a, *steps, b, columns + 2, rows, columns, made, columns + 3)
-    simd_groups.add_listed(index, a, *steps, b, columns + 2, rows, columns, plain, columns + 3)
+    simd.add_listed(index, a, *steps, b, columns + 2, rows, columns, plain, columns + 3)
     np.testing.assert_allclose(made, plain, rtol=2e-6, atol=2e-6)
     gaps = np.s_[:, columns:]
     np.testing.assert_array_equal(made.reshape(rows, -1)[gaps], before.reshape(rows, -1)[gaps])

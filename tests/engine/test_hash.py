@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from numba import njit
 
 from channelsim import hashing
-from channelsim.engine.kernels import counter_hash
-from channelsim.engine.kernels.simd import draws as simd_draws
+from channelsim.engine.kernels import counter_hash, simd
 
 LARGEST_ERROR_OF_A_NORMAL = 4e-7  # of the value: found in a million is 3.0e-7, of which rounding to float32 is 0.6e-7
 COUNTER = st.integers(0, 2**63 - 2)
@@ -35,7 +34,7 @@ def test_numbers_made_of_a_word(word: int) -> None:
 
 @njit
 def noise(key: int, index: np.ndarray, out: np.ndarray) -> None:
-    simd_draws.add_noise(key, np.float32(1.0), index, out)
+    simd.add_noise(key, np.float32(1.0), index, out)
 
 
 @pytest.mark.parametrize("listed", [True, False])

@@ -11,9 +11,7 @@ import math
 import numpy as np
 
 from channelsim.engine.compile.jit import kernel
-from channelsim.engine.kernels import counter_hash
-from channelsim.engine.kernels.simd import draws as simd_draws
-from channelsim.engine.kernels.simd import sums as simd_sums
+from channelsim.engine.kernels import counter_hash, simd
 from channelsim.plan import Quantizer, Scale
 
 NONE, LOG2, UNIFORM, SIGN, TERNARY = (int(kind) for kind in Quantizer)
@@ -36,8 +34,8 @@ def measure(kind, fixed, values, speaking):
     if kind == FIXED:
         return fixed
     if kind == MAX:
-        return simd_sums.largest(values)
-    return F(math.sqrt(simd_sums.sum_of_squares(values) / speaking)) if speaking > 0 else ZERO
+        return simd.largest(values)
+    return F(math.sqrt(simd.sum_of_squares(values) / speaking)) if speaking > 0 else ZERO
 
 
 @kernel()
@@ -76,7 +74,7 @@ def quantize(kind, bits, a, stochastic, key, index, values, words):
         top = F((1 << (bits - 1)) - 1)
         step = a / top
         if stochastic:
-            simd_draws.round_randomly(np.int64(key), index, step, top, values)
+            simd.round_randomly(np.int64(key), index, step, top, values)
         else:
             for i in range(count):
                 q = (values[i] / step + ROUND) - ROUND

@@ -6,8 +6,7 @@ import numpy as np
 
 from channelsim.engine.channel import link_clock, stages
 from channelsim.engine.compile.jit import inner
-from channelsim.engine.kernels import counter_hash, minibatch
-from channelsim.engine.kernels.simd import memory as simd_memory
+from channelsim.engine.kernels import counter_hash, minibatch, simd
 from channelsim.engine.tables.handles import (
     channels,
     clocks,
@@ -71,7 +70,7 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
         asks = from_data and not ideal and b + 2 < samples
         following = i8_rows(mem.sample)[slot, b + 2] * n if asks else 0
         if asks:
-            simd_memory.fetch(source[following : following + n // 2])
+            simd.prefetch(source[following : following + n // 2])
         arrives = out[b * stride : b * stride + n]
         scale = noise_scale = np.float32(1.0)
         if draws:
@@ -87,7 +86,7 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
                 channel, said, residual, listed, value, words, alive, keys
             )
             if asks:
-                simd_memory.fetch(source[following + n // 2 : following + n])
+                simd.prefetch(source[following + n // 2 : following + n])
         bits, encoding = stages.message_bits(channel, events)
         counter.messages += 1
         counter.offered += offered
@@ -142,7 +141,7 @@ def send(net, mem, c, slot, now, source, out, stride, delivered):
         else:
             arrived = events
             if kept:
-                simd_memory.copy(said, arrives)
+                simd.copy(said, arrives)
         counter.delivered += arrived
         delivered[b] = arrived
         complete = max(complete, done)
@@ -170,7 +169,7 @@ def _send_at_once(net, mem, c, slot, now, source, out, stride, delivered):
     if counted:
         minibatch.hand_over(source, n, samples, out, i8(mem.spoken))
     elif copied:
-        simd_memory.copy(source[:n], out[:n])
+        simd.copy(source[:n], out[:n])
     elif samples > 1 and c > 0:
         counted = layers(net.layers)[channel.source].kind == DENSE  # with O, just now
     for b in range(samples):
@@ -180,7 +179,7 @@ def _send_at_once(net, mem, c, slot, now, source, out, stride, delivered):
         if sifts:
             if from_data and b + 2 < samples:
                 following = i8_rows(mem.sample)[slot, b + 2] * n
-                simd_memory.fetch(source[following : following + n])
+                simd.prefetch(source[following : following + n])
             heard, passed = stages.sift(channel, said, residual, out[b * stride : b * stride + n])
         elif counted:
             heard = passed = i8(mem.spoken)[b]

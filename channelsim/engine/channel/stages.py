@@ -14,10 +14,7 @@ import numpy as np
 
 from channelsim.engine.channel import link_clock, quantizers
 from channelsim.engine.compile.jit import kernel
-from channelsim.engine.kernels import counter_hash
-from channelsim.engine.kernels.simd import draws as simd_draws
-from channelsim.engine.kernels.simd import events as simd_events
-from channelsim.engine.kernels.simd import memory as simd_memory
+from channelsim.engine.kernels import counter_hash, simd
 from channelsim.engine.tables.handles import head
 from channelsim.plan import Encoding, Jitter
 
@@ -31,7 +28,7 @@ NO_JITTER, UNIFORM = int(Jitter.NONE), int(Jitter.UNIFORM)
 @kernel()
 def count_speaking(values):
     """How many values are not zero."""
-    return simd_events.count_events(values)
+    return simd.count_events(values)
 
 
 @kernel()
@@ -55,7 +52,7 @@ def only_sifts(ch):
 @kernel(inline="always")
 def sift(ch, source, residual, out):
     """The threshold: `out` = the values above it, else silence. Returns (offered, events)."""
-    both = simd_events.pass_threshold(source, residual, np.int64(ch.residual), ch.threshold, out)
+    both = simd.pass_threshold(source, residual, np.int64(ch.residual), ch.threshold, out)
     return both >> 32, both & 0xFFFFFFFF
 
 
@@ -78,7 +75,7 @@ def shape(ch, source, residual, index, value, words, alive, keys):
     if 2 * events < n:
         entries = compact(source, index, value)
     elif not ch.has_threshold:
-        simd_memory.copy(source, head(value, n))
+        simd.copy(source, head(value, n))
     silence_behind(entries, value)
     whole = whole_vectors(entries)
     said, noise_scale, a = head(value, whole), ZERO, F(1.0)
@@ -89,7 +86,7 @@ def shape(ch, source, residual, index, value, words, alive, keys):
         key = np.uint64(keys[counter_hash.ROUNDING])
         listed = head(index, whole if entries < n else 0)
         quantizers.quantize(ch.quantizer, ch.bits, a, ch.stochastic, key, listed, said, head(words, whole))
-    events = simd_events.mark(said, head(alive, whole))
+    events = simd.mark(said, head(alive, whole))
     return offered, entries, events, a, noise_scale
 
 
@@ -113,7 +110,7 @@ def silence_behind(entries, value):
 @kernel()
 def compact(values, index, events):
     """Writes the events of `values`, those that are not zero, as a list; returns their number."""
-    return simd_events.compact(values, index, events)
+    return simd.compact(values, index, events)
 
 
 @kernel()
@@ -133,11 +130,11 @@ def forget_silent(index, value, alive, entries, listed):
 def lay_out(index, value, out):
     """A list as a vector, silence as 0."""
     if len(index) == len(out):
-        simd_memory.copy(value, out)
+        simd.copy(value, out)
         return
     for i in range(len(out)):
         out[i] = ZERO
-    simd_memory.scatter(index, value, out)
+    simd.scatter(index, value, out)
 
 
 @kernel()
@@ -176,9 +173,9 @@ def receive(ch, hit_bound, drop_bound, keys, entries, events, index, value, aliv
             ch, hit_bound, index, listed, value, alive, scale, key, hits, word, word.view(np.int32)
         )
     if ch.noise > ZERO:
-        simd_draws.add_noise(keys[counter_hash.NOISE], ch.noise * noise_scale, listed, value)
+        simd.add_noise(keys[counter_hash.NOISE], ch.noise * noise_scale, listed, value)
     if ch.drop > 0.0:
-        left = simd_draws.drop(keys[counter_hash.DROP], drop_bound, listed, alive)
+        left = simd.drop(keys[counter_hash.DROP], drop_bound, listed, alive)
         dropped = events - corrupted - left
     return corrupted, flipped, dropped
 
@@ -193,7 +190,7 @@ def corrupt(ch, below, index, listed, value, alive, scale, key, hits, word, word
     Returns (events whose word means nothing, flipped bits).
     """
     corrupted = flipped = 0
-    for h in range(simd_draws.list_hits(key, below, listed, value, hits)):
+    for h in range(simd.list_hits(key, below, listed, value, hits)):
         k = hits[h]
         heard, flips = quantizers.flip(
             ch.quantizer, ch.bits, scale, ch.value_bits, value[k], np.uint64(key), np.int64(index[k]),
@@ -265,7 +262,7 @@ def deliver(ch, index, value, alive, out):
     """out = the events that are left, rescaled, and silence. Returns the number of events delivered."""
     divisor = F(1.0 - ch.drop) if ch.rescale and ch.drop < 1.0 else F(1.0)
     if len(index) == len(out):
-        return simd_events.deliver(value, alive, divisor, out)
-    delivered = simd_events.deliver(value, alive, divisor, value)
+        return simd.deliver(value, alive, divisor, out)
+    delivered = simd.deliver(value, alive, divisor, value)
     lay_out(index, value, out)
     return delivered

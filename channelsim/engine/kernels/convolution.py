@@ -10,8 +10,7 @@ import numpy as np
 
 from channelsim.engine.channel import stages
 from channelsim.engine.compile.jit import kernel
-from channelsim.engine.kernels import conv_counts, patch_matrix, transfers
-from channelsim.engine.kernels.simd import products as simd_products
+from channelsim.engine.kernels import conv_counts, patch_matrix, simd, transfers
 from channelsim.engine.tables.geometry import CHANNELS, COLUMNS, HEIGHT, MAPS, PITCH, ROWS, WIDTH
 
 ZERO = np.float32(0.0)
@@ -34,7 +33,7 @@ def forward(g, transfer, weights, pitch, bias, x, count, out, macs, lo, hi, room
         patch_matrix.unfold(g, image, 0, rows, planes, patches)
         for o in range(maps):
             part[o * positions : o * positions + positions] = bias[o]
-        simd_products.matmul(weights, 1, pitch, patches, g[PITCH], maps, rows, positions, ONE, 1, part, positions)
+        simd.matmul(weights, 1, pitch, patches, g[PITCH], maps, rows, positions, ONE, 1, part, positions)
         transfers.layer(transfer, part, n)
 
 
@@ -53,7 +52,7 @@ def through_transposed(g, matrix, pitch, message, heard, out, macs, lo, hi, room
         if heard[b] == 0:
             part[:] = ZERO
         else:
-            simd_products.matmul(matrix, pitch, 1, said, positions, rows, maps, positions, ONE, 0, patches, g[PITCH])
+            simd.matmul(matrix, pitch, 1, said, positions, rows, maps, positions, ONE, 0, patches, g[PITCH])
             patch_matrix.fold(g, patches, planes, part)
 
 
@@ -71,7 +70,7 @@ def add_outer(g, target, pitch, x, turned, learns, samples, scale, lo, hi, room)
         if learns[b]:
             patch_matrix.unfold(g, x[b * below : b * below + below], lo, hi, planes, patches)
             error = turned[b * n : b * n + n]
-            simd_products.matmul(patches, g[PITCH], 1, error, maps, hi - lo, positions, maps, scale, 1, part, pitch)
+            simd.matmul(patches, g[PITCH], 1, error, maps, hi - lo, positions, maps, scale, 1, part, pitch)
 
 
 @kernel()

@@ -11,17 +11,12 @@ import numpy as np
 
 from channelsim.engine.compile.jit import kernel
 from channelsim.engine.compile.thread_pool import in_parts
-from channelsim.engine.kernels import transfers
-from channelsim.engine.kernels.simd import events as simd_events
-from channelsim.engine.kernels.simd import groups as simd_groups
-from channelsim.engine.kernels.simd import memory as simd_memory
-from channelsim.engine.kernels.simd import products as simd_products
-from channelsim.engine.kernels.simd import sums as simd_sums
+from channelsim.engine.kernels import simd, transfers
 
 MOST_PARTS, PART_SAMPLES = 16, 50  # a part has at least so many samples
 MOST_ROW_PARTS, PART_ROWS = 4, 128  # the same of parts by rows of W, where they divide a sum
 SPARSE_BELOW = 0.45  # share of events under which zeros are skipped; finding them pays only where there are many
-LANES, PAIR, GROUP, GROUPS = simd_groups.LANES, simd_groups.PAIR, simd_groups.GROUP, simd_groups.GROUPS
+PAIR, GROUP, GROUPS, SPAN = simd.PAIR, simd.GROUP, simd.GROUPS, simd.SPAN
 ZERO, ONE = np.float32(0.0), np.float32(1.0)
 
 
@@ -131,7 +126,7 @@ def _join(transfer, n, out, samples, spoken, partial, row_pieces, piece, pieces)
 def count_each(values, n, spoken):
     """spoken[b] = how many of n values are not zero, sample after sample."""
     for b in range(len(spoken)):
-        spoken[b] = simd_events.count_events(values[b * n : b * n + n])
+        spoken[b] = simd.count_events(values[b * n : b * n + n])
 
 
 @kernel()
@@ -140,9 +135,9 @@ def copy_images(images, chosen, ahead, n, lo, hi, x):
     for b in range(len(chosen)):
         if b < len(ahead):
             following = ahead[b] * n
-            simd_memory.fetch(images[following + lo : following + hi])
+            simd.prefetch(images[following + lo : following + hi])
         image = chosen[b] * n
-        simd_memory.copy(images[image + lo : image + hi], x[b * n + lo : b * n + hi])
+        simd.copy(images[image + lo : image + hi], x[b * n + lo : b * n + hi])
 
 
 @kernel()
@@ -150,8 +145,8 @@ def add_sparse(x, x_pitch, rows, inner, b, b_pitch, n, out, lists):
     """out += x b for matrices (rows, inner) and (inner, n) whose rows start every x_pitch and b_pitch values."""
     for first in range(0, rows, PAIR):
         pair, height = x[first * x_pitch :], min(PAIR, rows - first)
-        count = simd_groups.list_columns(pair, x_pitch, inner, height, lists)
-        simd_groups.add_listed(lists[:count], pair, x_pitch, 1, b, b_pitch, height, n, out[first * n :], n)
+        count = simd.list_columns(pair, x_pitch, inner, height, lists)
+        simd.add_listed(lists[:count], pair, x_pitch, 1, b, b_pitch, height, n, out[first * n :], n)
 
 
 @kernel()
@@ -173,14 +168,14 @@ def _add_outer_sparse(target, pitch, n, x, signal, learning, lists, piece, piece
     room = _room_of(lists, piece, pieces)
     listed = room[1:]
     active = 0
-    for first in range(lo, hi, LANES):
-        columns = min(LANES, hi - first)
-        active += simd_groups.list_rows(x[first:], rows, learning, columns, listed)
+    for first in range(lo, hi, SPAN):
+        columns = min(SPAN, hi - first)
+        active += simd.list_rows(x[first:], rows, learning, columns, listed)
         for g in range((columns + GROUP - 1) // GROUP):
             row, begin = first + g * GROUP, g * learning
             samples = listed[begin : begin + listed[GROUPS * learning + g]]
             height = min(GROUP, hi - row)
-            simd_groups.add_listed(samples, x[row:], 1, rows, signal, n, height, n, target[row * pitch :], pitch)
+            simd.add_listed(samples, x[row:], 1, rows, signal, n, height, n, target[row * pitch :], pitch)
     room[0] = active
 
 
@@ -226,7 +221,7 @@ def _survey(signal, n, samples, spoken, totals, piece, pieces):
         for j in range(n):
             total[j] += values[j]
     count_each(signal[lo * n : hi * n], n, spoken[lo:hi])
-    if not simd_sums.are_finite(signal[lo * n : hi * n]):
+    if not simd.are_finite(signal[lo * n : hi * n]):
         spoken[lo] = -1
 
 
@@ -254,7 +249,7 @@ def take_error(made, transfer, output, error, samples):
 def _take_error(made, transfer, output, error, samples, piece, pieces):
     n = len(error) // samples
     lo, hi = samples * piece // pieces * n, samples * (piece + 1) // pieces * n
-    simd_memory.copy(made[lo:hi], error[lo:hi])
+    simd.copy(made[lo:hi], error[lo:hi])
     known = max(lo, min(hi, len(output)))
     transfers.times_derivative(transfer, error[lo:known], output[lo:known])
 
@@ -278,7 +273,7 @@ def _through(rows, n, message, out, samples, turned, piece, pieces):
 def _transpose(matrix, pitch, rows, n, out, piece, pieces):
     """out = matrix.T, (n, rows): one part of the rows, those that the thread has updated."""
     lo, hi = rows * piece // pieces, rows * (piece + 1) // pieces
-    simd_memory.transpose(matrix[lo * pitch :], pitch, hi - lo, n, out[lo:], rows)
+    simd.transpose(matrix[lo * pitch :], pitch, hi - lo, n, out[lo:], rows)
 
 
 @kernel()
@@ -290,14 +285,14 @@ def hand_over(source, n, samples, out, spoken):
 @kernel()
 def _hand_over(source, n, samples, out, spoken, piece, pieces):
     lo, hi = samples * piece // pieces, samples * (piece + 1) // pieces
-    simd_memory.copy(source[lo * n : hi * n], out[lo * n : hi * n])
+    simd.copy(source[lo * n : hi * n], out[lo * n : hi * n])
     count_each(out[lo * n : hi * n], n, spoken[lo:hi])
 
 
 @kernel()
 def matmul(a, row_step, step, b, b_pitch, rows, inner, columns, scale, add, c, c_pitch):
     """c[i, j] = scale * sum_k a[i * row_step + k * step] * b[k, j], plus what c holds if `add`."""
-    simd_products.matmul(a, row_step, step, b, b_pitch, rows, inner, columns, scale, add, c, c_pitch)
+    simd.matmul(a, row_step, step, b, b_pitch, rows, inner, columns, scale, add, c, c_pitch)
 
 
 @kernel()
@@ -305,4 +300,4 @@ def fill_bias(bias, out, samples):
     """out[s] = bias for every sample."""
     n = len(bias)
     for s in range(samples):
-        simd_memory.copy(bias, out[s * n : s * n + n])
+        simd.copy(bias, out[s * n : s * n + n])

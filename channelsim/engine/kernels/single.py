@@ -12,10 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from channelsim.engine.compile.jit import inner, kernel
-from channelsim.engine.kernels.simd import events as simd_events
-from channelsim.engine.kernels.simd import memory as simd_memory
-from channelsim.engine.kernels.simd import products as simd_products
-from channelsim.engine.kernels.simd import rows as simd_rows
+from channelsim.engine.kernels import simd
 from channelsim.engine.tables.handles import head
 
 CONTRACT = {"contract"}
@@ -25,7 +22,7 @@ ZERO = np.float32(0.0)
 @kernel()
 def add_rows(matrix, pitch, index, value, out):
     """out += sum_k value[k] * row(index[k])."""
-    simd_rows.add_rows(matrix, pitch, index, value, out)
+    simd.add_rows(matrix, pitch, index, value, out)
 
 
 @kernel()
@@ -34,7 +31,7 @@ def update_and_add_rows(matrix, pitch, index, value, step, old, out):
 
     Row r first grows by old[r] * step, then counts in `out`. `old` is left at zero for the rows done.
     """
-    simd_rows.update_and_add_rows(matrix, pitch, index, value, step, old, out)
+    simd.update_and_add_rows(matrix, pitch, index, value, step, old, out)
     _forget(index, old)
 
 
@@ -44,7 +41,7 @@ def catch_up_and_add_rows(matrix, pitch, index, value, steps, step_pitch, at, ol
 
     `steps` is flat, a step every `step_pitch` values.
     """
-    simd_rows.catch_up_and_add_rows(matrix, pitch, index, value, steps, step_pitch, at, old, out)
+    simd.catch_up_and_add_rows(matrix, pitch, index, value, steps, step_pitch, at, old, out)
     _forget(index, old)
 
 
@@ -54,14 +51,14 @@ def _forget(index, old):
         for r in range(len(old)):
             old[r] = ZERO
     else:
-        simd_memory.fill(index, 0, old.view(np.int32))
+        simd.fill(index, 0, old.view(np.int32))
 
 
 @kernel()
 def update_rows(matrix, pitch, step, old, rows, values):
     """All rows grow by old[r] * step; `old` is left at zero. `rows` (int32) and `values` are room for as many."""
-    count = simd_events.compact(old, rows, values)
-    simd_rows.grow_rows(matrix, pitch, head(rows, count), head(values, count), step)
+    count = simd.compact(old, rows, values)
+    simd.grow_rows(matrix, pitch, head(rows, count), head(values, count), step)
     for r in range(len(old)):
         old[r] = ZERO
 
@@ -72,8 +69,8 @@ def catch_up_rows(matrix, pitch, index, steps, step_pitch, at, old, n, rows, val
 
     `rows` (int32) and `values` are room for as many.
     """
-    count = simd_memory.take(index, old, rows, values)
-    simd_rows.catch_up_rows(matrix, pitch, head(rows, count), head(values, count), steps, step_pitch, at, n)
+    count = simd.take(index, old, rows, values)
+    simd.catch_up_rows(matrix, pitch, head(rows, count), head(values, count), steps, step_pitch, at, n)
 
 
 @kernel()
@@ -82,14 +79,14 @@ def catch_up_steps(matrix, pitch, first, last, steps, step_pitch, at, old, n, ro
 
     `rows` and `values` are room for as many as `old` has.
     """
-    count = simd_events.take_from(at, first, last, old, rows, values)
-    simd_rows.catch_up_rows(matrix, pitch, head(rows, count), head(values, count), steps, step_pitch, at, n)
+    count = simd.take_from(at, first, last, old, rows, values)
+    simd.catch_up_rows(matrix, pitch, head(rows, count), head(values, count), steps, step_pitch, at, n)
 
 
 @kernel()
 def grow_rows(matrix, pitch, index, value, step):
     """row(index[k]) += value[k] * step."""
-    simd_rows.grow_rows(matrix, pitch, index, value, step)
+    simd.grow_rows(matrix, pitch, index, value, step)
 
 
 @kernel()
@@ -99,22 +96,22 @@ def add_each(x, samples, fan_in, matrix, pitch, n, out, index, value):
     `index` and `value` are room for the events of one sample, and for a vector behind them.
     """
     for b in range(samples):
-        count = simd_events.compact(x[b * fan_in : (b + 1) * fan_in], index, value)
-        simd_rows.add_rows(matrix, pitch, head(index, count), head(value, count), out[b * n : (b + 1) * n])
+        count = simd.compact(x[b * fan_in : (b + 1) * fan_in], index, value)
+        simd.add_rows(matrix, pitch, head(index, count), head(value, count), out[b * n : (b + 1) * n])
 
 
 @kernel()
 def grow_each(x, samples, fan_in, matrix, pitch, n, steps, index, value):
     """row(r) += x[b, r] * steps[b] for each sample, one after another. `index` and `value` as in `add_each`."""
     for b in range(samples):
-        count = simd_events.compact(x[b * fan_in : (b + 1) * fan_in], index, value)
-        simd_rows.grow_rows(matrix, pitch, head(index, count), head(value, count), steps[b * n : (b + 1) * n])
+        count = simd.compact(x[b * fan_in : (b + 1) * fan_in], index, value)
+        simd.grow_rows(matrix, pitch, head(index, count), head(value, count), steps[b * n : (b + 1) * n])
 
 
 @kernel()
 def dot_rows(matrix, pitch, message, out):
     """out[r] = sum_j W[r, j] message[j] for every row: the transposed wiring of bp."""
-    simd_products.dot_rows(matrix, pitch, message, out)
+    simd.dot_rows(matrix, pitch, message, out)
 
 
 @kernel(fastmath=CONTRACT)

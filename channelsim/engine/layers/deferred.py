@@ -11,9 +11,7 @@ as if none had waited.
 from __future__ import annotations
 
 from channelsim.engine.compile.jit import inner, kernel
-from channelsim.engine.kernels import single
-from channelsim.engine.kernels.simd import memory as simd_memory
-from channelsim.engine.kernels.simd import rows as simd_rows
+from channelsim.engine.kernels import simd, single
 from channelsim.engine.layers import inputs
 from channelsim.engine.tables.handles import configs, f4, head, i4, layer_states, layers, slots, synapses
 from channelsim.engine.tables.layouts import STEPS
@@ -100,20 +98,20 @@ def defer(net, mem, h, slot, eta):
     place = _next_place(net, mem, h)
     step = _steps(mem, layer)[place * layer.step_pitch : place * layer.step_pitch + n]
     bias = f4(mem.biases)[layer.b_offset : layer.b_offset + n]
-    simd_rows.scale_and_add(eta, f4(mem.signal)[:n], step, bias)
+    simd.scale_and_add(eta, f4(mem.signal)[:n], step, bias)
     if state.pending == MORE and state.settled != slots(mem.slots)[slot].frame:
         single.catch_up_rows(  # an update may wait at these rows since they were read
             synapses(f4(mem.weights), layer), layer.pitch, index, _steps(mem, layer), layer.step_pitch, at, old, n,
             i4(mem.speaking), f4(mem.said),
         )  # fmt: skip
     if every:
-        simd_memory.copy(value, old)
+        simd.copy(value, old)
     else:
-        simd_memory.scatter(index, value, old)
+        simd.scatter(index, value, old)
     if state.pending == NOTHING:
         state.pending = ONE
     else:
-        simd_memory.fill(index, place, at)
+        simd.fill(index, place, at)
     state.settled = -1
 
 

@@ -6,9 +6,7 @@ import numpy as np
 
 from channelsim.engine.channel import stages
 from channelsim.engine.compile.jit import inner, kernel
-from channelsim.engine.kernels import minibatch, single, transfers
-from channelsim.engine.kernels.simd import memory as simd_memory
-from channelsim.engine.kernels.simd import sums as simd_sums
+from channelsim.engine.kernels import minibatch, simd, single, transfers
 from channelsim.engine.layers import deferred, inputs
 from channelsim.engine.tables.handles import configs, f4, flags, i4, i8, i8_planes, i8_rows, layers, slots, synapses
 
@@ -62,7 +60,7 @@ def look(net, mem, h, samples):
     if samples > 1:
         return minibatch.survey(f4(mem.signal), n, samples, i8(mem.spoken), f4(mem.error))
     i8(mem.spoken)[0] = stages.count_speaking(f4(mem.signal)[:n])
-    return simd_sums.are_finite(f4(mem.signal)[:n]) != 0
+    return simd.are_finite(f4(mem.signal)[:n]) != 0
 
 
 @inner()
@@ -72,7 +70,7 @@ def survey(mem, n, counts, samples):
     `counts` are the events that arrived, sample by sample. mem.error = R summed over the samples.
     """
     if samples == 1:
-        simd_memory.copy(f4(mem.signal)[:n], f4(mem.error)[:n])
+        simd.copy(f4(mem.signal)[:n], f4(mem.error)[:n])
     macs = 0
     for b in range(samples):
         macs += counts[b] * i8(mem.spoken)[b]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.symbols import EVERY_RUN, FLOAT, INT, MEMORY, NET, NOTHING, named
-from channelsim.engine.kernels.simd import sums as simd_sums
+from channelsim.engine.kernels import simd
 from channelsim.engine.layers import conv, dense, inputs, pooling
 from channelsim.engine.tables.handles import (
     channels,
@@ -64,7 +64,7 @@ def look(net, mem, h, samples):
     layer = layers(net.layers)[h]
     if layer.kind == DENSE:
         return dense.look(net, mem, h, samples)
-    return simd_sums.are_finite(f4(mem.signal)[: samples * layer.n]) != 0
+    return simd.are_finite(f4(mem.signal)[: samples * layer.n]) != 0
 
 
 @named(INT, NET, MEMORY, INT, INT, INT, on_demand=EVERY_RUN)

@@ -13,8 +13,7 @@ from __future__ import annotations
 
 from channelsim.engine.channel import stages
 from channelsim.engine.compile.jit import inner, kernel
-from channelsim.engine.kernels import minibatch
-from channelsim.engine.kernels.simd import memory as simd_memory
+from channelsim.engine.kernels import minibatch, simd
 from channelsim.engine.tables.handles import (
     configs,
     f4,
@@ -122,15 +121,15 @@ def fetch_ahead(net, sample):
     """
     order, start = i8(net.order), i8(net.event_start)
     if sample + 2 < len(order):
-        simd_memory.fetch(start[order[sample + 2] : order[sample + 2] + 2])
+        simd.prefetch(start[order[sample + 2] : order[sample + 2] + 2])
     if sample + 1 < len(order):
         image, n = order[sample + 1], layers(net.layers)[0].n
-        simd_memory.fetch(i4(net.labels)[image : image + 1])
+        simd.prefetch(i4(net.labels)[image : image + 1])
         if flags(net.ideal)[0] and layers(net.layers)[1].kind == DENSE:
-            simd_memory.fetch(i4(net.event_index)[start[image] : start[image + 1]])
-            simd_memory.fetch(f4(net.event_value)[start[image] : start[image + 1]])
+            simd.prefetch(i4(net.event_index)[start[image] : start[image + 1]])
+            simd.prefetch(f4(net.event_value)[start[image] : start[image + 1]])
         else:
-            simd_memory.fetch(f4(net.images)[image * n : image * n + n])
+            simd.prefetch(f4(net.images)[image * n : image * n + n])
 
 
 @inner()
@@ -138,8 +137,8 @@ def fetch_next(net, first, samples):
     """Asks memory for what is looked up of each sample of a mini-batch that enters next, from place `first` on."""
     order, start, labels = i8(net.order), i8(net.event_start), i4(net.labels)
     for k in range(first, min(first + samples, len(order))):
-        simd_memory.fetch(start[order[k] : order[k] + 2])
-        simd_memory.fetch(labels[order[k] : order[k] + 1])
+        simd.prefetch(start[order[k] : order[k] + 2])
+        simd.prefetch(labels[order[k] : order[k] + 1])
 
 
 @inner(inline="always")

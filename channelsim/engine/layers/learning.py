@@ -6,8 +6,7 @@ import numpy as np
 
 from channelsim.engine.channel import quantizers, stages
 from channelsim.engine.compile.jit import inner, kernel
-from channelsim.engine.kernels import counter_hash, minibatch, single, transfers
-from channelsim.engine.kernels.simd import memory as simd_memory
+from channelsim.engine.kernels import counter_hash, minibatch, simd, single, transfers
 from channelsim.engine.layers import conv, deferred, dispatch, inputs
 from channelsim.engine.tables.handles import (
     channels,
@@ -101,7 +100,7 @@ def error_from(net, mem, c, slot, seen, known):
         if samples > 1:
             minibatch.take_error(made, transfer, output, error, samples)
         else:
-            simd_memory.copy(made, error)
+            simd.copy(made, error)
             transfers.times_derivative(transfer, error[: len(output)], output)
         return
     message = f4_rows(mem.messages)[slot, first : first + samples * n]

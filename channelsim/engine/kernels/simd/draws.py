@@ -1,7 +1,7 @@
 """What the hash does to the events of a message, a vector of them at a time: words hit, noise, events lost.
 
-See `_vector_code` for how, and `_hash` for the draws one by one. A draw belongs to a key and to the number of a neuron;
-keys are int64, by their bits.
+See `counter_hash` for the draws one by one. A draw belongs to a key and to the number of a neuron; keys are int64, by
+their bits.
 """
 
 from __future__ import annotations
@@ -11,16 +11,10 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic, overload
 
 from channelsim import hashing
-from channelsim.engine.compile.symbols import NOTHING, named
 from channelsim.engine.kernels import counter_hash
 from channelsim.engine.kernels.simd.code import (
-    FLOATS,
-    FUSED,
-    INDICES,
     LANES,
     NUMBERS,
     VECTOR,
@@ -30,9 +24,11 @@ from channelsim.engine.kernels.simd.code import (
     broadcast,
     either,
     every_vector,
-    intrinsic_code,
+    fma,
+    word,
 )
 from channelsim.engine.kernels.simd.events import Events
+from channelsim.engine.kernels.simd.kernel import FLOATS, INDICES, INT, REAL, vector_kernel
 
 WORDS = ir.VectorType(WORD, LANES)
 SQRT_HALF = int(np.float32(math.sqrt(0.5)).view(np.int32))  # by its bits
@@ -61,11 +57,11 @@ class _Draws:
         self.builder, self.key = builder, broadcast(builder, key, WORDS)
 
     def words(self, part: Strip, index: Any, times: int = 1) -> Any:
-        """`_hash.word` at `times` the number of each neuron: numbers of `index`, or where that is None places."""
+        """`counter_hash.word` at `times` each neuron's number: that in `index`, or where that is None its place."""
         builder, golden = self.builder, int(counter_hash.GOLDEN)
         if index is None:
             lanes = ir.Constant(WORDS, [(times * k + 1) * golden % 2**64 for k in range(LANES)])
-            first = builder.mul(part.first, ir.Constant(WORD, times * golden % 2**64))
+            first = builder.mul(part.first, word(times * golden % 2**64))
             step = builder.add(lanes, broadcast(builder, first, WORDS))
         else:
             (numbers,) = part.load(index)
@@ -80,11 +76,11 @@ class _Draws:
         return self.builder.xor(z, self.builder.lshr(z, _all(WORDS, int(shift))))
 
     def below(self, words: Any, bound: Any) -> Any:
-        """`_hash.is_below`: the upper 53 bits are less than the bound where the word is less than the bound with 11
-        zeros behind it, which may be 2^64."""
+        """`counter_hash.is_below`: the upper 53 bits are less than the bound where the word is less than the bound with
+        11 zeros behind it, which may be 2^64."""
         builder = self.builder
-        last = builder.sub(builder.shl(bound, ir.Constant(WORD, int(counter_hash.S11))), ir.Constant(WORD, 1))
-        some = builder.icmp_signed(">", bound, ir.Constant(WORD, 0))
+        last = builder.sub(builder.shl(bound, word(int(counter_hash.S11))), word(1))
+        some = builder.icmp_signed(">", bound, word(0))
         within = builder.icmp_unsigned("<=", words, broadcast(builder, last, WORDS))
         return builder.and_(within, broadcast(builder, some, within.type))
 
@@ -120,19 +116,16 @@ class _Draws:
         exact = self._unit(builder.sitofp(high, VECTOR))
         x = builder.select(near, exact, builder.fadd(m, _all(VECTOR, -1.0)))
         mantissa = builder.fmul(x, self._polynomial([-2.0 * c for c in LOG], x))
-        return self._fma(builder.sitofp(exponent, VECTOR), _all(VECTOR, -2.0 * math.log(2.0)), mantissa)
+        return fma(self.builder, builder.sitofp(exponent, VECTOR), _all(VECTOR, -1.3862943611198906), mantissa)
 
     def _unit(self, numbers: Any) -> Any:
         """(number + 1/2) 2^-32."""
-        return self._fma(numbers, _all(VECTOR, 2.0**-32), _all(VECTOR, 2.0**-33))
-
-    def _fma(self, x: Any, y: Any, z: Any) -> Any:
-        return self.builder.fadd(self.builder.fmul(x, y, flags=FUSED), z, flags=FUSED)
+        return fma(self.builder, numbers, _all(VECTOR, 2.0**-32), _all(VECTOR, 2.0**-33))
 
     def _polynomial(self, coefficients: list[float], x: Any) -> Any:
         total = _all(VECTOR, coefficients[0])
         for coefficient in coefficients[1:]:
-            total = self._fma(total, x, _all(VECTOR, coefficient))
+            total = fma(self.builder, total, x, _all(VECTOR, coefficient))
         return total
 
     def _root(self, values: Any) -> Any:
@@ -145,20 +138,42 @@ class _Draws:
         return self.builder.select(negative, self.builder.sub(_all(NUMBERS, 0), numbers), numbers)
 
 
-def _for_each(builder: Any, index: Any, listed: Any, n: Any, carried: list[Any], body: Any) -> list[Any]:
+def _for_each(builder: Any, index: Any, n: Any, carried: list[Any], body: Any) -> list[Any]:
     """`every_vector` over n neurons: body(part, values, index), where `index` is None if none are listed."""
 
     def loop(is_listed: bool) -> list[Any]:
         numbers = index if is_listed else None
         return every_vector(builder, n, carried, lambda part, values: body(part, values, numbers))
 
-    return either(builder, builder.icmp_signed(">", listed, ir.Constant(WORD, 0)), loop)
+    return either(builder, builder.icmp_signed(">", index.size, word(0)), loop)
 
 
 def _numbers(index: Any, count: int) -> Any:
     return index.astype(np.int64) if len(index) else np.arange(count)
 
 
+def _round_randomly(builder, key, index, step, top, values):
+    draws = _Draws(builder, key)
+    step, top = broadcast(builder, step, VECTOR), broadcast(builder, top, VECTOR)
+    bottom = builder.fneg(top)
+    floor = builder.module.declare_intrinsic(f"llvm.floor.v{LANES}f32", (), ir.FunctionType(VECTOR, [VECTOR]))
+    unused = _all(NUMBERS, int(counter_hash.S40) - 32)  # bits of the high half
+
+    def block(part, _, index):
+        (x,) = part.load(values)
+        uniform = builder.lshr(draws.half(draws.words(part, index), 1), unused)
+        uniform = builder.fmul(builder.sitofp(uniform, VECTOR), _all(VECTOR, 2.0**-24))
+        q = builder.call(floor, [builder.fadd(builder.fdiv(x, step), uniform)])
+        q = builder.select(builder.fcmp_ordered(">", q, top), top, q)
+        q = builder.select(builder.fcmp_ordered("<", q, bottom), bottom, q)
+        is_event = builder.fcmp_unordered("!=", x, ZEROS)
+        part.store(values, [builder.select(is_event, builder.fmul(q, step), ZEROS)])
+        return []
+
+    _for_each(builder, index, values.size, [], block)
+
+
+@vector_kernel(_round_randomly, INT, INDICES, REAL, REAL, FLOATS)
 def round_randomly(key, index, step, top, values):
     """values = step q with q = floor(value / step + u), u uniform on [0, 1), and |q| <= top; 0 stays 0.
 
@@ -169,47 +184,23 @@ def round_randomly(key, index, step, top, values):
     values[:] = np.where(values == 0, values, np.clip(q, -top, top) * step)
 
 
-@intrinsic
-def _round_randomly_code(typing_context, key, index, listed, step, top, values, n):
-    def generate(builder, key, index, listed, step, top, values, n):
-        draws = _Draws(builder, key)
-        step, top = broadcast(builder, step, VECTOR), broadcast(builder, top, VECTOR)
-        bottom = builder.fneg(top)
-        floor = builder.module.declare_intrinsic(f"llvm.floor.v{LANES}f32", (), ir.FunctionType(VECTOR, [VECTOR]))
-        unused = _all(NUMBERS, int(counter_hash.S40) - 32)  # bits of the high half
+def _list_hits(builder, key, bound, index, value, hits):
+    draws, events = _Draws(builder, key), Events(builder)
 
-        def block(part, _, index):
-            (x,) = part.load(values)
-            uniform = builder.lshr(draws.half(draws.words(part, index), 1), unused)
-            uniform = builder.fmul(builder.sitofp(uniform, VECTOR), _all(VECTOR, 2.0**-24))
-            q = builder.call(floor, [builder.fadd(builder.fdiv(x, step), uniform)])
-            q = builder.select(builder.fcmp_ordered(">", q, top), top, q)
-            q = builder.select(builder.fcmp_ordered("<", q, bottom), bottom, q)
-            speaks = builder.fcmp_unordered("!=", x, ZEROS)
-            part.store(values, [builder.select(speaks, builder.fmul(q, step), ZEROS)])
-            return []
+    def block(part, written, index):
+        (x,) = part.load(value)
+        is_below = draws.below(draws.words(part, index, 64), bound)
+        hit = builder.and_(is_below, builder.fcmp_unordered("!=", x, ZEROS))
+        return [events.append_few(part, hit, *written, (None, hits))]
 
-        _for_each(builder, index, listed, n, [], block)
-
-    return types.void(key, index, listed, step, top, values, n), intrinsic_code(generate)
+    return _for_each(builder, index, value.size, [word(0)], block)[0]
 
 
-@named(NOTHING, types.int64, INDICES, types.intp, types.float32, types.float32, FLOATS, types.intp)
-def _round_randomly(key, index, listed, step, top, values, n):
-    _round_randomly_code(key, index, listed, step, top, values, n)
-
-
-@overload(round_randomly)
-def _(key, index, step, top, values):
-    return lambda key, index, step, top, values: _round_randomly(
-        key, index.ctypes, len(index), step, top, values.ctypes, len(values)
-    )
-
-
+@vector_kernel(_list_hits, INT, INT, INDICES, FLOATS, INDICES, result=INT)
 def list_hits(key, bound, index, value, hits):
-    """Lists the entries that are not silent, and whose code word a bit error hits first; returns their number.
+    """Lists the entries that are not zero, and whose code word a bit error hits first; returns their number.
 
-    Neuron i's first draw is the one at 64 i. `hits` is as long as the entries, and up to 15 more.
+    Neuron i's first draw is the one at 64 i. `hits` is as long as the entries.
     """
     uniform = hashing.uniform(hashing.bits(int(np.uint64(key)), _numbers(index, len(value)) * 64))
     hit = (uniform < bound * 2.0**-53) & (value != 0)
@@ -217,96 +208,42 @@ def list_hits(key, bound, index, value, hits):
     return np.count_nonzero(hit)
 
 
-@intrinsic
-def _list_hits_code(typing_context, key, bound, index, listed, value, n, hits):
-    def generate(builder, key, bound, index, listed, value, n, hits):
-        draws, events = _Draws(builder, key), Events(builder)
+def _add_noise(builder, key, sigma, index, value):
+    draws, scale = _Draws(builder, key), broadcast(builder, sigma, VECTOR)
 
-        def block(part, written, index):
-            (x,) = part.load(value)
-            is_below = draws.below(draws.words(part, index, 64), bound)
-            hit = builder.and_(is_below, builder.fcmp_unordered("!=", x, ZEROS))
-            return [events.append_few_places(part, hit, hits, *written)]
+    def block(part, _, index):
+        noise = builder.fmul(scale, draws.normals(draws.words(part, index)))
+        (x,) = part.load(value)
+        part.store(value, [builder.fadd(x, noise)])
+        return []
 
-        return _for_each(builder, index, listed, n, [ir.Constant(WORD, 0)], block)[0]
-
-    return types.intp(key, bound, index, listed, value, n, hits), intrinsic_code(generate)
+    _for_each(builder, index, value.size, [], block)
 
 
-@named(types.intp, types.int64, types.int64, INDICES, types.intp, FLOATS, types.intp, INDICES)
-def _list_hits(key, bound, index, listed, value, n, hits):
-    return _list_hits_code(key, bound, index, listed, value, n, hits)
-
-
-@overload(list_hits)
-def _(key, bound, index, value, hits):
-    return lambda key, bound, index, value, hits: _list_hits(
-        key, bound, index.ctypes, len(index), value.ctypes, len(value), hits.ctypes
-    )
-
-
+@vector_kernel(_add_noise, INT, REAL, INDICES, FLOATS)
 def add_noise(key, sigma, index, value):
     """Adds sigma N(0, 1) to each value; sigma is float32."""
     draws = hashing.bits(int(np.uint64(key)), _numbers(index, len(value)))
     value += sigma * hashing.normal(draws).astype(np.float32)
 
 
-@intrinsic
-def _add_noise_code(typing_context, key, sigma, index, listed, value, n):
-    def generate(builder, key, sigma, index, listed, value, n):
-        draws, scale = _Draws(builder, key), broadcast(builder, sigma, VECTOR)
+def _drop(builder, key, bound, index, alive):
+    draws, events = _Draws(builder, key), Events(builder)
+    none = _all(NUMBERS, 0)
 
-        def block(part, _, index):
-            noise = builder.fmul(scale, draws.normals(draws.words(part, index)))
-            (x,) = part.load(value)
-            part.store(value, [builder.fadd(x, noise)])
-            return []
+    def block(part, left, index):
+        lost = draws.below(draws.words(part, index), bound)
+        (flags,) = part.load(alive)
+        flags = builder.select(lost, none, flags)
+        part.store(alive, [flags])
+        return [builder.add(*left, events.count(builder.icmp_signed("!=", flags, none)))]
 
-        _for_each(builder, index, listed, n, [], block)
-
-    return types.void(key, sigma, index, listed, value, n), intrinsic_code(generate)
+    return _for_each(builder, index, alive.size, [word(0)], block)[0]
 
 
-@named(NOTHING, types.int64, types.float32, INDICES, types.intp, FLOATS, types.intp)
-def _add_noise(key, sigma, index, listed, value, n):
-    _add_noise_code(key, sigma, index, listed, value, n)
-
-
-@overload(add_noise)
-def _(key, sigma, index, value):
-    return lambda key, sigma, index, value: _add_noise(key, sigma, index.ctypes, len(index), value.ctypes, len(value))
-
-
+@vector_kernel(_drop, INT, INT, INDICES, INDICES, result=INT)
 def drop(key, bound, index, alive):
     """Loses each event with a probability, of which `bound` is the bound. Returns how many are left alive."""
     draws = hashing.bits(int(np.uint64(key)), _numbers(index, len(alive)))
     alive[hashing.uniform(draws) < bound * 2.0**-53] = 0
     return np.count_nonzero(alive)
-
-
-@intrinsic
-def _drop_code(typing_context, key, bound, index, listed, alive, n):
-    def generate(builder, key, bound, index, listed, alive, n):
-        draws, events = _Draws(builder, key), Events(builder)
-        none = _all(NUMBERS, 0)
-
-        def block(part, left, index):
-            lost = draws.below(draws.words(part, index), bound)
-            (flags,) = part.load(alive)
-            flags = builder.select(lost, none, flags)
-            part.store(alive, [flags])
-            return [builder.add(*left, events.count(builder.icmp_signed("!=", flags, none)))]
-
-        return _for_each(builder, index, listed, n, [ir.Constant(WORD, 0)], block)[0]
-
-    return types.intp(key, bound, index, listed, alive, n), intrinsic_code(generate)
-
-
-@named(types.intp, types.int64, types.int64, INDICES, types.intp, INDICES, types.intp)
-def _drop(key, bound, index, listed, alive, n):
-    return _drop_code(key, bound, index, listed, alive, n)
-
-
-@overload(drop)
-def _(key, bound, index, alive):
-    return lambda key, bound, index, alive: _drop(key, bound, index.ctypes, len(index), alive.ctypes, len(alive))

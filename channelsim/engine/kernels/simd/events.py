@@ -1,6 +1,7 @@
-"""The events of a vector, those of its values that are not zero: counted, listed, sorted out by a threshold.
+"""The events of a vector, those of its values that are not zero: counted, listed, sifted by a threshold.
 
-See `_vector_code` for how.
+A list is written a vector at a time, so that something stands behind it, up to the length of what was read. That
+depends on the processor, and is never read.
 """
 
 from __future__ import annotations
@@ -9,25 +10,28 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic, overload
 
-from channelsim.engine.compile.symbols import named
+from channelsim.engine.compile import machine
 from channelsim.engine.kernels.simd.code import (
-    FLOATS,
-    INDICES,
     LANES,
+    NUMBER,
     NUMBERS,
     VECTOR,
-    WORD,
     ZEROS,
     Strip,
     broadcast,
+    builder_gep,
     either,
     every_vector,
-    intrinsic_code,
     only_if,
+    store_first,
+    word,
 )
+from channelsim.engine.kernels.simd.kernel import FLOATS, INDICES, INT, REAL, vector_kernel
+
+BITS = ir.IntType(LANES)
+COMPRESSES = LANES == 16 and machine.has("avx512f")  # packing the set lanes of a vector is one instruction
+PERMUTES = LANES == 8 and machine.has("avx2")  # it is a permutation, looked up in a table
 
 
 class Events:
@@ -36,104 +40,141 @@ class Events:
     def __init__(self, builder: Any):
         self.builder = builder
 
+    def bits(self, mask: Any) -> Any:
+        """The lanes as the bits of a number."""
+        return self.builder.bitcast(mask, BITS)
+
     def count(self, mask: Any) -> Any:
         """How many lanes are set."""
-        bits = ir.IntType(LANES)
-        function = self.builder.module.declare_intrinsic("llvm.ctpop", (bits,))
-        return self.builder.zext(self.builder.call(function, [self.builder.bitcast(mask, bits)]), WORD)
+        function = self.builder.module.declare_intrinsic("llvm.ctpop", (BITS,))
+        return self.builder.zext(self.builder.call(function, [self.bits(mask)]), word(0).type)
 
-    def append(self, part: Strip, values: Any, mask: Any, out: Any, written: Any) -> Any:
-        """The masked ones of a strip of one vector go behind the `written` ones. Returns the new number."""
+    def append(self, part: Strip, mask: Any, written: Any, *lists: tuple[Any, Any]) -> Any:
+        """The masked ones of a strip of one vector go behind the `written` ones of a list. Returns the new number.
+
+        Each of `lists` is a vector, or None for the places of the lanes, and where they go.
+        """
+        builder = self.builder
+        numbers = ir.Constant(NUMBERS, [ir.Constant(NUMBER, k) for k in range(LANES)])
+        first = broadcast(builder, builder.trunc(part.first, NUMBER), NUMBERS)
+        vectors = [(builder.add(numbers, first) if vector is None else vector, out) for vector, out in lists]
+        if not (COMPRESSES or PERMUTES):
+            return self._append_one_by_one(mask, written, vectors)
         found = self.count(mask)
-        # what is packed is never more than what has been read: a whole vector fits where a whole one was read
-        there = Strip(self.builder, written, 1, None if part.mask is None else found)
-        there.store(out, [self._pack(values, mask)])
-        return self.builder.add(written, found)
+        order = self._order(mask) if PERMUTES else None
+        for vector, out in vectors:
+            packed = self._compressed(vector, mask) if COMPRESSES else self._permuted(vector, order)
+            there = builder.bitcast(builder_gep(builder, out, written), packed.type.as_pointer())
+            # what is packed is never more than what has been read: a whole vector fits where a whole one was read
+            if part.masks[0] is None:
+                builder.store(packed, there, align=4)
+            else:
+                store_first(builder, packed, found, there)
+        return builder.add(written, found)
 
-    def append_places(self, part: Strip, mask: Any, out: Any, written: Any) -> Any:
-        """The same with their places."""
-        lanes = ir.Constant(NUMBERS, [ir.Constant(ir.IntType(32), k) for k in range(LANES)])
-        first = broadcast(self.builder, self.builder.trunc(part.first, ir.IntType(32)), NUMBERS)
-        return self.append(part, self.builder.add(lanes, first), mask, out, written)
-
-    def append_few_places(self, part: Strip, mask: Any, out: Any, written: Any) -> Any:
+    def append_few(self, part: Strip, mask: Any, written: Any, *lists: tuple[Any, Any]) -> Any:
         """The same, fast where few lanes of few vectors are set."""
-        bits = ir.IntType(LANES)
-        is_any = self.builder.icmp_signed("!=", self.builder.bitcast(mask, bits), bits(0))
-        return only_if(self.builder, is_any, [written], lambda: [self.append_places(part, mask, out, written)])[0]
+        is_any = self.builder.icmp_signed("!=", self.bits(mask), BITS(0))
+        return only_if(self.builder, is_any, [written], lambda: [self.append(part, mask, written, *lists)])[0]
 
-    def _pack(self, vector: Any, mask: Any) -> Any:
-        kind = "f" if vector.type == VECTOR else "i"
+    def _append_one_by_one(self, mask: Any, written: Any, vectors: list[tuple[Any, Any]]) -> Any:
+        builder = self.builder
+        for k in range(LANES):
+            lane = ir.Constant(NUMBER, k)
+
+            def one(lane: Any = lane, written: Any = written) -> list[Any]:
+                for vector, out in vectors:
+                    builder.store(builder.extract_element(vector, lane), builder_gep(builder, out, written))
+                return [builder.add(written, word(1))]
+
+            (written,) = only_if(builder, builder.extract_element(mask, lane), [written], one)
+        return written
+
+    def _compressed(self, vector: Any, mask: Any) -> Any:
+        kind = f"v{LANES}{'f' if vector.type == VECTOR else 'i'}32"
         function = self.builder.module.declare_intrinsic(
-            f"llvm.experimental.vector.compress.v{LANES}{kind}32", (),
-            ir.FunctionType(vector.type, [vector.type, mask.type, vector.type]),
+            f"llvm.x86.avx512.mask.compress.{kind}", (),
+            ir.FunctionType(vector.type, [vector.type, vector.type, mask.type]),
         )  # fmt: skip
-        return self.builder.call(function, [vector, mask, ir.Constant(vector.type, ir.Undefined)])
+        return self.builder.call(function, [vector, ir.Constant(vector.type, None), mask])
+
+    def _order(self, mask: Any) -> Any:
+        """For each place of a packed vector, the lane that goes there."""
+        module = self.builder.module
+        name, byte = "channelsim_simd_orders", ir.IntType(8)
+        lanes = ir.VectorType(byte, LANES)
+        kind = ir.ArrayType(lanes, 1 << LANES)
+        if name not in module.globals:
+            table = ir.GlobalVariable(module, kind, name)
+            table.linkage, table.global_constant = "internal", True
+            table.initializer = ir.Constant(kind, [ir.Constant(lanes, _set_first(bits)) for bits in range(1 << LANES)])
+        which = self.builder.zext(self.bits(mask), word(0).type)
+        row = self.builder.load(self.builder.gep(module.globals[name], [word(0), which]), align=LANES)
+        return self.builder.zext(row, NUMBERS)
+
+    def _permuted(self, vector: Any, order: Any) -> Any:
+        name = "llvm.x86.avx2.permps" if vector.type == VECTOR else "llvm.x86.avx2.permd"
+        function = self.builder.module.declare_intrinsic(name, (), ir.FunctionType(vector.type, [vector.type, NUMBERS]))
+        return self.builder.call(function, [vector, order])
 
 
+def _set_first(bits: int) -> list[int]:
+    """The lanes whose bits are set, in their order, and then the others."""
+    return sorted(range(LANES), key=lambda k: not bits >> k & 1)
+
+
+def _count_events(builder, values):
+    seen = Events(builder)
+
+    def block(part, found):
+        (x,) = part.load(values)
+        return [builder.add(*found, seen.count(builder.fcmp_unordered("!=", x, ZEROS)))]
+
+    return every_vector(builder, values.size, [word(0)], block)[0]
+
+
+@vector_kernel(_count_events, FLOATS, result=INT)
 def count_events(values):
     """How many values are not zero."""
     return np.count_nonzero(values)
 
 
-@intrinsic
-def _count_events_code(typing_context, values, n):
-    def generate(builder, values, n):
-        seen = Events(builder)
+def _compact(builder, values, index, events):
+    listed = Events(builder)
 
-        def block(part, found):
-            (x,) = part.load(values)
-            return [builder.add(*found, seen.count(builder.fcmp_unordered("!=", x, ZEROS)))]
+    def block(part, written):
+        (x,) = part.load(values)
+        is_event = builder.fcmp_unordered("!=", x, ZEROS)
+        return [listed.append(part, is_event, *written, (x, events), (None, index))]
 
-        return every_vector(builder, n, [ir.Constant(WORD, 0)], block)[0]
-
-    return types.intp(values, n), intrinsic_code(generate)
+    return every_vector(builder, values.size, [word(0)], block)[0]
 
 
-@named(types.intp, FLOATS, types.intp)
-def _count_events(values, n):
-    return _count_events_code(values, n)
-
-
-@overload(count_events)
-def _(values):
-    return lambda values: _count_events(values.ctypes, len(values))
-
-
+@vector_kernel(_compact, FLOATS, INDICES, FLOATS, result=INT)
 def compact(values, index, events):
     """Writes the events of `values`, those that are not zero, as a list; returns their number."""
-    speaking = np.flatnonzero(values)
-    index[: len(speaking)] = speaking
-    events[: len(speaking)] = values[speaking]
-    return len(speaking)
+    active = np.flatnonzero(values)
+    index[: len(active)] = active
+    events[: len(active)] = values[active]
+    return len(active)
 
 
-@intrinsic
-def _compact_code(typing_context, values, n, index, events):
-    def generate(builder, values, n, index, events):
-        listed = Events(builder)
+def _take_from(builder, places, first, last, values, index, taken):
+    listed = Events(builder)
+    low, high = (broadcast(builder, builder.trunc(limit, NUMBER), NUMBERS) for limit in (first, last))
 
-        def block(part, written):
-            (x,) = part.load(values)
-            speaks = builder.fcmp_unordered("!=", x, ZEROS)
-            listed.append(part, x, speaks, events, *written)
-            return [listed.append_places(part, speaks, index, *written)]
+    def block(part, written):
+        (x,), (place,) = part.load(values), part.load(places)
+        is_event = builder.fcmp_unordered("!=", x, ZEROS)
+        is_one = builder.and_(builder.icmp_signed(">=", place, low), builder.icmp_signed("<", place, high))
+        found = builder.and_(is_event, is_one)
+        part.store(values, [builder.select(found, ZEROS, x)])
+        return [listed.append(part, found, *written, (x, taken), (None, index))]
 
-        return every_vector(builder, n, [ir.Constant(WORD, 0)], block)[0]
-
-    return types.intp(values, n, index, events), intrinsic_code(generate)
-
-
-@named(types.intp, FLOATS, types.intp, INDICES, FLOATS)
-def _compact(values, n, index, events):
-    return _compact_code(values, n, index, events)
+    return every_vector(builder, values.size, [word(0)], block)[0]
 
 
-@overload(compact)
-def _(values, index, events):
-    return lambda values, index, events: _compact(values.ctypes, len(values), index.ctypes, events.ctypes)
-
-
+@vector_kernel(_take_from, INDICES, INT, INT, FLOATS, INDICES, FLOATS, result=INT)
 def take_from(places, first, last, values, index, taken):
     """Lists the places k at which `values` is not 0 and first <= places[k] < last, with what is there, and leaves 0.
 
@@ -145,38 +186,30 @@ def take_from(places, first, last, values, index, taken):
     return len(found)
 
 
-@intrinsic
-def _take_from_code(typing_context, places, first, last, values, n, index, taken):
-    def generate(builder, places, first, last, values, n, index, taken):
-        listed = Events(builder)
-        low, high = (broadcast(builder, builder.trunc(limit, ir.IntType(32)), NUMBERS) for limit in (first, last))
+def _pass_threshold(builder, source, residual, keep, theta, out):
+    events = Events(builder)
+    limit = broadcast(builder, theta, VECTOR)
+    magnitude = builder.module.declare_intrinsic(f"llvm.fabs.v{LANES}f32", (), ir.FunctionType(VECTOR, [VECTOR]))
 
-        def block(part, written):
-            (x,), (place,) = part.load(values), part.load(places)
-            speaks = builder.fcmp_unordered("!=", x, ZEROS)
-            is_one = builder.and_(builder.icmp_signed(">=", place, low), builder.icmp_signed("<", place, high))
-            found = builder.and_(speaks, is_one)
-            part.store(values, [builder.select(found, ZEROS, x)])
-            listed.append(part, x, found, taken, *written)
-            return [listed.append_places(part, found, index, *written)]
+    def sift(keeps):
+        def block(part, seen):
+            offered, passed = seen
+            (x,) = part.load(source)
+            value = builder.fadd(x, *part.load(residual)) if keeps else x
+            passes = builder.fcmp_ordered(">", builder.call(magnitude, [value]), limit)
+            if keeps:
+                part.store(residual, [builder.select(passes, ZEROS, value)])
+            part.store(out, [builder.select(passes, value, ZEROS)])
+            offered = builder.add(offered, events.count(builder.fcmp_unordered("!=", x, ZEROS)))
+            return [offered, builder.add(passed, events.count(passes))]
 
-        return every_vector(builder, n, [ir.Constant(WORD, 0)], block)[0]
+        return every_vector(builder, source.size, [word(0)] * 2, block)
 
-    return types.intp(places, first, last, values, n, index, taken), intrinsic_code(generate)
-
-
-@named(types.intp, INDICES, types.intp, types.intp, FLOATS, types.intp, INDICES, FLOATS)
-def _take_from(places, first, last, values, n, index, taken):
-    return _take_from_code(places, first, last, values, n, index, taken)
+    offered, passed = either(builder, builder.icmp_signed("!=", keep, word(0)), sift)
+    return builder.add(builder.shl(offered, word(32)), passed)
 
 
-@overload(take_from)
-def _(places, first, last, values, index, taken):
-    return lambda places, first, last, values, index, taken: _take_from(
-        places.ctypes, first, last, values.ctypes, len(values), index.ctypes, taken.ctypes
-    )
-
-
+@vector_kernel(_pass_threshold, FLOATS, FLOATS, INT, REAL, FLOATS, result=INT)
 def pass_threshold(source, residual, keep, theta, out):
     """out = the values whose magnitude is above theta, else 0.
 
@@ -184,111 +217,46 @@ def pass_threshold(source, residual, keep, theta, out):
     `residual`. Returns 2^32 offered + passed, where offered counts the sources that are not zero.
     """
     values = source + residual if keep else source
-    speaks = np.abs(values) > theta
+    passes = np.abs(values) > theta
     if keep:
-        residual[:] = np.where(speaks, 0, values)
-    out[:] = np.where(speaks, values, np.float32(0))
-    return (np.count_nonzero(source) << 32) + np.count_nonzero(speaks)
+        residual[:] = np.where(passes, 0, values)
+    out[:] = np.where(passes, values, np.float32(0))
+    return (np.count_nonzero(source) << 32) + np.count_nonzero(passes)
 
 
-@intrinsic
-def _pass_threshold_code(typing_context, source, n, residual, keep, theta, out):
-    def generate(builder, source, n, residual, keep, theta, out):
-        events = Events(builder)
-        limit = broadcast(builder, theta, VECTOR)
-        magnitude = builder.module.declare_intrinsic(f"llvm.fabs.v{LANES}f32", (), ir.FunctionType(VECTOR, [VECTOR]))
+def _mark(builder, values, alive):
+    events = Events(builder)
 
-        def sift(keeps):
-            def block(part, seen):
-                offered, passed = seen
-                (x,) = part.load(source)
-                value = builder.fadd(x, *part.load(residual)) if keeps else x
-                speaks = builder.fcmp_ordered(">", builder.call(magnitude, [value]), limit)
-                if keeps:
-                    part.store(residual, [builder.select(speaks, ZEROS, value)])
-                part.store(out, [builder.select(speaks, value, ZEROS)])
-                offered = builder.add(offered, events.count(builder.fcmp_unordered("!=", x, ZEROS)))
-                return [offered, builder.add(passed, events.count(speaks))]
+    def block(part, found):
+        (x,) = part.load(values)
+        is_event = builder.fcmp_unordered("!=", x, ZEROS)
+        part.store(alive, [builder.zext(is_event, NUMBERS)])
+        return [builder.add(*found, events.count(is_event))]
 
-            return every_vector(builder, n, [ir.Constant(WORD, 0)] * 2, block)
-
-        offered, passed = either(builder, builder.icmp_signed("!=", keep, ir.Constant(WORD, 0)), sift)
-        return builder.add(builder.shl(offered, ir.Constant(WORD, 32)), passed)
-
-    return types.intp(source, n, residual, keep, theta, out), intrinsic_code(generate)
+    return every_vector(builder, values.size, [word(0)], block)[0]
 
 
-@named(types.intp, FLOATS, types.intp, FLOATS, types.intp, types.float32, FLOATS)
-def _pass_threshold(source, n, residual, keep, theta, out):
-    return _pass_threshold_code(source, n, residual, keep, theta, out)
-
-
-@overload(pass_threshold)
-def _(source, residual, keep, theta, out):
-    return lambda source, residual, keep, theta, out: _pass_threshold(
-        source.ctypes, len(source), residual.ctypes, keep, theta, out.ctypes
-    )
-
-
+@vector_kernel(_mark, FLOATS, INDICES, result=INT)
 def mark(values, alive):
     """alive = whether a value is an event, 1 or 0. Returns how many are."""
     alive[:] = values != 0
     return np.count_nonzero(alive)
 
 
-@intrinsic
-def _mark_code(typing_context, values, n, alive):
-    def generate(builder, values, n, alive):
-        events = Events(builder)
+def _deliver(builder, values, alive, divisor, out):
+    events, share = Events(builder), broadcast(builder, divisor, VECTOR)
 
-        def block(part, found):
-            (x,) = part.load(values)
-            speaks = builder.fcmp_unordered("!=", x, ZEROS)
-            part.store(alive, [builder.zext(speaks, NUMBERS)])
-            return [builder.add(*found, events.count(speaks))]
+    def block(part, delivered):
+        (x,), (flags,) = part.load(values), part.load(alive)
+        lives = builder.icmp_signed("!=", flags, ir.Constant(NUMBERS, None))
+        part.store(out, [builder.select(lives, builder.fdiv(x, share), ZEROS)])
+        return [builder.add(*delivered, events.count(lives))]
 
-        return every_vector(builder, n, [ir.Constant(WORD, 0)], block)[0]
-
-    return types.intp(values, n, alive), intrinsic_code(generate)
+    return every_vector(builder, values.size, [word(0)], block)[0]
 
 
-@named(types.intp, FLOATS, types.intp, INDICES)
-def _mark(values, n, alive):
-    return _mark_code(values, n, alive)
-
-
-@overload(mark)
-def _(values, alive):
-    return lambda values, alive: _mark(values.ctypes, len(values), alive.ctypes)
-
-
+@vector_kernel(_deliver, FLOATS, INDICES, REAL, FLOATS, result=INT)
 def deliver(values, alive, divisor, out):
     """out = values / divisor where alive, else 0. Returns how many are alive."""
     out[:] = np.where(alive, values / divisor, np.float32(0))
     return np.count_nonzero(alive)
-
-
-@intrinsic
-def _deliver_code(typing_context, values, n, alive, divisor, out):
-    def generate(builder, values, n, alive, divisor, out):
-        events, share = Events(builder), broadcast(builder, divisor, VECTOR)
-
-        def block(part, delivered):
-            (x,), (flags,) = part.load(values), part.load(alive)
-            lives = builder.icmp_signed("!=", flags, ir.Constant(NUMBERS, None))
-            part.store(out, [builder.select(lives, builder.fdiv(x, share), ZEROS)])
-            return [builder.add(*delivered, events.count(lives))]
-
-        return every_vector(builder, n, [ir.Constant(WORD, 0)], block)[0]
-
-    return types.intp(values, n, alive, divisor, out), intrinsic_code(generate)
-
-
-@named(types.intp, FLOATS, types.intp, INDICES, types.float32, FLOATS)
-def _deliver(values, n, alive, divisor, out):
-    return _deliver_code(values, n, alive, divisor, out)
-
-
-@overload(deliver)
-def _(values, alive, divisor, out):
-    return lambda values, alive, divisor, out: _deliver(values.ctypes, len(values), alive.ctypes, divisor, out.ctypes)

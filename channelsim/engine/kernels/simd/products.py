@@ -1,163 +1,125 @@
 """Products of matrices with vectors and with each other.
 
-See `_vector_code` for how. The sums of `matmul` are made in the order of the rows that are added; those of `dot_rows`
-run along the columns, so that the width of a vector shows in its result.
+The sums of `matmul` are made in the order of the rows that are added, INNER of them at a time; those of `dot_rows` run
+along a row, in PARTIALS partial sums.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic, overload
 
-from channelsim.engine.compile.symbols import NOTHING, named
 from channelsim.engine.kernels.simd.code import (
-    BLOCK,
-    FLOAT,
-    FLOATS,
     LANES,
-    TREE,
+    PARTIALS,
     VECTOR,
-    WORD,
+    Strip,
     broadcast,
+    builder_gep,
     count_up,
-    intrinsic_code,
+    every_partial,
+    fma,
     row_address,
     strips,
+    total,
+    word,
 )
+from channelsim.engine.kernels.simd.kernel import FLOATS, INT, REAL, vector_kernel
 
-
-def dot_rows(matrix, pitch, message, out):
-    """out[r] = sum_j W[r, j] message[j] for every row r."""
-    out[:] = matrix.reshape(-1, pitch)[: len(out), : len(message)] @ message
-
-
-@intrinsic
-def _dot_rows_code(typing_context, matrix, pitch, message, n, out, rows):
-    def generate(builder, matrix, pitch, message, n, out, rows):
-        name = f"llvm.vector.reduce.fadd.v{LANES}f32"
-        total = builder.module.declare_intrinsic(name, (), ir.FunctionType(FLOAT, [FLOAT, VECTOR]))
-
-        def clear(r, _):
-            builder.store(ir.Constant(FLOAT, 0.0), builder.gep(out, [r]))
-            return []
-
-        def strip(part):
-            said = part.load(message)
-
-            def dot(r, _):
-                values = part.load(row_address(builder, matrix, pitch, r))
-                products = builder.fmul(said[0], values[0], flags=TREE)
-                for m, w in zip(said[1:], values[1:], strict=True):
-                    products = builder.fadd(products, builder.fmul(m, w, flags=TREE), flags=TREE)
-                place = builder.gep(out, [r])
-                builder.store(builder.call(total, [builder.load(place), products], fastmath=TREE), place)
-                return []
-
-            count_up(builder, rows, [], dot)
-
-        count_up(builder, rows, [], clear)
-        strips(builder, n, BLOCK, strip, narrow=False)
-
-    return types.void(matrix, pitch, message, n, out, rows), intrinsic_code(generate)
-
-
-@named(NOTHING, FLOATS, types.intp, FLOATS, types.intp, FLOATS, types.intp)
-def _dot_rows(matrix, pitch, message, n, out, rows):
-    _dot_rows_code(matrix, pitch, message, n, out, rows)
-
-
-@overload(dot_rows)
-def _(matrix, pitch, message, out):
-    return lambda matrix, pitch, message, out: _dot_rows(
-        matrix.ctypes, pitch, message.ctypes, len(message), out.ctypes, len(out)
-    )
-
-
-TILE = 24  # sums of a product in registers at a time
+ROWS = 8 if LANES == 16 else 4  # rows whose sums are made at once
+TILE = 24 if LANES == 16 else 12  # vectors of sums of a product in registers at a time
+WIDTH = 4 if LANES == 16 else 2  # of these side by side
 INNER = 256  # terms summed in one pass: so many rows of a strip of `b` stay in the cache
 
 
-def matmul(a, row_step, step, b, b_pitch, rows, inner, columns, scale, add, c, c_pitch):
-    """c[i, j] = scale * sum_k a[i * row_step + k * step] * b[k, j], plus what c holds if `add`.
+def _dot_rows(builder, matrix, stride, message, out):
+    vectors = PARTIALS // LANES
 
-    b is (inner, columns) and c (rows, columns), flat, with rows that start every b_pitch and c_pitch values.
-    """
-    left = np.lib.stride_tricks.as_strided(a, (rows, inner), (row_step * a.itemsize, step * a.itemsize))
-    right = np.lib.stride_tricks.as_strided(b, (inner, columns), (b_pitch * b.itemsize, b.itemsize))
-    result = np.lib.stride_tricks.as_strided(c, (rows, columns), (c_pitch * c.itemsize, c.itemsize))
-    result[:] = scale * (left @ right) + (result if add else 0)
+    def some(first, height):
+        heads = [row_address(builder, matrix, stride, builder.add(first, word(r))) for r in range(height)]
+
+        def dot(part, sums):
+            values, new = part.load(message), []
+            for r, head in enumerate(heads):
+                row = sums[r * vectors : (r + 1) * vectors]
+                new += [fma(builder, *terms) for terms in zip(values, part.load(head), row, strict=True)]
+            return new
+
+        zeros = [ir.Constant(VECTOR, None)] * (height * vectors)
+        sums = every_partial(builder, message.size, zeros, dot)
+        for r in range(height):
+            place = builder_gep(builder, out, builder.add(first, word(r)))
+            builder.store(total(builder, sums[r * vectors : (r + 1) * vectors]), place)
+
+    def in_groups(first, rows, height):
+        """Rows from `first` on, so many at once; returns the row after the last whole group."""
+        groups = builder.sdiv(rows, word(height))
+        many = builder.mul(groups, word(height))
+        count_up(builder, many, [], lambda k, _: some(builder.add(first, k), height) or [], step=height)
+        return builder.add(first, many)
+
+    done = in_groups(word(0), out.size, ROWS)
+    in_groups(done, builder.sub(out.size, done), 1)
 
 
-@intrinsic
-def _matmul_code(typing_context, a, row_step, step, b, b_pitch, rows, inner, columns, scale, add, c, c_pitch):
-    def generate(builder, a, row_step, step, b, b_pitch, rows, inner, columns, scale, add, c, c_pitch):
-        nil = ir.Constant(WORD, 0)
-        factor = broadcast(builder, scale, VECTOR)
-        passes = builder.sdiv(builder.add(inner, ir.Constant(WORD, INNER - 1)), ir.Constant(WORD, INNER))
+@vector_kernel(_dot_rows, FLOATS, INT, FLOATS, FLOATS)
+def dot_rows(matrix, stride, message, out):
+    """out[r] = sum_j W[r, j] message[j] for every row r."""
+    out[:] = matrix.reshape(-1, stride)[: len(out), : len(message)] @ message
 
-        def strip(part):
-            def one_pass(p, _):
-                first = builder.mul(p, ir.Constant(WORD, INNER))
-                rest = builder.sub(inner, first)
-                terms = builder.select(builder.icmp_signed("<", rest, ir.Constant(WORD, INNER)), rest,
-                                       ir.Constant(WORD, INNER))  # fmt: skip
-                keep = builder.or_(builder.icmp_signed("!=", add, nil), builder.icmp_signed("!=", p, nil))
-                left = builder.gep(a, [builder.mul(first, step)])
-                right = builder.gep(b, [builder.mul(first, b_pitch)])
 
-                def tile(i, height):
-                    """Rows i .. i + height - 1 of c."""
-                    heads = []
-                    for r in range(height):
-                        row = builder.add(i, ir.Constant(WORD, r))
-                        heads.append(
-                            (builder.gep(left, [builder.mul(row, row_step)]), row_address(builder, c, c_pitch, row))
-                        )
+def _matmul(builder, a, row_step, step, b, b_stride, rows, inner, columns, scale, add, c, c_stride):
+    factor = broadcast(builder, scale, VECTOR)
+    passes = builder.sdiv(builder.add(inner, word(INNER - 1)), word(INNER))
 
-                    def add_term(k, sums):
-                        values = part.load(row_address(builder, right, b_pitch, k))
-                        new = []
-                        for r, (head, _) in enumerate(heads):
-                            x = builder.load(builder.gep(head, [builder.mul(k, step)]))
-                            new += part.fma(broadcast(builder, x, VECTOR), values,
-                                            sums[r * part.vectors : (r + 1) * part.vectors])  # fmt: skip
-                        return new
+    def strip(part: Strip):
+        def one_pass(p, _):
+            first = builder.mul(p, word(INNER))
+            rest = builder.sub(inner, first)
+            terms = builder.select(builder.icmp_signed("<", rest, word(INNER)), rest, word(INNER))
+            keep = builder.or_(builder.icmp_signed("!=", add, word(0)), builder.icmp_signed("!=", p, word(0)))
+            left = builder_gep(builder, a, builder.mul(first, step))
+            right = builder_gep(builder, b, builder.mul(first, b_stride))
 
-                    sums = count_up(builder, terms, part.zeros() * height, add_term)
-                    for r, (_, place) in enumerate(heads):
-                        held = [
-                            builder.select(keep, old, zero)
-                            for old, zero in zip(part.load(place), part.zeros(), strict=True)
-                        ]
-                        part.store(place, part.fma(factor, sums[r * part.vectors : (r + 1) * part.vectors], held))
+            def tile(i, height):
+                """Rows i .. i + height - 1 of c."""
+                numbers = [builder.add(i, word(r)) for r in range(height)]
+                heads = [builder.gep(left, [builder.mul(row, row_step)]) for row in numbers]
+                places = [row_address(builder, c, c_stride, row) for row in numbers]
 
-                height = min(8, TILE // part.vectors)
-                tiles = builder.sdiv(rows, ir.Constant(WORD, height))
-                done = builder.mul(tiles, ir.Constant(WORD, height))
-                count_up(builder, tiles, [], lambda t, _: tile(builder.mul(t, ir.Constant(WORD, height)), height) or [])
-                count_up(builder, builder.sub(rows, done), [], lambda t, _: tile(builder.add(done, t), 1) or [])
+                def add_term(k, sums):
+                    values, new = part.load(row_address(builder, right, b_stride, k)), []
+                    for r, head in enumerate(heads):
+                        x = builder.load(builder.gep(head, [builder.mul(k, step)]))
+                        of_row = sums[r * part.vectors : (r + 1) * part.vectors]
+                        new += part.fma(broadcast(builder, x, VECTOR), values, of_row)
+                    return new
+
+                sums = count_up(builder, terms, part.zeros() * height, add_term)
+                for r, place in enumerate(places):
+                    held = zip(part.load(place), part.zeros(), strict=True)
+                    kept = [builder.select(keep, old, zero) for old, zero in held]
+                    part.store(place, part.fma(factor, sums[r * part.vectors : (r + 1) * part.vectors], kept))
                 return []
 
-            count_up(builder, passes, [], one_pass)
+            height = min(8, TILE // part.vectors)
+            done = builder.mul(builder.sdiv(rows, word(height)), word(height))
+            count_up(builder, done, [], lambda i, _: tile(i, height), step=height)
+            count_up(builder, builder.sub(rows, done), [], lambda i, _: tile(builder.add(done, i), 1))
+            return []
 
-        strips(builder, columns, BLOCK // 2, strip)
+        count_up(builder, passes, [], one_pass)
 
-    signature = types.void(a, row_step, step, b, b_pitch, rows, inner, columns, scale, add, c, c_pitch)
-    return signature, intrinsic_code(generate)
-
-
-@named(
-    NOTHING, FLOATS, types.intp, types.intp, FLOATS, types.intp, types.intp, types.intp, types.intp, types.float32,
-    types.intp, FLOATS, types.intp,
-)  # fmt: skip
-def _matmul(a, row_step, step, b, b_pitch, rows, inner, columns, scale, add, c, c_pitch):
-    _matmul_code(a, row_step, step, b, b_pitch, rows, inner, columns, scale, add, c, c_pitch)
+    strips(builder, columns, WIDTH, strip)
 
 
-@overload(matmul)
-def _(a, row_step, step, b, b_pitch, rows, inner, columns, scale, add, c, c_pitch):
-    return lambda a, row_step, step, b, b_pitch, rows, inner, columns, scale, add, c, c_pitch: _matmul(
-        a.ctypes, row_step, step, b.ctypes, b_pitch, rows, inner, columns, scale, add, c.ctypes, c_pitch
-    )
+@vector_kernel(_matmul, FLOATS, INT, INT, FLOATS, INT, INT, INT, INT, REAL, INT, FLOATS, INT)
+def matmul(a, row_step, step, b, b_stride, rows, inner, columns, scale, add, c, c_stride):
+    """c[i, j] = scale * sum_k a[i * row_step + k * step] * b[k, j], plus what c holds if `add`.
+
+    b is (inner, columns) and c (rows, columns), flat, with rows that start every b_stride and c_stride values.
+    """
+    left = np.lib.stride_tricks.as_strided(a, (rows, inner), (row_step * a.itemsize, step * a.itemsize))
+    right = np.lib.stride_tricks.as_strided(b, (inner, columns), (b_stride * b.itemsize, b.itemsize))
+    result = np.lib.stride_tricks.as_strided(c, (rows, columns), (c_stride * c.itemsize, c.itemsize))
+    result[:] = scale * (left @ right) + (result if add else 0)

@@ -1,244 +1,144 @@
 """Rows of a matrix, by a list of their numbers: summed, updated, or both in one pass; and single rows.
 
-See `_vector_code` for how. Products are added in the order of the list.
+Products are added in the order of the list. A flat matrix has rows that start every `stride` values.
 """
 
 from __future__ import annotations
 
-from numba import types
-from numba.extending import intrinsic, overload
-
-from channelsim.engine.compile.symbols import NOTHING, named
 from channelsim.engine.kernels.simd.code import (
     BLOCK,
-    FLOATS,
-    INDICES,
     VECTOR,
     broadcast,
     count_up,
     every_vector,
     factor,
-    intrinsic_code,
     row_address,
     row_number,
     strips,
 )
+from channelsim.engine.kernels.simd.kernel import FLOATS, INDICES, INT, REAL, vector_kernel
 
 
-def add_rows(matrix, pitch, index, value, out):
-    """out += sum_k value[k] * row(index[k]) of a flat matrix whose rows start every `pitch` values."""
-    out += value @ matrix.reshape(-1, pitch)[index, : len(out)]
+def _add_rows(builder, matrix, stride, index, value, out):
+    def strip(part):
+        def add(k, sums):
+            row = row_address(builder, matrix, stride, row_number(builder, index, k))
+            return part.fma(factor(builder, value, k), part.load(row), sums)
+
+        part.store(out, count_up(builder, index.size, part.load(out), add))
+
+    strips(builder, out.size, BLOCK, strip)
 
 
-@intrinsic
-def _add_rows_code(typing_context, matrix, pitch, index, value, count, out, n):
-    def generate(builder, matrix, pitch, index, value, count, out, n):
-        def strip(part):
-            def add(k, sums):
-                row = row_address(builder, matrix, pitch, row_number(builder, index, k))
-                return part.fma(factor(builder, value, k), part.load(row), sums)
-
-            part.store(out, count_up(builder, count, part.load(out), add))
-
-        strips(builder, n, BLOCK, strip)
-
-    return types.void(matrix, pitch, index, value, count, out, n), intrinsic_code(generate)
+@vector_kernel(_add_rows, FLOATS, INT, INDICES, FLOATS, FLOATS)
+def add_rows(matrix, stride, index, value, out):
+    """out += sum_k value[k] * row(index[k])."""
+    out += value @ matrix.reshape(-1, stride)[index, : len(out)]
 
 
-@named(NOTHING, FLOATS, types.intp, INDICES, FLOATS, types.intp, FLOATS, types.intp)
-def _add_rows(matrix, pitch, index, value, count, out, n):
-    _add_rows_code(matrix, pitch, index, value, count, out, n)
+def _update_and_add_rows(builder, matrix, stride, index, value, step, old, out):
+    def strip(part):
+        steps = part.load(step)
+
+        def grow_and_add(k, sums):
+            r = row_number(builder, index, k)
+            row = row_address(builder, matrix, stride, r)
+            grown = part.fma(factor(builder, old, r), steps, part.load(row))
+            part.store(row, grown)
+            return part.fma(factor(builder, value, k), grown, sums)
+
+        part.store(out, count_up(builder, index.size, part.load(out), grow_and_add))
+
+    strips(builder, out.size, BLOCK, strip)
 
 
-@overload(add_rows)
-def _(matrix, pitch, index, value, out):
-    return lambda matrix, pitch, index, value, out: _add_rows(
-        matrix.ctypes, pitch, index.ctypes, value.ctypes, len(index), out.ctypes, len(out)
-    )
-
-
-def update_and_add_rows(matrix, pitch, index, value, step, old, out):
+@vector_kernel(_update_and_add_rows, FLOATS, INT, INDICES, FLOATS, FLOATS, FLOATS, FLOATS)
+def update_and_add_rows(matrix, stride, index, value, step, old, out):
     """Row r of the list grows by old[r] * step, then counts in `out` as in `add_rows`."""
-    grow_rows(matrix, pitch, index, old[index], step)
-    add_rows(matrix, pitch, index, value, out)
+    grow_rows(matrix, stride, index, old[index], step)
+    add_rows(matrix, stride, index, value, out)
 
 
-@intrinsic
-def _update_and_add_rows_code(typing_context, matrix, pitch, index, value, count, step, old, out, n):
-    def generate(builder, matrix, pitch, index, value, count, step, old, out, n):
-        def strip(part):
-            steps = part.load(step)
+def _catch_up_and_add_rows(builder, matrix, stride, index, value, steps, step_stride, at, old, out):
+    def strip(part):
+        def grow_and_add(k, sums):
+            r = row_number(builder, index, k)
+            row = row_address(builder, matrix, stride, r)
+            step = row_address(builder, steps, step_stride, row_number(builder, at, r))
+            grown = part.fma(factor(builder, old, r), part.load(step), part.load(row))
+            part.store(row, grown)
+            return part.fma(factor(builder, value, k), grown, sums)
 
-            def grow_and_add(k, sums):
-                r = row_number(builder, index, k)
-                row = row_address(builder, matrix, pitch, r)
-                grown = part.fma(factor(builder, old, r), steps, part.load(row))
-                part.store(row, grown)
-                return part.fma(factor(builder, value, k), grown, sums)
+        part.store(out, count_up(builder, index.size, part.load(out), grow_and_add))
 
-            part.store(out, count_up(builder, count, part.load(out), grow_and_add))
-
-        strips(builder, n, BLOCK, strip)
-
-    return types.void(matrix, pitch, index, value, count, step, old, out, n), intrinsic_code(generate)
+    strips(builder, out.size, BLOCK, strip)
 
 
-@named(NOTHING, FLOATS, types.intp, INDICES, FLOATS, types.intp, FLOATS, FLOATS, FLOATS, types.intp)
-def _update_and_add_rows(matrix, pitch, index, value, count, step, old, out, n):
-    _update_and_add_rows_code(matrix, pitch, index, value, count, step, old, out, n)
-
-
-@overload(update_and_add_rows)
-def _(matrix, pitch, index, value, step, old, out):
-    return lambda matrix, pitch, index, value, step, old, out: _update_and_add_rows(
-        matrix.ctypes, pitch, index.ctypes, value.ctypes, len(index), step.ctypes, old.ctypes, out.ctypes, len(out)
-    )
-
-
-def catch_up_and_add_rows(matrix, pitch, index, value, steps, step_pitch, at, old, out):
+@vector_kernel(_catch_up_and_add_rows, FLOATS, INT, INDICES, FLOATS, FLOATS, INT, INDICES, FLOATS, FLOATS)
+def catch_up_and_add_rows(matrix, stride, index, value, steps, step_stride, at, old, out):
     """Row r of the list grows by old[r] * steps[at[r]], then counts in `out` as in `add_rows`.
 
-    `steps` is flat, a step every `step_pitch` values.
+    `steps` is flat, a step every `step_stride` values.
     """
-    catch_up_rows(matrix, pitch, index, old[index], steps, step_pitch, at, len(out))
-    add_rows(matrix, pitch, index, value, out)
+    catch_up_rows(matrix, stride, index, old[index], steps, step_stride, at, len(out))
+    add_rows(matrix, stride, index, value, out)
 
 
-@intrinsic
-def _catch_up_and_add_rows_code(typing_context, matrix, pitch, index, value, count, steps, step_pitch, at, old, out, n):
-    def generate(builder, matrix, pitch, index, value, count, steps, step_pitch, at, old, out, n):
-        def strip(part):
-            def grow_and_add(k, sums):
-                r = row_number(builder, index, k)
-                row = row_address(builder, matrix, pitch, r)
-                step = row_address(builder, steps, step_pitch, row_number(builder, at, r))
-                grown = part.fma(factor(builder, old, r), part.load(step), part.load(row))
-                part.store(row, grown)
-                return part.fma(factor(builder, value, k), grown, sums)
+def _catch_up_rows(builder, matrix, stride, index, value, steps, step_stride, at, n):
+    def strip(part):
+        def grow(k, _):
+            r = row_number(builder, index, k)
+            row = row_address(builder, matrix, stride, r)
+            step = row_address(builder, steps, step_stride, row_number(builder, at, r))
+            part.store(row, part.fma(factor(builder, value, k), part.load(step), part.load(row)))
+            return []
 
-            part.store(out, count_up(builder, count, part.load(out), grow_and_add))
+        count_up(builder, index.size, [], grow)
 
-        strips(builder, n, BLOCK, strip)
-
-    kinds = matrix, pitch, index, value, count, steps, step_pitch, at, old, out, n
-    return types.void(*kinds), intrinsic_code(generate)
+    strips(builder, n, BLOCK, strip)
 
 
-@named(
-    NOTHING, FLOATS, types.intp, INDICES, FLOATS, types.intp, FLOATS, types.intp, INDICES, FLOATS, FLOATS, types.intp
-)
-def _catch_up_and_add_rows(matrix, pitch, index, value, count, steps, step_pitch, at, old, out, n):
-    _catch_up_and_add_rows_code(matrix, pitch, index, value, count, steps, step_pitch, at, old, out, n)
-
-
-@overload(catch_up_and_add_rows)
-def _(matrix, pitch, index, value, steps, step_pitch, at, old, out):
-    return lambda matrix, pitch, index, value, steps, step_pitch, at, old, out: _catch_up_and_add_rows(
-        matrix.ctypes, pitch, index.ctypes, value.ctypes, len(index), steps.ctypes, step_pitch, at.ctypes, old.ctypes,
-        out.ctypes, len(out),
-    )  # fmt: skip
-
-
-def catch_up_rows(matrix, pitch, index, value, steps, step_pitch, at, n):
+@vector_kernel(_catch_up_rows, FLOATS, INT, INDICES, FLOATS, FLOATS, INT, INDICES, INT)
+def catch_up_rows(matrix, stride, index, value, steps, step_stride, at, n):
     """row(index[k]) += value[k] * steps[at[index[k]]], n columns; `steps` as in `catch_up_and_add_rows`."""
-    matrix.reshape(-1, pitch)[index, :n] += value[:, None] * steps.reshape(-1, step_pitch)[at[index], :n]
+    matrix.reshape(-1, stride)[index, :n] += value[:, None] * steps.reshape(-1, step_stride)[at[index], :n]
 
 
-@intrinsic
-def _catch_up_rows_code(typing_context, matrix, pitch, index, value, count, steps, step_pitch, at, n):
-    def generate(builder, matrix, pitch, index, value, count, steps, step_pitch, at, n):
-        def strip(part):
-            def grow(k, _):
-                r = row_number(builder, index, k)
-                row = row_address(builder, matrix, pitch, r)
-                step = row_address(builder, steps, step_pitch, row_number(builder, at, r))
-                part.store(row, part.fma(factor(builder, value, k), part.load(step), part.load(row)))
-                return []
+def _grow_rows(builder, matrix, stride, index, value, step):
+    def strip(part):
+        steps = part.load(step)
 
-            count_up(builder, count, [], grow)
+        def grow(k, _):
+            row = row_address(builder, matrix, stride, row_number(builder, index, k))
+            part.store(row, part.fma(factor(builder, value, k), steps, part.load(row)))
+            return []
 
-        strips(builder, n, BLOCK, strip)
+        count_up(builder, index.size, [], grow)
 
-    return types.void(matrix, pitch, index, value, count, steps, step_pitch, at, n), intrinsic_code(generate)
+    strips(builder, step.size, BLOCK, strip)
 
 
-@named(NOTHING, FLOATS, types.intp, INDICES, FLOATS, types.intp, FLOATS, types.intp, INDICES, types.intp)
-def _catch_up_rows(matrix, pitch, index, value, count, steps, step_pitch, at, n):
-    _catch_up_rows_code(matrix, pitch, index, value, count, steps, step_pitch, at, n)
-
-
-@overload(catch_up_rows)
-def _(matrix, pitch, index, value, steps, step_pitch, at, n):
-    return lambda matrix, pitch, index, value, steps, step_pitch, at, n: _catch_up_rows(
-        matrix.ctypes, pitch, index.ctypes, value.ctypes, len(index), steps.ctypes, step_pitch, at.ctypes, n
-    )
-
-
-def grow_rows(matrix, pitch, index, value, step):
+@vector_kernel(_grow_rows, FLOATS, INT, INDICES, FLOATS, FLOATS)
+def grow_rows(matrix, stride, index, value, step):
     """row(index[k]) += value[k] * step."""
-    matrix.reshape(-1, pitch)[index, : len(step)] += value[:, None] * step
+    matrix.reshape(-1, stride)[index, : len(step)] += value[:, None] * step
 
 
-@intrinsic
-def _grow_rows_code(typing_context, matrix, pitch, index, value, count, step, n):
-    def generate(builder, matrix, pitch, index, value, count, step, n):
-        def strip(part):
-            steps = part.load(step)
+def _scale_and_add(builder, factor, values, scaled, out):
+    factors = broadcast(builder, factor, VECTOR)
 
-            def grow(k, _):
-                row = row_address(builder, matrix, pitch, row_number(builder, index, k))
-                part.store(row, part.fma(factor(builder, value, k), steps, part.load(row)))
-                return []
+    def block(part, _):
+        (x,), (before,) = part.load(values), part.load(out)
+        product = builder.fmul(factors, x)
+        part.store(scaled, [product])
+        part.store(out, [builder.fadd(before, product)])
+        return []
 
-            count_up(builder, count, [], grow)
-
-        strips(builder, n, BLOCK, strip)
-
-    return types.void(matrix, pitch, index, value, count, step, n), intrinsic_code(generate)
+    every_vector(builder, values.size, [], block)
 
 
-@named(NOTHING, FLOATS, types.intp, INDICES, FLOATS, types.intp, FLOATS, types.intp)
-def _grow_rows(matrix, pitch, index, value, count, step, n):
-    _grow_rows_code(matrix, pitch, index, value, count, step, n)
-
-
-@overload(grow_rows)
-def _(matrix, pitch, index, value, step):
-    return lambda matrix, pitch, index, value, step: _grow_rows(
-        matrix.ctypes, pitch, index.ctypes, value.ctypes, len(index), step.ctypes, len(step)
-    )
-
-
+@vector_kernel(_scale_and_add, REAL, FLOATS, FLOATS, FLOATS)
 def scale_and_add(factor, values, scaled, out):
     """scaled = factor * values; out += scaled."""
     scaled[:] = factor * values
     out += scaled
-
-
-@intrinsic
-def _scale_and_add_code(typing_context, factor, values, n, scaled, out):
-    def generate(builder, factor, values, n, scaled, out):
-        factors = broadcast(builder, factor, VECTOR)
-
-        def block(part, _):
-            (x,), (before,) = part.load(values), part.load(out)
-            product = builder.fmul(factors, x)
-            part.store(scaled, [product])
-            part.store(out, [builder.fadd(before, product)])
-            return []
-
-        every_vector(builder, n, [], block)
-
-    return types.void(factor, values, n, scaled, out), intrinsic_code(generate)
-
-
-@named(NOTHING, types.float32, FLOATS, types.intp, FLOATS, FLOATS)
-def _scale_and_add(factor, values, n, scaled, out):
-    _scale_and_add_code(factor, values, n, scaled, out)
-
-
-@overload(scale_and_add)
-def _(factor, values, scaled, out):
-    return lambda factor, values, scaled, out: _scale_and_add(
-        factor, values.ctypes, len(values), scaled.ctypes, out.ctypes
-    )

@@ -1,0 +1,162 @@
+"""Vector kernels: functions with a plain form in NumPy and a form in LLVM's instructions, compiled once for a machine.
+
+`vector_kernel` takes the instructions (a function that writes them, see `code`) and decorates the plain form. Compiled
+code that calls the decorated function calls an external symbol; elsewhere, and where NUMBA_DISABLE_JIT is set, the
+plain form runs. All kernels together are one object file in the cache of the engine, so that they cost Numba nothing.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from llvmlite import binding, ir
+from numba import config, types
+from numba.core import cgutils
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.extending import lower_builtin
+
+from channelsim.engine.compile import cache, machine
+from channelsim.engine.kernels.simd.code import FLOAT, NUMBER, WORD, Array
+
+BYTE = ir.IntType(8)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What an argument or a result is: for Numba, and as LLVM passes it. An array is an address and a size."""
+
+    numba: Any  # None: an array of any type
+    llvm: Any
+    is_array: bool = False
+
+    def accepts(self, given: Any) -> Any:
+        """The type to which Numba casts what is given, or None."""
+        if not self.is_array:
+            return self.numba
+        fits = isinstance(given, types.Array) and given.ndim == 1 and given.layout == "C"
+        return given if fits and self.numba in (None, given.dtype) else None
+
+
+FLOATS, INDICES = Kind(types.float32, FLOAT.as_pointer(), True), Kind(types.int32, NUMBER.as_pointer(), True)
+ANY = Kind(None, BYTE.as_pointer(), True)  # its size is in bytes
+INT, REAL, DOUBLE = Kind(types.int64, WORD), Kind(types.float32, FLOAT), Kind(types.float64, ir.DoubleType())
+NOTHING = Kind(types.void, ir.VoidType())
+
+
+class _Kernel(NamedTuple):
+    symbol: str
+    code: Callable[..., Any]
+    result: Kind
+    arguments: tuple[Kind, ...]
+
+    @property
+    def kind(self) -> Any:
+        """The type of the symbol."""
+        arguments: list[Any] = []
+        for argument in self.arguments:
+            arguments += [argument.llvm, WORD] if argument.is_array else [argument.llvm]
+        return ir.FunctionType(self.result.llvm, arguments)
+
+
+_kernels: list[_Kernel] = []
+_kept: list[Any] = []  # machine code lives as long as the object that it came with
+
+
+def vector_kernel(code: Callable[..., Any], *arguments: Kind, result: Kind = NOTHING) -> Callable[[Any], Any]:
+    """Gives a plain function a form in vector instructions: `code(builder, *arguments)` writes them.
+
+    Arrays are flat and contiguous; code gets each as an `Array`. What it returns is the result.
+    """
+
+    def decorate(plain: Any) -> Any:
+        if config.DISABLE_JIT:
+            return plain
+        count = len(inspect.signature(plain).parameters)
+        assert count == len(arguments), f"{plain.__name__}: {count} parameters, {len(arguments)} kinds"
+        kernel = _Kernel(f"channelsim_simd_{plain.__name__}", code, result, arguments)
+        _kernels.append(kernel)
+        _teach_numba(plain, kernel)
+        return plain
+
+    return decorate
+
+
+def _teach_numba(plain: Any, kernel: _Kernel) -> None:
+    """Compiled code that calls the plain function calls the kernel's symbol."""
+
+    class Template(AbstractTemplate):
+        key = plain
+
+        def generic(self, args: Any, kws: Any) -> Any:
+            if kws or len(args) != len(kernel.arguments):
+                return None
+            taken = [kind.accepts(given) for kind, given in zip(kernel.arguments, args, strict=True)]
+            return None if None in taken else signature(kernel.result.numba, *taken)
+
+    infer_global(plain, types.Function(Template))
+
+    @lower_builtin(plain, types.VarArg(types.Any))
+    def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        passed: list[Any] = []
+        for kind, given, value in zip(kernel.arguments, signature.args, values, strict=True):
+            if kind.is_array:
+                array = context.make_array(given)(context, builder, value)
+                size = array.nitems if kind.numba else builder.mul(array.nitems, array.itemsize)
+                passed += [builder.bitcast(array.data, kind.llvm), size]
+            else:
+                passed.append(value)
+        function = cgutils.get_or_insert_function(builder.module, kernel.kind, kernel.symbol)
+        made = builder.call(function, passed)
+        return context.get_dummy_value() if kernel.result is NOTHING else made
+
+
+def _write(module: Any, kernel: _Kernel) -> None:
+    """The kernel as a function of the module."""
+    function = ir.Function(module, kernel.kind, kernel.symbol)
+    function.attributes.add("nounwind")
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    values, given = iter(function.args), []
+    for kind in kernel.arguments:
+        value = next(values)
+        given.append(Array(value, next(values)) if kind.is_array else value)
+    made = kernel.code(builder, *given)
+    if kernel.result is NOTHING:
+        builder.ret_void()
+    else:
+        builder.ret(made)
+
+
+def _compile() -> bytes:
+    """The object file of all kernels."""
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    target = binding.Target.from_default_triple().create_target_machine(
+        cpu=machine.CPU, features=machine.FEATURES, opt=3, reloc="pic", codemodel="jitdefault", jit=True
+    )
+    module = ir.Module("channelsim_simd")
+    for kernel in _kernels:
+        _write(module, kernel)
+    module.triple = target.triple
+    parsed = binding.parse_assembly(str(module))
+    options = binding.create_pipeline_tuning_options(speed_level=3)
+    options.loop_vectorization = options.slp_vectorization = False
+    passes = binding.create_pass_builder(target, options)
+    passes.getModulePassManager().run(parsed, passes)
+    return bytes(target.emit_object(parsed))
+
+
+def provide() -> None:
+    """Compiles the kernels, or loads them, and gives their symbols addresses: before Numba compiles what calls them."""
+    if config.DISABLE_JIT:
+        return
+    code = cache.kept("simd.o", _compile)
+    target = binding.Target.from_default_triple().create_target_machine(jit=True)
+    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), target)
+    engine.add_object_file(binding.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    _kept.append(engine)
+    for kernel in _kernels:
+        binding.add_symbol(kernel.symbol, engine.get_function_address(kernel.symbol))
