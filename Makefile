@@ -60,7 +60,7 @@ bench: $(BENCH)  ## Measure speed and memory beside JAX and PyTorch, one core ea
 bench-check: $(BENCH)  ## Has the engine become slower? Ratios to fixed code, against the last ones recorded
 	$(BIN)/python -m benchmarks.regression
 
-bench-page: $(BASE)  ## Write the tables and figures of docs/performance.md again, without measuring
+bench-page: $(BASE)  ## Write the tables and the figure of docs/performance.md and its notebook again, without measuring
 	$(BIN)/python -m benchmarks.report
 
 clean:  ## Remove what was made, except .venv and runs/

@@ -46,7 +46,7 @@ def _row(family: str, points: list[dict[str, Any]], batch: int) -> Row:
     """The factor by which every network lies within one line through the origin: sqrt(largest / smallest)."""
     costs = [point["ns_per_synapse"] for point in points]
     first, last = points[0]["size"], points[-1]["size"]
-    detail = ", ".join(f"{point['size']}: {point['ns_per_synapse']:.3g}" for point in points) + " ns a synapse"
+    detail = ", ".join(f"{point['size']}: {point['ns_per_synapse']:.3g}" for point in points) + " ns per synapse"
     what = f"{family} {first} to {last}, srbp, {name_of(batch)}"
     value = float(np.sqrt(max(costs) / min(costs)))
     return Row(what, "x of proportional to synapses touched", value, TARGET, None, False, detail)
