@@ -37,7 +37,7 @@ def measure(settings: work.Settings) -> Section:
     made = f"{found['synapses'] / 1e6:.1f} million synapses, made in {found['start_s']:.0f} s"
     detail = f"{made}, {found['frame_s']:.3g} s per frame"
     what = f"100-million-synapse network, srbp, {name_of(LARGE_BATCH)}"
-    section.rows.append(Row(what, "GiB resident at most", found["peak_gib"], LARGE_TARGET, None, False, detail))
+    section.rows.append(Row(what, "GiB of peak resident memory", found["peak_gib"], LARGE_TARGET, None, False, detail))
     return section
 
 
