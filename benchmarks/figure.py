@@ -50,7 +50,7 @@ def _sparsity(ax: Axes, facts: dict[str, Any]) -> None:
         points = sorted((found["share_sent"][name], found["times"][name]["median"] / dense) for name in found["times"])
         ax.plot(*zip(*points, strict=True), label=how, **LOOK[how])
     ax.plot([0, 1], [0, 1], label="proportional", **LOOK["proportional"])
-    ax.set(xlabel="share of the activities sent", ylabel="time per frame, relative to dense", xlim=(0, 1), ylim=(0, None))
+    ax.set(xlabel="share of the activities sent", ylabel="time relative to dense", xlim=(0, 1), ylim=(0, None))
     ax.legend(frameon=False, fontsize="small")
 
 

@@ -68,9 +68,7 @@ def _about(
     cut = ""
     if record.train is not None:
         cut = f"\nThis is a cut: `{record.whole}` uses all of {study.data}, more epochs and more seeds."
-    cut += "".join(
-        f"\nThe same questions on {other.data}: [{other.page}.md]({other.page}.md)." for other in linked
-    )
+    cut += "".join(f"\nThe same questions on {other.data}: [{other.page}.md]({other.page}.md)." for other in linked)
     one = len(experiments) == 1
     runs = f"1 experiment (`{experiments[0].files}`)" if one else f"{len(experiments)} experiments (`scenarios/paper/`)"
     common = " and at a common one" if "common" in outcomes.rates else ""
@@ -210,7 +208,7 @@ def _accuracy(outcome: Outcome, rate: Rate) -> str:
 def _tuning_intro(experiments: Sequence[Experiment], record: Record) -> str:
     return f"""\
 Accuracy in % on the validation images after {_tuning_epochs(experiments, record)}, one run each, with a seed that no
-other run has. The highest of a row is the variant's best rate. The test images play no part in this. (The grid itself was
+other run has. The highest of a row is the variant's best rate. The test images are not used for it. (The grid itself was
 set after a few looks at validation accuracy.)"""
 
 
