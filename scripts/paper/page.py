@@ -208,7 +208,7 @@ def _accuracy(outcome: Outcome, rate: Rate) -> str:
 def _tuning_intro(experiments: Sequence[Experiment], record: Record) -> str:
     return f"""\
 Accuracy in % on the validation images after {_tuning_epochs(experiments, record)}, one run each, with a seed that no
-other run has. The highest of a row is the variant's best rate. The test images are not used for it. (The grid itself was
+other run has. The highest of a row is the variant's best rate. The test images play no part in it. (The grid itself was
 set after a few looks at validation accuracy.)"""
 
 
