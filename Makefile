@@ -34,19 +34,19 @@ demo: $(BASE)  ## Run three scenarios on a small data set and compare them in on
 paper: $(BASE)  ## Test the paper's claims on MNIST, and write docs/results.md (about 25 minutes; EPOCHS=100: an evening)
 	$(BIN)/python -m scripts.paper $(PAPER)
 
-paper-quick: $(BASE)  ## A cut of it that ends in 10 minutes
+paper-quick: $(BASE)  ## A shortened version of it, under 10 minutes
 	$(BIN)/python -m scripts.paper --quick $(PAPER)
 
-paper-cifar: $(BASE)  ## Test them on CIFAR-10, and write docs/results-cifar10.md (about 25 minutes)
+paper-cifar: $(BASE)  ## Test the claims on CIFAR-10, and write docs/results-cifar10.md (about 25 minutes)
 	$(BIN)/python -m scripts.paper --cifar $(PAPER)
 
-paper-page: $(BASE)  ## Write docs/results.md and docs/results-cifar10.md again from what is beside them, without runs
+paper-page: $(BASE)  ## Write docs/results.md and docs/results-cifar10.md again from the recorded runs
 	$(BIN)/python -m scripts.paper --page
 
 test: $(FULL)  ## Run the tests
 	$(BIN)/python -m pytest
 
-test-all: $(FULL)  ## Run the tests, the long ones too
+test-all: $(FULL)  ## Run all tests, including the long ones
 	$(BIN)/python -m pytest -m ''
 
 lint: $(FULL)  ## Check style and types
@@ -57,13 +57,13 @@ lint: $(FULL)  ## Check style and types
 bench: $(BENCH)  ## Measure speed and memory beside JAX and PyTorch, one core each (ten minutes, on a quiet machine)
 	$(BIN)/python -m benchmarks.bench
 
-bench-check: $(BENCH)  ## Has the engine become slower? Ratios to fixed code, against the last ones recorded
+bench-check: $(BENCH)  ## Compare the engine's speed relative to fixed code with the last record; fails if 15 % slower
 	$(BIN)/python -m benchmarks.regression
 
-bench-page: $(BASE)  ## Write the tables and figures of docs/performance.md again, without measuring
+bench-page: $(BASE)  ## Write the tables and the figure of docs/performance.md and its notebook again, without measuring
 	$(BIN)/python -m benchmarks.report
 
-clean:  ## Remove what was made, except .venv and runs/
+clean:  ## Remove generated files, except .venv and runs/
 	rm -rf build dist demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
@@ -87,7 +87,7 @@ $(FULL): pyproject.toml | $(BIN)/python
 	@$(PIP) install -qq --editable '.[reference,test]'
 	@touch $(BASE) $@
 
-# What the engine is measured beside. The library of feedback alignment is welcome, not needed.
+# What the engine is compared with. The feedback-alignment library is optional.
 $(BENCH): pyproject.toml | $(BIN)/python
 	@echo "installing channelsim, PyTorch and JAX into $(VENV)"
 	@$(PIP) install -qq --editable '.[reference,test,bench]'

@@ -1,4 +1,4 @@
-"""One core and one thread for everybody. Import before NumPy, Numba, PyTorch and JAX: they read this when they load."""
+"""One core and one thread per contestant. Import before NumPy, Numba, PyTorch and JAX: they read this on loading."""
 
 from __future__ import annotations
 

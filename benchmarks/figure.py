@@ -38,7 +38,7 @@ def _growth(ax: Axes, family: str, facts: dict[str, Any]) -> None:
     points = facts[f"{family}, online"]
     bound = [p["bound_ns_per_synapse"] for p in points]
     ax.plot([p["size"] for p in points], bound, label="memory bound, online", **LOOK["memory bound, online"])
-    ax.set(xscale="log", ylabel="ns a synapse touched", ylim=(0, None))
+    ax.set(xscale="log", ylabel="ns per synapse touched", ylim=(0, None))
     ax.set_xlabel("hidden layers of 100" if family == "depth" else "units in each of 4 hidden layers")
     _plain_ticks(ax, [p["size"] for p in points])
     ax.legend(frameon=False, fontsize="small")
@@ -50,13 +50,13 @@ def _sparsity(ax: Axes, facts: dict[str, Any]) -> None:
         points = sorted((found["share_sent"][name], found["times"][name]["median"] / dense) for name in found["times"])
         ax.plot(*zip(*points, strict=True), label=how, **LOOK[how])
     ax.plot([0, 1], [0, 1], label="proportional", **LOOK["proportional"])
-    ax.set(xlabel="share of the activities sent", ylabel="time of a frame, of dense", xlim=(0, 1), ylim=(0, None))
+    ax.set(xlabel="share of the activities sent", ylabel="time relative to dense", xlim=(0, 1), ylim=(0, None))
     ax.legend(frameon=False, fontsize="small")
 
 
 def _batch(ax: Axes, points: list[dict[str, float]]) -> None:
     ax.plot([p["batch"] for p in points], [1e6 * p["seconds_a_sample"] for p in points], color="#0072B2", marker="s")
-    ax.set(xscale="log", xlabel="samples a frame", ylabel="us a sample", ylim=(0, None))
+    ax.set(xscale="log", xlabel="samples per frame", ylabel="us per sample", ylim=(0, None))
     _plain_ticks(ax, [p["batch"] for p in points])
 
 

@@ -40,7 +40,7 @@ def describe() -> dict[str, Any]:
 
 
 def cpu() -> str:
-    """The processor's name, with family and model where Linux knows them."""
+    """The processor's name, with family and model where Linux reports them."""
     wanted = {"model name": "", "cpu family": "", "model": ""}
     info = Path("/proc/cpuinfo")
     for line in info.read_text().splitlines() if info.exists() else ():

@@ -32,7 +32,7 @@ RECORD = work.ROOT / "benchmarks" / "results" / "yardsticks.json"
 
 
 def ratios(rounds: int = ROUNDS) -> dict[str, float]:
-    """The engine's time a frame in units of its yardstick's, by kind of work."""
+    """The engine's time per frame in units of its yardstick's, by kind of work."""
     dataset = work.mnist(TRAIN)
     runs: dict[str, Work] = {}
     for rule in ("srbp", "bp"):

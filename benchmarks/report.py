@@ -1,8 +1,8 @@
-"""Fills docs/performance.md from the recorded JSON: the tables between its markers, and its figure.
+"""Fills docs/performance.md and docs/performance-notebook.md from the recorded JSON, and draws their figure.
 
     python -m benchmarks.report [JSON]      benchmarks/results/bench.json by default
 
-A marker is a pair of comments, `<!-- begin NAME -->` and `<!-- end NAME -->`; NAME is a key of `TABLES`.
+A table stands between a pair of comments, `<!-- begin NAME -->` and `<!-- end NAME -->`; NAME is a key of `TABLES`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from benchmarks.timing import Times
 
 ROOT = Path(__file__).parents[1]
 RECORD = ROOT / "benchmarks" / "results" / "bench.json"
-PAGE = ROOT / "docs" / "performance.md"
+PAGES = (ROOT / "docs" / "performance.md", ROOT / "docs" / "performance-notebook.md")
 FIGURE = ROOT / "docs" / "performance.svg"
 
 Report = dict[str, Any]
@@ -44,23 +44,29 @@ def machine(report: Report) -> str:
 
 
 def targets(report: Report) -> str:
-    return f"{table.markdown(table.from_json(report['rows']))}\n\n{spread(report)}"
+    """The rows with a target."""
+    rows = [row for row in table.from_json(report["rows"]) if row.target is not None]
+    return f"{table.markdown(rows)}\n\n{spread(report)}"
+
+
+def others(report: Report) -> str:
+    """The rows without a target."""
+    return table.markdown([row for row in table.from_json(report["rows"]) if row.target is None])
 
 
 def spread(report: Report) -> str:
-    """How far the rounds of one figure lie apart: a ratio within that of 1, or of its target, says little."""
+    """The spread between the rounds of one figure: a ratio that close to 1, or to its target, decides nothing."""
     found = sorted((times.spread, name) for times, name in _rounds(report["facts"], ()))
     largest, name = found[-1]
     usual = median(each for each, _ in found)
     return (
-        f"The rounds of one time (largest less smallest) lie within {usual:.0%} of it, by the median of {len(found)} "
-        f"times, and at most within {largest:.0%} ({name}): what is nearer to its target than that may fall on the "
-        "other side next time."
+        f"Spread of the rounds of one figure, largest less smallest: {usual:.0%} of it in the median of {len(found)} "
+        f"figures, {largest:.0%} at most ({name}). A value closer to its target than that may fall on either side."
     )
 
 
 def _rounds(facts: Any, path: tuple[str, ...]) -> Iterator[tuple[Times, str]]:
-    """All times of the record with what they are of."""
+    """All times of the record, each with its name."""
     if not isinstance(facts, dict):
         return
     if "rounds" in facts:
@@ -92,10 +98,10 @@ def roofs(report: Report) -> str:
 
 
 def roofline(report: Report) -> str:
-    """Bytes and flops of a frame of the MNIST network, what they cost at the roofs, and what a frame costs.
+    """Bytes and flops per frame of the MNIST network, their time at the roofs, and the measured time of a frame.
 
     Online: a multiply-accumulate reads a synapse, an update reads and writes one. Mini-batches: the flops of the events
-    that there are; BLAS also multiplies the zeros.
+    alone; BLAS also multiplies the zeros.
     """
     rows = []
     bandwidth = next(v for k, v in report["roofs"]["bandwidth_bytes_per_s"].items() if "MNIST" in k)
@@ -111,7 +117,7 @@ def roofline(report: Report) -> str:
             speed = sgemm["100 x 784 x 100"]
             roof, what = flops / speed, f"{flops / 1e6:.1f} Mflop at {speed / 1e9:.0f} Gflop/s"
         rows.append((key, f"{flops / 1e6:.3g} Mflop", what, table.us(roof), table.us(taken), f"{taken / roof:.2f}"))
-    return _markdown(("work", "flops a frame", "limited by", "time at the roof", "engine", "ratio"), rows)
+    return _markdown(("work", "flops per frame", "limited by", "time at the roof", "engine", "ratio"), rows)
 
 
 def growth(report: Report) -> str:
@@ -130,10 +136,9 @@ def growth(report: Report) -> str:
                     f"{many['ns_per_synapse']:.4f}",
                 )
             )
-    head = ("network", "synapses", "online frame", "ns a synapse touched", "of the memory bound", "batch-100 frame",
-            "ns a synapse touched")  # fmt: skip
-    figure = f"![Time against depth, width, sparsity and batch]({FIGURE.name})"
-    return "\n\n".join([figure, _markdown(head, rows), *_twice(report["facts"]["growth"])])
+    head = ("network", "synapses", "online frame", "ns per synapse touched", "of the memory bound", "batch-100 frame",
+            "ns per synapse touched")  # fmt: skip
+    return "\n\n".join([_markdown(head, rows), *_twice(report["facts"]["growth"])])
 
 
 def _twice(facts: Report) -> list[str]:
@@ -143,13 +148,13 @@ def _twice(facts: Report) -> list[str]:
         deep = [point["seconds"] for point in facts[f"depth, {how}"] if point["size"] == 4]
         wide = [point["seconds"] for point in facts[f"width, {how}"] if point["size"] == 100]
         found += [f"{table.us(a)} and {table.us(b)} {how}" for a, b in zip(deep, wide, strict=False)]
-    told = "Depth 4 and width 100 are the same network, measured twice; how far that is apart is the machine's doing"
+    told = "Depth 4 and width 100 are the same network, measured twice; they differ by the noise of the machine"
     return [f"{told}: {', '.join(found)}."] if found else []
 
 
 def batch(report: Report) -> str:
     rows = [(str(point["batch"]), table.us(point["seconds_a_sample"])) for point in report["facts"]["growth"]["batch"]]
-    return _markdown(("batch", "a sample"), rows)
+    return _markdown(("batch", "time per sample"), rows)
 
 
 def sparsity(report: Report) -> str:
@@ -159,12 +164,13 @@ def sparsity(report: Report) -> str:
         for name, times in found["times"].items():
             share = f"{100 * found['share_sent'][name]:.1f} %"
             rows.append((how, share, table.us(times["median"]), f"{times['median'] / dense:.2f}"))
-    return _markdown(("mode", "activities sent", "a frame", "of dense"), rows)
+    return _markdown(("mode", "activities sent", "time per frame", "of dense"), rows)
 
 
 TABLES: dict[str, Callable[[Report], str]] = {
     "machine": machine,
     "targets": targets,
+    "others": others,
     "short": short,
     "notes": notes,
     "roofs": roofs,
@@ -180,7 +186,7 @@ def _markdown(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 
 def fill(page: str, report: Report, tables: dict[str, Callable[[Report], str]] = TABLES) -> str:
-    """The page with what stands between each pair of markers made anew."""
+    """The page with the text between each pair of markers replaced."""
     for name, make in tables.items():
         pattern = re.compile(rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
         made = make(report)
@@ -190,7 +196,8 @@ def fill(page: str, report: Report, tables: dict[str, Callable[[Report], str]] =
 
 def main(argv: list[str]) -> None:
     report = json.loads(Path(argv[0] if argv else RECORD).read_text())
-    PAGE.write_text(fill(PAGE.read_text(), report))
+    for page in PAGES:
+        page.write_text(fill(page.read_text(), report))
     draw(report, FIGURE)
 
 

@@ -1,4 +1,4 @@
-"""Rows of the table: what was measured, what it should be, and whether it is."""
+"""Rows of the table: the measured value, its target, and the verdict."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Row:
 
 @dataclass
 class Section:
-    """What one part of the benchmark found: rows of the table, and facts to keep beside them (JSON)."""
+    """Results of one part of the benchmark: rows of the table, and facts to keep beside them (JSON)."""
 
     rows: list[Row] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
@@ -91,5 +91,5 @@ def markdown(rows: Iterable[Row]) -> str:
 
 
 def us(seconds: float) -> str:
-    """A time a frame in microseconds, to three figures."""
+    """A time per frame in microseconds, to three figures."""
     return f"{seconds * 1e6:.3g} us" if seconds < 1e-3 else f"{seconds * 1e3:.3g} ms"

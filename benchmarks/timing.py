@@ -13,7 +13,7 @@ Work = Callable[[], int]
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds a frame, one figure a round."""
+    """Seconds per frame, one figure per round."""
 
     rounds: tuple[float, ...]
 

@@ -80,7 +80,7 @@ class Task:
 
     Attributes:
         rule: "bp" or "srbp".
-        batch: samples a frame.
+        batch: samples per frame.
         rate: learning rate.
         x: images, float32 (N, n_0); y: labels, int32 (N,).
         weights: W of layers 1..L, (fan-in, n); biases: (n,).

@@ -122,7 +122,7 @@ def with_row(base: cs.Scenario, row: Mapping[str, Any]) -> cs.Scenario:
 def main(wanted: list[str]) -> int:
     OUT.parent.mkdir(exist_ok=True)
     base = cs.load(DIGITS).with_({"data.validation": 200, "trace.events": "none", "trace.weights": "none"})
-    print("| errors | accuracy | rate | bits an update | events arrived |")
+    print("| errors | accuracy | rate | bits per update | events arrived |")
     print("|---|---|---|---|---|")
     for words, row in ROWS.items():
         if wanted and not any(word in words for word in wanted):
@@ -146,7 +146,7 @@ def run(scenario: cs.Scenario) -> cs.Result:
 
 
 def share_arrived() -> float:
-    """Of what the errors of the last run had to say (nonzero values), the share that arrived."""
+    """Share of the nonzero errors of the last run that was delivered."""
     with cs.Trace(OUT) as trace:
         rows = [trace.channels(name) for name in trace.channel_names if name.startswith("learning.")]
     return sum(int(row["delivered"].sum()) for row in rows) / sum(int(row["offered"].sum()) for row in rows)

@@ -19,7 +19,7 @@ SCENARIOS = ("digits-bp", "digits-srbp", "digits-srbp-3bit")
 
 
 class Notes(Silent):
-    """Says what takes long, such as compiling the engine."""
+    """Reports what takes long, such as compiling the engine."""
 
     def note(self, text: str) -> None:
         print(text, flush=True)

@@ -28,7 +28,7 @@ def main(names: list[str]) -> int:
         ideal = cs.run(on_ideal_channels(scenario), out=folder / f"{path.stem}-ideal.h5", force=True)
         print(
             f"| [{path.stem}]({path.name}) | {percent(result.test_accuracy)} | {percent(ideal.test_accuracy)} | "
-            f"{quantity(result.bits_per_update, 'bit')} an update | {percent(lost(result))} | "
+            f"{quantity(result.bits_per_update, 'bit')} per update | {percent(lost(result))} | "
             f"{quantity(result.simulated_time_s, 's')} | {busiest(scenario, result)} |",
             flush=True,
         )
@@ -36,7 +36,7 @@ def main(names: list[str]) -> int:
 
 
 def on_ideal_channels(scenario: cs.Scenario) -> cs.Scenario:
-    """The same network, data and rule, with nothing in the way."""
+    """The same network, data and rule on ideal channels."""
     physical = ("channels", "links", "compute", "schedule", "synapses", "energy")
     return cs.Scenario(**{key: value for key, value in scenario.document().items() if key not in physical})
 

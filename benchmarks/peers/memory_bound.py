@@ -37,14 +37,14 @@ def stream(w, start, index, value, order):
     for h in range(len(w)):
         widest, deepest = max(widest, w[h].shape[1]), max(deepest, w[h].shape[0])
     out, step = np.zeros(widest, np.float32), np.full(widest, 1e-9, np.float32)
-    everybody, ones = np.arange(deepest).astype(index.dtype), np.full(deepest, 0.5, np.float32)
+    all_rows, ones = np.arange(deepest).astype(index.dtype), np.full(deepest, 0.5, np.float32)
     for sample in order:
         for h in range(len(w)):
             n = w[h].shape[1]
             if h == 0:
                 rows, x = index[start[sample] : start[sample + 1]], value[start[sample] : start[sample + 1]]
             else:
-                rows, x = everybody[: w[h].shape[0]], ones[: w[h].shape[0]]
+                rows, x = all_rows[: w[h].shape[0]], ones[: w[h].shape[0]]
             _forward(w[h], rows, x, out[:n])
             _update(w[h], rows, x, step[:n])
     return out

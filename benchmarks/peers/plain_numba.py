@@ -43,12 +43,12 @@ def _train(w, b, c, start, index, value, labels, order, rate, bp):
         deepest, widest = max(deepest, w[h].shape[0]), max(widest, w[h].shape[1])
     o = np.zeros((top + 1, widest), np.float32)
     r = np.zeros((top + 1, widest), np.float32)
-    everybody = np.arange(deepest).astype(index.dtype)
+    all_rows = np.arange(deepest).astype(index.dtype)
     for sample in order:
         events = index[start[sample] : start[sample + 1]]
         values = value[start[sample] : start[sample + 1]]
         for h in range(top + 1):
-            rows = events if h == 0 else everybody[: w[h].shape[0]]
+            rows = events if h == 0 else all_rows[: w[h].shape[0]]
             _forward(w[h], b[h], rows, values if h == 0 else o[h - 1], o[h])
             if h < top:
                 _tanh(o[h])
@@ -60,7 +60,7 @@ def _train(w, b, c, start, index, value, labels, order, rate, bp):
                 _through(c[h], r[top], r[h])
             _times_derivative(r[h], o[h])
         for h in range(top + 1):
-            rows = events if h == 0 else everybody[: w[h].shape[0]]
+            rows = events if h == 0 else all_rows[: w[h].shape[0]]
             _update(w[h], b[h], rows, values if h == 0 else o[h - 1], r[h], rate)
 
 

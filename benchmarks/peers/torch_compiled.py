@@ -18,7 +18,7 @@ NAME, VERSION = "torch.compile", torch.__version__
 
 
 class TorchCompiled:
-    """One compiled function a frame. Raises whatever Inductor raises where it finds no compiler."""
+    """One compiled function per frame. Raises whatever Inductor raises where it finds no compiler."""
 
     def __init__(self, task: Task) -> None:
         torch.set_num_threads(1)

@@ -1,4 +1,4 @@
-"""How time grows with depth and width, a synapse touched at a time; with sparsity and batch, a frame at a time."""
+"""How time grows: per synapse touched with depth and width, per frame with sparsity and batch."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ def _row(family: str, points: list[dict[str, Any]], batch: int) -> Row:
     """The factor by which every network lies within one line through the origin: sqrt(largest / smallest)."""
     costs = [point["ns_per_synapse"] for point in points]
     first, last = points[0]["size"], points[-1]["size"]
-    detail = ", ".join(f"{point['size']}: {point['ns_per_synapse']:.3g}" for point in points) + " ns a synapse"
+    detail = ", ".join(f"{point['size']}: {point['ns_per_synapse']:.3g}" for point in points) + " ns per synapse"
     what = f"{family} {first} to {last}, srbp, {name_of(batch)}"
     value = float(np.sqrt(max(costs) / min(costs)))
     return Row(what, "x of proportional to synapses touched", value, TARGET, None, False, detail)
 
 
 def _point(size: int, units: list[int], batch: int, dataset: Dataset, settings: work.Settings) -> dict[str, Any]:
-    """Time a frame and synapses touched, by the forward pass and by the update, in one network.
+    """Time per frame and synapses touched, by the forward pass and by the update, in one network.
 
     Online beside a loop that streams through the same rows, twice to read and once to write.
     """
@@ -74,7 +74,7 @@ def _point(size: int, units: list[int], batch: int, dataset: Dataset, settings: 
 
 
 def _batch_point(batch: int, dataset: Dataset, settings: work.Settings) -> dict[str, float]:
-    """Time a sample of the MNIST network in mini-batches of so many."""
+    """Time per sample of the MNIST network, by size of the mini-batch."""
     wanted = work.scenario("srbp", 100, training={"batch": batch})
     run = Engine(work.still(work.plan_of(wanted, dataset)), dataset)
     seconds = _times({"engine": run.advance}, settings)["engine"].median

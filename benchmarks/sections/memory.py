@@ -35,9 +35,9 @@ def measure(settings: work.Settings) -> Section:
         section.rows.append(Row(what, "x the size of W, b, C and messages", ratio, TARGET, None, False, detail))
     section.facts["large"] = found = _in_a_process(LARGE_BATCH)
     made = f"{found['synapses'] / 1e6:.1f} million synapses, made in {found['start_s']:.0f} s"
-    detail = f"{made}, {found['frame_s']:.3g} s a frame"
+    detail = f"{made}, {found['frame_s']:.3g} s per frame"
     what = f"100-million-synapse network, srbp, {name_of(LARGE_BATCH)}"
-    section.rows.append(Row(what, "GiB resident at most", found["peak_gib"], LARGE_TARGET, None, False, detail))
+    section.rows.append(Row(what, "GiB of peak resident memory", found["peak_gib"], LARGE_TARGET, None, False, detail))
     return section
 
 

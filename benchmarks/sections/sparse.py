@@ -32,7 +32,7 @@ def measure(settings: work.Settings) -> Section:
 
 
 def _forward(section: Section, settings: work.Settings, batch: int) -> None:
-    """The network 784-100x4-10 on inputs that are never zero, with thresholds that let a share of each layer speak."""
+    """The network 784-100x4-10 on inputs that are never zero, with thresholds that a share of each layer passes."""
     dataset = work.noise(2_000)
     dense = work.plan_of(work.scenario("srbp", batch), dataset)
     plans = {"dense": work.still(dense)}
@@ -51,7 +51,7 @@ def _forward(section: Section, settings: work.Settings, batch: int) -> None:
 
 
 def _thresholds(batch: int, share: float, dense: Plan, dataset: Dataset) -> Plan:
-    """The same network with a threshold on each forward channel that lets `share` of the layer below speak."""
+    """The same network with a threshold on each forward channel that `share` of the layer below passes."""
     weights, biases = work.matrices(dense, dense.weights, dense.biases)
     x, channels = dataset.train_x, {}
     for h, (w, b) in enumerate(zip(weights, biases, strict=True), start=1):

@@ -34,7 +34,7 @@ def measure(settings: work.Settings) -> Section:
             none = times.pop("none").median
             for name, each in times.items():
                 target = TARGET if name == "default and alignment" else None
-                detail = f"{us(each.median)} : {us(none)} a frame, {EPOCHS} epochs"
+                detail = f"{us(each.median)} : {us(none)} per frame, {EPOCHS} epochs"
                 what = f"trace: {name}, srbp, {name_of(batch)}"
                 ratio = each.median / none
                 section.rows.append(Row(what, "of the time without", ratio, target, None, False, detail))

@@ -14,7 +14,7 @@ from channelsim.plan import Plan
 def compare(
     plans: Mapping[str, Plan], dataset: Dataset, settings: work.Settings
 ) -> tuple[dict[str, Times], dict[str, Engine]]:
-    """Times a frame of every plan, and the engines that ran them (their counters tell what was done).
+    """Times per frame of every plan, and the engines that ran them (for their counters).
 
     A measurement is `settings.frames` online frames, or twice as many samples in mini-batches.
     """

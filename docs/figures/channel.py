@@ -29,7 +29,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 BLACK, RED, BLUE, GREEN, PINK, ORANGE, SKY = "#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
 
-# Three layers of which one or two hidden ones hear errors: enough for a clock to be seen.
+# Three layers, one or two hidden ones of which receive errors: enough to show the clock.
 TINY = {
     "name": "tiny",
     "seed": 2,
@@ -107,7 +107,7 @@ def threshold() -> Figure:
                 kept = value
             stored[t] = kept
         axis.axhspan(-0.5, 0.5, color="0.94")
-        axis.bar(time, x, width=0.5, color="0.6", label="x, what there is to say")
+        axis.bar(time, x, width=0.5, color="0.6", label="x")
         axis.plot(time[sent != 0], sent[sent != 0], "o", color=RED, label="sent")
         if residual:
             axis.step(time, stored, where="mid", color=BLUE, linewidth=1, label="residual")
@@ -156,7 +156,7 @@ def bit_errors() -> Figure:
 
 def lengths() -> Figure:
     figure, axes = _panels(1, 2, (9, 3.2), sharey=True)
-    spoken = np.arange(101)
+    active = np.arange(101)
     wide = {**TINY, "model": {**TINY["model"], "layers": [  # type: ignore[dict-item]
         {"kind": "dense", "units": 100, "transfer": "tanh", "repeat": 2},
         {"kind": "dense", "units": 10, "transfer": "softmax"},
@@ -167,14 +167,14 @@ def lengths() -> Figure:
         for encoding, colour, style in (("dense", BLUE, "-"), ("aer", RED, "-"), ("auto", BLACK, ":")):
             settings = {"forward": {"quantize": quantize, "encoding": encoding, "header": 64}}
             channel = build(cs.Scenario(**{**wide, "channels": settings}), (64,), 10, 200).channels[1]
-            bits, _ = codes.message_bits(channel, spoken)
-            axis.plot(spoken, bits, style, color=colour, label=encoding, linewidth=3 if encoding == "auto" else 1.6)
+            bits, _ = codes.message_bits(channel, active)
+            axis.plot(active, bits, style, color=colour, label=encoding, linewidth=3 if encoding == "auto" else 1.6)
         axis.axhspan(0, 96, color="0.92")
         axis.text(2, 20, "header 64, scale 32", fontsize=8)
         axis.set_title(f"{title}, n = 100", fontsize=10)
-        axis.set_xlabel("neurons that speak")
+        axis.set_xlabel("active neurons")
         axis.legend(frameon=False, fontsize=9)
-    axes[0].set_ylabel("bits of a message")
+    axes[0].set_ylabel("bits per message")
     return figure
 
 

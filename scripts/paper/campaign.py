@@ -175,7 +175,7 @@ def _cluster(workers: int) -> Iterator[str]:
 
     with LocalCluster(
         n_workers=workers, threads_per_worker=1, dashboard_address=":0", worker_dashboard_address=":0", memory_limit=0,
-        silence_logs=logging.CRITICAL,  # the sweeps tell what a user should know
+        silence_logs=logging.CRITICAL,  # the sweeps report what matters to a user
     ) as cluster:  # fmt: skip
         yield cluster.scheduler_address
 

@@ -60,7 +60,7 @@ CLAIMS = (
         _loses([("srbp", "srbp, without f′")], MATTERS),
     ),
     Claim(
-        "A few bits an error suffice on the learning channel.",
+        "A few bits per error suffice on the learning channel.",
         "a question of the abstract",
         f"With errors in 3 bits srbp surely loses less than {LITTLE:g} points against itself with errors in 32.",
         _costs_little("srbp", "srbp, 3 bits", LITTLE),
@@ -84,7 +84,7 @@ CLAIMS = (
         _loses([("asrbp", "srbp")]),
     ),
     Claim(
-        "Sparse feedback of 2 wires a unit costs little.",
+        "Sparse feedback of 2 wires per unit costs little.",
         EXPECTED,
         f"srbp with 2 wires surely loses less than {LITTLE:g} points against all wires.",
         _costs_little("srbp", "srbp, 2 wires", LITTLE),

@@ -1,4 +1,4 @@
-"""What is claimed about learning MNIST, by which test each claim is judged, and what the runs say.
+"""What is claimed about learning MNIST, by which test each claim is judged, and the verdicts of the runs.
 
 The questions and verdicts serve other data sets as well; their claims and margins stand in modules of their own. All
 margins and tests stand here, before any run; the page repeats them. Accuracies are in %, differences in points.
@@ -25,7 +25,7 @@ WORST = 2.0
 """Points of accuracy: a rule works robustly if even its worst seed stays within this of bp's mean."""
 
 FEW = 4
-"""Bits: "few" means at most so many."""
+"""Bits: "few" means at most this many."""
 
 ABSTRACT = "abstract"
 EXPECTED = "derivation"
@@ -164,7 +164,7 @@ Variants = Callable[[Outcomes], Sequence[Outcome]]
 
 
 def almost_as_well(whom: str, named: str, variants: Variants, within: float) -> Claim:
-    """Most of these variants lose less than so many points against bp; `whom` and `named` say which they are."""
+    """Most of these variants lose less than so many points against bp; `whom` and `named` name them."""
 
     def judge(outcomes: Outcomes, rate: Rate) -> Judgement:
         found = close(outcomes("rules", "bp"), variants(outcomes), rate, within)
@@ -280,14 +280,14 @@ CLAIMS = (
         _derivative,
     ),
     Claim(
-        "A few bits an error suffice on the learning channel.",
+        "A few bits per error suffice on the learning channel.",
         "a question of the abstract",
         f"srbp surely loses less than {CLOSE:g} point against itself with errors in 32 bits, with {FEW} bits and "
         f"with every larger number tested; partly, if that takes more than {FEW}.",
         _bits("error-bits"),
     ),
     Claim(
-        "A few bits a weight update suffice.",
+        "A few bits per weight update suffice.",
         EXPECTED,
         f"The same for the bits of the update, with {FEW} bits or fewer.",
         _bits("update-bits"),
@@ -311,13 +311,13 @@ CLAIMS = (
         _adaptive,
     ),
     Claim(
-        "Sparse feedback of 8 wires a neuron costs little.",
+        "Sparse feedback of 8 wires per neuron costs little.",
         EXPECTED,
         f"rbp and srbp with 8 wires surely lose less than {CLOSE:g} point against all wires.",
         _like_plain("sparse", "8 wires"),
     ),
     Claim(
-        "One wire a neuron costs little.",
+        "One wire per neuron costs little.",
         EXPECTED,
         "The same with 1 wire on average.",
         _like_plain("sparse", "1 wire"),
@@ -335,7 +335,7 @@ CLAIMS = (
         _like_plain("feedback-bits"),
     ),
     Claim(
-        "Half of the errors may get lost.",
+        "Half of the errors may be lost.",
         EXPECTED,
         f"rbp and srbp surely lose less than {CLOSE:g} point with p = 0.5.",
         _like_plain("dropout", "50% lost"),
@@ -343,7 +343,7 @@ CLAIMS = (
     Claim(
         "Online learning shows the same.",
         EXPECTED,
-        f"With an update a sample, rbp and srbp surely lose less than {CLOSE:g} point against bp, and top is surely "
+        f"With one update per sample, rbp and srbp surely lose less than {CLOSE:g} point against bp, and top is surely "
         "behind them.",
         _online,
     ),

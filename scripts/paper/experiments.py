@@ -28,7 +28,7 @@ _PLAIN: dict[str, Any] = {
 
 # Swept key -> what its value is called in tables and figures.
 _WORDS: dict[str, Any] = {
-    "learning.derivative": lambda _: "without f′",  # with it there is nothing to say
+    "learning.derivative": lambda _: "without f′",  # with f′ is the default
     "learning.feedback.connections": lambda value: f"{value} wire{'s' if value > 1 else ''}",
     "learning.feedback.distribution": lambda value: f"{value} C",
     "learning.feedback.bits": lambda value: f"C in {value} bit{'s' if value > 1 else ''}",

@@ -1,4 +1,4 @@
-"""A picture an experiment: test accuracy with its 95 % interval, a faint dot a seed."""
+"""One picture per experiment: test accuracy with its 95 % interval, one faint dot per seed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MARKERS = {"bp": "o", "rbp": "s", "srbp": "^", "arbp": "D", "asrbp": "v", "sign"
 
 
 def draw(experiment: Experiment, outcomes: Outcomes) -> Figure:
-    """Curves over the swept number, if there is one, else a row a variant; with the plain rules as lines."""
+    """Curves over the swept number, if there is one, else one row per variant; with the plain rules as lines."""
     return _curves(experiment, outcomes) if experiment.axis else _rows(experiment, outcomes)
 
 
@@ -118,7 +118,7 @@ def _curve(
 
 
 def _reach(half: float) -> float:
-    """No bar where one run tells nothing of the spread."""
+    """No bar where a single run has no spread."""
     return half if math.isfinite(half) else 0.0
 
 

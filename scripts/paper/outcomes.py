@@ -22,7 +22,7 @@ GUESSING = 10.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a variant came to. Accuracies are in %.
+    """Results of a variant. Accuracies are in %.
 
     Attributes:
         experiment, label: which variant.
@@ -30,7 +30,7 @@ class Outcome:
         rate: its own best learning rate of the grid.
         accuracies: test accuracy of each seed, at the best rate and, if that was run, at the common one.
         diverged: how many of these runs diverged, at each rate.
-        bits: learning bits an update, at the best rate; NaN where all runs diverged.
+        bits: learning bits per update, at the best rate; NaN where all runs diverged.
     """
 
     experiment: str
@@ -81,7 +81,7 @@ def tuned(points: pd.DataFrame) -> dict[float, float]:
 def gather(experiments: Iterable[Experiment], points: pd.DataFrame) -> Outcomes:
     """Outcomes of all variants from the table of runs.
 
-    `points` has one row a run, with the columns experiment, variant, phase (tuning, common or best), rate, seed,
+    `points` has one row per run, with the columns experiment, variant, phase (tuning, common or best), rate, seed,
     status, test_accuracy, validation_accuracy (shares), learning_bits and updates. A run with another status
     than done counts as guessing.
     """

@@ -1,4 +1,4 @@
-"""docs/results.md and docs/results-cifar10.md: what was claimed, what came out, by which numbers."""
+"""docs/results.md and docs/results-cifar10.md: the claims, the verdicts and their numbers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PAPER = "[Baldi, Sadowski and Lu, arXiv 1612.02734](https://arxiv.org/abs/1612.0
 
 
 def write(study: Study, experiments: Sequence[Experiment], outcomes: Outcomes, record: Record, docs: Path) -> None:
-    """Writes the study's page, docs/PAGE.md, and a picture an experiment in docs/PAGE/."""
+    """Writes the study's page, docs/PAGE.md, and one picture per experiment in docs/PAGE/."""
     (docs / study.page).mkdir(parents=True, exist_ok=True)
     for experiment in experiments:
         figures.save(figures.draw(experiment, outcomes), docs / study.page / f"{experiment.name}.svg")
@@ -68,9 +68,7 @@ def _about(
     cut = ""
     if record.train is not None:
         cut = f"\nThis is a cut: `{record.whole}` uses all of {study.data}, more epochs and more seeds."
-    cut += "".join(
-        f"\nThe same questions, asked of {other.data}: [{other.page}.md]({other.page}.md)." for other in linked
-    )
+    cut += "".join(f"\nThe same questions on {other.data}: [{other.page}.md]({other.page}.md)." for other in linked)
     one = len(experiments) == 1
     runs = f"1 experiment (`{experiments[0].files}`)" if one else f"{len(experiments)} experiments (`scenarios/paper/`)"
     common = " and at a common one" if "common" in outcomes.rates else ""
@@ -78,8 +76,8 @@ def _about(
 Written by `{record.command}` from the results of its runs, and not edited by hand.{cut}
 
 The claims are those of the abstract of {PAPER},
-and what its learning rules by their construction lead one to expect. Nothing else is attributed to the paper. A verdict
-here speaks of the network, the data and the training below, and not of the paper's own experiments.
+and what the construction of its learning rules leads one to expect. Nothing else is attributed to the paper. A verdict
+is about the network, the data and the training below, and not about the paper's own experiments.
 
 - **Network**: {study.network}.
 - **Data**: {study.data}: {trained_on:,} training images, {data.validation:,} others to choose learning rates on, and
@@ -123,16 +121,16 @@ def _verdicts(study: Study, outcomes: Outcomes, record: Record) -> Iterable[str]
     head = ("", "Claim", "From", "Verdict, each at its own best rate", "Yes to", "At the common rate")
     yield table(head[: 4 + len(outcomes.rates)], rows)
     if record.seeds < 5:
-        yield f"With {record.seeds} seeds the intervals are wide, and much stays open that 5 seeds settle."
+        yield f"With {record.seeds} seeds the intervals are wide, and questions stay open that 5 seeds would settle."
 
 
 def _tests_intro(study: Study, record: Record) -> str:
     return f"""\
-Margins and tests stand in `{study.margins}` and were fixed before these runs. "Lost" is a difference of mean
+Margins and tests are in `{study.margins}` and were fixed before these runs. "Lost" is a difference of mean
 test accuracies over {_plural(record.seeds, "seed")}, in percentage points, with Welch's 95 % interval. An answer is
-*yes* or *no* if the whole interval says so ("surely"), and *open* otherwise. A claim holds where all answers are yes
-(or, for "most", more than half), and holds partly where some are. Where none is yes, it does not hold here if all are
-no, and else it is open. There is no correction for many comparisons: of a hundred intervals about five miss. Runs that
+*yes* or *no* if the whole interval says so ("surely"), and *open* otherwise. A claim holds if all answers are yes (or,
+for "most", more than half), and holds partly if some are. If none is yes, it does not hold here if all are no, and is
+open otherwise. There is no correction for multiple comparisons: of a hundred intervals about five miss. Runs that
 diverge count as {GUESSING:g} % accuracy."""
 
 
@@ -174,14 +172,14 @@ def _experiments_intro() -> str:
     return """\
 Test accuracy after the last epoch in %: mean over seeds ± half the 95 % interval (Student's t). The text of each
 experiment is the head of its scenario file, written before the runs. A star marks a best rate at an end of the grid: a
-better one may lie beyond. Bits are those that the learning channels carry for one update, all layers together."""
+better one may lie beyond. Bits are those that the learning channels carry per update, all layers together."""
 
 
 def _experiment(study: Study, experiment: Experiment, outcomes: Outcomes) -> Iterable[str]:
     bp = outcomes("online" if experiment.name == "online" else "rules", "bp")
     rows = [_row(outcome, bp) for outcome in outcomes.of(experiment.name)]
     common = [f"Accuracy at the common rate {experiment.common_rate:g}"] if "common" in outcomes.rates else []
-    head = ("", "Best rate", "Accuracy", "Lost against bp", *common, "Bits an update")
+    head = ("", "Best rate", "Accuracy", "Lost against bp", *common, "Bits per update")
     yield f"### {experiment.title}"
     yield f"{experiment.comment} (`{experiment.files}`)"
     yield f"![{experiment.title}]({study.page}/{experiment.name}.svg)"

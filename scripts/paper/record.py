@@ -17,7 +17,7 @@ from typing import Protocol
 
 
 class Counting(Protocol):
-    """Something that knows how many runs were made in this sitting."""
+    """Anything that counts the runs made in this sitting."""
 
     new: int
 
@@ -41,14 +41,14 @@ def sittings(path: Path) -> list[float]:
 
 @dataclass(frozen=True)
 class Record:
-    """What the page says of the runs that it rests on.
+    """What the page reports about the runs that it is based on.
 
     Attributes:
         command: what was typed, e.g. "make paper".
         whole: what one types for the whole of it.
         epochs, tuning_epochs: of the runs that count, and of those that choose learning rates.
         seeds: how many a variant is run with.
-        train: of how many training images (those to validate on included) the runs know; None: all.
+        train: how many training images the runs use (including those to validate on); None: all.
         workers: processes.
         wall_s: wall time of all sittings together.
         sittings: how often it was started until it was done.

@@ -16,13 +16,13 @@ class Study:
     """What is run on a data set, and what is asked.
 
     Attributes:
-        data: the data set, as a reader knows it.
+        data: the data set's common name.
         page: docs/PAGE.md, with pictures and numbers in docs/PAGE/.
-        whole: what one types for the whole of it.
+        whole: the command that runs all of it.
         claims: what is judged.
         margins: the file in which they stand.
         experiments: reads them from scenarios/paper.
-        network, training: what the page says of them; training without the epochs.
+        network, training: their description on the page; training without the epochs.
     """
 
     data: str
@@ -49,7 +49,7 @@ MNIST = Study(
   (`models/mnist-mlp.toml`)""",
     training="""\
 batches of 100 unless said otherwise, no momentum, learning rates that shrink by
-  10⁻⁶ an update""",
+  10⁻⁶ per update""",
 )
 
 

@@ -55,6 +55,18 @@ def test_the_page_is_filled_between_its_markers():
     assert report.fill(filled, record, tables) == filled
 
 
+def test_every_row_is_in_one_of_the_two_tables():
+    rows = [table.Row("aimed", "ratio", 3.0, 2.0), table.Row("found", "ratio", 3.0, None)]
+    record = {"rows": table.to_json(rows), "facts": {"one": {"median": 1.0, "rounds": [1.0, 1.0]}}}
+    assert "aimed" in report.targets(record) and "found" not in report.targets(record)
+    assert "found" in report.others(record) and "aimed" not in report.others(record)
+
+
+def test_every_table_has_its_place_on_a_page():
+    pages = "".join(page.read_text() for page in report.PAGES)
+    assert {name: pages.count(f"<!-- begin {name} -->\n") for name in report.TABLES} == dict.fromkeys(report.TABLES, 1)
+
+
 def test_the_page_says_how_far_rounds_lie_apart():
     def times(*rounds: float) -> dict[str, object]:
         return {"median": sorted(rounds)[1], "rounds": list(rounds)}
@@ -62,7 +74,7 @@ def test_the_page_says_how_far_rounds_lie_apart():
     facts = {"maps": {"cores": 2, "times": {"bp": {"a": times(1.0, 1.1, 1.0), "b": times(2.0, 4.0, 3.0)}}}}
     facts["tracing"] = {"online": {"none": times(1.0, 1.0, 1.2)}}
     told = report.spread({"facts": facts})
-    assert "within 20% of it, by the median of 3 times, and at most within 67% (maps, bp, b)" in told
+    assert "20% of it in the median of 3 figures, 67% at most (maps, bp, b)" in told
 
 
 def test_the_page_says_what_the_same_network_took_twice():
