@@ -88,19 +88,19 @@ def _cross_boundary(plan: Plan, state: State) -> None:
 def _collect(state: State, collect: Collect | None) -> None:
     clock = state.memory.clock[0]
     if collect is not None and clock["rows"] > 0:
-        collect(state.memory.rows[: clock["rows"]].copy(), state.memory.payload[: clock["payload"]].copy())
+        collect(state.memory.message_rows[: clock["rows"]].copy(), state.memory.payload[: clock["payload"]].copy())
     clock["rows"] = clock["payload"] = 0
 
 
 def _forget_what_has_no_word(state: State) -> None:
     """Strikes out the rows of messages that no quantizer has words for: some of their values are not finite."""
     clock, memory = state.memory.clock[0], state.memory
-    rows = memory.rows[: clock["rows"]]
+    rows = memory.message_rows[: clock["rows"]]
     coded = state.net.channels["quantizer"][rows["channel"]] != Quantizer.NONE
     broken = np.concatenate([[0], np.cumsum(~np.isfinite(memory.payload[: clock["payload"]]))])
     whole = broken[rows["payload"]] == broken[rows["payload"] + rows["neurons"]]
     kept = rows[~coded | (whole & np.isfinite(rows["scale"]))]
-    memory.rows[: len(kept)] = kept
+    memory.message_rows[: len(kept)] = kept
     clock["rows"] = len(kept)
 
 

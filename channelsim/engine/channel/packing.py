@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from channelsim.engine.channel import stages
 from channelsim.engine.channel.quantizers import LOG2, NONE, SIGN, TERNARY, UNIFORM, ZERO
 from channelsim.engine.compile.jit import inner, kernel
+from channelsim.engine.kernels import simd
 from channelsim.engine.tables.handles import records
 from channelsim.plan import Quantizer
 from channelsim.plan.settings import FLOAT_BITS
@@ -55,7 +56,7 @@ def _lay_out(rows, values, channels, offsets):
     for i in range(len(rows)):
         row = rows[i]
         said = values[row.payload : row.payload + row.neurons]
-        bits, _ = stages.message_bits(channels[row.channel], stages.count_speaking(said))
+        bits, _ = stages.message_bits(channels[row.channel], simd.count_events(said))
         offsets[i + 1] = offsets[i] + (bits + 7) // 8
 
 
@@ -78,7 +79,7 @@ def _write(rows, values, words, scale_words, channels, offsets, out):
 @inner()
 def _message(ch, a, scale_word, values, words, out):
     """One message. Returns whether there is a word for each of its values."""
-    events = stages.count_speaking(values)
+    events = simd.count_events(values)
     _, encoding = stages.message_bits(ch, events)
     by_address = encoding == stages.AER
     silence, width = _silence(ch), ch.value_bits

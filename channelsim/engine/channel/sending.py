@@ -1,245 +1,283 @@
-"""Sending: one frame's messages over one channel, from the source's values to what arrives and when."""
+"""Sending: one frame's messages over one channel, from the sender's values to what arrives and when.
+
+Each message goes through four steps: it is encoded, transmitted, received, and, if asked for, recorded.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 from channelsim.engine.channel import link_clock, stages
-from channelsim.engine.compile.jit import inner
+from channelsim.engine.compile.jit import inner, kernel
+from channelsim.engine.compile.pointers import head
 from channelsim.engine.kernels import counter_hash, minibatch, simd
-from channelsim.engine.tables.handles import (
-    channels,
-    clocks,
-    configs,
-    counters,
-    f4,
-    flags,
-    head,
-    i4,
-    i8,
-    i8_rows,
-    layers,
-    link_states,
-    links,
-    message_rows,
-    slots,
-)
-from channelsim.plan import Direction, Kind
+from channelsim.plan import Direction, Kind, Message, Wiring
 
 ZERO = np.float32(0.0)
 WHOLE, PARTLY, QUEUE_FULL = np.int64(0), np.int64(1), np.int64(2)
-LEARNING, DENSE = int(Direction.LEARNING), int(Kind.DENSE)
+FORWARD, LEARNING, DENSE, TARGET = int(Direction.FORWARD), int(Direction.LEARNING), int(Kind.DENSE), int(Message.TARGET)
+TRANSPOSE, SIGN, SPARSE_SIGN = int(Wiring.TRANSPOSE), int(Wiring.SIGN), int(Wiring.SPARSE_SIGN)
 
 
 @inner()
-def send(net, mem, c, slot, now, source, out, stride, delivered):
-    """The messages of one frame over channel c, offered together at time `now`.
+def send(net, mem, c, slot):
+    """The messages of one frame over channel c, handed to its link together. Returns when the last one is complete.
 
-    Sample b's values are source[b n : ..] (channel 0: its image, unless images change as they enter); what arrives of
-    them goes to out[b stride : ..], its number of events to delivered[b]. Of an ideal channel only learning messages
-    are copied: forward, the receiver reads the source itself. Returns the time at which the last message is complete.
+    What arrives of them is the next layer's input, a learning message in mem.messages, or in mem.unprojected where it
+    has yet to pass the sender's W. Of an ideal channel only learning messages are copied: forward, the receiver reads
+    the sender's output itself.
     """
-    channel = channels(net.channels)[c]
-    link = links(net.links)[channel.link]
-    state = link_states(mem.link_states)[channel.link]
-    ring = i8_rows(mem.ring)[channel.link]
-    counter = counters(mem.counters)[c]
-    config = configs(net.config)[0]
-    frame, samples, n = slots(mem.slots)[slot].frame, slots(mem.slots)[slot].samples, channel.n
-    timeless = link.ps_numerator == 0 and link.queue < 0 and not link.broadcast and channel.jitter_kind == 0
-    if timeless and (flags(net.ideal)[c] or stages.only_sifts(channel)) and frame >= config.trace_frames:
-        return _send_at_once(net, mem, c, slot, now, source, out, stride, delivered)
-    ideal, roots = flags(net.ideal)[c], i8(net.roots)[c * counter_hash.PURPOSES : (c + 1) * counter_hash.PURPOSES]
-    keys = i8(mem.keys)
-    kept = channel.direction == LEARNING
-    sent = f4(mem.sent)[:n]
-    listed, value, words, alive = i4(mem.speaking), f4(mem.said), f4(mem.said).view(np.int32), i4(mem.alive)
-    residual = f4(mem.residuals)[channel.residual_offset : channel.residual_offset + n]
-    from_data = c == 0 and not config.augmented
-    speaker = 2 * channel.source + channel.direction
-    again = link.broadcast and state.frame == frame and state.speaker == speaker
-    state.frame, state.speaker = frame, speaker
-    draws = stages.draws(channel)
-    hit_bound, drop_bound = stages.bounds(channel)
-    complete = now
-    for b in range(samples):
-        image = i8_rows(mem.sample)[slot, b]
-        here = (image if from_data else b) * n
-        said = source[here : here + n]
-        # The image after next is asked for by halves: memory hears but so many calls at a time.
-        asks = from_data and not ideal and b + 2 < samples
-        following = i8_rows(mem.sample)[slot, b + 2] * n if asks else 0
-        if asks:
-            simd.prefetch(source[following : following + n // 2])
-        arrives = out[b * stride : b * stride + n]
-        scale = noise_scale = np.float32(1.0)
-        if draws:
-            counter_hash.keys_of(roots, frame, b, keys)
-        if ideal:
-            if from_data:
-                events = i8(net.event_start)[image + 1] - i8(net.event_start)[image]
-            else:
-                events = stages.count_speaking(said)
-            offered = entries = events
+    if _is_only_counted(net, mem, c, slot):
+        return _send_at_once(net, mem, c, slot)
+    _begin(net, mem, c, slot)
+    complete = mem.clock.now
+    for b in range(mem.slots[slot].samples):
+        _encode(net, mem, c, slot, b)
+        _transmit(net, mem, c, b)
+        if mem.message.start == link_clock.LOST:
+            _lose(net, mem, c, slot, b)
         else:
-            offered, entries, events, scale, noise_scale = stages.shape(
-                channel, said, residual, listed, value, words, alive, keys
-            )
-            if asks:
-                simd.prefetch(source[following + n // 2 : following + n])
-        bits, encoding = stages.message_bits(channel, events)
-        counter.messages += 1
-        counter.offered += offered
-        jitter = np.int64(0)
-        if channel.jitter_kind != 0:
-            jitter = stages.jitter(channel, keys)
-        delay = channel.latency + jitter
-        paid = not (again and i8_rows(mem.heard_bits)[channel.link, b] == bits)
-        if paid:
-            start, finish, found = link_clock.offer(link, state, ring, now, bits)
-            counter.queue_max = max(counter.queue_max, found)
-            if link.broadcast:
-                i8_rows(mem.heard_start)[channel.link, b] = start
-                i8_rows(mem.heard_finish)[channel.link, b] = finish
-                i8_rows(mem.heard_bits)[channel.link, b] = bits
-        else:
-            start, finish = i8_rows(mem.heard_start)[channel.link, b], i8_rows(mem.heard_finish)[channel.link, b]
-        traced = frame < config.trace_frames
-        if traced and not ideal:
-            stages.lay_out(head(listed, entries), head(value, entries), sent)
-        if start == link_clock.LOST:
-            counter.lost_messages += 1
-            counter.overflow += events
-            done = now + channel.latency
-            if channel.deadline >= 0:
-                done = min(done, now + channel.deadline)
-            for i in range(n):
-                arrives[i] = ZERO
-            delivered[b] = 0
-            complete = max(complete, done)
-            if traced:
-                _write_row(
-                    net, mem, c, frame, b, now, np.int64(-1), done, done, events, np.int64(0), np.int64(0), encoding,
-                    QUEUE_FULL, scale, sent,
-                )  # fmt: skip
-            continue
-        counter.sent += events
-        if paid:
-            counter.bits += bits
-            counter.header_bits += channel.header_bits
-            counter.busy += finish - start
-            counter.wait += start - now
-        done = finish + delay
-        if not ideal:
-            due = now + channel.deadline if channel.deadline >= 0 else np.int64(-1)
-            arrived = _receive(
-                net, mem, c, hit_bound, drop_bound, entries, events, encoding, scale, noise_scale, start, finish, delay,
-                due, arrives,
-            )  # fmt: skip
-            if due >= 0:
-                done = min(done, due)
-        else:
-            arrived = events
-            if kept:
-                simd.copy(said, arrives)
-        counter.delivered += arrived
-        delivered[b] = arrived
-        complete = max(complete, done)
-        if traced:
-            values = said if ideal else sent
-            first = start + delay + link_clock.occupation(link, stages.first_event(channel, values, encoding, events))
-            _write_row(
-                net, mem, c, frame, b, now, start, min(first, done), done, events, arrived,
-                bits if paid else np.int64(0), encoding, WHOLE if arrived == events else PARTLY, scale, values,
-            )  # fmt: skip
+            _receive(net, mem, c, slot, b)
+        if mem.slots[slot].frame < net.config.trace_frames:
+            _record(net, mem, c, slot, b)
+        complete = max(complete, mem.message.complete)
     return complete
 
 
+# --- where messages come from and go to ----------------------------------------------------------------------
+
+
+@kernel(inline="always")
+def is_projected(wiring):
+    """Whether the wiring depends on the sender when the message leaves, so that it is applied there."""
+    return wiring in (TRANSPOSE, SIGN, SPARSE_SIGN)
+
+
+@inner(inline="always")
+def _is_from_data(net, c):
+    """Whether the values of a channel's messages are the images of the data set, as they are there."""
+    return c == 0 and not net.config.augmented
+
+
+@inner(inline="always")
+def _values(net, mem, c, slot, b):
+    """What the sender has to send about one sample."""
+    ch = net.channels[c]
+    n, batch = ch.n, net.config.batch
+    if ch.direction == LEARNING:
+        buffer = mem.targets if ch.message == TARGET else mem.signal
+        return buffer[b * n : b * n + n]
+    if _is_from_data(net, c):
+        first = mem.sample[slot, b] * n
+        return net.images[first : first + n]
+    if c == 0:
+        return _place(net, mem, c, slot, b)
+    first = net.layers[ch.source].unit_offset * batch + b * n
+    return mem.outputs[slot, first : first + n]
+
+
+@inner(inline="always")
+def _place(net, mem, c, slot, b):
+    """Where it arrives."""
+    ch = net.channels[c]
+    n, batch = ch.n, net.config.batch
+    if ch.direction == LEARNING and is_projected(ch.wiring):
+        return mem.unprojected[b * n : b * n + n]
+    first = ch.message_offset * batch + b * n
+    if ch.direction == LEARNING:
+        return mem.messages[slot, first : first + n]
+    return mem.inputs[slot, first : first + n]
+
+
+@inner(inline="always")
+def _delivered(net, mem, c, slot):
+    """The events of each sample's message that arrive."""
+    ch = net.channels[c]
+    return mem.message_events[slot, c] if ch.direction == LEARNING else mem.input_events[slot, ch.target]
+
+
+@inner(inline="always")
+def _residual(net, mem, c):
+    """What the channel has kept back."""
+    ch = net.channels[c]
+    return mem.residuals[ch.residual_offset : ch.residual_offset + ch.n]
+
+
+# --- the four steps ------------------------------------------------------------------------------------------
+
+
 @inner()
-def _send_at_once(net, mem, c, slot, now, source, out, stride, delivered):
-    """The same for messages that are not written down, over a link that takes no time and a channel that has at most a
-    threshold: none of them can be late, wait or change."""
-    channel, counter = channels(net.channels)[c], counters(mem.counters)[c]
-    samples, n, start = slots(mem.slots)[slot].samples, channel.n, i8(net.event_start)
-    sifts, from_data = channel.has_threshold, c == 0 and not configs(net.config)[0].augmented
-    residual = f4(mem.residuals)[channel.residual_offset : channel.residual_offset + n]
-    offered = events = bits = 0
-    copied = channel.direction == LEARNING and not sifts
-    counted = samples > 1 and copied  # how many speak, in mem.spoken
-    if counted:
-        minibatch.hand_over(source, n, samples, out, i8(mem.spoken))
-    elif copied:
-        simd.copy(source[:n], out[:n])
-    elif samples > 1 and c > 0:
-        counted = layers(net.layers)[channel.source].kind == DENSE  # with O, just now
-    for b in range(samples):
-        image = i8_rows(mem.sample)[slot, b]
-        here = (image if from_data else b) * n
-        said = source[here : here + n]
-        if sifts:
-            if from_data and b + 2 < samples:
-                following = i8_rows(mem.sample)[slot, b + 2] * n
-                simd.prefetch(source[following : following + n])
-            heard, passed = stages.sift(channel, said, residual, out[b * stride : b * stride + n])
-        elif counted:
-            heard = passed = i8(mem.spoken)[b]
+def _begin(net, mem, c, slot):
+    """What all messages of the frame have in common."""
+    ch, frame = net.channels[c], mem.slots[slot].frame
+    link, state = net.links[ch.link], mem.link_states[ch.link]
+    speaker = 2 * ch.source + ch.direction
+    mem.message.again = link.broadcast and state.frame == frame and state.speaker == speaker
+    state.frame, state.speaker = frame, speaker
+    stages.set_bounds(mem, ch)
+
+
+@inner()
+def _encode(net, mem, c, slot, b):
+    """mem.message = what the sender says about one sample, after threshold and quantizer, and its bits."""
+    ch, m, counter = net.channels[c], mem.message, mem.counters[c]
+    values = _values(net, mem, c, slot, b)
+    if stages.draws(ch):
+        roots = net.roots[c * counter_hash.PURPOSES : (c + 1) * counter_hash.PURPOSES]
+        counter_hash.keys_of(roots, mem.slots[slot].frame, b, mem.keys)
+    if net.ideal[c]:
+        if _is_from_data(net, c):
+            image = mem.sample[slot, b]
+            m.events = net.event_start[image + 1] - net.event_start[image]
         else:
-            heard = passed = start[image + 1] - start[image] if from_data else stages.count_speaking(said)
-        delivered[b] = passed
-        offered += heard
-        events += passed
-        bits += stages.message_bits(channel, passed)[0]
+            m.events = simd.count_events(values)
+        m.offered, m.scale = m.events, np.float32(1.0)
+    else:
+        _prefetch(net, mem, c, slot, b + 2)
+        stages.encode(mem, ch, values, _residual(net, mem, c))
+        if mem.slots[slot].frame < net.config.trace_frames:  # what is sent, before it changes in place
+            stages.lay_out(stages.units(net, mem, ch), head(mem.message_value, m.entries), head(mem.message_sent, ch.n))
+    m.bits, m.encoding = stages.message_bits(ch, m.events)
+    m.delay = ch.latency + (stages.jitter(ch, mem.keys) if ch.jitter_kind != stages.NO_JITTER else 0)
+    m.due = mem.clock.now + ch.deadline if ch.deadline >= 0 else np.int64(-1)
+    counter.messages += 1
+    counter.offered += m.offered
+
+
+@inner()
+def _prefetch(net, mem, c, slot, b):
+    """Prefetches the image of a later sample, if the channel sends images."""
+    if _is_from_data(net, c) and b < mem.slots[slot].samples:
+        simd.prefetch(_values(net, mem, c, slot, b))
+
+
+@inner()
+def _transmit(net, mem, c, b):
+    """The link takes the message, or loses it where its queue is full; a broadcast that has been heard is not sent
+    again."""
+    ch, m, counter = net.channels[c], mem.message, mem.counters[c]
+    k, now = ch.link, mem.clock.now
+    link = net.links[k]
+    if m.again and mem.broadcast_bits[k, b] == m.bits:
+        m.start, m.finish, m.bits = mem.broadcast_start[k, b], mem.broadcast_finish[k, b], 0
+        return
+    m.start, m.finish, found = link_clock.offer(link, mem.link_states[k], mem.ring[k], now, m.bits)
+    counter.queue_max = max(counter.queue_max, found)
+    if link.broadcast:
+        mem.broadcast_start[k, b], mem.broadcast_finish[k, b], mem.broadcast_bits[k, b] = m.start, m.finish, m.bits
+    if m.start != link_clock.LOST:
+        counter.bits += m.bits
+        counter.header_bits += ch.header_bits
+        counter.busy += m.finish - m.start
+        counter.wait += m.start - now
+
+
+@inner()
+def _lose(net, mem, c, slot, b):
+    """The message is lost: an empty one is complete after the latency."""
+    ch, m, counter = net.channels[c], mem.message, mem.counters[c]
+    counter.lost_messages += 1
+    counter.overflow += m.events
+    m.delivered, m.bits, m.complete = 0, 0, mem.clock.now + ch.latency
+    if ch.deadline >= 0:
+        m.complete = min(m.complete, m.due)
+    place = _place(net, mem, c, slot, b)
+    for i in range(len(place)):
+        place[i] = ZERO
+    _delivered(net, mem, c, slot)[b] = 0
+
+
+@inner()
+def _receive(net, mem, c, slot, b):
+    """What arrives of the message, and when it is complete."""
+    ch, m, counter = net.channels[c], mem.message, mem.counters[c]
+    counter.sent += m.events
+    m.complete = m.finish + m.delay
+    if not net.ideal[c]:
+        stages.decode(net, mem, c, _place(net, mem, c, slot, b))
+        if m.due >= 0:
+            m.complete = min(m.complete, m.due)
+    else:
+        m.delivered = m.events
+        if ch.direction == LEARNING:
+            simd.copy(_values(net, mem, c, slot, b), _place(net, mem, c, slot, b))
+    counter.delivered += m.delivered
+    _delivered(net, mem, c, slot)[b] = m.delivered
+
+
+@inner()
+def _record(net, mem, c, slot, b):
+    """Writes the message down for /events, with its values as sent."""
+    clock, ch, m = mem.clock, net.channels[c], mem.message
+    values = _values(net, mem, c, slot, b) if net.ideal[c] else head(mem.message_sent, ch.n)
+    row = mem.message_rows[clock.rows]
+    row.frame, row.sample, row.channel = mem.slots[slot].frame, b, c
+    row.offered, row.start, row.last_arrival = clock.now, m.start, m.complete
+    row.events, row.delivered, row.bits = m.events, m.delivered, m.bits
+    row.encoding, row.scale = m.encoding, m.scale
+    if m.start == link_clock.LOST:
+        row.outcome, row.first_arrival = QUEUE_FULL, m.complete
+    else:
+        row.outcome = WHOLE if m.delivered == m.events else PARTLY
+        sent = stages.first_event(ch, values, m.encoding, m.events)
+        first = m.start + m.delay + link_clock.occupation(net.links[ch.link], sent)
+        row.first_arrival = min(first, m.complete)
+    row.payload, row.neurons = clock.payload, ch.n
+    simd.copy(values, mem.payload[clock.payload : clock.payload + ch.n])
+    clock.rows += 1
+    clock.payload += ch.n
+
+
+# --- messages that are only counted --------------------------------------------------------------------------
+
+
+@inner()
+def _is_only_counted(net, mem, c, slot):
+    """Whether nothing can happen to the frame's messages but a threshold: none is recorded, late, waits or changes."""
+    ch = net.channels[c]
+    link = net.links[ch.link]
+    timeless = link.ps_numerator == 0 and link.queue < 0 and not link.broadcast and ch.jitter_kind == 0
+    is_recorded = mem.slots[slot].frame < net.config.trace_frames
+    return timeless and (net.ideal[c] or stages.only_sifts(ch)) and not is_recorded
+
+
+@inner()
+def _send_at_once(net, mem, c, slot):
+    """`send` for such messages."""
+    ch, counter = net.channels[c], mem.counters[c]
+    samples, n, delivered = mem.slots[slot].samples, ch.n, _delivered(net, mem, c, slot)
+    copied = ch.direction == LEARNING and not ch.has_threshold
+    counts = mem.output_events
+    is_counted = samples > 1 and c > 0 and net.layers[ch.source].kind == DENSE  # with O, just now
+    if samples > 1 and copied:
+        source = mem.targets if ch.message == TARGET else mem.signal
+        first = ch.message_offset * net.config.batch
+        place = mem.unprojected if is_projected(ch.wiring) else mem.messages[slot, first : first + samples * n]
+        minibatch.hand_over(source, n, samples, place, delivered)
+        counts, is_counted = delivered, True
+    elif copied:
+        simd.copy(_values(net, mem, c, slot, 0), _place(net, mem, c, slot, 0))
+    offered = events = bits = 0
+    for b in range(samples):
+        if ch.has_threshold:
+            _prefetch(net, mem, c, slot, b + 2)
+            place = _place(net, mem, c, slot, b)
+            offers, passes = stages.sift(ch, _values(net, mem, c, slot, b), _residual(net, mem, c), place)
+        elif is_counted:
+            offers = passes = counts[b]
+        elif _is_from_data(net, c):
+            image = mem.sample[slot, b]
+            offers = passes = net.event_start[image + 1] - net.event_start[image]
+        else:
+            offers = passes = simd.count_events(_values(net, mem, c, slot, b))
+        delivered[b] = passes
+        offered += offers
+        events += passes
+        bits += stages.message_bits(ch, passes)[0]
     counter.messages += samples
     counter.offered += offered
     counter.sent += events
     counter.delivered += events
     counter.bits += bits
-    counter.header_bits += samples * channel.header_bits
-    return now + channel.latency
-
-
-@inner()
-def _receive(
-    net, mem, c, hit_bound, drop_bound, entries, events, encoding, scale, noise_scale, start, finish, delay, due, out
-):
-    """What arrives of the entries in mem.said (a list: mem.speaking) goes to `out`. Returns how many events.
-
-    `due` is when the deadline is over, or negative.
-    """
-    channel = channels(net.channels)[c]
-    counter = counters(mem.counters)[c]
-    value, alive, listed = f4(mem.said), i4(mem.alive), i4(mem.speaking)
-    index = listed if entries < channel.n else i4(net.iota)
-    is_late = due >= 0 and finish + delay > due
-    if is_late and encoding == stages.AER:
-        entries = stages.forget_silent(index, value, alive, entries, listed)
-        index = listed
-    corrupted, flipped, dropped = stages.receive(
-        channel, hit_bound, drop_bound, i8(mem.keys), entries, events, index, value, alive, scale, noise_scale,
-        i4(mem.hits), f4(mem.word),
-    )  # fmt: skip
-    index, value, alive = head(index, entries), head(value, entries), head(alive, entries)
-    counter.corrupted += corrupted
-    counter.flipped_bits += flipped
-    counter.dropped += dropped
-    if is_late:
-        link = links(net.links)[channel.link]
-        counter.late += stages.lose_late(channel, link, events, index, alive, start, delay, due, encoding)
-    return stages.deliver(channel, index, value, alive, out)
-
-
-@inner()
-def _write_row(net, mem, c, frame, b, now, start, first, last, events, arrived, bits, encoding, outcome, scale, values):
-    """Writes a message down for /events, with its values as sent."""
-    clock = clocks(mem.clock)[0]
-    row = message_rows(mem.rows)[clock.rows]
-    row.frame, row.sample, row.channel = frame, b, c
-    row.offered, row.start, row.first_arrival, row.last_arrival = now, start, first, last
-    row.events, row.delivered, row.bits = events, arrived, bits
-    row.encoding, row.outcome, row.scale = encoding, outcome, scale
-    row.payload, row.neurons = clock.payload, len(values)
-    payload = f4(mem.payload)[clock.payload : clock.payload + len(values)]
-    for i in range(len(values)):
-        payload[i] = values[i]
-    clock.rows += 1
-    clock.payload += len(values)
+    counter.header_bits += samples * ch.header_bits
+    return mem.clock.now + ch.latency

@@ -1,9 +1,10 @@
 """What a channel does to the values of one message, in the order of docs/design.md, section 3.
 
-`shape` makes the message that goes onto the link (threshold, quantizer); `receive` makes what arrives (noise, bit
-errors, drop, lateness). Between the two the link works out when it travels. A message is a list (index, value): of its
-events where few neurons speak, so that draws are made for those only; else of all neurons in their order, which spares
-sorting them out and putting them back. An entry whose value is 0 is silent.
+`encode` makes the message that goes onto the link (threshold, quantizer); `decode` makes what arrives (bit errors,
+noise, drop, lateness). Between the two the link works out when it travels. The message at work is mem.message: a list
+(mem.message_index, mem.message_value) of its events where few units are active, so that draws are made for those only;
+else of all units in their order, which spares sorting them out and putting them back. An entry whose value is 0 is no
+event.
 """
 
 from __future__ import annotations
@@ -13,28 +14,15 @@ import math
 import numpy as np
 
 from channelsim.engine.channel import link_clock, quantizers
-from channelsim.engine.compile.jit import kernel
+from channelsim.engine.compile.jit import inner, kernel
+from channelsim.engine.compile.pointers import head
 from channelsim.engine.kernels import counter_hash, simd
-from channelsim.engine.tables.handles import head
 from channelsim.plan import Encoding, Jitter
 
 F = np.float32
 ZERO = F(0.0)
-VECTOR = 16  # values in the widest vector of any machine
 DENSE, AER, AUTO = (np.int64(encoding) for encoding in Encoding)
 NO_JITTER, UNIFORM = int(Jitter.NONE), int(Jitter.UNIFORM)
-
-
-@kernel()
-def count_speaking(values):
-    """How many values are not zero."""
-    return simd.count_events(values)
-
-
-@kernel()
-def any_speaks(values):
-    """Whether any value is not zero."""
-    return len(values) > 0 and (values[0] != ZERO or count_speaking(values) > 0)
 
 
 @kernel(inline="always")
@@ -50,85 +38,57 @@ def only_sifts(ch):
 
 
 @kernel(inline="always")
-def sift(ch, source, residual, out):
-    """The threshold: `out` = the values above it, else silence. Returns (offered, events)."""
-    both = simd.pass_threshold(source, residual, np.int64(ch.residual), ch.threshold, out)
+def sift(ch, values, residual, out):
+    """The threshold: `out` = the values above it, else 0. Returns (offered, events)."""
+    both = simd.pass_threshold(values, residual, np.int64(ch.residual), ch.threshold, out)
     return both >> 32, both & 0xFFFFFFFF
 
 
-@kernel()
-def shape(ch, source, residual, index, value, words, alive, keys):
-    """Threshold and quantizer: what one message of n neurons says, as a list (index, value), or in `value` alone where
-    it has n entries: those of all neurons.
+@inner()
+def encode(mem, ch, values, residual):
+    """Threshold and quantizer: makes mem.message of a unit's values each.
 
-    The arrays are VECTOR longer than `whole_vectors` wants them. `words` is the memory of `value` seen as int32;
-    `alive` becomes 1 for each event, else 0; `residual` is what this channel has kept back. Returns (offered, entries,
-    events, scale, noise scale).
+    `residual` is what this channel has kept back. mem.message_alive becomes 1 for each event, else 0.
     """
-    n = ch.n
+    m, n = mem.message, ch.n
+    index, value, words = mem.message_index, mem.message_value, mem.message_value.view(np.int32)
     if ch.has_threshold:
-        offered, events = sift(ch, source, residual, head(value, n))
-        source = head(value, n)
+        m.offered, m.events = sift(ch, values, residual, head(value, n))
+        values = head(value, n)
     else:
-        offered = events = count_speaking(source)
-    entries = n
-    if 2 * events < n:
-        entries = compact(source, index, value)
+        m.offered = m.events = simd.count_events(values)
+    m.entries, m.scale, m.noise_scale = n, F(1.0), ZERO
+    if 2 * m.events < n:
+        m.entries = simd.compact(values, index, value)
     elif not ch.has_threshold:
-        simd.copy(source, head(value, n))
-    silence_behind(entries, value)
-    whole = whole_vectors(entries)
-    said, noise_scale, a = head(value, whole), ZERO, F(1.0)
+        simd.copy(values, head(value, n))
+    value, words = head(value, m.entries), head(words, m.entries)
     if ch.noise > ZERO:
-        noise_scale = quantizers.measure(ch.noise_scale_kind, ch.noise_scale, said, events)
+        m.noise_scale = quantizers.measure(ch.noise_scale_kind, ch.noise_scale, value, m.events)
     if ch.quantizer != quantizers.NONE:
-        a = quantizers.measure(ch.scale_kind, ch.scale, said, events)
-        key = np.uint64(keys[counter_hash.ROUNDING])
-        listed = head(index, whole if entries < n else 0)
-        quantizers.quantize(ch.quantizer, ch.bits, a, ch.stochastic, key, listed, said, head(words, whole))
-    events = simd.mark(said, head(alive, whole))
-    return offered, entries, events, a, noise_scale
+        m.scale = quantizers.measure(ch.scale_kind, ch.scale, value, m.events)
+        key = np.uint64(mem.keys[counter_hash.ROUNDING])
+        quantizers.quantize(ch.quantizer, ch.bits, m.scale, ch.stochastic, key, listed(mem, ch), value, words)
+    m.events = simd.mark(value, head(mem.message_alive, m.entries))
 
 
-@kernel(inline="always")
-def whole_vectors(entries):
-    """A length that holds so many entries: passes over whole vectors are done before they would come to a rest.
-
-    What stands behind the last entry of a list is worked on too: silence, and never looked at.
-    """
-    return (entries + VECTOR - 1) & -VECTOR
+@inner(inline="always")
+def listed(mem, ch):
+    """The units of the entries, or nothing where all units have one."""
+    entries = mem.message.entries
+    return head(mem.message_index, entries if entries < ch.n else 0)
 
 
-@kernel(inline="always")
-def silence_behind(entries, value):
-    """Silences what else is in the last of the `whole_vectors`, and perhaps one more."""
-    behind = value[entries:]  # so that no index needs to be held against zero
-    for k in range(VECTOR):
-        behind[k] = ZERO
-
-
-@kernel()
-def compact(values, index, events):
-    """Writes the events of `values`, those that are not zero, as a list; returns their number."""
-    return simd.compact(values, index, events)
-
-
-@kernel()
-def forget_silent(index, value, alive, entries, listed):
-    """Takes the entries that are not alive out of a list, whose index is `listed` then; returns how many are left."""
-    left = 0
-    for k in range(entries):
-        if alive[k]:
-            listed[left], value[left], alive[left] = index[k], value[k], 1
-            left += 1
-    silence_behind(left, value)
-    silence_behind(left, alive)
-    return left
+@inner(inline="always")
+def units(net, mem, ch):
+    """The units of the entries."""
+    entries = mem.message.entries
+    return head(mem.message_index if entries < ch.n else net.identity, entries)
 
 
 @kernel()
 def lay_out(index, value, out):
-    """A list as a vector, silence as 0."""
+    """A list as a vector, 0 where there is no event."""
     if len(index) == len(out):
         simd.copy(value, out)
         return
@@ -150,55 +110,81 @@ def message_bits(ch, events):
     return fixed + dense, DENSE
 
 
-@kernel(inline="always")
-def bounds(ch):
-    """What words are compared with that bit errors may hit, and that may be lost: see `_hash.bound`."""
-    return counter_hash.bound(ch.word_error), counter_hash.bound(ch.drop)
+@inner(inline="always")
+def set_bounds(mem, ch):
+    """What draws are compared with: whether a word is hit by bit errors, and whether an event is dropped."""
+    mem.message.hit_bound = counter_hash.bound(ch.word_error)
+    mem.message.drop_bound = counter_hash.bound(ch.drop)
 
 
-@kernel()
-def receive(ch, hit_bound, drop_bound, keys, entries, events, index, value, alive, scale, noise_scale, hits, word):
-    """Bit errors, noise and drop: what was sent becomes, in place, what is heard; `alive` tells which events are left.
+@inner()
+def decode(net, mem, c, out):
+    """Bit errors, noise, drop and lateness: `out` = what arrives of mem.message. Counts what is lost."""
+    ch, m, counter = net.channels[c], mem.message, mem.counters[c]
+    is_late = m.due >= 0 and m.finish + m.delay > m.due
+    if is_late and m.encoding == AER:
+        _forget_zeros(net, mem, ch)
+    corrupted, flipped, dropped = disturb(net, mem, ch)
+    counter.corrupted += corrupted
+    counter.flipped_bits += flipped
+    counter.dropped += dropped
+    if is_late:
+        alive = head(mem.message_alive, m.entries)
+        counter.late += lose_late(ch, net.links[ch.link], m, units(net, mem, ch), alive)
+    deliver(net, mem, ch, out)
 
-    The two bounds are those of `bounds`, `keys` those of the message's draws, by purpose, `events` is the number of
-    entries that are not silent. Arrays are longer than `whole_vectors` wants them, `word` is room for one float32.
+
+@inner()
+def disturb(net, mem, ch):
+    """Bit errors, noise and drop, in place; mem.message_alive tells which events are left.
+
     Returns (events whose word means nothing, flipped bits, events dropped).
     """
-    corrupted = flipped = dropped = 0
-    whole = whole_vectors(entries)
-    value, alive, listed = head(value, whole), head(alive, whole), head(index, whole if entries < ch.n else 0)
+    m = mem.message
+    value, alive = head(mem.message_value, m.entries), head(mem.message_alive, m.entries)
+    corrupted = flipped = dropped = np.int64(0)
     if ch.bit_error > 0.0:
-        key = keys[counter_hash.BIT_ERRORS]
-        corrupted, flipped = corrupt(
-            ch, hit_bound, index, listed, value, alive, scale, key, hits, word, word.view(np.int32)
-        )
+        corrupted, flipped = _corrupt(net, mem, ch, value, alive)
     if ch.noise > ZERO:
-        simd.add_noise(keys[counter_hash.NOISE], ch.noise * noise_scale, listed, value)
+        simd.add_noise(mem.keys[counter_hash.NOISE], ch.noise * m.noise_scale, listed(mem, ch), value)
     if ch.drop > 0.0:
-        left = simd.drop(keys[counter_hash.DROP], drop_bound, listed, alive)
-        dropped = events - corrupted - left
+        dropped = m.events - corrupted - simd.drop(mem.keys[counter_hash.DROP], m.drop_bound, listed(mem, ch), alive)
     return corrupted, flipped, dropped
 
 
-@kernel()
-def corrupt(ch, below, index, listed, value, alive, scale, key, hits, word, word_bits):
-    """Bit errors: flips bits of the code words, and clears `alive` where a word means nothing any more.
+@inner()
+def _forget_zeros(net, mem, ch):
+    """Leaves only events in the list."""
+    m, index = mem.message, units(net, mem, ch)
+    left = 0
+    for k in range(m.entries):
+        if mem.message_alive[k]:
+            mem.message_index[left], mem.message_value[left], mem.message_alive[left] = (
+                index[k],
+                mem.message_value[k],
+                1,
+            )
+            left += 1
+    m.entries = left
 
-    `below` is the bound of the probability that a word is hit, `listed` is `index`, or empty where all neurons have an
-    entry.
+
+@inner()
+def _corrupt(net, mem, ch, value, alive):
+    """Bit errors: flips bits of the code words, and clears `alive` where a word means nothing any more.
 
     Returns (events whose word means nothing, flipped bits).
     """
-    corrupted = flipped = 0
-    for h in range(simd.list_hits(key, below, listed, value, hits)):
-        k = hits[h]
-        heard, flips = quantizers.flip(
-            ch.quantizer, ch.bits, scale, ch.value_bits, value[k], np.uint64(key), np.int64(index[k]),
-            1.0 - ch.bit_error, below, word, word_bits,
+    m, index, key = mem.message, units(net, mem, ch), mem.keys[counter_hash.BIT_ERRORS]
+    corrupted = flipped = np.int64(0)
+    for h in range(simd.list_hits(key, m.hit_bound, listed(mem, ch), value, mem.message_hits)):
+        k = mem.message_hits[h]
+        received, flips = quantizers.flip(
+            ch.quantizer, ch.bits, m.scale, ch.value_bits, value[k], np.uint64(key), np.int64(index[k]),
+            1.0 - ch.bit_error, m.hit_bound, mem.word, mem.word.view(np.int32),
         )  # fmt: skip
         flipped += flips
-        if heard == heard:
-            value[k] = heard
+        if received == received:
+            value[k] = received
         else:
             alive[k] = 0
             corrupted += 1
@@ -206,28 +192,18 @@ def corrupt(ch, below, index, listed, value, alive, scale, key, hits, word, word
 
 
 @kernel()
-def count_true(flags):
-    """How many flags are set."""
-    total = 0
-    for i in range(len(flags)):
-        total += flags[i]
-    return total
+def lose_late(ch, link, m, index, alive):
+    """Events that arrive after `m.due` are lost. Returns how many were.
 
-
-@kernel()
-def lose_late(ch, link, events, index, alive, start, delay, due, encoding):
-    """Events that arrive after `due` are lost; `start` is when the first bit leaves. Returns how many were lost.
-
-    The bits go in the order header, scale, then the words in the order of the neurons. A list for `aer` has no silent
-    entries.
+    The bits go in the order header, scale, then the words in the order of the units. A list for `aer` has only events.
     """
     late = 0
     fixed = ch.header_bits + ch.scale_bits
-    dense = encoding == DENSE
-    word = ch.value_bits + (ch.silence_bits if events < ch.n else 0) if dense else ch.address_bits + ch.value_bits
+    dense = m.encoding == DENSE
+    word = ch.value_bits + (ch.silence_bits if m.events < ch.n else 0) if dense else ch.address_bits + ch.value_bits
     for k in range(len(index)):
         words = (np.int64(index[k]) if dense else k) + 1
-        if alive[k] and start + link_clock.occupation(link, fixed + words * word) + delay > due:
+        if alive[k] and m.start + link_clock.occupation(link, fixed + words * word) + m.delay > m.due:
             alive[k] = 0
             late += 1
     return late
@@ -246,7 +222,7 @@ def jitter(ch, keys):
 
 @kernel()
 def first_event(ch, sent, encoding, events):
-    """Bits up to and including the first event of a message (all of it where nobody speaks)."""
+    """Bits up to and including the first event of a message (all of it where there is none)."""
     fixed = ch.header_bits + ch.scale_bits
     if encoding == AER:
         return fixed + (ch.address_bits + ch.value_bits if events > 0 else 0)
@@ -257,12 +233,13 @@ def first_event(ch, sent, encoding, events):
     return fixed + ch.n * word
 
 
-@kernel()
-def deliver(ch, index, value, alive, out):
-    """out = the events that are left, rescaled, and silence. Returns the number of events delivered."""
-    divisor = F(1.0 - ch.drop) if ch.rescale and ch.drop < 1.0 else F(1.0)
-    if len(index) == len(out):
-        return simd.deliver(value, alive, divisor, out)
-    delivered = simd.deliver(value, alive, divisor, value)
-    lay_out(index, value, out)
-    return delivered
+@inner()
+def deliver(net, mem, ch, out):
+    """out = the events that are left, rescaled, and 0 elsewhere."""
+    m, divisor = mem.message, F(1.0 - ch.drop) if ch.rescale and ch.drop < 1.0 else F(1.0)
+    value, alive = head(mem.message_value, m.entries), head(mem.message_alive, m.entries)
+    if m.entries == ch.n:
+        m.delivered = simd.deliver(value, alive, divisor, out)
+    else:
+        m.delivered = simd.deliver(value, alive, divisor, value)
+        lay_out(units(net, mem, ch), value, out)

@@ -23,6 +23,9 @@ _WIDER_THAN = {  # x86 features that come with wider vectors, by how their names
     1: (),
 }
 
+binding.initialize_native_target()
+binding.initialize_native_asmprinter()
+
 
 def _host_features() -> dict[str, bool]:
     return dict(binding.get_host_cpu_features())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from channelsim.engine.channel import stages
 from channelsim.engine.compile.jit import kernel
+from channelsim.engine.kernels import activity
 from channelsim.engine.tables.geometry import CHANNELS, COLUMNS, HEIGHT, KERNEL, MAPS, PADDING, ROWS, STRIDE, WIDTH
 
 ZERO = np.float32(0.0)
@@ -110,7 +110,7 @@ def rows_at_work(g, x, learns, samples, touched):
             sample = x[b * below : b * below + below]
             for i in range(below):
                 touched[i] |= sample[i] != ZERO
-            if stages.count_true(touched) == below:
+            if activity.count_true(touched) == below:
                 break
     found = 0
     for c in range(g[CHANNELS]):
@@ -140,7 +140,7 @@ def maps_at_work(signal, maps, positions, samples):
     for o in range(maps):
         for b in range(samples):
             first = (b * maps + o) * positions
-            if stages.any_speaks(signal[first : first + positions]):
+            if activity.is_any_active(signal[first : first + positions]):
                 found += 1
                 break
     return found

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from channelsim.engine.channel import stages
 from channelsim.engine.compile.jit import kernel
-from channelsim.engine.kernels import conv_counts, patch_matrix, simd, transfers
+from channelsim.engine.kernels import activity, conv_counts, patch_matrix, simd, transfers
 from channelsim.engine.tables.geometry import CHANNELS, COLUMNS, HEIGHT, MAPS, PITCH, ROWS, WIDTH
 
 ZERO = np.float32(0.0)
@@ -18,14 +17,14 @@ ONE = np.float32(1.0)
 
 
 @kernel()
-def forward(g, transfer, weights, pitch, bias, x, count, out, macs, lo, hi, room):
+def forward(g, transfer, weights, stride, bias, x, count, out, macs, lo, hi, room):
     """out = f(W * x + b) for samples lo .. hi - 1.
 
     macs[b] = products of inputs that speak with entries of W. count[b] inputs of sample b speak; -1 where that is not
     known.
     """
     below, maps, positions = g[CHANNELS] * g[HEIGHT] * g[WIDTH], g[MAPS], g[ROWS] * g[COLUMNS]
-    n, rows = maps * positions, len(weights) // pitch
+    n, rows = maps * positions, len(weights) // stride
     patches, planes = room[: rows * g[PITCH]], room[rows * g[PITCH] :]
     for b in range(lo, hi):
         image, part = x[b * below : b * below + below], out[b * n : b * n + n]
@@ -33,18 +32,18 @@ def forward(g, transfer, weights, pitch, bias, x, count, out, macs, lo, hi, room
         patch_matrix.unfold(g, image, 0, rows, planes, patches)
         for o in range(maps):
             part[o * positions : o * positions + positions] = bias[o]
-        simd.matmul(weights, 1, pitch, patches, g[PITCH], maps, rows, positions, ONE, 1, part, positions)
+        simd.matmul(weights, 1, stride, patches, g[PITCH], maps, rows, positions, ONE, 1, part, positions)
         transfers.layer(transfer, part, n)
 
 
 @kernel()
-def through_transposed(g, matrix, pitch, message, heard, out, macs, lo, hi, room):
+def through_transposed(g, matrix, stride, message, heard, out, macs, lo, hi, room):
     """The error at the map below that messages lo .. hi - 1 make through W, or through a matrix shaped like it.
 
     macs[b] = products of the events of message b with entries of the matrix; heard[b] is their number.
     """
     below, maps, positions = g[CHANNELS] * g[HEIGHT] * g[WIDTH], g[MAPS], g[ROWS] * g[COLUMNS]
-    n, rows = maps * positions, len(matrix) // pitch
+    n, rows = maps * positions, len(matrix) // stride
     patches, planes = room[: rows * g[PITCH]], room[rows * g[PITCH] :]
     for b in range(lo, hi):
         said, part = message[b * n : b * n + n], out[b * below : b * below + below]
@@ -52,25 +51,25 @@ def through_transposed(g, matrix, pitch, message, heard, out, macs, lo, hi, room
         if heard[b] == 0:
             part[:] = ZERO
         else:
-            simd.matmul(matrix, pitch, 1, said, positions, rows, maps, positions, ONE, 0, patches, g[PITCH])
+            simd.matmul(matrix, stride, 1, said, positions, rows, maps, positions, ONE, 0, patches, g[PITCH])
             patch_matrix.fold(g, patches, planes, part)
 
 
 @kernel()
-def add_outer(g, target, pitch, x, turned, learns, samples, scale, lo, hi, room):
+def add_outer(g, target, stride, x, turned, learns, samples, scale, lo, hi, room):
     """Rows lo .. hi - 1 of target += scale * sum over samples that learn and positions of patch (x) R.
 
     target is shaped like W. `turned` holds R with the maps of each position side by side: (samples, positions, maps).
     """
     below, maps, positions = g[CHANNELS] * g[HEIGHT] * g[WIDTH], g[MAPS], g[ROWS] * g[COLUMNS]
-    n, rows = maps * positions, len(target) // pitch
+    n, rows = maps * positions, len(target) // stride
     patches, planes = room[: rows * g[PITCH]], room[rows * g[PITCH] :]
-    part = target[lo * pitch : hi * pitch]
+    part = target[lo * stride : hi * stride]
     for b in range(samples):
         if learns[b]:
             patch_matrix.unfold(g, x[b * below : b * below + below], lo, hi, planes, patches)
             error = turned[b * n : b * n + n]
-            simd.matmul(patches, g[PITCH], 1, error, maps, hi - lo, positions, maps, scale, 1, part, pitch)
+            simd.matmul(patches, g[PITCH], 1, error, maps, hi - lo, positions, maps, scale, 1, part, stride)
 
 
 @kernel()
@@ -87,7 +86,7 @@ def survey(g, x, count, signal, turned, learns, macs, sums, lo, hi, room):
         there = turned[b * n : b * n + n]
         turn(signal[b * n : b * n + n], maps, positions, there)
         count_and_sum(there, said, sums[b * maps : b * maps + maps])
-        learns[b] = stages.any_speaks(said)
+        learns[b] = activity.is_any_active(said)
         full = count[b] == below
         if not full:
             conv_counts.speaking(x[b * below : b * below + below], g[CHANNELS], area, seen)

@@ -6,14 +6,12 @@ import math
 
 import numpy as np
 
+from channelsim import hashing
 from channelsim.engine.compile.jit import kernel
 from channelsim.hashing import Stream
 
-GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-MUL_1 = np.uint64(0xBF58476D1CE4E5B9)
-MUL_2 = np.uint64(0x94D049BB133111EB)
+GOLDEN, MUL_1, MUL_2 = (np.uint64(factor) for factor in (hashing.GOLDEN, hashing.MIX_1, hashing.MIX_2))
 S30, S27, S31, S11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
-S40 = np.uint64(40)
 ONE = np.uint64(1)
 PURPOSES = np.int64(16)  # roots that a channel has room for in `Net.roots`, one for each purpose of a stream
 # what a stream is for

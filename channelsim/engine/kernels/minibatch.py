@@ -58,41 +58,43 @@ def _room_of(lists, piece, pieces):
 
 
 @kernel()
-def forward(sparse, transfer, weights, pitch, bias, images, chosen, x, out, samples, spoken, partial, lists):
+def forward(sparse, transfer, weights, stride, bias, images, chosen, x, out, samples, spoken, partial, lists):
     """out = f(W x + b) for a mini-batch `x`, (samples, fan-in), into which the chosen images, if any, are copied first.
 
     spoken[b] becomes the number of each sample's values of `out` that are not zero. `partial` is room for
     `partial_room` sums; `lists` is room, as in all that follow.
     """
-    pieces, row_pieces, n = parts(samples), row_parts(samples, len(weights) // pitch), len(bias)
+    pieces, row_pieces, n = parts(samples), row_parts(samples, len(weights) // stride), len(bias)
     if sparse and row_pieces > 1:
-        in_parts(_sum_rows, row_pieces, (weights, pitch, bias, images, chosen, x, out, samples, partial, lists))
+        in_parts(_sum_rows, row_pieces, (weights, stride, bias, images, chosen, x, out, samples, partial, lists))
         in_parts(_join, pieces, (transfer, n, out, samples, spoken, partial, row_pieces))
     else:
-        given = sparse, transfer, weights, pitch, bias, images, chosen, x, out, samples, spoken, lists
+        given = sparse, transfer, weights, stride, bias, images, chosen, x, out, samples, spoken, lists
         in_parts(forward_part, pieces, given)
 
 
 @kernel()
-def forward_part(sparse, transfer, weights, pitch, bias, images, chosen, x, out, samples, spoken, lists, piece, pieces):
+def forward_part(
+    sparse, transfer, weights, stride, bias, images, chosen, x, out, samples, spoken, lists, piece, pieces
+):
     """The same for one part of the samples, which needs no sums over parts of the rows."""
     lo, hi = samples * piece // pieces, samples * (piece + 1) // pieces
-    fan_in, n = len(weights) // pitch, len(bias)
+    fan_in, n = len(weights) // stride, len(bias)
     inputs, part = x[lo * fan_in :], out[lo * n : hi * n]
     fill_bias(bias, part, hi - lo)
     copy_images(images, chosen[lo:hi], chosen[lo + 1 : hi], fan_in, 0, fan_in, inputs)
     if sparse:
-        add_sparse(inputs, fan_in, hi - lo, fan_in, weights, pitch, n, part, _room_of(lists, piece, pieces))
+        add_sparse(inputs, fan_in, hi - lo, fan_in, weights, stride, n, part, _room_of(lists, piece, pieces))
     else:
-        matmul(inputs, fan_in, 1, weights, pitch, hi - lo, fan_in, n, ONE, 1, part, n)
+        matmul(inputs, fan_in, 1, weights, stride, hi - lo, fan_in, n, ONE, 1, part, n)
     transfers.layer(transfer, part, n)
     count_each(part, n, spoken[lo:hi])
 
 
 @kernel()
-def _sum_rows(weights, pitch, bias, images, chosen, x, out, samples, partial, lists, piece, pieces):
+def _sum_rows(weights, stride, bias, images, chosen, x, out, samples, partial, lists, piece, pieces):
     """What one part of the rows of W adds to all samples: the first part in `out`, the others in `partial`."""
-    fan_in, n = len(weights) // pitch, len(bias)
+    fan_in, n = len(weights) // stride, len(bias)
     lo, hi = fan_in * piece // pieces, fan_in * (piece + 1) // pieces
     if piece == 0:
         sums = out[: samples * n]
@@ -104,7 +106,7 @@ def _sum_rows(weights, pitch, bias, images, chosen, x, out, samples, partial, li
         last, pair = min(first + PAIR, samples), x[first * fan_in :]
         copy_images(images, chosen[first:last], chosen[last : last + PAIR], fan_in, lo, hi, pair)
         add_sparse(
-            pair[lo:], fan_in, last - first, hi - lo, weights[lo * pitch :], pitch, n, sums[first * n : last * n],
+            pair[lo:], fan_in, last - first, hi - lo, weights[lo * stride :], stride, n, sums[first * n : last * n],
             _room_of(lists, piece, pieces),
         )  # fmt: skip
 
@@ -141,19 +143,19 @@ def copy_images(images, chosen, ahead, n, lo, hi, x):
 
 
 @kernel()
-def add_sparse(x, x_pitch, rows, inner, b, b_pitch, n, out, lists):
-    """out += x b for matrices (rows, inner) and (inner, n) whose rows start every x_pitch and b_pitch values."""
+def add_sparse(x, x_stride, rows, inner, b, b_stride, n, out, lists):
+    """out += x b for matrices (rows, inner) and (inner, n) whose rows start every x_stride and b_stride values."""
     for first in range(0, rows, PAIR):
-        pair, height = x[first * x_pitch :], min(PAIR, rows - first)
-        count = simd.list_columns(pair, x_pitch, inner, height, lists)
-        simd.add_listed(lists[:count], pair, x_pitch, 1, b, b_pitch, height, n, out[first * n :], n)
+        pair, height = x[first * x_stride :], min(PAIR, rows - first)
+        count = simd.list_columns(pair, x_stride, inner, height, lists)
+        simd.add_listed(lists[:count], pair, x_stride, 1, b, b_stride, height, n, out[first * n :], n)
 
 
 @kernel()
-def add_outer_sparse(target, pitch, n, x, signal, samples, learning, lists):
+def add_outer_sparse(target, stride, n, x, signal, samples, learning, lists):
     """target += x.T signal for `learning` samples, as `add_outer_matrix`. Returns how many rows of x.T are not zero."""
     pieces = parts(samples)
-    in_parts(_add_outer_sparse, pieces, (target, pitch, n, x, signal, learning, lists))
+    in_parts(_add_outer_sparse, pieces, (target, stride, n, x, signal, learning, lists))
     rows = 0
     for piece in range(pieces):
         rows += _room_of(lists, piece, pieces)[0]
@@ -161,9 +163,9 @@ def add_outer_sparse(target, pitch, n, x, signal, samples, learning, lists):
 
 
 @kernel()
-def _add_outer_sparse(target, pitch, n, x, signal, learning, lists, piece, pieces):
+def _add_outer_sparse(target, stride, n, x, signal, learning, lists, piece, pieces):
     """Leaves the number of rows that are not zero at the start of its room."""
-    rows = len(target) // pitch
+    rows = len(target) // stride
     lo, hi = rows * piece // pieces, rows * (piece + 1) // pieces
     room = _room_of(lists, piece, pieces)
     listed = room[1:]
@@ -175,22 +177,22 @@ def _add_outer_sparse(target, pitch, n, x, signal, learning, lists, piece, piece
             row, begin = first + g * GROUP, g * learning
             samples = listed[begin : begin + listed[GROUPS * learning + g]]
             height = min(GROUP, hi - row)
-            simd.add_listed(samples, x[row:], 1, rows, signal, n, height, n, target[row * pitch :], pitch)
+            simd.add_listed(samples, x[row:], 1, rows, signal, n, height, n, target[row * stride :], stride)
     room[0] = active
 
 
 @kernel()
-def add_outer_matrix(target, pitch, n, x, signal, samples, learning, scale):
+def add_outer_matrix(target, stride, n, x, signal, samples, learning, scale):
     """target += scale * x.T signal for `learning` samples: (rows, n) += (learning, rows).T (learning, n)."""
-    in_parts(_add_outer_matrix, parts(samples), (target, pitch, n, x, signal, learning, scale))
+    in_parts(_add_outer_matrix, parts(samples), (target, stride, n, x, signal, learning, scale))
 
 
 @kernel()
-def _add_outer_matrix(target, pitch, n, x, signal, learning, scale, piece, pieces):
-    rows = len(target) // pitch
+def _add_outer_matrix(target, stride, n, x, signal, learning, scale, piece, pieces):
+    rows = len(target) // stride
     lo, hi = rows * piece // pieces, rows * (piece + 1) // pieces
-    part = target[lo * pitch : hi * pitch]
-    matmul(x[lo:], 1, rows, signal, n, hi - lo, learning, n, scale, 1, part, pitch)
+    part = target[lo * stride : hi * stride]
+    matmul(x[lo:], 1, rows, signal, n, hi - lo, learning, n, scale, 1, part, stride)
 
 
 @kernel()
@@ -255,10 +257,10 @@ def _take_error(made, transfer, output, error, samples, piece, pieces):
 
 
 @kernel()
-def through_transposed(matrix, pitch, n, message, out, samples, turned):
+def through_transposed(matrix, stride, n, message, out, samples, turned):
     """out = message matrix.T for a (rows, n) matrix: (samples, n) -> (samples, rows). `turned` is room for matrix.T."""
-    rows, pieces = len(matrix) // pitch, parts(samples)
-    in_parts(_transpose, pieces, (matrix, pitch, rows, n, turned))
+    rows, pieces = len(matrix) // stride, parts(samples)
+    in_parts(_transpose, pieces, (matrix, stride, rows, n, turned))
     in_parts(_through, pieces, (rows, n, message, out, samples, turned))
 
 
@@ -270,10 +272,10 @@ def _through(rows, n, message, out, samples, turned, piece, pieces):
 
 
 @kernel()
-def _transpose(matrix, pitch, rows, n, out, piece, pieces):
+def _transpose(matrix, stride, rows, n, out, piece, pieces):
     """out = matrix.T, (n, rows): one part of the rows, those that the thread has updated."""
     lo, hi = rows * piece // pieces, rows * (piece + 1) // pieces
-    simd.transpose(matrix[lo * pitch :], pitch, hi - lo, n, out[lo:], rows)
+    simd.transpose(matrix[lo * stride :], stride, hi - lo, n, out[lo:], rows)
 
 
 @kernel()
@@ -290,9 +292,9 @@ def _hand_over(source, n, samples, out, spoken, piece, pieces):
 
 
 @kernel()
-def matmul(a, row_step, step, b, b_pitch, rows, inner, columns, scale, add, c, c_pitch):
+def matmul(a, row_step, step, b, b_stride, rows, inner, columns, scale, add, c, c_stride):
     """c[i, j] = scale * sum_k a[i * row_step + k * step] * b[k, j], plus what c holds if `add`."""
-    simd.matmul(a, row_step, step, b, b_pitch, rows, inner, columns, scale, add, c, c_pitch)
+    simd.matmul(a, row_step, step, b, b_stride, rows, inner, columns, scale, add, c, c_stride)
 
 
 @kernel()

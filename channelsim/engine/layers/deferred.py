@@ -1,77 +1,78 @@
-"""Updates by single samples that wait for the next pass over the rows of W that they touch.
+"""Deferred updates: those by single samples, applied in the next pass over the rows of W that they touch.
 
-Such an update adds a multiple of one vector, its *step* eta R, to each row whose input spoke. The next frame whose
-input speaks there reads the row anyway, and applies what waits in the same pass. So of each row one update waits at
-most: its multiple is in mem.pending_x, and which of the layer's last STEPS steps it is of in mem.pending_at. Steps are
-overwritten a half at a time: rows that nobody has read for so long are brought up to date before; so are all rows when
-a frame has taught nothing, and in a pipeline after each pass. Which updates a row gets, and in what order, is the same
-as if none had waited.
+Such an update adds a multiple of one vector, its *step* eta R, to each row whose input is an event. The next frame that
+has an event there reads the row anyway, and applies the deferred update in the same pass. So each row has at most one
+deferred update: its multiple is in mem.deferred_input, and which of the layer's last STEPS steps it is of in
+mem.deferred_at. Steps are overwritten a half at a time: rows that have not been read for so long are brought up to date
+before; so are all rows after a frame without an update, and in a pipeline after each pass. Which updates a row gets,
+and in what order, is the same as if none were deferred.
 """
 
 from __future__ import annotations
 
 from channelsim.engine.compile.jit import inner, kernel
+from channelsim.engine.compile.pointers import head
 from channelsim.engine.kernels import simd, single
 from channelsim.engine.layers import inputs
-from channelsim.engine.tables.handles import configs, f4, head, i4, layer_states, layers, slots, synapses
+from channelsim.engine.tables.handles import synapses
 from channelsim.engine.tables.layouts import STEPS
 
 HALF = STEPS // 2
-NOTHING, ONE, MORE = 0, 1, 2  # what waits: no update, that of one frame (for step 0), rows as pending_at says
+NOTHING, ONE, MORE = 0, 1, 2  # what is deferred: no update, that of one frame (for step 0), rows as deferred_at says
 
 
 @inner()
-def may_wait(net, h):
-    """Whether an update of layer h may wait for the next pass over the rows."""
-    layer = layers(net.layers)[h]
-    return configs(net.config)[0].deferred and layer.update_quantizer == 0 and layer.weight_quantizer == 0
+def may_defer(net, h):
+    """Whether updates of layer h may be deferred to the next pass over the rows."""
+    layer = net.layers[h]
+    return net.config.deferred and layer.update_quantizer == 0 and layer.weight_quantizer == 0
 
 
 @inner(inline="always")
 def _steps(mem, layer):
-    return f4(mem.pending_step)[layer.step_offset : layer.step_offset + STEPS * layer.step_pitch]
+    return mem.deferred_step[layer.step_offset : layer.step_offset + STEPS * layer.step_stride]
 
 
 @inner(inline="always")
 def _multiples(mem, layer):
-    return f4(mem.pending_x)[layer.input_offset : layer.input_offset + layer.fan_in]
+    return mem.deferred_input[layer.input_offset : layer.input_offset + layer.fan_in]
 
 
 @inner(inline="always")
 def _places(mem, layer):
-    return i4(mem.pending_at)[layer.input_offset : layer.input_offset + layer.fan_in]
+    return mem.deferred_at[layer.input_offset : layer.input_offset + layer.fan_in]
 
 
 @inner()
 def add_rows(net, mem, h, slot, index, value, out):
-    """out += sum_k value[k] * row(index[k]) of layer h's W, for the frame in `slot`, after what waits at these rows."""
-    layer, state = layers(net.layers)[h], layer_states(mem.layer_states)[h]
-    weights, steps = synapses(f4(mem.weights), layer), _steps(mem, layer)
+    """out += sum_k value[k] * row(index[k]) of layer h's W, for the frame in `slot`, after updates deferred there."""
+    layer, state = net.layers[h], mem.layer_states[h]
+    weights, steps = synapses(mem.weights, layer), _steps(mem, layer)
     old, at = _multiples(mem, layer), _places(mem, layer)
     every = len(index) == layer.fan_in
     if state.pending != NOTHING and state.settled >= 0:
-        flush(net, mem, h)  # the last frame taught nothing: at most rows nothing waits, and a read alone is faster
-    state.settled = slots(mem.slots)[slot].frame
+        flush(net, mem, h)  # the last frame made no update: most rows have none deferred, and a read alone is faster
+    state.settled = mem.slots[slot].frame
     if state.pending == NOTHING:
-        single.add_rows(weights, layer.pitch, index, value, out)
+        simd.add_rows(weights, layer.row_stride, index, value, out)
     elif state.pending == ONE:
-        single.update_and_add_rows(weights, layer.pitch, index, value, head(steps, layer.n), old, out)
+        single.update_and_add_rows(weights, layer.row_stride, index, value, head(steps, layer.n), old, out)
     else:
-        single.catch_up_and_add_rows(weights, layer.pitch, index, value, steps, layer.step_pitch, at, old, out)
+        single.catch_up_and_add_rows(weights, layer.row_stride, index, value, steps, layer.step_stride, at, old, out)
     if every:
         state.pending = NOTHING
-    elif configs(net.config)[0].pipelined:
+    elif net.config.pipelined:
         flush(net, mem, h)  # what is learned next is of another frame, whose rows would have to be looked at first
 
 
 @kernel()
 def flush(net, mem, h):
-    """Applies all that waits at layer h."""
-    state = layer_states(mem.layer_states)[h]
+    """Applies all deferred updates of layer h."""
+    state = mem.layer_states[h]
     if state.pending == ONE:
-        layer = layers(net.layers)[h]
-        weights, step = synapses(f4(mem.weights), layer), head(_steps(mem, layer), layer.n)
-        single.update_rows(weights, layer.pitch, step, _multiples(mem, layer), i4(mem.speaking), f4(mem.said))
+        layer = net.layers[h]
+        weights, step = synapses(mem.weights, layer), head(_steps(mem, layer), layer.n)
+        single.update_rows(weights, layer.row_stride, step, _multiples(mem, layer), mem.row_index, mem.row_value)
     elif state.pending == MORE:
         _catch_up_steps(net, mem, h, 0, STEPS)
     state.pending = NOTHING
@@ -79,30 +80,30 @@ def flush(net, mem, h):
 
 @inner()
 def _catch_up_steps(net, mem, h, first, last):
-    layer = layers(net.layers)[h]
+    layer = net.layers[h]
     single.catch_up_steps(
-        synapses(f4(mem.weights), layer), layer.pitch, first, last, _steps(mem, layer), layer.step_pitch,
-        _places(mem, layer), _multiples(mem, layer), layer.n, i4(mem.speaking), f4(mem.said),
+        synapses(mem.weights, layer), layer.row_stride, first, last, _steps(mem, layer), layer.step_stride,
+        _places(mem, layer), _multiples(mem, layer), layer.n, mem.row_index, mem.row_value,
     )  # fmt: skip
 
 
 @inner()
 def defer(net, mem, h, slot, eta):
-    """The update of one sample waits, R in mem.signal and its activity in `slot`: of the bias it is applied at once."""
-    layer, state = layers(net.layers)[h], layer_states(mem.layer_states)[h]
+    """Defers the update by one sample, R in mem.signal and its activity in `slot`. The bias is updated at once."""
+    layer, state = net.layers[h], mem.layer_states[h]
     n, old, at = layer.n, _multiples(mem, layer), _places(mem, layer)
     index, value = inputs.events(net, mem, h, slot)
     every = len(index) == layer.fan_in
     if every:
         flush(net, mem, h)
     place = _next_place(net, mem, h)
-    step = _steps(mem, layer)[place * layer.step_pitch : place * layer.step_pitch + n]
-    bias = f4(mem.biases)[layer.b_offset : layer.b_offset + n]
-    simd.scale_and_add(eta, f4(mem.signal)[:n], step, bias)
-    if state.pending == MORE and state.settled != slots(mem.slots)[slot].frame:
-        single.catch_up_rows(  # an update may wait at these rows since they were read
-            synapses(f4(mem.weights), layer), layer.pitch, index, _steps(mem, layer), layer.step_pitch, at, old, n,
-            i4(mem.speaking), f4(mem.said),
+    step = _steps(mem, layer)[place * layer.step_stride : place * layer.step_stride + n]
+    bias = mem.biases[layer.b_offset : layer.b_offset + n]
+    simd.scale_and_add(eta, mem.signal[:n], step, bias)
+    if state.pending == MORE and state.settled != mem.slots[slot].frame:
+        single.catch_up_rows(  # an update may have been deferred at these rows since they were read
+            synapses(mem.weights, layer), layer.row_stride, index, _steps(mem, layer), layer.step_stride, at, old, n,
+            mem.row_index, mem.row_value,
         )  # fmt: skip
     if every:
         simd.copy(value, old)
@@ -117,13 +118,13 @@ def defer(net, mem, h, slot, eta):
 
 @inner()
 def _next_place(net, mem, h):
-    """Where the next step of layer h goes. What waits for the steps that it and its followers overwrite is applied."""
-    state = layer_states(mem.layer_states)[h]
+    """Where the next step of layer h goes. Updates by the steps that it and its followers overwrite are applied."""
+    state = mem.layer_states[h]
     if state.pending == NOTHING:
         state.newest_step = 0
         return 0
     if state.pending == ONE:
-        at = _places(mem, layers(net.layers)[h])
+        at = _places(mem, net.layers[h])
         for r in range(len(at)):
             at[r] = 0
         state.pending = MORE

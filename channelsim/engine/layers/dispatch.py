@@ -1,133 +1,121 @@
-"""What the loop asks of a layer, whatever its kind."""
+"""What the loop asks of a layer, whatever its kind. External symbols, so that the loop does not compile them again."""
 
 from __future__ import annotations
 
 from channelsim.engine.compile.jit import inner
-from channelsim.engine.compile.symbols import EVERY_RUN, FLOAT, INT, MEMORY, NET, NOTHING, named
-from channelsim.engine.kernels import simd
+from channelsim.engine.compile.symbols import EVERY_RUN, FLOAT, INT, NOTHING, external
+from channelsim.engine.kernels import activity, simd
 from channelsim.engine.layers import conv, dense, inputs, pooling
-from channelsim.engine.tables.handles import (
-    channels,
-    configs,
-    counters,
-    f4,
-    f4_rows,
-    i8_planes,
-    layers,
-    slots,
-    synapses,
-)
+from channelsim.engine.tables.handles import MEMORY, NET, synapses
 from channelsim.plan import Kind
 
 DENSE, CONV2D = int(Kind.DENSE), int(Kind.CONV2D)  # the others have no synapses
 
 
-@named(INT, NET, MEMORY, INT, INT, on_demand=EVERY_RUN)
+@external(INT, NET, MEMORY, INT, INT, on_demand=EVERY_RUN)
 def forward(net, mem, h, slot):
     """O of layer h for every sample of the frame. Returns the multiply-accumulates."""
-    kind, samples = layers(net.layers)[h].kind, slots(mem.slots)[slot].samples
+    kind, samples = net.layers[h].kind, mem.slots[slot].samples
     out = inputs.outputs(net, mem, h, slot, samples)
     if kind == DENSE:
         return dense.forward(net, mem, h, slot, out)
     x = inputs.activities(net, mem, h, slot)
     if kind == CONV2D:
-        conv.know(net, mem, h - 1, i8_planes(mem.counts)[slot, h], samples)
+        conv.set_counts(net, mem, h - 1, mem.input_events[slot, h], samples)
         return conv.forward(net, mem, h, x, out, samples)
     pooling.forward(net, mem, h, x, out, samples)
     return 0
 
 
-@named(NOTHING, NET, MEMORY, INT, INT, INT, INT, on_demand=EVERY_RUN)
+@external(NOTHING, NET, MEMORY, INT, INT, INT, INT, on_demand=EVERY_RUN)
 def transposed(net, mem, c, slot, seen, recalled):
     """The error that messages delivered over channel c make through their sender: through W, or back through a pool.
 
-    The messages are in mem.error, and the error takes their place in mem.messages. Counted. `seen` is the slot that the
-    sender learned from, with `recalled` samples.
+    The messages are in mem.unprojected, and the error goes to mem.messages. Counted. `seen` is the slot that the sender
+    learned from, with `recalled` samples.
     """
-    channel = channels(net.channels)[c]
-    source, message = layers(net.layers)[channel.source], f4(mem.error)
-    out = f4_rows(mem.messages)[slot, channel.message_offset * configs(net.config)[0].batch :]
+    channel, message = net.channels[c], mem.unprojected
+    source, out = net.layers[channel.source], mem.messages[slot, channel.message_offset * net.config.batch :]
     if source.kind == DENSE:
-        samples, heard = slots(mem.slots)[slot].samples, i8_planes(mem.heard)[slot, c]
-        dense.transposed(net, mem, channel.source, samples, message, heard, out)
-        counters(mem.counters)[c].macs += conv.total(heard, samples) * source.fan_in
+        samples, events = mem.slots[slot].samples, mem.message_events[slot, c]
+        dense.transposed(net, mem, channel.source, samples, message, events, out)
+        mem.counters[c].macs += activity.total(events, samples) * source.fan_in
     elif source.kind == CONV2D:
-        weights = synapses(f4(mem.weights), source)
-        conv.through(net, mem, c, slot, weights, source.pitch, message, out)
+        conv.through(net, mem, c, slot, synapses(mem.weights, source), source.row_stride, message, out)
     else:
         pooling.transposed(net, mem, c, slot, seen, recalled, message, out)
 
 
 @inner()
-def look(net, mem, h, samples):
-    """Whether R, in mem.signal, is finite. What else is found is for `survey` and `accumulate`."""
-    layer = layers(net.layers)[h]
+def is_finite(net, mem, h, samples):
+    """Whether R, in mem.signal, is finite. What else is found is for `update_macs` and `accumulate`."""
+    layer = net.layers[h]
     if layer.kind == DENSE:
-        return dense.look(net, mem, h, samples)
-    return simd.are_finite(f4(mem.signal)[: samples * layer.n]) != 0
+        return dense.is_finite(net, mem, h, samples)
+    return simd.are_finite(mem.signal[: samples * layer.n]) != 0
 
 
-@named(INT, NET, MEMORY, INT, INT, INT, on_demand=EVERY_RUN)
-def survey(net, mem, h, slot, samples):
-    """What an update takes, with R in mem.signal, after `look`: returns its multiply-accumulates.
+@external(INT, NET, MEMORY, INT, INT, INT, on_demand=EVERY_RUN)
+def update_macs(net, mem, h, slot, samples):
+    """The multiply-accumulates of an update, with R in mem.signal, after `is_finite`.
 
-    mem.error[:b_size] = R summed over all that shares a bias.
+    mem.signal_sums[:b_size] = R summed over all that shares a bias.
     """
-    layer = layers(net.layers)[h]
+    layer = net.layers[h]
     if layer.kind == DENSE:
-        return dense.survey(mem, layer.n, i8_planes(mem.counts)[slot, h], samples)
-    x, signal = inputs.activities(net, mem, h, slot), f4(mem.signal)[: samples * layer.n]
-    conv.know(net, mem, h - 1, i8_planes(mem.counts)[slot, h], samples)
+        return dense.update_macs(mem, mem.input_events[slot, h], samples)
+    x, signal = inputs.activities(net, mem, h, slot), mem.signal[: samples * layer.n]
+    conv.set_counts(net, mem, h - 1, mem.input_events[slot, h], samples)
     return conv.survey(net, mem, h, x, signal, samples)
 
 
-@named(INT, NET, MEMORY, INT, INT, INT, FLOAT, INT, on_demand=EVERY_RUN)
+@external(INT, NET, MEMORY, INT, INT, INT, FLOAT, INT, on_demand=EVERY_RUN)
 def accumulate(net, mem, h, slot, samples, scale, whole):
-    """W, or mem.step if `whole`, += scale * the sum that W learns by, with R in mem.signal, after `survey`.
+    """W, or mem.whole_step if `whole`, += scale * the sum that W learns by, with R in mem.signal, after `update_macs`.
 
-    mem.signal is used up. Returns the synapses written.
+    Returns the synapses written.
     """
-    layer = layers(net.layers)[h]
-    target = f4(mem.step)[: layer.w_size] if whole else synapses(f4(mem.weights), layer)
+    layer = net.layers[h]
+    target = mem.whole_step[: layer.w_size] if whole else synapses(mem.weights, layer)
     if layer.kind == DENSE:
         return dense.accumulate(net, mem, h, slot, samples, scale, target)
-    x, signal = inputs.activities(net, mem, h, slot), f4(mem.signal)[: samples * layer.n]
-    return conv.accumulate(net, mem, h, x, signal, samples, scale, target, layer.pitch)
+    x, signal = inputs.activities(net, mem, h, slot), mem.signal[: samples * layer.n]
+    return conv.accumulate(net, mem, h, x, signal, samples, scale, target, layer.row_stride)
 
 
-@named(NOTHING, NET, MEMORY, INT, INT, on_demand=EVERY_RUN)
+@external(NOTHING, NET, MEMORY, INT, INT, on_demand=EVERY_RUN)
 def through_signs(net, mem, c, slot):
     """As `transposed`, of a convolution whose W lends its signs to the magnitudes of C."""
-    channel = channels(net.channels)[c]
-    maps = layers(net.layers)[channel.source].out_channels
-    out = f4_rows(mem.messages)[slot, channel.message_offset * configs(net.config)[0].batch :]
+    channel = net.channels[c]
+    maps = net.layers[channel.source].out_channels
+    out = mem.messages[slot, channel.message_offset * net.config.batch :]
     conv.sign(net, mem, c)
-    conv.through(net, mem, c, slot, f4(mem.bank)[: channel.c_size], maps, f4(mem.error), out)
+    conv.through(net, mem, c, slot, mem.signed_bank[: channel.c_size], maps, mem.unprojected, out)
 
 
-@named(NOTHING, NET, MEMORY, INT, INT, on_demand=EVERY_RUN)
+@external(NOTHING, NET, MEMORY, INT, INT, on_demand=EVERY_RUN)
 def through_bank(net, mem, c, slot):
     """mem.signal = the error that messages of a convolution make through C, which is shaped like its W. Counted."""
-    channel = channels(net.channels)[c]
-    maps = layers(net.layers)[channel.source].out_channels
-    message = f4_rows(mem.messages)[slot, channel.message_offset * configs(net.config)[0].batch :]
-    feedback = f4(mem.feedback)[channel.c_offset : channel.c_offset + channel.c_size]
-    conv.through(net, mem, c, slot, feedback, maps, message, f4(mem.signal))
+    channel = net.channels[c]
+    maps = net.layers[channel.source].out_channels
+    message = mem.messages[slot, channel.message_offset * net.config.batch :]
+    feedback = mem.feedback[channel.c_offset : channel.c_offset + channel.c_size]
+    conv.through(net, mem, c, slot, feedback, maps, message, mem.signal)
 
 
-@named(NOTHING, NET, MEMORY, INT, INT, INT, INT, FLOAT, on_demand=EVERY_RUN)
+@external(NOTHING, NET, MEMORY, INT, INT, INT, INT, FLOAT, on_demand=EVERY_RUN)
 def adapt_bank(net, mem, c, slot, seen, samples, scale):
     """Such a C, or with momentum its velocity, += scale * the sum of patch (x) message. Counted.
 
     The patches are of the target's O in slot `seen`.
     """
-    channel, counter = channels(net.channels)[c], counters(mem.counters)[c]
-    n, maps = channel.n, layers(net.layers)[channel.source].out_channels
-    first = channel.message_offset * configs(net.config)[0].batch
-    message = f4_rows(mem.messages)[slot, first : first + samples * n]
+    channel, counter = net.channels[c], mem.counters[c]
+    n, maps = channel.n, net.layers[channel.source].out_channels
+    first = channel.message_offset * net.config.batch
+    message = mem.messages[slot, first : first + samples * n]
     own = inputs.outputs(net, mem, channel.target, seen, samples)
-    buffer = f4(mem.feedback) if configs(net.config)[0].momentum == 0.0 else f4(mem.feedback_velocity)
+    buffer = mem.feedback if net.config.momentum == 0.0 else mem.feedback_velocity
     into = buffer[channel.c_offset : channel.c_offset + channel.c_size]
-    conv.forget_counts(mem)
+    conv.clear_counts(mem)
     counter.update_macs += conv.survey(net, mem, channel.source, own, message, samples)
     counter.updates += conv.accumulate(net, mem, channel.source, own, message, samples, scale, into, maps)

@@ -1,115 +1,137 @@
 """Work on maps, divided among threads: samples, or rows of W where a sum goes over samples.
 
 The parts are set by the sizes alone, and each sum is made by one thread in the same order, so the number of threads
-does not show in the result.
+does not show in the result. These are external symbols, which only networks with maps compile; x, out and the like are
+addresses of arrays.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from channelsim.engine.compile.jit import kernel
-from channelsim.engine.compile.symbols import FLOAT, INT, MAPS, MEMORY, NET, NOTHING, named
+from channelsim.engine.compile.jit import inner, kernel
+from channelsim.engine.compile.pointers import floats_at
+from channelsim.engine.compile.symbols import FLOAT, INT, MAPS, NOTHING, external
 from channelsim.engine.compile.thread_pool import in_parts
 from channelsim.engine.kernels import convolution, windows
 from channelsim.engine.tables import geometry
-from channelsim.engine.tables.handles import address_of, f4, flags, floats_at, i8, i8_rows, layers
+from channelsim.engine.tables.handles import MEMORY, NET, synapses
 from channelsim.plan.layout import map_parts
 
-FORWARD, THROUGH_TRANSPOSED, ADD_OUTER, SURVEY, POOL, POOL_BACKWARD = (np.int64(k) for k in range(6))
-NONE, NO_SCALE = np.int64(0), np.float32(0.0)
 PART_ROWS = 32  # of W that a part has at least
 parts = kernel()(map_parts)
 
 
-@kernel()
-def _all(net, mem, task, h, p, q, r, number, samples, scale, whole, pieces):
-    in_parts(_part, pieces, (net, mem, task, h, p, q, r, number, samples, scale, whole))
+@inner(inline="always")
+def _bounds(count, piece, pieces):
+    """The first of so many that a part works on, and the one after its last."""
+    return count * piece // pieces, count * (piece + 1) // pieces
 
 
-@kernel()
-def _part(net, mem, task, h, p, q, r, number, samples, scale, whole, piece, pieces):
-    lo, hi = whole * piece // pieces, whole * (piece + 1) // pieces
-    _one(net, mem, task, h, p, q, r, number, samples, scale, piece, lo, hi)
+@inner(inline="always")
+def _room(net, mem, h, piece):
+    """A part's room for the patches of an image."""
+    size = net.geometry[h, geometry.ROOM]
+    return mem.patches[piece * size : (piece + 1) * size]
 
 
-@named(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, INT, INT, FLOAT, INT, INT, INT, by_address=True, on_demand=MAPS)
-def _one(net, mem, task, h, p, q, r, number, samples, scale, piece, lo, hi):
-    """Samples (of ADD_OUTER: rows) lo .. hi - 1 of a task at layer h; p, q and r are where its arrays lie."""
-    layer, g = layers(net.layers)[h], i8_rows(net.geometry)[h]
-    room = f4(mem.patches)[piece * g[geometry.ROOM] : (piece + 1) * g[geometry.ROOM]]
-    below, above = samples * layer.fan_in, samples * layer.n
-    counts, macs = i8(mem.event_counts), i8(mem.macs)
-    if task == FORWARD:
-        weights = f4(mem.weights)[layer.w_offset : layer.w_offset + layer.w_extent]
-        bias = f4(mem.biases)[layer.b_offset : layer.b_offset + layer.b_size]
-        x, out = floats_at(p, below), floats_at(q, above)
-        convolution.forward(g, layer.transfer, weights, layer.pitch, bias, x, counts, out, macs, lo, hi, room)
-    elif task == THROUGH_TRANSPOSED:
-        matrix = floats_at(p, layer.w_size // layer.b_size * number)
-        convolution.through_transposed(
-            g, matrix, number, floats_at(q, above), counts, floats_at(r, below), macs, lo, hi, room
-        )
-    elif task == ADD_OUTER:
-        target, learns = floats_at(p, layer.w_size // layer.b_size * number), flags(mem.learns)
-        convolution.add_outer(
-            g, target, number, floats_at(q, below), f4(mem.gathered), learns, samples, scale, lo, hi, room
-        )
-    elif task == SURVEY:
-        x, signal, turned, learns = floats_at(p, below), floats_at(q, above), f4(mem.gathered), flags(mem.learns)
-        convolution.survey(g, x, counts, signal, turned, learns, macs, f4(mem.map_sums), lo, hi, room)
-    elif task == POOL:
-        windows.forward(layer.kind, g, floats_at(p, below), floats_at(q, above), lo, hi)
-    else:
-        x, message, out = floats_at(p, below), floats_at(q, above), floats_at(r, below)
-        windows.backward(layer.kind, g, x, message, counts, out, number, lo, hi)
-
-
-@named(NOTHING, NET, MEMORY, INT, INT, INT, INT, on_demand=MAPS)
+@external(NOTHING, NET, MEMORY, INT, INT, INT, INT, on_demand=MAPS)
 def forward(net, mem, h, x, out, samples):
     """A convolution's out = f(W * x + b).
 
-    mem.event_counts: how many inputs of each sample speak; mem.macs: products.
+    mem.map_events: how many inputs of each sample are events; mem.map_macs: products.
     """
-    _all(address_of(net), address_of(mem), FORWARD, h, x, out, NONE, NONE, samples, NO_SCALE, samples, parts(samples))
+    in_parts(_forward, parts(samples), (net, mem, h, x, out, samples))
 
 
-@named(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, INT, on_demand=MAPS)
-def through_transposed(net, mem, h, matrix, pitch, message, out, samples):
+@kernel()
+def _forward(net, mem, h, x, out, samples, piece, pieces):
+    layer, (lo, hi) = net.layers[h], _bounds(samples, piece, pieces)
+    bias = mem.biases[layer.b_offset : layer.b_offset + layer.b_size]
+    x, out = floats_at(x, samples * layer.fan_in), floats_at(out, samples * layer.n)
+    convolution.forward(
+        net.geometry[h], layer.transfer, synapses(mem.weights, layer), layer.row_stride, bias, x, mem.map_events, out,
+        mem.map_macs, lo, hi, _room(net, mem, h, piece),
+    )  # fmt: skip
+
+
+@external(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, INT, on_demand=MAPS)
+def through_transposed(net, mem, h, matrix, stride, message, out, samples):
     """The error that messages make through a matrix shaped like W of convolution h.
 
-    mem.event_counts: how many events each has; mem.macs: products.
+    mem.map_events: how many events each has; mem.map_macs: products.
     """
-    _all(
-        address_of(net), address_of(mem), THROUGH_TRANSPOSED, h, matrix, message, out, pitch, samples, NO_SCALE,
-        samples, parts(samples),
+    in_parts(_through_transposed, parts(samples), (net, mem, h, matrix, stride, message, out, samples))
+
+
+@kernel()
+def _through_transposed(net, mem, h, matrix, stride, message, out, samples, piece, pieces):
+    layer, (lo, hi) = net.layers[h], _bounds(samples, piece, pieces)
+    matrix = floats_at(matrix, layer.w_size // layer.b_size * stride)
+    message, out = floats_at(message, samples * layer.n), floats_at(out, samples * layer.fan_in)
+    convolution.through_transposed(
+        net.geometry[h], matrix, stride, message, mem.map_events, out, mem.map_macs, lo, hi, _room(net, mem, h, piece)
+    )
+
+
+@external(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, FLOAT, on_demand=MAPS)
+def add_outer(net, mem, h, target, stride, x, samples, scale):
+    """target, shaped like W of convolution h, += scale * sum of patch (x) R, after `survey`."""
+    rows = net.layers[h].w_size // net.layers[h].b_size
+    pieces = max(1, min(parts(samples), rows // PART_ROWS))
+    in_parts(_add_outer, pieces, (net, mem, h, target, stride, x, samples, scale))
+
+
+@kernel()
+def _add_outer(net, mem, h, target, stride, x, samples, scale, piece, pieces):
+    layer = net.layers[h]
+    rows = layer.w_size // layer.b_size
+    lo, hi = _bounds(rows, piece, pieces)
+    target, x = floats_at(target, rows * stride), floats_at(x, samples * layer.fan_in)
+    convolution.add_outer(
+        net.geometry[h], target, stride, x, mem.turned_signal, mem.learns, samples, scale, lo, hi,
+        _room(net, mem, h, piece),
     )  # fmt: skip
 
 
-@named(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, FLOAT, on_demand=MAPS)
-def add_outer(net, mem, h, target, pitch, x, samples, scale):
-    """target, shaped like W of convolution h, += scale * sum of patch (x) R, after `survey`."""
-    rows = layers(net.layers)[h].w_size // layers(net.layers)[h].b_size
-    pieces = max(1, min(parts(samples), rows // PART_ROWS))
-    _all(address_of(net), address_of(mem), ADD_OUTER, h, target, x, NONE, pitch, samples, scale, rows, pieces)
-
-
-@named(NOTHING, NET, MEMORY, INT, INT, INT, INT, on_demand=MAPS)
+@external(NOTHING, NET, MEMORY, INT, INT, INT, INT, on_demand=MAPS)
 def survey(net, mem, h, x, signal, samples):
-    """What an update of convolution h takes: mem.learns, mem.macs, mem.map_sums, and mem.gathered = R turned."""
-    _all(address_of(net), address_of(mem), SURVEY, h, x, signal, NONE, NONE, samples, NO_SCALE, samples, parts(samples))
+    """What an update of convolution h takes: mem.learns, mem.map_macs, mem.map_sums and mem.turned_signal."""
+    in_parts(_survey, parts(samples), (net, mem, h, x, signal, samples))
 
 
-@named(NOTHING, NET, MEMORY, INT, INT, INT, INT, on_demand=MAPS)
+@kernel()
+def _survey(net, mem, h, x, signal, samples, piece, pieces):
+    layer, (lo, hi) = net.layers[h], _bounds(samples, piece, pieces)
+    x, signal = floats_at(x, samples * layer.fan_in), floats_at(signal, samples * layer.n)
+    convolution.survey(
+        net.geometry[h], x, mem.map_events, signal, mem.turned_signal, mem.learns, mem.map_macs, mem.map_sums, lo, hi,
+        _room(net, mem, h, piece),
+    )  # fmt: skip
+
+
+@external(NOTHING, NET, MEMORY, INT, INT, INT, INT, on_demand=MAPS)
 def pool(net, mem, h, x, out, samples):
     """The output map of each sample."""
-    _all(address_of(net), address_of(mem), POOL, h, x, out, NONE, NONE, samples, NO_SCALE, samples, parts(samples))
+    in_parts(_pool, parts(samples), (net, mem, h, x, out, samples))
 
 
-@named(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, INT, on_demand=MAPS)
+@kernel()
+def _pool(net, mem, h, x, out, samples, piece, pieces):
+    layer, (lo, hi) = net.layers[h], _bounds(samples, piece, pieces)
+    x, out = floats_at(x, samples * layer.fan_in), floats_at(out, samples * layer.n)
+    windows.forward(layer.kind, net.geometry[h], x, out, lo, hi)
+
+
+@external(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, INT, on_demand=MAPS)
 def pool_backward(net, mem, h, x, message, out, recalled, samples):
-    """The error at the map below that messages make, mem.event_counts of whose events arrive."""
-    _all(
-        address_of(net), address_of(mem), POOL_BACKWARD, h, x, message, out, recalled, samples, NO_SCALE, samples,
-        parts(samples),
-    )  # fmt: skip
+    """The error at the map below that messages make, of which mem.map_events events arrive."""
+    in_parts(_pool_backward, parts(samples), (net, mem, h, x, message, out, recalled, samples))
+
+
+@kernel()
+def _pool_backward(net, mem, h, x, message, out, recalled, samples, piece, pieces):
+    layer, (lo, hi) = net.layers[h], _bounds(samples, piece, pieces)
+    x, out = floats_at(x, samples * layer.fan_in), floats_at(out, samples * layer.fan_in)
+    message = floats_at(message, samples * layer.n)
+    windows.backward(layer.kind, net.geometry[h], x, message, mem.map_events, out, np.int64(recalled), lo, hi)

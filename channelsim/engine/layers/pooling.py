@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from channelsim.engine.compile.jit import inner
+from channelsim.engine.compile.pointers import address_of
 from channelsim.engine.layers import inputs, maps
-from channelsim.engine.tables.handles import address_of, channels, i8, i8_planes, slots
 
 
 @inner()
@@ -19,9 +19,9 @@ def transposed(net, mem, c, slot, seen, recalled, message, out):
 
     The input that a maxpool goes by is that in slot `seen`, which has `recalled` samples.
     """
-    source, samples = channels(net.channels)[c].source, slots(mem.slots)[slot].samples
+    source, samples = net.channels[c].source, mem.slots[slot].samples
     x = inputs.activities(net, mem, source, seen)
     for b in range(samples):
-        i8(mem.event_counts)[b] = i8_planes(mem.heard)[slot, c, b]
+        mem.map_events[b] = mem.message_events[slot, c, b]
     places = address_of(x), address_of(message), address_of(out)
     maps.pool_backward(net, mem, source, places[0], places[1], places[2], recalled, samples)

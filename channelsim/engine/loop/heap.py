@@ -1,4 +1,4 @@
-"""The event queue: a binary heap over flat arrays, ordered by (time, priority, sequence number)."""
+"""The event heap: a binary heap over a table of EVENT records, ordered by (time, priority, sequence number)."""
 
 from __future__ import annotations
 
@@ -11,49 +11,54 @@ LEARNING_ARRIVAL, FORWARD_ARRIVAL, FRAME_ENTRY = np.int64(0), np.int64(1), np.in
 PRIORITY_SHIFT = 56
 
 
+@kernel(inline="always")
+def order_of(priority, sequence):
+    """What decides between events at one time."""
+    return (priority << PRIORITY_SHIFT) | sequence
+
+
+@kernel(inline="always")
+def _is_before(time, order, event):
+    return time < event.time or (time == event.time and order < event.order)
+
+
+@kernel(inline="always")
+def _write(event, time, order, act, channel, slot):
+    event.time, event.order, event.act, event.channel, event.slot = time, order, act, channel, slot
+
+
 @kernel()
-def push(times, keys, payloads, size, time, priority, sequence, payload):
-    """Adds an event; returns the new size. `payload` is (what << 32 | slot)."""
-    order = (priority << PRIORITY_SHIFT) | sequence
+def push(heap, size, time, order, act, channel, slot):
+    """Adds an event; returns the new size."""
     i = size
     while i > 0:
-        parent = (i - 1) >> 1
-        if times[parent] < time or (times[parent] == time and keys[parent] < order):
+        above = heap[(i - 1) >> 1]
+        if not _is_before(time, order, above):
             break
-        times[i] = times[parent]
-        keys[i] = keys[parent]
-        payloads[i] = payloads[parent]
-        i = parent
-    times[i] = time
-    keys[i] = order
-    payloads[i] = payload
+        _write(heap[i], above.time, above.order, above.act, above.channel, above.slot)
+        i = (i - 1) >> 1
+    _write(heap[i], time, order, act, channel, slot)
     return size + 1
 
 
 @kernel()
-def pop(times, keys, payloads, size):
-    """Removes the first event (which the caller has read at index 0); returns the new size."""
+def pop(heap, size):
+    """Removes the first event and returns (time, act, channel, slot, new size)."""
+    first = heap[0]
+    time, act, channel, slot = first.time, first.act, first.channel, first.slot
     size -= 1
-    if size == 0:
-        return 0
-    time, order, payload = times[size], keys[size], payloads[size]
+    last = heap[size]
     i = 0
     while True:
         child = 2 * i + 1
         if child >= size:
             break
-        right = child + 1
-        if right < size and (
-            times[right] < times[child] or (times[right] == times[child] and keys[right] < keys[child])
-        ):
-            child = right
-        if time < times[child] or (time == times[child] and order < keys[child]):
+        if child + 1 < size and _is_before(heap[child + 1].time, heap[child + 1].order, heap[child]):
+            child += 1
+        below = heap[child]
+        if _is_before(last.time, last.order, below):
             break
-        times[i] = times[child]
-        keys[i] = keys[child]
-        payloads[i] = payloads[child]
+        _write(heap[i], below.time, below.order, below.act, below.channel, below.slot)
         i = child
-    times[i] = time
-    keys[i] = order
-    payloads[i] = payload
-    return size
+    _write(heap[i], last.time, last.order, last.act, last.channel, last.slot)
+    return time, act, channel, slot, size

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from channelsim import hashing
 from channelsim.data import Dataset
-from channelsim.engine.channel import stages
 from channelsim.engine.kernels import counter_hash
 from channelsim.engine.layers import inputs
 from channelsim.engine.tables import geometry, strides
@@ -42,7 +41,7 @@ def net_of(plan: Plan, dataset: Dataset, *, trace_frames: int, frozen: bool, cap
         roots=_roots(plan),
         c_start=plan.c_start,
         c_index=plan.c_index,
-        iota=np.arange(widest + 2 * stages.VECTOR, dtype=np.int32),
+        identity=np.arange(widest, dtype=np.int32),
         order=sample_order(plan, 0),
         images=images.reshape(-1),
         labels=np.ascontiguousarray(dataset.train_y, np.int32),

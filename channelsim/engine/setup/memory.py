@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import numpy as np
 
-from channelsim.engine.channel import stages
 from channelsim.engine.kernels import counter_hash, minibatch
 from channelsim.engine.layers import maps
 from channelsim.engine.tables import strides
 from channelsim.engine.tables.handles import records
-from channelsim.engine.tables.layouts import CLOCK, LAYER_STATE, LINK_STATE, SLOT, STEPS, Memory, Net
-from channelsim.plan import COUNTER, MESSAGE_ROW, Direction, Kind, Plan, Quantizer, Wiring
+from channelsim.engine.tables.layouts import CLOCK, EVENT, LAYER_STATE, LINK_STATE, MESSAGE, SLOT, STEPS, Memory, Net
+from channelsim.plan import COUNTER, MESSAGE_ROW, Direction, Kind, Message, Plan, Quantizer, Wiring
 from channelsim.plan.sizes import evaluated_at_once
 
 FIRST_SLOTS = 1  # more come when more frames are in flight
 AGE_BINS = 1025  # of a pipeline: ages 0..1023 frames, and older; one frame after another, every age is 0
 ROWS_BYTES = 8_000_000  # of message rows and payload kept between two collections
-# Of `Memory`, what has a row for each slot, and what the events to come are kept in.
-BY_SLOT = ("slots", "sample", "outputs", "inputs", "counts", "starts", "forms", "event_index", "event_value",
-           "messages", "heard")  # fmt: skip
-HEAP = ("heap_time", "heap_key", "heap_payload")
+# Of `Memory`, what has a row for each slot.
+BY_SLOT = ("slots", "sample", "outputs", "inputs", "input_events", "list_start", "input_form", "list_index",
+           "list_value", "messages", "message_events")  # fmt: skip
 SYNAPSES = ("weights", "biases", "feedback")
 # What is written anew before it is read in the next chunk, and what has been collected.
-SCRATCH = ("signal", "error", "turned", "gathered", "spoken", "learns", "partial", "lists", "touched", "step", "sent",
-           "speaking", "said", "alive", "hits", "word", "patches", "event_counts", "macs", "map_sums", "bank",
-           "captured", "rows", "payload")  # fmt: skip
+SCRATCH = ("signal", "output_events", "signal_events", "learns", "signal_sums", "learning_signal", "learning_inputs",
+           "whole_step", "targets", "unprojected", "transposed", "partial_sums", "term_lists", "touched", "row_index",
+           "row_value", "message", "message_index", "message_value", "message_alive", "message_hits", "message_sent",
+           "keys", "word", "patches", "map_events", "map_macs", "map_sums", "turned_signal", "signed_bank", "captured",
+           "message_rows", "payload")  # fmt: skip
 
 
 def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
@@ -46,70 +46,78 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
     ideal_inputs = bool(net.ideal[: plan.top].all())
     first_held = batch > 1 or layers[1]["kind"] != Kind.DENSE or bool(config["augmented"])
     rows = _row_capacity(plan, widest) if config["trace_frames"] else 0
-    message_room = widest + 2 * stages.VECTOR  # see `_stages.shape`
+    projected = bool(np.isin(channels["wiring"], [Wiring.TRANSPOSE, Wiring.SIGN, Wiring.SPARSE_SIGN]).any())
+    targets = bool((channels["message"] == Message.TARGET).any())
+    maps_units = int(convolutions["n"].max(initial=0))
     zeros = np.zeros
     memory = Memory(
         clock=records(zeros(1, CLOCK)),
-        counters=records(zeros(len(channels), COUNTER)),
+        heap=records(zeros(heap, EVENT)),
         slots=records(zeros(slots, SLOT)),
         layer_states=records(zeros(len(layers), LAYER_STATE)),
         link_states=records(zeros(len(plan.links), LINK_STATE)),
+        ring=zeros((len(plan.links), ring), np.int64),
+        broadcast_start=zeros((len(plan.links), batch), np.int64),
+        broadcast_finish=zeros((len(plan.links), batch), np.int64),
+        broadcast_bits=zeros((len(plan.links), batch), np.int64),
+        counters=records(zeros(len(channels), COUNTER)),
         ages=zeros((len(layers), AGE_BINS if plan.pipelined else 1), np.int64),
         misses=zeros(len(layers), np.int64),
-        heap_time=zeros(heap, np.int64),
-        heap_key=zeros(heap, np.int64),
-        heap_payload=zeros(heap, np.int64),
-        ring=zeros((len(plan.links), ring), np.int64),
-        heard_start=zeros((len(plan.links), batch), np.int64),
-        heard_finish=zeros((len(plan.links), batch), np.int64),
-        heard_bits=zeros((len(plan.links), batch), np.int64),
         weights=shared.weights if shared else strides.spread(net.layers, plan, plan.weights),
         biases=shared.biases if shared else plan.biases.copy(),
         feedback=shared.feedback if shared else plan.feedback.copy(),
         weight_velocity=zeros(strides.size(net.layers) if momentum else 0, np.float32),
         bias_velocity=zeros(plan.biases.size if momentum else 0, np.float32),
         feedback_velocity=zeros(plan.feedback.size if momentum else 0, np.float32),
-        residuals=zeros(int(channels["n"].sum()), np.float32),
+        deferred_input=zeros(inputs if batch == 1 else 0, np.float32),
+        deferred_at=zeros(inputs if batch == 1 else 0, np.int32),
+        deferred_step=strides.aligned(STEPS * int(net.layers["step_stride"].sum()) if batch == 1 else 0),
         sample=zeros((slots, batch), np.int64),
         outputs=zeros((slots, batch * units), np.float32),
         inputs=zeros(
             (slots, batch * (inputs if not ideal_inputs else int(layers[1]["fan_in"]) * first_held)),
             np.float32,
         ),
-        counts=zeros((slots, len(layers), batch), np.int64),
-        starts=zeros((slots, len(layers)), np.int64),
-        forms=zeros((slots, len(layers)), np.int64),
-        event_index=zeros((slots, net.list_offset[-1]), np.int32),
-        event_value=zeros((slots, net.list_offset[-1]), np.float32),
+        input_events=zeros((slots, len(layers), batch), np.int64),
+        input_form=zeros((slots, len(layers)), np.int64),
+        list_start=zeros((slots, len(layers)), np.int64),
+        list_index=zeros((slots, net.list_offset[-1]), np.int32),
+        list_value=zeros((slots, net.list_offset[-1]), np.float32),
         messages=zeros((slots, batch * message), np.float32),
-        heard=zeros((slots, len(channels), batch), np.int64),
-        pending_x=zeros(inputs if batch == 1 else 0, np.float32),
-        pending_at=zeros(inputs if batch == 1 else 0, np.int32),
-        pending_step=strides.aligned(STEPS * int(net.layers["step_pitch"].sum()) if batch == 1 else 0),
+        message_events=zeros((slots, len(channels), batch), np.int64),
+        residuals=zeros(int(channels["n"].sum()), np.float32),
         signal=zeros(batch * widest_learner, np.float32),
-        error=zeros(batch * widest_learner, np.float32),
-        turned=zeros(_turned(plan), np.float32),
-        gathered=zeros(batch * widest, np.float32),
-        spoken=zeros(batch, np.int64),
+        output_events=zeros(batch, np.int64),
+        signal_events=zeros(batch, np.int64),
         learns=zeros(batch, np.bool_),
-        partial=zeros(minibatch.partial_room(batch, widest, widest_learner), np.float32),
-        lists=zeros(minibatch.list_room(batch, widest) if batch > 1 else 0, np.int32),
+        signal_sums=zeros(minibatch.parts(batch) * widest_learner, np.float32),
+        learning_signal=zeros(batch * widest_learner, np.float32),
+        learning_inputs=zeros(batch * widest if batch > 1 else 0, np.float32),
+        whole_step=zeros(int(layers["w_size"].max()) if whole else 0, np.float32),
+        targets=zeros(batch * int(layers["n"][plan.top]) if targets else 0, np.float32),
+        unprojected=zeros(batch * widest_learner if projected else 0, np.float32),
+        transposed=zeros(_transposed(plan), np.float32),
+        partial_sums=zeros(minibatch.partial_room(batch, widest, widest_learner), np.float32),
+        term_lists=zeros(minibatch.list_room(batch, widest) if batch > 1 else 0, np.int32),
         touched=zeros(widest, np.bool_),
-        step=zeros(int(layers["w_size"].max()) if whole else 0, np.float32),
-        sent=zeros(widest, np.float32),
-        speaking=zeros(message_room, np.int32),
-        said=zeros(message_room, np.float32),
-        alive=zeros(message_room, np.int32),
-        hits=zeros(message_room, np.int32),
+        row_index=zeros(widest, np.int32),
+        row_value=zeros(widest, np.float32),
+        message=records(zeros(1, MESSAGE)),
+        message_index=zeros(widest, np.int32),
+        message_value=zeros(widest, np.float32),
+        message_alive=zeros(widest, np.int32),
+        message_hits=zeros(widest, np.int32),
+        message_sent=zeros(widest, np.float32),
         keys=zeros(int(counter_hash.PURPOSES), np.int64),
         word=zeros(1, np.float32),
         patches=strides.aligned(maps.parts(most) * int(net.geometry[:, -1].max())),
-        event_counts=zeros(most, np.int64),
-        macs=zeros(most, np.int64),
+        map_events=zeros(most, np.int64),
+        map_macs=zeros(most, np.int64),
         map_sums=zeros(batch * int(convolutions["out_channels"].max(initial=0)), np.float32),
-        bank=zeros(int(convolutions["w_size"].max(initial=0)), np.float32),
+        turned_signal=zeros(batch * maps_units, np.float32),
+        signed_bank=zeros(int(convolutions["w_size"].max(initial=0)), np.float32),
         captured=zeros((plan.frames * batch if config["capture"] else 0, units), np.float32),
-        rows=records(zeros(rows or batch * len(channels), MESSAGE_ROW)),
+        message_rows=records(zeros(rows or batch * len(channels), MESSAGE_ROW)),
         payload=zeros(rows * widest, np.float32),
     )
     _begin(memory)
@@ -131,7 +139,7 @@ def clear(memory: Memory) -> None:
     _begin(memory)
 
 
-def _turned(plan: Plan) -> int:
+def _transposed(plan: Plan) -> int:
     """Values of the largest W of a dense layer that errors of a mini-batch pass backwards."""
     back = plan.channels[plan.channels["wiring"] == Wiring.TRANSPOSE]
     back = back[plan.layers["kind"][back["source"]] == Kind.DENSE]
@@ -152,9 +160,7 @@ def with_more_slots(memory: Memory) -> Memory:
         new = np.zeros((2 * len(old), *old.shape[1:]), old.dtype)
         new[: len(old)] = old
         larger[name] = records(new)
-    for name in HEAP:
-        old = getattr(memory, name)
-        larger[name] = np.concatenate([old, np.zeros_like(old)])
+    larger["heap"] = records(np.concatenate([memory.heap, np.zeros_like(memory.heap)]))
     ring = np.zeros((memory.ring.shape[0], 2 * memory.ring.shape[1]), np.int64)
     for k, link in enumerate(memory.link_states):
         unfinished = np.roll(memory.ring[k], -int(link["head"]))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from channelsim.engine.compile import cache, symbols
 from channelsim.engine.loop import event_loop
+from channelsim.engine.tables.handles import MEMORY, NET
 
 ROOT = Path(__file__).parents[3]  # where this package was imported from
 OTHER_HALF = """
@@ -32,7 +33,7 @@ def compile_for(maps: bool) -> None:
         code = OTHER_HALF.format(root=str(ROOT), maps=maps)
         other = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            event_loop.advance.compile((symbols.NET, symbols.MEMORY, symbols.INT))
+            event_loop.advance.compile((NET, MEMORY, symbols.INT))
             other.wait()  # whether it has succeeded or not: what is missing is compiled here
         finally:
             other.kill()

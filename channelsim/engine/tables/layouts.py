@@ -2,12 +2,12 @@
 
 Both are named tuples of flat arrays and record arrays, so that one compiled signature serves every network, and a
 checkpoint is a dump of `Memory`. A *slot* is the place in memory of one frame in flight: its activities, its
-messages.
+messages. Each annotation says what compiled code sees: see `handles`.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from channelsim.plan import layout
 
 STEPS = 32  # updates of a layer that may wait at once
-# A layer as the plan has it, but for where W lies in `Memory.weights`: see `_pitch`.
+# A layer as the plan has it, but for where W lies in `Memory.weights`: see `strides`.
 LAYER = np.dtype(
     [(name, layout.LAYER[name]) for name in layout.LAYER.names or ()]
     + [
-        ("pitch", "i8"),  # values from the start of one row of W to that of the next
+        ("row_stride", "i8"),  # values from the start of one row of W to that of the next
         ("w_extent", "i8"),  # values from the start of W to its end, the gaps between rows included
         ("step_offset", "i8"),  # of the layer's steps in `Memory.pending_step`
-        ("step_pitch", "i8"),  # values from the start of one of them to that of the next
+        ("step_stride", "i8"),  # values from the start of one of them to that of the next
     ],
     align=True,
 )
@@ -76,6 +76,17 @@ CLOCK = np.dtype(
     align=True,
 )
 
+EVENT = np.dtype(
+    [
+        ("time", "i8"),  # ps
+        ("order", "i8"),  # of equal times: priority and sequence number
+        ("act", "i8"),  # what happens then: see `loop.event_loop`
+        ("channel", "i8"),
+        ("slot", "i8"),
+    ],
+    align=True,
+)
+
 SLOT = np.dtype(
     [
         ("used", "u1"),
@@ -94,7 +105,7 @@ LAYER_STATE = np.dtype(
         ("free_at", "i8"),  # ps: busy computing until then
         ("frame", "i8"),  # newest frame computed; -1: none
         ("slot", "i8"),
-        ("pending", "u1"),  # which updates wait for the next pass over their rows: see `_waiting`
+        ("pending", "u1"),  # which updates wait for the next pass over their rows: see `layers.deferred`
         ("newest_step", "i8"),  # its place among the layer's steps
         ("settled", "i8"),  # at the rows that this frame has read nothing waits; -1: perhaps at all
     ],
@@ -113,89 +124,143 @@ LINK_STATE = np.dtype(
 )
 
 
+MESSAGE = np.dtype(
+    [
+        ("offered", "i8"),  # units with a nonzero value
+        ("entries", "i8"),  # of the list: as many as events, or one for each unit
+        ("events", "i8"),  # sent
+        ("scale", "f4"),
+        ("noise_scale", "f4"),
+        ("bits", "i8"),
+        ("encoding", "i8"),
+        ("start", "i8"),  # ps: the first bit leaves
+        ("finish", "i8"),  # ps: the last bit has left
+        ("delay", "i8"),  # ps: latency and jitter
+        ("due", "i8"),  # ps: what arrives later is lost; -1: nothing is
+        ("delivered", "i8"),  # events
+        ("complete", "i8"),  # ps
+        ("again", "u1"),  # a broadcast that other channels' receivers have heard: of all of a frame's messages
+        ("hit_bound", "i8"),  # what draws are compared with, likewise
+        ("drop_bound", "i8"),
+    ],
+    align=True,
+)
+
+
+class Field(NamedTuple):
+    """What an array of a table is: its dtype and dimensions. Without dimensions it is a table of one record."""
+
+    dtype: Any
+    dimensions: int = 1
+
+
+Floats = Annotated[NDArray[np.float32], Field(np.float32)]
+FloatRows = Annotated[NDArray[np.float32], Field(np.float32, 2)]
+Numbers = Annotated[NDArray[np.int32], Field(np.int32)]
+NumberRows = Annotated[NDArray[np.int32], Field(np.int32, 2)]
+Counts = Annotated[NDArray[np.int64], Field(np.int64)]
+CountRows = Annotated[NDArray[np.int64], Field(np.int64, 2)]
+CountPlanes = Annotated[NDArray[np.int64], Field(np.int64, 3)]
+Flags = Annotated[NDArray[np.bool_], Field(np.bool_)]
+
+
 class Net(NamedTuple):
     """Constants of a run. Arrays of the data set are shared, never copied."""
 
-    config: NDArray[Any]  # (1,) CONFIG
-    layers: NDArray[Any]  # (L + 1,) LAYER
-    geometry: NDArray[np.int64]  # (L + 1, 11) maps and windows, as `_geometry` names them
-    list_offset: NDArray[np.int64]  # (L + 2,) of a dense layer's event lists in `Memory.event_index`
-    channels: NDArray[Any]  # (channels,) CHANNEL; the rows change at a scheduled change
-    links: NDArray[Any]  # (links,) LINK
-    leaving: NDArray[np.int64]  # learning channels by source layer: leaving[leaving_start[h] : leaving_start[h + 1]]
-    leaving_start: NDArray[np.int64]  # (L + 2,)
-    ideal: NDArray[np.bool_]  # (channels,) messages arrive as they are: no stage, and nothing can be late
-    roots: NDArray[np.int64]  # (channels * 16,) roots of the keys of a channel's draws, by purpose: hashing.root
-    c_start: NDArray[np.int32]
-    c_index: NDArray[np.int32]
-    iota: NDArray[np.int32]  # (widest + 32,) 0, 1, 2, ..: the event list of a layer in which everybody speaks
-    order: NDArray[np.int64]  # (samples of an epoch,) the order of this epoch
-    images: NDArray[np.float32]  # (N * n_0,)
-    labels: NDArray[np.int32]  # (N,)
-    event_start: NDArray[np.int64]  # (N + 1,) the images as events
-    event_index: NDArray[np.int32]  # empty where layer 1 reads the images themselves
-    event_value: NDArray[np.float32]
+    config: Annotated[NDArray[Any], Field(CONFIG, 0)]
+    layers: Annotated[NDArray[Any], Field(LAYER)]  # (L + 1,)
+    geometry: CountRows  # (L + 1, 11) maps and windows, as `geometry` names them
+    list_offset: Counts  # (L + 2,) of a dense layer's event lists in `Memory.list_index`
+    channels: Annotated[NDArray[Any], Field(layout.CHANNEL)]  # the rows change at a scheduled change
+    links: Annotated[NDArray[Any], Field(layout.LINK)]
+    leaving: Counts  # learning channels by source layer: leaving[leaving_start[h] : leaving_start[h + 1]]
+    leaving_start: Counts  # (L + 2,)
+    ideal: Flags  # (channels,) messages arrive as they are: no stage, and nothing can be late
+    roots: Counts  # (channels * 16,) roots of the keys of a channel's draws, by purpose: hashing.root
+    c_start: Numbers
+    c_index: Numbers
+    identity: Numbers  # (widest,) 0, 1, 2, ..: the event list of a layer all of whose units are active
+    order: Counts  # (samples of an epoch,) the order of this epoch
+    images: Floats  # (N * n_0,)
+    labels: Numbers  # (N,)
+    event_start: Counts  # (N + 1,) the images as events
+    event_index: Numbers  # empty where layer 1 reads the images themselves
+    event_value: Floats
 
 
 class Memory(NamedTuple):
     """Everything that changes. F slots, B samples a frame."""
 
-    clock: NDArray[Any]  # (1,) CLOCK
-    counters: NDArray[Any]  # (channels,) COUNTER
-    slots: NDArray[Any]  # (F,) SLOT
-    layer_states: NDArray[Any]  # (L + 1,) LAYER_STATE
-    link_states: NDArray[Any]  # (links,) LINK_STATE
-    ages: NDArray[np.int64]  # (L + 1, bins) updates by age in frames, the last bin for all that are older
-    misses: NDArray[np.int64]  # (L + 1,) errors whose frame was no longer stashed
-    heap_time: NDArray[np.int64]
-    heap_key: NDArray[np.int64]
-    heap_payload: NDArray[np.int64]
-    ring: NDArray[np.int64]  # (links, size) finish times of the messages that a link has not finished
-    heard_start: NDArray[np.int64]  # (links, B) start, finish and bits of the last transmission on a broadcast link
-    heard_finish: NDArray[np.int64]
-    heard_bits: NDArray[np.int64]
-    weights: NDArray[np.float32]
-    biases: NDArray[np.float32]
-    feedback: NDArray[np.float32]
-    weight_velocity: NDArray[np.float32]  # empty without momentum, like the two that follow
-    bias_velocity: NDArray[np.float32]
-    feedback_velocity: NDArray[np.float32]
-    residuals: NDArray[np.float32]
-    sample: NDArray[np.int64]  # (F, B) index into the data set
-    outputs: NDArray[np.float32]  # (F, B * units) O of layers 1..L
-    inputs: NDArray[np.float32]  # (F, B * inputs) activations as delivered, where they are not the sender's
-    counts: NDArray[np.int64]  # (F, L + 1, B) events delivered to each layer
-    starts: NDArray[np.int64]  # (F, L + 1) where their list starts, if the form has one
-    forms: NDArray[np.int64]  # (F, L + 1) how a layer's input is held: see `_inputs`
-    event_index: NDArray[np.int32]  # (F, Net.list_offset[-1]) inputs of dense layers as events, of one sample
-    event_value: NDArray[np.float32]
-    messages: NDArray[np.float32]  # (F, B * message) learning messages as delivered, or the error they make (bp)
-    heard: NDArray[np.int64]  # (F, channels, B) events delivered by each learning channel
-    pending_x: NDArray[np.float32]  # (inputs,) activities of the updates that wait, by row; 0: none
-    pending_at: NDArray[np.int32]  # (inputs,) the place of each one's step among the layer's
-    pending_step: NDArray[np.float32]  # (STEPS * padded units) eta R of the last updates of each layer
-    signal: NDArray[np.float32]  # (B * widest that learns) R of the layer at work
-    error: NDArray[np.float32]  # (B * widest that learns) delivered messages on their way through C
-    turned: NDArray[np.float32]  # (largest W that errors pass) a W transposed
-    gathered: NDArray[np.float32]  # (B * widest) the activities of the samples that learn
-    spoken: NDArray[np.int64]  # (B,) events of each sample in O, or in R, of the layer at work
-    learns: NDArray[np.bool_]  # (B,) whether a sample's R has anything to say
-    partial: NDArray[np.float32]  # (room,) sums of a mini-batch over parts of the rows of W, as in `_batch`
-    lists: NDArray[np.int32]  # (parts * room,) the terms of sparse products, as in `_batch`
-    touched: NDArray[np.bool_]  # (widest,)
-    step: NDArray[np.float32]  # (largest W) an update that has to be seen whole: momentum, quantizers
-    sent: NDArray[np.float32]  # (widest,) one message as a vector
-    speaking: NDArray[np.int32]  # (widest + 32,) one message as a list: who speaks,
-    said: NDArray[np.float32]  # what,
-    alive: NDArray[np.int32]  # whether it is an event, and not lost,
-    hits: NDArray[np.int32]  # and which of its code words bit errors hit
-    keys: NDArray[np.int64]  # (16,) of one message's draws, by purpose
-    word: NDArray[np.float32]  # (1,) for looking at a float's bits
-    patches: NDArray[np.float32]  # (parts * room,) patch matrices of convolutions, one image of one part at a time
-    event_counts: NDArray[np.int64]  # (most samples at once,) values of each that are not zero
-    macs: NDArray[np.int64]  # (most samples at once,) operations of a convolution, sample by sample
-    map_sums: NDArray[np.float32]  # (B * maps,) errors of a convolution summed over each map
-    bank: NDArray[np.float32]  # (largest W of a convolution) |C| with the signs of W
-    captured: NDArray[np.float32]  # (frames * B, units) learning signals, if asked for
-    rows: NDArray[Any]  # (capacity,) MESSAGE_ROW
-    payload: NDArray[np.float32]  # (capacity,)
+    # when something happens
+    clock: Annotated[NDArray[Any], Field(CLOCK, 0)]
+    heap: Annotated[NDArray[Any], Field(EVENT)]
+    slots: Annotated[NDArray[Any], Field(SLOT)]  # (F,)
+    layer_states: Annotated[NDArray[Any], Field(LAYER_STATE)]  # (L + 1,)
+    link_states: Annotated[NDArray[Any], Field(LINK_STATE)]  # (links,)
+    ring: CountRows  # (links, size) finish times of the messages that a link has not finished
+    broadcast_start: CountRows  # (links, B) start, finish and bits of the last transmission on a broadcast link
+    broadcast_finish: CountRows
+    broadcast_bits: CountRows
+    # what is counted
+    counters: Annotated[NDArray[Any], Field(layout.COUNTER)]  # (channels,)
+    ages: CountRows  # (L + 1, bins) updates by age in frames, the last bin for all that are older
+    misses: Counts  # (L + 1,) errors whose frame was no longer stashed
+    # what learns
+    weights: Floats
+    biases: Floats
+    feedback: Floats
+    weight_velocity: Floats  # empty without momentum, like the two that follow
+    bias_velocity: Floats
+    feedback_velocity: Floats
+    deferred_input: Floats  # (inputs,) activities of the deferred updates, by row; 0: none
+    deferred_at: Numbers  # (inputs,) the place of each one's step among the layer's
+    deferred_step: Floats  # (STEPS * padded units) eta R of the last updates of each layer
+    # frames in flight
+    sample: CountRows  # (F, B) index into the data set
+    outputs: FloatRows  # (F, B * units) O of layers 1..L
+    inputs: FloatRows  # (F, B * inputs) activations as delivered, where they are not the sender's
+    input_events: CountPlanes  # (F, L + 1, B) events delivered to each layer
+    input_form: CountRows  # (F, L + 1) how a layer's input is held: see `layers.inputs`
+    list_start: CountRows  # (F, L + 1) where its list starts, if the form has one
+    list_index: NumberRows  # (F, Net.list_offset[-1]) inputs of dense layers as events, of one sample
+    list_value: FloatRows
+    messages: FloatRows  # (F, B * message) learning messages as delivered, or the error they make (bp)
+    message_events: CountPlanes  # (F, channels, B) events delivered by each learning channel
+    residuals: Floats
+    # of the layer at work
+    signal: Floats  # (B * widest that learns) R
+    output_events: Counts  # (B,) nonzero values of each sample's O
+    signal_events: Counts  # (B,) nonzero values of each sample's R
+    learns: Flags  # (B,) whether a sample's R has any nonzero value
+    signal_sums: Floats  # (parts * widest that learns) R summed over all that shares a bias
+    learning_signal: Floats  # (B * widest that learns) R of the samples that learn, perhaps times the rate
+    learning_inputs: Floats  # (B * widest) the activities of the samples that learn
+    whole_step: Floats  # (largest W) an update that has to be seen whole: momentum, quantizers
+    targets: Floats  # (B * classes) one-hot
+    unprojected: Floats  # (B * widest that learns) delivered messages that are yet to pass the sender's W
+    transposed: Floats  # (largest W that errors pass) a W transposed
+    partial_sums: Floats  # (room,) sums of a mini-batch over parts of the rows of W: see `kernels.minibatch`
+    term_lists: Numbers  # (parts * room,) the terms of sparse products: see `kernels.minibatch`
+    touched: Flags  # (widest,) which columns of a matrix have a nonzero value
+    row_index: Numbers  # (widest,) a list of rows of W,
+    row_value: Floats  # and by what each is multiplied
+    # of the message at work
+    message: Annotated[NDArray[Any], Field(MESSAGE, 0)]
+    message_index: Numbers  # (widest,) as a list: units,
+    message_value: Floats  # values,
+    message_alive: Numbers  # whether each is an event, and not lost,
+    message_hits: Numbers  # and which of the code words bit errors hit
+    message_sent: Floats  # (widest,) as a vector, as it is sent
+    keys: Counts  # (16,) of its draws, by purpose
+    word: Floats  # (1,) for looking at a float's bits
+    # of a convolution at work
+    patches: Floats  # (parts * room,) patch matrices, one image of one part at a time
+    map_events: Counts  # (most samples at once,) nonzero values of each; -1: unknown
+    map_macs: Counts  # (most samples at once,) operations, sample by sample
+    map_sums: Floats  # (B * maps,) R summed over each map
+    turned_signal: Floats  # (B * units) R with the maps of a position side by side
+    signed_bank: Floats  # (largest W of a convolution) |C| with the signs of W
+    # what is handed over between two chunks
+    captured: FloatRows  # (frames * B, units) learning signals, if asked for
+    message_rows: Annotated[NDArray[Any], Field(layout.MESSAGE_ROW)]  # (capacity,)
+    payload: Floats  # (capacity,)

@@ -30,12 +30,12 @@ def lay_out(plan: Plan) -> NDArray[Any]:
         columns = int(layer["b_size"])
         if layer["w_size"]:
             rows = int(layer["w_size"]) // columns
-            row["pitch"] = _pitch(rows, columns) if _by_rows(plan, layer) else columns
-            row["w_extent"] = rows * row["pitch"]
+            row["row_stride"] = _stride(rows, columns) if _by_rows(plan, layer) else columns
+            row["w_extent"] = rows * row["row_stride"]
         row["w_offset"], row["step_offset"] = offset, steps
         offset += _padded(int(row["w_extent"]))
-        row["step_pitch"] = _padded(columns) if layer["w_size"] else 0
-        steps += STEPS * int(row["step_pitch"])
+        row["step_stride"] = _padded(columns) if layer["w_size"] else 0
+        steps += STEPS * int(row["step_stride"])
     return table
 
 
@@ -44,7 +44,7 @@ def _padded(values: int) -> int:
     return -(-values // LINE) * LINE
 
 
-def _pitch(rows: int, columns: int) -> int:
+def _stride(rows: int, columns: int) -> int:
     padded = _padded(columns)
     return padded if rows * padded <= SMALL or padded <= WASTE * columns else columns
 
@@ -87,7 +87,7 @@ def _matrices(table: NDArray[Any], there: Floats) -> list[Floats]:
     found = []
     for layer in table[table["w_size"] > 0]:
         first, columns = int(layer["w_offset"]), int(layer["b_size"])
-        rows = there[first : first + int(layer["w_extent"])].reshape(-1, int(layer["pitch"]))
+        rows = there[first : first + int(layer["w_extent"])].reshape(-1, int(layer["row_stride"]))
         found.append(rows[:, :columns])
     return found
 

@@ -13,7 +13,6 @@ import numpy as np
 from llvmlite import ir
 
 from channelsim import hashing
-from channelsim.engine.kernels import counter_hash
 from channelsim.engine.kernels.simd.code import (
     LANES,
     NUMBERS,
@@ -58,7 +57,7 @@ class _Draws:
 
     def words(self, part: Strip, index: Any, times: int = 1) -> Any:
         """`counter_hash.word` at `times` each neuron's number: that in `index`, or where that is None its place."""
-        builder, golden = self.builder, int(counter_hash.GOLDEN)
+        builder, golden = self.builder, hashing.GOLDEN
         if index is None:
             lanes = ir.Constant(WORDS, [(times * k + 1) * golden % 2**64 for k in range(LANES)])
             first = builder.mul(part.first, word(times * golden % 2**64))
@@ -68,18 +67,18 @@ class _Draws:
             neurons = builder.mul(builder.sext(numbers, WORDS), _all(WORDS, times))
             step = builder.mul(builder.add(neurons, _all(WORDS, 1)), _all(WORDS, golden))
         z = builder.add(self.key, step)
-        for shift, factor in ((counter_hash.S30, counter_hash.MUL_1), (counter_hash.S27, counter_hash.MUL_2)):
-            z = builder.mul(self._fold(z, shift), _all(WORDS, int(factor)))
-        return self._fold(z, counter_hash.S31)
+        for shift, factor in ((30, hashing.MIX_1), (27, hashing.MIX_2)):
+            z = builder.mul(self._fold(z, shift), _all(WORDS, factor))
+        return self._fold(z, 31)
 
     def _fold(self, z: Any, shift: Any) -> Any:
-        return self.builder.xor(z, self.builder.lshr(z, _all(WORDS, int(shift))))
+        return self.builder.xor(z, self.builder.lshr(z, _all(WORDS, shift)))
 
     def below(self, words: Any, bound: Any) -> Any:
         """`counter_hash.is_below`: the upper 53 bits are less than the bound where the word is less than the bound with
         11 zeros behind it, which may be 2^64."""
         builder = self.builder
-        last = builder.sub(builder.shl(bound, word(int(counter_hash.S11))), word(1))
+        last = builder.sub(builder.shl(bound, word(64 - 53)), word(1))
         some = builder.icmp_signed(">", bound, word(0))
         within = builder.icmp_unsigned("<=", words, broadcast(builder, last, WORDS))
         return builder.and_(within, broadcast(builder, some, within.type))
@@ -157,7 +156,7 @@ def _round_randomly(builder, key, index, step, top, values):
     step, top = broadcast(builder, step, VECTOR), broadcast(builder, top, VECTOR)
     bottom = builder.fneg(top)
     floor = builder.module.declare_intrinsic(f"llvm.floor.v{LANES}f32", (), ir.FunctionType(VECTOR, [VECTOR]))
-    unused = _all(NUMBERS, int(counter_hash.S40) - 32)  # bits of the high half
+    unused = _all(NUMBERS, 32 - 24)  # bits of the high half
 
     def block(part, _, index):
         (x,) = part.load(values)

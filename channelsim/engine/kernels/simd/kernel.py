@@ -131,8 +131,6 @@ def _write(module: Any, kernel: _Kernel) -> None:
 
 def _compile() -> bytes:
     """The object file of all kernels."""
-    binding.initialize_native_target()
-    binding.initialize_native_asmprinter()
     target = binding.Target.from_default_triple().create_target_machine(
         cpu=machine.CPU, features=machine.FEATURES, opt=3, reloc="pic", codemodel="jitdefault", jit=True
     )

@@ -1,0 +1,66 @@
+"""An adaptive C learns: m (x) O of the layer that receives, on the wires that exist."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from channelsim.engine.compile.jit import inner
+from channelsim.engine.kernels import activity, single
+from channelsim.engine.layers import dispatch, inputs
+from channelsim.engine.layers.learning import rate
+from channelsim.plan import Wiring
+
+F = np.float32
+ZERO, ONE = F(0.0), F(1.0)
+SPARSE, BANK = int(Wiring.SPARSE), int(Wiring.BANK)
+
+
+@inner()
+def adapt(net, mem, c, slot, seen, samples):
+    """dC = eta m (x) O of the receiving layer, for every wire that exists; O is that of slot `seen`, (B, n_target)."""
+    config = net.config
+    channel = net.channels[c]
+    n = channel.n
+    eta = rate(mem.slots[slot], config.feedback_rate)
+    share = ONE / F(mem.slots[slot].samples)
+    momentum = F(config.momentum)
+    first = channel.message_offset * config.batch
+    message = mem.messages[slot, first : first + samples * n]
+    feedback = mem.feedback[channel.c_offset : channel.c_offset + channel.c_size]
+    scale, into = eta * share, feedback
+    if momentum != ZERO:
+        scale, into = share, mem.feedback_velocity[channel.c_offset : channel.c_offset + channel.c_size]
+        activity.scale(into, momentum, into)
+    if channel.wiring == BANK:
+        dispatch.adapt_bank(net, mem, c, slot, seen, samples, scale)
+    else:
+        outputs = inputs.outputs(net, mem, channel.target, seen, samples)
+        _adapt_wires(net, mem, c, samples, outputs, message, scale, into)
+    if momentum != ZERO:
+        for k in range(channel.c_size):
+            feedback[k] += eta * into[k]
+
+
+@inner()
+def _adapt_wires(net, mem, c, samples, outputs, message, scale, into):
+    channel = net.channels[c]
+    counter = mem.counters[c]
+    n, n_target = channel.n, net.layers[channel.target].n
+    targets = net.c_index[channel.c_offset : channel.c_offset + channel.c_size]
+    start = net.c_start[channel.start_offset : channel.start_offset + n + 1]
+    for j in range(n):
+        wires = start[j + 1] - start[j] if channel.wiring == SPARSE else n_target
+        events = 0
+        for b in range(samples):
+            if message[b * n + j] == ZERO:
+                continue
+            events += 1
+            x = scale * message[b * n + j]
+            active = outputs[b * n_target : b * n_target + n_target]
+            if channel.wiring == SPARSE:
+                for k in range(start[j], start[j + 1]):
+                    into[k] += x * active[targets[k]]
+            else:
+                single.add_scaled(x, active, into[j * n_target : j * n_target + n_target])
+        counter.update_macs += events * wires
+        counter.updates += wires if events > 0 else 0

@@ -1,0 +1,128 @@
+"""From a delivered message to R at the receiving layer: through W where it leaves, or through C where it arrives."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from channelsim.engine.channel.sending import is_projected
+from channelsim.engine.compile.jit import inner
+from channelsim.engine.compile.pointers import head
+from channelsim.engine.kernels import activity, minibatch, simd, transfers
+from channelsim.engine.layers import deferred, dispatch, inputs
+from channelsim.engine.tables.handles import synapses
+from channelsim.plan import Wiring
+
+ZERO = np.float32(0.0)
+TRANSPOSE, DENSE, BANK, SIGN = int(Wiring.TRANSPOSE), int(Wiring.DENSE), int(Wiring.BANK), int(Wiring.SIGN)
+
+
+@inner()
+def project_leaving(net, mem, c, slot, seen, recalled):
+    """The error at the target that delivered messages make through the sender. Counts the operations.
+
+    The messages are in mem.unprojected, and the error goes to mem.messages. `seen` is the slot that the
+    sender learned from, with `recalled` samples.
+    """
+    channel = net.channels[c]
+    if channel.wiring == TRANSPOSE:
+        dispatch.transposed(net, mem, c, slot, seen, recalled)
+    elif net.layers[channel.source].kind == dispatch.CONV2D:
+        dispatch.through_signs(net, mem, c, slot)
+    else:
+        _through_signed(net, mem, c, slot)
+
+
+@inner()
+def _through_signed(net, mem, c, slot):
+    channel = net.channels[c]
+    message = mem.unprojected
+    out = mem.messages[slot, channel.message_offset * net.config.batch :]
+    samples = mem.slots[slot].samples
+    source = net.layers[channel.source]
+    deferred.flush(net, mem, channel.source)
+    n, n_target, stride = channel.n, net.layers[channel.target].n, source.row_stride
+    weights = synapses(mem.weights, source)
+    feedback = mem.feedback[channel.c_offset : channel.c_offset + channel.c_size]
+    targets = net.c_index[channel.c_offset : channel.c_offset + channel.c_size]
+    start = net.c_start[channel.start_offset : channel.start_offset + n + 1]
+    for b in range(samples):
+        error = out[b * n_target : b * n_target + n_target]
+        for i in range(n_target):
+            error[i] = ZERO
+        for j in range(n):
+            x = message[b * n + j]
+            if x == ZERO:
+                continue
+            if channel.wiring == SIGN:
+                for i in range(n_target):
+                    error[i] += x * activity.with_sign(feedback[i * n + j], weights[i * stride + j])
+                mem.counters[c].macs += n_target
+            else:
+                for k in range(start[j], start[j + 1]):
+                    i = targets[k]
+                    error[i] += x * activity.with_sign(feedback[k], weights[i * stride + j])
+                mem.counters[c].macs += start[j + 1] - start[j]
+
+
+@inner()
+def error_from(net, mem, c, slot, seen, known):
+    """mem.signal = R at the channel's target, from its message in the slot: (B, n_target).
+
+    That is the error times f'(S), which O = f(S) in slot `seen` tells of so many samples.
+    """
+    channel = net.channels[c]
+    samples = mem.slots[slot].samples
+    n, n_target = channel.n, net.layers[channel.target].n
+    transfer = net.layers[channel.target].transfer if net.config.derivative else transfers.LINEAR
+    output = inputs.outputs(net, mem, channel.target, seen, known)
+    error = mem.signal[: samples * n_target]
+    first = channel.message_offset * net.config.batch
+    if is_projected(channel.wiring):
+        made = mem.messages[slot, first : first + samples * n_target]
+        if samples > 1:
+            minibatch.take_error(made, transfer, output, error, samples)
+        else:
+            simd.copy(made, error)
+            transfers.times_derivative(transfer, error[: len(output)], output)
+        return
+    message = mem.messages[slot, first : first + samples * n]
+    feedback = mem.feedback[channel.c_offset : channel.c_offset + channel.c_size]
+    events = activity.total(mem.message_events[slot, c], samples)
+    if channel.wiring == DENSE and samples > 1 and events >= minibatch.SPARSE_BELOW * samples * n:
+        mem.counters[c].macs += events * n_target
+        minibatch.make_error(message, n, feedback, n_target, transfer, output, error, samples)
+        return
+    if channel.wiring == BANK:
+        dispatch.through_bank(net, mem, c, slot)
+    else:
+        _through_wires(net, mem, c, samples, message, feedback, error)
+    transfers.times_derivative(transfer, error[: len(output)], output)
+
+
+@inner(inline="always")
+def _through_wires(net, mem, c, samples, message, feedback, error):
+    """error = the messages through C, event by event. Counts the operations."""
+    channel = net.channels[c]
+    n, n_target = channel.n, net.layers[channel.target].n
+    for i in range(samples * n_target):
+        error[i] = ZERO
+    if channel.wiring == DENSE and samples > 1:
+        mem.counters[c].macs += simd.count_events(message) * n_target
+        minibatch.add_sparse(message, n, samples, n, feedback, n_target, n_target, error, mem.term_lists)
+        return
+    targets = net.c_index[channel.c_offset : channel.c_offset + channel.c_size]
+    start = net.c_start[channel.start_offset : channel.start_offset + n + 1]
+    for b in range(samples):
+        sent, made = message[b * n : b * n + n], error[b * n_target : b * n_target + n_target]
+        if channel.wiring == DENSE:
+            count = simd.compact(sent, mem.row_index, mem.row_value)
+            mem.counters[c].macs += count * n_target
+            simd.add_rows(feedback, n_target, head(mem.row_index, count), head(mem.row_value, count), made)
+            continue
+        for j in range(n):
+            x = sent[j]
+            if x == ZERO:
+                continue
+            for k in range(start[j], start[j + 1]):
+                made[targets[k]] += x * feedback[k]
+            mem.counters[c].macs += start[j + 1] - start[j]
