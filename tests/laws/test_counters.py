@@ -67,7 +67,7 @@ def test_updates_that_wait_are_not_seen(rule: str, schedule: dict[str, str]) -> 
         engine.settle(state)
     unsettled = engine.start(plan, data)
     engine.advance(plan, unsettled, plan.frames)
-    waiting = unsettled.memory.pending_at[unsettled.memory.pending_x != 0]
+    waiting = unsettled.memory.deferred_at[unsettled.memory.deferred_input != 0]
     assert len(np.unique(waiting)) > STEPS // 4 or plan.pipelined
     assert outcome(unsettled).same(outcome(state))
 
