@@ -1,4 +1,4 @@
-"""Elementary functions: how near to the true ones, what they do at the edges, and that both forms have the same bits."""
+"""Elementary functions: how near to the true ones, what they do at the edges; both forms have the same bits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ EXP, LOG, COS = "exp", "log", "cos_of_turn"
 LARGEST_ERROR = {EXP: 0.9, LOG: 0.8, COS: 1.8}  # in units in the last place: found are 0.82, 0.75 and 1.72
 TRUE: dict[str, Callable[[Any], Any]] = {EXP: mpmath.exp, LOG: mpmath.log, COS: lambda v: mpmath.cospi(2 * v)}
 N = 3000
-EDGES = [0.0, -0.0, 5e-324, -5e-324, 2.2e-308, -1.0, 1.0, 709.78, 709.79, -745.1, -745.2, 1e300, np.inf, -np.inf, np.nan]
+EDGES = [0.0, -0.0, 5e-324, -5e-324, 2.2e-308, -1.0, 1.0, 709.78, 709.79, -745.1, -745.2, 1e300]
+EDGES += [np.inf, -np.inf, np.nan]
 
 BITS = [
     "0x1.14f2b0fb9307fp-1010", "0x1.7b4c869c37c05p-1", "0x1.000000044b830p+0", "0x1.01c2a61268987p+1",
@@ -42,11 +43,9 @@ def test_largest_error(name: str) -> None:
     x = arguments(name)
     found = getattr(elementary, name)(x)
     with mpmath.workprec(160):
-        errors = [
-            abs(float((mpmath.mpf(float(value)) - TRUE[name](mpmath.mpf(float(v)))) / mpmath.mpf(np.spacing(abs(value)))))
-            for v, value in zip(x, found, strict=True)
-        ]
-    assert 0.5 < max(errors) < LARGEST_ERROR[name]
+        apart = [mpmath.mpf(float(value)) - TRUE[name](float(v)) for v, value in zip(x, found, strict=True)]
+    errors = np.abs(np.array(apart, np.float64)) / np.spacing(np.abs(found))
+    assert 0.5 < errors.max() < LARGEST_ERROR[name]
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,9 @@ def test_as_plain_python() -> None:
     np.testing.assert_array_equal(found.view(np.int32), compiled().view(np.int32))
 
 
-@pytest.mark.parametrize("given", [(np.inf, 1, 1), (np.inf, 1, -np.inf), (np.nan, 1, 1), (0, 1, -0.0), (1, 1, -1)], ids=str)
+@pytest.mark.parametrize(
+    "given", [(np.inf, 1, 1), (np.inf, 1, -np.inf), (np.nan, 1, 1), (0, 1, -0.0), (1, 1, -1)], ids=str
+)
 def test_edges(given: tuple[float, ...]) -> None:
     x, y, z = (np.array([value], F) for value in given)
     out = np.zeros(1, F)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from channelsim.engine.compile.fused import fma
 from channelsim.engine.compile.jit import inner, kernel
 from channelsim.engine.kernels.simd import events as simd_events
 from channelsim.engine.kernels.simd import memory as simd_memory
@@ -18,7 +19,6 @@ from channelsim.engine.kernels.simd import products as simd_products
 from channelsim.engine.kernels.simd import rows as simd_rows
 from channelsim.engine.tables.handles import head
 
-CONTRACT = {"contract"}
 ZERO = np.float32(0.0)
 
 
@@ -117,8 +117,8 @@ def dot_rows(matrix, pitch, message, out):
     simd_products.dot_rows(matrix, pitch, message, out)
 
 
-@kernel(fastmath=CONTRACT)
+@kernel()
 def add_scaled(x, values, out):
     """out += x * values."""
     for j in range(len(out)):
-        out[j] += x * values[j]
+        out[j] = fma(x, values[j], out[j])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from channelsim.engine.channel import quantizers, stages
+from channelsim.engine.compile.fused import fma
 from channelsim.engine.compile.jit import inner, kernel
 from channelsim.engine.kernels import counter_hash, minibatch, single, transfers
 from channelsim.engine.kernels.simd import memory as simd_memory
@@ -205,7 +206,7 @@ def update(net, mem, h, slot, seen, samples, c):
         )  # fmt: skip
 
 
-@inner(fastmath={"contract"})
+@inner()
 def _bias(mem, layer, eta, share, momentum):
     """db = eta times the mean of R, whose sum is in mem.error."""
     bias = f4(mem.biases)[layer.b_offset : layer.b_offset + layer.b_size]
@@ -213,9 +214,9 @@ def _bias(mem, layer, eta, share, momentum):
     for j in range(layer.b_size):
         g = total[j] * share
         if momentum != ZERO:
-            g += momentum * f4(mem.bias_velocity)[layer.b_offset + j]
+            g = fma(momentum, f4(mem.bias_velocity)[layer.b_offset + j], g)
             f4(mem.bias_velocity)[layer.b_offset + j] = g
-        bias[j] += eta * g
+        bias[j] = fma(eta, g, bias[j])
 
 
 @kernel()
@@ -224,11 +225,11 @@ def _scale(values, factor):
         values[k] *= factor
 
 
-@kernel(fastmath={"contract"})
+@kernel()
 def _gain_momentum(step, velocity, eta, momentum):
     """step = eta V with V = momentum V + step."""
     for k in range(len(step)):
-        v = momentum * velocity[k] + step[k]
+        v = fma(momentum, velocity[k], step[k])
         velocity[k] = v
         step[k] = eta * v
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from channelsim.engine.channel import sending
 from channelsim.engine.compile.jit import inner, kernel
-from channelsim.engine.kernels import augment, counter_hash, transfers
+from channelsim.engine.kernels import augment, counter_hash, elementary, transfers
 from channelsim.engine.layers import dispatch, inputs, learning
 from channelsim.engine.loop import heap
 from channelsim.engine.tables import geometry
@@ -152,7 +152,7 @@ def enter(net, mem, slot):
     samples = min(config.batch, config.train_size - first)
     s = slots(mem.slots)[slot]
     s.used, s.finished, s.frame, s.samples, s.events, s.holders = True, False, frame, samples, 0, 0
-    s.keep = math.exp(frame * config.log_keep)
+    s.keep = elementary.exp(frame * config.log_keep)
     clock.in_flight += 1
     clock.in_flight_max = max(clock.in_flight_max, clock.in_flight)
     for b in range(samples):
@@ -165,7 +165,7 @@ def enter(net, mem, slot):
                     counter_hash.key(config.seed, counter_hash.ARRIVALS, clock.next_frame, np.int64(0)), np.int64(0)
                 )
             )
-            gap = np.int64(math.ceil(-config.interval * math.log(1.0 - u)))
+            gap = np.int64(math.ceil(-config.interval * elementary.log(1.0 - u)))
         _schedule(mem, clock.now + gap, heap.FRAME_ENTRY, ENTRY, np.int64(0))
     if config.augmented:
         _augment_frame(net, mem, slot)
@@ -266,7 +266,7 @@ def score(transfer, said, target):
             best = j
     if transfer == transfers.SOFTMAX:
         p = np.float64(said[target])
-        loss = -math.log(p if p > 1e-38 or p != p else 1e-38)
+        loss = -elementary.log(p if p > 1e-38 or p != p else 1e-38)
     else:
         for j in range(len(said)):
             e = np.float64(ONE if j == target else ZERO) - np.float64(said[j])
