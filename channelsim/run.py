@@ -275,7 +275,7 @@ class _Run:
             "epoch": self.epoch,
             "frames": state.frame,
             "updates": state.frame,
-            "learning_rate": plan.learning_rate * (1.0 - plan.decay) ** state.frame,
+            "learning_rate": plan.learning_rate * plan.rate_left(state.frame),
             "simulated_time": state.now * PS,
             "wall_time": self._wall(),
         }

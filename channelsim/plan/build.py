@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from channelsim import hashing
+from channelsim import elementary, hashing
 from channelsim.hashing import Stream
 from channelsim.plan import shapes, sizes, wiring
 from channelsim.plan.channels import channel_table, link_table
 from channelsim.plan.layout import CHANNEL, LINK, Direction, Kind, Message, Wiring
-from channelsim.plan.settings import FLOAT_BITS
+from channelsim.plan.settings import FLOAT_BITS, address_bits
 from channelsim.scenario import Scenario
 
 
@@ -90,6 +90,15 @@ class Plan:
     def with_weights(self, weights: NDArray[np.float32]) -> Plan:
         """The same with this W before the first frame."""
         return replace(self, draw_weights=lambda: weights)
+
+    @property
+    def log_keep(self) -> float:
+        """ln (1 - decay)."""
+        return float(elementary.log(1.0 - self.decay))
+
+    def rate_left(self, frame: int) -> float:
+        """What is left of the learning rates in a frame: (1 - decay)^frame."""
+        return float(elementary.exp(frame * self.log_keep))
 
     @property
     def top(self) -> int:
@@ -296,7 +305,7 @@ def ideal_backpropagation(plan: Plan) -> Plan:
         forward = direction == Direction.FORWARD
         row["message_offset"] = plan.layers[target]["input_offset"] if forward else learning_offset
         row["residual_offset"], row["scale"], row["deadline"] = residual_offset, 1.0, -1
-        row["value_bits"], row["address_bits"] = FLOAT_BITS, math.ceil(math.log2(n))
+        row["value_bits"], row["address_bits"] = FLOAT_BITS, address_bits(n)
         residual_offset += n
         if direction == Direction.LEARNING:
             learning_offset += max(n, int(plan.layers[target]["n"]))

@@ -7,8 +7,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from channelsim import hashing
+from channelsim import elementary, hashing
 from channelsim.hashing import Stream
+from channelsim.plan.orthogonal import orthonormal_rows
 
 Float = NDArray[np.float32]
 DRAWN_AT_ONCE = 2**20  # entries of a sparse matrix, those without a wire included
@@ -49,11 +50,8 @@ def draw(distribution: str, deviation: float, shape: tuple[int, int], key: int, 
 
 def _orthogonal(gaussian: NDArray[np.float64]) -> NDArray[np.float64]:
     rows, columns = gaussian.shape
-    tall = gaussian if rows >= columns else gaussian.T
-    q, r = np.linalg.qr(tall)
-    q *= np.sign(np.diag(r))  # makes the draw uniform over orthogonal matrices (Mezzadri 2007)
-    q *= math.sqrt(max(rows, columns))
-    return q if rows >= columns else q.T
+    q = orthonormal_rows(gaussian if rows <= columns else gaussian.T) * math.sqrt(max(rows, columns))
+    return q if rows <= columns else q.T
 
 
 def draw_sparse(
@@ -82,7 +80,7 @@ def draw_sparse(
 def low_precision(values: Float, bits: int) -> Float:
     """C in few bits: symmetric levels up to the largest magnitude (2^bits - 1 of them); 1 bit keeps the sign."""
     if bits == 1:
-        scale = np.sqrt(np.mean(np.square(values), dtype=np.float64))
+        scale = np.sqrt(elementary.total(np.square(values.ravel(), dtype=np.float64)) / values.size)
         return (np.sign(values) * scale).astype(np.float32)
     top = np.abs(values).max(initial=0.0)
     if top == 0.0:

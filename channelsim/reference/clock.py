@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from channelsim import hashing
+from channelsim import elementary, hashing
 from channelsim.hashing import Stream
 from channelsim.plan.layout import Encoding, Jitter
 
@@ -85,7 +85,7 @@ def jitter(channel: SimpleNamespace, c: int, seed: int, frame: int, sample: int)
     u = float(hashing.uniform(word)[0])
     if channel.jitter_kind == Jitter.UNIFORM:
         return math.floor(u * channel.jitter)
-    return math.floor(-channel.jitter * math.log(1.0 - u))
+    return math.floor(-channel.jitter * float(elementary.log(1.0 - u)))
 
 
 def late_events(
@@ -100,4 +100,4 @@ def late_events(
 def arrival_gap(seed: int, frame: int, interval: int) -> int:
     """Poisson arrivals: time from the entry of the frame before to that of `frame`, in ps."""
     word = hashing.bits(hashing.key(seed, Stream.ARRIVALS.of(), frame, 0), np.zeros(1, np.int64))
-    return math.ceil(-interval * math.log(1.0 - float(hashing.uniform(word)[0])))
+    return math.ceil(-interval * float(elementary.log(1.0 - float(hashing.uniform(word)[0]))))

@@ -111,7 +111,7 @@ class State:
         ]
 
     def learning_rate(self, frame: int, rate: float) -> float:
-        return float(np.float32(rate * (1.0 - self.plan.decay) ** frame))
+        return float(np.float32(rate * self.plan.rate_left(frame)))
 
     def samples(self, frame: int) -> torch.Tensor:
         """Indices into the training set of the samples of a frame, in their order."""

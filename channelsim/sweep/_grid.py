@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from channelsim import hashing
+from channelsim import elementary, hashing
 from channelsim.errors import InputError
 from channelsim.hashing import Stream
 from channelsim.scenario import Draw, Grid, Scenario, with_unit
@@ -96,6 +96,9 @@ def drawn(draw: Draw, seed: int, sample: int) -> Any:
     low, high = draw.of
     if draw.kind == "integers":
         return with_unit(low + int(u * (high - low + 1)), draw.unit)
-    number = low * (high / low) ** u if draw.kind == "loguniform" else low + u * (high - low)
+    if draw.kind == "loguniform":
+        number = low * float(elementary.exp(u * elementary.log(high / low)))
+    else:
+        number = low + u * (high - low)
     # 6 digits: enough for a sample, and short in tables and legends.
     return with_unit(min(max(float(f"{number:.6g}"), low), high), draw.unit)

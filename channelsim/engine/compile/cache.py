@@ -27,7 +27,7 @@ SOURCES = Path(__file__).parents[1]
 def digest() -> str:
     """16 hex digits that change with any source of the engine, the tables or the streams, with Numba and the CPU."""
     state = hashlib.sha256()
-    others = SOURCES.parent / "plan" / "layout.py", SOURCES.parent / "hashing.py"
+    others = [SOURCES.parent / name for name in ("plan/layout.py", "hashing.py", "elementary.py")]
     for source in sorted([*SOURCES.rglob("*.py"), *others]):
         state.update(str(source.relative_to(SOURCES.parent)).encode())
         state.update(source.read_bytes())
