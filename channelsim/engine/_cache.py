@@ -23,7 +23,7 @@ SOURCES = Path(__file__).parent
 def digest() -> str:
     """16 hex digits that change with any source of the engine, the tables or the streams, with Numba and the CPU."""
     state = hashlib.sha256()
-    others = SOURCES.parent / "plan" / "layout.py", SOURCES.parent / "hashing.py"
+    others = [SOURCES.parent / name for name in ("plan/layout.py", "rules.py", "hashing.py")]
     for source in sorted([*SOURCES.glob("*.py"), *others]):
         state.update(source.name.encode())
         state.update(source.read_bytes())

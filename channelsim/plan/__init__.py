@@ -12,12 +12,11 @@ from channelsim.plan.layout import (
     Encoding,
     Jitter,
     Kind,
-    Message,
     Quantizer,
     Scale,
     Transfer,
-    Wiring,
 )
+from channelsim.rules import Message, Wiring
 
 __all__ = [
     "CHANNEL",

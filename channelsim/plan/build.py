@@ -15,8 +15,9 @@ from channelsim import hashing
 from channelsim.hashing import Stream
 from channelsim.plan import shapes, sizes, wiring
 from channelsim.plan.channels import channel_table, link_table
-from channelsim.plan.layout import CHANNEL, LINK, Direction, Kind, Message, Wiring
+from channelsim.plan.layout import CHANNEL, LINK, Direction, Kind
 from channelsim.plan.settings import FLOAT_BITS
+from channelsim.rules import Message, Wiring
 from channelsim.scenario import Scenario
 
 

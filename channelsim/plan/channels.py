@@ -9,8 +9,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from channelsim.plan.layout import CHANNEL, LINK, Direction, Kind, Message, Quantizer, Wiring
+from channelsim.plan.layout import CHANNEL, LINK, Direction, Kind, Quantizer
 from channelsim.plan.settings import channel_fields
+from channelsim.rules import RULES, Message, Rule, Wiring
 from channelsim.scenario import Change as Settings
 from channelsim.scenario import Scenario
 
@@ -50,27 +51,26 @@ def channel_table(
             row["message_offset"] = layers[target]["input_offset"]
             row["message"], row["wiring"] = Message.ACTIVATION, Wiring.NONE
         else:
-            rule = scenario.learning.rule
-            row["message"] = Message.TARGET if rule == "drtp" else Message.ERROR
-            row["wiring"] = _wiring(scenario, layers, source, target)
-            row["adaptive"] = rule in ("arbp", "asrbp") and row["wiring"] != Wiring.TRANSPOSE
+            rule = RULES[scenario.learning.rule]
+            row["message"] = rule.message
+            row["wiring"] = _wiring(rule, layers, source, target, scenario.learning.feedback.connections is not None)
+            row["adaptive"] = rule.adaptive and row["wiring"] != Wiring.TRANSPOSE
             row["message_offset"] = learning_offset
             learning_offset += int(max(row["n"], layers[target]["n"]))
         channel_fields(row, scenario.channel(word, target, changes))
     return table, tuple(names)
 
 
-def _wiring(scenario: Scenario, layers: NDArray[Any], source: int, target: int) -> Wiring:
-    rule, sparse = scenario.learning.rule, scenario.learning.feedback.connections is not None
+def _wiring(rule: Rule, layers: NDArray[Any], source: int, target: int, sparse: bool) -> Wiring:
+    """A rule's wiring between two layers, laid out as their kinds want it."""
     adjacent = source == target + 1
-    local = adjacent and layers[source]["kind"] == Kind.CONV2D
-    if rule == "bp" or (adjacent and layers[source]["w_size"] == 0):  # what has no synapses passes errors back as it is
-        return Wiring.TRANSPOSE
-    if rule == "sign":
-        return Wiring.SPARSE_SIGN if sparse and not local else Wiring.SIGN
-    if local:
-        return Wiring.BANK
-    return Wiring.SPARSE if sparse else Wiring.DENSE
+    if adjacent and layers[source]["w_size"] == 0:
+        return Wiring.TRANSPOSE  # a layer without synapses passes errors back through its own transpose
+    if adjacent and layers[source]["kind"] == Kind.CONV2D:
+        return {Wiring.DENSE: Wiring.BANK}.get(rule.wiring, rule.wiring)
+    if sparse:
+        return {Wiring.DENSE: Wiring.SPARSE, Wiring.SIGN: Wiring.SPARSE_SIGN}.get(rule.wiring, rule.wiring)
+    return rule.wiring
 
 
 def occupation(bandwidth: float | None) -> tuple[int, int]:

@@ -47,26 +47,6 @@ class Direction(IntEnum):
     LEARNING = 1
 
 
-class Message(IntEnum):
-    """What a channel's messages say."""
-
-    ACTIVATION = 0  # O of the source layer
-    ERROR = 1  # R of the source layer
-    TARGET = 2  # T, the target itself (drtp)
-
-
-class Wiring(IntEnum):
-    """How a delivered learning message m becomes the error at the receiving layer."""
-
-    NONE = 0  # a forward channel: the layer's own synapses
-    TRANSPOSE = 1  # the sending layer's W, transposed, as it is when the message leaves (bp)
-    DENSE = 2  # C, n_source x n_target
-    SPARSE = 3  # C, only the wires that exist
-    BANK = 4  # C shaped as the sending layer's W (layered channel of a layer that is not dense)
-    SIGN = 5  # |C|, laid out as the sending layer's W, with the sign that W has when the message leaves
-    SPARSE_SIGN = 6  # likewise, only the wires that exist (laid out as SPARSE)
-
-
 class Quantizer(IntEnum):
     NONE = 0
     LOG2 = 1

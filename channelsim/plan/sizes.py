@@ -8,7 +8,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from channelsim.errors import InputError
-from channelsim.plan.layout import Kind, Wiring, map_parts
+from channelsim.plan.layout import Kind, map_parts
+from channelsim.rules import SHAPED_AS_WEIGHTS, SPARSE_WIRINGS, WITHOUT_FEEDBACK, Wiring
 from channelsim.scenario import Scenario
 
 GIB = 2**30
@@ -42,19 +43,19 @@ def wires(channel: Any, layers: NDArray[Any], connections: int | None) -> int:
     """Entries of a learning channel's C; of sparse wiring, which is drawn, the expected number."""
     source, target = layers[channel["source"]], layers[channel["target"]]
     kind = channel["wiring"]
-    if kind in (Wiring.NONE, Wiring.TRANSPOSE):
+    if kind in WITHOUT_FEEDBACK:
         return 0
-    if kind in (Wiring.SIGN, Wiring.BANK):
+    if kind in SHAPED_AS_WEIGHTS:
         return int(source["w_size"])
     senders = int(source["n"])
-    if kind in (Wiring.SPARSE, Wiring.SPARSE_SIGN):
+    if kind in SPARSE_WIRINGS:
         senders = min(connections or senders, senders)
     return senders * int(target["n"])
 
 
 def error_operations(channel: Any, layers: NDArray[Any], connections: int | None) -> int:
     """Multiply-accumulates that turn one message in which everybody speaks into the error at its target."""
-    if channel["wiring"] in (Wiring.TRANSPOSE, Wiring.SIGN, Wiring.BANK):
+    if channel["wiring"] in (Wiring.TRANSPOSE, *SHAPED_AS_WEIGHTS):
         return operations(layers[channel["source"]])
     return wires(channel, layers, connections)
 
@@ -153,7 +154,7 @@ def refuse_excess(scenario: Scenario, layers: NDArray[Any], channels: NDArray[An
 def _remedies(layers: NDArray[Any], channel: Any, connections: int | None) -> str:
     """What makes one C smaller, as words before "fewer units"."""
     words = ""
-    if channel["wiring"] in (Wiring.DENSE, Wiring.SPARSE, Wiring.SPARSE_SIGN):
+    if channel["wiring"] in (Wiring.DENSE, *SPARSE_WIRINGS):
         fewer = "k" if connections is None else f"less than {connections}"
         words += f"learning.feedback.connections = {fewer} (so many wires for each unit that receives), "
         if layers[int(channel["target"]) + 1]["kind"] != Kind.DENSE:

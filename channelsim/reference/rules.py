@@ -6,14 +6,12 @@ import numpy as np
 import torch
 
 from channelsim.hashing import Stream
-from channelsim.plan.layout import Quantizer, Wiring
+from channelsim.plan.layout import Quantizer
 from channelsim.reference import draws
 from channelsim.reference.layers import kind_of
 from channelsim.reference.quantizers import quantize, scale_of
 from channelsim.reference.state import State
-
-AT_THE_SENDER = (Wiring.TRANSPOSE, Wiring.SIGN, Wiring.SPARSE_SIGN)
-"""Wirings made of the sending layer's W: as it is when the message leaves."""
+from channelsim.rules import SPARSE_WIRINGS, Wiring
 
 
 def wire_ends(ref: State, c: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -29,7 +27,7 @@ def matrix(ref: State, c: int) -> torch.Tensor:
     """C as a matrix (n, n_target), zeros where there is no wire."""
     channel = ref.channels[c]
     n_target = ref.layers[channel.target].n
-    if channel.wiring in (Wiring.SPARSE, Wiring.SPARSE_SIGN):
+    if channel.wiring in SPARSE_WIRINGS:
         dense = torch.zeros(channel.n, n_target)
         dense[wire_ends(ref, c)] = ref.wires(c)
         return dense

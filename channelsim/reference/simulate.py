@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from channelsim.plan import Direction, Message
+from channelsim.plan import Direction
 from channelsim.reference import rules
 from channelsim.reference.augment import augment
 from channelsim.reference.channels import send
@@ -20,6 +20,7 @@ from channelsim.reference.clock import arrival_gap
 from channelsim.reference.layers import kind_of
 from channelsim.reference.state import State, links_of, records
 from channelsim.reference.transfer import derivative, transfer
+from channelsim.rules import FROM_WEIGHTS, Message
 
 LEARNING, FORWARD, ENTRY = 0, 1, 2
 
@@ -89,7 +90,7 @@ def speak_learning(ref: State, source: int, frame: int, r: torch.Tensor, x: torc
         channel = ref.channels[c]
         said = ref.targets(frame) if channel.message == Message.TARGET else r
         m, complete = send(ref, c, frame, said)
-        error = rules.project(ref, c, m, x) if channel.wiring in rules.AT_THE_SENDER else None
+        error = rules.project(ref, c, m, x) if channel.wiring in FROM_WEIGHTS else None
         job = (LEARNING, channel.target, frame, len(r), hear_learning, c, m, error)
         schedule(ref, complete, LEARNING, serve, *job)
 

@@ -23,10 +23,7 @@ from channelsim.scenario._model import Model, Weights
 from channelsim.scenario._scenario import Scenario
 from channelsim.scenario._schema import schema
 from channelsim.scenario._sections import (
-    ADAPTIVE,
     DATA_SETS,
-    LAYERED,
-    SKIPPED,
     Change,
     Compute,
     Data,
@@ -42,10 +39,7 @@ from channelsim.scenario._sweep import Axis, Draw, Grid, with_unit
 from channelsim.scenario._table import nearest
 
 __all__ = [
-    "ADAPTIVE",
     "DATA_SETS",
-    "LAYERED",
-    "SKIPPED",
     "AvgPool",
     "Axis",
     "BitErrors",

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from channelsim import units
+from channelsim.rules import RULES
 from channelsim.scenario._channel import Channel
-from channelsim.scenario._sections import ADAPTIVE, Change, Schedule
+from channelsim.scenario._sections import Change, Schedule
 from channelsim.scenario._table import Path, TableError, nearest, shown
 
 if TYPE_CHECKING:
@@ -131,27 +132,31 @@ def _schedule(scenario: Scenario, swept: Sequence[str]) -> list[Problem]:
 def advice(scenario: Scenario) -> list[str]:
     """What is allowed but hardly meant, a sentence each."""
     learning = scenario.learning
+    rule = RULES[learning.rule]
     found: list[str] = []
-    if "feedback" in learning.model_fields_set and learning.rule in ("bp", "top"):
+    if "feedback" in learning.model_fields_set and not rule.has_feedback:
         found.append(f"learning.feedback is not used by the rule {learning.rule}")
-    if learning.learning_rate is not None and learning.rule not in ADAPTIVE:
+    if learning.learning_rate is not None and not rule.adaptive:
         found.append(f"learning.learning_rate is not used by the rule {learning.rule}: its C does not learn")
-    if learning.rule == "top":
+    if rule.route is None:
+        unused = f"is not used by the rule {learning.rule}: there are no learning channels"
         if any(name.startswith("learning") for name in scenario.channels):
-            found.append("channels.learning is not used by the rule top: there are no learning channels")
+            found.append(f"channels.learning {unused}")
         if learning.route is not None:
-            found.append("learning.route is not used by the rule top: there are no learning channels")
-    found += _deaf_advice(scenario) + _clock_advice(scenario)
+            found.append(f"learning.route {unused}")
+    found += _unused_channel_advice(scenario) + _clock_advice(scenario)
     return found
 
 
-def _deaf_advice(scenario: Scenario) -> list[str]:
-    """Settings of learning channels to layers that hear no errors."""
+def _unused_channel_advice(scenario: Scenario) -> list[str]:
+    """Settings of learning channels to layers that receive no error signal."""
+    if RULES[scenario.learning.rule].route is None:
+        return []
     names = set(scenario.channel_names())
     return [
-        f'channels."{name}" is not used: layer {name.split(".")[1]} has no synapses, and nobody needs its errors'
+        f'channels."{name}" is not used: layer {name.split(".")[1]} has no synapses, and passes no error on'
         for name in scenario.channels
-        if name.startswith("learning.") and name not in names and scenario.learning.rule != "top"
+        if name.startswith("learning.") and name not in names
     ]
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from channelsim.errors import InputError
+from channelsim.rules import RULES, Message, Route
 from channelsim.scenario._channel import Channel, Quantize
 from channelsim.scenario._table import Table, TableError, nearest
 from channelsim.scenario._types import Count, Duration, Energy, Listed, NoneWord, PositiveFloat, PositiveInt
@@ -24,12 +25,10 @@ DATA_SETS = (
     "synthetic.sparse",
 )
 """The names that `channelsim.data` knows; data flow one way, so they cannot be imported from there."""
-LAYERED = ("bp", "rbp", "arbp", "sign")
-SKIPPED = ("srbp", "asrbp", "drtp")
-ADAPTIVE = ("arbp", "asrbp")
-
-RuleName = Literal["bp", "rbp", "srbp", "arbp", "asrbp", "sign", "top", "drtp"]
-
+if TYPE_CHECKING:
+    RuleName = str
+else:
+    RuleName = Literal[tuple(RULES)]
 
 RouteWord = Annotated[
     str,
@@ -137,19 +136,20 @@ class Learning(Table):
 
         Raises InputError if the route does not fit a network of `depth` layers or the rule.
         """
-        if self.rule == "top":
+        rule = RULES[self.rule]
+        if rule.route is None:
             return []
-        words = self.route or ("layered" if self.rule in LAYERED else "skipped")
+        words = self.route or rule.route
         hidden = depth - 1
         words = (words,) * hidden if isinstance(words, str) else words
         if len(words) != hidden:
             raise _bad_route(f"names {len(words)} layers; accepted: {hidden}, one entry for each hidden layer")
         sources = [_source(word, h, depth) for h, word in enumerate(words, start=1)]
-        if self.rule in ("bp", "sign") and any(source != h for h, source in enumerate(sources, start=2)):
+        if rule.adjacent and any(source != h for h, source in enumerate(sources, start=2)):
             text = f"skips layers, but {self.rule} sends errors back through the weights of the layer above"
             raise _bad_route(f'{text}; accepted: "layered", or another rule')
-        if self.rule == "drtp" and any(source != depth for source in sources):
-            raise _bad_route('is not from the top, but drtp sends the target; accepted: "skipped"')
+        if rule.message == Message.TARGET and any(source != depth for source in sources):
+            raise _bad_route(f'is not from the top, but {self.rule} sends the target; accepted: "skipped"')
         return sources
 
 
@@ -159,9 +159,9 @@ def _bad_route(text: str) -> TableError:
 
 def _source(word: str, layer: int, depth: int) -> int:
     """The layer that `word` of a route names as the source of the errors at hidden layer `layer`."""
-    if word == "layered":
+    if word == Route.LAYERED:
         return layer + 1
-    if word == "skipped":
+    if word == Route.SKIPPED:
         return depth
     match = re.fullmatch(r"from (\d+)", word)
     if match and layer < int(match[1]) <= depth:
