@@ -160,7 +160,7 @@ def check(scenario: Scenario) -> Check:
     """
     dataset = dataset_of(scenario)
     found = tables(scenario, dataset.shape, dataset.classes)
-    sizes.refuse_excess(scenario, found.layers, found.channels)
+    sizes.refuse_excess(scenario, found.layers, found.edges)
     training = scenario.training
     batch = min(training.batch, len(dataset.train_y))
     return Check(
@@ -181,7 +181,7 @@ def check(scenario: Scenario) -> Check:
 
 def _layers(scenario: Scenario, found: Tables, batch: int) -> tuple[LayerCheck, ...]:
     top = len(found.layers) - 1
-    learning = {int(row["target"]) for row in found.channels if row["direction"] == Direction.LEARNING} | {top}
+    learning = {edge.target for edge in found.edges if edge.direction == Direction.LEARNING} | {top}
     shapes = scenario.model.shapes()
     rows = []
     for h, layer in enumerate(found.layers[1:], start=1):
@@ -204,23 +204,23 @@ def _layers(scenario: Scenario, found: Tables, batch: int) -> tuple[LayerCheck, 
 def _channels(scenario: Scenario, found: Tables, batch: int) -> tuple[ChannelCheck, ...]:
     connections = scenario.learning.feedback.connections
     rows = []
-    for name, row in zip(found.channel_names, found.channels, strict=True):
-        speakers = 1 if row["message"] == Message.TARGET else int(row["n"])
-        bits = int(codes.message_bits(row, speakers)[0])
+    for edge, row in zip(found.edges, found.channels, strict=True):
+        active = 1 if edge.message == Message.TARGET else int(row["n"])
+        bits = int(codes.message_bits(row, active)[0])
         link = found.links[row["link"]]
         time = math.ceil(Fraction(bits * int(link["ps_numerator"]), int(link["ps_denominator"])))
-        wires = sizes.wires(row, found.layers, connections)
+        wires = sizes.wires(edge, found.layers, connections)
         error_macs = 0
-        if row["direction"] == Direction.LEARNING:
-            error_macs = sizes.error_operations(row, found.layers, connections) * speakers // int(row["n"])
+        if edge.direction == Direction.LEARNING:
+            error_macs = sizes.error_operations(edge, found.layers, connections) * active // int(row["n"])
         rows.append(
             ChannelCheck(
-                name=name,
-                source=int(row["source"]),
-                target=int(row["target"]),
+                name=edge.name,
+                source=edge.source,
+                target=edge.target,
                 wires=wires,
                 error_macs=batch * error_macs,
-                update_macs=batch * sizes.feedback_operations(row, found.layers, connections),
+                update_macs=batch * sizes.feedback_operations(edge, found.layers, connections),
                 value_bits=int(row["value_bits"]),
                 bits=batch * bits,
                 link_time_s=batch * time * PS,
@@ -234,7 +234,7 @@ def _memory(scenario: Scenario, found: Tables, dataset: Dataset, batch: int) -> 
     images = (dataset.train_x, dataset.test_x, dataset.validation_x)
     listed = layers[1]["kind"] == Kind.DENSE and not (scenario.data.flip or scenario.data.shift)
     events = 8 * int(np.count_nonzero(dataset.train_x)) if listed else 0  # an index and a value each
-    synapses = sizes.synapse_bytes(layers, channels, scenario.learning.feedback.connections)
+    synapses = sizes.synapse_bytes(layers, found.edges, scenario.learning.feedback.connections)
     if scenario.training.momentum > 0 or (layers["update_quantizer"] != Quantizer.NONE).any():
         synapses += 4 * int(layers["w_size"].sum())
     return {

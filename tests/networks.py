@@ -46,6 +46,13 @@ def chain(shape: Sequence[int], layers: list[dict[str, Any]], **tables: Any) -> 
     return Scenario.model_validate({"name": "small", "model": model, **tables})
 
 
+def edge_of(row: Any) -> plan.Edge:
+    """A CHANNEL record as the edge of the network that it is."""
+    kinds = (plan.Direction, int, int, plan.Message, plan.Wiring, bool)
+    fields = ("direction", "source", "target", "message", "wiring", "adaptive")
+    return plan.Edge(*(kind(row[field]) for kind, field in zip(kinds, fields, strict=True)))
+
+
 def plan_of_chain(
     shape: Sequence[int], layers: list[dict[str, Any]], classes: int, samples: int, **tables: Any
 ) -> plan.Plan:

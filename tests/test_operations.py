@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from channelsim import engine
 from channelsim.plan import Direction, Kind, Plan, Wiring, sizes
-from tests.networks import dataset, dense_layers, plan_of, plan_of_chain
+from tests.networks import dataset, dense_layers, edge_of, plan_of, plan_of_chain
 
 PAGE = Path(__file__).parents[1] / "docs" / "operations.md"
 RULES = ("bp", "rbp", "sign", "arbp", "srbp", "asrbp", "drtp", "top")
@@ -292,9 +292,9 @@ def test_a_layer_costs_what_the_page_says(
             spoken = 1 if rule == "drtp" else int(source["n"])
             error = cost(source)["error"] if direct else spoken * int(target["n"])
             assert counter["macs"] == batch * error, name
-            assert rule == "drtp" or error == sizes.error_operations(row, plan.layers, None)
+            assert rule == "drtp" or error == sizes.error_operations(edge_of(row), plan.layers, None)
             wires = 0 if row["wiring"] == Wiring.TRANSPOSE else cost(source)["wires"] if direct else pairs
-            assert row["c_size"] == wires == sizes.wires(row, plan.layers, None), name
+            assert row["c_size"] == wires == sizes.wires(edge_of(row), plan.layers, None), name
             learns = True
         adaptive = {"update": 0, "writes": 0}
         if row["adaptive"]:

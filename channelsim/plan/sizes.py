@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from numpy.typing import NDArray
 
 from channelsim.errors import InputError
+from channelsim.plan.edges import Edge
 from channelsim.plan.layout import Kind, map_parts
 from channelsim.rules import SHAPED_AS_WEIGHTS, SPARSE_WIRINGS, WITHOUT_FEEDBACK, Wiring
 from channelsim.scenario import Scenario
@@ -22,7 +24,7 @@ EVALUATED_AT_ONCE, EVALUATED_VALUES = 500, 4_000_000
 
 
 def operations(layer: Any) -> int:
-    """Multiply-accumulates of one sample's forward pass through a layer when every neuron below speaks.
+    """Multiply-accumulates of one sample's forward pass through a layer when all units below are active.
 
     As many as its whole gradient takes, and an error's way back through it. Of a convolution, padding takes none.
     """
@@ -39,10 +41,10 @@ def _taps(layer: Any, side: str) -> int:
     return sum(max(0, min(at + kernel, size) - max(at, 0)) for at in first)
 
 
-def wires(channel: Any, layers: NDArray[Any], connections: int | None) -> int:
-    """Entries of a learning channel's C; of sparse wiring, which is drawn, the expected number."""
-    source, target = layers[channel["source"]], layers[channel["target"]]
-    kind = channel["wiring"]
+def wires(edge: Edge, layers: NDArray[Any], connections: int | None) -> int:
+    """Entries of a channel's C; of sparse wiring, which is drawn, the expected number."""
+    source, target = layers[edge.source], layers[edge.target]
+    kind = edge.wiring
     if kind in WITHOUT_FEEDBACK:
         return 0
     if kind in SHAPED_AS_WEIGHTS:
@@ -53,26 +55,26 @@ def wires(channel: Any, layers: NDArray[Any], connections: int | None) -> int:
     return senders * int(target["n"])
 
 
-def error_operations(channel: Any, layers: NDArray[Any], connections: int | None) -> int:
-    """Multiply-accumulates that turn one message in which everybody speaks into the error at its target."""
-    if channel["wiring"] in (Wiring.TRANSPOSE, *SHAPED_AS_WEIGHTS):
-        return operations(layers[channel["source"]])
-    return wires(channel, layers, connections)
+def error_operations(edge: Edge, layers: NDArray[Any], connections: int | None) -> int:
+    """Multiply-accumulates that turn one message in which all units are active into the error at its target."""
+    if edge.wiring in (Wiring.TRANSPOSE, *SHAPED_AS_WEIGHTS):
+        return operations(layers[edge.source])
+    return wires(edge, layers, connections)
 
 
-def feedback_operations(channel: Any, layers: NDArray[Any], connections: int | None) -> int:
-    """Multiply-accumulates of the update of an adaptive C when everybody speaks."""
-    if not channel["adaptive"]:
+def feedback_operations(edge: Edge, layers: NDArray[Any], connections: int | None) -> int:
+    """Multiply-accumulates of the update of an adaptive C when all units are active."""
+    if not edge.adaptive:
         return 0
-    if channel["wiring"] == Wiring.BANK:
-        return operations(layers[channel["source"]])
-    return wires(channel, layers, connections)
+    if edge.wiring == Wiring.BANK:
+        return operations(layers[edge.source])
+    return wires(edge, layers, connections)
 
 
-def synapse_bytes(layers: NDArray[Any], channels: NDArray[Any], connections: int | None) -> int:
+def synapse_bytes(layers: NDArray[Any], edges: Sequence[Edge], connections: int | None) -> int:
     """Most bytes that all W and C take at one time; connections as in `wires`."""
     entries = [int(size) for size in layers["w_size"]]
-    entries += [wires(row, layers, connections) for row in channels]
+    entries += [wires(edge, layers, connections) for edge in edges]
     return BYTES_KEPT * sum(entries) + BYTES_DRAWN * max(entries)
 
 
@@ -129,35 +131,35 @@ def machine_bytes() -> int | None:
         return None
 
 
-def refuse_excess(scenario: Scenario, layers: NDArray[Any], channels: NDArray[Any]) -> None:
+def refuse_excess(scenario: Scenario, layers: NDArray[Any], edges: Sequence[Edge]) -> None:
     """Raises InputError for a network that does not fit into this machine's memory, before any of it is drawn.
 
     Counted are W, C and the patches of convolutions; the message names the largest C, and what makes it smaller.
     """
     there, connections = machine_bytes(), scenario.learning.feedback.connections
-    needed = synapse_bytes(layers, channels, connections) + patch_bytes(layers, scenario.training.batch)
+    needed = synapse_bytes(layers, edges, connections) + patch_bytes(layers, scenario.training.batch)
     if there is None or needed <= there:
         return
     text = f"{_gib(needed)}, but this machine has {_gib(there)}"
     accepted = "fewer units"
-    if len(channels):
-        largest = max(channels, key=lambda row: wires(row, layers, connections))
+    if edges:
+        largest = max(edges, key=lambda edge: wires(edge, layers, connections))
         size = wires(largest, layers, connections)
         if size > layers["w_size"].sum():
-            source, target = int(largest["source"]), int(largest["target"])
-            text += f" (C of learning.{target} has {size:,} wires, from {layers[source]['n']:,} units to "
+            source, target = largest.source, largest.target
+            text += f" (C of {largest.name} has {size:,} wires, from {layers[source]['n']:,} units to "
             text += f"{layers[target]['n']:,}: {_gib((BYTES_KEPT + BYTES_DRAWN) * size)})"
             accepted = _remedies(layers, largest, connections) + accepted
     raise InputError(f"{scenario.model.where}: layers: W and C would take {text}; accepted: {accepted}")
 
 
-def _remedies(layers: NDArray[Any], channel: Any, connections: int | None) -> str:
+def _remedies(layers: NDArray[Any], edge: Edge, connections: int | None) -> str:
     """What makes one C smaller, as words before "fewer units"."""
     words = ""
-    if channel["wiring"] in (Wiring.DENSE, *SPARSE_WIRINGS):
+    if edge.wiring in (Wiring.DENSE, *SPARSE_WIRINGS):
         fewer = "k" if connections is None else f"less than {connections}"
         words += f"learning.feedback.connections = {fewer} (so many wires for each unit that receives), "
-        if layers[int(channel["target"]) + 1]["kind"] != Kind.DENSE:
+        if layers[edge.target + 1]["kind"] != Kind.DENSE:
             words += 'a "layered" learning.route (there C is a bank of kernels, or none), '
     return words + "or " if words else words
 

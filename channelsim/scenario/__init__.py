@@ -15,6 +15,7 @@ from channelsim.scenario._channel import (
     Noise,
     Quantize,
     Threshold,
+    channel_name,
 )
 from channelsim.scenario._document import parse_key
 from channelsim.scenario._layers import AvgPool, Conv2d, Dense, Flatten, Layer, MaxPool, Shape, shape_in_words
@@ -71,6 +72,7 @@ __all__ = [
     "Trace",
     "Training",
     "Weights",
+    "channel_name",
     "load",
     "load_model",
     "nearest",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from channelsim import units
 from channelsim.rules import RULES
-from channelsim.scenario._channel import Channel
+from channelsim.scenario._channel import Channel, channel_ends, channel_name
 from channelsim.scenario._sections import Change, Schedule
 from channelsim.scenario._table import Path, TableError, nearest, shown
 
@@ -78,15 +78,14 @@ def _links(scenario: Scenario) -> list[Problem]:
 
 def _settings(scenario: Scenario, name: str, changes: Sequence[Change] = ()) -> Channel:
     """The merged settings of one channel, e.g. "learning.2"."""
-    direction, layer = name.split(".")
-    return scenario.channel("forward" if direction == "forward" else "learning", int(layer), changes)
+    return scenario.channel(*channel_ends(name), changes)
 
 
 def _known(scenario: Scenario) -> list[str]:
     """All names that a table of [channels] may have."""
     depth = scenario.depth
-    known = ["forward", *(f"forward.{h}" for h in range(1, depth + 1))]
-    return known + (["learning", *(f"learning.{h}" for h in range(1, depth))] if depth > 1 else [])
+    known = ["forward", *(channel_name("forward", h) for h in range(1, depth + 1))]
+    return known + (["learning", *(channel_name("learning", h) for h in range(1, depth))] if depth > 1 else [])
 
 
 def _lengths(scenario: Scenario) -> list[Problem]:
@@ -154,7 +153,7 @@ def _unused_channel_advice(scenario: Scenario) -> list[str]:
         return []
     names = set(scenario.channel_names())
     return [
-        f'channels."{name}" is not used: layer {name.split(".")[1]} has no synapses, and passes no error on'
+        f'channels."{name}" is not used: layer {channel_ends(name)[1]} has no synapses, and passes no error on'
         for name in scenario.channels
         if name.startswith("learning.") and name not in names
     ]
@@ -165,8 +164,8 @@ def _clock_advice(scenario: Scenario) -> list[str]:
     changes = scenario.schedule.change
     routes, senders = scenario.routes(), [math.prod(shape) for shape in scenario.model.shapes()]
     for name in scenario.channel_names():
-        direction, layer = name.split(".")
-        n = senders[int(layer) - 1 if direction == "forward" else routes[int(layer)]]
+        direction, layer = channel_ends(name)
+        n = senders[layer - 1 if direction == "forward" else routes[layer]]
         key = name if name in scenario.channels else direction
         found += _channel_advice(_settings(scenario, name), f"channels.{key}", n)
         for i, change in enumerate(changes):

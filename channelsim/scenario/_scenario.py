@@ -6,13 +6,13 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
 from channelsim.errors import InputError
 from channelsim.scenario import _checks, _document, _words
-from channelsim.scenario._channel import Channel, Link
+from channelsim.scenario._channel import Channel, DirectionName, Link, channel_ends, channel_name
 from channelsim.scenario._model import Model
 from channelsim.scenario._sections import (
     Change,
@@ -138,16 +138,17 @@ class Scenario(Table):
     def channel_names(self) -> list[str]:
         """The channels that exist: forward.1 .. forward.L, then the learning channels from the top down."""
         learning = reversed(self.routes())
-        return [f"forward.{h}" for h in range(1, self.depth + 1)] + [f"learning.{h}" for h in learning]
+        forward = range(1, self.depth + 1)
+        return [channel_name("forward", h) for h in forward] + [channel_name("learning", h) for h in learning]
 
-    def channel(self, direction: Literal["forward", "learning"], layer: int, changes: Sequence[Change] = ()) -> Channel:
+    def channel(self, direction: DirectionName, layer: int, changes: Sequence[Change] = ()) -> Channel:
         """The settings of the channel on which `layer` receives: specific keys over general over defaults.
 
         `changes` are laid over it in their order, as they are from the moment the last of them holds.
         """
         merged = Channel()
         for table in (self.channels, *(change.channels for change in changes)):
-            for name in (direction, f"{direction}.{layer}"):
+            for name in (direction, channel_name(direction, layer)):
                 if name in table:
                     merged = table[name].over(merged)
         return merged
@@ -200,9 +201,7 @@ class Scenario(Table):
         document = self.model_dump(mode="json")
         document["model"]["layers"] = [layer.model_dump(mode="json") for layer in self.model.chain()]
         document["channels"] = {
-            name: self.channel(direction, int(layer)).model_dump(mode="json")  # type: ignore[arg-type]
-            for name in self.channel_names()
-            for direction, layer in [name.split(".")]
+            name: self.channel(*channel_ends(name)).model_dump(mode="json") for name in self.channel_names()
         }
         for written, change in zip(document["schedule"]["change"], self.schedule.change, strict=True):
             for name, channel in change.channels.items():

@@ -72,10 +72,10 @@ def test_wires_and_operations_of_learning_channels(
 ) -> None:
     """To the flattened map, through it to the upper map, through that one's kernels and down the pool."""
     found = of(described((1, 10, 10), NET, learning={"rule": rule}))
-    learning = found.channels[5:]
-    assert [sizes.wires(row, found.layers, None) for row in learning] == wires
-    assert [sizes.error_operations(row, found.layers, None) for row in learning] == error
-    assert [sizes.feedback_operations(row, found.layers, None) for row in learning] == update
+    learning = found.edges[5:]
+    assert [sizes.wires(edge, found.layers, None) for edge in learning] == wires
+    assert [sizes.error_operations(edge, found.layers, None) for edge in learning] == error
+    assert [sizes.feedback_operations(edge, found.layers, None) for edge in learning] == update
 
 
 def test_patches_are_of_one_image_a_part_in_the_largest_convolution() -> None:
@@ -103,7 +103,7 @@ def refused(monkeypatch: pytest.MonkeyPatch, **learning: Any) -> str:
     scenario = described((3, 64, 64), LARGE, learning=learning)
     found = of(scenario)
     with pytest.raises(cs.InputError) as error:
-        sizes.refuse_excess(scenario, found.layers, found.channels)
+        sizes.refuse_excess(scenario, found.layers, found.edges)
     return str(error.value)
 
 
@@ -125,7 +125,7 @@ def test_both_remedies_help(monkeypatch: pytest.MonkeyPatch) -> None:
     for learning in ({"rule": "rbp"}, {"rule": "rbp", "route": route, "feedback": {"connections": 8}}):
         scenario = described((3, 64, 64), LARGE, learning=learning)
         found = of(scenario)
-        sizes.refuse_excess(scenario, found.layers, found.channels)
+        sizes.refuse_excess(scenario, found.layers, found.edges)
 
 
 def test_connections_that_are_too_many_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,4 +139,4 @@ def test_too_many_synapses_are_no_matter_of_feedback(monkeypatch: pytest.MonkeyP
     scenario = described((1, 10, 10), NET)
     found = of(scenario)
     with pytest.raises(cs.InputError, match=r"layers: W and C would take .* has 0\.0 GiB; accepted: fewer units$"):
-        sizes.refuse_excess(scenario, found.layers, found.channels)
+        sizes.refuse_excess(scenario, found.layers, found.edges)
