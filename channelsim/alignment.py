@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from channelsim import engine
 from channelsim.data import Dataset
+from channelsim.engine.sizes import evaluated_at_once
 from channelsim.plan import Direction, Kind, Plan, Wiring, ideal_backpropagation, is_ideal
-from channelsim.plan.sizes import evaluated_at_once
 
 LARGE_FRAME = 100  # samples: more pass no faster
 

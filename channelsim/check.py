@@ -11,12 +11,9 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from channelsim import codes, units
-from channelsim.data import Dataset, dataset_of
-from channelsim.plan import Direction, Kind, Message, Quantizer, Tables, Transfer, sizes, tables
+from channelsim import codes, memory, units
+from channelsim.data import dataset_of
+from channelsim.plan import Direction, Kind, Message, Tables, Transfer, sizes, tables
 from channelsim.scenario import Scenario, shape_in_words
 
 PS = 1e-12
@@ -70,7 +67,7 @@ class Check:
         layers, channels: see `LayerCheck` and `ChannelCheck`.
         memory: bytes by what they are for: data, synapses (W, b and C with all their copies), frame (each frame in
             flight), layer (one layer at work on a frame, or on a part of an evaluation), patches (what convolutions
-            make of their images; see `sizes.patch_bytes`).
+            make of their images).
         machine_memory: bytes; None where the system does not tell.
         advice: what is allowed but hardly meant, a sentence each.
     """
@@ -160,7 +157,7 @@ def check(scenario: Scenario) -> Check:
     """
     dataset = dataset_of(scenario)
     found = tables(scenario, dataset.shape, dataset.classes)
-    sizes.refuse_excess(scenario, found.layers, found.edges)
+    memory.refuse_excess(scenario, found)
     training = scenario.training
     batch = min(training.batch, len(dataset.train_y))
     return Check(
@@ -173,8 +170,8 @@ def check(scenario: Scenario) -> Check:
         frames_per_epoch=math.ceil(len(dataset.train_y) / training.batch),
         layers=_layers(scenario, found, batch),
         channels=_channels(scenario, found, batch),
-        memory=_memory(scenario, found, dataset, batch),
-        machine_memory=sizes.machine_bytes(),
+        memory=memory.estimate(scenario, found, dataset, batch),
+        machine_memory=memory.machine_bytes(),
         advice=tuple(scenario.advice()),
     )
 
@@ -227,34 +224,6 @@ def _channels(scenario: Scenario, found: Tables, batch: int) -> tuple[ChannelChe
             )
         )
     return tuple(rows)
-
-
-def _memory(scenario: Scenario, found: Tables, dataset: Dataset, batch: int) -> dict[str, int]:
-    layers, channels = found.layers, found.channels
-    images = (dataset.train_x, dataset.test_x, dataset.validation_x)
-    listed = layers[1]["kind"] == Kind.DENSE and not (scenario.data.flip or scenario.data.shift)
-    events = 8 * int(np.count_nonzero(dataset.train_x)) if listed else 0  # an index and a value each
-    synapses = sizes.synapse_bytes(layers, found.edges, scenario.learning.feedback.connections)
-    if scenario.training.momentum > 0 or (layers["update_quantizer"] != Quantizer.NONE).any():
-        synapses += 4 * int(layers["w_size"].sum())
-    return {
-        "data": sum(array.nbytes for array in images) + events,
-        "synapses": synapses,
-        "frame": batch * _sample_bytes(layers, channels),
-        "layer": sizes.layer_bytes(layers, batch),
-        "patches": sizes.patch_bytes(layers, batch),
-    }
-
-
-def _sample_bytes(layers: NDArray[Any], channels: NDArray[Any]) -> int:
-    """Bytes of one sample in flight: activities as computed and as delivered, and its learning messages.
-
-    What a dense layer hears is also kept as events.
-    """
-    learning = channels[channels["direction"] == Direction.LEARNING]
-    messages = np.maximum(learning["n"], layers["n"][learning["target"]]).sum()
-    events = layers["fan_in"][layers["kind"] == Kind.DENSE].sum()
-    return int(4 * layers["n"][1:].sum() + 4 * layers["fan_in"].sum() + 8 * events + 4 * messages)
 
 
 def _columns(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> list[str]:

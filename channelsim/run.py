@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from channelsim import accounting, alignment, congestion, engine, provenance, trace
+from channelsim import accounting, alignment, congestion, engine, memory, provenance, trace
 from channelsim.data import Dataset, dataset_of
 from channelsim.errors import InputError, RunError
-from channelsim.plan import Plan, build
+from channelsim.plan import Plan, build, tables
 from channelsim.progress import Progress, Silent
 from channelsim.result import Result
 from channelsim.scenario import Scenario
@@ -76,6 +76,7 @@ def run(
         raise InputError("run: give a scenario, or resume=TRACE")
     if dataset is None:
         dataset = dataset_of(scenario)
+    memory.refuse_excess(scenario, tables(scenario, dataset.shape, dataset.classes))
     plan = build(scenario, dataset.shape, dataset.classes, len(dataset.train_y))
     if resume is not None:
         writer = trace.reopen(resume, plan)

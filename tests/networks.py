@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -51,6 +52,16 @@ def edge_of(row: Any) -> plan.Edge:
     kinds = (plan.Direction, int, int, plan.Message, plan.Wiring, bool)
     fields = ("direction", "source", "target", "message", "wiring", "adaptive")
     return plan.Edge(*(kind(row[field]) for kind, field in zip(kinds, fields, strict=True)))
+
+
+def conv(channels: int, kernel: int, **keys: Any) -> dict[str, Any]:
+    """A convolution of [[layers]]."""
+    return {"kind": "conv2d", "channels": channels, "kernel": kernel, "transfer": "relu", **keys}
+
+
+def tables_of(described: Scenario) -> plan.Tables:
+    """The structure of a network for data of its own shape and as many classes as its top layer has units."""
+    return plan.tables(described, described.model.input, math.prod(described.model.shapes()[-1]))
 
 
 def plan_of_chain(

@@ -9,9 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from channelsim.engine._cache import is_cold
-
 if TYPE_CHECKING:
+    from channelsim.engine._cache import is_cold
     from channelsim.engine._pack import pack
     from channelsim.engine._threads import threads
     from channelsim.engine.checkpoint import restore, snapshot
@@ -39,6 +38,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "_cache": ("is_cold",),
     "_pack": ("pack",),
     "_threads": ("threads",),
     "checkpoint": ("restore", "snapshot"),

@@ -7,8 +7,8 @@ import numpy as np
 from channelsim.engine import _batch, _hash, _parts, _pitch, _stages
 from channelsim.engine._tables import CLOCK, LAYER_STATE, LINK_STATE, SLOT, STEPS, Memory, Net
 from channelsim.engine._views import records
+from channelsim.engine.sizes import evaluated_at_once
 from channelsim.plan import COUNTER, MESSAGE_ROW, Direction, Kind, Plan, Quantizer, Wiring
-from channelsim.plan.sizes import evaluated_at_once
 
 FIRST_SLOTS = 1  # more come when more frames are in flight
 AGE_BINS = 1025  # of a pipeline: ages 0..1023 frames, and older; one frame after another, every age is 0

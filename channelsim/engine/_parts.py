@@ -13,7 +13,7 @@ from channelsim.engine._jit import kernel
 from channelsim.engine._named import FLOAT, INT, MAPS, MEMORY, NET, NOTHING, named
 from channelsim.engine._team import in_parts
 from channelsim.engine._views import address_of, f4, flags, floats_at, i8, i8_rows, layers
-from channelsim.plan.layout import map_parts
+from channelsim.engine.sizes import map_parts
 
 FORWARD, THROUGH_TRANSPOSED, ADD_OUTER, SURVEY, POOL, POOL_BACKWARD = (np.int64(k) for k in range(6))
 NONE, NO_SCALE = np.int64(0), np.float32(0.0)

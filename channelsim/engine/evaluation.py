@@ -11,9 +11,9 @@ from channelsim.engine import _batch, _evaluate
 from channelsim.engine._compile import compile_for
 from channelsim.engine._threads import within_threads
 from channelsim.engine._views import handle, records
+from channelsim.engine.sizes import evaluated_at_once
 from channelsim.engine.state import State, settle
 from channelsim.plan import is_ideal
-from channelsim.plan.sizes import evaluated_at_once
 
 
 def evaluate(state: State, images: NDArray[np.float32], labels: NDArray[np.int32]) -> tuple[float, float]:

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from channelsim.plan import sizes
 from channelsim.plan.channels import channel_table, link_table, settings_of
 from channelsim.plan.draws import InitialWeights
 from channelsim.plan.edges import WORDS, Edge, backpropagation_edges, edges_of
@@ -157,11 +156,10 @@ def tables(scenario: Scenario, shape: tuple[int, ...], classes: int) -> Tables:
 def build(scenario: Scenario, shape: tuple[int, ...], classes: int, train_size: int) -> Plan:
     """The plan of a scenario for data of this input shape, number of classes and number of training samples.
 
-    Raises InputError when model and data do not fit, or the synapses do not fit into the machine's memory.
+    Raises InputError when model and data do not fit. What a machine cannot hold is refused by `channelsim.memory`.
     """
     layers = layer_table(scenario, shape, classes)
     edges = edges_of(scenario, layers)
-    sizes.refuse_excess(scenario, layers, edges)
     training, schedule, learning = scenario.training, scenario.schedule, scenario.learning
     wires = draw_wires(edges, layers, learning.feedback, scenario.seed)
     places = places_of(edges, layers, wires)

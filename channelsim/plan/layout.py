@@ -11,13 +11,6 @@ from enum import IntEnum
 
 import numpy as np
 
-MOST_PARTS, PART_SAMPLES = 16, 32
-
-
-def map_parts(samples: int) -> int:
-    """Into how many parts, each with room of its own, the work on maps of so many samples is divided."""
-    return max(1, min(MOST_PARTS, samples // PART_SAMPLES))
-
 
 class Kind(IntEnum):
     """What a layer is."""
