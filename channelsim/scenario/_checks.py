@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from channelsim import units
 from channelsim.rules import RULES
 from channelsim.scenario._channel import Channel, channel_ends, channel_name
+from channelsim.scenario._keys import Keys
 from channelsim.scenario._sections import Change, Schedule
 from channelsim.scenario._table import Path, TableError, nearest, shown
-
-if TYPE_CHECKING:
-    from channelsim.scenario._scenario import Scenario
 
 Problem = tuple[Path, str]
 
 
-def problems(scenario: Scenario) -> list[Problem]:
+def problems(scenario: Keys) -> list[Problem]:
     """What contradicts something else, each with the path of its key."""
     found = _names(scenario) + _links(scenario) + _lengths(scenario) + _images(scenario)
     swept: tuple[str, ...] = ()
@@ -34,7 +31,7 @@ def problems(scenario: Scenario) -> list[Problem]:
     return found
 
 
-def _names(scenario: Scenario) -> list[Problem]:
+def _names(scenario: Keys) -> list[Problem]:
     """Channels that this network does not have."""
     depth, known = scenario.depth, _known(scenario)
     words = f'"forward", "forward.H" with H from 1 to {depth}'
@@ -51,7 +48,7 @@ def _names(scenario: Scenario) -> list[Problem]:
     ]
 
 
-def _links(scenario: Scenario) -> list[Problem]:
+def _links(scenario: Keys) -> list[Problem]:
     """Links that no channel names, and names of links that are not there."""
     found: list[Problem] = []
     named = {channel.link for channel in scenario.channels.values()}
@@ -76,19 +73,19 @@ def _links(scenario: Scenario) -> list[Problem]:
     return found
 
 
-def _settings(scenario: Scenario, name: str, changes: Sequence[Change] = ()) -> Channel:
+def _settings(scenario: Keys, name: str, changes: Sequence[Change] = ()) -> Channel:
     """The merged settings of one channel, e.g. "learning.2"."""
     return scenario.channel(*channel_ends(name), changes)
 
 
-def _known(scenario: Scenario) -> list[str]:
+def _known(scenario: Keys) -> list[str]:
     """All names that a table of [channels] may have."""
     depth = scenario.depth
     known = ["forward", *(channel_name("forward", h) for h in range(1, depth + 1))]
     return known + (["learning", *(channel_name("learning", h) for h in range(1, depth))] if depth > 1 else [])
 
 
-def _lengths(scenario: Scenario) -> list[Problem]:
+def _lengths(scenario: Keys) -> list[Problem]:
     """Lists that must have an entry for each layer."""
     found: list[Problem] = []
     for key in ("forward", "learning"):
@@ -99,7 +96,7 @@ def _lengths(scenario: Scenario) -> list[Problem]:
     return found
 
 
-def _images(scenario: Scenario) -> list[Problem]:
+def _images(scenario: Keys) -> list[Problem]:
     """Flips and shifts of samples that are no images."""
     shape = scenario.model.input
     keys = (("flip", scenario.data.flip, "false"), ("shift", scenario.data.shift, "0"))
@@ -111,7 +108,7 @@ def _images(scenario: Scenario) -> list[Problem]:
     ]
 
 
-def _schedule(scenario: Scenario, swept: Sequence[str]) -> list[Problem]:
+def _schedule(scenario: Keys, swept: Sequence[str]) -> list[Problem]:
     """Keys of a pipeline where there is none, unless the mode is swept, and changes at an epoch that never comes."""
     found: list[Problem] = []
     schedule = scenario.schedule
@@ -128,7 +125,7 @@ def _schedule(scenario: Scenario, swept: Sequence[str]) -> list[Problem]:
     return found
 
 
-def advice(scenario: Scenario) -> list[str]:
+def advice(scenario: Keys) -> list[str]:
     """What is allowed but hardly meant, a sentence each."""
     learning = scenario.learning
     rule = RULES[learning.rule]
@@ -147,7 +144,7 @@ def advice(scenario: Scenario) -> list[str]:
     return found
 
 
-def _unused_channel_advice(scenario: Scenario) -> list[str]:
+def _unused_channel_advice(scenario: Keys) -> list[str]:
     """Settings of learning channels to layers that receive no error signal."""
     if RULES[scenario.learning.rule].route is None:
         return []
@@ -159,7 +156,7 @@ def _unused_channel_advice(scenario: Scenario) -> list[str]:
     ]
 
 
-def _clock_advice(scenario: Scenario) -> list[str]:
+def _clock_advice(scenario: Keys) -> list[str]:
     found: list[str] = []
     changes = scenario.schedule.change
     routes, senders = scenario.routes(), [math.prod(shape) for shape in scenario.model.shapes()]
