@@ -14,8 +14,8 @@ from scipy import stats
 
 from channelsim.errors import InputError
 from channelsim.scenario import Draw, Scenario
-from channelsim.sweep import points
-from channelsim.sweep._grid import drawn
+from channelsim.sweeps import points
+from channelsim.sweeps._grid import drawn
 from tests.scenario.documents import small
 
 Grid = Callable[..., Scenario]

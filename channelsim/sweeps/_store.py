@@ -19,14 +19,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import channelsim
 from channelsim.errors import InputError, Unwritable
 from channelsim.scenario import Scenario, parse_key
+from channelsim.version import version
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from channelsim.sweep._grid import Point
+    from channelsim.sweeps._grid import Point
 
 try:
     import fcntl
@@ -125,7 +125,7 @@ def claim(directory: Path, scenario: Scenario) -> None:
             for other in others:
                 _tell_apart(directory, other, mine, columns)
             if mine not in others:
-                about = {"format": FORMAT, "version": VERSION, "channelsim": channelsim.__version__}
+                about = {"format": FORMAT, "version": VERSION, "channelsim": version()}
                 text = json.dumps({**about, "sweeps": [*others, mine]}, indent=1, ensure_ascii=False)
                 _replace(directory / "sweep.json", text.encode())
     except OSError as error:
@@ -150,10 +150,10 @@ def _sweeps(directory: Path) -> list[Record]:
     if not right:
         raise InputError(f"{path}: not made by `channelsim sweep`; accepted: another --out")
     made_by = about.get("channelsim")
-    if about.get("version") != VERSION or made_by != channelsim.__version__:
+    if about.get("version") != VERSION or made_by != version():
         raise InputError(
             f"{directory}: its points were computed by channelsim {made_by} (table version {about.get('version')}); "
-            f"this is {channelsim.__version__} (version {VERSION}): accepted: another --out"
+            f"this is {version()} (version {VERSION}): accepted: another --out"
         )
     return list(about["sweeps"])
 

@@ -12,7 +12,7 @@ import pytest
 
 from channelsim.errors import InputError
 from channelsim.scenario import Scenario
-from channelsim.sweep import _store, points, read_table
+from channelsim.sweeps import _store, points, read_table
 
 Grid = Callable[..., Scenario]
 
