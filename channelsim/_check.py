@@ -16,7 +16,6 @@ from channelsim.data import dataset_of
 from channelsim.plan import Direction, Kind, Message, Tables, Transfer, sizes, tables
 from channelsim.scenario import Scenario, shape_in_words
 
-PS = 1e-12
 MIB = 2**20
 
 
@@ -43,7 +42,7 @@ class ChannelCheck:
 
     wires: entries of its C; of sparse wiring, which is drawn, the expected number.
     error_macs: multiply-accumulates a frame through C (or W, in its place). bits: a frame's messages on the link;
-    link_time_s: how long they occupy it, 0 without a bandwidth.
+    link_time_ps: how long they occupy it, 0 without a bandwidth; link_time_s: the nearest float.
     """
 
     name: str
@@ -54,7 +53,11 @@ class ChannelCheck:
     update_macs: int
     value_bits: int
     bits: int
-    link_time_s: float
+    link_time_ps: int
+
+    @property
+    def link_time_s(self) -> float:
+        return units.seconds(self.link_time_ps)
 
 
 @dataclass(frozen=True, repr=False)
@@ -108,7 +111,7 @@ class Check:
         return {
             **asdict(self),
             "layers": [asdict(layer) for layer in self.layers],
-            "channels": [asdict(channel) for channel in self.channels],
+            "channels": [asdict(channel) | {"link_time_s": channel.link_time_s} for channel in self.channels],
             "advice": list(self.advice),
             "operations": self.operations,
             "bits": self.bits,
@@ -134,7 +137,7 @@ class Check:
                     ("channel", "from", "to", "wires", "error", "bits a value", "bits", "on the link"),
                     [
                         (at.name, at.source, at.target, at.wires, at.error_macs, at.value_bits, at.bits,
-                         units.format_duration(round(at.link_time_s / PS)))
+                         units.format_duration(at.link_time_ps))
                         for at in self.channels
                     ],
                 ),
@@ -220,7 +223,7 @@ def _channels(scenario: Scenario, found: Tables, batch: int) -> tuple[ChannelChe
                 update_macs=batch * sizes.feedback_operations(edge, found.layers, connections),
                 value_bits=int(row["value_bits"]),
                 bits=batch * bits,
-                link_time_s=batch * time * PS,
+                link_time_ps=batch * time,
             )
         )
     return tuple(rows)

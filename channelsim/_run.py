@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from channelsim import accounting, alignment, congestion, engine, memory, provenance, trace
+from channelsim import accounting, alignment, congestion, engine, memory, provenance, trace, units
 from channelsim.data import Dataset, dataset_of
 from channelsim.errors import InputError, RunError
 from channelsim.plan import Plan, build, tables
@@ -24,7 +24,6 @@ from channelsim.progress import Progress, Silent
 from channelsim.result import Result
 from channelsim.scenario import Scenario
 
-PS = 1e-12
 CHUNK_SECONDS = 0.2  # between two looks at Ctrl-C, the clock and the progress bar
 FIRST_CHUNK = 16  # frames
 LONGEST = 2**62  # ps of simulated time: half of what the engine can count, as it looks ahead from there
@@ -154,8 +153,8 @@ class _Run:
         else:
             self.state = engine.restore(plan, dataset, dict(arrays), trace_frames=traced)
             self.counters_before = np.array(arrays["epoch_counters"])
-            self.earlier, self.training_time = (float(value) for value in arrays["epoch_clock"][1:])
-            self.now_before = int(arrays["epoch_clock"][0])
+            self.now_before = int(arrays["epoch_start"])
+            self.earlier, self.training_time = (float(value) for value in arrays["wall_times"])
             self.rows = [dict(zip(ROW, row, strict=True)) for row in arrays["epoch_rows"].tolist()]
             self.queue_max = np.array(arrays["run_queue_max"])
         self.probe = alignment.Probe(dataset, min(scenario.trace.probe, plan.train_size))
@@ -221,12 +220,13 @@ class _Run:
             frames = state.frame - first
             clock = state.memory.clock[0]
             if state.now > LONGEST:
-                raise RunError(f"the simulated clock ends after {LONGEST * PS:,.0f} s; faster links take less of it")
+                end = f"{units.seconds(LONGEST):,.0f} s"
+                raise RunError(f"the simulated clock ends after {end}; faster links take less of it")
             self.listener.chunk(
                 state.frame,
                 self.epoch + 1,
                 frames / max(took, 1e-9),
-                state.now * PS,
+                units.seconds(state.now),
                 int(state.counters["bits"].sum()),
                 float(clock["loss"]) / max(int(clock["samples"]), 1),
             )
@@ -277,7 +277,7 @@ class _Run:
             "frames": state.frame,
             "updates": state.frame,
             "learning_rate": plan.learning_rate * (1.0 - plan.decay) ** state.frame,
-            "simulated_time": state.now * PS,
+            "simulated_time": state.now,
             "wall_time": self._wall(),
         }
         self.writer.train_row(common | {"loss": row["train_loss"], "accuracy": row["train_accuracy"]})
@@ -304,7 +304,7 @@ class _Run:
             row
             | {
                 "epoch": self.epoch,
-                "simulated_time_s": state.now * PS,
+                "simulated_time_s": units.seconds(state.now),
                 "bits": int(state.counters["bits"].sum()),
                 "frames_per_second": state.frame / max(self.training_time, 1e-9),
             }
@@ -321,14 +321,15 @@ class _Run:
         self.writer.weights(self.epoch, self.state.weights, self.state.biases, self.state.feedback)
 
     def _checkpoint_if_due(self) -> None:
-        if self.writer.due(self.scenario.trace.checkpoint * PS):
+        if self.writer.due(units.seconds(self.scenario.trace.checkpoint)):
             self.writer.checkpoint(self._snapshot())
 
     def _snapshot(self) -> dict[str, NDArray[Any]]:
         return engine.snapshot(self.state) | {
             "epoch_counters": self.counters_before,
             "run_queue_max": self.queue_max,
-            "epoch_clock": np.array([self.now_before, self._wall(), self.training_time], np.float64),
+            "epoch_start": np.array(self.now_before, np.int64),  # ps
+            "wall_times": np.array([self._wall(), self.training_time], np.float64),
             "epoch_rows": np.array([[row[key] for key in ROW] for row in self.rows], np.float64).reshape(-1, len(ROW)),
         }
 
@@ -348,7 +349,7 @@ class _Run:
             loss=last["train_loss"],
             updates=state.frame,
             frames=state.frame,
-            simulated_time_s=state.now * PS,
+            simulated_time_ps=state.now,
             training_time_s=self.training_time,
             wall_time_s=self._wall(),
             energy_j=float(accounting.energy(self.plan, state.counters).sum()),

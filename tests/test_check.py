@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import channelsim as cs
-from channelsim import engine, memory
+from channelsim import engine, memory, units
 from channelsim.data import load_dataset
 from channelsim.engine.sizes import evaluated_at_once
 from channelsim.plan import Plan, build
@@ -135,7 +135,18 @@ def test_counts_are_those_of_a_frame_in_which_everybody_speaks(data: str, learni
     assert check.operations["update"] == state.counters["update_macs"].sum()
     for channel, counted in zip(check.channels, state.counters, strict=True):
         assert channel.bits == counted["bits"]
-        assert round(channel.link_time_s * 1e12) == counted["busy"]
+        assert channel.link_time_ps == counted["busy"]
+
+
+def test_long_times_on_a_link_are_exact(data: str) -> None:
+    """Beyond 2^53 ps, and no multiple of what a float of that size can hold."""
+    check = cs.check(described(data, channels={"forward.1": {"bandwidth": "3 bit/s", "header": 100_003}}))
+    (channel,) = (one for one in check.channels if one.name == "forward.1")
+    exact = BATCH * -(-(100_003 + 32 * UNITS[0]) * 10**12 // 3)
+    assert channel.link_time_ps == exact > 2**53 and int(float(exact)) != exact
+    assert units.format_duration(exact) in str(check)
+    told = json.loads(json.dumps(check.to_json()))["channels"][0]
+    assert (told["link_time_ps"], told["link_time_s"]) == (exact, exact / 10**12)
 
 
 def test_sparse_wires_are_the_expected_number(data: str) -> None:

@@ -127,6 +127,28 @@ def test_stopped_and_resumed_often_is_as_if_never_stopped(
     assert_same(whole, parts)
 
 
+def test_a_long_simulated_time_is_resumed_exactly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond 2^53 ps a float has gaps, in which the beginning of an epoch would lie."""
+    slow = {
+        "training": {"batch": 29, "epochs": 3},
+        "channels": {"forward": {"latency": "4321.987654321013 s", "bandwidth": "0.7 Mbit/s"}},
+    }
+    whole, parts = tmp_path / "whole.h5", tmp_path / "parts.h5"
+    frames = cs.run(small(slow), whole).frames
+    monkeypatch.setattr(_run, "FIRST_CHUNK", 1)
+    monkeypatch.setattr(_run, "CHUNK_SECONDS", 0.0)
+    with pytest.raises(KeyboardInterrupt):
+        cs.run(small(slow), parts, progress=Stopping(frames // 3 + 2))
+    with cs.Trace(parts) as trace:
+        ended = trace.metrics("train")["simulated_time"]
+        assert trace.checkpoint()["epoch_start"] == ended[-1] > 2**54
+        assert int(float(ended[-1])) != ended[-1]
+    result = cs.run(resume=parts)
+    assert_same(whole, parts)
+    with cs.Trace(parts) as trace:
+        assert result.simulated_time_ps == trace.metrics("train")["simulated_time"][-1]
+
+
 SITTING = """
 import json, sys, time
 from pathlib import Path

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 FORMAT = "channelsim trace"
 """The root attribute `format`, by which a trace is told from any other HDF5 file."""
 
@@ -50,7 +50,7 @@ METRICS = _columns(
     ),
     ("accuracy", "f8", "1", "share of samples classified correctly"),
     ("learning_rate", "f8", "1", "learning rate of the next update"),
-    ("simulated_time", "f8", "s", "simulated time since the start"),
+    ("simulated_time", "i8", "ps", "simulated time since the start"),
     ("wall_time", "f8", "s", "wall time since the start, earlier sittings of a resumed run included"),
 )
 
