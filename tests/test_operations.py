@@ -84,7 +84,7 @@ def counted(plan: Plan, data: Any) -> dict[str, int]:
         "forward events": int(rows["sent"][~back].sum()),
         "forward bits": int(rows["bits"][~back].sum()),
         "update": int(rows["update_macs"].sum()),
-        "writes": int(rows["updates"].sum()),
+        "writes": int(rows["writes"].sum()),
         "wires": sum(plan.feedback[row["c_offset"] :][: row["c_size"]].size for row in plan.channels[back]),
     }
 
@@ -210,7 +210,7 @@ def test_silent_neurons_write_nothing(inputs: int, hidden: int, classes: int, ba
     state = engine.start(plan, data)
     engine.advance(plan, state, plan.frames)
     counter = state.counters[plan.channel_names.index("learning.1")]
-    assert (counter["update_macs"], counter["updates"]) == (macs, writes)
+    assert (counter["update_macs"], counter["writes"]) == (macs, writes)
 
 
 @pytest.mark.parametrize("settings", [{"training": {"momentum": 0.5}}, {"synapses": {"update": {"kind": "ternary"}}}])
@@ -300,7 +300,7 @@ def test_a_layer_costs_what_the_page_says(
         if row["adaptive"]:
             adaptive = cost(source) if direct else {"update": pairs, "writes": pairs}
         assert counter["update_macs"] == batch * (learns * told["update"] + adaptive["update"]), name
-        assert counter["updates"] == frames * (learns * told["writes"] + adaptive["writes"]), name
+        assert counter["writes"] == frames * (learns * told["writes"] + adaptive["writes"]), name
 
 
 def test_pools_hear_errors_only_to_pass_them_on() -> None:

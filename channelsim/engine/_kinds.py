@@ -119,4 +119,4 @@ def adapt_bank(net, mem, c, slot, seen, samples, scale):
     into = buffer[channel.c_offset : channel.c_offset + channel.c_size]
     _conv_layer.forget_counts(mem)
     counter.update_macs += _conv_layer.survey(net, mem, channel.source, own, message, samples)
-    counter.updates += _conv_layer.accumulate(net, mem, channel.source, own, message, samples, scale, into, maps)
+    counter.writes += _conv_layer.accumulate(net, mem, channel.source, own, message, samples, scale, into, maps)

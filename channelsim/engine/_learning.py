@@ -177,7 +177,7 @@ def update(net, mem, h, slot, seen, samples, c):
         speaking = i8(mem.spoken)[0]
         products = i8_planes(mem.counts)[seen, h, 0] * speaking
         counter.update_macs += products
-        counter.updates += products
+        counter.writes += products
         if speaking > 0:
             _waiting.defer(net, mem, h, seen, eta)
         return
@@ -186,9 +186,9 @@ def update(net, mem, h, slot, seen, samples, c):
     weights = synapses(f4(mem.weights), layer)
     _bias(mem, layer, eta, share, F(config.momentum))
     if config.momentum == 0.0 and layer.update_quantizer == 0:
-        counter.updates += _kinds.accumulate(net, mem, h, seen, samples, eta * share, np.int64(0))
+        counter.writes += _kinds.accumulate(net, mem, h, seen, samples, eta * share, np.int64(0))
     else:
-        counter.updates += layer.w_size
+        counter.writes += layer.w_size
         step = f4(mem.step)[: layer.w_size]
         for k in range(layer.w_size):
             step[k] = ZERO
@@ -255,7 +255,7 @@ def adapt(net, mem, c, slot, seen, samples):
     config = configs(net.config)[0]
     channel = channels(net.channels)[c]
     n = channel.n
-    eta = rate(slots(mem.slots)[slot], config.feedback_rate)
+    eta = rate(slots(mem.slots)[slot], config.feedback_learning_rate)
     share = ONE / F(slots(mem.slots)[slot].samples)
     momentum = F(config.momentum)
     first = channel.message_offset * config.batch
@@ -297,4 +297,4 @@ def _adapt_wires(net, mem, c, samples, outputs, message, scale, into):
             else:
                 _dense.add_scaled(x, active, into[j * n_target : j * n_target + n_target])
         counter.update_macs += spoke * wires
-        counter.updates += wires if spoke > 0 else 0
+        counter.writes += wires if spoke > 0 else 0

@@ -233,7 +233,7 @@ def compute(net, mem, h, slot):
     _inputs.hold(net, mem, h, slot)
     counters(mem.counters)[h - 1].macs += _kinds.forward(net, mem, h, slot)
     if slots(mem.slots)[slot].frame > state.frame:  # a frame that was overtaken on its way is not the newest
-        if configs(net.config)[0].newest_stands_in:
+        if configs(net.config)[0].on_miss_current:
             if state.frame >= 0:
                 slots(mem.slots)[state.slot].holders -= 1
                 _release(mem, state.slot)
@@ -294,7 +294,7 @@ def hear(net, mem, c, slot):
     age = state.frame - s.frame
     missed = config.stash > 0 and age >= config.stash
     i8(mem.misses)[h] += missed
-    if missed and not config.newest_stands_in:
+    if missed and not config.on_miss_current:
         _silence(f4(mem.signal)[: samples * layer.n])
         return slot, np.int64(0)
     seen = slot

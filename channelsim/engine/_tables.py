@@ -39,12 +39,12 @@ CONFIG = np.dtype(
         ("interval", "i8"),
         ("timed", "u1"),  # on some link, at some time, a bit takes time
         ("stash", "i8"),
-        ("newest_stands_in", "u1"),  # for a frame whose activity is forgotten
+        ("on_miss_current", "u1"),  # the newest activity takes the place of a missed frame's
         ("derivative", "u1"),
         ("frozen", "u1"),  # nothing learns: alignment probes
         ("deferred", "u1"),  # updates may wait for the next forward pass over the same rows
         ("learning_rate", "f8"),
-        ("feedback_rate", "f8"),
+        ("feedback_learning_rate", "f8"),
         ("log_keep", "f8"),  # log(1 - decay)
         ("momentum", "f8"),
         ("seed", "i8"),

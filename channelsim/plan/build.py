@@ -58,7 +58,7 @@ class Plan:
     batch: int
     epochs: int
     learning_rate: float
-    feedback_learning_rate: float
+    feedback_learning_rate: float  # eta_C, of adaptive C
     decay: float
     momentum: float
     derivative: bool
@@ -70,7 +70,7 @@ class Plan:
     interval: int
     poisson: bool
     stash: int  # frames a layer remembers; 0: every frame in flight
-    on_miss_current: bool
+    on_miss_current: bool  # an error that has missed its frame is applied to the newest activity, not dropped
     max_in_flight: int
     energy_bit: float  # J
     energy_mac: float

@@ -180,7 +180,7 @@ COUNTER = np.dtype(
         ("wait", "i8"),  # ps that messages waited for the link
         ("queue_max", "i8"),  # largest number of messages waiting or being sent, seen by an arriving message
         ("macs", "i8"),  # multiply-accumulates (a synapse read each): W x (forward channels), C m (learning channels)
-        ("updates", "i8"),  # synapse writes caused by the messages of this channel (learning), C's own included
+        ("writes", "i8"),  # synapses written in the updates that this channel's messages caused, those of C included
         ("update_macs", "i8"),  # multiply-accumulates of those updates
         ("update_bits", "i8"),  # bits of the weight updates
     ],

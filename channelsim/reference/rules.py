@@ -56,7 +56,7 @@ def project(ref: State, c: int, m: torch.Tensor, x: torch.Tensor | None = None) 
 
 
 def adapt(ref: State, c: int, frame: int, m: torch.Tensor, o: torch.Tensor, batch: int) -> None:
-    """C += (eta_C / B) sum m (x) O, on the wires that exist; with momentum as W.
+    """C += (eta_C / B) sum m (x) O, with the feedback learning rate eta_C, on the wires that exist; with momentum as W.
 
     A bank is shared by all positions, as W is: its step is that of W with O in the place of x, and m of R.
     """
@@ -80,8 +80,8 @@ def adapt(ref: State, c: int, frame: int, m: torch.Tensor, o: torch.Tensor, batc
 def update(ref: State, h: int, frame: int, x: torch.Tensor, r: torch.Tensor, batch: int) -> None:
     """Layer h's synapses learn from what arrived, x (B, fan_in), and its learning signal r (B, n).
 
-    `batch` is the number of samples of the frame, over which steps are averaged; B may be less where another,
-    shorter frame's activity stands in.
+    `batch` is the number of samples of the frame, over which steps are averaged; B may be less after a miss, when the
+    newest frame is shorter.
     """
     layer = ref.layers[h]
     w, b = ref.synapses(h)

@@ -139,7 +139,7 @@ def hear_learning(ref: State, h: int, frame: int, c: int, m: torch.Tensor, error
         speak_learning(ref, h, frame, torch.zeros(batch, layer.n), None)
         return
     x, o = (part[:batch] for part in remembered)
-    used = len(x)  # the newest frame, where it stands in, may be the shorter last one of an epoch
+    used = len(x)  # after a miss: the newest frame may be the shorter last one of an epoch
     if error is None:
         error = rules.project(ref, c, m)
     r = torch.zeros(batch, layer.n)
@@ -161,7 +161,7 @@ def remember(ref: State, h: int, frame: int, x: torch.Tensor, o: torch.Tensor) -
 
 
 def recall(ref: State, h: int, frame: int) -> tuple[torch.Tensor, torch.Tensor] | None:
-    """x and O of the frame whose error has come; where it is stashed no more, the newest ones, or None."""
+    """x and O of the frame whose error has come; after a miss the newest ones, or None (`on_miss`)."""
     held = ref.memory[h].pop(frame)
     if ref.plan.stash and ref.newest[h] - frame >= ref.plan.stash:
         return ref.current[h] if ref.plan.on_miss_current else None

@@ -91,14 +91,14 @@ class Training(Table):
 
 
 class Feedback(Table):
-    """How the feedback matrices C are drawn."""
+    """How the feedback weights C are drawn."""
 
     distribution: Literal["normal", "uniform", "sign", "binary", "orthogonal"] = "normal"
     """sign: +-1; binary: 0 or 1."""
     scale: Literal["glorot", "he"] | PositiveFloat = "glorot"
     """Standard deviation, as of weights."""
     connections: Annotated[PositiveInt | None, NoneWord] = None
-    """Wires that each receiving neuron has, on average; "none": all."""
+    """Wires per receiving unit, on average; "none": all."""
     bits: Annotated[Annotated[int, Field(ge=1, le=16)] | None, NoneWord] = None
     """C itself has so few bits; "none": float32."""
 
@@ -129,7 +129,7 @@ class Learning(Table):
     feedback: Feedback = Feedback()
     """How C is drawn."""
     learning_rate: Annotated[Annotated[float, Field(gt=0)] | None, NoneWord] = None
-    """Learning rate of an adaptive C; "none": that of the weights."""
+    """The feedback learning rate, at which an adaptive C learns; "none": that of the weights."""
 
     def sources(self, depth: int) -> list[int]:
         """For each hidden layer 1..depth-1 the layer that its errors come from; [] where none comes (top).
@@ -230,7 +230,8 @@ class Schedule(Table):
     stash: Annotated[PositiveInt | None, NoneWord] = None
     """pipelined: how many frames a layer remembers; "none": every frame in flight."""
     on_miss: Literal["drop", "current"] = "drop"
-    """What becomes of an error whose frame is forgotten: no update, or one with the current activity."""
+    """pipelined: what becomes of an error whose frame is no longer in the stash: "drop", no update; "current", an update
+    with the newest activity."""
     max_in_flight: PositiveInt = 10_000
     """pipelined: a run with more frames in flight stops, because it cannot keep up."""
     change: Annotated[tuple[Change, ...], Listed] = ()

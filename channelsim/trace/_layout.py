@@ -74,7 +74,7 @@ COUNTERS: dict[str, Column] = {
         ("wait", "wait", "ps", "time that messages waited for the link, summed"),
         ("queue_max", "queue_max", "1", "most messages waiting or being sent, seen by an arriving message"),
         ("macs", "macs", "1", "multiply-accumulates that the messages caused, a synapse read each"),
-        ("updates", "updates", "1", "synapse writes caused by the messages"),
+        ("writes", "writes", "1", "synapse writes in the updates that the messages caused"),
         ("update_macs", "update_macs", "1", "multiply-accumulates of those updates"),
         ("update_bits", "update_bits", "bit", "bits of the weight updates"),
     )
