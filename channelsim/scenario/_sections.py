@@ -230,7 +230,7 @@ class Schedule(Table):
     stash: Annotated[PositiveInt | None, NoneWord] = None
     """pipelined: how many frames a layer remembers; "none": every frame in flight."""
     on_miss: Literal["drop", "current"] = "drop"
-    """pipelined: what becomes of an error whose frame is no longer in the stash: "drop", no update; "current", an update
+    """what becomes of an error whose frame is no longer in the stash: "drop", no update; "current", an update
     with the newest activity."""
     max_in_flight: PositiveInt = 10_000
     """pipelined: a run with more frames in flight stops, because it cannot keep up."""
