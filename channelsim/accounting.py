@@ -18,7 +18,7 @@ def energy(plan: Plan, counters: NDArray[Any]) -> NDArray[np.float64]:
         plan.energy_bit * counters["bits"]
         + plan.energy_mac * (counters["macs"] + counters["update_macs"])
         + plan.energy_read * counters["macs"]
-        + plan.energy_write * counters["updates"]
+        + plan.energy_write * counters["writes"]
     ).astype(np.float64)
 
 

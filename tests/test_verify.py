@@ -14,10 +14,10 @@ import torch
 
 import channelsim as cs
 from channelsim import boundaries, reference, tolerances
+from channelsim._verify import Comparison, accuracy_tolerance, compare, difference
 from channelsim.data import load_dataset
 from channelsim.plan import Plan
 from channelsim.reference import rules, simulate
-from channelsim.verify import Comparison, accuracy_tolerance, compare, difference
 from tests.networks import EVERY_STAGE, dataset, plan_of
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"

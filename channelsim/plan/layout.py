@@ -11,13 +11,6 @@ from enum import IntEnum
 
 import numpy as np
 
-MOST_PARTS, PART_SAMPLES = 16, 32
-
-
-def map_parts(samples: int) -> int:
-    """Into how many parts, each with room of its own, the work on maps of so many samples is divided."""
-    return max(1, min(MOST_PARTS, samples // PART_SAMPLES))
-
 
 class Kind(IntEnum):
     """What a layer is."""
@@ -45,26 +38,6 @@ class Direction(IntEnum):
 
     FORWARD = 0
     LEARNING = 1
-
-
-class Message(IntEnum):
-    """What a channel's messages say."""
-
-    ACTIVATION = 0  # O of the source layer
-    ERROR = 1  # R of the source layer
-    TARGET = 2  # T, the target itself (drtp)
-
-
-class Wiring(IntEnum):
-    """How a delivered learning message m becomes the error at the receiving layer."""
-
-    NONE = 0  # a forward channel: the layer's own synapses
-    TRANSPOSE = 1  # the sending layer's W, transposed, as it is when the message leaves (bp)
-    DENSE = 2  # C, n_source x n_target
-    SPARSE = 3  # C, only the wires that exist
-    BANK = 4  # C shaped as the sending layer's W (layered channel of a layer that is not dense)
-    SIGN = 5  # |C|, laid out as the sending layer's W, with the sign that W has when the message leaves
-    SPARSE_SIGN = 6  # likewise, only the wires that exist (laid out as SPARSE)
 
 
 class Quantizer(IntEnum):
@@ -207,7 +180,7 @@ COUNTER = np.dtype(
         ("wait", "i8"),  # ps that messages waited for the link
         ("queue_max", "i8"),  # largest number of messages waiting or being sent, seen by an arriving message
         ("macs", "i8"),  # multiply-accumulates (a synapse read each): W x (forward channels), C m (learning channels)
-        ("updates", "i8"),  # synapse writes caused by the messages of this channel (learning), C's own included
+        ("writes", "i8"),  # synapses written in the updates that this channel's messages caused, those of C included
         ("update_macs", "i8"),  # multiply-accumulates of those updates
         ("update_bits", "i8"),  # bits of the weight updates
     ],

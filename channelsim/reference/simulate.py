@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from channelsim.plan import Direction, Message
+from channelsim.plan import Direction
 from channelsim.reference import rules
 from channelsim.reference.augment import augment
 from channelsim.reference.channels import send
@@ -20,6 +20,7 @@ from channelsim.reference.clock import arrival_gap
 from channelsim.reference.layers import kind_of
 from channelsim.reference.state import State, links_of, records
 from channelsim.reference.transfer import derivative, transfer
+from channelsim.rules import FROM_WEIGHTS, Message
 
 LEARNING, FORWARD, ENTRY = 0, 1, 2
 
@@ -89,7 +90,7 @@ def speak_learning(ref: State, source: int, frame: int, r: torch.Tensor, x: torc
         channel = ref.channels[c]
         said = ref.targets(frame) if channel.message == Message.TARGET else r
         m, complete = send(ref, c, frame, said)
-        error = rules.project(ref, c, m, x) if channel.wiring in rules.AT_THE_SENDER else None
+        error = rules.project(ref, c, m, x) if channel.wiring in FROM_WEIGHTS else None
         job = (LEARNING, channel.target, frame, len(r), hear_learning, c, m, error)
         schedule(ref, complete, LEARNING, serve, *job)
 
@@ -138,7 +139,7 @@ def hear_learning(ref: State, h: int, frame: int, c: int, m: torch.Tensor, error
         speak_learning(ref, h, frame, torch.zeros(batch, layer.n), None)
         return
     x, o = (part[:batch] for part in remembered)
-    used = len(x)  # the newest frame, where it stands in, may be the shorter last one of an epoch
+    used = len(x)  # after a miss: the newest frame may be the shorter last one of an epoch
     if error is None:
         error = rules.project(ref, c, m)
     r = torch.zeros(batch, layer.n)
@@ -160,7 +161,7 @@ def remember(ref: State, h: int, frame: int, x: torch.Tensor, o: torch.Tensor) -
 
 
 def recall(ref: State, h: int, frame: int) -> tuple[torch.Tensor, torch.Tensor] | None:
-    """x and O of the frame whose error has come; where it is stashed no more, the newest ones, or None."""
+    """x and O of the frame whose error has come; after a miss the newest ones, or None (`on_miss`)."""
     held = ref.memory[h].pop(frame)
     if ref.plan.stash and ref.newest[h] - frame >= ref.plan.stash:
         return ref.current[h] if ref.plan.on_miss_current else None

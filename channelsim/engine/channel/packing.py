@@ -38,7 +38,7 @@ def pack(
     Raises:
         ValueError: a value that the quantizer does not make.
     """
-    rows, channels = records(rows), records(channels)
+    rows, channels = records(rows), records(np.array(channels))
     offsets = np.zeros(len(rows) + 1, np.int64)
     _lay_out(rows, values, channels, offsets)
     out = np.zeros(offsets[-1], np.uint8)

@@ -11,19 +11,17 @@ import numpy as np
 
 from channelsim.engine.compile.jit import kernel
 from channelsim.engine.compile.thread_pool import in_parts
+from channelsim.engine.config import GROUP, PAIR, PART_ROWS, PART_SAMPLES, PARTS, ROW_PARTS, SPAN
 from channelsim.engine.kernels import simd, transfers
 
-MOST_PARTS, PART_SAMPLES = 16, 50  # a part has at least so many samples
-MOST_ROW_PARTS, PART_ROWS = 4, 128  # the same of parts by rows of W, where they divide a sum
-SPARSE_BELOW = 0.45  # share of events under which zeros are skipped; finding them pays only where there are many
-PAIR, GROUP, GROUPS, SPAN = simd.PAIR, simd.GROUP, simd.GROUPS, simd.SPAN
 ZERO, ONE = np.float32(0.0), np.float32(1.0)
+GROUPS = SPAN // GROUP
 
 
 @kernel(inline="always")
 def parts(samples):
     """Into how many parts the work on a mini-batch is divided: by its size alone, never by the number of threads."""
-    return max(1, min(MOST_PARTS, samples // PART_SAMPLES))
+    return max(1, min(PARTS, samples // PART_SAMPLES))
 
 
 @kernel(inline="always")
@@ -34,13 +32,13 @@ def row_parts(samples, fan_in):
     there are many rows, and not so many samples that their partial sums take more room than W.
     """
     pieces = parts(samples)
-    return max(1, min(pieces, fan_in // PART_ROWS)) if pieces <= MOST_ROW_PARTS else 1
+    return max(1, min(pieces, fan_in // PART_ROWS)) if pieces <= ROW_PARTS else 1
 
 
 @kernel()
 def partial_room(samples, widest, n):
     """float32 values that the partial sums of `samples` or fewer take, over layers of `n` units at most."""
-    most = min(samples, (MOST_ROW_PARTS + 1) * PART_SAMPLES - 1)  # the last mini-batch of an epoch may be smaller
+    most = min(samples, (ROW_PARTS + 1) * PART_SAMPLES - 1)  # the last mini-batch of an epoch may be smaller
     return (row_parts(most, widest) - 1) * most * n
 
 

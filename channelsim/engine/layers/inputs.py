@@ -12,6 +12,7 @@ SPARSE  the same, with few who speak
 from __future__ import annotations
 
 from channelsim.engine.compile.jit import inner, kernel
+from channelsim.engine.config import SPARSE_BELOW
 from channelsim.engine.kernels import minibatch, simd
 from channelsim.plan import Kind
 
@@ -78,7 +79,7 @@ def hold(net, mem, h, slot):
         events = 0
         for b in range(samples):
             events += count[b]
-        is_sparse = events < minibatch.SPARSE_BELOW * samples * n
+        is_sparse = events < SPARSE_BELOW * samples * n
         mem.input_form[slot, h] = SPARSE if is_sparse else MATRIX
         if from_data and net.layers[h].kind != DENSE:
             chosen = mem.sample[slot, :samples]

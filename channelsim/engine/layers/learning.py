@@ -36,7 +36,7 @@ def update(net, mem, h, slot, seen, samples, c):
         errors = mem.signal_events[0]
         products = mem.input_events[seen, h, 0] * errors
         counter.update_macs += products
-        counter.updates += products
+        counter.writes += products
         if errors > 0:
             deferred.defer(net, mem, h, seen, eta)
         return
@@ -45,9 +45,9 @@ def update(net, mem, h, slot, seen, samples, c):
     weights = synapses(mem.weights, layer)
     _bias(mem, layer, eta, share, F(config.momentum))
     if config.momentum == 0.0 and layer.update_quantizer == 0:
-        counter.updates += dispatch.accumulate(net, mem, h, seen, samples, eta * share, np.int64(0))
+        counter.writes += dispatch.accumulate(net, mem, h, seen, samples, eta * share, np.int64(0))
     else:
-        counter.updates += layer.w_size
+        counter.writes += layer.w_size
         step = mem.whole_step[: layer.w_size]
         for k in range(layer.w_size):
             step[k] = ZERO

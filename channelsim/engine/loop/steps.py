@@ -121,7 +121,7 @@ def _error(net, mem, c, slot):
     age = state.frame - s.frame
     missed = config.stash > 0 and age >= config.stash
     mem.misses[h] += missed
-    if missed and not config.newest_stands_in:
+    if missed and not config.on_miss_current:
         _clear(mem.signal[: samples * layer.n])
         return slot, np.int64(0)
     seen = slot

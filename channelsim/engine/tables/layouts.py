@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from channelsim.plan import layout
 
-STEPS = 32  # updates of a layer that may wait at once
 # A layer as the plan has it, but for where W lies in `Memory.weights`: see `strides`.
 LAYER = np.dtype(
     [(name, layout.LAYER[name]) for name in layout.LAYER.names or ()]
@@ -39,12 +38,12 @@ CONFIG = np.dtype(
         ("interval", "i8"),
         ("timed", "u1"),  # on some link, at some time, a bit takes time
         ("stash", "i8"),
-        ("newest_stands_in", "u1"),  # for a frame whose activity is forgotten
+        ("on_miss_current", "u1"),  # for a frame whose activity is forgotten
         ("derivative", "u1"),
         ("frozen", "u1"),  # nothing learns: alignment probes
         ("deferred", "u1"),  # updates may wait for the next forward pass over the same rows
         ("learning_rate", "f8"),
-        ("feedback_rate", "f8"),
+        ("feedback_learning_rate", "f8"),
         ("log_keep", "f8"),  # log(1 - decay)
         ("momentum", "f8"),
         ("seed", "i8"),

@@ -25,10 +25,10 @@ except ModuleNotFoundError as missing:
         raise
     raise InputError("verify needs PyTorch, the reference: pip install 'channelsim[reference]'") from None
 
-from channelsim import engine, reference, tolerances
+from channelsim import engine, memory, reference, tolerances
 from channelsim.boundaries import Follower, cuts, is_cut
 from channelsim.data import Dataset, dataset_of
-from channelsim.plan import Plan, build
+from channelsim.plan import Plan, build, tables
 from channelsim.reference import State
 from channelsim.scenario import Scenario
 
@@ -156,6 +156,7 @@ def verify(
         RunError: the engine's weights are no longer finite.
     """
     data = dataset or dataset_of(scenario)
+    memory.refuse_excess(scenario, tables(scenario, data.shape, data.classes))
     plan = build(scenario, data.shape, data.classes, len(data.train_x))
     epochs = plan.epochs if epochs is None else epochs
     with one_thread():

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from channelsim.errors import InputError, RunError
 from channelsim.scenario import Scenario
-from channelsim.sweep import _cluster, _store, _worker
-from channelsim.sweep._grid import Point, points
-from channelsim.sweep._progress import Silent, SweepProgress
+from channelsim.sweeps import _cluster, _store, _worker
+from channelsim.sweeps._grid import Point, points
+from channelsim.sweeps._progress import Silent, SweepProgress
+from channelsim.version import version
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -145,8 +146,6 @@ class _Sweep:
 
     def _warm(self, client: Any, scheduler: str | None) -> None:
         """Compiles the engine once on each machine, then brings it into the other workers."""
-        import channelsim
-
         hosts: dict[str, list[str]] = {}
         for address, host in _cluster.workers(client).items():
             hosts.setdefault(host, []).append(address)
@@ -164,11 +163,11 @@ class _Sweep:
 
             for future in futures:
                 try:
-                    version = future.result()
+                    theirs = future.result()
                 except ImportError as error:
                     raise InputError(f"--scheduler {scheduler}: a worker lacks channelsim: {error}") from None
-                if version != channelsim.__version__:
-                    text = f"a worker has channelsim {version}, here it is {channelsim.__version__}; accepted: the same"
+                if theirs != version():
+                    text = f"a worker has channelsim {theirs}, here it is {version()}; accepted: the same"
                     raise InputError(f"--scheduler {scheduler}: {text}")
 
     def _drain(self, client: Any, interrupted: list[bool]) -> None:

@@ -16,15 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from channelsim import accounting, alignment, congestion, engine, provenance, trace
+from channelsim import accounting, alignment, congestion, engine, memory, provenance, trace, units
 from channelsim.data import Dataset, dataset_of
 from channelsim.errors import InputError, RunError
-from channelsim.plan import Plan, build
+from channelsim.plan import Plan, build, tables
 from channelsim.progress import Progress, Silent
 from channelsim.result import Result
 from channelsim.scenario import Scenario
 
-PS = 1e-12
 CHUNK_SECONDS = 0.2  # between two looks at Ctrl-C, the clock and the progress bar
 FIRST_CHUNK = 16  # frames
 LONGEST = 2**62  # ps of simulated time: half of what the engine can count, as it looks ahead from there
@@ -76,6 +75,7 @@ def run(
         raise InputError("run: give a scenario, or resume=TRACE")
     if dataset is None:
         dataset = dataset_of(scenario)
+    memory.refuse_excess(scenario, tables(scenario, dataset.shape, dataset.classes))
     plan = build(scenario, dataset.shape, dataset.classes, len(dataset.train_y))
     if resume is not None:
         writer = trace.reopen(resume, plan)
@@ -153,8 +153,8 @@ class _Run:
         else:
             self.state = engine.restore(plan, dataset, dict(arrays), trace_frames=traced)
             self.counters_before = np.array(arrays["epoch_counters"])
-            self.earlier, self.training_time = (float(value) for value in arrays["epoch_clock"][1:])
-            self.now_before = int(arrays["epoch_clock"][0])
+            self.now_before = int(arrays["epoch_start"])
+            self.earlier, self.training_time = (float(value) for value in arrays["wall_times"])
             self.rows = [dict(zip(ROW, row, strict=True)) for row in arrays["epoch_rows"].tolist()]
             self.queue_max = np.array(arrays["run_queue_max"])
         self.probe = alignment.Probe(dataset, min(scenario.trace.probe, plan.train_size))
@@ -218,16 +218,16 @@ class _Run:
             took = time.perf_counter() - began
             self.training_time += took - self.packing_time
             frames = state.frame - first
-            clock = state.memory.clock[0]
             if state.now > LONGEST:
-                raise RunError(f"the simulated clock ends after {LONGEST * PS:,.0f} s; faster links take less of it")
+                end = f"{units.seconds(LONGEST):,.0f} s"
+                raise RunError(f"the simulated clock ends after {end}; faster links take less of it")
             self.listener.chunk(
                 state.frame,
                 self.epoch + 1,
                 frames / max(took, 1e-9),
-                state.now * PS,
+                units.seconds(state.now),
                 int(state.counters["bits"].sum()),
-                float(clock["loss"]) / max(int(clock["samples"]), 1),
+                state.mean_loss,
             )
             if state.frame in (until, last - 1):
                 self._look_behind()
@@ -243,7 +243,7 @@ class _Run:
 
     def _collect(self, rows: NDArray[Any], values: NDArray[np.float32]) -> None:
         began = time.perf_counter()
-        self.writer.events(rows, engine.pack(rows, values, self.state.net.channels))
+        self.writer.events(rows, engine.pack(rows, values, self.state.channels))
         self.packing_time += time.perf_counter() - began
 
     def _end_epoch(self) -> None:
@@ -276,7 +276,7 @@ class _Run:
             "frames": state.frame,
             "updates": state.frame,
             "learning_rate": plan.learning_rate * plan.rate_left(state.frame),
-            "simulated_time": state.now * PS,
+            "simulated_time": state.now,
             "wall_time": self._wall(),
         }
         self.writer.train_row(common | {"loss": row["train_loss"], "accuracy": row["train_accuracy"]})
@@ -288,8 +288,8 @@ class _Run:
             self.epoch, plan.channel_names, counters, accounting.utilisation(counters, elapsed), joules
         )
         for h, name in enumerate(plan.layer_names, start=1):
-            if state.memory.ages[h].any():
-                self.writer.staleness(name, np.trim_zeros(state.memory.ages[h], "b"))
+            if state.ages[h].any():
+                self.writer.staleness(name, np.trim_zeros(state.ages[h], "b"))
         if trace_table.alignment == "epoch":
             for found in alignment.measure(state, self.probe):
                 values = asdict(found)
@@ -297,13 +297,13 @@ class _Run:
         if trace_table.weights_every and self.epoch % trace_table.weights_every == 0:
             self._keep_weights()
         self.queue_max = np.maximum(self.queue_max, state.counters["queue_max"])
-        state.counters["queue_max"] = 0
+        state.clear_queues()
         self.counters_before, self.now_before = state.counters.copy(), state.now
         self.listener.epoch(
             row
             | {
                 "epoch": self.epoch,
-                "simulated_time_s": state.now * PS,
+                "simulated_time_s": units.seconds(state.now),
                 "bits": int(state.counters["bits"].sum()),
                 "frames_per_second": state.frame / max(self.training_time, 1e-9),
             }
@@ -320,14 +320,15 @@ class _Run:
         self.writer.weights(self.epoch, self.state.weights, self.state.biases, self.state.feedback)
 
     def _checkpoint_if_due(self) -> None:
-        if self.writer.due(self.scenario.trace.checkpoint * PS):
+        if self.writer.due(units.seconds(self.scenario.trace.checkpoint)):
             self.writer.checkpoint(self._snapshot())
 
     def _snapshot(self) -> dict[str, NDArray[Any]]:
         return engine.snapshot(self.state) | {
             "epoch_counters": self.counters_before,
             "run_queue_max": self.queue_max,
-            "epoch_clock": np.array([self.now_before, self._wall(), self.training_time], np.float64),
+            "epoch_start": np.array(self.now_before, np.int64),  # ps
+            "wall_times": np.array([self._wall(), self.training_time], np.float64),
             "epoch_rows": np.array([[row[key] for key in ROW] for row in self.rows], np.float64).reshape(-1, len(ROW)),
         }
 
@@ -347,7 +348,7 @@ class _Run:
             loss=last["train_loss"],
             updates=state.frame,
             frames=state.frame,
-            simulated_time_s=state.now * PS,
+            simulated_time_ps=state.now,
             training_time_s=self.training_time,
             wall_time_s=self._wall(),
             energy_j=float(accounting.energy(self.plan, state.counters).sum()),

@@ -94,8 +94,8 @@ def drawn(draw: Draw, seed: int, sample: int) -> Any:
     if draw.kind == "choice":
         return draw.of[int(u * len(draw.of))]
     low, high = draw.of
-    if draw.kind == "integers":
-        return with_unit(low + int(u * (high - low + 1)), draw.unit)
+    if draw.kind == "integers":  # in integers, as there may be more than 2^53 of them
+        return with_unit(low + (int(word[0]) * (high - low + 1) >> 64), draw.unit)
     if draw.kind == "loguniform":
         number = low * float(elementary.exp(u * elementary.log(high / low)))
     else:
