@@ -218,14 +218,14 @@ def compare(plan: Plan, dataset: Dataset, updates: int, reference_plan: Plan | N
 def load_weights(theirs: State, ours: engine.State) -> None:
     """The reference goes on from the engine's W and b. (C it keeps: no quantizer stands before C.)"""
     for name in ("weights", "biases"):
-        getattr(theirs, name).copy_(torch.from_numpy(getattr(ours, name)))
+        getattr(theirs, name).copy_(torch.tensor(getattr(ours, name)))
 
 
 def difference(theirs: State, ours: engine.State, follower: Follower) -> float:
     """The largest difference of any W, b or C, in units of the largest of its kind or 1, without flips."""
     pairs = [
-        (theirs.biases, torch.from_numpy(ours.biases)),
-        (theirs.feedback, torch.from_numpy(ours.feedback)),
+        (theirs.biases, torch.tensor(ours.biases)),
+        (theirs.feedback, torch.tensor(ours.feedback)),
     ]
     engine_weights = torch.from_numpy(ours.weights)
     for h, layer in enumerate(theirs.layers):
