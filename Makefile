@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help env demo paper paper-quick paper-cifar paper-page test test-all lint bench bench-check bench-page clean
+.PHONY: help env demo paper paper-quick paper-cifar paper-page test test-all golden golden-arm64 test-oldest lint bench bench-check bench-page clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -48,6 +48,15 @@ test: $(FULL)  ## Run the tests
 
 test-all: $(FULL)  ## Run the tests, the long ones too
 	$(BIN)/python -m pytest -m ''
+
+golden: $(FULL)  ## Record again the digests of small runs that every machine must meet (where results change on purpose)
+	$(BIN)/python -m tests.laws.golden --write
+
+golden-arm64:  ## Hold an emulated 64-bit ARM to them (Debian or Ubuntu; ten minutes, and 1 GiB in build/arm64)
+	scripts/arm64.sh -m tests.laws.golden
+
+test-oldest: $(OLDEST)  ## Run the tests with the oldest versions that pyproject.toml allows, in build/oldest
+	$(OLDEST)/bin/python -m pytest
 
 lint: $(FULL)  ## Check style and types
 	$(BIN)/ruff check .
