@@ -12,6 +12,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTHON ?=
 CANDIDATES := $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11
 
+# Of `make test-oldest`: the oldest Python that pyproject.toml allows.
+OLDEST := build/oldest
+OLDEST_PYTHON ?= python3.11
+
 # Of `make paper` and `make paper-cifar`.
 EPOCHS ?=
 WORKERS ?=
@@ -23,8 +27,8 @@ FULL := $(VENV)/.installed-full
 BENCH := $(VENV)/.installed-bench
 
 help:  ## Show this list
-	@sed -nE 's/^([a-z-]+):.*## (.*)$$/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null \
-	  || sed -nE 's/^([a-z-]+):.*## (.*)$$/  make \1  \2/p' Makefile
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)$$/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null \
+	  || sed -nE 's/^([a-z0-9-]+):.*## (.*)$$/  make \1  \2/p' Makefile
 
 env: $(FULL)  ## Make .venv with everything: the package, the PyTorch reference, what the tests need
 
@@ -55,7 +59,7 @@ golden: $(FULL)  ## Record again the digests of small runs that every machine mu
 golden-arm64:  ## Hold an emulated 64-bit ARM to them (Debian or Ubuntu; ten minutes, and 1 GiB in build/arm64)
 	scripts/arm64.sh -m tests.laws.golden
 
-test-oldest: $(OLDEST)  ## Run the tests with the oldest versions that pyproject.toml allows, in build/oldest
+test-oldest: $(OLDEST)/.installed  ## Run the tests with the oldest versions that pyproject.toml allows, in build/oldest
 	$(OLDEST)/bin/python -m pytest
 
 lint: $(FULL)  ## Check style and types
@@ -95,6 +99,15 @@ $(FULL): pyproject.toml | $(BIN)/python
 	@echo "installing channelsim, the PyTorch reference and the test tools into $(VENV)"
 	@$(PIP) install -qq --editable '.[reference,test]'
 	@touch $(BASE) $@
+
+# The oldest Python too. Wheels of that time are what pip installs; nothing else of the project uses build/oldest.
+$(OLDEST)/.installed: pyproject.toml scripts/oldest.py
+	@echo "installing the oldest versions into $(OLDEST)"
+	@$(OLDEST_PYTHON) -m venv --clear $(OLDEST)
+	@$(OLDEST)/bin/python scripts/oldest.py > $(OLDEST)/constraints.txt
+	@$(OLDEST)/bin/python -m pip --disable-pip-version-check install -qq --constraint $(OLDEST)/constraints.txt \
+	  --editable '.[reference,test]'
+	@touch $@
 
 # What the engine is measured beside. The library of feedback alignment is welcome, not needed.
 $(BENCH): pyproject.toml | $(BIN)/python
