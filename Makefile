@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help env demo paper paper-quick paper-cifar paper-page test test-all golden golden-arm64 test-oldest lint bench bench-check bench-page clean
+.PHONY: help env demo paper paper-quick paper-cifar paper-page test test-all test-widths golden golden-arm64 test-oldest lint bench bench-avx2 bench-check bench-page clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -62,6 +62,9 @@ golden-arm64:  ## Hold an emulated 64-bit ARM to them (Debian or Ubuntu; ten min
 test-oldest: $(OLDEST)/.installed  ## Run the tests with the oldest versions that pyproject.toml allows, in build/oldest
 	$(OLDEST)/bin/python -m pytest
 
+test-widths: $(FULL)  ## Run the kernels' and the laws' tests with narrower vectors: 8, 4 and 1 values
+	for lanes in 8 4 1; do CHANNELSIM_LANES=$$lanes $(BIN)/python -m pytest tests/engine tests/laws || exit 1; done
+
 lint: $(FULL)  ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -69,6 +72,9 @@ lint: $(FULL)  ## Check style and types
 
 bench: $(BENCH)  ## Measure speed and memory beside JAX and PyTorch, one core each (ten minutes, on a quiet machine)
 	$(BIN)/python -m benchmarks.bench
+
+bench-avx2: $(BENCH)  ## The same beside JAX and PyTorch without AVX-512, all contestants
+	CHANNELSIM_LANES=8 $(BIN)/python -m benchmarks.bench --only libraries
 
 bench-check: $(BENCH)  ## Compare the engine's speed relative to fixed code with the last record; fails if 15 % slower
 	$(BIN)/python -m benchmarks.regression
