@@ -111,7 +111,7 @@ def roofline(report: Report) -> str:
         flops = 2 * (counted["macs"] + counted["update_macs"])
         taken = facts["times"][key]["engine"]["median"]
         if "online" in key:
-            moved = 4 * counted["macs"] + 8 * counted["updates"]
+            moved = 4 * counted["macs"] + 8 * counted["writes"]
             roof, what = moved / bandwidth, f"{moved / 1e3:.0f} KB at {bandwidth / 1e9:.0f} GB/s"
         else:
             speed = sgemm["100 x 784 x 100"]

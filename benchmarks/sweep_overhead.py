@@ -21,12 +21,12 @@ from functools import cache
 from pathlib import Path
 
 import channelsim as cs
+from channelsim._run import run
 from channelsim.data import Dataset, load_dataset
-from channelsim.run import run
-from channelsim.sweep import Silent
-from channelsim.sweep._cluster import THREADS
-from channelsim.sweep._grid import Point, points
-from channelsim.sweep._worker import warm
+from channelsim.sweeps import Silent
+from channelsim.sweeps._cluster import THREADS
+from channelsim.sweeps._grid import Point, points
+from channelsim.sweeps._worker import warm
 
 LIMIT = 1.3
 LAYERS = [{"kind": "dense", "units": 12, "transfer": "tanh"}, {"kind": "dense", "units": 10, "transfer": "softmax"}]

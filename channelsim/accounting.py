@@ -18,7 +18,7 @@ def energy(plan: Plan, counters: NDArray[Any]) -> NDArray[np.float64]:
         plan.energy_bit * counters["bits"]
         + plan.energy_mac * (counters["macs"] + counters["update_macs"])
         + plan.energy_read * counters["macs"]
-        + plan.energy_write * counters["updates"]
+        + plan.energy_write * counters["writes"]
     ).astype(np.float64)
 
 
@@ -41,7 +41,7 @@ def since(now: NDArray[Any], before: NDArray[Any]) -> NDArray[Any]:
 
 
 def totals(plan: Plan, counters: NDArray[Any], elapsed: int) -> dict[str, dict[str, float]]:
-    """Channel name -> what a run of `elapsed` picoseconds came to on it, for `Result`."""
+    """Channel name -> totals of a run of `elapsed` picoseconds, for `Result`."""
     return {
         name: {
             "messages": int(row["messages"]),

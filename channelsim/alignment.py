@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from channelsim import engine
 from channelsim.data import Dataset
+from channelsim.engine.sizes import evaluated_at_once
 from channelsim.plan import Direction, Kind, Plan, Wiring, ideal_backpropagation, is_ideal
-from channelsim.plan.sizes import evaluated_at_once
 
 LARGE_FRAME = 100  # samples: more pass no faster
 
@@ -44,28 +44,28 @@ class Probe:
 
     def __init__(self, dataset: Dataset, size: int) -> None:
         self._samples = replace(dataset, train_x=dataset.train_x[:size], train_y=dataset.train_y[:size])
-        self._made_for: tuple[object, ...] = ()
+        self._tables: tuple[bytes, ...] = ()
         self._runs: list[engine.State] = []
 
     def signals(self, learner: engine.State) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """R of all layers for each sample, (samples, units), with the synapses of `learner`: as it is delivered, and
         the true gradient's."""
-        made_for = (learner.memory.weights, learner.net.channels.tobytes(), learner.net.links.tobytes())
-        if self._runs and made_for[0] is self._made_for[0] and made_for[1:] == self._made_for[1:]:
+        tables = (learner.channels.tobytes(), learner.links.tobytes())
+        if self._runs and self._runs[0].shares_synapses_with(learner) and tables == self._tables:
             for run in self._runs:
                 engine.rewind_probe(run)
         else:
-            delivering, self._made_for = _probe_plan(learner, len(self._samples.train_y)), made_for
+            delivering, self._tables = _probe_plan(learner, len(self._samples.train_y)), tables
             plans = [_in_large_frames(plan) for plan in (delivering, ideal_backpropagation(delivering))]
             self._runs = [engine.start_probe(plan, self._samples, learner) for plan in plans]
         for run in self._runs:
             engine.advance(run.plan, run, run.plan.frames)
-        delivered, true = (run.memory.captured[: run.plan.train_size] for run in self._runs)
+        delivered, true = (run.signals for run in self._runs)
         return delivered, true
 
 
 def measure(state: engine.State, probe: Probe) -> list[Alignment]:
-    """Alignment of each hidden layer that hears an error. Leaves the state as it is (but settled)."""
+    """Alignment of each hidden layer that receives an error. Leaves the state as it is (but settled)."""
     engine.settle(state)
     delivered, true = probe.signals(state)
     plan, weights = state.plan, state.weights
@@ -87,8 +87,8 @@ def measure(state: engine.State, probe: Probe) -> list[Alignment]:
 def _probe_plan(state: engine.State, size: int) -> Plan:
     return replace(
         state.plan,
-        channels=state.net.channels.copy(),
-        links=state.net.links.copy(),
+        channels=state.channels.copy(),
+        links=state.links.copy(),
         changes=(),
         train_size=size,
         epochs=1,
@@ -97,7 +97,7 @@ def _probe_plan(state: engine.State, size: int) -> Plan:
 
 
 def _in_large_frames(plan: Plan) -> Plan:
-    """The plan with as many samples a frame as run fast, where they say the same in frames of any size: one frame
+    """The plan with as many samples a frame as run fast, where results do not depend on the size of frames: one frame
     after another, and without draws."""
     if plan.pipelined or not is_ideal(plan.channels, plan.links).all():
         return plan

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from channelsim import accounting, units
+from channelsim import units
 from channelsim.engine import State
 
 # A server that keeps up falls behind for some frames now and then, with Poisson arrivals or jitter; one that does not
 # keep up falls behind for ever.
 FRAMES_BEHIND = 10
-SHARE_BEHIND = 0.02
+SHARE_BEHIND = Fraction(1, 50)
 
 
 def behind(state: State) -> str | None:
@@ -26,22 +27,21 @@ def behind(state: State) -> str | None:
     plan, now = state.plan, state.now
     if not plan.pipelined or now == 0:
         return None
-    links, layers = (states["free_at"] - now for states in (state.memory.link_states, state.memory.layer_states))
+    links, layers = state.link_backlog, state.layer_backlog
     waits = np.concatenate([links, layers])
     worst = int(waits.argmax())
     wait = int(waits[worst])
-    if wait <= max(FRAMES_BEHIND * plan.interval, SHARE_BEHIND * now):
+    if wait <= FRAMES_BEHIND * plan.interval or wait <= SHARE_BEHIND * now:
         return None
     load = f"is given at least {1 + wait / now:.2f} times what it can do, and is {_short(wait)} behind"
     if worst < len(links):
-        queue = int(state.counters["queue_max"][state.net.channels["link"] == worst].max(initial=0))
+        queue = int(state.counters["queue_max"][state.channels["link"] == worst].max(initial=0))
         place = f"link {plan.link_names[worst]} {load}, with a queue of up to {queue:,} messages"
     else:
         place = f"layer {worst - len(links)} {load}"
-    frames = int(state.memory.clock[0]["in_flight"])
     return (
         f"the network cannot keep up with a frame every {units.format_duration(plan.interval)}: {place} "
-        f"({frames:,} frames in flight after {_short(now)})"
+        f"({state.in_flight:,} frames in flight after {_short(now)})"
     )
 
 
@@ -50,17 +50,18 @@ def losses(state: State, counters: NDArray[Any]) -> list[str]:
     plan = state.plan
     if not plan.pipelined:
         return []
-    of_link = state.net.channels["link"]
-    busy = np.bincount(of_link, accounting.utilisation(counters, state.now), minlength=len(plan.link_names))
-    lost, messages = (
-        np.bincount(of_link, counters[field], minlength=len(plan.link_names)) for field in ("lost_messages", "messages")
-    )
-    return [
-        f"link {name} cannot keep up with a frame every {units.format_duration(plan.interval)}: it is busy "
-        f"{100 * busy[k]:.1f} % of the time, and {lost[k]:,.0f} of {messages[k]:,.0f} messages found its queue full"
-        for k, name in enumerate(plan.link_names)
-        if busy[k] > 1 - SHARE_BEHIND and lost[k]
-    ]
+    of_link, now = state.channels["link"], state.now
+    found = []
+    for link, name in enumerate(plan.link_names):
+        busy, lost, messages = (
+            int(counters[field][of_link == link].sum()) for field in ("busy", "lost_messages", "messages")
+        )
+        if busy > (1 - SHARE_BEHIND) * now and lost:
+            found.append(
+                f"link {name} cannot keep up with a frame every {units.format_duration(plan.interval)}: it is busy "
+                f"{100 * busy / now:.1f} % of the time, and {lost:,} of {messages:,} messages found its queue full"
+            )
+    return found
 
 
 def _short(picoseconds: int) -> str:

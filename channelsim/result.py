@@ -1,4 +1,4 @@
-"""What a run came to."""
+"""The result of a run."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any
+
+from channelsim.units import seconds
 
 _NOT_JSON = ("history", "energy_history")
 
@@ -24,7 +26,7 @@ class Result:
         train_accuracy, loss: on the training set, after the last epoch.
         updates: updates of the top layer.
         frames: samples or mini-batches that entered the network.
-        simulated_time_s: what the simulated clock shows at the end.
+        simulated_time_ps: what the simulated clock shows at the end, an integer; simulated_time_s: the nearest float.
         training_time_s: wall time inside the engine.
         wall_time_s: wall time of the whole run: loading, evaluating and writing included.
         energy_j: by the scenario's cost table.
@@ -45,7 +47,7 @@ class Result:
     loss: float
     updates: int
     frames: int
-    simulated_time_s: float
+    simulated_time_ps: int
     training_time_s: float
     wall_time_s: float
     energy_j: float
@@ -62,6 +64,11 @@ class Result:
             "channels",
             MappingProxyType({name: MappingProxyType(dict(total)) for name, total in self.channels.items()}),
         )
+
+    @property
+    def simulated_time_s(self) -> float:
+        """What the simulated clock shows at the end, in seconds."""
+        return seconds(self.simulated_time_ps)
 
     @property
     def bits(self) -> int:
@@ -88,6 +95,7 @@ class Result:
     def to_json(self) -> dict[str, Any]:
         """The object that `channelsim run --json` prints: plain numbers, strings and dictionaries."""
         values = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _NOT_JSON}
+        values["simulated_time_s"] = self.simulated_time_s
         values["channels"] = {name: dict(total) for name, total in self.channels.items()}
         values["trace"] = str(self.trace)
         if math.isnan(self.validation_accuracy):
@@ -103,7 +111,7 @@ class Result:
             ("loss", f"{self.loss:.4g}"),
             ("updates", f"{self.updates:,}"),
             ("simulated time", f"{self.simulated_time_s:.4g} s"),
-            ("learning bits", f"{self.learning_bits:,} ({self.bits_per_update:,.0f} an update)"),
+            ("learning bits", f"{self.learning_bits:,} ({self.bits_per_update:,.0f} per update)"),
             ("energy", f"{self.energy_j:.4g} J"),
             ("training time", f"{self.training_time_s:.3g} s of {self.wall_time_s:.3g} s"),
             ("trace", str(self.trace)),

@@ -115,6 +115,11 @@ def parse_duration(text: object) -> int:
     return picoseconds
 
 
+def seconds(picoseconds: int) -> float:
+    """The float that is nearest to this duration: rounded once, also beyond 2^53 ps (2.5 h)."""
+    return int(picoseconds) / SECOND
+
+
 def parse_rate(text: object) -> float:
     """Bits a second of text such as "10 Mbit/s"; InputError for other dimensions and for 0 or less."""
     rate = float(_read(text, "[information]/[time]", RATE))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -44,6 +45,23 @@ def chain(shape: Sequence[int], layers: list[dict[str, Any]], **tables: Any) -> 
     model = {"name": "small", "input": list(shape), "layers": layers, "weights": tables.pop("weights", {})}
     tables.setdefault("data", {"name": "synthetic"})
     return Scenario.model_validate({"name": "small", "model": model, **tables})
+
+
+def edge_of(row: Any) -> plan.Edge:
+    """A CHANNEL record as the edge of the network that it is."""
+    kinds = (plan.Direction, int, int, plan.Message, plan.Wiring, bool)
+    fields = ("direction", "source", "target", "message", "wiring", "adaptive")
+    return plan.Edge(*(kind(row[field]) for kind, field in zip(kinds, fields, strict=True)))
+
+
+def conv(channels: int, kernel: int, **keys: Any) -> dict[str, Any]:
+    """A convolution of [[layers]]."""
+    return {"kind": "conv2d", "channels": channels, "kernel": kernel, "transfer": "relu", **keys}
+
+
+def tables_of(described: Scenario) -> plan.Tables:
+    """The structure of a network for data of its own shape and as many classes as its top layer has units."""
+    return plan.tables(described, described.model.input, math.prod(described.model.shapes()[-1]))
 
 
 def plan_of_chain(

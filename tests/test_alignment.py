@@ -73,7 +73,7 @@ def test_banks_that_are_the_kernels_make_backpropagation() -> None:
         source = plan.layers[channel["source"]]
         w = state.weights[source["w_offset"] :][: source["w_size"]]
         c = w if channel["wiring"] == Wiring.BANK else w.reshape(source["fan_in"], -1).T.ravel()
-        state.feedback[channel["c_offset"] :][: channel["c_size"]] = c
+        state.memory.feedback[channel["c_offset"] :][: channel["c_size"]] = c
     for name, one in found(state, images).items():
         assert one.cosine == pytest.approx(1, abs=1e-5), name
         has_wires = name in ("1", "5", "6")  # what lies above the others has no synapses

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 import channelsim as cs
-from channelsim import engine
+from channelsim import engine, memory, units
 from channelsim.data import load_dataset
-from channelsim.plan import Plan, build, sizes
+from channelsim.engine.sizes import evaluated_at_once
+from channelsim.plan import Plan, build
 from tests.networks import chain, scenario
 
 UNITS = [6, 5, 4, 3]
@@ -111,7 +112,7 @@ def test_memory_of_a_run_is_about_what_is_told(images: str, learning: dict[str, 
     dataset = load_dataset(wanted.data)
     state = engine.start(build(wanted, dataset.shape, dataset.classes, len(dataset.train_y)), dataset)
     there = sum(array.nbytes for array in state.memory if isinstance(array, np.ndarray))
-    there += 2 * 4 * sizes.evaluated_at_once(state.plan.layers) * int(state.plan.layers["n"].max())  # an evaluation's
+    there += 2 * 4 * evaluated_at_once(state.plan.layers) * int(state.plan.layers["n"].max())  # an evaluation's
     told, frames = cs.check(wanted).memory, len(state.memory.slots)
     assert told["frame"] * frames + told["layer"] + told["patches"] == pytest.approx(there, rel=0.2)
 
@@ -134,7 +135,18 @@ def test_counts_are_those_of_a_frame_in_which_everybody_speaks(data: str, learni
     assert check.operations["update"] == state.counters["update_macs"].sum()
     for channel, counted in zip(check.channels, state.counters, strict=True):
         assert channel.bits == counted["bits"]
-        assert round(channel.link_time_s * 1e12) == counted["busy"]
+        assert channel.link_time_ps == counted["busy"]
+
+
+def test_long_times_on_a_link_are_exact(data: str) -> None:
+    """Beyond 2^53 ps, and no multiple of what a float of that size can hold."""
+    check = cs.check(described(data, channels={"forward.1": {"bandwidth": "3 bit/s", "header": 100_003}}))
+    (channel,) = (one for one in check.channels if one.name == "forward.1")
+    exact = BATCH * -(-(100_003 + 32 * UNITS[0]) * 10**12 // 3)
+    assert channel.link_time_ps == exact > 2**53 and int(float(exact)) != exact
+    assert units.format_duration(exact) in str(check)
+    told = json.loads(json.dumps(check.to_json()))["channels"][0]
+    assert (told["link_time_ps"], told["link_time_s"]) == (exact, exact / 10**12)
 
 
 def test_sparse_wires_are_the_expected_number(data: str) -> None:
@@ -166,10 +178,9 @@ def test_text_and_json_tell_the_same(data: str) -> None:
 
 
 def test_a_network_beyond_the_memory_is_refused_before_it_is_drawn(data: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sizes, "machine_bytes", lambda: 1000)
-    for look in (cs.check, lambda wanted: first_frame(wanted)):
-        with pytest.raises(cs.InputError, match=r"layers: W and C would take .* GiB; accepted: fewer units"):
-            look(described(data))
+    monkeypatch.setattr(memory, "machine_bytes", lambda: 1000)
+    with pytest.raises(cs.InputError, match=r"layers: W and C would take .* GiB; accepted: fewer units"):
+        cs.check(described(data))
 
 
 def test_a_model_that_does_not_fit_the_data_is_named(tmp_path: Path, data: str) -> None:

@@ -102,7 +102,7 @@ def test_counted_as_by_hand(case: Case) -> None:
     state = engine.start(plan, data)
     engine.advance(plan, state, plan.frames)
     for name, counter, expected in zip(plan.channel_names, state.counters, witness.found, strict=True):
-        assert [counter[word] for word in ("macs", "update_macs", "updates")] == expected.tolist(), name
+        assert [counter[word] for word in ("macs", "update_macs", "writes")] == expected.tolist(), name
 
 
 def test_what_a_bit_error_makes_zero_is_heard_but_not_multiplied(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channelsim import tolerances
-from channelsim.verify import compare, one_thread
+from channelsim._verify import compare, one_thread
 from tests.laws.cases import Network, networks_on_maps
 from tests.networks import dataset, dense_layers, plan_of_chain
 

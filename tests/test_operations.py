@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from channelsim import engine
 from channelsim.plan import Direction, Kind, Plan, Wiring, sizes
-from tests.networks import dataset, dense_layers, plan_of, plan_of_chain
+from tests.networks import dataset, dense_layers, edge_of, plan_of, plan_of_chain
 
 PAGE = Path(__file__).parents[1] / "docs" / "operations.md"
 RULES = ("bp", "rbp", "sign", "arbp", "srbp", "asrbp", "drtp", "top")
@@ -84,7 +84,7 @@ def counted(plan: Plan, data: Any) -> dict[str, int]:
         "forward events": int(rows["sent"][~back].sum()),
         "forward bits": int(rows["bits"][~back].sum()),
         "update": int(rows["update_macs"].sum()),
-        "writes": int(rows["updates"].sum()),
+        "writes": int(rows["writes"].sum()),
         "wires": sum(plan.feedback[row["c_offset"] :][: row["c_size"]].size for row in plan.channels[back]),
     }
 
@@ -210,7 +210,7 @@ def test_silent_neurons_write_nothing(inputs: int, hidden: int, classes: int, ba
     state = engine.start(plan, data)
     engine.advance(plan, state, plan.frames)
     counter = state.counters[plan.channel_names.index("learning.1")]
-    assert (counter["update_macs"], counter["updates"]) == (macs, writes)
+    assert (counter["update_macs"], counter["writes"]) == (macs, writes)
 
 
 @pytest.mark.parametrize("settings", [{"training": {"momentum": 0.5}}, {"synapses": {"update": {"kind": "ternary"}}}])
@@ -292,15 +292,15 @@ def test_a_layer_costs_what_the_page_says(
             spoken = 1 if rule == "drtp" else int(source["n"])
             error = cost(source)["error"] if direct else spoken * int(target["n"])
             assert counter["macs"] == batch * error, name
-            assert rule == "drtp" or error == sizes.error_operations(row, plan.layers, None)
+            assert rule == "drtp" or error == sizes.error_operations(edge_of(row), plan.layers, None)
             wires = 0 if row["wiring"] == Wiring.TRANSPOSE else cost(source)["wires"] if direct else pairs
-            assert row["c_size"] == wires == sizes.wires(row, plan.layers, None), name
+            assert row["c_size"] == wires == sizes.wires(edge_of(row), plan.layers, None), name
             learns = True
         adaptive = {"update": 0, "writes": 0}
         if row["adaptive"]:
             adaptive = cost(source) if direct else {"update": pairs, "writes": pairs}
         assert counter["update_macs"] == batch * (learns * told["update"] + adaptive["update"]), name
-        assert counter["updates"] == frames * (learns * told["writes"] + adaptive["writes"]), name
+        assert counter["writes"] == frames * (learns * told["writes"] + adaptive["writes"]), name
 
 
 def test_pools_hear_errors_only_to_pass_them_on() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 import subprocess
 import sys
@@ -35,10 +34,34 @@ def test_dir_shows_what_is_public() -> None:
     assert {"run", "load", "Scenario", "data"} <= set(dir(cs))
 
 
-def test_run_is_the_function_after_its_module_was_imported() -> None:
-    importlib.import_module("channelsim.run")
-    assert callable(cs.run)
-    assert cs.run.__module__ == "channelsim.run"
+MODULES = sorted(
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    for path in (ROOT / "channelsim").rglob("*.py")
+    if path.name != "__main__.py" and "engine" not in path.relative_to(ROOT).parts
+)
+FUNCTIONS = [name for name in cs.__all__ if name not in ("__version__", "data")]
+
+
+def test_no_module_is_called_like_a_public_function() -> None:
+    there = {path.stem for path in (ROOT / "channelsim").iterdir()}
+    assert not there & set(FUNCTIONS)
+
+
+@pytest.mark.parametrize("after", [True, False])
+def test_public_names_are_functions_and_classes_in_any_order_of_imports(after: bool) -> None:
+    """All modules are imported before the names are used, or after."""
+    use = f"found = [getattr(cs, name) for name in {FUNCTIONS}]"
+    imports = f"for name in {MODULES}: importlib.import_module(name)"
+    steps = [imports, use] if after else [use, imports, use]
+    code = "\n".join(
+        [
+            "import importlib, types, channelsim as cs",
+            *steps,
+            "assert not any(isinstance(one, types.ModuleType) for one in found)",
+            "assert isinstance(cs.data, types.ModuleType) and callable(cs.run) and callable(cs.sweep)",
+        ]
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_import_is_lazy() -> None:

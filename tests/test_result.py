@@ -21,7 +21,7 @@ def make(**changes: Any) -> Result:
         "loss": 0.2,
         "updates": 20,
         "frames": 20,
-        "simulated_time_s": 1.5e-3,
+        "simulated_time_ps": 1_500_000_000,
         "training_time_s": 0.25,
         "wall_time_s": 1.0,
         "energy_j": 2e-6,
@@ -37,13 +37,19 @@ def test_json_has_the_documented_keys() -> None:
     told = make().to_json()
     assert json.loads(json.dumps(told)) == told
     assert told.keys() >= {
-        "test_accuracy", "train_accuracy", "loss", "updates", "frames", "simulated_time_s", "training_time_s",
-        "wall_time_s", "energy_j", "channels", "trace",
+        "test_accuracy", "train_accuracy", "loss", "updates", "frames", "simulated_time_ps", "simulated_time_s",
+        "training_time_s", "wall_time_s", "energy_j", "channels", "trace",
     }  # fmt: skip
     assert (told["bits_per_update"], make(updates=0).to_json()["bits_per_update"]) == (50.0, None)
     assert told["channels"]["learning.2"] == {
         "messages": 10, "events": 80, "bits": 400, "dropped": 3, "late": 0,
     }  # fmt: skip
+
+
+def test_long_simulated_times_are_exact() -> None:
+    told = json.loads(json.dumps(make(simulated_time_ps=2**60 + 1).to_json()))
+    assert told["simulated_time_ps"] == 2**60 + 1
+    assert told["simulated_time_s"] == (2**60 + 1) / 10**12
 
 
 def test_totals() -> None:
@@ -66,7 +72,7 @@ def test_is_not_changed() -> None:
 
 def test_words() -> None:
     result = make()
-    for word in ("digits <srbp>", "done", "93.21 %", "1,000 (50 an update)", "runs/digits.h5"):
+    for word in ("digits <srbp>", "done", "93.21 %", "1,000 (50 per update)", "runs/digits.h5"):
         assert word in repr(result)
     page = result._repr_html_()
     assert "digits &lt;srbp&gt;" in page

@@ -14,11 +14,11 @@ import pytest
 
 import channelsim as cs
 from channelsim import tolerances
+from channelsim._verify import Comparison, compare, one_thread
 from channelsim.data import Dataset
 from channelsim.data.load import load_dataset
 from channelsim.errors import InputError
 from channelsim.plan import build
-from channelsim.verify import Comparison, compare, one_thread
 from tests.laws.cases import run
 from tests.networks import dataset, dense_layers, plan_of, plan_of_chain
 

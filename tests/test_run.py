@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import random
 import signal
@@ -18,11 +17,11 @@ import numpy as np
 import pytest
 
 import channelsim as cs
+from channelsim import _run
 from channelsim.progress import Silent
 from tests.cli.process import ROOT, environment
 from tests.networks import scenario
 
-MODULE = importlib.import_module("channelsim.run")  # `channelsim.run` is the function
 UNITS = [16, 12, 8, 4]
 
 SEQUENTIAL: dict[str, Any] = {
@@ -103,7 +102,7 @@ def test_the_same_bits_from_run_to_run(tmp_path: Path, tables: dict[str, Any]) -
 @KINDS
 def test_chunks_do_not_show(tmp_path: Path, tables: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     cs.run(small(tables), tmp_path / "long.h5")
-    monkeypatch.setattr(MODULE, "CHUNK_SECONDS", 0.0)  # a chunk is one frame
+    monkeypatch.setattr(_run, "CHUNK_SECONDS", 0.0)  # a chunk is one frame
     cs.run(small(tables), tmp_path / "short.h5")
     assert_same(tmp_path / "long.h5", tmp_path / "short.h5")
 
@@ -114,8 +113,8 @@ def test_stopped_and_resumed_often_is_as_if_never_stopped(
 ) -> None:
     whole, parts = tmp_path / "whole.h5", tmp_path / "parts.h5"
     frames = cs.run(small(tables), whole).frames
-    monkeypatch.setattr(MODULE, "FIRST_CHUNK", 1)
-    monkeypatch.setattr(MODULE, "CHUNK_SECONDS", 0.0)
+    monkeypatch.setattr(_run, "FIRST_CHUNK", 1)
+    monkeypatch.setattr(_run, "CHUNK_SECONDS", 0.0)
     instants = sorted(random.Random(1).sample(range(1, frames), 5))
     with pytest.raises(KeyboardInterrupt):
         cs.run(small(tables), parts, progress=Stopping(instants[0]))
@@ -128,10 +127,33 @@ def test_stopped_and_resumed_often_is_as_if_never_stopped(
     assert_same(whole, parts)
 
 
+def test_a_long_simulated_time_is_resumed_exactly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond 2^53 ps a float has gaps, in which the beginning of an epoch would lie."""
+    slow = {
+        "training": {"batch": 29, "epochs": 3},
+        "channels": {"forward": {"latency": "4321.987654321013 s", "bandwidth": "0.7 Mbit/s"}},
+    }
+    whole, parts = tmp_path / "whole.h5", tmp_path / "parts.h5"
+    frames = cs.run(small(slow), whole).frames
+    monkeypatch.setattr(_run, "FIRST_CHUNK", 1)
+    monkeypatch.setattr(_run, "CHUNK_SECONDS", 0.0)
+    with pytest.raises(KeyboardInterrupt):
+        cs.run(small(slow), parts, progress=Stopping(frames // 3 + 2))
+    with cs.Trace(parts) as trace:
+        ended = trace.metrics("train")["simulated_time"]
+        assert trace.checkpoint()["epoch_start"] == ended[-1] > 2**54
+        assert int(float(ended[-1])) != ended[-1]
+    result = cs.run(resume=parts)
+    assert_same(whole, parts)
+    with cs.Trace(parts) as trace:
+        assert result.simulated_time_ps == trace.metrics("train")["simulated_time"][-1]
+
+
 SITTING = """
-import importlib, json, sys, time
+import json, sys, time
 from pathlib import Path
 import channelsim as cs
+from channelsim import _run
 from channelsim.progress import Silent
 from channelsim.trace import _writer
 
@@ -142,7 +164,7 @@ class Ready(Silent):
     def chunk(self, *_):
         time.sleep(float(sys.argv[3]))
 
-importlib.import_module("channelsim.run").CHUNK_SECONDS = 0.0
+_run.CHUNK_SECONDS = 0.0
 _writer._SHARE = 0.5  # checkpoints may take half of the time
 path, document = Path(sys.argv[1]), json.loads(sys.argv[2])
 if path.exists():
@@ -199,7 +221,7 @@ name = "own.npz"
 batch = 5
 """
     )
-    monkeypatch.setattr(MODULE, "CHUNK_SECONDS", 0.0)
+    monkeypatch.setattr(_run, "CHUNK_SECONDS", 0.0)
     monkeypatch.chdir(tmp_path)
     cs.run(cs.load("own.toml"), "whole.h5")
     with pytest.raises(KeyboardInterrupt):
@@ -384,7 +406,7 @@ def test_weights_are_kept_as_often_as_asked(tmp_path: Path, weights: str, epochs
 
 def test_checkpoints_come_as_often_as_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[float] = []
-    monkeypatch.setattr(MODULE.trace.Writer, "due", lambda self, interval: asked.append(interval))
+    monkeypatch.setattr(_run.trace.Writer, "due", lambda self, interval: asked.append(interval))
     cs.run(small(SEQUENTIAL, trace={"checkpoint": "250 ms"}), tmp_path / "run.h5")
     assert set(asked) == {0.25}
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from channelsim import engine, reference, tolerances
+from channelsim._verify import compare, one_thread
 from channelsim.plan import Plan
 from channelsim.reference.state import links_of, records
-from channelsim.verify import compare, one_thread
 from tests.laws.cases import Case, dense_case, outcome, run
 
 FRAMES_PER_EPOCH = 5

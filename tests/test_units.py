@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from fractions import Fraction
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -103,3 +106,9 @@ def test_energies_survive_writing_and_reading(energy: float) -> None:
 )
 def test_durations_are_written_with_a_fitting_unit(picoseconds: int, text: str) -> None:
     assert units.format_duration(picoseconds) == text
+
+
+@given(st.integers(0, 2**63 - 1))
+def test_seconds_are_rounded_once(picoseconds: int) -> None:
+    assert units.seconds(picoseconds) == float(Fraction(picoseconds, units.SECOND))
+    assert units.seconds(np.int64(picoseconds)) == units.seconds(picoseconds)  # type: ignore[arg-type]

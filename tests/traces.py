@@ -67,7 +67,7 @@ def accuracy(epoch: int, pace: float = 0.5) -> float:
 
 def add_epoch(writer: trace.Writer, plan: Plan, epoch: int, pace: float = 0.5) -> None:
     """All that a run says of one epoch."""
-    shared = {"epoch": epoch, "frames": 2 * epoch, "updates": 2 * epoch, "simulated_time": 1e-6 * epoch}
+    shared = {"epoch": epoch, "frames": 2 * epoch, "updates": 2 * epoch, "simulated_time": 1_000_000 * epoch}
     writer.train_row(
         {
             **shared,

@@ -58,7 +58,7 @@ def measure(settings: work.Settings) -> Section:
         ideal = times.pop("ideal").median
         where = name_of(batch)
         section.facts["times"][where] = as_json(times) | {"ideal": ideal}
-        in_flight = int(engines["pipelined"].state.memory.clock[0]["in_flight_max"])
+        in_flight = engines["pipelined"].state.most_in_flight
         for name, each in times.items():
             pipelined = name == "pipelined"
             what = f"{name} ({in_flight} frames in flight)" if pipelined else f"all {name}"

@@ -91,7 +91,7 @@ def _measure(section: Section, settings: work.Settings, dataset: Dataset, rule: 
 def _operations(run: Any) -> dict[str, float]:
     """The engine's counts per frame: multiply-accumulates of messages and of updates, synapse writes."""
     counters, frames = run.state.counters, run.state.frame
-    return {name: float(counters[name].sum()) / frames for name in ("macs", "update_macs", "updates", "bits")}
+    return {name: float(counters[name].sum()) / frames for name in ("macs", "update_macs", "writes", "bits")}
 
 
 def _run(name: str, peer: Peer, task: work.Task, batch: int) -> Callable[[], int]:

@@ -13,7 +13,7 @@ from benchmarks import work
 from benchmarks.sections.variants import as_json, name_of
 from benchmarks.table import Row, Section, us
 from benchmarks.timing import interleave
-from channelsim.run import run
+from channelsim._run import run
 
 EPOCHS = 5  # a run's default
 TRACES: dict[str, dict[str, Any]] = {

@@ -40,18 +40,18 @@ app.add_typer(trace.app, name="trace")
 app.add_typer(data.app, name="data")
 
 
-def _version(wanted: bool) -> None:
+def _show_version(wanted: bool) -> None:
     if wanted:
-        from channelsim import __version__
+        from channelsim.version import version
 
-        typer.echo(f"channelsim {__version__}")
+        typer.echo(f"channelsim {version()}")
         raise typer.Exit
 
 
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     """An event-driven simulator of the deep learning channel."""

@@ -38,7 +38,7 @@ def check(
 
     wanted = load(scenario, set=settings or ())
 
-    from channelsim.check import check as look
+    from channelsim._check import check as look
 
     found = look(wanted)
     if as_json:

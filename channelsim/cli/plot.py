@@ -60,8 +60,8 @@ def _plot_sweep(
     if len(sources) > 1:
         raise InputError("plot: more than one directory; accepted: traces, or the directory of one sweep")
 
-    from channelsim.sweep import read_table
-    from channelsim.sweep.plots import plot_sweep
+    from channelsim.sweeps import read_table
+    from channelsim.sweeps.plots import plot_sweep
 
     table = read_table(sources[0])
     if x is None:

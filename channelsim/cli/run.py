@@ -53,8 +53,8 @@ def run(
         for advice in wanted.advice() if not quiet else ():
             note(f"warning: {advice}")
 
-    from channelsim.run import default_out
-    from channelsim.run import run as simulate
+    from channelsim._run import default_out
+    from channelsim._run import run as simulate
 
     if wanted is not None and out is None:
         out = default_out(wanted)

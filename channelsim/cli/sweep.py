@@ -45,8 +45,8 @@ def sweep(
 
     wanted = load(scenario, set=settings or ())
 
-    from channelsim.sweep import default_out
-    from channelsim.sweep import sweep as simulate
+    from channelsim.sweeps import default_out
+    from channelsim.sweeps import sweep as simulate
 
     directory = out or default_out(wanted)
     stream = None if quiet else sys.stderr if as_json else sys.stdout

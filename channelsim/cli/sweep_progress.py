@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TextIO
 
 from channelsim.cli.output import percent
-from channelsim.sweep import MEASURES, Silent
+from channelsim.sweeps import MEASURES, Silent
 
 _NO_VALUES = {"point", "status", "reason", "trace", *MEASURES}
 

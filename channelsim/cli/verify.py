@@ -36,7 +36,7 @@ def verify(
 
     wanted = load(scenario, set=settings or ())
 
-    from channelsim.verify import verify as compare
+    from channelsim._verify import verify as compare
 
     verification = compare(wanted, updates=updates, epochs=epochs)
     if as_json:

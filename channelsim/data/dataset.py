@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from channelsim import elementary
 from channelsim.errors import InputError
 
 Floats = NDArray[np.float32]
@@ -144,11 +145,11 @@ def _normalize(dataset: Dataset) -> None:
     train = dataset.train_x.reshape(-1, channels, pixels)
     total, squares = np.zeros(channels), np.zeros(channels)
     for start in range(0, len(train), 1000):  # in blocks, so that the float64 copies stay small
-        block = train[start : start + 1000].astype(np.float64)
-        total += block.sum(axis=(0, 2))
-        squares += np.square(block).sum(axis=(0, 2))
+        block = np.swapaxes(train[start : start + 1000], 1, 2).reshape(-1, channels).astype(np.float64)
+        total += elementary.total(block)
+        squares += elementary.total(block * block)
     mean = total / (len(train) * pixels)
-    deviation = np.sqrt(np.maximum(squares / (len(train) * pixels) - mean**2, 0.0))
+    deviation = np.sqrt(np.maximum(squares / (len(train) * pixels) - mean * mean, 0.0))
     deviation[deviation < 1e-6] = 1.0
     for x in (dataset.train_x, dataset.test_x, dataset.validation_x):
         view = x.reshape(-1, channels, pixels)

@@ -9,22 +9,20 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from channelsim.engine.compile.cache import is_cold
-
 if TYPE_CHECKING:
     from channelsim.engine.channel.packing import pack
     from channelsim.engine.checkpoint import restore, snapshot
     from channelsim.engine.chunks import Diverged, Tally, advance, tally
+    from channelsim.engine.compile.cache import is_cold
     from channelsim.engine.compile.threads import threads
     from channelsim.engine.evaluation import evaluate
-    from channelsim.engine.state import State, busiest, rewind_probe, settle, start, start_probe
+    from channelsim.engine.state import State, rewind_probe, settle, start, start_probe
 
 __all__ = [
     "Diverged",
     "State",
     "Tally",
     "advance",
-    "busiest",
     "evaluate",
     "is_cold",
     "pack",
@@ -40,11 +38,12 @@ __all__ = [
 
 _MODULES = {
     "channel.packing": ("pack",),
+    "compile.cache": ("is_cold",),
     "compile.threads": ("threads",),
     "checkpoint": ("restore", "snapshot"),
     "evaluation": ("evaluate",),
     "chunks": ("Diverged", "Tally", "advance", "tally"),
-    "state": ("State", "busiest", "rewind_probe", "settle", "start", "start_probe"),
+    "state": ("State", "rewind_probe", "settle", "start", "start_probe"),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -11,10 +11,10 @@ from channelsim.engine.compile.threads import within_threads
 from channelsim.engine.kernels import minibatch
 from channelsim.engine.layers import prediction
 from channelsim.engine.setup.warm_up import compile_for
+from channelsim.engine.sizes import evaluated_at_once
 from channelsim.engine.state import State, settle
 from channelsim.engine.tables.handles import handle, records
 from channelsim.plan import is_ideal
-from channelsim.plan.sizes import evaluated_at_once
 
 
 def evaluate(state: State, images: NDArray[np.float32], labels: NDArray[np.int32]) -> tuple[float, float]:

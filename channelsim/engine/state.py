@@ -22,7 +22,8 @@ from channelsim.plan import Change, Plan
 class State:
     """A run between two chunks. `net` and `memory` are the engine's own; the properties are what others read.
 
-    `weights`, `biases` and `feedback` are flat buffers in the plan's layout; call `settle` before reading them.
+    `weights`, `biases` and `feedback` are flat buffers in the plan's layout; call `settle` before reading them. Arrays
+    that are not said to be copies cannot be written to, and change as the run goes on.
     """
 
     plan: Plan
@@ -55,16 +56,81 @@ class State:
 
     @property
     def biases(self) -> NDArray[np.float32]:
-        return self.memory.biases
+        return _read_only(self.memory.biases)
 
     @property
     def feedback(self) -> NDArray[np.float32]:
-        return self.memory.feedback
+        return _read_only(self.memory.feedback)
 
     @property
     def counters(self) -> NDArray[Any]:
-        """COUNTER, one a channel, since the start of the run."""
-        return self.memory.counters
+        """COUNTER, one per channel, since the start of the run (queue_max: since it was last cleared)."""
+        return _read_only(self.memory.counters)
+
+    @property
+    def channels(self) -> NDArray[Any]:
+        """CHANNEL, one per channel, as scheduled changes have left them."""
+        return _read_only(self.net.channels)
+
+    @property
+    def links(self) -> NDArray[Any]:
+        """LINK, one per link, likewise."""
+        return _read_only(self.net.links)
+
+    @property
+    def in_flight(self) -> int:
+        """Frames that have entered and are not finished."""
+        return int(self.memory.clock[0]["in_flight"])
+
+    @property
+    def most_in_flight(self) -> int:
+        """The largest number of them so far."""
+        return int(self.memory.clock[0]["in_flight_max"])
+
+    @property
+    def link_backlog(self) -> NDArray[np.int64]:
+        """ps until each link has sent what it has been given; negative: it has been idle for so long."""
+        return self.memory.link_states["free_at"] - self.now
+
+    @property
+    def layer_backlog(self) -> NDArray[np.int64]:
+        """ps until each layer, from 0 to L, has computed what it has been given; likewise."""
+        return self.memory.layer_states["free_at"] - self.now
+
+    @property
+    def ages(self) -> NDArray[np.int64]:
+        """(L + 1, bins) updates of each layer by the age of their error in frames, the last bin for all older ones."""
+        return _read_only(self.memory.ages)
+
+    @property
+    def misses(self) -> NDArray[np.int64]:
+        """(L + 1,) errors whose frame was no longer stashed."""
+        return _read_only(self.memory.misses)
+
+    @property
+    def mean_loss(self) -> float:
+        """Training loss since `tally` was last called; 0 before any sample has reached the top."""
+        clock = self.memory.clock[0]
+        return float(clock["loss"]) / max(int(clock["samples"]), 1)
+
+    @property
+    def signals(self) -> NDArray[np.float32]:
+        """(samples, units) R of each sample in a probe, of all layers one after another."""
+        return _read_only(self.memory.captured[: self.plan.train_size])
+
+    def shares_synapses_with(self, other: State) -> bool:
+        """Whether W, b and C of another run are the same arrays."""
+        return self.memory.weights is other.memory.weights
+
+    def clear_queues(self) -> None:
+        """Longest queues count from now on."""
+        self.memory.counters["queue_max"] = 0
+
+
+def _read_only(array: NDArray[Any]) -> NDArray[Any]:
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def start(plan: Plan, dataset: Dataset, *, trace_frames: int = 0) -> State:
@@ -75,7 +141,7 @@ def start(plan: Plan, dataset: Dataset, *, trace_frames: int = 0) -> State:
 
 def start_probe(plan: Plan, dataset: Dataset, learner: State) -> State:
     """A run over the synapses of another, which the two share: nothing learns in it, and the learning signals stay in
-    `memory.captured`, (samples, units)."""
+    `State.signals`."""
     net = constants.net_of(plan, dataset, trace_frames=0, frozen=True, capture=True)
     return State(plan, net, run_memory.allocate(plan, net, learner.memory), epoch=0, changes_done=0)
 
@@ -108,7 +174,8 @@ def settle(state: State) -> None:
 def busiest(state: State) -> str:
     """The link that limits, in words: its channel, utilisation and queue."""
     counters, now = state.counters, max(state.now, 1)
-    busy = np.bincount(state.net.channels["link"], counters["busy"], minlength=len(state.net.links))
+    busy = np.zeros(len(state.net.links), np.int64)
+    np.add.at(busy, state.net.channels["link"], counters["busy"])  # ps, exactly
     link = int(busy.argmax())
     queue = int(counters["queue_max"][state.net.channels["link"] == link].max(initial=0))
     name, share = state.plan.link_names[link], 100 * busy[link] / now

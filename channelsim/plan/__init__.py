@@ -2,6 +2,7 @@
 
 from channelsim.plan.build import Change, Plan, Tables, build, ideal_backpropagation, tables
 from channelsim.plan.channels import is_ideal
+from channelsim.plan.edges import Edge
 from channelsim.plan.layout import (
     CHANNEL,
     COUNTER,
@@ -12,12 +13,11 @@ from channelsim.plan.layout import (
     Encoding,
     Jitter,
     Kind,
-    Message,
     Quantizer,
     Scale,
     Transfer,
-    Wiring,
 )
+from channelsim.rules import Message, Wiring
 
 __all__ = [
     "CHANNEL",
@@ -27,6 +27,7 @@ __all__ = [
     "MESSAGE_ROW",
     "Change",
     "Direction",
+    "Edge",
     "Encoding",
     "Jitter",
     "Kind",

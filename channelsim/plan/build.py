@@ -1,23 +1,25 @@
-"""Scenario -> Plan: flat float32 buffers with offsets, and record arrays. What the engine and the reference read."""
+"""Scenario -> Plan: flat float32 buffers with offsets, and record arrays. What the engine and the reference read.
+
+A plan is made in one order: layers and edges, the wires of sparse C and so the sizes of all C, the tables, the draws.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from channelsim import hashing
-from channelsim.hashing import Stream
-from channelsim.plan import shapes, sizes, wiring
-from channelsim.plan.channels import channel_table, link_table
-from channelsim.plan.layout import CHANNEL, LINK, Direction, Kind, Message, Wiring
-from channelsim.plan.settings import FLOAT_BITS
-from channelsim.scenario import Scenario
+from channelsim import elementary
+from channelsim.plan.channels import channel_table, link_table, settings_of
+from channelsim.plan.draws import InitialWeights
+from channelsim.plan.edges import WORDS, Edge, backpropagation_edges, edges_of
+from channelsim.plan.feedback import Place, draw_feedback, draw_wires, places_of, wire_tables
+from channelsim.plan.layout import Direction, Kind
+from channelsim.plan.shapes import layer_table
+from channelsim.scenario import Channel, Scenario, channel_name
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,9 @@ class Plan:
     layers: NDArray[Any]
     channels: NDArray[Any]
     links: NDArray[Any]
-    channel_names: tuple[str, ...]
     layer_names: tuple[str, ...]
     link_names: tuple[str, ...]
-    draw_weights: Callable[[], NDArray[np.float32]]  # as a rule the largest buffer, so that no plan holds it
+    initial: InitialWeights
     biases: NDArray[np.float32]
     feedback: NDArray[np.float32]
     c_start: NDArray[np.int32]
@@ -58,7 +59,7 @@ class Plan:
     batch: int
     epochs: int
     learning_rate: float
-    feedback_learning_rate: float
+    feedback_learning_rate: float  # eta_C, of adaptive C
     decay: float
     momentum: float
     derivative: bool
@@ -69,18 +70,19 @@ class Plan:
     pipelined: bool
     interval: int
     poisson: bool
-    stash: int  # frames a layer remembers; 0: every frame in flight
-    on_miss_current: bool
+    stash: int  # frames in a layer's stash; 0: every frame in flight
+    on_miss_current: bool  # an error that has missed its frame is applied to the newest activity, not dropped
     max_in_flight: int
     energy_bit: float  # J
     energy_mac: float
     energy_read: float
     energy_write: float
+    given_weights: NDArray[np.float32] | None = None  # in place of drawn ones
 
     @property
     def weights(self) -> NDArray[np.float32]:
-        """W before the first frame, drawn each time that it is asked for."""
-        return self.draw_weights()
+        """W before the first frame, drawn each time: as a rule it is the largest buffer, so that no plan holds it."""
+        return self.initial.draw(self.layers) if self.given_weights is None else self.given_weights
 
     @property
     def synapses(self) -> int:
@@ -89,7 +91,24 @@ class Plan:
 
     def with_weights(self, weights: NDArray[np.float32]) -> Plan:
         """The same with this W before the first frame."""
-        return replace(self, draw_weights=lambda: weights)
+        return replace(self, given_weights=weights)
+
+    def channel_name(self, c: int) -> str:
+        """What channel c is called: by its direction and the layer that receives, "forward.2" or "learning.1"."""
+        return channel_name(WORDS[int(self.channels[c]["direction"])], int(self.channels[c]["target"]))
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        return tuple(map(self.channel_name, range(len(self.channels))))
+
+    @property
+    def log_keep(self) -> float:
+        """ln (1 - decay)."""
+        return float(elementary.log(1.0 - self.decay))
+
+    def rate_left(self, frame: int) -> float:
+        """What is left of the learning rates in a frame: (1 - decay)^frame."""
+        return float(elementary.exp(frame * self.log_keep))
 
     @property
     def top(self) -> int:
@@ -113,10 +132,10 @@ class Plan:
     @property
     def trains(self) -> NDArray[np.bool_]:
         """Per layer: whether it has synapses that learn in this plan."""
-        heard = np.zeros(len(self.layers), bool)
-        heard[self.channels["target"][self.channels["direction"] == Direction.LEARNING]] = True
-        heard[self.top] = True
-        return heard & (self.layers["w_size"] > 0)
+        has_errors = np.zeros(len(self.layers), bool)
+        has_errors[self.channels["target"][self.channels["direction"] == Direction.LEARNING]] = True
+        has_errors[self.top] = True
+        return has_errors & (self.layers["w_size"] > 0)
 
     def __repr__(self) -> str:
         units = "-".join(str(n) for n in self.layers["n"])
@@ -126,50 +145,52 @@ class Plan:
 
 @dataclass(frozen=True)
 class Tables:
-    """The records of a plan: all that is known of a network before any of its weights is drawn."""
+    """The structure of a plan before anything is drawn: `channels` without the places of C."""
 
     layers: NDArray[Any]
+    edges: tuple[Edge, ...]
     channels: NDArray[Any]
     links: NDArray[Any]
-    channel_names: tuple[str, ...]
-    link_names: tuple[str, ...]
-    link_of: dict[str, int]  # channel name -> index of its link
 
 
 def tables(scenario: Scenario, shape: tuple[int, ...], classes: int) -> Tables:
-    """The records of a scenario's layers, channels and links. Raises InputError when model and data do not fit."""
-    layers = shapes.layer_table(scenario, shape, classes)
-    links, link_names, link_of = link_table(scenario)
-    channels, names = channel_table(scenario, layers, link_of)
-    return Tables(layers, channels, links, names, link_names, link_of)
+    """The structure of a scenario's network. Raises InputError when model and data do not fit."""
+    layers = layer_table(scenario, shape, classes)
+    edges = edges_of(scenario, layers)
+    settings = settings_of(scenario, edges)
+    links, _, link_of = link_table(scenario.links, edges, settings)
+    channels = channel_table(edges, layers, settings, link_of, [Place()] * len(edges))
+    return Tables(layers, edges, channels, links)
 
 
 def build(scenario: Scenario, shape: tuple[int, ...], classes: int, train_size: int) -> Plan:
     """The plan of a scenario for data of this input shape, number of classes and number of training samples.
 
-    Raises InputError when model and data do not fit, or the synapses do not fit into the machine's memory.
+    Raises InputError when model and data do not fit. What a machine cannot hold is refused by `channelsim.memory`.
     """
-    records = tables(scenario, shape, classes)
-    layers, channels = records.layers, records.channels
-    sizes.refuse_excess(scenario, layers, channels)
-    feedback, c_start, c_index = _feedback(scenario, layers, channels)
+    layers = layer_table(scenario, shape, classes)
+    edges = edges_of(scenario, layers)
     training, schedule, learning = scenario.training, scenario.schedule, scenario.learning
+    wires = draw_wires(edges, layers, learning.feedback, scenario.seed)
+    places = places_of(edges, layers, wires)
+    settings = settings_of(scenario, edges)
+    links, link_names, link_of = link_table(scenario.links, edges, settings)
+    c_start, c_index = wire_tables(places, wires)
+    initial = scenario.model.weights
     pipelined = schedule.mode == "pipelined"
-    per_epoch = math.ceil(train_size / training.batch)
     energy = scenario.energy
     return Plan(
         layers=layers,
-        channels=channels,
-        links=records.links,
-        channel_names=records.channel_names,
+        channels=channel_table(edges, layers, settings, link_of, places),
+        links=links,
         layer_names=tuple(str(h) for h in range(1, len(layers))),
-        link_names=records.link_names,
-        draw_weights=partial(_draw_weights, scenario, layers),
+        link_names=link_names,
+        initial=InitialWeights(initial.distribution, initial.scale, scenario.seed),
         biases=np.zeros(int(layers["b_size"].sum()), np.float32),
-        feedback=feedback,
+        feedback=draw_feedback(edges, layers, places, wires, learning.feedback, scenario.seed),
         c_start=c_start,
         c_index=c_index,
-        changes=_changes(scenario, records, per_epoch),
+        changes=_changes(scenario, edges, layers, places, math.ceil(train_size / training.batch)),
         shape=tuple(shape),
         classes=classes,
         train_size=train_size,
@@ -197,120 +218,29 @@ def build(scenario: Scenario, shape: tuple[int, ...], classes: int, train_size: 
     )
 
 
-def _draw_weights(scenario: Scenario, layers: NDArray[Any]) -> NDArray[np.float32]:
-    weights = np.zeros(int(layers["w_size"].sum()), np.float32)
-    initial = scenario.model.weights
-    for h, layer in enumerate(layers):
-        if layer["w_size"]:
-            columns = int(layer["b_size"])
-            rows = int(layer["w_size"]) // columns
-            matrix = wiring.initial_weights(
-                initial.distribution, initial.scale, rows, columns, shapes.fans(layer), scenario.seed, h
-            )
-            weights[layer["w_offset"] : layer["w_offset"] + layer["w_size"]] = matrix.ravel()
-    return weights
-
-
-def _changes(scenario: Scenario, first: Tables, per_epoch: int) -> tuple[Change, ...]:
+def _changes(
+    scenario: Scenario, edges: tuple[Edge, ...], layers: NDArray[Any], places: tuple[Place, ...], frames_per_epoch: int
+) -> tuple[Change, ...]:
     """The tables as each `[[schedule.change]]` leaves them; later entries build upon earlier ones."""
-    timetable = scenario.changes(per_epoch)
+    timetable = scenario.changes(frames_per_epoch)
     changes = []
     for i, (frame, _) in enumerate(timetable):
-        so_far = [change for _, change in timetable[: i + 1]]
-        rows, _ = channel_table(scenario, first.layers, first.link_of, so_far)
-        for field in ("c_offset", "c_size", "start_offset"):
-            rows[field] = first.channels[field]
-        links, _, _ = link_table(scenario, so_far)
-        changes.append(Change(frame, rows, links))
+        settings = settings_of(scenario, edges, [change for _, change in timetable[: i + 1]])
+        links, _, link_of = link_table(scenario.links, edges, settings)
+        changes.append(Change(frame, channel_table(edges, layers, settings, link_of, places), links))
     return tuple(changes)
-
-
-# --- feedback -----------------------------------------------------------------------------------------
-
-
-def _feedback(
-    scenario: Scenario, layers: NDArray[Any], channels: NDArray[Any]
-) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32]]:
-    """Draws C for every learning channel that has one, and writes the offsets into the channel table."""
-    settings = scenario.learning.feedback
-    values: list[NDArray[np.float32]] = []
-    starts: list[NDArray[np.int32]] = []
-    indices: list[NDArray[np.int32]] = []
-    offset = start_offset = 0
-    for c, row in enumerate(channels):
-        kind = row["wiring"]
-        if kind in (Wiring.NONE, Wiring.TRANSPOSE):
-            continue
-        seed_key = hashing.key(scenario.seed, Stream.FEEDBACK.of(c))
-        source, target = layers[row["source"]], layers[row["target"]]
-        n, n_target = int(source["n"]), int(target["n"])
-        if kind in (Wiring.SIGN, Wiring.BANK):
-            columns = int(source["b_size"])
-            shape = (int(source["w_size"]) // columns, columns)
-            spread = wiring.deviation(settings.scale, *shapes.fans(source))
-        else:
-            shape = (n, n_target)
-            spread = wiring.deviation(settings.scale, n, n_target)
-        if kind in (Wiring.SPARSE, Wiring.SPARSE_SIGN):
-            wires_key = hashing.key(scenario.seed, Stream.CONNECTIONS.of(c))
-            flat, start, index = wiring.draw_sparse(
-                settings.distribution, spread, shape, settings.connections or 0, seed_key, wires_key
-            )
-            row["start_offset"] = start_offset
-            start_offset += n + 1
-            starts.append(start)
-            indices.append(index)
-        else:
-            flat = wiring.draw(settings.distribution, spread, shape, seed_key).ravel()
-            if settings.connections is not None:  # c_index has an entry for each of C's, wherever some wiring is sparse
-                indices.append(np.zeros(flat.size, np.int32))
-        if kind in (Wiring.SIGN, Wiring.SPARSE_SIGN):
-            flat = np.abs(flat)
-        if settings.bits is not None:
-            flat = wiring.low_precision(flat, settings.bits)
-        row["c_offset"], row["c_size"] = offset, flat.size
-        offset += flat.size
-        values.append(flat)
-    if not values:
-        return np.zeros(0, np.float32), np.zeros(0, np.int32), np.zeros(0, np.int32)
-    sparse = any(part.size for part in starts)
-    return (
-        np.concatenate(values).astype(np.float32),
-        np.concatenate(starts) if starts else np.zeros(0, np.int32),
-        np.concatenate(indices) if sparse else np.zeros(0, np.int32),
-    )
 
 
 def ideal_backpropagation(plan: Plan) -> Plan:
     """The same network and data with `bp` over ideal channels, one frame after another: the true gradient."""
-    top, lowest = plan.top, int(np.flatnonzero(plan.layers["w_size"])[0])  # nothing below has synapses to learn
-    ends = [(Direction.FORWARD, h - 1, h) for h in range(1, top + 1)]
-    ends += [(Direction.LEARNING, h + 1, h) for h in range(top - 1, lowest - 1, -1)]
-    channels = np.zeros(len(ends), CHANNEL)
-    residual_offset = learning_offset = 0
-    for c, (row, (direction, source, target)) in enumerate(zip(channels, ends, strict=True)):
-        n = int(plan.layers[source]["n"])
-        row["direction"], row["source"], row["target"], row["n"], row["link"] = direction, source, target, n, c
-        row["message"] = Message.ACTIVATION if direction == Direction.FORWARD else Message.ERROR
-        row["wiring"] = Wiring.NONE if direction == Direction.FORWARD else Wiring.TRANSPOSE
-        forward = direction == Direction.FORWARD
-        row["message_offset"] = plan.layers[target]["input_offset"] if forward else learning_offset
-        row["residual_offset"], row["scale"], row["deadline"] = residual_offset, 1.0, -1
-        row["value_bits"], row["address_bits"] = FLOAT_BITS, math.ceil(math.log2(n))
-        residual_offset += n
-        if direction == Direction.LEARNING:
-            learning_offset += max(n, int(plan.layers[target]["n"]))
-    links = np.zeros(len(ends), LINK)
-    links["ps_denominator"], links["queue"] = 1, -1
-    names = tuple(
-        f"{'forward' if direction == Direction.FORWARD else 'learning'}.{target}" for direction, _, target in ends
-    )
+    edges = backpropagation_edges(plan.layers)
+    settings = [Channel()] * len(edges)
+    links, link_names, link_of = link_table({}, edges, settings)
     return replace(
         plan,
-        channels=channels,
+        channels=channel_table(edges, plan.layers, settings, link_of, [Place()] * len(edges)),
         links=links,
-        channel_names=names,
-        link_names=names,
+        link_names=link_names,
         changes=(),
         pipelined=False,
         interval=0,

@@ -1,80 +1,56 @@
-"""The channel and link tables: who sends to whom, what, over which link, and how C is wired."""
+"""The channel and link tables: the settings of each edge of the network, and the link that it is on."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from channelsim.plan.layout import CHANNEL, LINK, Direction, Kind, Message, Quantizer, Wiring
+from channelsim.plan.edges import Edge
+from channelsim.plan.feedback import Place
+from channelsim.plan.layout import CHANNEL, LINK, Direction, Quantizer
 from channelsim.plan.settings import channel_fields
-from channelsim.scenario import Change as Settings
-from channelsim.scenario import Scenario
+from channelsim.scenario import Change, Channel, Link, Scenario
 
 PS_PER_SECOND = 10**12
-Word = Literal["forward", "learning"]
 
 
-def _routes(scenario: Scenario) -> list[tuple[int, int]]:
-    """(source, target) of the learning channels, from the topmost target down."""
-    return [(source, target) for target, source in scenario.routes().items()][::-1]
+def settings_of(scenario: Scenario, edges: Sequence[Edge], changes: Sequence[Change] = ()) -> tuple[Channel, ...]:
+    """The settings of each channel, with `changes` laid over them."""
+    return tuple(scenario.channel(edge.word, edge.target, changes) for edge in edges)
 
 
 def channel_table(
-    scenario: Scenario, layers: NDArray[Any], link_of: dict[str, int], changes: Sequence[Settings] = ()
-) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """CHANNEL records and their names: forward channels from the lowest target up, then learning ones from the topmost.
-
-    `changes` lie over the scenario's settings. Where C lies is known when it is drawn.
-    """
-    top = len(layers) - 1
-    ends = [(Direction.FORWARD, h - 1, h) for h in range(1, top + 1)]
-    ends += [(Direction.LEARNING, source, target) for source, target in _routes(scenario)]
-    table = np.zeros(len(ends), CHANNEL)
-    names = []
-    residual_offset = 0
-    learning_offset = 0
-    for row, (direction, source, target) in zip(table, ends, strict=True):
-        word: Word = "forward" if direction == Direction.FORWARD else "learning"
-        name = f"{word}.{target}"
-        names.append(name)
-        row["direction"], row["source"], row["target"] = direction, source, target
-        row["n"] = layers[source]["n"]
-        row["link"] = link_of[name]
-        row["residual_offset"] = residual_offset
-        residual_offset += int(row["n"])
-        if direction == Direction.FORWARD:
-            row["message_offset"] = layers[target]["input_offset"]
-            row["message"], row["wiring"] = Message.ACTIVATION, Wiring.NONE
+    edges: Sequence[Edge],
+    layers: NDArray[Any],
+    settings: Sequence[Channel],
+    link_of: Sequence[int],
+    places: Sequence[Place],
+) -> NDArray[Any]:
+    """CHANNEL records: for each edge its settings, the index of its link and where its C lies."""
+    table = np.zeros(len(edges), CHANNEL)
+    residual_offset = learning_offset = 0
+    for row, edge, channel, link, place in zip(table, edges, settings, link_of, places, strict=True):
+        n, target = int(layers[edge.source]["n"]), layers[edge.target]
+        row["direction"], row["source"], row["target"] = edge.direction, edge.source, edge.target
+        row["message"], row["wiring"], row["adaptive"] = edge.message, edge.wiring, edge.adaptive
+        row["n"], row["link"], row["residual_offset"] = n, link, residual_offset
+        residual_offset += n
+        if edge.direction == Direction.FORWARD:
+            row["message_offset"] = target["input_offset"]
         else:
-            rule = scenario.learning.rule
-            row["message"] = Message.TARGET if rule == "drtp" else Message.ERROR
-            row["wiring"] = _wiring(scenario, layers, source, target)
-            row["adaptive"] = rule in ("arbp", "asrbp") and row["wiring"] != Wiring.TRANSPOSE
             row["message_offset"] = learning_offset
-            learning_offset += int(max(row["n"], layers[target]["n"]))
-        channel_fields(row, scenario.channel(word, target, changes))
-    return table, tuple(names)
-
-
-def _wiring(scenario: Scenario, layers: NDArray[Any], source: int, target: int) -> Wiring:
-    rule, sparse = scenario.learning.rule, scenario.learning.feedback.connections is not None
-    adjacent = source == target + 1
-    local = adjacent and layers[source]["kind"] == Kind.CONV2D
-    if rule == "bp" or (adjacent and layers[source]["w_size"] == 0):  # what has no synapses passes errors back as it is
-        return Wiring.TRANSPOSE
-    if rule == "sign":
-        return Wiring.SPARSE_SIGN if sparse and not local else Wiring.SIGN
-    if local:
-        return Wiring.BANK
-    return Wiring.SPARSE if sparse else Wiring.DENSE
+            learning_offset += max(n, int(target["n"]))
+        row["c_offset"], row["c_size"], row["start_offset"] = place.offset, place.size, place.start_offset
+        channel_fields(row, channel)
+    return table
 
 
 def occupation(bandwidth: float | None) -> tuple[int, int]:
-    """Picoseconds a bit as a fraction (numerator, denominator), exact for whole numbers of bit/s up to 10^6 terms."""
+    """Picoseconds per bit as a fraction (numerator, denominator), exact for whole bit/s up to 10^6 terms."""
     if bandwidth is None:
         return 0, 1
     ratio = (Fraction(PS_PER_SECOND) / Fraction(bandwidth)).limit_denominator(10**6)
@@ -82,25 +58,27 @@ def occupation(bandwidth: float | None) -> tuple[int, int]:
 
 
 def link_table(
-    scenario: Scenario, changes: Sequence[Settings] = ()
-) -> tuple[NDArray[Any], tuple[str, ...], dict[str, int]]:
-    """LINK records, their names, and the link of each channel: named links first, then those of one channel each."""
-    names = list(scenario.links)
-    rows = [(*occupation(link.bandwidth), -1 if link.queue is None else link.queue, link.broadcast)
-            for link in scenario.links.values()]  # fmt: skip
-    link_of = {}
-    ends: list[tuple[Word, int]] = [("forward", h) for h in range(1, scenario.depth + 1)]
-    ends += [("learning", target) for _, target in _routes(scenario)]
-    for word, target in ends:
-        name = f"{word}.{target}"
-        channel = scenario.channel(word, target, changes)
+    shared: Mapping[str, Link], edges: Sequence[Edge], settings: Sequence[Channel]
+) -> tuple[NDArray[Any], tuple[str, ...], tuple[int, ...]]:
+    """LINK records, their names, and the link of each channel: shared links first, then those of one channel each."""
+    names = list(shared)
+    rows = [(*_link_fields(link), link.broadcast) for link in shared.values()]
+    link_of = []
+    for edge, channel in zip(edges, settings, strict=True):
         if channel.link is not None:
-            link_of[name] = names.index(channel.link)
+            link_of.append(names.index(channel.link))
         else:
-            link_of[name] = len(names)
-            names.append(name)
-            rows.append((*occupation(channel.bandwidth), -1 if channel.queue is None else channel.queue, False))
-    return np.array(rows, LINK), tuple(names), link_of
+            link_of.append(len(names))
+            names.append(edge.name)
+            rows.append((*_link_fields(channel), False))
+    table = np.zeros(len(rows), LINK)  # with zeros between the fields, too: records are compared as bytes
+    table[:] = rows
+    return table, tuple(names), tuple(link_of)
+
+
+def _link_fields(link: Link | Channel) -> tuple[int, int, int]:
+    """Occupation and queue, the latter -1 for any number of messages."""
+    return (*occupation(link.bandwidth), -1 if link.queue is None else link.queue)
 
 
 def is_ideal(rows: NDArray[Any], links: NDArray[Any]) -> NDArray[np.bool_]:

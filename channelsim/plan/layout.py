@@ -11,13 +11,6 @@ from enum import IntEnum
 
 import numpy as np
 
-MOST_PARTS, PART_SAMPLES = 16, 32
-
-
-def map_parts(samples: int) -> int:
-    """Into how many parts, each with room of its own, the work on maps of so many samples is divided."""
-    return max(1, min(MOST_PARTS, samples // PART_SAMPLES))
-
 
 class Kind(IntEnum):
     """What a layer is."""
@@ -45,26 +38,6 @@ class Direction(IntEnum):
 
     FORWARD = 0
     LEARNING = 1
-
-
-class Message(IntEnum):
-    """What a channel's messages say."""
-
-    ACTIVATION = 0  # O of the source layer
-    ERROR = 1  # R of the source layer
-    TARGET = 2  # T, the target itself (drtp)
-
-
-class Wiring(IntEnum):
-    """How a delivered learning message m becomes the error at the receiving layer."""
-
-    NONE = 0  # a forward channel: the layer's own synapses
-    TRANSPOSE = 1  # the sending layer's W, transposed, as it is when the message leaves (bp)
-    DENSE = 2  # C, n_source x n_target
-    SPARSE = 3  # C, only the wires that exist
-    BANK = 4  # C shaped as the sending layer's W (layered channel of a layer that is not dense)
-    SIGN = 5  # |C|, laid out as the sending layer's W, with the sign that W has when the message leaves
-    SPARSE_SIGN = 6  # likewise, only the wires that exist (laid out as SPARSE)
 
 
 class Quantizer(IntEnum):
@@ -140,7 +113,7 @@ CHANNEL = np.dtype(
         ("message", "i8"),
         ("wiring", "i8"),
         ("adaptive", "u1"),
-        ("n", "i8"),  # neurons that may speak: units of the source
+        ("n", "i8"),  # units of the source
         ("message_offset", "i8"),  # of the delivered message (or the projected error) in a frame's message buffer
         ("c_offset", "i8"),  # C's values; dense (n, n_target), sparse: by sender, see Plan.c_index and c_start
         ("c_size", "i8"),
@@ -174,7 +147,7 @@ CHANNEL = np.dtype(
         ("address_bits", "i8"),
         ("value_bits", "i8"),
         ("scale_bits", "i8"),  # 32 where a scale travels with each message
-        ("silence_bits", "i8"),  # what each word of a dense message grows by when somebody is silent: 0 or 1
+        ("silence_bits", "i8"),  # what each word of a dense message grows by when some unit is inactive: 0 or 1
     ],
     align=True,
 )
@@ -192,7 +165,7 @@ LINK = np.dtype(
 COUNTER = np.dtype(
     [
         ("messages", "i8"),
-        ("offered", "i8"),  # neurons with something to say (nonzero) before the stages
+        ("offered", "i8"),  # active units (nonzero values), before the stages
         ("sent", "i8"),  # events that went onto the link
         ("delivered", "i8"),
         ("dropped", "i8"),  # lost by the drop stage
@@ -207,7 +180,7 @@ COUNTER = np.dtype(
         ("wait", "i8"),  # ps that messages waited for the link
         ("queue_max", "i8"),  # largest number of messages waiting or being sent, seen by an arriving message
         ("macs", "i8"),  # multiply-accumulates (a synapse read each): W x (forward channels), C m (learning channels)
-        ("updates", "i8"),  # synapse writes caused by the messages of this channel (learning), C's own included
+        ("writes", "i8"),  # synapses written in the updates that this channel's messages caused, those of C included
         ("update_macs", "i8"),  # multiply-accumulates of those updates
         ("update_bits", "i8"),  # bits of the weight updates
     ],

@@ -31,18 +31,23 @@ def channel_fields(row: Any, channel: Channel) -> None:
     row["encoding"] = Encoding[channel.encoding.upper()]
     row["header_bits"] = channel.header
     quantizer = Quantizer(int(row["quantizer"]))
-    row["address_bits"] = math.ceil(math.log2(int(row["n"])))
+    row["address_bits"] = address_bits(int(row["n"]))
     row["value_bits"] = VALUE_BITS.get(quantizer, int(row["bits"]))
     bit_error_fields(row)
     row["scale_bits"] = FLOAT_BITS if quantizer != Quantizer.NONE and row["scale_kind"] != Scale.FIXED else 0
-    # these alphabets have no spare word for "silent"
+    # these alphabets have no spare word for an inactive unit
     row["silence_bits"] = quantizer == Quantizer.SIGN or (quantizer == Quantizer.LOG2 and row["bits"] <= 2)
+
+
+def address_bits(n: int) -> int:
+    """ceil(log2 n)"""
+    return (n - 1).bit_length()
 
 
 def bit_error_fields(row: Any) -> None:
     """Writes what follows from the probability of a bit error and the length of a word."""
-    p = float(row["bit_error"])
-    row["word_error"] = 1.0 - (1.0 - p) ** int(row["value_bits"])
+    keep = 1.0 - float(row["bit_error"])
+    row["word_error"] = 1.0 - math.prod([keep] * int(row["value_bits"]))  # one factor after another
 
 
 def quantizer_fields(

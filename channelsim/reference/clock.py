@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from channelsim import hashing
+from channelsim import elementary, hashing
 from channelsim.hashing import Stream
 from channelsim.plan.layout import Encoding, Jitter
 
@@ -26,7 +26,7 @@ class Link:
         free: when the last message accepted so far has left.
         starts: when the messages begin that were accepted and may still be waiting.
         announced: frame and source layer of the last broadcast.
-        heard: sample -> bits and start (None: lost) of that broadcast's messages.
+        transmitted: sample -> bits and start (None: lost) of that broadcast's messages.
     """
 
     numerator: int
@@ -36,7 +36,7 @@ class Link:
     free: int = 0
     starts: deque[int] = field(default_factory=deque)
     announced: tuple[int, int] = (-1, -1)
-    heard: dict[int, tuple[int, int | None]] = field(default_factory=dict)
+    transmitted: dict[int, tuple[int, int | None]] = field(default_factory=dict)
 
     def occupation(self, bits: int) -> int:
         return -(-bits * self.numerator // self.denominator)
@@ -85,7 +85,7 @@ def jitter(channel: SimpleNamespace, c: int, seed: int, frame: int, sample: int)
     u = float(hashing.uniform(word)[0])
     if channel.jitter_kind == Jitter.UNIFORM:
         return math.floor(u * channel.jitter)
-    return math.floor(-channel.jitter * math.log(1.0 - u))
+    return math.floor(-channel.jitter * float(elementary.log(1.0 - u)))
 
 
 def late_events(
@@ -100,4 +100,4 @@ def late_events(
 def arrival_gap(seed: int, frame: int, interval: int) -> int:
     """Poisson arrivals: time from the entry of the frame before to that of `frame`, in ps."""
     word = hashing.bits(hashing.key(seed, Stream.ARRIVALS.of(), frame, 0), np.zeros(1, np.int64))
-    return math.ceil(-interval * math.log(1.0 - float(hashing.uniform(word)[0])))
+    return math.ceil(-interval * float(elementary.log(1.0 - float(hashing.uniform(word)[0]))))

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from channelsim import hashing
+from channelsim import elementary, hashing
 from channelsim.hashing import Stream
 
 
@@ -45,11 +45,10 @@ def flipped_bits(
     """
     mask = np.zeros((len(samples), n), np.int64)
     position = np.full(mask.shape, -1, np.int64)
-    with np.errstate(divide="ignore"):  # probability 1: log(0), and every gap is 0
-        log_stay = np.log1p(-np.float64(probability))
+    log_stay = elementary.log(1.0 - probability)  # -inf with probability 1, where every gap is 0
     for t in range(width):
         u = hashing.uniform(words(seed, Stream.BIT_ERRORS, index, frame, samples, np.arange(n) * 64 + t))
-        gap = np.minimum(np.floor(np.log1p(-u) / log_stay), width)
+        gap = np.minimum(np.floor(elementary.log(1.0 - u) / log_stay), width)
         position += gap.astype(np.int64) + 1
         inside = position < width
         if not inside.any():

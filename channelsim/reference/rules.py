@@ -6,14 +6,12 @@ import numpy as np
 import torch
 
 from channelsim.hashing import Stream
-from channelsim.plan.layout import Quantizer, Wiring
+from channelsim.plan.layout import Quantizer
 from channelsim.reference import draws
 from channelsim.reference.layers import kind_of
 from channelsim.reference.quantizers import quantize, scale_of
 from channelsim.reference.state import State
-
-AT_THE_SENDER = (Wiring.TRANSPOSE, Wiring.SIGN, Wiring.SPARSE_SIGN)
-"""Wirings made of the sending layer's W: as it is when the message leaves."""
+from channelsim.rules import SPARSE_WIRINGS, Wiring
 
 
 def wire_ends(ref: State, c: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -29,7 +27,7 @@ def matrix(ref: State, c: int) -> torch.Tensor:
     """C as a matrix (n, n_target), zeros where there is no wire."""
     channel = ref.channels[c]
     n_target = ref.layers[channel.target].n
-    if channel.wiring in (Wiring.SPARSE, Wiring.SPARSE_SIGN):
+    if channel.wiring in SPARSE_WIRINGS:
         dense = torch.zeros(channel.n, n_target)
         dense[wire_ends(ref, c)] = ref.wires(c)
         return dense
@@ -39,7 +37,7 @@ def matrix(ref: State, c: int) -> torch.Tensor:
 def project(ref: State, c: int, m: torch.Tensor, x: torch.Tensor | None = None) -> torch.Tensor:
     """The error at the target of learning channel c, (B, n_target), from the delivered message m (B, n).
 
-    x: what the sender remembers to have heard in that frame (see `LayerKind.backward`).
+    x: what the sender received in that frame, if stashed (see `LayerKind.backward`).
     """
     channel = ref.channels[c]
     source = ref.layers[channel.source]
@@ -58,7 +56,7 @@ def project(ref: State, c: int, m: torch.Tensor, x: torch.Tensor | None = None) 
 
 
 def adapt(ref: State, c: int, frame: int, m: torch.Tensor, o: torch.Tensor, batch: int) -> None:
-    """C += (eta_C / B) sum m (x) O, on the wires that exist; with momentum as W.
+    """C += (eta_C / B) sum m (x) O, with the feedback learning rate eta_C, on the wires that exist; with momentum as W.
 
     A bank is shared by all positions, as W is: its step is that of W with O in the place of x, and m of R.
     """
@@ -82,8 +80,8 @@ def adapt(ref: State, c: int, frame: int, m: torch.Tensor, o: torch.Tensor, batc
 def update(ref: State, h: int, frame: int, x: torch.Tensor, r: torch.Tensor, batch: int) -> None:
     """Layer h's synapses learn from what arrived, x (B, fan_in), and its learning signal r (B, n).
 
-    `batch` is the number of samples of the frame, over which steps are averaged; B may be less where another,
-    shorter frame's activity stands in.
+    `batch` is the number of samples of the frame, over which steps are averaged; B may be less after a miss, when the
+    newest frame is shorter.
     """
     layer = ref.layers[h]
     w, b = ref.synapses(h)

@@ -15,6 +15,7 @@ from channelsim.scenario._channel import (
     Noise,
     Quantize,
     Threshold,
+    channel_name,
 )
 from channelsim.scenario._document import parse_key
 from channelsim.scenario._layers import AvgPool, Conv2d, Dense, Flatten, Layer, MaxPool, Shape, shape_in_words
@@ -23,10 +24,7 @@ from channelsim.scenario._model import Model, Weights
 from channelsim.scenario._scenario import Scenario
 from channelsim.scenario._schema import schema
 from channelsim.scenario._sections import (
-    ADAPTIVE,
     DATA_SETS,
-    LAYERED,
-    SKIPPED,
     Change,
     Compute,
     Data,
@@ -42,10 +40,7 @@ from channelsim.scenario._sweep import Axis, Draw, Grid, with_unit
 from channelsim.scenario._table import nearest
 
 __all__ = [
-    "ADAPTIVE",
     "DATA_SETS",
-    "LAYERED",
-    "SKIPPED",
     "AvgPool",
     "Axis",
     "BitErrors",
@@ -77,6 +72,7 @@ __all__ = [
     "Trace",
     "Training",
     "Weights",
+    "channel_name",
     "load",
     "load_model",
     "nearest",

@@ -9,6 +9,20 @@ from pydantic import BeforeValidator, Field, model_validator
 from channelsim.scenario._table import Table, TableError
 from channelsim.scenario._types import Count, Duration, Magnitude, NoneWord, Probability, Rate, Scale
 
+DirectionName = Literal["forward", "learning"]
+
+
+def channel_name(direction: DirectionName, layer: int) -> str:
+    """The name of the channel on which `layer` receives, as in [channels] and in a trace: "learning.2"."""
+    return f"{direction}.{layer}"
+
+
+def channel_ends(name: str) -> tuple[DirectionName, int]:
+    """Direction and receiving layer of such a name."""
+    direction, layer = name.split(".")
+    return ("forward" if direction == "forward" else "learning"), int(layer)
+
+
 FIXED_WIDTHS = {"sign": 1, "ternary": 2}
 
 

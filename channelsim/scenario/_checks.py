@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from channelsim import units
-from channelsim.scenario._channel import Channel
-from channelsim.scenario._sections import ADAPTIVE, Change, Schedule
+from channelsim.rules import RULES
+from channelsim.scenario._channel import Channel, channel_ends, channel_name
+from channelsim.scenario._keys import Keys
+from channelsim.scenario._sections import Change, Schedule
 from channelsim.scenario._table import Path, TableError, nearest, shown
-
-if TYPE_CHECKING:
-    from channelsim.scenario._scenario import Scenario
 
 Problem = tuple[Path, str]
 
 
-def problems(scenario: Scenario) -> list[Problem]:
+def problems(scenario: Keys) -> list[Problem]:
     """What contradicts something else, each with the path of its key."""
     found = _names(scenario) + _links(scenario) + _lengths(scenario) + _images(scenario)
     swept: tuple[str, ...] = ()
@@ -33,7 +31,7 @@ def problems(scenario: Scenario) -> list[Problem]:
     return found
 
 
-def _names(scenario: Scenario) -> list[Problem]:
+def _names(scenario: Keys) -> list[Problem]:
     """Channels that this network does not have."""
     depth, known = scenario.depth, _known(scenario)
     words = f'"forward", "forward.H" with H from 1 to {depth}'
@@ -50,7 +48,7 @@ def _names(scenario: Scenario) -> list[Problem]:
     ]
 
 
-def _links(scenario: Scenario) -> list[Problem]:
+def _links(scenario: Keys) -> list[Problem]:
     """Links that no channel names, and names of links that are not there."""
     found: list[Problem] = []
     named = {channel.link for channel in scenario.channels.values()}
@@ -75,20 +73,19 @@ def _links(scenario: Scenario) -> list[Problem]:
     return found
 
 
-def _settings(scenario: Scenario, name: str, changes: Sequence[Change] = ()) -> Channel:
+def _settings(scenario: Keys, name: str, changes: Sequence[Change] = ()) -> Channel:
     """The merged settings of one channel, e.g. "learning.2"."""
-    direction, layer = name.split(".")
-    return scenario.channel("forward" if direction == "forward" else "learning", int(layer), changes)
+    return scenario.channel(*channel_ends(name), changes)
 
 
-def _known(scenario: Scenario) -> list[str]:
+def _known(scenario: Keys) -> list[str]:
     """All names that a table of [channels] may have."""
     depth = scenario.depth
-    known = ["forward", *(f"forward.{h}" for h in range(1, depth + 1))]
-    return known + (["learning", *(f"learning.{h}" for h in range(1, depth))] if depth > 1 else [])
+    known = ["forward", *(channel_name("forward", h) for h in range(1, depth + 1))]
+    return known + (["learning", *(channel_name("learning", h) for h in range(1, depth))] if depth > 1 else [])
 
 
-def _lengths(scenario: Scenario) -> list[Problem]:
+def _lengths(scenario: Keys) -> list[Problem]:
     """Lists that must have an entry for each layer."""
     found: list[Problem] = []
     for key in ("forward", "learning"):
@@ -99,7 +96,7 @@ def _lengths(scenario: Scenario) -> list[Problem]:
     return found
 
 
-def _images(scenario: Scenario) -> list[Problem]:
+def _images(scenario: Keys) -> list[Problem]:
     """Flips and shifts of samples that are no images."""
     shape = scenario.model.input
     keys = (("flip", scenario.data.flip, "false"), ("shift", scenario.data.shift, "0"))
@@ -111,14 +108,14 @@ def _images(scenario: Scenario) -> list[Problem]:
     ]
 
 
-def _schedule(scenario: Scenario, swept: Sequence[str]) -> list[Problem]:
+def _schedule(scenario: Keys, swept: Sequence[str]) -> list[Problem]:
     """Keys of a pipeline where there is none, unless the mode is swept, and changes at an epoch that never comes."""
     found: list[Problem] = []
     schedule = scenario.schedule
     if schedule.mode == "sequential" and "schedule.mode" not in swept:
         for key in ("interval", "arrivals", "stash", "on_miss", "max_in_flight"):
             if getattr(schedule, key) != Schedule.model_fields[key].default:
-                text = ' speaks of a pipeline; accepted: mode = "pipelined", or no such key'
+                text = ' is a key of a pipeline; accepted: mode = "pipelined", or no such key'
                 found.append((("schedule", key), text))
     epochs = scenario.training.epochs
     for i, change in enumerate(schedule.change):
@@ -128,40 +125,44 @@ def _schedule(scenario: Scenario, swept: Sequence[str]) -> list[Problem]:
     return found
 
 
-def advice(scenario: Scenario) -> list[str]:
+def advice(scenario: Keys) -> list[str]:
     """What is allowed but hardly meant, a sentence each."""
     learning = scenario.learning
+    rule = RULES[learning.rule]
     found: list[str] = []
-    if "feedback" in learning.model_fields_set and learning.rule in ("bp", "top"):
+    if "feedback" in learning.model_fields_set and not rule.has_feedback:
         found.append(f"learning.feedback is not used by the rule {learning.rule}")
-    if learning.learning_rate is not None and learning.rule not in ADAPTIVE:
+    if learning.learning_rate is not None and not rule.adaptive:
         found.append(f"learning.learning_rate is not used by the rule {learning.rule}: its C does not learn")
-    if learning.rule == "top":
+    if rule.route is None:
+        unused = f"is not used by the rule {learning.rule}: there are no learning channels"
         if any(name.startswith("learning") for name in scenario.channels):
-            found.append("channels.learning is not used by the rule top: there are no learning channels")
+            found.append(f"channels.learning {unused}")
         if learning.route is not None:
-            found.append("learning.route is not used by the rule top: there are no learning channels")
-    found += _deaf_advice(scenario) + _clock_advice(scenario)
+            found.append(f"learning.route {unused}")
+    found += _unused_channel_advice(scenario) + _clock_advice(scenario)
     return found
 
 
-def _deaf_advice(scenario: Scenario) -> list[str]:
-    """Settings of learning channels to layers that hear no errors."""
+def _unused_channel_advice(scenario: Keys) -> list[str]:
+    """Settings of learning channels to layers that receive no error signal."""
+    if RULES[scenario.learning.rule].route is None:
+        return []
     names = set(scenario.channel_names())
     return [
-        f'channels."{name}" is not used: layer {name.split(".")[1]} has no synapses, and nobody needs its errors'
+        f'channels."{name}" is not used: layer {channel_ends(name)[1]} has no synapses, and passes no error on'
         for name in scenario.channels
-        if name.startswith("learning.") and name not in names and scenario.learning.rule != "top"
+        if name.startswith("learning.") and name not in names
     ]
 
 
-def _clock_advice(scenario: Scenario) -> list[str]:
+def _clock_advice(scenario: Keys) -> list[str]:
     found: list[str] = []
     changes = scenario.schedule.change
     routes, senders = scenario.routes(), [math.prod(shape) for shape in scenario.model.shapes()]
     for name in scenario.channel_names():
-        direction, layer = name.split(".")
-        n = senders[int(layer) - 1 if direction == "forward" else routes[int(layer)]]
+        direction, layer = channel_ends(name)
+        n = senders[layer - 1 if direction == "forward" else routes[layer]]
         key = name if name in scenario.channels else direction
         found += _channel_advice(_settings(scenario, name), f"channels.{key}", n)
         for i, change in enumerate(changes):
@@ -184,7 +185,7 @@ def _clock_advice(scenario: Scenario) -> list[str]:
 
 
 def _channel_advice(channel: Channel, key: str, senders: int) -> list[str]:
-    """What is hardly meant in the settings of one channel on which so many neurons send."""
+    """What is hardly meant in the settings of one channel with so many sending units."""
     found: list[str] = []
     if channel.deadline is not None and channel.deadline < channel.latency:
         deadline, latency = (units.format_duration(t) for t in (channel.deadline, channel.latency))

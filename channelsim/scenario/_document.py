@@ -6,14 +6,11 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from channelsim.errors import InputError
 from channelsim.scenario._model import Model
 from channelsim.scenario._table import Table, TableError, dotted, nearest
-
-if TYPE_CHECKING:
-    from channelsim.scenario._scenario import Scenario
 
 
 def read_toml(path: Path) -> tuple[dict[str, Any], str]:
@@ -110,23 +107,6 @@ def _index(place: Any, parts: Sequence[str]) -> Any:
     if parts[-1].isdecimal() and int(parts[-1]) < len(place):
         return int(parts[-1])
     raise InputError(f"{dotted(parts)} is unknown; accepted: an index from 0 to {len(place) - 1}")
-
-
-def build(kind: type[Scenario], document: dict[str, Any], path: Path | None, text: str) -> Scenario:
-    """The scenario of `document`, with paths relative to the file at `path`, which errors name."""
-    document = dict(document)
-    folder = path.parent if path else Path()
-    model, data = document.get("model"), document.get("data")
-    if isinstance(model, str):
-        document["model"] = str(folder / model)
-    if isinstance(data, dict) and str(data.get("name", "")).endswith(".npz"):
-        document["data"] = {**data, "name": str(folder / data["name"])}
-    try:
-        scenario = kind(**document)
-    except TableError as error:
-        raise InputError(f"{path}: {error}" if path else str(error)) from None
-    scenario._path, scenario._text = path, text
-    return scenario
 
 
 def inline_model(document: dict[str, Any], folder: Path) -> None:

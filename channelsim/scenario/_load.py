@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from channelsim.errors import InputError
-from channelsim.scenario._document import assign, build, inline_model, parse_assignment, read_model, read_toml
+from channelsim.scenario._document import assign, inline_model, parse_assignment, read_model, read_toml
 from channelsim.scenario._model import Model
-from channelsim.scenario._scenario import Scenario
+from channelsim.scenario._scenario import Scenario, from_document
 
 
 def load(path: str | Path, set: Iterable[str] = ()) -> Scenario:
@@ -30,7 +30,7 @@ def load(path: str | Path, set: Iterable[str] = ()) -> Scenario:
             assign(document, key, value)
         except InputError as error:
             raise InputError(f"--set {assignment}: {error}") from None
-    return build(Scenario, document, path, text)
+    return from_document(document, path, text)
 
 
 def load_model(path: str | Path) -> Model:

@@ -4,58 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Self
 
-from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
+from pydantic import PrivateAttr, model_validator
 
 from channelsim.errors import InputError
-from channelsim.scenario import _checks, _document, _words
-from channelsim.scenario._channel import Channel, Link
-from channelsim.scenario._model import Model
-from channelsim.scenario._sections import (
-    Change,
-    Compute,
-    Data,
-    EnergyCosts,
-    Learning,
-    Schedule,
-    Synapses,
-    Trace,
-    Training,
-)
-from channelsim.scenario._sweep import Grid
-from channelsim.scenario._sweep import read as read_sweep
-from channelsim.scenario._table import Table, TableError
-
-ModelFile = Annotated[str, Field(json_schema_extra={"x-accepted": "the path of a model file"})]
+from channelsim.scenario import _checks, _words
+from channelsim.scenario._channel import channel_ends
+from channelsim.scenario._document import lay_over, parse_key
+from channelsim.scenario._keys import Keys
+from channelsim.scenario._table import TableError
 
 
-def _model(value: Any) -> Any:
-    """The model that stands in a file, if `value` is a path."""
-    if not isinstance(value, str | Path):
-        return value
-    try:
-        return _document.read_model(Path(value))
-    except InputError as error:
-        raise TableError([((), f": {error}")]) from None
-
-
-def _unquoted(value: Any) -> Any:
-    """Refuses [channels.learning.2], which TOML reads as a key 2 of the channel "learning"."""
-    problems: list[tuple[tuple[str | int, ...], str]] = [
-        ((name, key), f' is unknown; accepted: a quoted name, [channels."{name}.{key}"]')
-        for name, table in (value.items() if isinstance(value, dict) else ())
-        for key in (table if isinstance(table, dict) else ())
-        if str(key).isdecimal()
-    ]
-    if problems:
-        raise TableError(problems)
-    return value
-
-
-class Scenario(Table):
+class Scenario(Keys):
     """A network, its data, its channels and how it learns: all that a run depends on.
 
     Built from a TOML file (`load`) or in Python with the same keys, tables being dicts or the classes of
@@ -64,33 +27,6 @@ class Scenario(Table):
     Raises InputError that names the key and what would be accepted.
     """
 
-    name: Annotated[
-        str,
-        Field(pattern=r"^\w[\w .+=,@-]*$", max_length=200),
-        Field(json_schema_extra={"x-accepted": "letters, digits, spaces and .-_+=,@"}),
-    ]
-    """What the run and its trace are called."""
-    model: Annotated[Model, BeforeValidator(_model, json_schema_input_type=ModelFile | Model)]
-    """A path to a model file (relative to the scenario file), or the model itself."""
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    """Of every random draw."""
-    data: Data
-    training: Training = Training()
-    learning: Learning = Learning()
-    channels: Annotated[dict[str, Channel], BeforeValidator(_unquoted)] = Field(default_factory=dict)
-    """"forward" and "learning": all channels of a kind; "forward.H" and "learning.H": the one to layer H."""
-    links: dict[str, Link] = Field(default_factory=dict)
-    """Links that several channels share; a channel names one by `link`."""
-    compute: Compute = Compute()
-    synapses: Synapses = Synapses()
-    schedule: Schedule = Schedule()
-    energy: EnergyCosts = EnergyCosts()
-    trace: Trace = Trace()
-    sweep: dict[str, Any] = Field(default_factory=dict)
-    """The grid that `channelsim sweep` runs: dotted keys and the values that they take; `zip` names keys that vary
-    together, `samples` says how often keys with a distribution are drawn."""
-
-    _path: Path | None = PrivateAttr(None)
     _text: str = PrivateAttr("")
 
     @model_validator(mode="after")
@@ -110,71 +46,6 @@ class Scenario(Table):
         """The TOML text it was read from; empty for a scenario built in Python."""
         return self._text
 
-    @property
-    def depth(self) -> int:
-        """L, the number of layers above the input."""
-        return self.model.depth
-
-    def routes(self) -> dict[int, int]:
-        """For each hidden layer that hears errors, the layer that they come from, in the order of the layers upwards.
-
-        A hidden layer hears errors if it has synapses, or if a layer that hears errors names it as their source: a
-        pooling layer hears what it can pass on. Nobody does if only the top learns.
-        """
-        sources = self.learning.sources(self.depth)
-        layers = self.model.chain()
-        routes: dict[int, int] = {}
-        asked: set[int] = set()
-        for h, source in enumerate(sources, start=1):
-            if layers[h - 1].synapses or h in asked:
-                routes[h] = source
-                asked.add(source)
-        return routes
-
-    def grid(self) -> Grid:
-        """The axes of [sweep], checked."""
-        return read_sweep(self.sweep, Scenario)
-
-    def channel_names(self) -> list[str]:
-        """The channels that exist: forward.1 .. forward.L, then the learning channels from the top down."""
-        learning = reversed(self.routes())
-        return [f"forward.{h}" for h in range(1, self.depth + 1)] + [f"learning.{h}" for h in learning]
-
-    def channel(self, direction: Literal["forward", "learning"], layer: int, changes: Sequence[Change] = ()) -> Channel:
-        """The settings of the channel on which `layer` receives: specific keys over general over defaults.
-
-        `changes` are laid over it in their order, as they are from the moment the last of them holds.
-        """
-        merged = Channel()
-        for table in (self.channels, *(change.channels for change in changes)):
-            for name in (direction, f"{direction}.{layer}"):
-                if name in table:
-                    merged = table[name].over(merged)
-        return merged
-
-    def changes(self, frames_per_epoch: int) -> list[tuple[int, Change]]:
-        """The changes during a run, each with the frame (0-based) from which it holds, in the order of time.
-
-        Raises InputError for a change at a frame that never comes.
-        """
-        last = frames_per_epoch * self.training.epochs - 1
-        timetable = []
-        for i, change in enumerate(self.schedule.change):
-            frame = change.frame or 0 if change.epoch is None else (change.epoch - 1) * frames_per_epoch
-            if frame > last:
-                place = f"{self._path}: " if self._path else ""
-                text = f"schedule.change[{i}].frame = {frame} never comes; accepted: 0 to {last}"
-                raise InputError(place + text)
-            timetable.append((frame, change))
-        return sorted(timetable, key=lambda entry: entry[0])
-
-    def compute_times(self, layer: int) -> tuple[int, int]:
-        """Picoseconds that `layer` (1..L) computes for a sample's message: forward, learning."""
-        forward, learning = (
-            times[0] if len(times) == 1 else times[layer - 1] for times in (self.compute.forward, self.compute.learning)
-        )
-        return forward, learning
-
     def document(self) -> dict[str, Any]:
         """The keys that were set, as plain values: what one would write to get this scenario again."""
         return self.model_dump(mode="json", exclude_unset=True)
@@ -189,8 +60,8 @@ class Scenario(Table):
         """
         document = self.document()
         for key, value in {**(changes or {}), **tables}.items():
-            _document.lay_over(document, _document.parse_key(key), value)
-        return _document.build(Scenario, document, self._path, self._text)
+            lay_over(document, parse_key(key), value)
+        return from_document(document, self._path, self._text)
 
     def resolved(self) -> dict[str, Any]:
         """Every key with its value, defaults filled in and channels merged, as values that JSON knows.
@@ -200,9 +71,7 @@ class Scenario(Table):
         document = self.model_dump(mode="json")
         document["model"]["layers"] = [layer.model_dump(mode="json") for layer in self.model.chain()]
         document["channels"] = {
-            name: self.channel(direction, int(layer)).model_dump(mode="json")  # type: ignore[arg-type]
-            for name in self.channel_names()
-            for direction, layer in [name.split(".")]
+            name: self.channel(*channel_ends(name)).model_dump(mode="json") for name in self.channel_names()
         }
         for written, change in zip(document["schedule"]["change"], self.schedule.change, strict=True):
             for name, channel in change.channels.items():
@@ -248,3 +117,20 @@ class Scenario(Table):
             for label, value in _words.summary(self)
         )
         return f"<table>{rows}</table>"
+
+
+def from_document(document: dict[str, Any], path: Path | None, text: str) -> Scenario:
+    """The scenario of `document`, with paths relative to the file at `path`, which errors name."""
+    document = dict(document)
+    folder = path.parent if path else Path()
+    model, data = document.get("model"), document.get("data")
+    if isinstance(model, str):
+        document["model"] = str(folder / model)
+    if isinstance(data, dict) and str(data.get("name", "")).endswith(".npz"):
+        document["data"] = {**data, "name": str(folder / data["name"])}
+    try:
+        scenario = Scenario(**document)
+    except TableError as error:
+        raise InputError(f"{path}: {error}" if path else str(error)) from None
+    scenario._path, scenario._text = path, text
+    return scenario

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from channelsim.errors import InputError
+from channelsim.rules import RULES, Message, Route
 from channelsim.scenario._channel import Channel, Quantize
 from channelsim.scenario._table import Table, TableError, nearest
 from channelsim.scenario._types import Count, Duration, Energy, Listed, NoneWord, PositiveFloat, PositiveInt
@@ -24,12 +25,10 @@ DATA_SETS = (
     "synthetic.sparse",
 )
 """The names that `channelsim.data` knows; data flow one way, so they cannot be imported from there."""
-LAYERED = ("bp", "rbp", "arbp", "sign")
-SKIPPED = ("srbp", "asrbp", "drtp")
-ADAPTIVE = ("arbp", "asrbp")
-
-RuleName = Literal["bp", "rbp", "srbp", "arbp", "asrbp", "sign", "top", "drtp"]
-
+if TYPE_CHECKING:
+    RuleName = str
+else:
+    RuleName = Literal[tuple(RULES)]
 
 RouteWord = Annotated[
     str,
@@ -92,14 +91,14 @@ class Training(Table):
 
 
 class Feedback(Table):
-    """How the feedback matrices C are drawn."""
+    """How the feedback weights C are drawn."""
 
     distribution: Literal["normal", "uniform", "sign", "binary", "orthogonal"] = "normal"
     """sign: +-1; binary: 0 or 1."""
     scale: Literal["glorot", "he"] | PositiveFloat = "glorot"
     """Standard deviation, as of weights."""
     connections: Annotated[PositiveInt | None, NoneWord] = None
-    """Wires that each receiving neuron has, on average; "none": all."""
+    """Wires per receiving unit, on average; "none": all."""
     bits: Annotated[Annotated[int, Field(ge=1, le=16)] | None, NoneWord] = None
     """C itself has so few bits; "none": float32."""
 
@@ -130,26 +129,27 @@ class Learning(Table):
     feedback: Feedback = Feedback()
     """How C is drawn."""
     learning_rate: Annotated[Annotated[float, Field(gt=0)] | None, NoneWord] = None
-    """Learning rate of an adaptive C; "none": that of the weights."""
+    """The feedback learning rate, at which an adaptive C learns; "none": that of the weights."""
 
     def sources(self, depth: int) -> list[int]:
         """For each hidden layer 1..depth-1 the layer that its errors come from; [] where none comes (top).
 
         Raises InputError if the route does not fit a network of `depth` layers or the rule.
         """
-        if self.rule == "top":
+        rule = RULES[self.rule]
+        if rule.route is None:
             return []
-        words = self.route or ("layered" if self.rule in LAYERED else "skipped")
+        words = self.route or rule.route
         hidden = depth - 1
         words = (words,) * hidden if isinstance(words, str) else words
         if len(words) != hidden:
             raise _bad_route(f"names {len(words)} layers; accepted: {hidden}, one entry for each hidden layer")
         sources = [_source(word, h, depth) for h, word in enumerate(words, start=1)]
-        if self.rule in ("bp", "sign") and any(source != h for h, source in enumerate(sources, start=2)):
+        if rule.adjacent and any(source != h for h, source in enumerate(sources, start=2)):
             text = f"skips layers, but {self.rule} sends errors back through the weights of the layer above"
             raise _bad_route(f'{text}; accepted: "layered", or another rule')
-        if self.rule == "drtp" and any(source != depth for source in sources):
-            raise _bad_route('is not from the top, but drtp sends the target; accepted: "skipped"')
+        if rule.message == Message.TARGET and any(source != depth for source in sources):
+            raise _bad_route(f'is not from the top, but {self.rule} sends the target; accepted: "skipped"')
         return sources
 
 
@@ -159,9 +159,9 @@ def _bad_route(text: str) -> TableError:
 
 def _source(word: str, layer: int, depth: int) -> int:
     """The layer that `word` of a route names as the source of the errors at hidden layer `layer`."""
-    if word == "layered":
+    if word == Route.LAYERED:
         return layer + 1
-    if word == "skipped":
+    if word == Route.SKIPPED:
         return depth
     match = re.fullmatch(r"from (\d+)", word)
     if match and layer < int(match[1]) <= depth:
@@ -230,7 +230,8 @@ class Schedule(Table):
     stash: Annotated[PositiveInt | None, NoneWord] = None
     """pipelined: how many frames a layer remembers; "none": every frame in flight."""
     on_miss: Literal["drop", "current"] = "drop"
-    """What becomes of an error whose frame is forgotten: no update, or one with the current activity."""
+    """what becomes of an error whose frame is no longer in the stash: "drop", no update; "current", an update
+    with the newest activity."""
     max_in_flight: PositiveInt = 10_000
     """pipelined: a run with more frames in flight stops, because it cannot keep up."""
     change: Annotated[tuple[Change, ...], Listed] = ()

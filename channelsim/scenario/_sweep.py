@@ -9,7 +9,7 @@ A key stands for itself with a list of values, a range of numbers, or a distribu
     zip = [["learning.rule", "learning.derivative"]]
 
 `read` checks the table against the keys that a scenario has; what it returns is turned into points by
-`channelsim.sweep`.
+`channelsim.sweeps`.
 """
 
 from __future__ import annotations

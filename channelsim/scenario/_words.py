@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from channelsim import units
 from channelsim.scenario._channel import Channel, Quantize
+from channelsim.scenario._keys import Keys
 from channelsim.scenario._sections import Data
 
-if TYPE_CHECKING:
-    from channelsim.scenario._scenario import Scenario
 
-
-def summary(scenario: Scenario) -> list[tuple[str, str]]:
+def summary(scenario: Keys) -> list[tuple[str, str]]:
     """The scenario in words, a (label, text) pair a line."""
     training, learning = scenario.training, scenario.learning
     transfers = list(dict.fromkeys(layer.nonlinearity for layer in scenario.model.chain() if layer.synapses))

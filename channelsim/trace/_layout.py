@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 FORMAT = "channelsim trace"
 """The root attribute `format`, by which a trace is told from any other HDF5 file."""
 
@@ -50,7 +50,7 @@ METRICS = _columns(
     ),
     ("accuracy", "f8", "1", "share of samples classified correctly"),
     ("learning_rate", "f8", "1", "learning rate of the next update"),
-    ("simulated_time", "f8", "s", "simulated time since the start"),
+    ("simulated_time", "i8", "ps", "simulated time since the start"),
     ("wall_time", "f8", "s", "wall time since the start, earlier sittings of a resumed run included"),
 )
 
@@ -59,7 +59,7 @@ COUNTERS: dict[str, Column] = {
     field: Column(name, np.dtype("i8"), units, text)
     for field, name, units, text in (
         ("messages", "messages", "1", "messages offered"),
-        ("offered", "offered", "1", "neurons with something to say, before the stages"),
+        ("offered", "offered", "1", "active units (nonzero values), before the stages"),
         ("sent", "events", "1", "events that went onto the link"),
         ("delivered", "delivered", "1", "events that arrived"),
         ("dropped", "dropped", "1", "events lost by the drop stage"),
@@ -74,7 +74,7 @@ COUNTERS: dict[str, Column] = {
         ("wait", "wait", "ps", "time that messages waited for the link, summed"),
         ("queue_max", "queue_max", "1", "most messages waiting or being sent, seen by an arriving message"),
         ("macs", "macs", "1", "multiply-accumulates that the messages caused, a synapse read each"),
-        ("updates", "updates", "1", "synapse writes caused by the messages"),
+        ("writes", "writes", "1", "synapse writes in the updates that the messages caused"),
         ("update_macs", "update_macs", "1", "multiply-accumulates of those updates"),
         ("update_bits", "update_bits", "bit", "bits of the weight updates"),
     )

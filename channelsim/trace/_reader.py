@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from channelsim.errors import InputError
 from channelsim.plan.layout import CHANNEL
 from channelsim.trace import _bulk, _checkpoint, _layout, _weights
+from channelsim.units import seconds
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -151,7 +152,7 @@ class Trace:
 
     def metrics(self, split: str) -> NDArray[Any]:
         """Rows of /metrics/<split>, "train", "test" or "validation": epoch, frames, updates, loss, accuracy (0..1),
-        learning_rate, simulated_time (s), wall_time (s). Without rows, an empty array with these fields."""
+        learning_rate, simulated_time (ps), wall_time (s). Without rows, an empty array with these fields."""
         return self._table(f"metrics/{split}", _layout.METRICS)
 
     @property
@@ -320,7 +321,7 @@ class Trace:
                 row = info[split]
                 lines.append(
                     f"{split:10} accuracy {100 * row['accuracy']:.2f} %, loss {row['loss']:.4g}, "
-                    f"simulated time {row['simulated_time']:.4g} s"
+                    f"simulated time {seconds(row['simulated_time']):.4g} s"
                 )
         lines.append(f"weights    of {_count(self.epochs, 'epoch')}; {info['messages_recorded']:,} messages in /events")
         lines.append("parts      " + ", ".join(f"{part} {_size(size)}" for part, size in info["bytes"].items()))

@@ -11,7 +11,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from channelsim.plan.layout import Direction, Kind, Wiring
+from channelsim.plan.layout import Direction, Kind
+from channelsim.rules import SHAPED_AS_WEIGHTS, SPARSE_WIRINGS
 from channelsim.trace import _layout, _table
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 Float = NDArray[np.float32]
 Dimension = tuple[str, int, str]  # name, length, long name
-_SPARSE = (Wiring.SPARSE, Wiring.SPARSE_SIGN)
-_AS_SENDER = (Wiring.BANK, Wiring.SIGN)
 _EPOCH = _layout.EPOCH.name
 _FLOAT = np.dtype(np.float32)
 _EPOCHS_CHUNK = 128  # of the numbers of the epochs
@@ -83,9 +82,9 @@ def _matrices(plan: Plan) -> Iterator[_Matrix]:
         yield _Matrix(f"b_{h}", "biases", int(layer["b_offset"]), axes[-1:], f"biases of layer {h}")
     for channel, label in _wired(plan):
         h, source = int(channel["target"]), int(channel["source"])
-        if channel["wiring"] in _SPARSE:
+        if channel["wiring"] in SPARSE_WIRINGS:
             axes, layout = (_wires(channel, label),), "wire by wire"
-        elif channel["wiring"] in _AS_SENDER:
+        elif channel["wiring"] in SHAPED_AS_WEIGHTS:
             axes, layout = _axes(plan, source), f"laid out as W_{source}"
         else:
             axes = (_units(source, int(channel["n"])), _units(h, int(plan.layers[h]["n"])))
@@ -213,7 +212,7 @@ def _along(scales: dict[str, h5py.Dataset], matrix: _Matrix) -> list[h5py.Datase
 
 def _ends(plan: Plan) -> Iterator[tuple[str, NDArray[np.int32], str, str]]:
     for channel, label in _wired(plan):
-        if channel["wiring"] not in _SPARSE:
+        if channel["wiring"] not in SPARSE_WIRINGS:
             continue
         h, source = int(channel["target"]), int(channel["source"])
         wire, *_ = _wires(channel, label)

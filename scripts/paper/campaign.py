@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 import channelsim as cs
-from channelsim.sweep import Silent
+from channelsim.sweeps import Silent
 from scripts.paper.experiments import RATE, SEED, Experiment, Variant
 from scripts.paper.outcomes import BEST, COMMON, TUNING, best_rate, tuned
 

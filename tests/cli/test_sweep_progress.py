@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from channelsim.cli.sweep_progress import Bar, Lines, Quiet, duration, shown
-from channelsim.sweep import SweepProgress
+from channelsim.sweeps import SweepProgress
 
 ROW: dict[str, Any] = {
     "point": "0123456789ab", "status": "done", "reason": "", "learning.rule": "bp", "seed": 3, "test_accuracy": 0.9321,

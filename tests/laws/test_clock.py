@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.laws.cases import Case, cases, compute, delays, run
 
-SAME = ["messages", "offered", "sent", "delivered", "dropped", "flipped_bits", "corrupted", "macs", "updates"]
+SAME = ["messages", "offered", "sent", "delivered", "dropped", "flipped_bits", "corrupted", "macs", "writes"]
 """Counters that have nothing to do with the clock or the code."""
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channelsim import engine
-from channelsim.engine.tables.layouts import STEPS
+from channelsim.engine.config import STEPS
 from tests.laws.cases import Case, Outcome, advance, cases, delays, dense_case, outcome, pipelines, run, stages
 from tests.networks import dataset
 

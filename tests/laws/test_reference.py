@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channelsim import tolerances
-from channelsim.verify import compare, one_thread
+from channelsim._verify import compare, one_thread
 from tests.laws.cases import Networks, cases, dense_networks, linear_stages, networks_on_maps, pipelines
 
 UPDATES = 20

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import channelsim as cs
-from channelsim.sweep import points
+from channelsim.sweeps import points
 from scripts.paper import campaign
 from scripts.paper.__main__ import CIFAR
 from scripts.paper.campaign import Cut

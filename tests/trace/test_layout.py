@@ -30,7 +30,7 @@ def test_every_dataset_has_units_a_meaning_and_dimensions(made: Path) -> None:
         if not is_scale:
             assert ("DIMENSION_LIST" in attributes) == (shape != ()), name
     with h5py.File(made) as file:
-        assert file.attrs["schema_version"] == 1
+        assert file.attrs["schema_version"] == 2
         assert file["metrics/test/accuracy"].dims[0][0].name == "/metrics/test/epoch"
         assert file["weights/W_2"].dims[2][0].name == "/weights/unit_2"
         for name in ("metrics/train/loss", "channels/forward.1/bits", "events/payload"):
@@ -51,7 +51,7 @@ def test_xarray(tmp_path: Path, inline: int, monkeypatch: pytest.MonkeyPatch) ->
             dataset.load()
     with xr.open_dataset(path, group="/metrics/train", engine="h5netcdf") as train:
         assert train["accuracy"].sel(epoch=2).item() == 0.75
-        assert train["simulated_time"].attrs["units"] == "s"
+        assert train["simulated_time"].attrs["units"] == "ps"
     with xr.open_dataset(path, group="/weights", engine="h5netcdf") as weights:
         assert weights["W_2"].dims == ("epoch", "input_2", "unit_2")
         assert weights["W_2"].sel(epoch=3).shape == (5, 4)

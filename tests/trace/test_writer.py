@@ -139,3 +139,32 @@ def test_overwriting_removes_the_segments_of_the_old(tmp_path: Path, monkeypatch
     assert _bulk.directory(path).exists()
     trace.create(path, "", {}, traces.small_plan(), {}, force=True).close()
     assert not _bulk.directory(path).exists()
+
+
+def test_large_times_and_counters_are_exact(tmp_path: Path) -> None:
+    """Beyond 2^53, where floats have gaps."""
+    large = 2**60 + 1
+    plan = traces.small_plan()
+    with trace.create(tmp_path / "run.h5", traces.TEXT, traces.RESOLVED, plan, traces.PROVENANCE) as writer:
+        writer.train_row({"epoch": 1, "frames": large, "updates": large, "simulated_time": large})
+        counters = traces.counters(plan, 1)
+        for field in counters.dtype.names or ():
+            counters[field] = large
+        ones = np.ones(len(counters))
+        writer.channel_rows(1, plan.channel_names, counters, ones, ones)
+        rows, payloads = traces.messages(0, 1, len(plan.channels))
+        for field in ("offered", "start", "first_arrival", "last_arrival", "bits"):
+            rows[field] = large
+        writer.events(rows, payloads)
+        writer.finish("done", {"simulated_time_ps": large}, {"epoch_start": np.array(large)})
+    with Trace(tmp_path / "run.h5") as found:
+        assert found.metrics("train")["simulated_time"].tolist() == [large]
+        totals = found.channels("learning.1")
+        assert {int(totals[name][0]) for name in totals.dtype.names or () if totals[name].dtype.kind == "i"} == {
+            1,
+            large,
+        }
+        assert found.learning_bits().tolist() == [2 * large]
+        assert set(found.events()["last_arrival"].tolist()) == {large}
+        assert found.checkpoint()["epoch_start"] == large
+        assert found.result == {"simulated_time_ps": large}

@@ -29,7 +29,7 @@ def pack(
     """Messages as bytes, with zeros for their headers.
 
     Arguments:
-        rows: MESSAGE_ROW records, shape (k,). values: what they say, as sent; see `payload` and `neurons`.
+        rows: MESSAGE_ROW records, shape (k,). values: as sent; see `payload` and `neurons`.
         channels: the CHANNEL records that the rows count.
 
     Returns:
@@ -38,7 +38,7 @@ def pack(
     Raises:
         ValueError: a value that the quantizer does not make.
     """
-    rows, channels = records(rows), records(channels)
+    rows, channels = records(rows), records(np.array(channels))
     offsets = np.zeros(len(rows) + 1, np.int64)
     _lay_out(rows, values, channels, offsets)
     out = np.zeros(offsets[-1], np.uint8)
@@ -55,8 +55,8 @@ def _lay_out(rows, values, channels, offsets):
     """Where each message begins, and where the last one ends."""
     for i in range(len(rows)):
         row = rows[i]
-        said = values[row.payload : row.payload + row.neurons]
-        bits, _ = stages.message_bits(channels[row.channel], simd.count_events(said))
+        sent = values[row.payload : row.payload + row.neurons]
+        bits, _ = stages.message_bits(channels[row.channel], simd.count_events(sent))
         offsets[i + 1] = offsets[i] + (bits + 7) // 8
 
 
@@ -132,7 +132,7 @@ def _put(word, width, at, held, waiting, out):
 
 @inner()
 def _silence(ch):
-    """The word of a silent neuron in a dense message, as `channelsim.codes.silence_word`."""
+    """The word that stands for no event in a dense message, as `channelsim.codes.silence_word`."""
     if ch.silence_bits > 0:
         return np.int64(1) << ch.value_bits
     if ch.quantizer == LOG2:

@@ -1,6 +1,6 @@
 """Quantizers as passes over one message, and their code words.
 
-`values` holds the speaking neurons' values, 0 where a neuron is silent. docs/design.md, sections 3 and 4, gives
+`values` holds the values of events, and 0 where there is none. docs/design.md, sections 3 and 4, gives
 the formulas; the passes are written without branches inside the loops so that they vectorize.
 """
 
@@ -26,16 +26,16 @@ INVALID = F(np.nan)
 
 
 @kernel()
-def measure(kind, fixed, values, speaking):
-    """The scale `a`: the fixed number, or max or rms over the values that are not zero, `speaking` in number.
+def measure(kind, fixed, values, events):
+    """The scale `a`: the fixed number, or max or rms over the values that are not zero, `events` in number.
 
-    It is 0 where nobody speaks.
+    It is 0 where there are no events.
     """
     if kind == FIXED:
         return fixed
     if kind == MAX:
         return simd.largest(values)
-    return F(math.sqrt(simd.sum_of_squares(values) / speaking)) if speaking > 0 else ZERO
+    return F(math.sqrt(simd.sum_of_squares(values) / events)) if events > 0 else ZERO
 
 
 @kernel()
@@ -49,7 +49,7 @@ def quantize(kind, bits, a, stochastic, key, index, values, words):
         for i in range(count):
             values[i] = ZERO
     elif kind == LOG2:
-        floor = F(2.0) ** F(1 - bits)
+        floor = _part(bits - 1)
         for i in range(count):
             v = values[i] / a
             y = abs(v)
@@ -80,6 +80,12 @@ def quantize(kind, bits, a, stochastic, key, index, values, words):
                 q = (values[i] / step + ROUND) - ROUND
                 q = top if q > top else (-top if q < -top else q)
                 values[i] = q * step
+
+
+@kernel(inline="always")
+def _part(level):
+    """2^-level, for level < 63."""
+    return ONE / F(np.int64(1) << np.int64(level))
 
 
 @kernel()
@@ -125,7 +131,9 @@ def encode(kind, bits, a, value, scratch, scratch_words):
     if kind == TERNARY:
         return np.int64(1) if value > ZERO else np.int64(2)
     if kind == LOG2:
-        level = np.int64(round(-math.log2(abs(value) / a)))
+        level = np.int64(0)
+        while level < bits - 1 and a * _part(level) > abs(value):
+            level += 1
         return level + (np.int64(bits) if value < ZERO else np.int64(0))
     top = (1 << (bits - 1)) - 1
     return np.int64(round(value / (a / F(top)))) + np.int64(top)
@@ -150,7 +158,7 @@ def decode(kind, bits, a, word, scratch, scratch_words):
         if word >= 2 * bits:
             return INVALID
         level = word if word < bits else word - bits
-        y = a * F(2.0) ** F(-level)
+        y = a * _part(level)
         return y if word < bits else -y
     top = (1 << (bits - 1)) - 1
     if word > 2 * top:

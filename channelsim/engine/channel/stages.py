@@ -16,7 +16,7 @@ import numpy as np
 from channelsim.engine.channel import link_clock, quantizers
 from channelsim.engine.compile.jit import inner, kernel
 from channelsim.engine.compile.pointers import head
-from channelsim.engine.kernels import counter_hash, simd
+from channelsim.engine.kernels import counter_hash, elementary, simd
 from channelsim.plan import Encoding, Jitter
 
 F = np.float32
@@ -217,7 +217,8 @@ def jitter(ch, keys):
     u = counter_hash.uniform(counter_hash.word(np.uint64(keys[counter_hash.JITTER]), np.int64(0)))
     if ch.jitter_kind == UNIFORM:
         return np.int64(math.floor(u * ch.jitter))
-    return np.int64(math.floor(-ch.jitter * math.log(1.0 - u)))  # 1 - u is exact, as u has 53 bits behind the point
+    # 1 - u is exact, as u has 53 bits behind the point.
+    return np.int64(math.floor(-ch.jitter * elementary.log(1.0 - u)))
 
 
 @kernel()

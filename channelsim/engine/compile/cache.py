@@ -27,7 +27,7 @@ SOURCES = Path(__file__).parents[1]
 def digest() -> str:
     """16 hex digits that change with any source of the engine, the tables or the streams, with Numba and the CPU."""
     state = hashlib.sha256()
-    others = SOURCES.parent / "plan" / "layout.py", SOURCES.parent / "hashing.py"
+    others = [SOURCES.parent / name for name in ("plan/layout.py", "rules.py", "hashing.py", "elementary.py")]
     for source in sorted([*SOURCES.rglob("*.py"), *others]):
         state.update(str(source.relative_to(SOURCES.parent)).encode())
         state.update(source.read_bytes())
@@ -83,6 +83,3 @@ def is_cold(maps: bool = False) -> bool:
     """
     last = ["event_loop.advance", "dispatch.adapt_bank", *(["maps.pool_backward"] if maps else [])]
     return not numba.config.DISABLE_JIT and not all(any(directory().glob(f"**/{name}-*.nbi")) for name in last)
-
-
-use()

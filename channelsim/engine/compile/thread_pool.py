@@ -29,16 +29,15 @@ from numba.np.numpy_support import from_dtype
 
 from channelsim.engine.compile.jit import kernel
 from channelsim.engine.compile.symbols import constant
+from channelsim.engine.config import MOST_THREADS, PATIENCE
 
 LINE = 8  # int64 values in a cache line: what one thread writes and another reads has lines of its own
 TURN, TASK, DONE = 0, LINE, 2 * LINE  # where the turn is, the task of this turn, and the last turn each helper has done
 CLAIMED = DONE + 1  # the last turn in which each helper's share has been claimed
 CODE, ARGUMENTS, PIECES = TASK, TASK + 1, TASK + 2  # of a task: addresses of its code and of what it works on
 LEADER, MEMBERS = TASK + 3, TASK + 4  # the thread that has helpers, and how many they are with it
-MOST = 256  # threads
-PATIENCE = 20_000  # looks at a flag before others may have the core: some twenty microseconds
 
-_room = np.zeros(DONE + LINE * MOST + LINE, np.int64)
+_room = np.zeros(DONE + LINE * MOST_THREADS + LINE, np.int64)
 _flags = _room[-_room.ctypes.data // 8 % LINE :]  # starts on a line
 _busy = threading.Lock()  # there is one set of flags: the first run that wants helpers has them
 _ADDRESS, _WORD, _STATUS = ir.IntType(8).as_pointer(), ir.IntType(64), ir.IntType(32)
@@ -190,7 +189,7 @@ def _help(member, members, turn):
 @contextmanager
 def helpers(count: int) -> Iterator[None]:
     """So many threads help this one while the context lasts; none if another one has them, or there is no room."""
-    count = min(count, MOST)
+    count = min(count, MOST_THREADS)
     if count < 1 or numba.config.DISABLE_JIT or not _busy.acquire(blocking=False):
         yield
         return

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from channelsim.engine.compile.jit import kernel
-from channelsim.engine.kernels import transfers
+from channelsim.engine.kernels import elementary, transfers
 
 ZERO, ONE = np.float32(0.0), np.float32(1.0)
 
@@ -21,7 +19,7 @@ def score(transfer, output, target):
             best = j
     if transfer == transfers.SOFTMAX:
         p = np.float64(output[target])
-        loss = -math.log(p if p > 1e-38 or p != p else 1e-38)
+        loss = -elementary.log(p if p > 1e-38 or p != p else 1e-38)
     else:
         for j in range(len(output)):
             e = np.float64(ONE if j == target else ZERO) - np.float64(output[j])

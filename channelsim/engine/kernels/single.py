@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from channelsim.engine.compile.fused import fma
 from channelsim.engine.compile.jit import inner, kernel
 from channelsim.engine.compile.pointers import head
 from channelsim.engine.kernels import simd
 
-CONTRACT = {"contract"}
 ZERO = np.float32(0.0)
 
 
@@ -96,8 +96,8 @@ def grow_each(x, samples, fan_in, matrix, stride, n, steps, index, value):
         simd.grow_rows(matrix, stride, head(index, count), head(value, count), steps[b * n : (b + 1) * n])
 
 
-@kernel(fastmath=CONTRACT)
+@kernel()
 def add_scaled(x, values, out):
     """out += x * values."""
     for j in range(len(out)):
-        out[j] += x * values[j]
+        out[j] = fma(x, values[j], out[j])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
+from channelsim.engine.compile.fused import fma
 from channelsim.engine.compile.jit import kernel
+from channelsim.engine.kernels import elementary
 from channelsim.plan import Transfer
 
 LINEAR, TANH, LOGISTIC, RELU, SOFTMAX = (int(kind) for kind in Transfer)
@@ -30,26 +30,26 @@ Q0, Q2, Q4, Q6 = (
 HALF, ONE = F(0.5), F(1.0)
 
 
-@kernel(inline="always", fastmath={"contract"})
+@kernel(inline="always")
 def tanh(x):
     """tanh in float32. NaN stays NaN: the comparisons are written so that it passes the clamp."""
     x = CLAMP if x > CLAMP else (-CLAMP if x < -CLAMP else x)
     y = x * x
     p = P13
-    p = p * y + P11
-    p = p * y + P9
-    p = p * y + P7
-    p = p * y + P5
-    p = p * y + P3
-    p = p * y + P1
+    p = fma(p, y, P11)
+    p = fma(p, y, P9)
+    p = fma(p, y, P7)
+    p = fma(p, y, P5)
+    p = fma(p, y, P3)
+    p = fma(p, y, P1)
     q = Q6
-    q = q * y + Q4
-    q = q * y + Q2
-    q = q * y + Q0
+    q = fma(q, y, Q4)
+    q = fma(q, y, Q2)
+    q = fma(q, y, Q0)
     return x * p / q
 
 
-@kernel(fastmath={"contract"})
+@kernel()
 def apply(kind, values):
     """O = f(S) in place; softmax is `softmax`, which needs whole rows."""
     if kind == TANH:
@@ -57,7 +57,7 @@ def apply(kind, values):
             values[i] = tanh(values[i])
     elif kind == LOGISTIC:
         for i in range(len(values)):
-            values[i] = HALF * tanh(HALF * values[i]) + HALF
+            values[i] = fma(HALF, tanh(HALF * values[i]), HALF)
     elif kind == RELU:
         for i in range(len(values)):
             v = values[i]
@@ -80,11 +80,11 @@ def softmax(values):
     top = values[0]
     for v in values:
         top = max(top, v)
+    for i in range(len(values)):  # apart from the sum, whose order keeps it from being vector code
+        values[i] = F(elementary.exp(np.float64(values[i] - top)))
     total = F(0.0)
-    for i in range(len(values)):
-        e = F(math.exp(values[i] - top))
-        values[i] = e
-        total += e
+    for v in values:
+        total += v
     for i in range(len(values)):
         values[i] /= total
 

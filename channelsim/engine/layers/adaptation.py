@@ -21,7 +21,7 @@ def adapt(net, mem, c, slot, seen, samples):
     config = net.config
     channel = net.channels[c]
     n = channel.n
-    eta = rate(mem.slots[slot], config.feedback_rate)
+    eta = rate(mem.slots[slot], config.feedback_learning_rate)
     share = ONE / F(mem.slots[slot].samples)
     momentum = F(config.momentum)
     first = channel.message_offset * config.batch
@@ -63,4 +63,4 @@ def _adapt_wires(net, mem, c, samples, outputs, message, scale, into):
             else:
                 single.add_scaled(x, active, into[j * n_target : j * n_target + n_target])
         counter.update_macs += events * wires
-        counter.updates += wires if events > 0 else 0
+        counter.writes += wires if events > 0 else 0

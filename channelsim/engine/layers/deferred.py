@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from channelsim.engine.compile.jit import inner, kernel
 from channelsim.engine.compile.pointers import head
+from channelsim.engine.config import STEPS
 from channelsim.engine.kernels import simd, single
 from channelsim.engine.layers import inputs
 from channelsim.engine.tables.handles import synapses
-from channelsim.engine.tables.layouts import STEPS
 
 HALF = STEPS // 2
 NOTHING, ONE, MORE = 0, 1, 2  # what is deferred: no update, that of one frame (for step 0), rows as deferred_at says

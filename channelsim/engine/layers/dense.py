@@ -6,13 +6,13 @@ import numpy as np
 
 from channelsim.engine.compile.jit import inner, kernel
 from channelsim.engine.compile.pointers import head
+from channelsim.engine.config import FEW_SAMPLES
 from channelsim.engine.kernels import activity, minibatch, simd, single, transfers
 from channelsim.engine.layers import deferred, inputs
 from channelsim.engine.tables.handles import synapses
 
 F = np.float32
 ZERO = F(0.0)
-FEW = 16  # samples: fewer are worked on one by one, as lists for groups of them cost more than they spare
 
 
 @inner()
@@ -29,7 +29,7 @@ def forward(net, mem, h, slot, out):
     else:
         x, images, chosen = inputs.activities(net, mem, h, slot), net.images, inputs.to_copy(net, mem, h, slot)
         weights = synapses(mem.weights, layer)
-        if form == inputs.SPARSE and samples < FEW:
+        if form == inputs.SPARSE and samples < FEW_SAMPLES:
             minibatch.copy_images(images, chosen, chosen[1:], fan_in, 0, fan_in, x)
             minibatch.fill_bias(bias, out, samples)
             single.add_each(x, samples, fan_in, weights, layer.row_stride, n, out, mem.row_index, mem.row_value)
@@ -96,7 +96,7 @@ def accumulate(net, mem, h, slot, samples, scale, target):
         minibatch.add_outer_matrix(target, layer.row_stride, n, x, signal, samples, learning, scale)
         return columns * activity.active_columns(x, fan_in, learning, mem.touched[:fan_in])
     activity.scale(signal, scale, scaled)
-    if form == inputs.SPARSE and learning < FEW:
+    if form == inputs.SPARSE and learning < FEW_SAMPLES:
         single.grow_each(x, learning, fan_in, target, layer.row_stride, n, scaled, mem.row_index, mem.row_value)
         return columns * activity.active_columns(x, fan_in, learning, mem.touched[:fan_in])
     if form == inputs.SPARSE:

@@ -118,4 +118,4 @@ def adapt_bank(net, mem, c, slot, seen, samples, scale):
     into = buffer[channel.c_offset : channel.c_offset + channel.c_size]
     conv.clear_counts(mem)
     counter.update_macs += conv.survey(net, mem, channel.source, own, message, samples)
-    counter.updates += conv.accumulate(net, mem, channel.source, own, message, samples, scale, into, maps)
+    counter.writes += conv.accumulate(net, mem, channel.source, own, message, samples, scale, into, maps)

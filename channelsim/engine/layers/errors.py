@@ -7,6 +7,7 @@ import numpy as np
 from channelsim.engine.channel.sending import is_projected
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.pointers import head
+from channelsim.engine.config import SPARSE_BELOW
 from channelsim.engine.kernels import activity, minibatch, simd, transfers
 from channelsim.engine.layers import deferred, dispatch, inputs
 from channelsim.engine.tables.handles import synapses
@@ -65,7 +66,7 @@ def _through_signed(net, mem, c, slot):
 
 
 @inner()
-def error_from(net, mem, c, slot, seen, known):
+def error_from(net, mem, c, slot, seen, recalled):
     """mem.signal = R at the channel's target, from its message in the slot: (B, n_target).
 
     That is the error times f'(S), which O = f(S) in slot `seen` tells of so many samples.
@@ -74,7 +75,7 @@ def error_from(net, mem, c, slot, seen, known):
     samples = mem.slots[slot].samples
     n, n_target = channel.n, net.layers[channel.target].n
     transfer = net.layers[channel.target].transfer if net.config.derivative else transfers.LINEAR
-    output = inputs.outputs(net, mem, channel.target, seen, known)
+    output = inputs.outputs(net, mem, channel.target, seen, recalled)
     error = mem.signal[: samples * n_target]
     first = channel.message_offset * net.config.batch
     if is_projected(channel.wiring):
@@ -88,7 +89,7 @@ def error_from(net, mem, c, slot, seen, known):
     message = mem.messages[slot, first : first + samples * n]
     feedback = mem.feedback[channel.c_offset : channel.c_offset + channel.c_size]
     events = activity.total(mem.message_events[slot, c], samples)
-    if channel.wiring == DENSE and samples > 1 and events >= minibatch.SPARSE_BELOW * samples * n:
+    if channel.wiring == DENSE and samples > 1 and events >= SPARSE_BELOW * samples * n:
         mem.counters[c].macs += events * n_target
         minibatch.make_error(message, n, feedback, n_target, transfer, output, error, samples)
         return

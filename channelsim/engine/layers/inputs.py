@@ -1,17 +1,18 @@
 """How a layer's input is held, so that forward pass and update read it the same way.
 
 Of one sample:
-FULL    everybody speaks: the activities themselves, with the identity as event list
+FULL    all units active: the activities themselves, with the identity as event list
 LIST    events in the slot
 DATA    events of the data set, where the input arrives as it is
 Of a mini-batch, and of every layer that is not dense:
 MATRIX  a dense matrix
-SPARSE  the same, with few who speak
+SPARSE  the same, with few active units
 """
 
 from __future__ import annotations
 
 from channelsim.engine.compile.jit import inner, kernel
+from channelsim.engine.config import SPARSE_BELOW
 from channelsim.engine.kernels import minibatch, simd
 from channelsim.plan import Kind
 
@@ -78,7 +79,7 @@ def hold(net, mem, h, slot):
         events = 0
         for b in range(samples):
             events += count[b]
-        is_sparse = events < minibatch.SPARSE_BELOW * samples * n
+        is_sparse = events < SPARSE_BELOW * samples * n
         mem.input_form[slot, h] = SPARSE if is_sparse else MATRIX
         if from_data and net.layers[h].kind != DENSE:
             chosen = mem.sample[slot, :samples]
@@ -101,9 +102,9 @@ def hold(net, mem, h, slot):
 
 @inner()
 def prefetch_ahead(net, sample):
-    """Asks memory for the next image, or for its events, while this one, a single sample, is at work.
+    """Prefetches the next image, or its events, while this one, a single sample, is at work.
 
-    Images come in random order, far apart in memory: the first look at one that nobody asked for is a long wait.
+    Images come in random order, far apart in memory: a non-prefetched image is a cache miss.
     """
     order, start = net.order, net.event_start
     if sample + 2 < len(order):
@@ -120,7 +121,7 @@ def prefetch_ahead(net, sample):
 
 @inner()
 def prefetch_next(net, first, samples):
-    """Asks memory for what is looked up of each sample of a mini-batch that enters next, from place `first` on."""
+    """Prefetches what is looked up of each sample of a mini-batch that enters next, from place `first` on."""
     order, start, labels = net.order, net.event_start, net.labels
     for k in range(first, min(first + samples, len(order))):
         simd.prefetch(start[order[k] : order[k] + 2])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from channelsim.engine.channel import quantizers
+from channelsim.engine.compile.fused import fma
 from channelsim.engine.compile.jit import inner, kernel
 from channelsim.engine.kernels import activity, counter_hash, simd
 from channelsim.engine.layers import deferred, dispatch
@@ -35,7 +36,7 @@ def update(net, mem, h, slot, seen, samples, c):
         errors = mem.signal_events[0]
         products = mem.input_events[seen, h, 0] * errors
         counter.update_macs += products
-        counter.updates += products
+        counter.writes += products
         if errors > 0:
             deferred.defer(net, mem, h, seen, eta)
         return
@@ -44,9 +45,9 @@ def update(net, mem, h, slot, seen, samples, c):
     weights = synapses(mem.weights, layer)
     _bias(mem, layer, eta, share, F(config.momentum))
     if config.momentum == 0.0 and layer.update_quantizer == 0:
-        counter.updates += dispatch.accumulate(net, mem, h, seen, samples, eta * share, np.int64(0))
+        counter.writes += dispatch.accumulate(net, mem, h, seen, samples, eta * share, np.int64(0))
     else:
-        counter.updates += layer.w_size
+        counter.writes += layer.w_size
         step = mem.whole_step[: layer.w_size]
         for k in range(layer.w_size):
             step[k] = ZERO
@@ -72,7 +73,7 @@ def update(net, mem, h, slot, seen, samples, c):
         )  # fmt: skip
 
 
-@inner(fastmath={"contract"})
+@inner()
 def _bias(mem, layer, eta, share, momentum):
     """db = eta times the mean of R, whose sum is in mem.signal_sums."""
     bias = mem.biases[layer.b_offset : layer.b_offset + layer.b_size]
@@ -80,16 +81,16 @@ def _bias(mem, layer, eta, share, momentum):
     for j in range(layer.b_size):
         g = total[j] * share
         if momentum != ZERO:
-            g += momentum * mem.bias_velocity[layer.b_offset + j]
+            g = fma(momentum, mem.bias_velocity[layer.b_offset + j], g)
             mem.bias_velocity[layer.b_offset + j] = g
-        bias[j] += eta * g
+        bias[j] = fma(eta, g, bias[j])
 
 
-@kernel(fastmath={"contract"})
+@kernel()
 def _gain_momentum(step, velocity, eta, momentum):
     """step = eta V with V = momentum V + step."""
     for k in range(len(step)):
-        v = momentum * velocity[k] + step[k]
+        v = fma(momentum, velocity[k], step[k])
         velocity[k] = v
         step[k] = eta * v
 

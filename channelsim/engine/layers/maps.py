@@ -13,12 +13,12 @@ from channelsim.engine.compile.jit import inner, kernel
 from channelsim.engine.compile.pointers import floats_at
 from channelsim.engine.compile.symbols import FLOAT, INT, MAPS, NOTHING, external
 from channelsim.engine.compile.thread_pool import in_parts
+from channelsim.engine.config import MAP_PART_ROWS
 from channelsim.engine.kernels import convolution, windows
+from channelsim.engine.sizes import map_parts
 from channelsim.engine.tables import geometry
 from channelsim.engine.tables.handles import MEMORY, NET, synapses
-from channelsim.plan.layout import map_parts
 
-PART_ROWS = 32  # of W that a part has at least
 parts = kernel()(map_parts)
 
 
@@ -78,7 +78,7 @@ def _through_transposed(net, mem, h, matrix, stride, message, out, samples, piec
 def add_outer(net, mem, h, target, stride, x, samples, scale):
     """target, shaped like W of convolution h, += scale * sum of patch (x) R, after `survey`."""
     rows = net.layers[h].w_size // net.layers[h].b_size
-    pieces = max(1, min(parts(samples), rows // PART_ROWS))
+    pieces = max(1, min(parts(samples), rows // MAP_PART_ROWS))
     in_parts(_add_outer, pieces, (net, mem, h, target, stride, x, samples, scale))
 
 

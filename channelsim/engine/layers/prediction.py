@@ -8,6 +8,7 @@ from channelsim.engine.channel import stages
 from channelsim.engine.compile.jit import inner, kernel
 from channelsim.engine.compile.pointers import head
 from channelsim.engine.compile.thread_pool import in_parts
+from channelsim.engine.config import SPARSE_BELOW
 from channelsim.engine.kernels import counter_hash, losses, minibatch, simd
 from channelsim.engine.layers import conv, dispatch, pooling
 from channelsim.engine.tables.handles import synapses
@@ -35,12 +36,12 @@ def evaluate(net, mem, images, labels, first, samples, here, there, events, list
         out = here[: samples * n]
         if layer.kind == dispatch.DENSE:
             bias, weights = mem.biases[layer.b_offset : layer.b_offset + n], synapses(mem.weights, layer)
-            sparse = simd.count_events(x) < minibatch.SPARSE_BELOW * len(x)
+            sparse = simd.count_events(x) < SPARSE_BELOW * len(x)
             none = mem.sample[0, :0]
             given = sparse, layer.transfer, weights, layer.row_stride, bias, x, none, x, out, samples, events, lists
             in_parts(minibatch.forward_part, minibatch.parts(samples), given)
         elif layer.kind == dispatch.CONV2D:
-            mem.map_events[:] = fan_in  # they are not asked for
+            mem.map_events[:] = fan_in  # they are not used
             conv.forward(net, mem, h, x, out, samples)
         else:
             pooling.forward(net, mem, h, x, out, samples)

@@ -98,7 +98,7 @@ def hold_as_newest(net, mem, h, slot):
     state, frame = mem.layer_states[h], mem.slots[slot].frame
     if frame <= state.frame:
         return
-    if net.config.newest_stands_in:
+    if net.config.on_miss_current:
         if state.frame >= 0:
             mem.slots[state.slot].holders -= 1
             _release(mem, state.slot)

@@ -8,7 +8,7 @@ import numpy as np
 
 from channelsim.engine.channel import sending
 from channelsim.engine.compile.jit import inner, kernel
-from channelsim.engine.kernels import augment, counter_hash, losses
+from channelsim.engine.kernels import augment, counter_hash, elementary, losses
 from channelsim.engine.layers import adaptation, dispatch, errors, inputs, learning
 from channelsim.engine.loop import frames
 from channelsim.engine.loop.frames import COMPLETE
@@ -26,13 +26,13 @@ def enter(net, mem):
     config, clock = net.config, mem.clock
     slot = frames.take_slot(net, mem)
     frame, samples = mem.slots[slot].frame, mem.slots[slot].samples
-    mem.slots[slot].keep = math.exp(frame * config.log_keep)
+    mem.slots[slot].keep = elementary.exp(frame * config.log_keep)
     if config.pipelined and clock.next_frame < config.frames:
         gap = config.interval
         if config.poisson:
             key = counter_hash.key(config.seed, counter_hash.ARRIVALS, clock.next_frame, np.int64(0))
             u = counter_hash.uniform(counter_hash.word(key, np.int64(0)))
-            gap = np.int64(math.ceil(-config.interval * math.log(1.0 - u)))
+            gap = np.int64(math.ceil(-config.interval * elementary.log(1.0 - u)))
         frames.schedule_entry(mem, clock.now + gap)
     first = (frame % config.frames_per_epoch) * config.batch
     if config.augmented:
@@ -121,7 +121,7 @@ def _error(net, mem, c, slot):
     age = state.frame - s.frame
     missed = config.stash > 0 and age >= config.stash
     mem.misses[h] += missed
-    if missed and not config.newest_stands_in:
+    if missed and not config.on_miss_current:
         _clear(mem.signal[: samples * layer.n])
         return slot, np.int64(0)
     seen = slot

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -59,11 +58,11 @@ def _config(plan: Plan, trace_frames: int, frozen: bool, capture: bool) -> NDArr
     row["pipelined"], row["poisson"], row["interval"] = plan.pipelined, plan.poisson, plan.interval
     row["timed"] = any(links["ps_numerator"].any() for _, links in _tables(plan))
     row["stash"] = plan.stash
-    row["newest_stands_in"] = plan.pipelined and plan.stash > 0 and plan.on_miss_current
+    row["on_miss_current"] = plan.pipelined and plan.stash > 0 and plan.on_miss_current
     row["derivative"], row["frozen"] = plan.derivative, frozen
     row["deferred"] = plan.batch == 1 and plan.momentum == 0.0
-    row["learning_rate"], row["feedback_rate"] = plan.learning_rate, plan.feedback_learning_rate
-    row["log_keep"], row["momentum"] = math.log1p(-plan.decay), plan.momentum
+    row["learning_rate"], row["feedback_learning_rate"] = plan.learning_rate, plan.feedback_learning_rate
+    row["log_keep"], row["momentum"] = plan.log_keep, plan.momentum
     row["seed"], row["trace_frames"], row["capture"] = plan.seed, trace_frames, capture
     row["flip"], row["shift"] = plan.flip and not frozen, 0 if frozen else plan.shift  # a probe sees what is there
     row["augmented"] = row["flip"] or row["shift"] > 0

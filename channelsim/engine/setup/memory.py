@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from channelsim.engine.config import AGE_BINS, FIRST_SLOTS, MESSAGE_BYTES, STEPS
 from channelsim.engine.kernels import counter_hash, minibatch
-from channelsim.engine.layers import maps
+from channelsim.engine.sizes import evaluated_at_once, map_parts
 from channelsim.engine.tables import strides
 from channelsim.engine.tables.handles import records
-from channelsim.engine.tables.layouts import CLOCK, EVENT, LAYER_STATE, LINK_STATE, MESSAGE, SLOT, STEPS, Memory, Net
+from channelsim.engine.tables.layouts import CLOCK, EVENT, LAYER_STATE, LINK_STATE, MESSAGE, SLOT, Memory, Net
 from channelsim.plan import COUNTER, MESSAGE_ROW, Direction, Kind, Message, Plan, Quantizer, Wiring
-from channelsim.plan.sizes import evaluated_at_once
 
-FIRST_SLOTS = 1  # more come when more frames are in flight
-AGE_BINS = 1025  # of a pipeline: ages 0..1023 frames, and older; one frame after another, every age is 0
-ROWS_BYTES = 8_000_000  # of message rows and payload kept between two collections
 # Of `Memory`, what has a row for each slot.
 BY_SLOT = ("slots", "sample", "outputs", "inputs", "input_events", "list_start", "input_form", "list_index",
            "list_value", "messages", "message_events")  # fmt: skip
@@ -110,7 +107,7 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
         message_sent=zeros(widest, np.float32),
         keys=zeros(int(counter_hash.PURPOSES), np.int64),
         word=zeros(1, np.float32),
-        patches=strides.aligned(maps.parts(most) * int(net.geometry[:, -1].max())),
+        patches=strides.aligned(map_parts(most) * int(net.geometry[:, -1].max())),
         map_events=zeros(most, np.int64),
         map_macs=zeros(most, np.int64),
         map_sums=zeros(batch * int(convolutions["out_channels"].max(initial=0)), np.float32),
@@ -148,7 +145,7 @@ def _transposed(plan: Plan) -> int:
 
 def _row_capacity(plan: Plan, widest: int) -> int:
     per_frame = plan.batch * len(plan.channels)
-    affordable = ROWS_BYTES // (MESSAGE_ROW.itemsize + 4 * widest)
+    affordable = MESSAGE_BYTES // (MESSAGE_ROW.itemsize + 4 * widest)
     return max(2 * per_frame, affordable)
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from channelsim.engine.sizes import patch_stride, patch_values
 from channelsim.plan import Kind
-from channelsim.plan.sizes import patch_pitch, patch_values
 
 # A row: the map below, the map of this layer, the window, how far apart the rows of a patch matrix lie, and how many
 # values of room a part of the work needs.
@@ -25,5 +25,5 @@ def geometry(layers: NDArray[Any]) -> NDArray[np.int64]:
         if layer["kind"] == Kind.FLATTEN:
             row[:] = (1, 1, layer["n"], 1, 1, layer["n"], 1, 1, 0, 0, 0)
         elif layer["kind"] == Kind.CONV2D:
-            row[PITCH], row[ROOM] = patch_pitch(layer), patch_values(layer)
+            row[PITCH], row[ROOM] = patch_stride(layer), patch_values(layer)
     return table

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from channelsim.plan import layout
 
-STEPS = 32  # updates of a layer that may wait at once
 # A layer as the plan has it, but for where W lies in `Memory.weights`: see `strides`.
 LAYER = np.dtype(
     [(name, layout.LAYER[name]) for name in layout.LAYER.names or ()]
@@ -39,12 +38,12 @@ CONFIG = np.dtype(
         ("interval", "i8"),
         ("timed", "u1"),  # on some link, at some time, a bit takes time
         ("stash", "i8"),
-        ("newest_stands_in", "u1"),  # for a frame whose activity is forgotten
+        ("on_miss_current", "u1"),  # for a frame whose activity is forgotten
         ("derivative", "u1"),
         ("frozen", "u1"),  # nothing learns: alignment probes
         ("deferred", "u1"),  # updates may wait for the next forward pass over the same rows
         ("learning_rate", "f8"),
-        ("feedback_rate", "f8"),
+        ("feedback_learning_rate", "f8"),
         ("log_keep", "f8"),  # log(1 - decay)
         ("momentum", "f8"),
         ("seed", "i8"),
@@ -117,8 +116,8 @@ LINK_STATE = np.dtype(
         ("free_at", "i8"),  # ps: sending until then
         ("head", "i8"),  # of the ring of finish times
         ("count", "i8"),
-        ("frame", "i8"),  # last heard on a broadcast link: the frame, and 2 * layer + direction of who spoke
-        ("speaker", "i8"),
+        ("frame", "i8"),  # of the last broadcast: the frame, and 2 * layer + direction of its sender
+        ("sender", "i8"),
     ],
     align=True,
 )
@@ -139,8 +138,11 @@ MESSAGE = np.dtype(
         ("due", "i8"),  # ps: what arrives later is lost; -1: nothing is
         ("delivered", "i8"),  # events
         ("complete", "i8"),  # ps
-        ("again", "u1"),  # a broadcast that other channels' receivers have heard: of all of a frame's messages
-        ("hit_bound", "i8"),  # what draws are compared with, likewise
+        (
+            "again",
+            "u1",
+        ),  # this sender has broadcast the frame already, over another channel; as the next two, of all its messages
+        ("hit_bound", "i8"),  # what draws are compared with
         ("drop_bound", "i8"),
     ],
     align=True,

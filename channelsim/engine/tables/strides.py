@@ -11,13 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from channelsim.engine.tables.layouts import LAYER, STEPS
+from channelsim.engine.config import CACHE_LINE_VALUES, GAP_WASTE, SMALL_MATRIX, STEPS
+from channelsim.engine.tables.layouts import LAYER
 from channelsim.plan import Plan, Quantizer
 
 Floats = NDArray[np.float32]
-LINE = 16  # float32 values in a cache line
-SMALL = 2**16  # values of a W whose gaps do not matter
-WASTE = 1.15  # how much larger a W may become that is not small
 
 
 def lay_out(plan: Plan) -> NDArray[Any]:
@@ -41,12 +39,12 @@ def lay_out(plan: Plan) -> NDArray[Any]:
 
 def _padded(values: int) -> int:
     """The same in whole cache lines."""
-    return -(-values // LINE) * LINE
+    return -(-values // CACHE_LINE_VALUES) * CACHE_LINE_VALUES
 
 
 def _stride(rows: int, columns: int) -> int:
     padded = _padded(columns)
-    return padded if rows * padded <= SMALL or padded <= WASTE * columns else columns
+    return padded if rows * padded <= SMALL_MATRIX or padded <= GAP_WASTE * columns else columns
 
 
 def _by_rows(plan: Plan, layer: Any) -> bool:
@@ -62,8 +60,8 @@ def size(table: NDArray[Any]) -> int:
 
 def aligned(count: int) -> Floats:
     """Zeros that start on a cache line."""
-    room = np.zeros(count + LINE, np.float32)
-    first = (-room.ctypes.data // room.itemsize) % LINE
+    room = np.zeros(count + CACHE_LINE_VALUES, np.float32)
+    first = (-room.ctypes.data // room.itemsize) % CACHE_LINE_VALUES
     return room[first : first + count]
 
 

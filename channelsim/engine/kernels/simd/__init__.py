@@ -6,15 +6,7 @@ code; the other modules hold the kernels, each with the plain form that says wha
 
 from channelsim.engine.kernels.simd.draws import add_noise, drop, list_hits, round_randomly
 from channelsim.engine.kernels.simd.events import compact, count_events, deliver, mark, pass_threshold, take_from
-from channelsim.engine.kernels.simd.groups import (
-    GROUP,
-    GROUPS,
-    PAIR,
-    SPAN,
-    add_listed,
-    list_columns,
-    list_rows,
-)
+from channelsim.engine.kernels.simd.groups import add_listed, list_columns, list_rows
 from channelsim.engine.kernels.simd.kernel import provide
 from channelsim.engine.kernels.simd.memory import copy, fill, prefetch, scatter, take, transpose
 from channelsim.engine.kernels.simd.products import dot_rows, matmul
@@ -29,10 +21,6 @@ from channelsim.engine.kernels.simd.rows import (
 from channelsim.engine.kernels.simd.sums import are_finite, largest, sum_of_squares
 
 __all__ = [
-    "GROUP",
-    "GROUPS",
-    "PAIR",
-    "SPAN",
     "add_listed",
     "add_noise",
     "add_rows",

@@ -21,8 +21,6 @@ from channelsim.engine.compile import machine
 
 LANES = machine.LANES
 PARTIALS = 16  # partial sums of a sum along a row
-BLOCK = 8  # vectors in a strip of which one row is worked on at a time
-SUMS = 16 if LANES == 16 else 8  # vectors of sums of several rows in registers at a time: half of these
 NARROW = 4 if LANES > 4 else 0  # lanes of a narrow vector; 0: there is none
 HAS_MASKS = machine.has("avx512f") and LANES == 16  # whether a masked store is one quick instruction
 FLOAT, WORD, NUMBER, BIT = ir.FloatType(), ir.IntType(64), ir.IntType(32), ir.IntType(1)

@@ -11,11 +11,11 @@ from __future__ import annotations
 import numpy as np
 from llvmlite import ir
 
+from channelsim.engine.config import GROUP, PAIR, SPAN, SUMS
 from channelsim.engine.kernels.simd.code import (
     LANES,
     NUMBER,
     NUMBERS,
-    SUMS,
     VECTOR,
     WORD,
     ZEROS,
@@ -32,8 +32,6 @@ from channelsim.engine.kernels.simd.code import (
 from channelsim.engine.kernels.simd.events import Events
 from channelsim.engine.kernels.simd.kernel import FLOATS, INDICES, INT, vector_kernel
 
-PAIR, GROUP = 2, 4  # samples, or rows of W, that share a list
-SPAN = 16  # columns that `list_rows` looks at: those of a cache line
 GROUPS = SPAN // GROUP
 
 
@@ -136,7 +134,7 @@ def _add_listed(builder, index, a, row_step, step, b, b_stride, rows, columns, c
         return []
 
     def whole(height):
-        strips(builder, columns, SUMS // height, lambda part: tile(part, word(0), height))
+        strips(builder, columns, SUMS[LANES] // height, lambda part: tile(part, word(0), height))
 
     def one_by_one(part):
         count_up(builder, rows, [], lambda r, _: tile(part, r, 1))
@@ -148,7 +146,7 @@ def _add_listed(builder, index, a, row_step, step, b, b_stride, rows, columns, c
             with pair:
                 whole(PAIR)
             with others:
-                strips(builder, columns, SUMS // GROUP, one_by_one)
+                strips(builder, columns, SUMS[LANES] // GROUP, one_by_one)
 
 
 @vector_kernel(_add_listed, INDICES, FLOATS, INT, INT, FLOATS, INT, INT, INT, FLOATS, INT)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from llvmlite import ir
 
+from channelsim.engine.config import DOT_ROWS, TILE, TILE_WIDTH
 from channelsim.engine.kernels.simd.code import (
     LANES,
     PARTIALS,
@@ -26,9 +27,6 @@ from channelsim.engine.kernels.simd.code import (
 )
 from channelsim.engine.kernels.simd.kernel import FLOATS, INT, REAL, vector_kernel
 
-ROWS = 8 if LANES == 16 else 4  # rows whose sums are made at once
-TILE = 24 if LANES == 16 else 12  # vectors of sums of a product in registers at a time
-WIDTH = 4 if LANES == 16 else 2  # of these side by side
 INNER = 256  # terms summed in one pass: so many rows of a strip of `b` stay in the cache
 
 
@@ -58,7 +56,7 @@ def _dot_rows(builder, matrix, stride, message, out):
         count_up(builder, many, [], lambda k, _: some(builder.add(first, k), height) or [], step=height)
         return builder.add(first, many)
 
-    done = in_groups(word(0), out.size, ROWS)
+    done = in_groups(word(0), out.size, DOT_ROWS[LANES])
     in_groups(done, builder.sub(out.size, done), 1)
 
 
@@ -102,7 +100,7 @@ def _matmul(builder, a, row_step, step, b, b_stride, rows, inner, columns, scale
                     part.store(place, part.fma(factor, sums[r * part.vectors : (r + 1) * part.vectors], kept))
                 return []
 
-            height = min(8, TILE // part.vectors)
+            height = min(8, TILE[LANES] // part.vectors)
             done = builder.mul(builder.sdiv(rows, word(height)), word(height))
             count_up(builder, done, [], lambda i, _: tile(i, height), step=height)
             count_up(builder, builder.sub(rows, done), [], lambda i, _: tile(builder.add(done, i), 1))
@@ -110,7 +108,7 @@ def _matmul(builder, a, row_step, step, b, b_stride, rows, inner, columns, scale
 
         count_up(builder, passes, [], one_pass)
 
-    strips(builder, columns, WIDTH, strip)
+    strips(builder, columns, TILE_WIDTH[LANES], strip)
 
 
 @vector_kernel(_matmul, FLOATS, INT, INT, FLOATS, INT, INT, INT, INT, REAL, INT, FLOATS, INT)

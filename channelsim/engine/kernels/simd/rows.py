@@ -5,8 +5,8 @@ Products are added in the order of the list. A flat matrix has rows that start e
 
 from __future__ import annotations
 
+from channelsim.engine.config import BLOCK
 from channelsim.engine.kernels.simd.code import (
-    BLOCK,
     VECTOR,
     broadcast,
     count_up,

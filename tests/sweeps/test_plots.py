@@ -11,7 +11,7 @@ from scipy import stats
 
 from channelsim.cli import main
 from channelsim.errors import InputError
-from channelsim.sweep.plots import half_interval, number, plot_sweep, same
+from channelsim.sweeps.plots import half_interval, number, plot_sweep, same
 
 RATES = [0.001, 0.01, 0.1]
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from channelsim.errors import InputError, RunError
 from channelsim.scenario import Scenario
-from channelsim.sweep import _cluster, _store, _worker
-from channelsim.sweep._grid import Point, points
-from channelsim.sweep._progress import Silent, SweepProgress
+from channelsim.sweeps import _cluster, _store, _worker
+from channelsim.sweeps._grid import Point, points
+from channelsim.sweeps._progress import Silent, SweepProgress
+from channelsim.version import version
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +27,7 @@ BUSY_SECONDS = 1.0  # until a point that another sweep computes is looked at aga
 
 
 def default_out(scenario: Scenario) -> Path:
-    """Where the sweep goes unless told otherwise."""
+    """Where the sweep goes by default."""
     return Path("runs") / scenario.name
 
 
@@ -47,7 +48,7 @@ def sweep(
             use it at the same time.
         workers: single-threaded processes on this machine, by default one a core.
         scheduler: the address of a Dask scheduler instead, whose workers see the same files and have channelsim.
-        progress: hears how the sweep goes (see `SweepProgress`).
+        progress: is called while the sweep goes on (see `SweepProgress`).
 
     Returns:
         The table of the directory, also in results.parquet and results.csv: a row a point, with point (the name),
@@ -145,8 +146,6 @@ class _Sweep:
 
     def _warm(self, client: Any, scheduler: str | None) -> None:
         """Compiles the engine once on each machine, then brings it into the other workers."""
-        import channelsim
-
         hosts: dict[str, list[str]] = {}
         for address, host in _cluster.workers(client).items():
             hosts.setdefault(host, []).append(address)
@@ -164,11 +163,11 @@ class _Sweep:
 
             for future in futures:
                 try:
-                    version = future.result()
+                    theirs = future.result()
                 except ImportError as error:
                     raise InputError(f"--scheduler {scheduler}: a worker lacks channelsim: {error}") from None
-                if version != channelsim.__version__:
-                    text = f"a worker has channelsim {version}, here it is {channelsim.__version__}; accepted: the same"
+                if theirs != version():
+                    text = f"a worker has channelsim {theirs}, here it is {version()}; accepted: the same"
                     raise InputError(f"--scheduler {scheduler}: {text}")
 
     def _drain(self, client: Any, interrupted: list[bool]) -> None:

@@ -16,15 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from channelsim import accounting, alignment, congestion, engine, provenance, trace
+from channelsim import accounting, alignment, congestion, engine, memory, provenance, trace, units
 from channelsim.data import Dataset, dataset_of
 from channelsim.errors import InputError, RunError
-from channelsim.plan import Plan, build
+from channelsim.plan import Plan, build, tables
 from channelsim.progress import Progress, Silent
 from channelsim.result import Result
 from channelsim.scenario import Scenario
 
-PS = 1e-12
 CHUNK_SECONDS = 0.2  # between two looks at Ctrl-C, the clock and the progress bar
 FIRST_CHUNK = 16  # frames
 LONGEST = 2**62  # ps of simulated time: half of what the engine can count, as it looks ahead from there
@@ -34,7 +33,7 @@ ROW = (  # of each epoch, kept for the result and across a resume
 
 
 def default_out(scenario: Scenario) -> Path:
-    """Where the trace goes unless told otherwise."""
+    """Where the trace goes by default."""
     return Path("runs") / f"{scenario.name}.h5"
 
 
@@ -55,7 +54,7 @@ def run(
         force: overwrite a trace that exists.
         resume: a trace that was interrupted or killed: goes on from its checkpoint, bit for bit as if it had never
             stopped.
-        progress: hears how the run goes (see `channelsim.progress`).
+        progress: is called while the run goes on (see `channelsim.progress`).
         threads: threads of one frame's kernels, at most the machine's cores; 1 by default. They do not change the
             result.
         dataset: what `data.dataset_of(scenario)` returned, for many runs on the same data; loaded by default.
@@ -76,6 +75,7 @@ def run(
         raise InputError("run: give a scenario, or resume=TRACE")
     if dataset is None:
         dataset = dataset_of(scenario)
+    memory.refuse_excess(scenario, tables(scenario, dataset.shape, dataset.classes))
     plan = build(scenario, dataset.shape, dataset.classes, len(dataset.train_y))
     if resume is not None:
         writer = trace.reopen(resume, plan)
@@ -127,7 +127,7 @@ class _Asked(KeyboardInterrupt):
 
 
 class _Run:
-    """One sitting of a run: the state of the engine and what has been told about it."""
+    """One sitting of a run: the state of the engine and what has been reported of it."""
 
     def __init__(
         self,
@@ -153,12 +153,12 @@ class _Run:
         else:
             self.state = engine.restore(plan, dataset, dict(arrays), trace_frames=traced)
             self.counters_before = np.array(arrays["epoch_counters"])
-            self.earlier, self.training_time = (float(value) for value in arrays["epoch_clock"][1:])
-            self.now_before = int(arrays["epoch_clock"][0])
+            self.now_before = int(arrays["epoch_start"])
+            self.earlier, self.training_time = (float(value) for value in arrays["wall_times"])
             self.rows = [dict(zip(ROW, row, strict=True)) for row in arrays["epoch_rows"].tolist()]
             self.queue_max = np.array(arrays["run_queue_max"])
         self.probe = alignment.Probe(dataset, min(scenario.trace.probe, plan.train_size))
-        self.behind: str | None = None  # what was told about a pipeline that cannot keep up
+        self.behind: str | None = None  # the warning about a pipeline that cannot keep up
         self.epoch = len(self.rows)
         self.chunk = FIRST_CHUNK
         self.packing_time = 0.0  # of the chunk at work: writing messages down is no training
@@ -218,16 +218,16 @@ class _Run:
             took = time.perf_counter() - began
             self.training_time += took - self.packing_time
             frames = state.frame - first
-            clock = state.memory.clock[0]
             if state.now > LONGEST:
-                raise RunError(f"the simulated clock ends after {LONGEST * PS:,.0f} s; faster links take less of it")
+                end = f"{units.seconds(LONGEST):,.0f} s"
+                raise RunError(f"the simulated clock ends after {end}; faster links take less of it")
             self.listener.chunk(
                 state.frame,
                 self.epoch + 1,
                 frames / max(took, 1e-9),
-                state.now * PS,
+                units.seconds(state.now),
                 int(state.counters["bits"].sum()),
-                float(clock["loss"]) / max(int(clock["samples"]), 1),
+                state.mean_loss,
             )
             if state.frame in (until, last - 1):
                 self._look_behind()
@@ -235,7 +235,7 @@ class _Run:
             self._checkpoint_if_due()
 
     def _look_behind(self) -> None:
-        """Tells of a pipeline that cannot keep up, once while it runs; the result has the last word."""
+        """Warns once while a pipeline cannot keep up; the result says whether it did in the end."""
         found = congestion.behind(self.state)
         if found and not self.behind:
             self.listener.note(f"warning: {found}")
@@ -243,7 +243,7 @@ class _Run:
 
     def _collect(self, rows: NDArray[Any], values: NDArray[np.float32]) -> None:
         began = time.perf_counter()
-        self.writer.events(rows, engine.pack(rows, values, self.state.net.channels))
+        self.writer.events(rows, engine.pack(rows, values, self.state.channels))
         self.packing_time += time.perf_counter() - began
 
     def _end_epoch(self) -> None:
@@ -275,8 +275,8 @@ class _Run:
             "epoch": self.epoch,
             "frames": state.frame,
             "updates": state.frame,
-            "learning_rate": plan.learning_rate * (1.0 - plan.decay) ** state.frame,
-            "simulated_time": state.now * PS,
+            "learning_rate": plan.learning_rate * plan.rate_left(state.frame),
+            "simulated_time": state.now,
             "wall_time": self._wall(),
         }
         self.writer.train_row(common | {"loss": row["train_loss"], "accuracy": row["train_accuracy"]})
@@ -288,8 +288,8 @@ class _Run:
             self.epoch, plan.channel_names, counters, accounting.utilisation(counters, elapsed), joules
         )
         for h, name in enumerate(plan.layer_names, start=1):
-            if state.memory.ages[h].any():
-                self.writer.staleness(name, np.trim_zeros(state.memory.ages[h], "b"))
+            if state.ages[h].any():
+                self.writer.staleness(name, np.trim_zeros(state.ages[h], "b"))
         if trace_table.alignment == "epoch":
             for found in alignment.measure(state, self.probe):
                 values = asdict(found)
@@ -297,13 +297,13 @@ class _Run:
         if trace_table.weights_every and self.epoch % trace_table.weights_every == 0:
             self._keep_weights()
         self.queue_max = np.maximum(self.queue_max, state.counters["queue_max"])
-        state.counters["queue_max"] = 0
+        state.clear_queues()
         self.counters_before, self.now_before = state.counters.copy(), state.now
         self.listener.epoch(
             row
             | {
                 "epoch": self.epoch,
-                "simulated_time_s": state.now * PS,
+                "simulated_time_s": units.seconds(state.now),
                 "bits": int(state.counters["bits"].sum()),
                 "frames_per_second": state.frame / max(self.training_time, 1e-9),
             }
@@ -320,14 +320,15 @@ class _Run:
         self.writer.weights(self.epoch, self.state.weights, self.state.biases, self.state.feedback)
 
     def _checkpoint_if_due(self) -> None:
-        if self.writer.due(self.scenario.trace.checkpoint * PS):
+        if self.writer.due(units.seconds(self.scenario.trace.checkpoint)):
             self.writer.checkpoint(self._snapshot())
 
     def _snapshot(self) -> dict[str, NDArray[Any]]:
         return engine.snapshot(self.state) | {
             "epoch_counters": self.counters_before,
             "run_queue_max": self.queue_max,
-            "epoch_clock": np.array([self.now_before, self._wall(), self.training_time], np.float64),
+            "epoch_start": np.array(self.now_before, np.int64),  # ps
+            "wall_times": np.array([self._wall(), self.training_time], np.float64),
             "epoch_rows": np.array([[row[key] for key in ROW] for row in self.rows], np.float64).reshape(-1, len(ROW)),
         }
 
@@ -347,7 +348,7 @@ class _Run:
             loss=last["train_loss"],
             updates=state.frame,
             frames=state.frame,
-            simulated_time_s=state.now * PS,
+            simulated_time_ps=state.now,
             training_time_s=self.training_time,
             wall_time_s=self._wall(),
             energy_j=float(accounting.energy(self.plan, state.counters).sum()),

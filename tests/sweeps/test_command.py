@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from channelsim.cli import main
-from channelsim.sweep import _cluster, read_table
+from channelsim.sweeps import _cluster, read_table
 from tests.cli.process import COMMAND, SMALL, Outcome, assert_one_error_line, channelsim, environment
 
 GRID = SMALL + '\n[sweep]\n"learning.rule" = ["bp", "srbp"]\nseed = { range = [1, 3] }\n'

@@ -19,14 +19,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import channelsim
 from channelsim.errors import InputError, Unwritable
 from channelsim.scenario import Scenario, parse_key
+from channelsim.version import version
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from channelsim.sweep._grid import Point
+    from channelsim.sweeps._grid import Point
 
 try:
     import fcntl
@@ -125,7 +125,7 @@ def claim(directory: Path, scenario: Scenario) -> None:
             for other in others:
                 _tell_apart(directory, other, mine, columns)
             if mine not in others:
-                about = {"format": FORMAT, "version": VERSION, "channelsim": channelsim.__version__}
+                about = {"format": FORMAT, "version": VERSION, "channelsim": version()}
                 text = json.dumps({**about, "sweeps": [*others, mine]}, indent=1, ensure_ascii=False)
                 _replace(directory / "sweep.json", text.encode())
     except OSError as error:
@@ -150,10 +150,10 @@ def _sweeps(directory: Path) -> list[Record]:
     if not right:
         raise InputError(f"{path}: not made by `channelsim sweep`; accepted: another --out")
     made_by = about.get("channelsim")
-    if about.get("version") != VERSION or made_by != channelsim.__version__:
+    if about.get("version") != VERSION or made_by != version():
         raise InputError(
             f"{directory}: its points were computed by channelsim {made_by} (table version {about.get('version')}); "
-            f"this is {channelsim.__version__} (version {VERSION}): accepted: another --out"
+            f"this is {version()} (version {VERSION}): accepted: another --out"
         )
     return list(about["sweeps"])
 
@@ -300,10 +300,12 @@ def tabulate(records: Sequence[Record], keys: Sequence[str]) -> pd.DataFrame:
     swept = [*(key for key in keys if key != "seed"), "seed"]
     rows.sort(key=lambda one: [*(_order(one[key]) for key in swept), one["point"]])
     table = pd.DataFrame(rows, columns=["point", "status", "reason", *swept, *MEASURES, "trace"])
+    # From the rows, with a type: beside a missing value or a fraction pandas by itself makes floats of integers.
     for key in swept:
-        table[key] = _one_type(table[key])
+        table[key] = _one_type([one[key] for one in rows])
     for name in MEASURES:
-        table[name] = table[name].astype("Int64" if name in _COUNTS else "float64")
+        kind: Any = "Int64" if name in _COUNTS else "float64"
+        table[name] = pd.Series([one[name] for one in rows], dtype=kind)
     if table["validation_accuracy"].isna().all():
         del table["validation_accuracy"]
     return table
@@ -341,12 +343,15 @@ def _order(value: Any) -> tuple[int, float, str]:
     return (0, value, "")
 
 
-def _one_type(column: pd.Series[Any]) -> pd.Series[Any]:
+def _one_type(values: Sequence[Any]) -> pd.Series[Any]:
     """A column of one type, as Parquet asks for: numbers, booleans, or text where they are mixed."""
-    kinds = {bool if isinstance(value, bool) else float if isinstance(value, int | float) else str for value in column}
-    if kinds <= {float}:
-        return column.astype("int64") if all(isinstance(value, int) for value in column) else column.astype("float64")
-    return column.astype(bool) if kinds == {bool} else column.map(str)
+    import pandas as pd
+
+    kinds = {type(value) for value in values}
+    for kinds_of_one, dtype in (({int}, "int64"), ({int, float}, "float64"), ({bool}, "bool")):
+        if kinds <= kinds_of_one:
+            return pd.Series(values, dtype=dtype)
+    return pd.Series([str(value) for value in values])
 
 
 def read_table(directory: str | os.PathLike[str]) -> pd.DataFrame:

@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from channelsim import hashing
 from channelsim.errors import InputError
 from channelsim.scenario import Draw, Scenario
-from channelsim.sweep import points
-from channelsim.sweep._grid import drawn
+from channelsim.sweeps import points
+from channelsim.sweeps._grid import drawn
 from tests.scenario.documents import small
 
 Grid = Callable[..., Scenario]
@@ -151,6 +152,13 @@ def test_whole_numbers_and_choices_are_drawn_evenly() -> None:
         assert set(sample) == possible
         assert stats.chisquare([sample.count(value) for value in sorted(possible)]).pvalue > 0.001
     assert drawn(Draw("k", "integers", (3, 3), "us"), 0, 0) == "3 us"
+
+
+def test_integers_beyond_2_to_the_53_are_drawn_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
+    low, high = 5, 2**53 + 7
+    for word, expected in ((2**64 - 1, high), (0, low), (2**63, low + (high - low + 1) // 2)):
+        monkeypatch.setattr(hashing, "bits", lambda key, index, word=word: np.array([word], np.uint64))
+        assert drawn(Draw("k", "integers", (low, high)), 0, 0) == expected
 
 
 # --- mistakes -----------------------------------------------------------------------------------------------

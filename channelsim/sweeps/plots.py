@@ -20,7 +20,7 @@ from channelsim import units
 from channelsim.errors import InputError
 from channelsim.plots import FORMATS, look, save
 from channelsim.scenario import nearest
-from channelsim.sweep._store import DONE, MEASURES, read_table
+from channelsim.sweeps._store import DONE, MEASURES, read_table
 
 if TYPE_CHECKING:
     import pandas as pd

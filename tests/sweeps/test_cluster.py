@@ -15,7 +15,7 @@ import pytest
 
 import channelsim as cs
 from channelsim.scenario import Scenario
-from channelsim.sweep import MEASURES, Silent, _cluster, read_table
+from channelsim.sweeps import MEASURES, Silent, _cluster, read_table
 from channelsim.trace import Trace
 from tests.cli.process import COMMAND, SMALL, environment
 

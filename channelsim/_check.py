@@ -1,7 +1,7 @@
 """What a scenario would simulate, worked out without a frame: layers, wires, operations, bits and memory.
 
-All counts are of one frame of full size in which every neuron speaks (of a target, the one neuron that is meant): the
-most that a frame can cost before silence, thresholds and losses make it cheaper. A run counts what it did cost.
+All counts are of one frame of full size in which all units are active (of a target, its one nonzero unit): the most
+that a frame can cost before zeros, thresholds and losses make it cheaper. A run counts what it did cost.
 """
 
 from __future__ import annotations
@@ -11,15 +11,11 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from channelsim import codes, units
-from channelsim.data import Dataset, dataset_of
-from channelsim.plan import Direction, Kind, Message, Quantizer, Tables, Transfer, sizes, tables
+from channelsim import codes, memory, units
+from channelsim.data import dataset_of
+from channelsim.plan import Direction, Kind, Message, Tables, Transfer, sizes, tables
 from channelsim.scenario import Scenario, shape_in_words
 
-PS = 1e-12
 MIB = 2**20
 
 
@@ -46,7 +42,7 @@ class ChannelCheck:
 
     wires: entries of its C; of sparse wiring, which is drawn, the expected number.
     error_macs: multiply-accumulates a frame through C (or W, in its place). bits: a frame's messages on the link;
-    link_time_s: how long they occupy it, 0 without a bandwidth.
+    link_time_ps: how long they occupy it, 0 without a bandwidth; link_time_s: the nearest float.
     """
 
     name: str
@@ -57,7 +53,11 @@ class ChannelCheck:
     update_macs: int
     value_bits: int
     bits: int
-    link_time_s: float
+    link_time_ps: int
+
+    @property
+    def link_time_s(self) -> float:
+        return units.seconds(self.link_time_ps)
 
 
 @dataclass(frozen=True, repr=False)
@@ -70,8 +70,8 @@ class Check:
         layers, channels: see `LayerCheck` and `ChannelCheck`.
         memory: bytes by what they are for: data, synapses (W, b and C with all their copies), frame (each frame in
             flight), layer (one layer at work on a frame, or on a part of an evaluation), patches (what convolutions
-            make of their images; see `sizes.patch_bytes`).
-        machine_memory: bytes; None where the system does not tell.
+            make of their images).
+        machine_memory: bytes; None where the system does not report it.
         advice: what is allowed but hardly meant, a sentence each.
     """
 
@@ -111,7 +111,7 @@ class Check:
         return {
             **asdict(self),
             "layers": [asdict(layer) for layer in self.layers],
-            "channels": [asdict(channel) for channel in self.channels],
+            "channels": [asdict(channel) | {"link_time_s": channel.link_time_s} for channel in self.channels],
             "advice": list(self.advice),
             "operations": self.operations,
             "bits": self.bits,
@@ -122,7 +122,7 @@ class Check:
         return "\n".join(
             [
                 f"{self.scenario}: {self.data}, {self.samples:,} training samples, {self.classes} classes; {frames}",
-                "(operations and bits of one frame in which every neuron speaks)",
+                "(operations and bits of one frame in which all units are active)",
                 "",
                 *_columns(
                     ("layer", "kind", "units", "shape", "transfer", "synapses", "forward", "update"),
@@ -137,7 +137,7 @@ class Check:
                     ("channel", "from", "to", "wires", "error", "bits a value", "bits", "on the link"),
                     [
                         (at.name, at.source, at.target, at.wires, at.error_macs, at.value_bits, at.bits,
-                         units.format_duration(round(at.link_time_s / PS)))
+                         units.format_duration(at.link_time_ps))
                         for at in self.channels
                     ],
                 ),
@@ -160,7 +160,7 @@ def check(scenario: Scenario) -> Check:
     """
     dataset = dataset_of(scenario)
     found = tables(scenario, dataset.shape, dataset.classes)
-    sizes.refuse_excess(scenario, found.layers, found.channels)
+    memory.refuse_excess(scenario, found)
     training = scenario.training
     batch = min(training.batch, len(dataset.train_y))
     return Check(
@@ -173,15 +173,15 @@ def check(scenario: Scenario) -> Check:
         frames_per_epoch=math.ceil(len(dataset.train_y) / training.batch),
         layers=_layers(scenario, found, batch),
         channels=_channels(scenario, found, batch),
-        memory=_memory(scenario, found, dataset, batch),
-        machine_memory=sizes.machine_bytes(),
+        memory=memory.estimate(scenario, found, dataset, batch),
+        machine_memory=memory.machine_bytes(),
         advice=tuple(scenario.advice()),
     )
 
 
 def _layers(scenario: Scenario, found: Tables, batch: int) -> tuple[LayerCheck, ...]:
     top = len(found.layers) - 1
-    learning = {int(row["target"]) for row in found.channels if row["direction"] == Direction.LEARNING} | {top}
+    learning = {edge.target for edge in found.edges if edge.direction == Direction.LEARNING} | {top}
     shapes = scenario.model.shapes()
     rows = []
     for h, layer in enumerate(found.layers[1:], start=1):
@@ -204,57 +204,29 @@ def _layers(scenario: Scenario, found: Tables, batch: int) -> tuple[LayerCheck, 
 def _channels(scenario: Scenario, found: Tables, batch: int) -> tuple[ChannelCheck, ...]:
     connections = scenario.learning.feedback.connections
     rows = []
-    for name, row in zip(found.channel_names, found.channels, strict=True):
-        speakers = 1 if row["message"] == Message.TARGET else int(row["n"])
-        bits = int(codes.message_bits(row, speakers)[0])
+    for edge, row in zip(found.edges, found.channels, strict=True):
+        active = 1 if edge.message == Message.TARGET else int(row["n"])
+        bits = int(codes.message_bits(row, active)[0])
         link = found.links[row["link"]]
         time = math.ceil(Fraction(bits * int(link["ps_numerator"]), int(link["ps_denominator"])))
-        wires = sizes.wires(row, found.layers, connections)
+        wires = sizes.wires(edge, found.layers, connections)
         error_macs = 0
-        if row["direction"] == Direction.LEARNING:
-            error_macs = sizes.error_operations(row, found.layers, connections) * speakers // int(row["n"])
+        if edge.direction == Direction.LEARNING:
+            error_macs = sizes.error_operations(edge, found.layers, connections) * active // int(row["n"])
         rows.append(
             ChannelCheck(
-                name=name,
-                source=int(row["source"]),
-                target=int(row["target"]),
+                name=edge.name,
+                source=edge.source,
+                target=edge.target,
                 wires=wires,
                 error_macs=batch * error_macs,
-                update_macs=batch * sizes.feedback_operations(row, found.layers, connections),
+                update_macs=batch * sizes.feedback_operations(edge, found.layers, connections),
                 value_bits=int(row["value_bits"]),
                 bits=batch * bits,
-                link_time_s=batch * time * PS,
+                link_time_ps=batch * time,
             )
         )
     return tuple(rows)
-
-
-def _memory(scenario: Scenario, found: Tables, dataset: Dataset, batch: int) -> dict[str, int]:
-    layers, channels = found.layers, found.channels
-    images = (dataset.train_x, dataset.test_x, dataset.validation_x)
-    listed = layers[1]["kind"] == Kind.DENSE and not (scenario.data.flip or scenario.data.shift)
-    events = 8 * int(np.count_nonzero(dataset.train_x)) if listed else 0  # an index and a value each
-    synapses = sizes.synapse_bytes(layers, channels, scenario.learning.feedback.connections)
-    if scenario.training.momentum > 0 or (layers["update_quantizer"] != Quantizer.NONE).any():
-        synapses += 4 * int(layers["w_size"].sum())
-    return {
-        "data": sum(array.nbytes for array in images) + events,
-        "synapses": synapses,
-        "frame": batch * _sample_bytes(layers, channels),
-        "layer": sizes.layer_bytes(layers, batch),
-        "patches": sizes.patch_bytes(layers, batch),
-    }
-
-
-def _sample_bytes(layers: NDArray[Any], channels: NDArray[Any]) -> int:
-    """Bytes of one sample in flight: activities as computed and as delivered, and its learning messages.
-
-    What a dense layer hears is also kept as events.
-    """
-    learning = channels[channels["direction"] == Direction.LEARNING]
-    messages = np.maximum(learning["n"], layers["n"][learning["target"]]).sum()
-    events = layers["fan_in"][layers["kind"] == Kind.DENSE].sum()
-    return int(4 * layers["n"][1:].sum() + 4 * layers["fan_in"].sum() + 8 * events + 4 * messages)
 
 
 def _columns(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> list[str]:

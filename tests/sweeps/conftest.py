@@ -19,7 +19,7 @@ from tests.cli.process import ROOT, SMALL, environment
 # A point whose seed is 666 takes its worker with it; everything else is as it is.
 PRELOAD = """
 import os, signal
-from channelsim.sweep import _worker
+from channelsim.sweeps import _worker
 def deadly(scenario, trace, simulate=_worker._simulate):
     if scenario.seed == 666:
         os.kill(os.getpid(), signal.SIGKILL)

@@ -25,10 +25,10 @@ except ModuleNotFoundError as missing:
         raise
     raise InputError("verify needs PyTorch, the reference: pip install 'channelsim[reference]'") from None
 
-from channelsim import engine, reference, tolerances
+from channelsim import engine, memory, reference, tolerances
 from channelsim.boundaries import Follower, cuts, is_cut
 from channelsim.data import Dataset, dataset_of
-from channelsim.plan import Plan, build
+from channelsim.plan import Plan, build, tables
 from channelsim.reference import State
 from channelsim.scenario import Scenario
 
@@ -156,6 +156,7 @@ def verify(
         RunError: the engine's weights are no longer finite.
     """
     data = dataset or dataset_of(scenario)
+    memory.refuse_excess(scenario, tables(scenario, data.shape, data.classes))
     plan = build(scenario, data.shape, data.classes, len(data.train_x))
     epochs = plan.epochs if epochs is None else epochs
     with one_thread():
@@ -217,14 +218,14 @@ def compare(plan: Plan, dataset: Dataset, updates: int, reference_plan: Plan | N
 def load_weights(theirs: State, ours: engine.State) -> None:
     """The reference goes on from the engine's W and b. (C it keeps: no quantizer stands before C.)"""
     for name in ("weights", "biases"):
-        getattr(theirs, name).copy_(torch.from_numpy(getattr(ours, name)))
+        getattr(theirs, name).copy_(torch.tensor(getattr(ours, name)))
 
 
 def difference(theirs: State, ours: engine.State, follower: Follower) -> float:
     """The largest difference of any W, b or C, in units of the largest of its kind or 1, without flips."""
     pairs = [
-        (theirs.biases, torch.from_numpy(ours.biases)),
-        (theirs.feedback, torch.from_numpy(ours.feedback)),
+        (theirs.biases, torch.tensor(ours.biases)),
+        (theirs.feedback, torch.tensor(ours.feedback)),
     ]
     engine_weights = torch.from_numpy(ours.weights)
     for h, layer in enumerate(theirs.layers):

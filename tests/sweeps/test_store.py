@@ -12,7 +12,7 @@ import pytest
 
 from channelsim.errors import InputError
 from channelsim.scenario import Scenario
-from channelsim.sweep import _store, points, read_table
+from channelsim.sweeps import _store, points, read_table
 
 Grid = Callable[..., Scenario]
 
@@ -87,6 +87,19 @@ def test_columns_have_one_type(grid: Grid, tmp_path: Path) -> None:
     assert list(table["updates"]) == [12] * 8
     assert "validation_accuracy" not in table
     pd.testing.assert_frame_equal(table, read_table(tmp_path / "out"))
+
+
+def test_counts_are_exact_beside_a_point_without_any(grid: Grid, tmp_path: Path) -> None:
+    large = 2**53 + 1
+    table = keep(tmp_path / "out", grid({"seed": [large, large + 1]}), bits=large, learning_bits=large + 2)
+    assert table["bits"].tolist() == [large, large]
+    failed = points(grid({"seed": [1]}))[0]
+    _store.write_point(tmp_path / "out", _store.record_of(failed, "failed", "no reason"))
+    _store.Results(tmp_path / "out").write()
+    table = read_table(tmp_path / "out")
+    assert table["seed"].tolist() == [1, large, large + 1]
+    assert table["bits"].isna().tolist() == [True, False, False]
+    assert (table["bits"][1], table["learning_bits"][2]) == (large, large + 2)
 
 
 @pytest.mark.parametrize("text", ["{", "{}", "[]", "3"])

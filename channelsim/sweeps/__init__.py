@@ -8,9 +8,9 @@ never done again.
 
 from __future__ import annotations
 
-from channelsim.sweep._grid import Point, points
-from channelsim.sweep._progress import Silent, SweepProgress
-from channelsim.sweep._store import MEASURES, read_table
-from channelsim.sweep._sweep import default_out, sweep
+from channelsim.sweeps._grid import Point, points
+from channelsim.sweeps._progress import Silent, SweepProgress
+from channelsim.sweeps._store import MEASURES, read_table
+from channelsim.sweeps._sweep import default_out, sweep
 
 __all__ = ["MEASURES", "Point", "Silent", "SweepProgress", "default_out", "points", "read_table", "sweep"]

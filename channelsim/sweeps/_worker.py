@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from channelsim.errors import InputError, RunError, Unwritable
 from channelsim.scenario import Data, Scenario
-from channelsim.sweep import _store
-from channelsim.sweep._grid import Point
+from channelsim.sweeps import _store
+from channelsim.sweeps._grid import Point
+from channelsim.version import version
 
 if TYPE_CHECKING:
     from channelsim.data import Dataset
@@ -41,9 +42,8 @@ def warm(data: Data | None) -> str:
     """
     import numpy as np
 
-    import channelsim
+    from channelsim._run import run
     from channelsim.data import Dataset
-    from channelsim.run import run
 
     layers = [{"kind": "dense", "units": 2, "transfer": transfer} for transfer in ("tanh", "softmax")]
     scenario = Scenario.model_validate(
@@ -62,7 +62,7 @@ def warm(data: Data | None) -> str:
     if data is not None:
         with contextlib.suppress(InputError):  # for the points that need it to tell
             _dataset(data)
-    return channelsim.__version__
+    return version()
 
 
 def run_point(point: Point, folder: str) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def _attempt(point: Point, directory: Path) -> dict[str, Any]:
 
 def _simulate(scenario: Scenario, trace: Path) -> Any:
     """A run; it goes on where a trace stops that an earlier attempt has left."""
-    from channelsim.run import run
+    from channelsim._run import run
 
     dataset = _dataset(scenario.data)
     if trace.exists():

@@ -14,14 +14,14 @@ from distributed import Client
 import channelsim as cs
 from channelsim.errors import RunError
 from channelsim.scenario import Scenario
-from channelsim.sweep import Silent, _cluster
+from channelsim.sweeps import Silent, _cluster
 
 
 def _about() -> dict[str, Any]:
     import numba
     from threadpoolctl import threadpool_info
 
-    import channelsim.run  # noqa: F401  brings in BLAS
+    import channelsim._run  # noqa: F401  brings in BLAS
 
     return {
         "environment": [os.environ[name] for name in _cluster.THREADS],

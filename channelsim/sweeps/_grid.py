@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from channelsim import hashing
+from channelsim import elementary, hashing
 from channelsim.errors import InputError
 from channelsim.hashing import Stream
 from channelsim.scenario import Draw, Grid, Scenario, with_unit
@@ -94,8 +94,11 @@ def drawn(draw: Draw, seed: int, sample: int) -> Any:
     if draw.kind == "choice":
         return draw.of[int(u * len(draw.of))]
     low, high = draw.of
-    if draw.kind == "integers":
-        return with_unit(low + int(u * (high - low + 1)), draw.unit)
-    number = low * (high / low) ** u if draw.kind == "loguniform" else low + u * (high - low)
+    if draw.kind == "integers":  # in integers, as there may be more than 2^53 of them
+        return with_unit(low + (int(word[0]) * (high - low + 1) >> 64), draw.unit)
+    if draw.kind == "loguniform":
+        number = low * float(elementary.exp(u * elementary.log(high / low)))
+    else:
+        number = low + u * (high - low)
     # 6 digits: enough for a sample, and short in tables and legends.
     return with_unit(min(max(float(f"{number:.6g}"), low), high), draw.unit)

@@ -1,0 +1,74 @@
+"""The network's graph: which layer sends to which, what, and how C is wired."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from channelsim.plan.layout import Direction, Kind
+from channelsim.rules import RULES, Message, Rule, Wiring
+from channelsim.scenario import Scenario, channel_name
+
+WORDS: dict[int, Literal["forward", "learning"]] = {Direction.FORWARD: "forward", Direction.LEARNING: "learning"}
+"""The directions as scenarios and traces write them."""
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A channel as the network's graph has it, before its settings: see CHANNEL for the fields."""
+
+    direction: Direction
+    source: int
+    target: int
+    message: Message
+    wiring: Wiring
+    adaptive: bool = False
+
+    @property
+    def word(self) -> Literal["forward", "learning"]:
+        return WORDS[self.direction]
+
+    @property
+    def name(self) -> str:
+        return channel_name(self.word, self.target)
+
+
+def edges_of(scenario: Scenario, layers: NDArray[Any]) -> tuple[Edge, ...]:
+    """Forward channels from the lowest target up, then learning channels from the topmost target down."""
+    rule, sparse = RULES[scenario.learning.rule], scenario.learning.feedback.connections is not None
+    learning = []
+    for target, source in reversed(scenario.routes().items()):
+        wiring = _wiring(rule, layers, source, target, sparse)
+        adaptive = rule.adaptive and wiring != Wiring.TRANSPOSE
+        learning.append(Edge(Direction.LEARNING, source, target, rule.message, wiring, adaptive))
+    return (*forward_edges(len(layers) - 1), *learning)
+
+
+def forward_edges(top: int) -> tuple[Edge, ...]:
+    """The forward channels of a network of `top` layers above the input."""
+    return tuple(Edge(Direction.FORWARD, h - 1, h, Message.ACTIVATION, Wiring.NONE) for h in range(1, top + 1))
+
+
+def backpropagation_edges(layers: NDArray[Any]) -> tuple[Edge, ...]:
+    """The channels of `bp`, layered, down to the lowest layer with synapses."""
+    top, lowest = len(layers) - 1, int(np.flatnonzero(layers["w_size"])[0])
+    downwards = range(top - 1, lowest - 1, -1)
+    return (
+        *forward_edges(top),
+        *(Edge(Direction.LEARNING, h + 1, h, Message.ERROR, Wiring.TRANSPOSE) for h in downwards),
+    )
+
+
+def _wiring(rule: Rule, layers: NDArray[Any], source: int, target: int, sparse: bool) -> Wiring:
+    """A rule's wiring between two layers, laid out as their kinds want it."""
+    adjacent = source == target + 1
+    if adjacent and layers[source]["w_size"] == 0:
+        return Wiring.TRANSPOSE  # a layer without synapses passes errors back through its own transpose
+    if adjacent and layers[source]["kind"] == Kind.CONV2D:
+        return {Wiring.DENSE: Wiring.BANK}.get(rule.wiring, rule.wiring)
+    if sparse:
+        return {Wiring.DENSE: Wiring.SPARSE, Wiring.SIGN: Wiring.SPARSE_SIGN}.get(rule.wiring, rule.wiring)
+    return rule.wiring

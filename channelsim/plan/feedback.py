@@ -1,0 +1,143 @@
+"""C, the feedback weights of the learning channels: first the wires of each, then where it lies, then its values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from channelsim import hashing
+from channelsim.hashing import Stream
+from channelsim.plan.draws import deviation, draw, draw_entries, low_precision
+from channelsim.plan.edges import Edge
+from channelsim.plan.shapes import fans
+from channelsim.rules import SHAPED_AS_WEIGHTS, SPARSE_WIRINGS, WITHOUT_FEEDBACK, Wiring
+from channelsim.scenario import Feedback
+
+DRAWN_AT_ONCE = 2**20  # entries of a sparse matrix, those without a wire included
+
+
+@dataclass(frozen=True)
+class Wires:
+    """The wires of a sparse C: those of sending unit j are start[j] .. start[j + 1]; index: their receiving units."""
+
+    start: NDArray[np.int32]  # (n_source + 1,)
+    index: NDArray[np.int32]  # (wires,)
+
+    def entries(self, columns: int) -> NDArray[np.int64]:
+        """Their places in the matrix (n_source, columns), counted row by row."""
+        rows = np.repeat(np.arange(len(self.start) - 1), np.diff(self.start))
+        return rows * columns + self.index
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one channel's C lies: entries of `Plan.feedback` and, if sparse, of `Plan.c_start`."""
+
+    offset: int = 0
+    size: int = 0
+    start_offset: int = 0
+
+
+def draw_wires(edges: Sequence[Edge], layers: NDArray[Any], settings: Feedback, seed: int) -> tuple[Wires | None, ...]:
+    """The wires of each channel whose C is sparse; None for the others."""
+    found: list[Wires | None] = []
+    for c, edge in enumerate(edges):
+        if edge.wiring in SPARSE_WIRINGS:
+            shape = int(layers[edge.source]["n"]), int(layers[edge.target]["n"])
+            key = hashing.key(seed, Stream.CONNECTIONS.of(c))
+            found.append(sparse_wires(shape, settings.connections or shape[0], key))
+        else:
+            found.append(None)
+    return tuple(found)
+
+
+def sparse_wires(shape: tuple[int, int], connections: int, key: int) -> Wires:
+    """The wires of a matrix (n_source, n_target).
+
+    Each exists with probability connections / n_source, so each receiving unit has `connections` of them on average.
+    Rows are drawn some at a time, so the wires that do not exist take no memory.
+    """
+    rows, columns = shape
+    at_once = max(1, DRAWN_AT_ONCE // columns)
+    counts, indices = [], []
+    for row in range(0, rows, at_once):
+        last = min(row + at_once, rows)
+        drawn = hashing.bits(key, np.arange(row * columns, last * columns))
+        exists = (hashing.uniform(drawn) < connections / rows).reshape(-1, columns)
+        counts.append(exists.sum(axis=1))
+        indices.append(np.nonzero(exists)[1].astype(np.int32))
+    start = np.concatenate([[0], np.cumsum(np.concatenate(counts))]).astype(np.int32)
+    return Wires(start, np.concatenate(indices))
+
+
+def places_of(edges: Sequence[Edge], layers: NDArray[Any], wires: Sequence[Wires | None]) -> tuple[Place, ...]:
+    """Where the C of each channel lies, one after another."""
+    places = []
+    offset = start_offset = 0
+    for edge, own in zip(edges, wires, strict=True):
+        if edge.wiring in WITHOUT_FEEDBACK:
+            places.append(Place())
+            continue
+        size = math.prod(_shape(edge, layers)) if own is None else own.index.size
+        places.append(Place(offset, size, 0 if own is None else start_offset))
+        offset += size
+        start_offset += 0 if own is None else own.start.size
+    return tuple(places)
+
+
+def wire_tables(places: Sequence[Place], wires: Sequence[Wires | None]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """`Plan.c_start` and `Plan.c_index`; both empty where no C is sparse, else c_index has an entry for each of C's."""
+    sparse = [own for own in wires if own is not None]
+    if not sparse:
+        return np.zeros(0, np.int32), np.zeros(0, np.int32)
+    index = np.zeros(sum(place.size for place in places), np.int32)
+    for place, own in zip(places, wires, strict=True):
+        if own is not None:
+            index[place.offset : place.offset + place.size] = own.index
+    return np.concatenate([own.start for own in sparse]), index
+
+
+def draw_feedback(
+    edges: Sequence[Edge],
+    layers: NDArray[Any],
+    places: Sequence[Place],
+    wires: Sequence[Wires | None],
+    settings: Feedback,
+    seed: int,
+) -> NDArray[np.float32]:
+    """The values of all C, flat, float32."""
+    flat = np.zeros(sum(place.size for place in places), np.float32)
+    for c, (edge, place, own) in enumerate(zip(edges, places, wires, strict=True)):
+        if place.size:
+            flat[place.offset : place.offset + place.size] = _values(c, edge, layers, own, settings, seed)
+    return flat
+
+
+def _values(
+    c: int, edge: Edge, layers: NDArray[Any], wires: Wires | None, settings: Feedback, seed: int
+) -> NDArray[np.float32]:
+    """C of channel c, flat."""
+    shape, source = _shape(edge, layers), layers[edge.source]
+    spread = deviation(settings.scale, *(fans(source) if edge.wiring in SHAPED_AS_WEIGHTS else shape))
+    key = hashing.key(seed, Stream.FEEDBACK.of(c))
+    if wires is None:
+        values = draw(settings.distribution, spread, shape, key).ravel()
+    else:
+        values = draw_entries(settings.distribution, spread, key, wires.entries(shape[1]))
+    if edge.wiring in (Wiring.SIGN, Wiring.SPARSE_SIGN):
+        values = np.abs(values)  # the signs are those of W
+    return values if settings.bits is None else low_precision(values, settings.bits)
+
+
+def _shape(edge: Edge, layers: NDArray[Any]) -> tuple[int, int]:
+    """Rows and columns of C, wires that do not exist included."""
+    source = layers[edge.source]
+    if edge.wiring in SHAPED_AS_WEIGHTS:
+        columns = int(source["b_size"])
+        return int(source["w_size"]) // columns, columns
+    return int(source["n"]), int(layers[edge.target]["n"])
