@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from channelsim.engine.kernels import activity
-from tests.fused import assert_same_bits
+from tests.ordered_sums import assert_same_bits
 
 F = np.float32
 EDGES = [[], [0.0], [-0.0], [1.0], [0.0, 0.0, 2.0], [3.0, 0.0], [0.0, np.nan], [1e-45], [0.0] * 33, [0.0] * 32 + [-1.0]]

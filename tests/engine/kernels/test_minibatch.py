@@ -7,17 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from channelsim.engine.config import PART_ROWS, PART_SAMPLES, ROW_PARTS
 from channelsim.engine.kernels import minibatch
 from channelsim.plan import Transfer
 from tests import naive
 from tests.engine.kernels.matrices import CLOSE, MANY, F, matrix, room, thinned, with_gaps, without_gaps
 
 
-@pytest.mark.parametrize("samples", [1, 7, MANY, (minibatch.MOST_ROW_PARTS + 1) * minibatch.PART_SAMPLES])
+@pytest.mark.parametrize("samples", [1, 7, MANY, (ROW_PARTS + 1) * PART_SAMPLES])
 @pytest.mark.parametrize("sparse", [True, False])
 @pytest.mark.parametrize("copied", [True, False])
 @pytest.mark.parametrize("kind", ["linear", "tanh", "softmax"])
-@pytest.mark.parametrize("fan_in", [11, 3 * minibatch.PART_ROWS + 7])
+@pytest.mark.parametrize("fan_in", [11, 3 * PART_ROWS + 7])
 def test_forward_of_a_mini_batch(samples: int, sparse: bool, copied: bool, kind: str, fan_in: int) -> None:
     """The input lies in `x`, or is copied there from among more images, some of them taken twice."""
     rng = np.random.default_rng(samples)

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from channelsim.engine.config import GROUP, PAIR, SPAN
 from channelsim.engine.kernels import simd
-from channelsim.engine.kernels.simd.groups import GROUP, GROUPS, LANES, PAIR
-from tests.engine.kernels.simd.plain_forms import COMPILED
-from tests.fused import added, assert_same_bits
+from tests.engine.kernels.simd.plain_forms import COMPILED, GUARD
+from tests.ordered_sums import added, assert_same_bits
 
 F = np.float32
+GROUPS = SPAN // GROUP
 SHARES = st.sampled_from([0.0, 0.1, 0.5, 1.0])
 
 
@@ -28,7 +29,7 @@ def sparse(rng: np.random.Generator, rows: int, columns: int, share: float) -> n
 def test_list_columns(rows: int, n: int, gap: int, share: float, seed: int) -> None:
     x = np.ones((rows + 3, n + gap), F)  # other samples and other columns, which do not count
     x[:rows, :n] = sparse(np.random.default_rng(seed), rows, n, share)
-    room, plain = np.full(n + LANES, -1, np.int32), np.zeros(n, np.int32)
+    room, plain = np.full(n + GUARD, -1, np.int32), np.zeros(n, np.int32)
     found = list_columns(x.ravel(), n + gap, n, rows, room[:n])
     assert found == simd.list_columns(x.ravel(), n + gap, n, rows, plain)
     np.testing.assert_array_equal(plain[:found], np.flatnonzero((x[:rows, :n] != 0).any(axis=0)))
@@ -39,10 +40,10 @@ def test_list_columns(rows: int, n: int, gap: int, share: float, seed: int) -> N
 @settings(max_examples=100, deadline=None)
 @given(st.integers(1, 40), st.integers(1, 40), st.data(), SHARES, st.integers(0, 2**32))
 def test_list_rows(rows: int, stride: int, data: st.DataObject, share: float, seed: int) -> None:
-    columns = data.draw(st.integers(1, min(LANES, stride)))
+    columns = data.draw(st.integers(1, min(SPAN, stride)))
     x = sparse(np.random.default_rng(seed), rows, stride, share).ravel()
     size = GROUPS * (rows + 1) + rows
-    room, plain = np.full(size + LANES, -1, np.int32), np.zeros(GROUPS * (rows + 1), np.int32)
+    room, plain = np.full(size + GUARD, -1, np.int32), np.zeros(GROUPS * (rows + 1), np.int32)
     active = list_rows(x, stride, rows, columns, room[:size])
     assert active == simd.list_rows(x, stride, rows, columns, plain)
     for g, length in enumerate(plain[GROUPS * rows :]):

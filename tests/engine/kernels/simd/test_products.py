@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.engine.kernels.matrices import CLOSE, SHAPES, F, matrix, with_gaps, without_gaps
 from tests.engine.kernels.simd.plain_forms import COMPILED, EDGES
-from tests.fused import along, assert_same_bits, product
+from tests.ordered_sums import along, assert_same_bits, product
 
 LENGTHS = range(71)
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of NumPy, about infinities in the twins

@@ -20,8 +20,8 @@ from tests.engine.kernels.simd.plain_forms import (
     F,
     assert_does_what_its_plain_form_says,
 )  # fmt: skip
-from tests.fused import added, assert_same_bits, fma
 from tests.naive import Floats
+from tests.ordered_sums import added, assert_same_bits, fma
 
 WIDTHS = [*range(1, 20), 31, 32, 33, 100, 127, 128, 129, 130]  # columns, around vectors and strips of 1 to 16 lanes
 SPECIAL = [0.0, -0.0, 1e-45, -1e-45, 1e-38, -3e38, 3e38, np.inf, -np.inf, np.nan]

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from channelsim.engine.kernels import simd
 from tests.engine.kernels.simd.plain_forms import COMPILED, EDGES, VALUES, F, assert_does_what_its_plain_form_says
-from tests.fused import assert_same_bits, squares
 from tests.naive import Floats
+from tests.ordered_sums import assert_same_bits, squares
 
 CASES: dict[Callable[..., Any], Callable[[Floats], tuple[Any, ...]]] = {
     simd.are_finite: lambda x: (x,),

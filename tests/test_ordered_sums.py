@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.fused import F, fma
+from tests.ordered_sums import F, fma
 
 FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False)
 LARGEST = Fraction(2) ** 128 - Fraction(2) ** 103  # from here on a number is rounded to infinity
