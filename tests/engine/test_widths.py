@@ -18,11 +18,12 @@ from tests.engine.everywhere import outcomes
 
 ROOT = Path(__file__).parents[2]
 NARROWER = [lanes for lanes in machine.WIDTHS if lanes < machine.LANES]
-# In processes: names of what differs from this one, and the variables that make it so.
-OTHERS = {f"{lanes} lanes": {machine.VARIABLE: str(lanes)} for lanes in NARROWER}
-if platform.machine() in ("x86_64", "AMD64"):
-    OTHERS["x86-64 of 2003"] = {"NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": ""}
-AS_HERE = {name: value for name, value in os.environ.items() if name not in ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES")}
+ON_X86 = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names a processor of x86-64")
+# Other processes, by the variables that make their code another.
+OTHERS = [
+    *(pytest.param({machine.VARIABLE: str(lanes)}, id=f"{lanes} lanes") for lanes in NARROWER),
+    pytest.param({"NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": ""}, id="SSE2", marks=[pytest.mark.slow, ON_X86]),
+]
 pytestmark = [
     pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="nothing is compiled here"),
     pytest.mark.timeout(1200),  # a process with an empty cache compiles the engine
@@ -32,18 +33,20 @@ pytestmark = [
 def python(*arguments: str, **variables: str) -> None:
     """Another process, with the cache of this one, that must succeed."""
     command = [sys.executable, *arguments]
-    done = subprocess.run(command, cwd=ROOT, env={**AS_HERE, **variables}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **variables}, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, f"{variables}\n{done.stdout}\n{done.stderr}"
 
 
-def tests(lanes: int, *paths: str) -> None:
+def run_tests(lanes: int, *paths: str) -> None:
     """These tests in a process with vectors of this width."""
     python("-m", "pytest", "-q", "-p", "no:cacheprovider", *paths, **{machine.VARIABLE: str(lanes)})
 
 
 @pytest.mark.parametrize("lanes", NARROWER)
 def test_vector_kernels(lanes: int) -> None:
-    tests(lanes, "tests/engine/kernels/simd", "--ignore=tests/engine/kernels/simd/test_kernel.py")
+    run_tests(lanes, "tests/engine/kernels/simd", "--ignore=tests/engine/kernels/simd/test_kernel.py")
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +55,9 @@ def here() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("other", OTHERS)
-def test_runs_are_equal_to_the_last_bit(other: str, here: dict[str, Any], tmp_path: Path) -> None:
+def test_runs_are_equal_to_the_last_bit(other: dict[str, str], here: dict[str, Any], tmp_path: Path) -> None:
     file = tmp_path / "outcomes.npz"
-    python("-m", "tests.engine.everywhere", str(file), **OTHERS[other])
+    python("-m", "tests.engine.everywhere", str(file), **other)
     with np.load(file) as there:
         assert set(there) == set(here)
         assert [name for name in here if there[name].tobytes() != here[name].tobytes()] == []
@@ -63,10 +66,10 @@ def test_runs_are_equal_to_the_last_bit(other: str, here: dict[str, Any], tmp_pa
 @pytest.mark.slow
 @pytest.mark.parametrize("lanes", NARROWER)
 def test_the_engine(lanes: int) -> None:
-    tests(lanes, "tests/engine", f"--ignore={Path(__file__).relative_to(ROOT)}")
+    run_tests(lanes, "tests/engine", f"--ignore={Path(__file__).relative_to(ROOT)}")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("lanes", NARROWER)
 def test_the_laws(lanes: int) -> None:
-    tests(lanes, "tests/laws")
+    run_tests(lanes, "tests/laws")
