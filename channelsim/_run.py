@@ -166,6 +166,10 @@ class _Run:
     # --- the run ------------------------------------------------------------------------------------------
 
     def go(self) -> Result:
+        if self.dataset.found:
+            self.listener.note(f"data: {self.dataset.found}")
+        for text in self.dataset.warnings:
+            self.listener.note(f"warning: {text}")
         try:
             self._warm_up()
             with _calm_interrupts() as interrupted:
@@ -336,7 +340,7 @@ class _Run:
         state = self.state
         counters = state.counters.copy()
         counters["queue_max"] = np.maximum(self.queue_max, counters["queue_max"])
-        warnings = [self.behind] if self.behind else congestion.losses(state, counters)
+        warnings = [*self.dataset.warnings, *([self.behind] if self.behind else congestion.losses(state, counters))]
         last = self.rows[-1] if self.rows else dict.fromkeys(ROW, math.nan)
         return Result(
             name=self.scenario.name,

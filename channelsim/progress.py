@@ -17,7 +17,7 @@ class Progress(Protocol):
     """A listener to a run. An exception raised by a method stops the run as Ctrl-C does."""
 
     def note(self, text: str) -> None:
-        """Something worth a line: compiling the engine, advice about the scenario, a resumed run."""
+        """Something worth a line: what was found in the data, warnings, compiling the engine."""
 
     def start(self, scenario_name: str, epochs: int, frames_per_epoch: int, first_frame: int) -> None:
         """The engine begins at `first_frame` (0, or more when resumed) of `epochs * frames_per_epoch`."""

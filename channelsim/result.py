@@ -34,7 +34,8 @@ class Result:
             queue full; queue_max, most messages waiting or being sent; utilisation, share of the simulated time for
             which the channel occupied its link.
         trace: path of the trace.
-        warnings: what went wrong without stopping the run, a sentence each: a pipeline that cannot keep up.
+        warnings: what went wrong without stopping the run, a sentence each: data of an implausible range or
+            without samples of some class, a pipeline that cannot keep up.
         history: test accuracy after each epoch.
         energy_history: J spent by the end of each epoch.
     """

@@ -435,3 +435,22 @@ def test_memory_is_flat_over_epochs(tmp_path: Path) -> None:
     wanted = small(PIPELINED, training={**PIPELINED["training"], "epochs": 40}, trace={"weights": "none"})
     used = peaks(wanted, tmp_path / "run.h5")
     assert used[-1] - used[5] < 8
+
+
+def test_what_was_found_in_the_data_is_told_as_it_begins_and_in_the_result(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    x, y = rng.integers(0, 17, (40, 16)).astype(np.uint8), np.arange(40) % 4
+    np.savez(tmp_path / "grey.npz", train_x=x, train_y=y, test_x=x, test_y=y)
+    wanted = small(ONLINE, data={"name": str(tmp_path / "grey.npz")})
+    notes: list[str] = []
+
+    class Listening(Silent):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    result = cs.run(wanted, tmp_path / "grey.h5", progress=Listening())
+    (warning,) = result.warnings
+    assert warning.startswith("inputs reach 16 (train_x: uint8 0..16, used as they are)")
+    assert notes[:2] == ["data: uint8 0..16, used as they are", f"warning: {warning}"]
+    assert result.to_json()["warnings"] == [warning] and warning in repr(result)
+    assert cs.run(wanted.with_({"data.scale": 16}), tmp_path / "scaled.h5").warnings == ()

@@ -13,8 +13,9 @@ from channelsim.errors import InputError
 
 
 def test_a_table_and_keywords_give_the_same() -> None:
-    table = SimpleNamespace(name="synthetic", train=50, test=20, validation=10, normalize=True)
-    a, b = load_dataset(table), load_dataset(name="synthetic", train=50, test=20, validation=10, normalize=True)
+    table = SimpleNamespace(name="synthetic", train=50, test=20, validation=10, normalize=True, scale=0.5)
+    a = load_dataset(table)
+    b = load_dataset(name="synthetic", train=50, test=20, validation=10, normalize=True, scale=0.5)
     for part in ("train_x", "train_y", "test_x", "test_y", "validation_x", "validation_y"):
         np.testing.assert_array_equal(getattr(a, part), getattr(b, part))
     with pytest.raises(TypeError, match="a name"):
@@ -61,7 +62,7 @@ def test_sizes_that_do_not_fit(keywords: dict, message: str) -> None:
 
 
 def test_errors_of_a_scenario_name_its_file(tmp_path: Path) -> None:
-    table = {"name": "digits", "train": 1438, "test": None, "validation": 0, "normalize": False}
+    table = {"name": "digits", "train": 1438, "test": None, "validation": 0, "normalize": False, "scale": "auto"}
     too_many = SimpleNamespace(path=tmp_path / "mine.toml", data=SimpleNamespace(**table))
     with pytest.raises(InputError, match=r"^.*/mine\.toml: data\.train = 1438: there are 1437 training samples"):
         dataset_of(too_many)
