@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +61,20 @@ class Dataset:
         """What was found in the source and done with it, in words; empty for arrays that were given."""
         return "; ".join([*([str(self.values)] if self.values else []), *self.notes])
 
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """Array -> its type, shape and source, a colon and the SHA-256 of shape and values, in hexadecimal.
+
+        Computed once: the arrays must not change afterwards. 188 MB (MNIST) take a fraction of a second.
+        """
+        found = {}
+        for part in ("train", "test", "validation"):
+            x, y = getattr(self, f"{part}_x"), getattr(self, f"{part}_y")
+            source = f" ({self.values})" if part == "train" and self.values else ""
+            found[f"{part}_x"] = _digest(x, (len(x), *self.shape), source)
+            found[f"{part}_y"] = _digest(y, y.shape, "")
+        return found
+
     @property
     def inputs(self) -> int:
         """Number of input values of one sample."""
@@ -71,6 +87,13 @@ class Dataset:
             f"Dataset({self.name}: {len(self.train_x)} train{held_out} + {len(self.test_x)} test samples"
             f" of {size} values, {self.classes} classes)"
         )
+
+
+def _digest(array: NDArray, shape: tuple[int, ...], source: str) -> str:
+    what = f"{array.dtype} {shape}"
+    state = hashlib.sha256(what.encode())
+    state.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return f"{what}{source}: {state.hexdigest()}"
 
 
 @dataclass(frozen=True, eq=False)

@@ -144,6 +144,12 @@ class Trace:
 
     @property
     @_reads
+    def inputs(self) -> dict[str, str]:
+        """Digests of everything that the results depend on, by part: the scenario and each array of its data."""
+        return dict(json.loads(self._file["provenance"].attrs["inputs"]))
+
+    @property
+    @_reads
     def result(self) -> dict[str, Any] | None:
         """What the run reported at its end; None before."""
         return json.loads(self._file["result"].asstr()[()]) if "result" in self._file else None
