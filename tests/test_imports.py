@@ -52,7 +52,7 @@ ROOMS: dict[str, str] = {
     "provenance": "",
     "accounting": "plan",
     "congestion": "units engine",
-    "alignment": "data plan engine engine.sizes",
+    "alignment": "rules data plan engine engine.sizes",
     "boundaries": "tolerances plan reference",
     "_check": "units scenario data plan codes memory",
     "_verify": "errors tolerances scenario data plan engine reference memory boundaries",

@@ -373,7 +373,7 @@ def test_backpropagation_over_ideal_channels_is_the_gradient(aligned: Any) -> No
     for rows in aligned(learning={"rule": "bp"}).values():
         np.testing.assert_allclose(rows["cosine"], 1.0, atol=1e-6)
         np.testing.assert_array_equal(rows["sign_agreement"], 1.0)
-        assert np.isnan(rows["feedback_cosine"]).all()
+        assert (rows["feedback_cosine"] == 1).all() and (rows["feedback_sign_agreement"] == 1).all()
 
 
 def test_alignment_tells_rules_and_channels_apart(aligned: Any) -> None:
@@ -389,6 +389,7 @@ def test_sign_symmetric_feedback_has_the_signs_of_the_weights(aligned: Any) -> N
     rows = aligned(learning={"rule": "sign"})
     for layer in ("1", "2"):
         assert (rows[layer]["cosine"] > 0.3).all()
+        assert (rows[layer]["feedback_cosine"] > 0.3).all() and (rows[layer]["feedback_sign_agreement"] == 1).all()
     assert (rows["2"]["sign_agreement"] > 0.55).all()
 
 
@@ -515,3 +516,28 @@ def test_the_trace_names_all_that_the_result_depends_on(stopped: tuple[Path, dic
     assert inputs["scenario"] == cs.Scenario(**resolved).digest()
     expected = hashlib.sha256(b"int32 (200,)" + arrays["train_y"].astype("<i4").tobytes()).hexdigest()
     assert inputs["train_y"] == f"int32 (200,): {expected}"
+
+
+def test_training_accuracy_is_the_mean_of_samples_as_they_pass(tmp_path: Path) -> None:
+    """Each with the weights before its own frame's update: here the first of two frames decides how the second goes."""
+    x = np.eye(16, dtype=np.float32)[np.repeat([0, 1], 10)]
+    y = np.repeat([0, 1], 10)
+    np.savez(tmp_path / "own.npz", train_x=x, train_y=y, test_x=x, test_y=y)
+    tables = {
+        "training": {"batch": 10, "epochs": 1, "shuffle": False, "learning_rate": 5.0},
+        "learning": {"rule": "bp"},
+    }
+    wanted = scenario([16, 2], data={"name": str(tmp_path / "own.npz")}, **tables)
+    result = cs.run(wanted, tmp_path / "t.h5")
+    with cs.Trace(tmp_path / "t.h5") as trace:
+        assert trace.metrics("train")["accuracy"].tolist() == [result.train_accuracy]
+    w = cs.plan.build(wanted, (16,), 2, 20).weights.reshape(16, 2).astype(np.float64)
+
+    def output(row: int, b: np.ndarray) -> np.ndarray:
+        e = np.exp(w[row] + b)
+        return e / e.sum()
+
+    first = output(0, np.zeros(2))
+    second = output(1, 5.0 * (np.array([1, 0]) - first))
+    assert result.loss == pytest.approx(-(np.log(first[0]) + np.log(second[1])) / 2, rel=1e-5)
+    assert result.train_accuracy == (int(first[0] > first[1]) + int(second[1] > second[0])) / 2
