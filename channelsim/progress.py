@@ -41,8 +41,8 @@ class Progress(Protocol):
     def epoch(self, row: Mapping[str, Any]) -> None:
         """An epoch is done and evaluated.
 
-        `row` has epoch (1-based), train_loss, train_accuracy, test_loss, test_accuracy (0..1),
-        simulated_time_s, bits (so far, all channels) and frames_per_second.
+        `row` has epoch (1-based), train_loss and train_accuracy (means during the epoch), test_loss and test_accuracy
+        (at its end), accuracies from 0 to 1, simulated_time_s, bits (so far, all channels) and frames_per_second.
         """
 
     def finish(self, result: Result) -> None:
