@@ -101,9 +101,12 @@ def range_warnings(found: Mapping[str, Values], scale: Scale) -> list[str]:
         reason = "large inputs saturate units and need small learning rates"
         if train.largest < SMALL:
             reason = "such small inputs hardly reach the units"
+        by = max(abs(train.low), abs(train.high)) or 1
+        if train.low >= 0 and EIGHT_BITS <= train.high <= WHITE:
+            by = WHITE
         texts.append(
             f"inputs reach {train.largest:.4g} (train_x: {train}): {reason};"
-            f' data.scale = {max(abs(train.low), abs(train.high)) or 1:.6g} makes them at most 1, "none" says that'
+            f' data.scale = {by:.6g} makes them at most 1, "none" says that'
             " they are meant so"
         )
     for part, other in found.items():

@@ -256,6 +256,7 @@ def test_what_was_found_and_done_is_said(
         (0, 16, np.float32, "auto", r"inputs reach 16 .* data\.scale = 16 "),
         (0, 255, np.float32, "auto", r"inputs reach 255 \(train_x: float32 0\.\.255, used as they are\)"),
         (0, 100, np.uint8, "auto", r"inputs reach 100 "),
+        (0, 254.4, np.float64, "auto", r"inputs reach 254\.4 .* data\.scale = 255 "),
         (0, 1, np.uint8, 255, r"inputs reach 0\.003922 \(train_x: uint8 0\.\.1, divided by 255\): such small inputs"),
         (0, 1 / 255, np.float32, "auto", r"inputs reach 0\.003922"),
         (0, 0, np.float32, "auto", r"inputs reach 0 .* data\.scale = 1 "),
