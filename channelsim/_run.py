@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import signal
 import time
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from channelsim import accounting, alignment, congestion, engine, memory, provenance, trace, units
+from channelsim import accounting, alignment, congestion, engine, identity, memory, provenance, trace, units
 from channelsim.data import Dataset, dataset_of
 from channelsim.errors import InputError, RunError
 from channelsim.plan import Plan, build, tables
@@ -60,27 +61,35 @@ def run(
         dataset: what `data.dataset_of(scenario)` returned, for many runs on the same data; loaded by default.
 
     Raises:
-        InputError: scenario, data or trace cannot be used.
+        InputError: scenario, data or trace cannot be used; or the data are not those that the trace was begun with.
         RunError: the weights diverged, or a pipeline cannot keep up; the trace is whole.
         KeyboardInterrupt: after Ctrl-C, within a second; the trace is whole and can be resumed.
     """
     began = time.perf_counter()
     listener = progress or Silent()
     arrays: Mapping[str, NDArray[Any]] | None = None
+    begun: identity.Inputs | None = None
     if resume is not None:
         with trace.Trace(resume) as old:
             arrays = old.checkpoint()
-            scenario = _of_trace(old)
+            scenario, begun = _of_trace(old), old.inputs
     if scenario is None:
         raise InputError("run: give a scenario, or resume=TRACE")
     if dataset is None:
         dataset = dataset_of(scenario)
+    inputs = identity.inputs(scenario, dataset)
+    changed = identity.changes(begun, inputs) if begun is not None else ""
+    if changed:
+        raise InputError(
+            f"{resume}: begun with other data: {changed} (data.name = {scenario.data.name!r}); accepted: the data as"
+            " they were, or the whole run on these, with --force"
+        )
     memory.refuse_excess(scenario, tables(scenario, dataset.shape, dataset.classes))
     plan = build(scenario, dataset.shape, dataset.classes, len(dataset.train_y))
     if resume is not None:
         writer = trace.reopen(resume, plan)
     else:
-        about = provenance.collect(scenario.seed)
+        about = provenance.collect(scenario.seed) | {"inputs": json.dumps(inputs)}
         target = Path(out) if out is not None else default_out(scenario)
         writer = trace.create(target, scenario.text, scenario.resolved(), plan, about, force)
     with writer, _kernels(threads):
@@ -166,6 +175,10 @@ class _Run:
     # --- the run ------------------------------------------------------------------------------------------
 
     def go(self) -> Result:
+        if self.dataset.found:
+            self.listener.note(f"data: {self.dataset.found}")
+        for text in self.dataset.warnings:
+            self.listener.note(f"warning: {text}")
         try:
             self._warm_up()
             with _calm_interrupts() as interrupted:
@@ -336,7 +349,7 @@ class _Run:
         state = self.state
         counters = state.counters.copy()
         counters["queue_max"] = np.maximum(self.queue_max, counters["queue_max"])
-        warnings = [self.behind] if self.behind else congestion.losses(state, counters)
+        warnings = [*self.dataset.warnings, *([self.behind] if self.behind else congestion.losses(state, counters))]
         last = self.rows[-1] if self.rows else dict.fromkeys(ROW, math.nan)
         return Result(
             name=self.scenario.name,

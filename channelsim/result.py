@@ -23,7 +23,8 @@ class Result:
         status: done, interrupted or diverged.
         test_accuracy, test_loss: on the test set, after the last epoch.
         validation_accuracy: on the samples held out by `data.validation`, after the last epoch; NaN if there are none.
-        train_accuracy, loss: on the training set, after the last epoch.
+        train_accuracy, loss: means over the training samples during the last epoch, each as its frame passed, before
+            that frame's update; with `data.flip` and `data.shift` of the images as they were shown.
         updates: updates of the top layer.
         frames: samples or mini-batches that entered the network.
         simulated_time_ps: what the simulated clock shows at the end, an integer; simulated_time_s: the nearest float.
@@ -34,7 +35,8 @@ class Result:
             queue full; queue_max, most messages waiting or being sent; utilisation, share of the simulated time for
             which the channel occupied its link.
         trace: path of the trace.
-        warnings: what went wrong without stopping the run, a sentence each: a pipeline that cannot keep up.
+        warnings: what went wrong without stopping the run, a sentence each: data of an implausible range or
+            without samples of some class, a pipeline that cannot keep up.
         history: test accuracy after each epoch.
         energy_history: J spent by the end of each epoch.
     """
@@ -93,7 +95,10 @@ class Result:
         return None
 
     def to_json(self) -> dict[str, Any]:
-        """The object that `channelsim run --json` prints: plain numbers, strings and dictionaries."""
+        """The object that `channelsim run --json` prints: plain numbers, strings and dictionaries.
+
+        Its keys are the attributes above, without the histories; simulated_time_s and bits_per_update are added.
+        """
         values = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _NOT_JSON}
         values["simulated_time_s"] = self.simulated_time_s
         values["channels"] = {name: dict(total) for name, total in self.channels.items()}
@@ -107,8 +112,8 @@ class Result:
     def _lines(self) -> list[tuple[str, str]]:
         return [
             ("test accuracy", f"{100 * self.test_accuracy:.2f} %"),
-            ("train accuracy", f"{100 * self.train_accuracy:.2f} %"),
-            ("loss", f"{self.loss:.4g}"),
+            ("train accuracy", f"{100 * self.train_accuracy:.2f} % (mean during the last epoch)"),
+            ("train loss", f"{self.loss:.4g} (mean during the last epoch)"),
             ("updates", f"{self.updates:,}"),
             ("simulated time", f"{self.simulated_time_s:.4g} s"),
             ("learning bits", f"{self.learning_bits:,} ({self.bits_per_update:,.0f} per update)"),

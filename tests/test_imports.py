@@ -27,6 +27,7 @@ ROOMS: dict[str, str] = {
     "units": "errors",
     "scenario": "errors rules units",
     "data": "errors elementary hashing",
+    "identity": "scenario data",
     "plan": "errors rules elementary hashing scenario",
     "codes": "plan",
     "engine.config": "",
@@ -51,14 +52,14 @@ ROOMS: dict[str, str] = {
     "provenance": "",
     "accounting": "plan",
     "congestion": "units engine",
-    "alignment": "data plan engine engine.sizes",
+    "alignment": "rules data plan engine engine.sizes",
     "boundaries": "tolerances plan reference",
     "_check": "units scenario data plan codes memory",
     "_verify": "errors tolerances scenario data plan engine reference memory boundaries",
-    "_run": "errors units scenario data plan engine memory trace result progress provenance accounting congestion "
-    "alignment",
+    "_run": "errors units scenario data identity plan engine memory trace result progress provenance accounting "
+    "congestion alignment",
     "plots": "errors trace",
-    "sweeps": "errors version units elementary hashing scenario data plots _run",
+    "sweeps": "errors version units elementary hashing scenario data identity plots _run",
     "cli": "errors version scenario data trace result progress _check _verify _run plots sweeps",
     "__main__": "cli",
 }

@@ -25,8 +25,8 @@ def print_result(result: Result) -> None:
     summary = Table.grid(padding=(0, 2))
     for name, value in (
         ("test accuracy", percent(result.test_accuracy)),
-        ("train accuracy", percent(result.train_accuracy)),
-        ("loss", f"{result.loss:.4f}"),
+        ("train accuracy", f"{percent(result.train_accuracy)} (mean during the last epoch)"),
+        ("train loss", f"{result.loss:.4f} (mean during the last epoch)"),
         ("updates", f"{result.updates:,}"),
         (
             "learning bits",

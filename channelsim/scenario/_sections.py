@@ -64,6 +64,9 @@ class Data(Table):
     """Only the first so many test samples; "none": all."""
     validation: Count = 0
     """So many samples are taken from the end of the training set, to be measured on and not learnt from."""
+    scale: Literal["auto", "none"] | PositiveFloat = "auto"
+    """What all values are divided by; "none": used as they are. "auto": sets known by name have values of 0..1; in an
+    .npz file integers are divided by 255 if the largest needs 8 bits (128..255), all else is used as it is."""
     normalize: bool = False
     """Each channel gets zero mean and unit variance over the training samples."""
     flip: bool = False

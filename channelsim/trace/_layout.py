@@ -6,7 +6,7 @@ A new column is a line here. The layout of the whole file is described in docs/t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -53,6 +53,14 @@ METRICS = _columns(
     ("simulated_time", "i8", "ps", "simulated time since the start"),
     ("wall_time", "f8", "s", "wall time since the start, earlier sittings of a resumed run included"),
 )
+
+_DURING = {
+    "loss": "mean loss of the epoch's training samples, each as its frame met the weights of its moment",
+    "accuracy": "share of the epoch's training samples classified correctly, each as its frame met the weights of its "
+    "moment",
+}
+TRAIN_METRICS = tuple(replace(column, long_name=_DURING.get(column.name, column.long_name)) for column in METRICS)
+"""As METRICS; loss and accuracy are running means during the epoch, and not of the weights at its end."""
 
 # Field of COUNTER (channelsim.plan.layout) -> column. A row holds what one epoch added.
 COUNTERS: dict[str, Column] = {

@@ -144,6 +144,12 @@ class Trace:
 
     @property
     @_reads
+    def inputs(self) -> dict[str, str]:
+        """Digests of everything that the results depend on, by part: the scenario and each array of its data."""
+        return dict(json.loads(self._file["provenance"].attrs["inputs"]))
+
+    @property
+    @_reads
     def result(self) -> dict[str, Any] | None:
         """What the run reported at its end; None before."""
         return json.loads(self._file["result"].asstr()[()]) if "result" in self._file else None
@@ -152,7 +158,8 @@ class Trace:
 
     def metrics(self, split: str) -> NDArray[Any]:
         """Rows of /metrics/<split>, "train", "test" or "validation": epoch, frames, updates, loss, accuracy (0..1),
-        learning_rate, simulated_time (ps), wall_time (s). Without rows, an empty array with these fields."""
+        learning_rate, simulated_time (ps), wall_time (s). Without rows, an empty array with these fields. Loss and
+        accuracy of "train" are running means during the epoch."""
         return self._table(f"metrics/{split}", _layout.METRICS)
 
     @property
@@ -319,8 +326,9 @@ class Trace:
         for split in ("train", "test"):
             if info[split]:
                 row = info[split]
+                during = " (means during the epoch)" if split == "train" else ""
                 lines.append(
-                    f"{split:10} accuracy {100 * row['accuracy']:.2f} %, loss {row['loss']:.4g}, "
+                    f"{split:10} accuracy {100 * row['accuracy']:.2f} %, loss {row['loss']:.4g}{during}, "
                     f"simulated time {seconds(row['simulated_time']):.4g} s"
                 )
         lines.append(f"weights    of {_count(self.epochs, 'epoch')}; {info['messages_recorded']:,} messages in /events")

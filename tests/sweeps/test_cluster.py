@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -104,6 +105,23 @@ def test_what_is_done_is_not_done_again(grid: Grid, scheduler: str, tmp_path: Pa
     assert more.begun == [("small", 6, 4, 2)] and len(more.rows) == 2
     assert len(table) == 6
     assert before.items() <= ages(tmp_path / "out").items()
+
+
+def test_a_sweep_after_its_data_have_changed_is_refused(grid: Grid, scheduler: str, tmp_path: Path) -> None:
+    x, y = np.eye(40, 64, dtype=np.float32), np.arange(40) % 10
+    own = tmp_path / "own.npz"
+    np.savez(own, train_x=x, train_y=y, test_x=x, test_y=y)
+    scenario = grid({"seed": [1, 2]}, data={"name": str(own), "train": "none", "test": "none"})
+    before = cs.sweep(scenario, out=tmp_path / "out", scheduler=scheduler)
+    assert (before["status"] == "done").all()
+    np.savez(own, train_x=x, train_y=np.random.default_rng(1).permutation(y), test_x=x, test_y=y)
+    told = Told()
+    with pytest.raises(cs.InputError, match=r"points were computed on other data .*: train_y has other values"):
+        cs.sweep(scenario, out=tmp_path / "out", scheduler=scheduler, progress=told)
+    assert not told.begun
+    after = cs.sweep(scenario, out=tmp_path / "other", scheduler=scheduler)  # by the same workers
+    assert (after["status"] == "done").all()
+    assert (after["test_loss"] != before["test_loss"]).all()
 
 
 def test_a_killed_worker_changes_nothing(grid: Grid, scheduler: str, tmp_path: Path) -> None:

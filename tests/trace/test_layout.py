@@ -36,6 +36,9 @@ def test_every_dataset_has_units_a_meaning_and_dimensions(made: Path) -> None:
         for name in ("metrics/train/loss", "channels/forward.1/bits", "events/payload"):
             assert file[name].chunks
             assert file[name].compression == "gzip"
+        for column in ("loss", "accuracy"):
+            assert "each as its frame met the weights" in file[f"metrics/train/{column}"].attrs["long_name"]
+            assert "weights" not in file[f"metrics/test/{column}"].attrs["long_name"]
         assert file["scenario/toml"].asstr()[()] == traces.TEXT
         meanings = file["events/channel"].attrs["flag_meanings"].split()
         assert meanings == list(file["channels"])
