@@ -30,6 +30,7 @@ FIRST_CHUNK = 16  # frames
 LONGEST = 2**62  # ps of simulated time: half of what the engine can count, as it looks ahead from there
 ROW = (  # of each epoch, kept for the result and across a resume
     "train_loss", "train_accuracy", "test_loss", "test_accuracy", "validation_loss", "validation_accuracy", "energy",
+    "updates",
 )  # fmt: skip
 
 
@@ -265,7 +266,7 @@ class _Run:
         if not all(np.isfinite(buffer).all() for buffer in (state.weights, state.biases, state.feedback)):
             raise engine.Diverged(f"weights are no longer finite after epoch {self.epoch + 1}")
         self.epoch += 1
-        tally = engine.tally(state)
+        updates, tally = self._updates(), engine.tally(state)
         test_loss, test_accuracy = engine.evaluate(state, self.dataset.test_x, self.dataset.test_y)
         validation_loss, validation_accuracy = math.nan, math.nan
         if len(self.dataset.validation_y):
@@ -275,19 +276,20 @@ class _Run:
         counters = accounting.since(state.counters, self.counters_before)
         joules = accounting.energy(plan, counters)
         row = {
-            "train_loss": tally.loss / max(tally.samples, 1),
-            "train_accuracy": tally.correct / max(tally.samples, 1),
+            "train_loss": tally.loss / tally.samples if tally.samples else math.nan,
+            "train_accuracy": tally.correct / tally.samples if tally.samples else math.nan,
             "test_loss": test_loss,
             "test_accuracy": test_accuracy,
             "validation_loss": validation_loss,
             "validation_accuracy": validation_accuracy,
             "energy": float(joules.sum()) + (self.rows[-1]["energy"] if self.rows else 0.0),
+            "updates": updates,
         }
         self.rows.append(row)
         common = {
             "epoch": self.epoch,
             "frames": state.frame,
-            "updates": state.frame,
+            "updates": updates,
             "learning_rate": plan.learning_rate * plan.rate_left(state.frame),
             "simulated_time": state.now,
             "wall_time": self._wall(),
@@ -328,6 +330,10 @@ class _Run:
     def _wall(self) -> float:
         return self.earlier + time.perf_counter() - self.began
 
+    def _updates(self) -> int:
+        """Updates of the top layer so far."""
+        return (int(self.rows[-1]["updates"]) if self.rows else 0) + self.state.updates
+
     def _keep_weights(self) -> None:
         engine.settle(self.state)
         self.writer.weights(self.epoch, self.state.weights, self.state.biases, self.state.feedback)
@@ -359,7 +365,7 @@ class _Run:
             validation_accuracy=last["validation_accuracy"],
             train_accuracy=last["train_accuracy"],
             loss=last["train_loss"],
-            updates=state.frame,
+            updates=self._updates(),
             frames=state.frame,
             simulated_time_ps=state.now,
             training_time_s=self.training_time,

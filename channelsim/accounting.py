@@ -23,10 +23,11 @@ def energy(plan: Plan, counters: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def utilisation(counters: NDArray[Any], elapsed: int) -> NDArray[np.float64]:
-    """Time on the link of what each channel sent, as a share of `elapsed` picoseconds; 0 where no time has passed.
+    """Time that the messages given to a link take on it, by channel, as a share of `elapsed` picoseconds; 0 where no
+    time has passed.
 
-    What is sent counts when it is handed to the link. So the share of a part of a run is above 1 where more was
-    handed over than the link could carry; of a whole run, at the end of which nothing waits, it is at most 1.
+    A message counts when it is handed to the link. So the share is above 1 where the link has been given more than it
+    could send: in a part of a run, and in a whole one where deadlines end the waiting.
     """
     busy: NDArray[np.float64] = counters["busy"] / max(elapsed, 1)
     return busy

@@ -35,14 +35,15 @@ class Progress(Protocol):
 
         `frames_done` counts from the start of the run, those before a resume included; `epoch` is the current
         one (1-based); `bits` is the total over all channels so far; `loss` the mean training loss of this
-        epoch so far.
+        epoch so far, NaN before any sample has reached the top.
         """
 
     def epoch(self, row: Mapping[str, Any]) -> None:
         """An epoch is done and evaluated.
 
-        `row` has epoch (1-based), train_loss and train_accuracy (means during the epoch), test_loss and test_accuracy
-        (at its end), accuracies from 0 to 1, simulated_time_s, bits (so far, all channels) and frames_per_second.
+        `row` has epoch (1-based), train_loss and train_accuracy (means during the epoch; NaN where no sample reached
+        the top in it), test_loss and test_accuracy (at its end), accuracies from 0 to 1, simulated_time_s, bits (so
+        far, all channels) and frames_per_second.
         """
 
     def finish(self, result: Result) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any
 
-from channelsim.units import seconds
+from channelsim.units import number_text, seconds
 
 _NOT_JSON = ("history", "energy_history")
 
@@ -32,8 +32,8 @@ class Result:
         wall_time_s: wall time of the whole run: loading, evaluating and writing included.
         energy_j: by the scenario's cost table.
         channels: channel name -> messages; events and bits sent; dropped and late events; lost_messages, that found the
-            queue full; queue_max, most messages waiting or being sent; utilisation, share of the simulated time for
-            which the channel occupied its link.
+            queue full; queue_max, most messages waiting or being sent; utilisation, the time that the messages given to
+            the link take on it, as a share of the simulated time (above 1: more than the link could send).
         trace: path of the trace.
         warnings: what went wrong without stopping the run, a sentence each: data of an implausible range or
             without samples of some class, a pipeline that cannot keep up.
@@ -95,7 +95,7 @@ class Result:
         return None
 
     def to_json(self) -> dict[str, Any]:
-        """The object that `channelsim run --json` prints: plain numbers, strings and dictionaries.
+        """The object that `channelsim run --json` prints: plain numbers, strings and dictionaries, None for NaN.
 
         Its keys are the attributes above, without the histories; simulated_time_s and bits_per_update are added.
         """
@@ -106,14 +106,14 @@ class Result:
         if math.isnan(self.validation_accuracy):
             del values["validation_accuracy"]
         values["warnings"] = list(self.warnings)
-        values["bits_per_update"] = self.bits_per_update if self.updates else None
-        return values
+        values["bits_per_update"] = self.bits_per_update
+        return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in values.items()}
 
     def _lines(self) -> list[tuple[str, str]]:
         return [
-            ("test accuracy", f"{100 * self.test_accuracy:.2f} %"),
-            ("train accuracy", f"{100 * self.train_accuracy:.2f} % (mean during the last epoch)"),
-            ("train loss", f"{self.loss:.4g} (mean during the last epoch)"),
+            ("test accuracy", number_text(100 * self.test_accuracy, ".2f", " %")),
+            ("train accuracy", f"{number_text(100 * self.train_accuracy, '.2f', ' %')} (mean during the last epoch)"),
+            ("train loss", f"{number_text(self.loss, '.4g')} (mean during the last epoch)"),
             ("updates", f"{self.updates:,}"),
             ("simulated time", f"{self.simulated_time_s:.4g} s"),
             ("learning bits", f"{self.learning_bits:,} ({self.bits_per_update:,.0f} per update)"),

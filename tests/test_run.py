@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import random
 import signal
 import subprocess
@@ -541,3 +542,57 @@ def test_training_accuracy_is_the_mean_of_samples_as_they_pass(tmp_path: Path) -
     second = output(1, 5.0 * (np.array([1, 0]) - first))
     assert result.loss == pytest.approx(-(np.log(first[0]) + np.log(second[1])) / 2, rel=1e-5)
     assert result.train_accuracy == (int(first[0] > first[1]) + int(second[1] > second[0])) / 2
+
+
+class Lines(Silent):
+    """Keeps the losses that are shown during epochs, and after them."""
+
+    def __init__(self) -> None:
+        self.during: list[float] = []
+        self.after: list[float] = []
+
+    def chunk(self, *shown: Any) -> None:
+        self.during.append(shown[-1])
+
+    def epoch(self, row: Mapping[str, Any]) -> None:
+        self.after.append(row["train_loss"])
+
+
+def test_an_epoch_in_which_no_sample_reaches_the_top_has_no_loss(tmp_path: Path) -> None:
+    """9 frames an epoch every 10 us, twice 100 us on their way to the top: frame k learns at 10 k + 200 us."""
+    tables = {
+        "data": {"name": "synthetic", "train": 9, "test": 20},
+        "training": {"batch": 1, "epochs": 4},
+        "learning": {"rule": "srbp"},
+        "channels": {"forward": {"latency": "100 us"}},
+        "schedule": {"mode": "pipelined", "interval": "10 us"},
+    }
+    lines = Lines()
+    result = cs.run(scenario([16, 5, 4], **tables), tmp_path / "t.h5", progress=lines)
+    with cs.Trace(tmp_path / "t.h5") as trace:
+        rows = trace.metrics("train")
+    assert rows["updates"].tolist() == [0, 0, 8, 36]
+    assert rows["frames"].tolist() == [9, 18, 27, 36] and result.updates == result.frames == 36
+    for found in (rows["loss"], rows["accuracy"], lines.after):
+        assert np.isnan(found).tolist() == [True, True, False, False]
+    assert math.isnan(lines.during[0]) and not math.isnan(lines.during[-1])
+
+
+def test_a_run_without_a_sample_at_the_top_tells_null_and_draws(tmp_path: Path) -> None:
+    """Interrupted after two such epochs."""
+    tables = {
+        "data": {"name": "synthetic", "train": 9, "test": 20},
+        "training": {"batch": 1, "epochs": 4},
+        "channels": {"forward": {"latency": "100 us"}},
+        "schedule": {"mode": "pipelined", "interval": "10 us"},
+    }
+    with pytest.raises(KeyboardInterrupt):
+        cs.run(scenario([16, 5, 4], **tables), tmp_path / "t.h5", progress=Stopping(18))
+    with cs.Trace(tmp_path / "t.h5") as trace:
+        told = trace.result
+        assert trace.info()["updates"] == 0
+        assert "accuracy -, loss -" in str(trace)
+    assert told is not None
+    assert (told["updates"], told["loss"], told["train_accuracy"], told["bits_per_update"]) == (0, None, None, None)
+    cs.plot(tmp_path / "t.h5", out=tmp_path / "t.png")
+    assert cs.run(resume=tmp_path / "t.h5").updates == 36

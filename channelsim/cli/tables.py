@@ -8,7 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from channelsim.cli.output import percent, quantity
+from channelsim.cli.output import number, percent, quantity
 
 if TYPE_CHECKING:
     from channelsim.data import Entry
@@ -26,7 +26,7 @@ def print_result(result: Result) -> None:
     for name, value in (
         ("test accuracy", percent(result.test_accuracy)),
         ("train accuracy", f"{percent(result.train_accuracy)} (mean during the last epoch)"),
-        ("train loss", f"{result.loss:.4f} (mean during the last epoch)"),
+        ("train loss", f"{number(result.loss)} (mean during the last epoch)"),
         ("updates", f"{result.updates:,}"),
         (
             "learning bits",

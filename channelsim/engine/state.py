@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -109,9 +110,14 @@ class State:
 
     @property
     def mean_loss(self) -> float:
-        """Training loss since `tally` was last called; 0 before any sample has reached the top."""
+        """Training loss since `tally` was last called; NaN before any sample has reached the top."""
         clock = self.memory.clock[0]
-        return float(clock["loss"]) / max(int(clock["samples"]), 1)
+        return float(clock["loss"]) / int(clock["samples"]) if clock["samples"] else math.nan
+
+    @property
+    def updates(self) -> int:
+        """Updates of the top layer since `tally` was last called."""
+        return int(self.memory.clock[0]["updates"])
 
     @property
     def signals(self) -> NDArray[np.float32]:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from channelsim.errors import InputError
 from channelsim.plan.layout import CHANNEL
 from channelsim.trace import _bulk, _checkpoint, _layout, _weights
-from channelsim.units import seconds
+from channelsim.units import number_text, seconds
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -328,7 +328,8 @@ class Trace:
                 row = info[split]
                 during = " (means during the epoch)" if split == "train" else ""
                 lines.append(
-                    f"{split:10} accuracy {100 * row['accuracy']:.2f} %, loss {row['loss']:.4g}{during}, "
+                    f"{split:10} accuracy {number_text(100 * row['accuracy'], '.2f', ' %')}, "
+                    f"loss {number_text(row['loss'], '.4g')}{during}, "
                     f"simulated time {seconds(row['simulated_time']):.4g} s"
                 )
         lines.append(f"weights    of {_count(self.epochs, 'epoch')}; {info['messages_recorded']:,} messages in /events")
