@@ -174,8 +174,8 @@ def _clock_advice(scenario: Keys) -> list[str]:
     if scenario.schedule.mode == "pipelined" and interval:
         for h in range(1, scenario.depth + 1):
             forward, learning = scenario.compute_times(h)
-            # The top learns as soon as its activity is there; only hidden layers compute on a learning message.
-            busy = (forward + (learning if h in routes else 0)) * scenario.training.batch
+            learns = h in routes or h == scenario.depth
+            busy = (forward + (learning if learns else 0)) * scenario.training.batch
             if busy > interval:
                 found.append(
                     f"layer {h} computes {units.format_duration(busy)} a frame, but a frame enters every "

@@ -97,7 +97,7 @@ class Feedback(Table):
     """How the feedback weights C are drawn."""
 
     distribution: Literal["normal", "uniform", "sign", "binary", "orthogonal"] = "normal"
-    """sign: +-1; binary: 0 or 1."""
+    """sign: +-scale; binary: 0 or scale, evenly, so that mean and standard deviation are half of it."""
     scale: Literal["glorot", "he"] | PositiveFloat = "glorot"
     """Standard deviation, as of weights."""
     connections: Annotated[PositiveInt | None, NoneWord] = None

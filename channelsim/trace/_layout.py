@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 FORMAT = "channelsim trace"
 """The root attribute `format`, by which a trace is told from any other HDF5 file."""
 
@@ -91,7 +91,12 @@ COUNTERS: dict[str, Column] = {
 CHANNELS = (
     *COUNTERS.values(),
     *_columns(
-        ("utilisation", "f8", "1", "time on the link of what was sent, as a share of the epoch; above 1: it piles up"),
+        (
+            "utilisation",
+            "f8",
+            "1",
+            "time that messages given to the link take, over the epoch; above 1: more than it can send",
+        ),
         ("energy", "f8", "J", "energy of bits, multiply-accumulates, synapse reads and writes"),
     ),
 )
@@ -118,8 +123,13 @@ def events(channel_names: Sequence[str]) -> tuple[Column, ...]:
             ("channel", "i4", "1", "channel"),
             ("offered", "i8", "ps", "simulated time at which the message was handed to the link"),
             ("start", "i8", "ps", "simulated time at which its first bit left"),
-            ("first_arrival", "i8", "ps", "simulated time at which its first event arrived"),
-            ("last_arrival", "i8", "ps", "simulated time at which its last event arrived"),
+            (
+                "first_arrival",
+                "i8",
+                "ps",
+                "simulated time at which its first event arrived, or its deadline if earlier",
+            ),
+            ("complete", "i8", "ps", "simulated time at which it was complete: arrived, or the deadline passed"),
             ("events", "i4", "1", "events sent"),
             ("delivered", "i4", "1", "events delivered"),
             ("bits", "i8", "bit", "length of the message"),

@@ -211,7 +211,7 @@ def _record(net, mem, c, slot, b):
     values = _values(net, mem, c, slot, b) if net.ideal[c] else head(mem.message_sent, ch.n)
     row = mem.message_rows[clock.rows]
     row.frame, row.sample, row.channel = mem.slots[slot].frame, b, c
-    row.offered, row.start, row.last_arrival = clock.now, m.start, m.complete
+    row.offered, row.start, row.complete = clock.now, m.start, m.complete
     row.events, row.delivered, row.bits = m.events, m.delivered, m.bits
     row.encoding, row.scale = m.encoding, m.scale
     if m.start == link_clock.LOST:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from channelsim.engine.channel import stages
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.pointers import address_of
 from channelsim.engine.kernels import activity, conv_counts
@@ -11,7 +12,6 @@ from channelsim.engine.layers import maps as map_work
 from channelsim.engine.tables.handles import synapses
 
 ZERO = np.float32(0.0)
-UNKNOWN = np.int64(-1)
 
 
 @inner()
@@ -79,14 +79,14 @@ def accumulate(net, mem, h, x, signal, samples, scale, target, stride):
 def set_counts(net, mem, c, count, samples):
     """mem.map_events[b] = the values of sample b that are not zero: its events as delivered over channel c, `count`.
 
-    Or -1 (unknown): a bit error can turn a value into a 0, which is an event all the same.
+    Or `conv_counts.AS_MARKED`, where an event can be 0.
     """
-    is_exact = net.channels[c].bit_error == 0.0
+    zeros = stages.makes_zeros(net.channels[c])
     for b in range(samples):
-        mem.map_events[b] = count[b] if is_exact else UNKNOWN
+        mem.map_events[b] = conv_counts.AS_MARKED if zeros else count[b]
 
 
 @inner()
 def clear_counts(mem):
     """mem.map_events: unknown."""
-    mem.map_events[:] = UNKNOWN
+    mem.map_events[:] = conv_counts.UNKNOWN

@@ -17,7 +17,7 @@ ZERO = F(0.0)
 
 @inner()
 def forward(net, mem, h, slot, out):
-    """out = f(W x + b) for every sample of the frame. Returns the multiply-accumulates."""
+    """out = f(W x + b) for every sample of the frame."""
     layer, samples = net.layers[h], mem.slots[slot].samples
     n, fan_in = layer.n, layer.fan_in
     form, bias = mem.input_form[slot, h], mem.biases[layer.b_offset : layer.b_offset + n]
@@ -40,10 +40,6 @@ def forward(net, mem, h, slot, out):
                 form == inputs.SPARSE, layer.transfer, weights, layer.row_stride, bias, images, chosen, x, out, samples,
                 mem.output_events, mem.partial_sums, mem.term_lists,
             )  # fmt: skip
-    macs = 0
-    for b in range(samples):
-        macs += mem.input_events[slot, h, b]
-    return macs * n
 
 
 @inner()

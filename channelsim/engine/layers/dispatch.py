@@ -12,13 +12,17 @@ from channelsim.plan import Kind
 DENSE, CONV2D = int(Kind.DENSE), int(Kind.CONV2D)  # the others have no synapses
 
 
-@external(INT, NET, MEMORY, INT, INT, on_demand=EVERY_RUN)
-def forward(net, mem, h, slot):
-    """O of layer h for every sample of the frame. Returns the multiply-accumulates."""
+@external(INT, NET, MEMORY, INT, INT, INT, on_demand=EVERY_RUN)
+def forward(net, mem, h, slot, delivered):
+    """O of layer h for every sample of the frame, to which so many events were delivered, as `inputs.hold` found.
+
+    Returns the multiply-accumulates.
+    """
     kind, samples = net.layers[h].kind, mem.slots[slot].samples
     out = inputs.outputs(net, mem, h, slot, samples)
     if kind == DENSE:
-        return dense.forward(net, mem, h, slot, out)
+        dense.forward(net, mem, h, slot, out)
+        return delivered * net.layers[h].n
     x = inputs.activities(net, mem, h, slot)
     if kind == CONV2D:
         conv.set_counts(net, mem, h - 1, mem.input_events[slot, h], samples)
@@ -65,7 +69,8 @@ def update_macs(net, mem, h, slot, samples):
     if layer.kind == DENSE:
         return dense.update_macs(mem, mem.input_events[slot, h], samples)
     x, signal = inputs.activities(net, mem, h, slot), mem.signal[: samples * layer.n]
-    conv.set_counts(net, mem, h - 1, mem.input_events[slot, h], samples)
+    for b in range(samples):
+        mem.map_events[b] = mem.input_events[slot, h, b]
     return conv.survey(net, mem, h, x, signal, samples)
 
 
@@ -118,4 +123,5 @@ def adapt_bank(net, mem, c, slot, seen, samples, scale):
     into = buffer[channel.c_offset : channel.c_offset + channel.c_size]
     conv.clear_counts(mem)
     counter.update_macs += conv.survey(net, mem, channel.source, own, message, samples)
-    counter.writes += conv.accumulate(net, mem, channel.source, own, message, samples, scale, into, maps)
+    written = conv.accumulate(net, mem, channel.source, own, message, samples, scale, into, maps)
+    counter.writes += written if net.config.momentum == 0.0 else channel.c_size

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from channelsim.engine.channel import stages
 from channelsim.engine.channel.sending import is_projected
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.pointers import head
@@ -40,6 +41,7 @@ def _through_signed(net, mem, c, slot):
     out = mem.messages[slot, channel.message_offset * net.config.batch :]
     samples = mem.slots[slot].samples
     source = net.layers[channel.source]
+    mem.counters[c].macs += _operations(net, mem, c, slot, message)
     deferred.flush(net, mem, channel.source)
     n, n_target, stride = channel.n, net.layers[channel.target].n, source.row_stride
     weights = synapses(mem.weights, source)
@@ -57,12 +59,26 @@ def _through_signed(net, mem, c, slot):
             if channel.wiring == SIGN:
                 for i in range(n_target):
                     error[i] += x * activity.with_sign(feedback[i * n + j], weights[i * stride + j])
-                mem.counters[c].macs += n_target
             else:
                 for k in range(start[j], start[j + 1]):
                     i = targets[k]
                     error[i] += x * activity.with_sign(feedback[k], weights[i * stride + j])
-                mem.counters[c].macs += start[j + 1] - start[j]
+
+
+@inner()
+def _operations(net, mem, c, slot, message):
+    """The multiply-accumulates of C m, which is a matrix: the wires of each event that was delivered."""
+    channel, samples, events = net.channels[c], mem.slots[slot].samples, mem.message_events[slot, c]
+    n = channel.n
+    if channel.wiring == DENSE or channel.wiring == SIGN:
+        return activity.total(events, samples) * net.layers[channel.target].n
+    start = net.c_start[channel.start_offset : channel.start_offset + n + 1]
+    words, zeros, macs = message.view(np.int32), stages.makes_zeros(channel), 0
+    for b in range(samples):
+        for j in range(n):
+            if message[b * n + j] != ZERO or (zeros and words[b * n + j] != 0):
+                macs += start[j + 1] - start[j]
+    return macs
 
 
 @inner()
@@ -88,27 +104,26 @@ def error_from(net, mem, c, slot, seen, recalled):
         return
     message = mem.messages[slot, first : first + samples * n]
     feedback = mem.feedback[channel.c_offset : channel.c_offset + channel.c_size]
-    events = activity.total(mem.message_events[slot, c], samples)
-    if channel.wiring == DENSE and samples > 1 and events >= SPARSE_BELOW * samples * n:
-        mem.counters[c].macs += events * n_target
-        minibatch.make_error(message, n, feedback, n_target, transfer, output, error, samples)
-        return
     if channel.wiring == BANK:
         dispatch.through_bank(net, mem, c, slot)
     else:
+        mem.counters[c].macs += _operations(net, mem, c, slot, message)
+        events = activity.total(mem.message_events[slot, c], samples)
+        if channel.wiring == DENSE and samples > 1 and events >= SPARSE_BELOW * samples * n:
+            minibatch.make_error(message, n, feedback, n_target, transfer, output, error, samples)
+            return
         _through_wires(net, mem, c, samples, message, feedback, error)
     transfers.times_derivative(transfer, error[: len(output)], output)
 
 
 @inner(inline="always")
 def _through_wires(net, mem, c, samples, message, feedback, error):
-    """error = the messages through C, event by event. Counts the operations."""
+    """error = the messages through C, event by event."""
     channel = net.channels[c]
     n, n_target = channel.n, net.layers[channel.target].n
     for i in range(samples * n_target):
         error[i] = ZERO
     if channel.wiring == DENSE and samples > 1:
-        mem.counters[c].macs += simd.count_events(message) * n_target
         minibatch.add_sparse(message, n, samples, n, feedback, n_target, n_target, error, mem.term_lists)
         return
     targets = net.c_index[channel.c_offset : channel.c_offset + channel.c_size]
@@ -117,7 +132,6 @@ def _through_wires(net, mem, c, samples, message, feedback, error):
         sent, made = message[b * n : b * n + n], error[b * n_target : b * n_target + n_target]
         if channel.wiring == DENSE:
             count = simd.compact(sent, mem.row_index, mem.row_value)
-            mem.counters[c].macs += count * n_target
             simd.add_rows(feedback, n_target, head(mem.row_index, count), head(mem.row_value, count), made)
             continue
         for j in range(n):
@@ -126,4 +140,3 @@ def _through_wires(net, mem, c, samples, message, feedback, error):
                 continue
             for k in range(start[j], start[j + 1]):
                 made[targets[k]] += x * feedback[k]
-            mem.counters[c].macs += start[j + 1] - start[j]

@@ -13,8 +13,8 @@ from channelsim.engine.tables.layouts import CLOCK, EVENT, LAYER_STATE, LINK_STA
 from channelsim.plan import COUNTER, MESSAGE_ROW, Direction, Kind, Message, Plan, Quantizer, Wiring
 
 # Of `Memory`, what has a row for each slot.
-BY_SLOT = ("slots", "sample", "outputs", "inputs", "input_events", "list_start", "input_form", "list_index",
-           "list_value", "messages", "message_events")  # fmt: skip
+BY_SLOT = ("slots", "sample", "outputs", "inputs", "computed", "input_events", "list_start", "input_form",
+           "list_index", "list_value", "messages", "message_events")  # fmt: skip
 SYNAPSES = ("weights", "biases", "feedback")
 # What is written anew before it is read in the next chunk, and what has been collected.
 SCRATCH = ("signal", "output_events", "signal_events", "learns", "signal_sums", "learning_signal", "learning_inputs",
@@ -75,6 +75,7 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
             (slots, batch * (inputs if not ideal_inputs else int(layers[1]["fan_in"]) * first_held)),
             np.float32,
         ),
+        computed=zeros((slots, len(layers)), np.int64),
         input_events=zeros((slots, len(layers), batch), np.int64),
         input_form=zeros((slots, len(layers)), np.int64),
         list_start=zeros((slots, len(layers)), np.int64),
@@ -124,7 +125,6 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
 def _begin(memory: Memory) -> None:
     """What is not zero before the first frame: no frame is the one before it."""
     memory.clock["fault_frame"] = -1
-    memory.layer_states["frame"] = -1
     memory.link_states["frame"] = -1
 
 

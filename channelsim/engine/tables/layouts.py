@@ -89,12 +89,15 @@ EVENT = np.dtype(
 SLOT = np.dtype(
     [
         ("used", "u1"),
-        ("finished", "u1"),  # everything that the frame caused is done; it may still be a layer's newest
+        (
+            "finished",
+            "u1",
+        ),  # everything that the frame caused is done; it may still be the one that a layer computed last
         ("frame", "i8"),
         ("samples", "i8"),
         ("keep", "f8"),  # what is left of the learning rates: (1 - decay)^frame
         ("events", "i8"),  # in the heap for this frame
-        ("holders", "i8"),  # layers of which this is the newest frame
+        ("holders", "i8"),  # layers that computed this frame last
     ],
     align=True,
 )
@@ -102,8 +105,8 @@ SLOT = np.dtype(
 LAYER_STATE = np.dtype(
     [
         ("free_at", "i8"),  # ps: busy computing until then
-        ("frame", "i8"),  # newest frame computed; -1: none
-        ("slot", "i8"),
+        ("computed", "i8"),  # frames computed so far
+        ("slot", "i8"),  # of the one computed last
         ("pending", "u1"),  # which updates wait for the next pass over their rows: see `layers.deferred`
         ("newest_step", "i8"),  # its place among the layer's steps
         ("settled", "i8"),  # at the rows that this frame has read nothing waits; -1: perhaps at all
@@ -221,7 +224,8 @@ class Memory(NamedTuple):
     sample: CountRows  # (F, B) index into the data set
     outputs: FloatRows  # (F, B * units) O of layers 1..L
     inputs: FloatRows  # (F, B * inputs) activations as delivered, where they are not the sender's
-    input_events: CountPlanes  # (F, L + 1, B) events delivered to each layer
+    computed: CountRows  # (F, L + 1) which of its computations, from 1 on, was a layer's of this frame
+    input_events: CountPlanes  # (F, L + 1, B) events delivered to each layer; once it computes, nonzero values
     input_form: CountRows  # (F, L + 1) how a layer's input is held: see `layers.inputs`
     list_start: CountRows  # (F, L + 1) where its list starts, if the form has one
     list_index: NumberRows  # (F, Net.list_offset[-1]) inputs of dense layers as events, of one sample
