@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from channelsim.engine.compile.threads import within_threads
-from channelsim.engine.kernels import minibatch
 from channelsim.engine.layers import prediction
 from channelsim.engine.setup.warm_up import compile_for
-from channelsim.engine.sizes import evaluated_at_once
+from channelsim.engine.sizes import evaluated_at_once, list_room
 from channelsim.engine.state import State, settle
 from channelsim.engine.tables.handles import handle, records
 from channelsim.plan import is_ideal
@@ -36,13 +35,12 @@ def evaluate(state: State, images: NDArray[np.float32], labels: NDArray[np.int32
     widest = int(plan.layers["n"].max())
     at_once = evaluated_at_once(plan.layers)
     here, there = (np.zeros(at_once * widest, np.float32) for _ in range(2))
-    room = np.zeros(at_once, np.int64), np.zeros(minibatch.list_room(at_once, widest), np.int32)
+    room = np.zeros(at_once, np.int64), np.zeros(list_room(at_once, widest), np.int32)
     net, memory = handle(clockless), state.handles()[1]
-    loss, correct = 0.0, 0
+    found = np.zeros(2)
     with within_threads():
         for first in range(0, len(labels), at_once):
             samples = min(at_once, len(labels) - first)
-            more, right = prediction.evaluate(net, memory, flat, labels, first, samples, here, there, *room)
-            loss += more
-            correct += right
-    return loss / len(labels), correct / len(labels)
+            prediction.evaluate(net, memory, flat, labels, first, samples, here, there, *room, found)
+    loss, correct = found / len(labels)
+    return float(loss), float(correct)

@@ -167,8 +167,8 @@ def exchange_tables(state: State, change: Change) -> None:
 def settle(state: State) -> None:
     """Applies the updates that wait for the next pass over their rows, so that the weights can be read."""
     net, memory = state.handles()
-    for h in range(1, len(state.net.layers)):
-        deferred.flush(net, memory, h)
+    for h in np.flatnonzero(state.memory.layer_states["pending"]):
+        deferred.apply_deferred(net, memory, h)
 
 
 def busiest(state: State) -> str:

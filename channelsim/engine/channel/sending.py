@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from channelsim.engine.channel import link_clock, stages
-from channelsim.engine.compile.jit import inner, kernel
+from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.pointers import head
 from channelsim.engine.kernels import counter_hash, minibatch, simd
 from channelsim.plan import Direction, Kind, Message, Wiring
@@ -47,19 +47,19 @@ def send(net, mem, c, slot):
 # --- where messages come from and go to ----------------------------------------------------------------------
 
 
-@kernel(inline="always")
+@inner(inlined=True)
 def is_projected(wiring):
     """Whether the wiring depends on the sender when the message leaves, so that it is applied there."""
     return wiring in (TRANSPOSE, SIGN, SPARSE_SIGN)
 
 
-@inner(inline="always")
+@inner(inlined=True)
 def _is_from_data(net, c):
     """Whether the values of a channel's messages are the images of the data set, as they are there."""
     return c == 0 and not net.config.augmented
 
 
-@inner(inline="always")
+@inner(inlined=True)
 def _values(net, mem, c, slot, b):
     """What the sender has to send about one sample."""
     ch = net.channels[c]
@@ -76,7 +76,7 @@ def _values(net, mem, c, slot, b):
     return mem.outputs[slot, first : first + n]
 
 
-@inner(inline="always")
+@inner(inlined=True)
 def _place(net, mem, c, slot, b):
     """Where it arrives."""
     ch = net.channels[c]
@@ -89,14 +89,14 @@ def _place(net, mem, c, slot, b):
     return mem.inputs[slot, first : first + n]
 
 
-@inner(inline="always")
+@inner(inlined=True)
 def _delivered(net, mem, c, slot):
     """The events of each sample's message that arrive."""
     ch = net.channels[c]
     return mem.message_events[slot, c] if ch.direction == LEARNING else mem.input_events[slot, ch.target]
 
 
-@inner(inline="always")
+@inner(inlined=True)
 def _residual(net, mem, c):
     """What the channel has kept back."""
     ch = net.channels[c]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from channelsim.engine.compile.jit import inner, kernel
+from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.pointers import head
 from channelsim.engine.config import FEW_SAMPLES
 from channelsim.engine.kernels import activity, minibatch, simd, single, transfers
@@ -115,7 +115,7 @@ def transposed(net, mem, source, samples, message, events, out):
     through(synapses(mem.weights, layer), layer.row_stride, layer.n, samples, message, events, out, mem.transposed)
 
 
-@kernel()
+@inner()
 def through(matrix, stride, n, samples, message, events, out, room):
     """out[b] = message[b] @ matrix.T for a (rows, n) matrix; messages without events cost nothing."""
     rows = len(matrix) // stride

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from channelsim.engine.compile.jit import inner
-from channelsim.engine.compile.symbols import EVERY_RUN, FLOAT, INT, NOTHING, external
+from channelsim.engine.compile.units import EVERY_RUN, FLOAT, INT, NOTHING, unit
 from channelsim.engine.kernels import activity, simd
 from channelsim.engine.layers import conv, dense, inputs, pooling
 from channelsim.engine.tables.handles import MEMORY, NET, synapses
@@ -12,7 +12,7 @@ from channelsim.plan import Kind
 DENSE, CONV2D = int(Kind.DENSE), int(Kind.CONV2D)  # the others have no synapses
 
 
-@external(INT, NET, MEMORY, INT, INT, on_demand=EVERY_RUN)
+@unit(INT, NET, MEMORY, INT, INT, needed_by=EVERY_RUN)
 def forward(net, mem, h, slot):
     """O of layer h for every sample of the frame. Returns the multiply-accumulates."""
     kind, samples = net.layers[h].kind, mem.slots[slot].samples
@@ -27,7 +27,7 @@ def forward(net, mem, h, slot):
     return 0
 
 
-@external(NOTHING, NET, MEMORY, INT, INT, INT, INT, on_demand=EVERY_RUN)
+@unit(NOTHING, NET, MEMORY, INT, INT, INT, INT, needed_by=EVERY_RUN)
 def transposed(net, mem, c, slot, seen, recalled):
     """The error that messages delivered over channel c make through their sender: through W, or back through a pool.
 
@@ -55,7 +55,7 @@ def is_finite(net, mem, h, samples):
     return simd.are_finite(mem.signal[: samples * layer.n]) != 0
 
 
-@external(INT, NET, MEMORY, INT, INT, INT, on_demand=EVERY_RUN)
+@unit(INT, NET, MEMORY, INT, INT, INT, needed_by=EVERY_RUN)
 def update_macs(net, mem, h, slot, samples):
     """The multiply-accumulates of an update, with R in mem.signal, after `is_finite`.
 
@@ -69,7 +69,7 @@ def update_macs(net, mem, h, slot, samples):
     return conv.survey(net, mem, h, x, signal, samples)
 
 
-@external(INT, NET, MEMORY, INT, INT, INT, FLOAT, INT, on_demand=EVERY_RUN)
+@unit(INT, NET, MEMORY, INT, INT, INT, FLOAT, INT, needed_by=EVERY_RUN)
 def accumulate(net, mem, h, slot, samples, scale, whole):
     """W, or mem.whole_step if `whole`, += scale * the sum that W learns by, with R in mem.signal, after `update_macs`.
 
@@ -83,7 +83,7 @@ def accumulate(net, mem, h, slot, samples, scale, whole):
     return conv.accumulate(net, mem, h, x, signal, samples, scale, target, layer.row_stride)
 
 
-@external(NOTHING, NET, MEMORY, INT, INT, on_demand=EVERY_RUN)
+@unit(NOTHING, NET, MEMORY, INT, INT, needed_by=EVERY_RUN)
 def through_signs(net, mem, c, slot):
     """As `transposed`, of a convolution whose W lends its signs to the magnitudes of C."""
     channel = net.channels[c]
@@ -93,7 +93,7 @@ def through_signs(net, mem, c, slot):
     conv.through(net, mem, c, slot, mem.signed_bank[: channel.c_size], maps, mem.unprojected, out)
 
 
-@external(NOTHING, NET, MEMORY, INT, INT, on_demand=EVERY_RUN)
+@unit(NOTHING, NET, MEMORY, INT, INT, needed_by=EVERY_RUN)
 def through_bank(net, mem, c, slot):
     """mem.signal = the error that messages of a convolution make through C, which is shaped like its W. Counted."""
     channel = net.channels[c]
@@ -103,7 +103,7 @@ def through_bank(net, mem, c, slot):
     conv.through(net, mem, c, slot, feedback, maps, message, mem.signal)
 
 
-@external(NOTHING, NET, MEMORY, INT, INT, INT, INT, FLOAT, on_demand=EVERY_RUN)
+@unit(NOTHING, NET, MEMORY, INT, INT, INT, INT, FLOAT, needed_by=EVERY_RUN)
 def adapt_bank(net, mem, c, slot, seen, samples, scale):
     """Such a C, or with momentum its velocity, += scale * the sum of patch (x) message. Counted.
 

@@ -100,7 +100,7 @@ def error_from(net, mem, c, slot, seen, known):
     transfers.times_derivative(transfer, error[: len(output)], output)
 
 
-@inner(inline="always")
+@inner(inlined=True)
 def _through_wires(net, mem, c, samples, message, feedback, error):
     """error = the messages through C, event by event. Counts the operations."""
     channel = net.channels[c]

@@ -6,7 +6,7 @@ import numpy as np
 
 from channelsim.engine.channel import quantizers
 from channelsim.engine.compile.fused import fma
-from channelsim.engine.compile.jit import inner, kernel
+from channelsim.engine.compile.jit import inner
 from channelsim.engine.kernels import activity, counter_hash, simd
 from channelsim.engine.layers import deferred, dispatch
 from channelsim.engine.tables.handles import synapses
@@ -15,7 +15,7 @@ F = np.float32
 ZERO, ONE = F(0.0), F(1.0)
 
 
-@kernel()
+@inner()
 def rate(s, base):
     """The learning rate of an update by the frame in slot s: base (1 - decay)^frame."""
     return F(base * s.keep)
@@ -86,7 +86,7 @@ def _bias(mem, layer, eta, share, momentum):
         bias[j] = fma(eta, g, bias[j])
 
 
-@kernel()
+@inner()
 def _gain_momentum(step, velocity, eta, momentum):
     """step = eta V with V = momentum V + step."""
     for k in range(len(step)):
@@ -95,7 +95,7 @@ def _gain_momentum(step, velocity, eta, momentum):
         step[k] = eta * v
 
 
-@kernel()
+@inner()
 def _quantize_matrix(kind, bits, scale_kind, scale, stochastic, key, values):
     a = quantizers.measure(scale_kind, scale, values, simd.count_events(values))
     words = values.view(np.int32)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from channelsim.engine.channel import sending
-from channelsim.engine.compile.jit import inner, kernel
+from channelsim.engine.compile.jit import inner
 from channelsim.engine.kernels import augment, counter_hash, elementary, losses
 from channelsim.engine.layers import adaptation, dispatch, errors, inputs, learning
 from channelsim.engine.loop import frames
@@ -139,7 +139,7 @@ def _error(net, mem, c, slot):
     return seen, samples
 
 
-@kernel()
+@inner()
 def _clear(values):
     for k in range(len(values)):
         values[k] = ZERO

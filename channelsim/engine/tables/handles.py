@@ -117,7 +117,7 @@ def _unbox(kind: HandleType, given: Any, c: Any) -> NativeValue:
     return NativeValue(pointer, is_error=cgutils.is_not_null(c.builder, c.pyapi.err_occurred()))
 
 
-@inner(inline="always")
+@inner(inlined=True)
 def synapses(buffer, layer):
     """The part of a flat buffer that holds a layer's W."""
     return buffer[layer.w_offset : layer.w_offset + layer.w_extent]

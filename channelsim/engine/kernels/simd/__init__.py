@@ -52,5 +52,3 @@ __all__ = [
     "transpose",
     "update_and_add_rows",
 ]
-
-provide()

@@ -18,7 +18,7 @@ from numba.core import cgutils
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin
 
-from channelsim.engine.compile import cache, machine
+from channelsim.engine.compile import cache, objects, units
 from channelsim.engine.kernels.simd.code import FLOAT, NUMBER, WORD, Array
 
 BYTE = ir.IntType(8)
@@ -61,8 +61,9 @@ class _Kernel(NamedTuple):
         return ir.FunctionType(self.result.llvm, arguments)
 
 
+FILE = "simd.o"  # in the cache
 _kernels: list[_Kernel] = []
-_kept: list[Any] = []  # machine code lives as long as the object that it came with
+_provided: list[bool] = []
 
 
 def vector_kernel(code: Callable[..., Any], *arguments: Kind, result: Kind = NOTHING) -> Callable[[Any], Any]:
@@ -131,30 +132,25 @@ def _write(module: Any, kernel: _Kernel) -> None:
 
 def _compile() -> bytes:
     """The object file of all kernels."""
-    target = binding.Target.from_default_triple().create_target_machine(
-        cpu=machine.CPU, features=machine.FEATURES, opt=3, reloc="pic", codemodel="jitdefault", jit=True
-    )
-    module = ir.Module("channelsim_simd")
+    module = objects.new_module("channelsim_simd")
     for kernel in _kernels:
         _write(module, kernel)
-    module.triple = target.triple
-    parsed = binding.parse_assembly(str(module))
-    options = binding.create_pipeline_tuning_options(speed_level=3)
-    options.loop_vectorization = options.slp_vectorization = False
-    passes = binding.create_pass_builder(target, options)
-    passes.getModulePassManager().run(parsed, passes)
-    return bytes(target.emit_object(parsed))
+    return objects.compile_module(binding.parse_assembly(str(module)), vectorize=False)
+
+
+def compile_kernels() -> None:
+    """Makes the object file of all kernels, if there is none."""
+    cache.kept(FILE, _compile)
 
 
 def provide() -> None:
-    """Compiles the kernels, or loads them, and gives their symbols addresses: before Numba compiles what calls them."""
-    if config.DISABLE_JIT:
+    """Brings the kernels into the process, for code that calls them; once."""
+    if _provided or config.DISABLE_JIT:
         return
-    code = cache.kept("simd.o", _compile)
-    target = binding.Target.from_default_triple().create_target_machine(jit=True)
-    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), target)
-    engine.add_object_file(binding.ObjectFileRef.from_data(code))
-    engine.finalize_object()
-    _kept.append(engine)
-    for kernel in _kernels:
-        binding.add_symbol(kernel.symbol, engine.get_function_address(kernel.symbol))
+    symbols = [kernel.symbol for kernel in _kernels]
+    for symbol, address in zip(symbols, objects.load(cache.kept(FILE, _compile), symbols), strict=True):
+        binding.add_symbol(symbol, address)
+    _provided.append(True)
+
+
+units.foundation(provide)
