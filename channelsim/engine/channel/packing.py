@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from channelsim.engine.channel import stages
 from channelsim.engine.channel.quantizers import LOG2, NONE, SIGN, TERNARY, UNIFORM, ZERO
 from channelsim.engine.compile.jit import inner
-from channelsim.engine.compile.units import INT, NOTHING, RECORDING, array_of, unit
+from channelsim.engine.compile.units import INT, NOTHING, RECORDING, unit
+from channelsim.engine.compile.views import view_of
 from channelsim.engine.kernels import simd
 from channelsim.engine.tables.handles import records
 from channelsim.plan import CHANNEL, MESSAGE_ROW, Quantizer
@@ -52,10 +53,10 @@ def pack(
     return out, offsets
 
 
-ROWS, CHANNELS, WORDS = array_of(MESSAGE_ROW), array_of(CHANNEL), array_of("u4")
+ROWS, CHANNELS, WORDS = view_of(MESSAGE_ROW), view_of(CHANNEL), view_of("u4")
 
 
-@unit(NOTHING, ROWS, array_of("f4"), CHANNELS, array_of("i8"), needed_by=RECORDING)
+@unit(NOTHING, ROWS, view_of("f4"), CHANNELS, view_of("i8"), needed_by=RECORDING)
 def _lay_out(rows, values, channels, offsets):
     """Where each message begins, and where the last one ends."""
     for i in range(len(rows)):
@@ -65,7 +66,7 @@ def _lay_out(rows, values, channels, offsets):
         offsets[i + 1] = offsets[i] + (bits + 7) // 8
 
 
-@unit(INT, ROWS, array_of("f4"), WORDS, WORDS, CHANNELS, array_of("i8"), array_of("u1"), needed_by=RECORDING)
+@unit(INT, ROWS, view_of("f4"), WORDS, WORDS, CHANNELS, view_of("i8"), view_of("u1"), needed_by=RECORDING)
 def _write(rows, values, words, scale_words, channels, offsets, out):
     """Fills `out`, which is zeros. `words` and `scale_words` are values and scales seen as uint32.
 

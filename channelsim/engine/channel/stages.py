@@ -15,7 +15,7 @@ import numpy as np
 
 from channelsim.engine.channel import link_clock, quantizers
 from channelsim.engine.compile.jit import inner
-from channelsim.engine.compile.pointers import head
+from channelsim.engine.compile.pointers import as_words, head
 from channelsim.engine.kernels import counter_hash, elementary, simd
 from channelsim.plan import Encoding, Jitter
 
@@ -51,7 +51,7 @@ def encode(mem, ch, values, residual):
     `residual` is what this channel has kept back. mem.message_alive becomes 1 for each event, else 0.
     """
     m, n = mem.message, ch.n
-    index, value, words = mem.message_index, mem.message_value, mem.message_value.view(np.int32)
+    index, value, words = mem.message_index, mem.message_value, as_words(mem.message_value)
     if ch.has_threshold:
         m.offered, m.events = sift(ch, values, residual, head(value, n))
         values = head(value, n)
@@ -180,7 +180,7 @@ def _corrupt(net, mem, ch, value, alive):
         k = mem.message_hits[h]
         received, flips = quantizers.flip(
             ch.quantizer, ch.bits, m.scale, ch.value_bits, value[k], np.uint64(key), np.int64(index[k]),
-            1.0 - ch.bit_error, m.hit_bound, mem.word, mem.word.view(np.int32),
+            1.0 - ch.bit_error, m.hit_bound, mem.word, as_words(mem.word),
         )  # fmt: skip
         flipped += flips
         if received == received:

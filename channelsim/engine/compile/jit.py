@@ -32,5 +32,5 @@ def inner(*, inlined: bool = False) -> Callable[[Any], Any]:
     """
     if config.DISABLE_JIT:
         return lambda function: function
-    options = OPTIONS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "inline": "always" if inlined else "never"}
+    options = OPTIONS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": inlined}
     return lambda function: _Inner(function, locals={}, targetoptions=options)

@@ -14,17 +14,16 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
 from llvmlite import binding, ir
 from numba import config, types
 from numba.core import cgutils
 from numba.core.registry import cpu_target
 from numba.core.typing.templates import AbstractTemplate, signature
 from numba.extending import lower_builtin
-from numba.np.arrayobj import populate_array
-from numba.np.numpy_support import as_dtype, from_dtype
+from numba.np.numpy_support import as_dtype
 
-from channelsim.engine.compile import cache, objects, whole
+from channelsim.engine.compile import cache, objects, views, whole
+from channelsim.engine.compile.views import View
 
 INT, FLOAT, NOTHING = types.int64, types.float32, types.void
 _WORD, _BYTES = ir.IntType(64), ir.IntType(8).as_pointer()
@@ -38,11 +37,6 @@ MAPS, THREADS = "maps", "threads"
 _foundations: list[Callable[[], None]] = []  # what all units may call
 _at: dict[int, Unit] = {}  # units by their places
 every: list[Unit] = []
-
-
-def array_of(dtype: Any) -> types.Type:
-    """The type of an argument that is a flat array. Only Python passes one."""
-    return types.Array(from_dtype(np.dtype(dtype)), 1, "C")
 
 
 class Unit:
@@ -72,7 +66,7 @@ class Unit:
         return self._called(*passed)
 
     def _passed(self, kind: Any, value: Any) -> list[Any]:
-        if isinstance(kind, types.Array):
+        if isinstance(kind, View):
             if value.dtype != as_dtype(kind.dtype) or value.ndim != 1 or not value.flags.c_contiguous:
                 raise TypeError(f"{self.name} takes a flat array of {as_dtype(kind.dtype)}, not {value.dtype}")
             return [value.ctypes.data, value.size]
@@ -108,7 +102,7 @@ class Unit:
         """The type of the unit's code."""
         context, given = cpu_target.target_context, []
         for argument in self.arguments:
-            is_array = isinstance(argument, types.Array)
+            is_array = isinstance(argument, View)
             given += [_BYTES, _WORD] if is_array else [context.get_value_type(argument)]
         result = ir.VoidType() if self.result == NOTHING else context.get_value_type(self.result)
         return ir.FunctionType(result, given)
@@ -127,7 +121,7 @@ def foundation(provide: Callable[[], None]) -> None:
 
 
 def _passed_as(argument: Any) -> list[Any]:
-    if isinstance(argument, types.Array):
+    if isinstance(argument, View):
         return [ctypes.c_void_p, ctypes.c_int64]
     return [_NUMBERS.get(argument, ctypes.c_void_p)]
 
@@ -196,10 +190,6 @@ def _entrance(unit: Unit) -> Any:
 
 def _received(context: Any, builder: Any, kind: Any, given: Iterator[Any]) -> Any:
     """An argument as Numba's functions take it. An array has come as an address and a size."""
-    if not isinstance(kind, types.Array):
+    if not isinstance(kind, View):
         return next(given)
-    address, size = next(given), next(given)
-    array, item = context.make_array(kind)(context, builder), _WORD(as_dtype(kind.dtype).itemsize)
-    data = builder.bitcast(address, context.get_data_type(kind.dtype).as_pointer())
-    populate_array(array, data=data, shape=[size], strides=[item], itemsize=item, meminfo=None)
-    return array._getvalue()
+    return views.make(context, builder, kind, next(given), [next(given)])

@@ -13,7 +13,7 @@ import numpy as np
 
 from channelsim.engine.compile.fused import fma
 from channelsim.engine.compile.jit import inner
-from channelsim.engine.compile.pointers import head
+from channelsim.engine.compile.pointers import as_words, head
 from channelsim.engine.kernels import simd
 
 ZERO = np.float32(0.0)
@@ -45,7 +45,7 @@ def _forget(index, old):
         for r in range(len(old)):
             old[r] = ZERO
     else:
-        simd.fill(index, 0, old.view(np.int32))
+        simd.fill(index, 0, as_words(old))
 
 
 @inner()

@@ -78,13 +78,13 @@ def layer(kind, values, n):
 def softmax(values):
     """Softmax of one sample in place."""
     top = values[0]
-    for v in values:
-        top = max(top, v)
+    for i in range(len(values)):
+        top = max(top, values[i])
     for i in range(len(values)):  # apart from the sum, whose order keeps it from being vector code
         values[i] = F(elementary.exp(np.float64(values[i] - top)))
     total = F(0.0)
-    for v in values:
-        total += v
+    for i in range(len(values)):
+        total += values[i]
     for i in range(len(values)):
         values[i] /= total
 

@@ -7,6 +7,7 @@ import numpy as np
 from channelsim.engine.channel import quantizers
 from channelsim.engine.compile.fused import fma
 from channelsim.engine.compile.jit import inner
+from channelsim.engine.compile.pointers import as_words
 from channelsim.engine.kernels import activity, counter_hash, simd
 from channelsim.engine.layers import deferred, dispatch
 from channelsim.engine.tables.handles import synapses
@@ -98,5 +99,5 @@ def _gain_momentum(step, velocity, eta, momentum):
 @inner()
 def _quantize_matrix(kind, bits, scale_kind, scale, stochastic, key, values):
     a = quantizers.measure(scale_kind, scale, values, simd.count_events(values))
-    words = values.view(np.int32)
+    words = as_words(values)
     quantizers.quantize(kind, bits, a, stochastic, key, words[:0], values, words)

@@ -7,7 +7,8 @@ import numpy as np
 from channelsim.engine.channel import stages
 from channelsim.engine.compile.pointers import address_of, floats_at, head
 from channelsim.engine.compile.thread_pool import in_parts
-from channelsim.engine.compile.units import EVALUATION, INT, NOTHING, STAGES, array_of, unit
+from channelsim.engine.compile.units import EVALUATION, INT, NOTHING, STAGES, unit
+from channelsim.engine.compile.views import view_of
 from channelsim.engine.config import SPARSE_BELOW
 from channelsim.engine.kernels import counter_hash, losses, minibatch, simd
 from channelsim.engine.layers import conv, dispatch, pooling
@@ -17,8 +18,8 @@ EVALUATION_FRAME = np.int64(1 << 40)  # in all draws of an evaluation; the sampl
 
 
 @unit(
-    NOTHING, NET, MEMORY, array_of("f4"), array_of("i4"), INT, INT, array_of("f4"), array_of("f4"), array_of("i8"),
-    array_of("i4"), array_of("f8"), needed_by=EVALUATION,
+    NOTHING, NET, MEMORY, view_of("f4"), view_of("i4"), INT, INT, view_of("f4"), view_of("f4"), view_of("i8"),
+    view_of("i4"), view_of("f8"), needed_by=EVALUATION,
 )  # fmt: skip
 def evaluate(net, mem, images, labels, first, samples, here, there, events, lists, found):
     """found += (summed loss, correct) on samples first .. first + samples - 1 of a set; images is flat.

@@ -18,7 +18,8 @@ from numba.core import cgutils
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin
 
-from channelsim.engine.compile import cache, objects, units
+from channelsim.engine.compile import cache, objects, units, views
+from channelsim.engine.compile.views import View
 from channelsim.engine.kernels.simd.code import FLOAT, NUMBER, WORD, Array
 
 BYTE = ir.IntType(8)
@@ -36,7 +37,7 @@ class Kind:
         """The type to which Numba casts what is given, or None."""
         if not self.is_array:
             return self.numba
-        fits = isinstance(given, types.Array) and given.ndim == 1 and given.layout == "C"
+        fits = isinstance(given, View) and given.ndim == 1
         return given if fits and self.numba in (None, given.dtype) else None
 
 
@@ -104,9 +105,10 @@ def _teach_numba(plain: Any, kernel: _Kernel) -> None:
         passed: list[Any] = []
         for kind, given, value in zip(kernel.arguments, signature.args, values, strict=True):
             if kind.is_array:
-                array = context.make_array(given)(context, builder, value)
-                size = array.nitems if kind.numba else builder.mul(array.nitems, array.itemsize)
-                passed += [builder.bitcast(array.data, kind.llvm), size]
+                [size] = views.lengths_of(builder, given, value)
+                if kind.numba is None:
+                    size = builder.mul(size, WORD(given.itemsize))
+                passed += [builder.bitcast(views.address_of(builder, value), kind.llvm), size]
             else:
                 passed.append(value)
         function = cgutils.get_or_insert_function(builder.module, kernel.kind, kernel.symbol)
