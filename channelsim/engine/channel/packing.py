@@ -56,7 +56,7 @@ def pack(
 ROWS, CHANNELS, WORDS = view_of(MESSAGE_ROW), view_of(CHANNEL), view_of("u4")
 
 
-@unit(NOTHING, ROWS, view_of("f4"), CHANNELS, view_of("i8"), needed_by=RECORDING)
+@unit(NOTHING, ROWS, view_of("f4"), CHANNELS, view_of("i8"), needed_by=(RECORDING,))
 def _lay_out(rows, values, channels, offsets):
     """Where each message begins, and where the last one ends."""
     for i in range(len(rows)):
@@ -66,7 +66,7 @@ def _lay_out(rows, values, channels, offsets):
         offsets[i + 1] = offsets[i] + (bits + 7) // 8
 
 
-@unit(INT, ROWS, view_of("f4"), WORDS, WORDS, CHANNELS, view_of("i8"), view_of("u1"), needed_by=RECORDING)
+@unit(INT, ROWS, view_of("f4"), WORDS, WORDS, CHANNELS, view_of("i8"), view_of("u1"), needed_by=(RECORDING,))
 def _write(rows, values, words, scale_words, channels, offsets, out):
     """Fills `out`, which is zeros. `words` and `scale_words` are values and scales seen as uint32.
 

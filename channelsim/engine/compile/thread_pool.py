@@ -154,7 +154,7 @@ def _run_all(code, arguments, pieces):
         _share(code, arguments, pieces, threads)
 
 
-@unit(NOTHING, INT, INT, INT, INT, needed_by=THREADS)
+@unit(NOTHING, INT, INT, INT, INT, needed_by=(THREADS,))
 def _share(code, arguments, pieces, threads):
     """All parts of a task, shared with helpers."""
     team = _team()
@@ -188,7 +188,7 @@ def _run_some(code, arguments, pieces, member, members):
         _run(code, arguments, piece, pieces)
 
 
-@unit(NOTHING, INT, INT, INT, needed_by=THREADS)
+@unit(NOTHING, INT, INT, INT, needed_by=(THREADS,))
 def _help(member, members, turn):
     """What a helper does from the turn on that was the last one before it came; a task without code ends it."""
     team = _team()
@@ -236,7 +236,7 @@ def _hire(count: int) -> list[threading.Thread]:
     return hired
 
 
-@unit(NOTHING, needed_by=THREADS)
+@unit(NOTHING, needed_by=(THREADS,))
 def _end():
     team = _team()
     _store(team + 8 * CODE, 0)

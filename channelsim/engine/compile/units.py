@@ -28,12 +28,12 @@ from channelsim.engine.compile.views import View
 INT, FLOAT, NOTHING = types.int64, types.float32, types.void
 _WORD, _BYTES = ir.IntType(64), ir.IntType(8).as_pointer()
 _NUMBERS = {INT: ctypes.c_int64, FLOAT: ctypes.c_float, NOTHING: None}
-# Which runs need a unit, beside those that call it without asking: see `setup.warm_up`.
-EVERY_RUN, EVALUATION, RECORDING, ONE_SAMPLE, MINI_BATCH, STAGES, TRANSPOSED, SIGNS, ADAPTIVE, QUANTIZED, AUGMENTED = (
-    "every run", "evaluation", "recording", "one sample", "mini-batch", "stages", "transposed", "signs", "adaptive",
-    "quantized", "augmented",
+# What of a run needs a unit; one that needs several things is needed where all are met. See `setup.demands`.
+ONE_SAMPLE, MINI_BATCH, DEFERRED, IMMEDIATE, TRANSPOSED, SIGNS, ADAPTIVE, QUANTIZED, STAGES, AUGMENTED, MAPS = (
+    "one sample a frame", "mini-batches", "deferred updates", "immediate updates", "errors through W",
+    "errors through signs of W", "adaptive C", "quantized synapses", "stages or time", "augmentation", "maps",
 )  # fmt: skip
-MAPS, THREADS = "maps", "threads"
+THREADS, RECORDING, EVALUATION = "threads", "recorded messages", "evaluation"
 _foundations: list[Callable[[], None]] = []  # what all units may call
 _at: dict[int, Unit] = {}  # units by their places
 every: list[Unit] = []
@@ -42,7 +42,7 @@ every: list[Unit] = []
 class Unit:
     """A function compiled by itself. Python and compiled code call it alike."""
 
-    def __init__(self, function: Any, result: Any, arguments: tuple[Any, ...], needed_by: str) -> None:
+    def __init__(self, function: Any, result: Any, arguments: tuple[Any, ...], needed_by: tuple[str, ...]) -> None:
         self.name = f"{function.__module__.removeprefix('channelsim.engine.')}.{function.__name__}"
         self.symbol = "channelsim_" + self.name.replace(".", "_")
         self.needed_by = needed_by
@@ -108,8 +108,8 @@ class Unit:
         return ir.FunctionType(result, given)
 
 
-def unit(result: Any, *arguments: Any, needed_by: str) -> Callable[[Any], Any]:
-    """Makes a function of these types a unit. `needed_by` says which runs need it: see `setup.warm_up`."""
+def unit(result: Any, *arguments: Any, needed_by: tuple[str, ...]) -> Callable[[Any], Any]:
+    """Makes a function of these types a unit. `needed_by` says which runs need it."""
     if config.DISABLE_JIT:
         return lambda function: function
     return lambda function: Unit(function, result, arguments, needed_by)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.pointers import head
-from channelsim.engine.compile.units import FLOAT, INT, NOTHING, ONE_SAMPLE, unit
+from channelsim.engine.compile.units import DEFERRED, FLOAT, INT, NOTHING, unit
 from channelsim.engine.config import STEPS
 from channelsim.engine.kernels import simd, single
 from channelsim.engine.layers import inputs
@@ -73,7 +73,7 @@ def flush(net, mem, h):
         apply_deferred(net, mem, h)
 
 
-@unit(NOTHING, NET, MEMORY, INT, needed_by=ONE_SAMPLE)
+@unit(NOTHING, NET, MEMORY, INT, needed_by=(DEFERRED,))
 def apply_deferred(net, mem, h):
     """`flush` where there are any."""
     state = mem.layer_states[h]
@@ -95,7 +95,7 @@ def _catch_up_steps(net, mem, h, first, last):
     )  # fmt: skip
 
 
-@unit(NOTHING, NET, MEMORY, INT, INT, FLOAT, needed_by=ONE_SAMPLE)
+@unit(NOTHING, NET, MEMORY, INT, INT, FLOAT, needed_by=(DEFERRED,))
 def defer(net, mem, h, slot, eta):
     """Defers the update by one sample, R in mem.signal and its activity in `slot`. The bias is updated at once."""
     layer, state = net.layers[h], mem.layer_states[h]

@@ -12,7 +12,7 @@ SPARSE  the same, with few who speak
 from __future__ import annotations
 
 from channelsim.engine.compile.jit import inner
-from channelsim.engine.compile.units import EVERY_RUN, INT, NOTHING, ONE_SAMPLE, unit
+from channelsim.engine.compile.units import INT, NOTHING, ONE_SAMPLE, unit
 from channelsim.engine.compile.views import view_of
 from channelsim.engine.config import SPARSE_BELOW
 from channelsim.engine.kernels import minibatch, simd
@@ -22,14 +22,14 @@ FULL, LIST, DATA, MATRIX, SPARSE = 0, 1, 2, 3, 4
 DENSE = int(Kind.DENSE)
 
 
-@unit(NOTHING, view_of("f4"), INT, view_of("i8"), needed_by=EVERY_RUN)
+@unit(NOTHING, view_of("f4"), INT, view_of("i8"), needed_by=())
 def count_events(images, n, counts):
     """counts = how many events each image of n values has."""
     for i in range(len(counts)):
         counts[i] = simd.count_events(images[i * n : i * n + n])
 
 
-@unit(NOTHING, view_of("f4"), INT, view_of("i8"), view_of("i4"), view_of("f4"), needed_by=ONE_SAMPLE)
+@unit(NOTHING, view_of("f4"), INT, view_of("i8"), view_of("i4"), view_of("f4"), needed_by=(ONE_SAMPLE,))
 def list_events(images, n, start, index, value):
     """The events of images of n values, one list after another: image i's begin at start[i]. Both have room behind."""
     for i in range(len(images) // n):

@@ -35,7 +35,7 @@ def _room(net, mem, h, piece):
     return mem.patches[piece * size : (piece + 1) * size]
 
 
-@unit(NOTHING, NET, MEMORY, INT, INT, INT, INT, needed_by=MAPS)
+@unit(NOTHING, NET, MEMORY, INT, INT, INT, INT, needed_by=(MAPS,))
 def forward(net, mem, h, x, out, samples):
     """A convolution's out = f(W * x + b).
 
@@ -55,7 +55,7 @@ def _forward(net, mem, h, x, out, samples, piece, pieces):
     )  # fmt: skip
 
 
-@unit(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, INT, needed_by=MAPS)
+@unit(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, INT, needed_by=(MAPS,))
 def through_transposed(net, mem, h, matrix, stride, message, out, samples):
     """The error that messages make through a matrix shaped like W of convolution h.
 
@@ -74,7 +74,7 @@ def _through_transposed(net, mem, h, matrix, stride, message, out, samples, piec
     )
 
 
-@unit(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, FLOAT, needed_by=MAPS)
+@unit(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, FLOAT, needed_by=(MAPS,))
 def add_outer(net, mem, h, target, stride, x, samples, scale):
     """target, shaped like W of convolution h, += scale * sum of patch (x) R, after `survey`."""
     rows = net.layers[h].w_size // net.layers[h].b_size
@@ -94,7 +94,7 @@ def _add_outer(net, mem, h, target, stride, x, samples, scale, piece, pieces):
     )  # fmt: skip
 
 
-@unit(NOTHING, NET, MEMORY, INT, INT, INT, INT, needed_by=MAPS)
+@unit(NOTHING, NET, MEMORY, INT, INT, INT, INT, needed_by=(MAPS,))
 def survey(net, mem, h, x, signal, samples):
     """What an update of convolution h takes: mem.learns, mem.map_macs, mem.map_sums and mem.turned_signal."""
     in_parts(_survey, parts(samples), (net, mem, h, x, signal, samples))
@@ -110,7 +110,7 @@ def _survey(net, mem, h, x, signal, samples, piece, pieces):
     )  # fmt: skip
 
 
-@unit(NOTHING, NET, MEMORY, INT, INT, INT, INT, needed_by=MAPS)
+@unit(NOTHING, NET, MEMORY, INT, INT, INT, INT, needed_by=(MAPS,))
 def pool(net, mem, h, x, out, samples):
     """The output map of each sample."""
     in_parts(_pool, parts(samples), (net, mem, h, x, out, samples))
@@ -123,7 +123,7 @@ def _pool(net, mem, h, x, out, samples, piece, pieces):
     windows.forward(layer.kind, net.geometry[h], x, out, lo, hi)
 
 
-@unit(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, INT, needed_by=MAPS)
+@unit(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, INT, needed_by=(MAPS,))
 def pool_backward(net, mem, h, x, message, out, recalled, samples):
     """The error at the map below that messages make, of which mem.map_events events arrive."""
     in_parts(_pool_backward, parts(samples), (net, mem, h, x, message, out, recalled, samples))

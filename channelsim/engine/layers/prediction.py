@@ -19,7 +19,7 @@ EVALUATION_FRAME = np.int64(1 << 40)  # in all draws of an evaluation; the sampl
 
 @unit(
     NOTHING, NET, MEMORY, view_of("f4"), view_of("i4"), INT, INT, view_of("f4"), view_of("f4"), view_of("i8"),
-    view_of("i4"), view_of("f8"), needed_by=EVALUATION,
+    view_of("i4"), view_of("f8"), needed_by=(EVALUATION,),
 )  # fmt: skip
 def evaluate(net, mem, images, labels, first, samples, here, there, events, lists, found):
     """found += (summed loss, correct) on samples first .. first + samples - 1 of a set; images is flat.
@@ -61,7 +61,7 @@ def evaluate(net, mem, images, labels, first, samples, here, there, events, list
     found[1] += correct
 
 
-@unit(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, needed_by=STAGES)
+@unit(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, needed_by=(EVALUATION, STAGES))
 def _through_channel(net, mem, c, values, out, first, samples):
     """What arrives of the activities of samples from number `first` of the set on, from and to these addresses."""
     ch, roots = net.channels[c], net.roots[c * counter_hash.PURPOSES : (c + 1) * counter_hash.PURPOSES]
