@@ -7,7 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from channelsim.engine.compile.threads import within_threads
+from channelsim.engine.compile.threads import thread_demands, within_threads
+from channelsim.engine.compile.units import EVALUATION
 from channelsim.engine.layers import prediction
 from channelsim.engine.setup.warm_up import compile_for
 from channelsim.engine.sizes import evaluated_at_once, list_room
@@ -26,7 +27,7 @@ def evaluate(state: State, images: NDArray[np.float32], labels: NDArray[np.int32
         return math.nan, math.nan
     settle(state)
     plan, net = state.plan, state.net
-    compile_for(plan.maps)
+    compile_for(state.demands | {EVALUATION} | thread_demands())
     channels, links = records(net.channels.copy()), records(net.links.copy())
     channels["residual"], channels["deadline"], links["queue"] = 0, -1, -1
     clockless = net._replace(channels=channels, ideal=is_ideal(channels, links))

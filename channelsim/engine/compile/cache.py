@@ -16,10 +16,9 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
-import llvmlite
-import numba
 import platformdirs
 
 from channelsim.engine.compile import machine
@@ -38,7 +37,7 @@ def digest() -> str:
     for source in sorted([*SOURCES.rglob("*.py"), *others]):
         state.update(str(source.relative_to(SOURCES.parent)).encode())
         state.update(source.read_bytes())
-    versions = f"{sys.version} {numba.__version__} {llvmlite.__version__}"
+    versions = f"{sys.version} {version('numba')} {version('llvmlite')}"
     state.update(f"{versions} {machine.LANES} {machine.CPU} {machine.FEATURES}".encode())
     return state.hexdigest()[:16]
 

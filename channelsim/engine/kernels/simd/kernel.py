@@ -62,9 +62,7 @@ class _Kernel(NamedTuple):
         return ir.FunctionType(self.result.llvm, arguments)
 
 
-FILE = "simd.o"  # in the cache
 _kernels: list[_Kernel] = []
-_provided: list[bool] = []
 
 
 def vector_kernel(code: Callable[..., Any], *arguments: Kind, result: Kind = NOTHING) -> Callable[[Any], Any]:
@@ -140,19 +138,30 @@ def _compile() -> bytes:
     return objects.compile_module(binding.parse_assembly(str(module)), vectorize=False)
 
 
-def compile_kernels() -> None:
-    """Makes the object file of all kernels, if there is none."""
-    cache.kept(FILE, _compile)
+class VectorCode:
+    """The object file of all kernels. It is compiled and loaded as units are, and has to be there before them."""
+
+    name, needed_by, _file = "simd", (), "simd.o"
+
+    def __init__(self) -> None:
+        self._is_loaded = config.DISABLE_JIT
+
+    def is_compiled(self) -> bool:
+        """Whether the file need not be made in this process any more."""
+        return self._is_loaded or cache.has(self._file)
+
+    def compile(self) -> None:
+        """Makes the file, if there is none."""
+        cache.kept(self._file, _compile)
+
+    def load(self) -> None:
+        """Brings the kernels into the process, for code that calls them; once."""
+        if not self._is_loaded:
+            symbols = [kernel.symbol for kernel in _kernels]
+            for symbol, address in zip(symbols, objects.load(cache.kept(self._file, _compile), symbols), strict=True):
+                binding.add_symbol(symbol, address)
+            self._is_loaded = True
 
 
-def provide() -> None:
-    """Brings the kernels into the process, for code that calls them; once."""
-    if _provided or config.DISABLE_JIT:
-        return
-    symbols = [kernel.symbol for kernel in _kernels]
-    for symbol, address in zip(symbols, objects.load(cache.kept(FILE, _compile), symbols), strict=True):
-        binding.add_symbol(symbol, address)
-    _provided.append(True)
-
-
-units.foundation(provide)
+VECTOR_CODE = VectorCode()
+units.foundation(VECTOR_CODE.load)
