@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help env demo paper paper-quick paper-cifar paper-page test test-all lint bench bench-check bench-page clean
+.PHONY: help env demo paper paper-quick paper-cifar paper-page test test-all test-widths golden golden-arm64 test-oldest lint bench bench-avx2 bench-check bench-page clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -11,6 +11,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # PYTHON=... names another interpreter; otherwise the first of these that is new enough.
 PYTHON ?=
 CANDIDATES := $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11
+
+# Of `make test-oldest`: the oldest Python that pyproject.toml allows.
+OLDEST := build/oldest
+OLDEST_PYTHON ?= python3.11
 
 # Of `make paper` and `make paper-cifar`.
 EPOCHS ?=
@@ -23,8 +27,8 @@ FULL := $(VENV)/.installed-full
 BENCH := $(VENV)/.installed-bench
 
 help:  ## Show this list
-	@sed -nE 's/^([a-z-]+):.*## (.*)$$/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null \
-	  || sed -nE 's/^([a-z-]+):.*## (.*)$$/  make \1  \2/p' Makefile
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)$$/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null \
+	  || sed -nE 's/^([a-z0-9-]+):.*## (.*)$$/  make \1  \2/p' Makefile
 
 env: $(FULL)  ## Make .venv with everything: the package, the PyTorch reference, what the tests need
 
@@ -49,6 +53,18 @@ test: $(FULL)  ## Run the tests
 test-all: $(FULL)  ## Run all tests, including the long ones
 	$(BIN)/python -m pytest -m ''
 
+golden: $(FULL)  ## Record again the digests of small runs that every machine must meet (where results change on purpose)
+	$(BIN)/python -m tests.laws.golden --write
+
+golden-arm64:  ## Hold an emulated 64-bit ARM to them (Debian or Ubuntu; ten minutes, and 1 GiB in build/arm64)
+	scripts/arm64.sh -m tests.laws.golden
+
+test-oldest: $(OLDEST)/.installed  ## Run the tests with the oldest versions that pyproject.toml allows, in build/oldest
+	$(OLDEST)/bin/python -m pytest
+
+test-widths: $(FULL)  ## Run the kernels' and the laws' tests with narrower vectors: 8, 4 and 1 values
+	for lanes in 8 4 1; do CHANNELSIM_LANES=$$lanes $(BIN)/python -m pytest tests/engine tests/laws || exit 1; done
+
 lint: $(FULL)  ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -56,6 +72,9 @@ lint: $(FULL)  ## Check style and types
 
 bench: $(BENCH)  ## Measure speed and memory beside JAX and PyTorch, one core each (ten minutes, on a quiet machine)
 	$(BIN)/python -m benchmarks.bench
+
+bench-avx2: $(BENCH)  ## The same beside JAX and PyTorch without AVX-512, all contestants
+	CHANNELSIM_LANES=8 $(BIN)/python -m benchmarks.bench --only libraries
 
 bench-check: $(BENCH)  ## Compare the engine's speed relative to fixed code with the last record; fails if 15 % slower
 	$(BIN)/python -m benchmarks.regression
@@ -86,6 +105,15 @@ $(FULL): pyproject.toml | $(BIN)/python
 	@echo "installing channelsim, the PyTorch reference and the test tools into $(VENV)"
 	@$(PIP) install -qq --editable '.[reference,test]'
 	@touch $(BASE) $@
+
+# The oldest Python too. Wheels of that time are what pip installs; nothing else of the project uses build/oldest.
+$(OLDEST)/.installed: pyproject.toml scripts/oldest.py
+	@echo "installing the oldest versions into $(OLDEST)"
+	@$(OLDEST_PYTHON) -m venv --clear $(OLDEST)
+	@$(OLDEST)/bin/python scripts/oldest.py > $(OLDEST)/constraints.txt
+	@$(OLDEST)/bin/python -m pip --disable-pip-version-check install -qq --constraint $(OLDEST)/constraints.txt \
+	  --editable '.[reference,test]'
+	@touch $@
 
 # What the engine is compared with. The feedback-alignment library is optional.
 $(BENCH): pyproject.toml | $(BIN)/python

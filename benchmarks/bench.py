@@ -3,6 +3,7 @@
     python -m benchmarks.bench                     everything, for the record (about ten minutes on a quiet machine)
     python -m benchmarks.bench --quick             fewer samples and rounds, while something is being built
     python -m benchmarks.bench --only sparse,growth
+    CHANNELSIM_LANES=8 python -m benchmarks.bench --only libraries     without AVX-512, all contestants, for the record
 
 Everything runs on one core with one thread, contestants taking turns, and medians are compared (docs/performance.md).
 """
@@ -57,15 +58,21 @@ def main() -> int:
     print(table.text(rows))
     for note in report["notes"]:
         print(note)
-    if not settings.quick and options.only == list(SECTIONS):
+    if not (settings.quick or environment.is_avx2()) and options.only == list(SECTIONS):
         regression.record(regression.ratios())
     report["took_s"] = round(time.perf_counter() - began, 1)
     RESULTS.mkdir(exist_ok=True)
-    out = RESULTS / ("quick.json" if settings.quick or options.only != list(SECTIONS) else "bench.json")
+    out = RESULTS / _file(settings, options.only)
     out.write_text(json.dumps(report, indent=1) + "\n")
     short = [row for row in rows if row.met is False]
     print(f"{len(short)} short of the target; {report['took_s']:.0f} s; written to {out.relative_to(work.ROOT)}")
     return 0
+
+
+def _file(settings: work.Settings, sections: list[str]) -> str:
+    if environment.is_avx2() and not settings.quick:
+        return "avx2.json"
+    return "quick.json" if settings.quick or sections != list(SECTIONS) else "bench.json"
 
 
 def _options() -> argparse.Namespace:

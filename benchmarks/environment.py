@@ -15,6 +15,20 @@ ONE_THREAD = {
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
     "JAX_PLATFORMS": "cpu",
 }
+# With CHANNELSIM_LANES=8 the engine does without AVX-512, and so do its peers: each has a name of its own for that.
+AVX2 = {
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    "OPENBLAS_CORETYPE": "Haswell",
+    "NPY_DISABLE_CPU_FEATURES": "AVX512F AVX512CD AVX512_SKX",
+    "XLA_FLAGS": f"{ONE_THREAD['XLA_FLAGS']} --xla_cpu_max_isa=AVX2",
+}
+
+
+def is_avx2() -> bool:
+    """Whether everything is measured without AVX-512."""
+    return os.environ.get("CHANNELSIM_LANES") == "8"
 
 
 def pin() -> int:
@@ -23,7 +37,7 @@ def pin() -> int:
     Where the system has no affinities (macOS), the thread counts have to do. Makes the peers' own libraries importable.
     """
     sys.path.append(str(LIBRARIES))
-    for name, value in ONE_THREAD.items():
+    for name, value in (ONE_THREAD | (AVX2 if is_avx2() else {})).items():
         os.environ[name] = value
     if not hasattr(os, "sched_setaffinity"):
         return 0

@@ -21,6 +21,7 @@ from benchmarks.timing import Times
 
 ROOT = Path(__file__).parents[1]
 RECORD = ROOT / "benchmarks" / "results" / "bench.json"
+AVX2_RECORD = RECORD.with_name("avx2.json")
 PAGES = (ROOT / "docs" / "performance.md", ROOT / "docs" / "performance-notebook.md")
 FIGURE = ROOT / "docs" / "performance.svg"
 
@@ -52,6 +53,15 @@ def targets(report: Report) -> str:
 def others(report: Report) -> str:
     """The rows without a target."""
     return table.markdown([row for row in table.from_json(report["rows"]) if row.target is None])
+
+
+def avx2(_: Report) -> str:
+    """What was recorded without AVX-512."""
+    if not AVX2_RECORD.exists():
+        return "Not recorded."
+    report = json.loads(AVX2_RECORD.read_text())
+    about = f"{report['machine']['cpu']}, `{report['command']}` with `CHANNELSIM_LANES=8`, {report['date']}"
+    return f"{about}\n\n{table.markdown(table.from_json(report['rows']))}"
 
 
 def spread(report: Report) -> str:
@@ -171,6 +181,7 @@ TABLES: dict[str, Callable[[Report], str]] = {
     "machine": machine,
     "targets": targets,
     "others": others,
+    "avx2": avx2,
     "short": short,
     "notes": notes,
     "roofs": roofs,

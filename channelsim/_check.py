@@ -1,7 +1,7 @@
 """What a scenario would simulate, worked out without a frame: layers, wires, operations, bits and memory.
 
-All counts are of one frame of full size in which every neuron speaks (of a target, the one neuron that is meant): the
-most that a frame can cost before silence, thresholds and losses make it cheaper. A run counts what it did cost.
+All counts are of one frame of full size in which all units are active (of a target, its one nonzero unit): the most
+that a frame can cost before zeros, thresholds and losses make it cheaper. A run counts what it did cost.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Check:
         memory: bytes by what they are for: data, synapses (W, b and C with all their copies), frame (each frame in
             flight), layer (one layer at work on a frame, or on a part of an evaluation), patches (what convolutions
             make of their images).
-        machine_memory: bytes; None where the system does not tell.
+        machine_memory: bytes; None where the system does not report it.
         advice: what is allowed but hardly meant, a sentence each.
     """
 
@@ -122,7 +122,7 @@ class Check:
         return "\n".join(
             [
                 f"{self.scenario}: {self.data}, {self.samples:,} training samples, {self.classes} classes; {frames}",
-                "(operations and bits of one frame in which every neuron speaks)",
+                "(operations and bits of one frame in which all units are active)",
                 "",
                 *_columns(
                     ("layer", "kind", "units", "shape", "transfer", "synapses", "forward", "update"),

@@ -33,7 +33,7 @@ ROW = (  # of each epoch, kept for the result and across a resume
 
 
 def default_out(scenario: Scenario) -> Path:
-    """Where the trace goes unless told otherwise."""
+    """Where the trace goes by default."""
     return Path("runs") / f"{scenario.name}.h5"
 
 
@@ -54,7 +54,7 @@ def run(
         force: overwrite a trace that exists.
         resume: a trace that was interrupted or killed: goes on from its checkpoint, bit for bit as if it had never
             stopped.
-        progress: hears how the run goes (see `channelsim.progress`).
+        progress: is called while the run goes on (see `channelsim.progress`).
         threads: threads of one frame's kernels, at most the machine's cores; 1 by default. They do not change the
             result.
         dataset: what `data.dataset_of(scenario)` returned, for many runs on the same data; loaded by default.
@@ -127,7 +127,7 @@ class _Asked(KeyboardInterrupt):
 
 
 class _Run:
-    """One sitting of a run: the state of the engine and what has been told about it."""
+    """One sitting of a run: the state of the engine and what has been reported of it."""
 
     def __init__(
         self,
@@ -160,7 +160,7 @@ class _Run:
             self.rows = [dict(zip(ROW, row, strict=True)) for row in arrays["epoch_rows"].tolist()]
             self.queue_max = np.array(arrays["run_queue_max"])
         self.probe = alignment.Probe(dataset, min(scenario.trace.probe, plan.train_size))
-        self.behind: str | None = None  # what was told about a pipeline that cannot keep up
+        self.behind: str | None = None  # the warning about a pipeline that cannot keep up
         self.epoch = len(self.rows)
         self.chunk = FIRST_CHUNK
         self.packing_time = 0.0  # of the chunk at work: writing messages down is no training
@@ -235,7 +235,7 @@ class _Run:
             self._checkpoint_if_due()
 
     def _look_behind(self) -> None:
-        """Tells of a pipeline that cannot keep up, once while it runs; the result has the last word."""
+        """Warns once while a pipeline cannot keep up; the result says whether it did in the end."""
         found = congestion.behind(self.state)
         if found and not self.behind:
             self.listener.note(f"warning: {found}")

@@ -41,7 +41,7 @@ def since(now: NDArray[Any], before: NDArray[Any]) -> NDArray[Any]:
 
 
 def totals(plan: Plan, counters: NDArray[Any], elapsed: int) -> dict[str, dict[str, float]]:
-    """Channel name -> what a run of `elapsed` picoseconds came to on it, for `Result`."""
+    """Channel name -> totals of a run of `elapsed` picoseconds, for `Result`."""
     return {
         name: {
             "messages": int(row["messages"]),

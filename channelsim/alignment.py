@@ -65,7 +65,7 @@ class Probe:
 
 
 def measure(state: engine.State, probe: Probe) -> list[Alignment]:
-    """Alignment of each hidden layer that hears an error. Leaves the state as it is (but settled)."""
+    """Alignment of each hidden layer that receives an error. Leaves the state as it is (but settled)."""
     engine.settle(state)
     delivered, true = probe.signals(state)
     plan, weights = state.plan, state.weights
@@ -97,7 +97,7 @@ def _probe_plan(state: engine.State, size: int) -> Plan:
 
 
 def _in_large_frames(plan: Plan) -> Plan:
-    """The plan with as many samples a frame as run fast, where they say the same in frames of any size: one frame
+    """The plan with as many samples a frame as run fast, where results do not depend on the size of frames: one frame
     after another, and without draws."""
     if plan.pipelined or not is_ideal(plan.channels, plan.links).all():
         return plan

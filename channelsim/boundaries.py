@@ -25,7 +25,7 @@ from channelsim.plan import Direction, Kind, Quantizer, Transfer
 from channelsim.reference import State
 from channelsim.reference.quantizers import levels, quantize
 from channelsim.reference.rules import after_update
-from channelsim.reference.stages import Said, say_these
+from channelsim.reference.stages import Encoded, encode_active
 
 SMALLEST = torch.finfo(torch.float32).tiny
 
@@ -35,58 +35,58 @@ class Reconciled:
     """A frame's messages on one channel, held against the engine's.
 
     Attributes:
-        said: the messages as the reference goes on with them.
+        encoded: the messages as the reference goes on with them.
         flips: which values fell on the other side of a boundary in the engine; bool (B, n).
         unexplained: which values differ for no such reason; bool (B, n).
     """
 
-    said: Said
+    encoded: Encoded
     flips: torch.Tensor
     unexplained: torch.Tensor
 
 
-def reconcile(channel: SimpleNamespace, said: Said, told: torch.Tensor) -> Reconciled:
-    """Holds messages against `told`, float32 (B, n): what the engine sent.
+def reconcile(channel: SimpleNamespace, encoded: Encoded, theirs: torch.Tensor) -> Reconciled:
+    """Holds messages against `theirs`, float32 (B, n): what the engine sent.
 
     Threshold and quantizer are monotone at a given scale. So what the engine sent is explained if it lies
     between what would be sent for the reference's value a window lower and a window higher; away from a
     boundary these two are the same.
     """
-    v = said.v
+    v = encoded.v
     window = tolerances.BOUNDARY_FLOOR + tolerances.BOUNDARY * v.abs().amax(1, keepdim=True)
     theta = channel.threshold if channel.has_threshold else 0.0
     edge = (v.abs() - theta).abs() <= window
-    audible = quantize(channel.quantizer, channel.bits, v, said.scale, said.u) != 0
-    unclear = edge & (told == 0)
-    spoke = (said.spoke & ~(unclear & audible)) | (edge & (told != 0))
-    # Whether a value that is too small for the quantizer's lowest level spoke cannot be seen in what was sent of it,
-    # but in the scale of all others: rms is over those that speak.
-    for other in (spoke | (unclear & ~audible), spoke & ~unclear):
-        lost = ~_explain(channel, said, spoke, told, window)[2].all(1, keepdim=True)
+    nonzero = quantize(channel.quantizer, channel.bits, v, encoded.scale, encoded.u) != 0
+    unclear = edge & (theirs == 0)
+    active = (encoded.active & ~(unclear & nonzero)) | (edge & (theirs != 0))
+    # Whether a value that is too small for the quantizer's lowest level passed the threshold cannot be seen in what was
+    # sent of it, but in the scale of all others: rms is over the active values.
+    for other in (active | (unclear & ~nonzero), active & ~unclear):
+        lost = ~_explain(channel, encoded, active, theirs, window)[2].all(1, keepdim=True)
         if lost.any():
-            found = _explain(channel, said, other, told, window)[2].all(1, keepdim=True)
-            spoke = torch.where(lost & found, other, spoke)
-    revised, near, explained = _explain(channel, said, spoke, told, window)
+            found = _explain(channel, encoded, other, theirs, window)[2].all(1, keepdim=True)
+            active = torch.where(lost & found, other, active)
+    revised, near, explained = _explain(channel, encoded, active, theirs, window)
     if channel.quantizer != Quantizer.NONE or channel.bit_error > 0:
         follow = explained
     else:
-        follow = near & ((told == 0) != (revised.sent == 0))
-    sent = torch.where(follow, told, revised.sent)
-    flips = (spoke != said.spoke) | (explained & ~near)
+        follow = near & ((theirs == 0) != (revised.sent == 0))
+    sent = torch.where(follow, theirs, revised.sent)
+    flips = (active != encoded.active) | (explained & ~near)
     return Reconciled(replace(revised, sent=sent), flips, ~explained)
 
 
 def _explain(
-    channel: SimpleNamespace, said: Said, spoke: torch.Tensor, told: torch.Tensor, window: torch.Tensor
-) -> tuple[Said, torch.Tensor, torch.Tensor]:
-    """What is said where these speak, which values of it are `told`, and which are but for a boundary; bool (B, n)."""
-    v = said.v
-    revised = say_these(channel, v, spoke, said.u)
-    near = (revised.sent - told).abs() <= window
+    channel: SimpleNamespace, encoded: Encoded, active: torch.Tensor, theirs: torch.Tensor, window: torch.Tensor
+) -> tuple[Encoded, torch.Tensor, torch.Tensor]:
+    """The message with these values active, which of them equal `theirs`, and which do but for a boundary; (B, n)."""
+    v = encoded.v
+    revised = encode_active(channel, v, active, encoded.u)
+    near = (revised.sent - theirs).abs() <= window
     lower, upper = (
-        quantize(channel.quantizer, channel.bits, value, revised.scale, said.u) for value in (v - window, v + window)
+        quantize(channel.quantizer, channel.bits, value, revised.scale, encoded.u) for value in (v - window, v + window)
     )
-    return revised, near, near | (spoke & (lower - window <= told) & (told <= upper + window))
+    return revised, near, near | (active & (lower - window <= theirs) & (theirs <= upper + window))
 
 
 def cuts(channel: SimpleNamespace) -> bool:
@@ -108,7 +108,7 @@ def flip_rate(quantizer: int, bits: int) -> float:
 
 @dataclass
 class Follower:
-    """A reference's witness that knows what the engine sent.
+    """A reference's witness that compares messages with what the engine sent.
 
     Attributes:
         flips: values that fell on the other side of a boundary in the engine, so far.
@@ -122,39 +122,39 @@ class Follower:
     values: int = 0
     expected: float = 0.0
     unexplained: list[str] = field(default_factory=list)
-    told: dict[tuple[int, int, int], NDArray[np.float32]] = field(default_factory=dict)
+    theirs: dict[tuple[int, int, int], NDArray[np.float32]] = field(default_factory=dict)
     updates: dict[int, list[tuple[int, torch.Tensor, torch.Tensor]]] = field(default_factory=dict)
 
     def collect(self, rows: NDArray[Any], payload: NDArray[np.float32]) -> None:
         """Takes the engine's MESSAGE_ROW records with the values behind them."""
         for row in rows:
             key = int(row["channel"]), int(row["frame"]), int(row["sample"])
-            self.told[key] = payload[row["payload"] : row["payload"] + row["neurons"]]
+            self.theirs[key] = payload[row["payload"] : row["payload"] + row["neurons"]]
 
     def forget(self) -> None:
         """Before the next chunk: its messages and updates are others."""
-        self.told.clear()
+        self.theirs.clear()
         self.updates.clear()
 
-    def message(self, ref: State, c: int, frame: int, said: Said, samples: Sequence[int]) -> Said:
+    def message(self, ref: State, c: int, frame: int, encoded: Encoded, samples: Sequence[int]) -> Encoded:
         keys = [(c, frame, sample) for sample in samples]
-        missing = [key for key in keys if key not in self.told]
+        missing = [key for key in keys if key not in self.theirs]
         if missing:
             self.unexplained.append(f"{self.channel_names[c]}: the engine sent no message in frame {frame}")
-            return said
+            return encoded
         channel = ref.channels[c]
-        told = torch.from_numpy(np.stack([self.told[key] for key in keys]))
-        result = reconcile(channel, said, told)
+        theirs = torch.from_numpy(np.stack([self.theirs[key] for key in keys]))
+        result = reconcile(channel, encoded, theirs)
         if cuts(channel):
-            self._enter(int(torch.count_nonzero(said.v)), result.flips, flip_rate(channel.quantizer, channel.bits))
+            self._enter(int(torch.count_nonzero(encoded.v)), result.flips, flip_rate(channel.quantizer, channel.bits))
         if result.unexplained.any() and cuts(channel):
             number = int(result.unexplained.sum())
             self.unexplained.append(f"{self.channel_names[c]}: {number} values in frame {frame}")
-        self._follow_kink(ref, c, said.v, told)
-        return self._follow_choice(ref, c, result.said, told)
+        self._follow_kink(ref, c, encoded.v, theirs)
+        return self._follow_choice(ref, c, result.encoded, theirs)
 
-    def _follow_kink(self, ref: State, c: int, o: torch.Tensor, told: torch.Tensor) -> None:
-        """Where S lies on the kink of ReLU, the engine's message says which f' the engine has."""
+    def _follow_kink(self, ref: State, c: int, o: torch.Tensor, theirs: torch.Tensor) -> None:
+        """Where S lies on the kink of ReLU, the engine's message shows which f' the engine has."""
         channel = ref.channels[c]
         layer = ref.layers[channel.source]
         shows_zeros = channel.quantizer in (Quantizer.NONE, Quantizer.LOG2, Quantizer.SIGN)
@@ -162,23 +162,23 @@ class Follower:
         if not hidden or layer.transfer != Transfer.RELU or channel.has_threshold or not shows_zeros:
             return
         window = tolerances.BOUNDARY_FLOOR + tolerances.BOUNDARY * o.abs().amax(1, keepdim=True)
-        flipped = ((told != 0) != (o != 0)) & (o <= window)
-        o[flipped] = torch.where(told != 0, SMALLEST, 0.0)[flipped]  # o is the activity that the layer keeps
+        flipped = ((theirs != 0) != (o != 0)) & (o <= window)
+        o[flipped] = torch.where(theirs != 0, SMALLEST, 0.0)[flipped]  # o is the activity that the layer keeps
         self._enter(o.numel(), flipped, tolerances.FLIPS)
 
-    def _follow_choice(self, ref: State, c: int, said: Said, told: torch.Tensor) -> Said:
+    def _follow_choice(self, ref: State, c: int, encoded: Encoded, theirs: torch.Tensor) -> Encoded:
         """On the way to maxpool the reference goes on with the engine's values wherever its own are as large.
 
-        Of two values that are equal but for their last digits, these say which one is larger. That is no flip to be
+        Of two values that are equal but for their last digits, these decide which one is larger. That is no flip to be
         counted: on the plain parts of an image many windows hold equal values. The reference chooses by itself.
         """
         channel = ref.channels[c]
         if channel.direction != Direction.FORWARD or ref.layers[channel.target].kind != Kind.MAXPOOL:
-            return said
-        window = tolerances.BOUNDARY_FLOOR + tolerances.BOUNDARY * said.sent.abs().amax(1, keepdim=True)
-        sent = torch.where((said.sent - told).abs() <= window, told, said.sent)
+            return encoded
+        window = tolerances.BOUNDARY_FLOOR + tolerances.BOUNDARY * encoded.sent.abs().amax(1, keepdim=True)
+        sent = torch.where((encoded.sent - theirs).abs() <= window, theirs, encoded.sent)
         as_sent = channel.quantizer == Quantizer.NONE
-        return replace(said, sent=sent, v=torch.where(said.spoke, sent, said.v) if as_sent else said.v)
+        return replace(encoded, sent=sent, v=torch.where(encoded.active, sent, encoded.v) if as_sent else encoded.v)
 
     def _enter(self, values: int, flips: torch.Tensor, rate: float) -> None:
         self.values += values

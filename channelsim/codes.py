@@ -3,8 +3,8 @@
 A message is `header | scale | words`, each field with its most significant bit first, and zeros up to a whole
 byte after the last bit. The words stand in the order of the neurons:
 
-- *dense*: one word for every neuron; silence is a word too (see `silence_word`);
-- *aer* (address-event): for each neuron that speaks its address, then its word.
+- *dense*: one word for every neuron; zero is a word too (see `silence_word`);
+- *aer* (address-event): for each active unit its address, then its word.
 
 | quantizer | word | code of a value | unused codes |
 |---|---|---|---|
@@ -39,7 +39,7 @@ class Packed:
         data: the bytes; the bits of the last one beyond `bits` are zero.
         bits: the message's exact length.
         encoding: `Encoding.DENSE` or `Encoding.AER`.
-        events: how many neurons speak.
+        events: how many units are active.
     """
 
     data: bytes
@@ -49,7 +49,7 @@ class Packed:
 
 
 def message_bits(channel: Channel, events: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """The length of messages in which `events` of the channel's n neurons speak, in closed form.
+    """The length of messages in which `events` of the channel's n units are active, in closed form.
 
     Arguments:
         channel: a CHANNEL record.
@@ -59,11 +59,11 @@ def message_bits(channel: Channel, events: ArrayLike) -> tuple[NDArray[np.int64]
         bits (int64) and the encoding chosen (int32, DENSE or AER), both of the shape of `events`. `auto`
         takes the shorter code, dense on a tie.
     """
-    spoken = np.asarray(events, dtype=np.int64)
+    active = np.asarray(events, dtype=np.int64)
     n, word = int(channel["n"]), int(channel["value_bits"])
-    dense = n * (word + np.where(spoken < n, int(channel["silence_bits"]), 0))
-    aer = spoken * (int(channel["address_bits"]) + word)
-    encoding = np.full(spoken.shape, int(channel["encoding"]), dtype=np.int32)
+    dense = n * (word + np.where(active < n, int(channel["silence_bits"]), 0))
+    aer = active * (int(channel["address_bits"]) + word)
+    encoding = np.full(active.shape, int(channel["encoding"]), dtype=np.int32)
     encoding = np.where(
         encoding == Encoding.AUTO, np.where(aer < dense, Encoding.AER, Encoding.DENSE), encoding
     ).astype(np.int32)
@@ -147,11 +147,11 @@ def decode(codes: ArrayLike, scale: float, channel: Channel) -> tuple[NDArray[np
 
 
 def silence_word(channel: Channel) -> int:
-    """The word that a silent neuron has in a dense message.
+    """The word of an inactive unit in a dense message.
 
-    A code that no speaking neuron uses: the float 0.0; the first unused code of `log2`; the zeros of
+    A code that no active unit uses: the float 0.0; the first unused code of `log2`; the zeros of
     `uniform` and `ternary`. `sign`, and `log2` with one or two bits, use all their codes: there a message in
-    which somebody is silent has words that are one bit longer (`silence_bits`); the top bit says silence.
+    which a unit is inactive has words that are one bit longer (`silence_bits`); the top bit marks it.
     """
     if channel["silence_bits"]:
         return 1 << int(channel["value_bits"])
@@ -165,7 +165,7 @@ def pack(values: ArrayLike, scale: float, channel: Channel, header: int = 0) -> 
     """A message as bytes.
 
     Arguments:
-        values: float32, shape (n,), as sent (after threshold and quantizer); a silent neuron is 0.
+        values: float32, shape (n,), as sent (after threshold and quantizer); an inactive unit is 0.
         scale: the message's scale a; it is written where the channel sends scales (`scale_bits`).
         channel: a CHANNEL record with n neurons.
         header: what stands in the header's bits, 0 <= header < 2**header_bits.
@@ -181,27 +181,27 @@ def pack(values: ArrayLike, scale: float, channel: Channel, header: int = 0) -> 
         raise ValueError(f"the message has shape {sent.shape}, the channel carries ({n},)")
     if not 0 <= header < 1 << header_bits:
         raise ValueError(f"header {header} does not fit into {header_bits} bits")
-    speakers = np.flatnonzero(sent)
-    codes = encode(sent[speakers], scale, channel)
-    length, chosen = message_bits(channel, len(speakers))
+    senders = np.flatnonzero(sent)
+    codes = encode(sent[senders], scale, channel)
+    length, chosen = message_bits(channel, len(senders))
     encoding = Encoding(int(chosen))
     if encoding == Encoding.AER:
-        body = np.hstack([_to_bits(speakers, address), _to_bits(codes, word)])
+        body = np.hstack([_to_bits(senders, address), _to_bits(codes, word)])
     else:
         words = np.full(n, silence_word(channel), dtype=np.uint64)
-        words[speakers] = codes
-        body = _to_bits(words, _dense_word(channel, len(speakers)))
+        words[senders] = codes
+        body = _to_bits(words, _dense_word(channel, len(senders)))
     scale_word = np.atleast_1d(np.float32(scale)).view(np.uint32)
     parts = [
         np.array([(header >> i) & 1 for i in reversed(range(header_bits))], dtype=np.uint8),
         _to_bits(scale_word, int(channel["scale_bits"])).ravel(),
         body.ravel(),
     ]
-    return Packed(np.packbits(np.concatenate(parts)).tobytes(), int(length), encoding, len(speakers))
+    return Packed(np.packbits(np.concatenate(parts)).tobytes(), int(length), encoding, len(senders))
 
 
 def unpack(packed: Packed, channel: Channel) -> tuple[NDArray[np.float32], np.float32]:
-    """The message that `pack` wrote: values (float32, shape (n,), silent neurons 0) and the scale.
+    """The message that `pack` wrote: values (float32, shape (n,), inactive units 0) and the scale.
 
     The scale is the channel's own where none travels with the message.
 
@@ -224,18 +224,18 @@ def unpack(packed: Packed, channel: Channel) -> tuple[NDArray[np.float32], np.fl
         scale = _from_bits(stream[None, header_bits:start]).astype(np.uint32).view(np.float32)[0]
     body = stream[start : packed.bits].reshape(count, width)
     if packed.encoding == Encoding.AER:
-        speakers = _from_bits(body[:, :address]).astype(np.int64)
+        senders = _from_bits(body[:, :address]).astype(np.int64)
         codes = _from_bits(body[:, address:])
     else:
         words = _from_bits(body)
-        speakers = np.flatnonzero(words != silence_word(channel))
-        codes = words[speakers]
+        senders = np.flatnonzero(words != silence_word(channel))
+        codes = words[senders]
     sent, valid = decode(codes, float(scale), channel)
     coded = int(channel["quantizer"]) != Quantizer.NONE
-    if len(speakers) != packed.events or np.any(speakers >= n) or (coded and not np.all(valid)):
+    if len(senders) != packed.events or np.any(senders >= n) or (coded and not np.all(valid)):
         raise ValueError("the message holds a word or an address that means nothing on this channel")
     values = np.zeros(n, dtype=np.float32)
-    values[speakers] = sent
+    values[senders] = sent
     return values, scale
 
 

@@ -47,7 +47,7 @@ def synapse_bytes(layers: NDArray[Any], edges: Sequence[Edge], connections: int 
 
 
 def machine_bytes() -> int | None:
-    """The machine's memory; None where the system does not tell."""
+    """The machine's memory; None where the system does not report it."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):

@@ -1,4 +1,4 @@
-"""What a run tells while it runs: the protocol between `channelsim.run` and whoever shows it.
+"""Progress of a run: the protocol between `channelsim.run` and what shows it.
 
 `run` calls these methods from its own thread, between chunks of the engine. The command line shows them as a
 progress bar or as one line an epoch (`channelsim.cli.progress`); a notebook or a test may bring its own.

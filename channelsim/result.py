@@ -1,4 +1,4 @@
-"""What a run came to."""
+"""The result of a run."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class Result:
             ("loss", f"{self.loss:.4g}"),
             ("updates", f"{self.updates:,}"),
             ("simulated time", f"{self.simulated_time_s:.4g} s"),
-            ("learning bits", f"{self.learning_bits:,} ({self.bits_per_update:,.0f} an update)"),
+            ("learning bits", f"{self.learning_bits:,} ({self.bits_per_update:,.0f} per update)"),
             ("energy", f"{self.energy_j:.4g} J"),
             ("training time", f"{self.training_time_s:.3g} s of {self.wall_time_s:.3g} s"),
             ("trace", str(self.trace)),

@@ -2,7 +2,7 @@
 
     .venv/bin/python scenarios/bits_vs_accuracy.py
 
-With few bits a small error is rounded up, so the size of a step hangs on the learning rate as much as on the bits: at
+With few bits a small error is rounded up, so the size of a step depends on the learning rate as much as on the bits: at
 one rate for all, the comparison would mean little. The rate is chosen on held-out samples of the training set, and
 the accuracy is that of the test set.
 """

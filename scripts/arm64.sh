@@ -3,8 +3,8 @@
 #
 # The first call makes build/arm64 (300 MiB downloaded, some minutes): an emulator and CPython for arm64 from Debian 12,
 # and the wheels of what channelsim depends on. That takes apt-get, dpkg and pip of any x86-64 Debian or Ubuntu, and no
-# rights. The emulator is some fifteen times slower than the machine, and what runs in it starts no other program: the
-# engine has one core there.
+# rights. The emulator is some fifteen times slower than the machine. What runs in it can start no other program, so it
+# has one core, on which the engine compiles by itself.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 home=$root/build/arm64
@@ -34,7 +34,7 @@ for line in declared:
     if re.match(r"[\w.-]+", line)[0] in sys.argv[2:]:
         print(line)
 PYTHON
-  python3 -m pip --disable-pip-version-check install -q --target "$home/site" --upgrade --only-binary=:all: \
+  python3 -m pip --disable-pip-version-check install -qq --no-warn-conflicts --root-user-action=ignore --target "$home/site" --upgrade --only-binary=:all: \
     --implementation cp --python-version "$version" --platform manylinux2014_aarch64 \
     --platform manylinux_2_27_aarch64 --platform manylinux_2_28_aarch64 -r "$home/requirements"
 }
@@ -48,5 +48,6 @@ if [ ! "$home/ready" -nt "$root/pyproject.toml" ]; then
   touch "$home/ready"
 fi
 cd "$root"
+core=$(taskset -cp $$ | sed 's/.*: //; s/[-,].*//') # one of those that this process may use
 PYTHONPATH=$home/site:$root PYTHONDONTWRITEBYTECODE=1 NUMBA_CACHE_DIR=$home/cache NUMBA_NUM_THREADS=1 \
-  exec "$home/amd64/usr/bin/qemu-aarch64-static" -L "$home/arm64" "$home/arm64/usr/bin/python$version" "$@"
+  exec taskset -c "$core" "$home/amd64/usr/bin/qemu-aarch64-static" -L "$home/arm64" "$home/arm64/usr/bin/python$version" "$@"

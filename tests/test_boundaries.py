@@ -15,9 +15,9 @@ from channelsim.reference.state import records
 from tests.networks import dataset, plan_of, plan_of_chain
 
 
-def said(settings: dict[str, Any], values: list[float]) -> tuple[SimpleNamespace, stages.Said]:
+def encoded(settings: dict[str, Any], values: list[float]) -> tuple[SimpleNamespace, stages.Encoded]:
     channel = records(plan_of([len(values), 2], 1, channels={"forward": settings}).channels)[0]
-    return channel, stages.say(channel, torch.tensor([values]), None)
+    return channel, stages.encode_message(channel, torch.tensor([values]), None)
 
 
 ON_A_BOUNDARY = [
@@ -34,53 +34,53 @@ ON_A_BOUNDARY = [
 ]
 
 
-@pytest.mark.parametrize(("settings", "value", "told"), ON_A_BOUNDARY, ids=str)
-def test_a_flip_is_followed_and_counted(settings: Any, value: float, told: float) -> None:
-    channel, message = said(settings, [0.9, value])
+@pytest.mark.parametrize(("settings", "value", "theirs"), ON_A_BOUNDARY, ids=str)
+def test_a_flip_is_followed_and_counted(settings: Any, value: float, theirs: float) -> None:
+    channel, message = encoded(settings, [0.9, value])
     engine = message.sent.clone()
-    engine[0, 1] = told
+    engine[0, 1] = theirs
     result = boundaries.reconcile(channel, message, engine)
     assert result.flips.tolist() == [[False, True]]
     assert not result.unexplained.any()
-    assert torch.allclose(result.said.sent, engine, atol=1e-6)
+    assert torch.allclose(result.encoded.sent, engine, atol=1e-6)
 
 
-@pytest.mark.parametrize(("settings", "value", "told"), ON_A_BOUNDARY, ids=str)
-def test_the_same_difference_off_the_boundary_is_an_error(settings: Any, value: float, told: float) -> None:
-    channel, message = said(settings, [0.9, value + 0.002])
+@pytest.mark.parametrize(("settings", "value", "theirs"), ON_A_BOUNDARY, ids=str)
+def test_the_same_difference_off_the_boundary_is_an_error(settings: Any, value: float, theirs: float) -> None:
+    channel, message = encoded(settings, [0.9, value + 0.002])
     engine = message.sent.clone()
-    engine[0, 1] = told if told != engine[0, 1] else -told
+    engine[0, 1] = theirs if theirs != engine[0, 1] else -theirs
     result = boundaries.reconcile(channel, message, engine)
     assert result.unexplained.tolist() == [[False, True]]
 
 
 def test_a_flip_of_who_speaks_moves_the_scale_of_all() -> None:
     settings = {"threshold": {"value": 0.5}, "quantize": {"kind": "log2", "bits": 4, "scale": "rms"}}
-    channel, message = said(settings, [0.9, 0.5 + 1e-7, 0.7])
-    _, quieter = said(settings, [0.9, 0.5 - 1e-7, 0.7])
+    channel, message = encoded(settings, [0.9, 0.5 + 1e-7, 0.7])
+    _, quieter = encoded(settings, [0.9, 0.5 - 1e-7, 0.7])
     result = boundaries.reconcile(channel, message, quieter.sent)
     assert result.flips.tolist() == [[False, True, False]]
     assert not result.unexplained.any()
-    assert torch.equal(result.said.sent, quieter.sent)
+    assert torch.equal(result.encoded.sent, quieter.sent)
 
 
 @pytest.mark.parametrize(("here", "there"), [(0.0, 1e-9), (1e-9, 0.0)])
 def test_a_value_rounded_to_nothing_shows_in_the_scale(here: float, there: float) -> None:
     """A sum that cancels, to 0 or all but: whether it speaks shows in nothing but the rms of those that do."""
     settings = {"quantize": {"kind": "uniform", "bits": 4, "scale": "rms"}}
-    channel, message = said(settings, [here, -0.43, 0.03, -0.37])
-    _, other = said(settings, [there, -0.43, 0.03, -0.37])
+    channel, message = encoded(settings, [here, -0.43, 0.03, -0.37])
+    _, other = encoded(settings, [there, -0.43, 0.03, -0.37])
     assert not torch.equal(message.sent, other.sent)
     result = boundaries.reconcile(channel, message, other.sent)
     assert result.flips.tolist() == [[True, False, False, False]]
     assert not result.unexplained.any()
-    assert torch.equal(result.said.sent, other.sent)
+    assert torch.equal(result.encoded.sent, other.sent)
 
 
 def test_a_scale_that_no_such_value_explains_is_an_error() -> None:
     settings = {"quantize": {"kind": "uniform", "bits": 4, "scale": "rms"}}
-    channel, message = said(settings, [0.003, -0.43, 0.03, -0.37])
-    _, other = said(settings, [0.0, -0.43, 0.03, -0.37])
+    channel, message = encoded(settings, [0.003, -0.43, 0.03, -0.37])
+    _, other = encoded(settings, [0.0, -0.43, 0.03, -0.37])
     result = boundaries.reconcile(channel, message, other.sent)
     assert result.unexplained.any()
 
@@ -102,8 +102,8 @@ def test_which_of_two_is_larger_is_a_boundary() -> None:
     engine = maps + torch.tensor([[[-1e-7, 0, 0, 3e-7], [1e-7, 0, 0, 0.01]]]).flatten(1)
     channel = ref.channels[1]
     follower = boundaries.Follower(p.channel_names)
-    follower.told[1, 0, 0] = engine[0].numpy()
-    message = follower.message(ref, 1, 0, stages.say(channel, maps, None), [0])
+    follower.theirs[1, 0, 0] = engine[0].numpy()
+    message = follower.message(ref, 1, 0, stages.encode_message(channel, maps, None), [0])
     assert message.sent[0, :7].tolist() == engine[0, :7].tolist()
     assert message.sent[0, 7] == maps[0, 7], "what is not as large is the reference's own"
     assert (follower.flips, follower.values) == (0, 0)

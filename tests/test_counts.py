@@ -105,8 +105,8 @@ def test_counted_as_by_hand(case: Case) -> None:
         assert [counter[word] for word in ("macs", "update_macs", "writes")] == expected.tolist(), name
 
 
-def test_what_a_bit_error_makes_zero_is_heard_but_not_multiplied(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two classes err by x and -x: both speak, in 2 bits, of which an error makes the level in the middle."""
+def test_what_a_bit_error_makes_zero_is_received_but_not_multiplied(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two classes err by x and -x: both are active, in 2 bits, of which an error makes the level in the middle."""
     layers = [
         {"kind": "conv2d", "channels": 3, "kernel": 2, "transfer": "tanh"},
         {"kind": "conv2d", "channels": 2, "kernel": 3, "transfer": "softmax"},
@@ -115,18 +115,18 @@ def test_what_a_bit_error_makes_zero_is_heard_but_not_multiplied(monkeypatch: py
     plan = plan_of_chain([1, 4, 4], layers, 2, 40, training={"batch": 40}, channels={"learning": channel})
     rng = np.random.default_rng(6)
     images = dataset(rng.uniform(-1, 1, (40, 1, 4, 4)), rng.integers(2, size=40), 2)
-    heard: dict[int, stages.Heard] = {}
-    travel = stages.travel
+    received: dict[int, stages.Received] = {}
+    transmit = stages.transmit
 
-    def listen(record: Any, c: int, *rest: Any) -> stages.Heard:
-        heard[c] = travel(record, c, *rest)
-        return heard[c]
+    def transmit_and_keep(channel: Any, c: int, *rest: Any) -> stages.Received:
+        received[c] = transmit(channel, c, *rest)
+        return received[c]
 
-    monkeypatch.setattr(stages, "travel", listen)
+    monkeypatch.setattr(stages, "transmit", transmit_and_keep)
     reference.step(reference.start(plan, images))
     c = plan.channel_names.index("learning.1")
-    silent, values = np.zeros((40, int(plan.layers[2]["fan_in"]))), heard[c].values.numpy()
-    assert ((values == 0).any(1) & ~heard[c].corrupted.numpy().any(1)).any()
+    zeros, values = np.zeros((40, int(plan.layers[2]["fan_in"]))), received[c].values.numpy()
+    assert ((values == 0).any(1) & ~received[c].corrupted.numpy().any(1)).any()
     state = engine.start(plan, images)
     engine.advance(plan, state, 1)
-    assert state.counters[c]["macs"] == naive.convolution_counts(plan.layers[2], silent, values, values).error_macs
+    assert state.counters[c]["macs"] == naive.convolution_counts(plan.layers[2], zeros, values, values).error_macs

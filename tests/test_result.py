@@ -72,7 +72,7 @@ def test_is_not_changed() -> None:
 
 def test_words() -> None:
     result = make()
-    for word in ("digits <srbp>", "done", "93.21 %", "1,000 (50 an update)", "runs/digits.h5"):
+    for word in ("digits <srbp>", "done", "93.21 %", "1,000 (50 per update)", "runs/digits.h5"):
         assert word in repr(result)
     page = result._repr_html_()
     assert "digits &lt;srbp&gt;" in page

@@ -180,7 +180,7 @@ class TestWrongRules:
 
     def test_update_before_the_message_leaves(self, channels: str, monkeypatch: pytest.MonkeyPatch) -> None:
         right = plan(learning={"rule": "bp"}, channels=CHANNELS[channels])
-        speak, update = simulate.speak_learning, rules.update
+        speak, update = simulate.send_learning, rules.update
         held_back: list[Any] = []
 
         def speak_later(*arguments: Any) -> None:
@@ -191,7 +191,7 @@ class TestWrongRules:
             while held_back:
                 speak(*held_back.pop())
 
-        monkeypatch.setattr(simulate, "speak_learning", speak_later)
+        monkeypatch.setattr(simulate, "send_learning", speak_later)
         monkeypatch.setattr(rules, "update", update_first)
         fails(right)
 

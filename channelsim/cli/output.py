@@ -1,4 +1,4 @@
-"""How the command line speaks: errors and notes on stderr, numbers with a prefix that fits."""
+"""Output of the command line: errors and notes on stderr, numbers with a prefix that fits."""
 
 from __future__ import annotations
 

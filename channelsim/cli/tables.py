@@ -19,7 +19,7 @@ _COUNTS = ("messages", "events", "bits", "dropped", "late")
 
 
 def print_result(result: Result) -> None:
-    """What the run came to, its channels, and where the trace is."""
+    """The result of a run, its channels, and where the trace is."""
     console = Console(highlight=False, soft_wrap=True)
     console.width = max(console.width, _WIDEST)
     summary = Table.grid(padding=(0, 2))
@@ -30,13 +30,13 @@ def print_result(result: Result) -> None:
         ("updates", f"{result.updates:,}"),
         (
             "learning bits",
-            f"{quantity(result.learning_bits, 'bit')}, {quantity(result.bits_per_update, 'bit')} an update",
+            f"{quantity(result.learning_bits, 'bit')}, {quantity(result.bits_per_update, 'bit')} per update",
         ),
         ("simulated time", quantity(result.simulated_time_s, "s")),
         ("energy", quantity(result.energy_j, "J")),
         (
             "wall time",
-            f"{quantity(result.wall_time_s, 's')}, of these {quantity(result.training_time_s, 's')} in the engine",
+            f"{quantity(result.wall_time_s, 's')}, of which {quantity(result.training_time_s, 's')} in the engine",
         ),
     ):
         summary.add_row(name, value)

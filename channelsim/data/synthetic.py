@@ -37,9 +37,9 @@ def _blobs(stream: int, part: int, labels: NDArray, inputs: int, classes: int) -
 
 
 def _sparse(stream: int, part: int, labels: NDArray, inputs: int, classes: int) -> NDArray[np.float32]:
-    """Mostly silent inputs: a quarter belong to a class, and half of those speak, with a value of 0.5..1.
+    """Mostly zero inputs: a quarter belong to a class, and half of those are active, with a value of 0.5..1.
 
-    Of the others, one in fifty speaks.
+    Of the others, one in fifty is active.
     """
     owned = hashing.uniform(_words(stream, PROTOTYPES, 0, (classes, inputs))) < 0.25
     presence = hashing.uniform(_words(stream, PRESENCE, part, (len(labels), inputs)))

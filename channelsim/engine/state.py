@@ -184,7 +184,8 @@ def settle(state: State) -> None:
 def busiest(state: State) -> str:
     """The link that limits, in words: its channel, utilisation and queue."""
     counters, now = state.counters, max(state.now, 1)
-    busy = np.bincount(state.net.channels["link"], counters["busy"], minlength=len(state.net.links))
+    busy = np.zeros(len(state.net.links), np.int64)
+    np.add.at(busy, state.net.channels["link"], counters["busy"])  # ps, exactly
     link = int(busy.argmax())
     queue = int(counters["queue_max"][state.net.channels["link"] == link].max(initial=0))
     name, share = state.plan.link_names[link], 100 * busy[link] / now

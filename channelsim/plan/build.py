@@ -70,7 +70,7 @@ class Plan:
     pipelined: bool
     interval: int
     poisson: bool
-    stash: int  # frames a layer remembers; 0: every frame in flight
+    stash: int  # frames in a layer's stash; 0: every frame in flight
     on_miss_current: bool  # an error that has missed its frame is applied to the newest activity, not dropped
     max_in_flight: int
     energy_bit: float  # J

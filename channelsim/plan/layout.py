@@ -113,7 +113,7 @@ CHANNEL = np.dtype(
         ("message", "i8"),
         ("wiring", "i8"),
         ("adaptive", "u1"),
-        ("n", "i8"),  # neurons that may speak: units of the source
+        ("n", "i8"),  # units of the source
         ("message_offset", "i8"),  # of the delivered message (or the projected error) in a frame's message buffer
         ("c_offset", "i8"),  # C's values; dense (n, n_target), sparse: by sender, see Plan.c_index and c_start
         ("c_size", "i8"),
@@ -147,7 +147,7 @@ CHANNEL = np.dtype(
         ("address_bits", "i8"),
         ("value_bits", "i8"),
         ("scale_bits", "i8"),  # 32 where a scale travels with each message
-        ("silence_bits", "i8"),  # what each word of a dense message grows by when somebody is silent: 0 or 1
+        ("silence_bits", "i8"),  # what each word of a dense message grows by when some unit is inactive: 0 or 1
     ],
     align=True,
 )
@@ -165,7 +165,7 @@ LINK = np.dtype(
 COUNTER = np.dtype(
     [
         ("messages", "i8"),
-        ("offered", "i8"),  # neurons with something to say (nonzero) before the stages
+        ("offered", "i8"),  # active units (nonzero values), before the stages
         ("sent", "i8"),  # events that went onto the link
         ("delivered", "i8"),
         ("dropped", "i8"),  # lost by the drop stage

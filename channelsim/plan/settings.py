@@ -35,7 +35,7 @@ def channel_fields(row: Any, channel: Channel) -> None:
     row["value_bits"] = VALUE_BITS.get(quantizer, int(row["bits"]))
     bit_error_fields(row)
     row["scale_bits"] = FLOAT_BITS if quantizer != Quantizer.NONE and row["scale_kind"] != Scale.FIXED else 0
-    # these alphabets have no spare word for "silent"
+    # these alphabets have no spare word for an inactive unit
     row["silence_bits"] = quantizer == Quantizer.SIGN or (quantizer == Quantizer.LOG2 and row["bits"] <= 2)
 
 

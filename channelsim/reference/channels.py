@@ -7,64 +7,64 @@ from functools import partial
 import torch
 
 from channelsim.reference import clock, stages
-from channelsim.reference.stages import Heard, Said
+from channelsim.reference.stages import Encoded, Received
 from channelsim.reference.state import State
 
 
 def send(ref: State, c: int, frame: int, x: torch.Tensor) -> tuple[torch.Tensor, int]:
-    """Sends what the source layer has to say, (B, n), one message a sample.
+    """Sends the source layer's values, (B, n), one message per sample.
 
     Returns:
         the values as the receiver reads them (B, n), and the time at which the last message is complete.
     """
     channel, seed, samples = ref.channels[c], ref.plan.seed, range(len(x))
-    look_on = partial(ref.witness.message, ref, c, frame) if ref.witness is not None else None
+    observe = partial(ref.witness.message, ref, c, frame) if ref.witness is not None else None
     residual = ref.residual(c) if channel.residual else None
-    said = stages.speak(channel, c, seed, frame, samples, x, residual, look_on)
-    heard = stages.travel(channel, c, seed, frame, samples, said)
+    encoded = stages.encode(channel, c, seed, frame, samples, x, residual, observe)
+    received = stages.transmit(channel, c, seed, frame, samples, encoded)
     if not ref.clock:
-        return heard.values, ref.now
+        return received.values, ref.now
     ref.counters[c]["messages"] += len(x)
     ref.counters[c]["offered"] += int(torch.count_nonzero(x))
-    return deliver(ref, c, frame, said, heard)
+    return deliver(ref, c, frame, encoded, received)
 
 
-def deliver(ref: State, c: int, frame: int, said: Said, heard: Heard) -> tuple[torch.Tensor, int]:
+def deliver(ref: State, c: int, frame: int, encoded: Encoded, received: Received) -> tuple[torch.Tensor, int]:
     """Puts the messages on the link, one after another, and counts them.
 
     What comes too late, or finds the queue full, is lost. Returns what `send` does.
     """
     channel, counter = ref.channels[c], ref.counters[c]
     link = ref.links[channel.link]
-    now, values = ref.now, heard.values.clone()
+    now, values = ref.now, received.values.clone()
     if link.announced != (frame, channel.source):
-        link.announced, link.heard = (frame, channel.source), {}
+        link.announced, link.transmitted = (frame, channel.source), {}
     complete = now
-    for b, events in enumerate(said.events):
-        spoken = int(events.sum())
-        bits, aer = clock.message_bits(channel, spoken)
+    for b, events in enumerate(encoded.events):
+        count = int(events.sum())
+        bits, aer = clock.message_bits(channel, count)
         limit = now + channel.deadline if channel.deadline >= 0 else None
-        paid = not (link.broadcast and b in link.heard and link.heard[b][0] == bits)
+        paid = not (link.broadcast and b in link.transmitted and link.transmitted[b][0] == bits)
         if paid:
             found = link.waiting(now) + (link.free > now)
             counter["queue_max"] = max(counter["queue_max"], found)
             start = link.accept(now, bits)
-            link.heard[b] = bits, start
+            link.transmitted[b] = bits, start
         else:
-            _, start = link.heard[b]
+            _, start = link.transmitted[b]
         if start is None:
             done = now + channel.latency
             values[b] = 0
             counter["lost_messages"] += 1
-            counter["overflow"] += spoken
+            counter["overflow"] += count
         else:
             delay = channel.latency + clock.jitter(channel, c, ref.plan.seed, frame, b)
             done = start + link.occupation(bits) + delay
-            counter["sent"] += spoken
-            counter["flipped_bits"] += sum(mask.bit_count() for mask in heard.flipped[b].tolist())
-            counter["corrupted"] += int(heard.corrupted[b].sum())
-            counter["dropped"] += int(heard.dropped[b].sum())
-            arriving = events & ~heard.corrupted[b] & ~heard.dropped[b]
+            counter["sent"] += count
+            counter["flipped_bits"] += sum(mask.bit_count() for mask in received.flipped[b].tolist())
+            counter["corrupted"] += int(received.corrupted[b].sum())
+            counter["dropped"] += int(received.dropped[b].sum())
+            arriving = events & ~received.corrupted[b] & ~received.dropped[b]
             if limit is not None and done > limit:
                 late = clock.late_events(channel, link, events, aer, start, delay, limit)
                 values[b][late] = 0

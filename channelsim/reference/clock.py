@@ -26,7 +26,7 @@ class Link:
         free: when the last message accepted so far has left.
         starts: when the messages begin that were accepted and may still be waiting.
         announced: frame and source layer of the last broadcast.
-        heard: sample -> bits and start (None: lost) of that broadcast's messages.
+        transmitted: sample -> bits and start (None: lost) of that broadcast's messages.
     """
 
     numerator: int
@@ -36,7 +36,7 @@ class Link:
     free: int = 0
     starts: deque[int] = field(default_factory=deque)
     announced: tuple[int, int] = (-1, -1)
-    heard: dict[int, tuple[int, int | None]] = field(default_factory=dict)
+    transmitted: dict[int, tuple[int, int | None]] = field(default_factory=dict)
 
     def occupation(self, bits: int) -> int:
         return -(-bits * self.numerator // self.denominator)

@@ -13,12 +13,12 @@ def shape(layer: SimpleNamespace) -> tuple[int, int]:
 
 
 def maps_below(layer: SimpleNamespace, x: torch.Tensor) -> torch.Tensor:
-    """What a layer hears, (B, fan_in), as maps (B, channels, height, width)."""
+    """What a layer receives, (B, fan_in), as maps (B, channels, height, width)."""
     return x.reshape(-1, layer.in_channels, layer.in_height, layer.in_width)
 
 
 def maps(layer: SimpleNamespace, o: torch.Tensor) -> torch.Tensor:
-    """What a layer says, (B, n), as maps (B, channels, height, width)."""
+    """What a layer sends, (B, n), as maps (B, channels, height, width)."""
     return o.reshape(-1, layer.out_channels, layer.out_height, layer.out_width)
 
 

@@ -1,4 +1,4 @@
-"""The dense layer: W of shape (fan_in, n), every unit hears every unit below."""
+"""The dense layer: W of shape (fan_in, n), every unit receives from every unit below."""
 
 from __future__ import annotations
 

@@ -41,9 +41,9 @@ def predict(ref: State, images: torch.Tensor, first: int = 0) -> torch.Tensor:
     o = images
     for c, channel in enumerate(ref.channels):
         if channel.direction == Direction.FORWARD:
-            said = stages.speak(channel, c, seed, EVALUATION_FRAME, samples, o)
-            heard = stages.travel(channel, c, seed, EVALUATION_FRAME, samples, said)
+            encoded = stages.encode(channel, c, seed, EVALUATION_FRAME, samples, o)
+            received = stages.transmit(channel, c, seed, EVALUATION_FRAME, samples, encoded)
             layer = ref.layers[channel.target]
             w, b = ref.synapses(channel.target)
-            o = transfer(layer.transfer, kind_of(layer).forward(layer, w, b, heard.values))
+            o = transfer(layer.transfer, kind_of(layer).forward(layer, w, b, received.values))
     return o

@@ -20,8 +20,8 @@ class LayerKind:
         shape: layer -> shape of its W, in the plan's layout.
         forward: (layer, W, b, x (B, fan_in)) -> S (B, n).
         backward: (layer, W, m (B, n), x) -> the error at the layer below, (B, fan_in); W transposed, or a random
-            bank in its place. x is what the layer remembers to have heard in that frame, which may be fewer samples
-            than there are in m; None: it remembers nothing, or has synapses and need not.
+            bank in its place. x is what the layer received in that frame, as it is stashed, which may be fewer samples
+            than there are in m; None: nothing is stashed, or the layer has synapses and needs none.
         gradient: (layer, x (B, fan_in), r (B, n)) -> sums over the samples of the steps of W and b.
     """
 

@@ -7,15 +7,15 @@ import torch
 from channelsim.plan.layout import Quantizer, Scale
 
 
-def scale_of(kind: int, fixed: float, v: torch.Tensor, spoke: torch.Tensor) -> torch.Tensor:
-    """The scale a of each row of v over the values that speak, float32 (rows, 1); 0 if none speaks."""
+def scale_of(kind: int, fixed: float, v: torch.Tensor, active: torch.Tensor) -> torch.Tensor:
+    """The scale a of each row of v over the active values, float32 (rows, 1); 0 if there are none."""
     if kind == Scale.FIXED:
         return torch.full((len(v), 1), fixed)
-    heard = torch.where(spoke, v, 0.0)
+    received = torch.where(active, v, 0.0)
     if kind == Scale.MAX:
-        return heard.abs().amax(1, keepdim=True)
-    squares = heard.double().square().sum(1, keepdim=True)
-    return (squares / spoke.sum(1, keepdim=True).clamp(min=1)).sqrt().float()
+        return received.abs().amax(1, keepdim=True)
+    squares = received.double().square().sum(1, keepdim=True)
+    return (squares / active.sum(1, keepdim=True).clamp(min=1)).sqrt().float()
 
 
 def levels(bits: int) -> int:

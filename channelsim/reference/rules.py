@@ -37,7 +37,7 @@ def matrix(ref: State, c: int) -> torch.Tensor:
 def project(ref: State, c: int, m: torch.Tensor, x: torch.Tensor | None = None) -> torch.Tensor:
     """The error at the target of learning channel c, (B, n_target), from the delivered message m (B, n).
 
-    x: what the sender remembers to have heard in that frame (see `LayerKind.backward`).
+    x: what the sender received in that frame, if stashed (see `LayerKind.backward`).
     """
     channel = ref.channels[c]
     source = ref.layers[channel.source]

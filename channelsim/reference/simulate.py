@@ -1,4 +1,4 @@
-"""The event loop: frames enter, layers hear messages, compute, speak and learn.
+"""The event loop: frames enter, layers receive messages, compute, send and learn.
 
 Events are ordered by (time, priority, number): learning messages before forward messages before entering
 frames, and of equals the one that was scheduled first.
@@ -64,7 +64,7 @@ def enter(ref: State, frame: int) -> None:
     if plan.pipelined and frame + 1 < plan.frames:
         gap = arrival_gap(plan.seed, frame + 1, plan.interval) if plan.poisson else plan.interval
         schedule(ref, ref.now + gap, ENTRY, enter, frame + 1)
-    speak_forward(ref, 0, frame, augment(plan, frame, ref.images[ref.samples(frame)]))
+    send_forward(ref, 0, frame, augment(plan, frame, ref.images[ref.samples(frame)]))
 
 
 def change_channels(ref: State, channels: Any, links: Any) -> None:
@@ -74,24 +74,24 @@ def change_channels(ref: State, channels: Any, links: Any) -> None:
         link.numerator, link.denominator, link.queue = new.numerator, new.denominator, new.queue
 
 
-def speak_forward(ref: State, source: int, frame: int, o: torch.Tensor) -> None:
+def send_forward(ref: State, source: int, frame: int, o: torch.Tensor) -> None:
     """Layer `source` sends its activity (B, n) to the layer above."""
     c = source  # the forward channels come first in the plan, in the order of their sources
     x, complete = send(ref, c, frame, o)
-    schedule(ref, complete, FORWARD, serve, FORWARD, source + 1, frame, len(o), hear_forward, x)
+    schedule(ref, complete, FORWARD, serve, FORWARD, source + 1, frame, len(o), receive_forward, x)
 
 
-def speak_learning(ref: State, source: int, frame: int, r: torch.Tensor, x: torch.Tensor | None) -> None:
+def send_learning(ref: State, source: int, frame: int, r: torch.Tensor, x: torch.Tensor | None) -> None:
     """Layer `source` sends its learning signal (B, n), or the target, over each learning channel it feeds.
 
-    x: what it remembers to have heard in that frame; None: nothing.
+    x: what it received in that frame; None: no longer stashed.
     """
     for c in ref.learning_channels(source):
         channel = ref.channels[c]
-        said = ref.targets(frame) if channel.message == Message.TARGET else r
-        m, complete = send(ref, c, frame, said)
+        encoded = ref.targets(frame) if channel.message == Message.TARGET else r
+        m, complete = send(ref, c, frame, encoded)
         error = rules.project(ref, c, m, x) if channel.wiring in FROM_WEIGHTS else None
-        job = (LEARNING, channel.target, frame, len(r), hear_learning, c, m, error)
+        job = (LEARNING, channel.target, frame, len(r), receive_learning, c, m, error)
         schedule(ref, complete, LEARNING, serve, *job)
 
 
@@ -115,28 +115,28 @@ def serve(
         schedule(ref, finish, priority, act, h, frame, *arguments)
 
 
-def hear_forward(ref: State, h: int, frame: int, x: torch.Tensor) -> None:
+def receive_forward(ref: State, h: int, frame: int, x: torch.Tensor) -> None:
     """Layer h has the activity x (B, fan_in) as the channel delivered it."""
     layer = ref.layers[h]
     w, b = ref.synapses(h)
     o = transfer(layer.transfer, kind_of(layer).forward(layer, w, b, x))
     remember(ref, h, frame, x, o)
     if h < ref.plan.top:
-        speak_forward(ref, h, frame, o)
+        send_forward(ref, h, frame, o)
         return
     e = ref.targets(frame) - o
-    speak_learning(ref, h, frame, e, x)
+    send_learning(ref, h, frame, e, x)
     rules.update(ref, h, frame, x, e, len(e))
     ref.ages[h][ref.newest[h] - frame] += 1
 
 
-def hear_learning(ref: State, h: int, frame: int, c: int, m: torch.Tensor, error: torch.Tensor | None) -> None:
+def receive_learning(ref: State, h: int, frame: int, c: int, m: torch.Tensor, error: torch.Tensor | None) -> None:
     """Layer h has the message m of learning channel c (and the error that W made of it where it left)."""
     layer, plan = ref.layers[h], ref.plan
     batch = len(m)
     remembered = recall(ref, h, frame)
     if remembered is None:
-        speak_learning(ref, h, frame, torch.zeros(batch, layer.n), None)
+        send_learning(ref, h, frame, torch.zeros(batch, layer.n), None)
         return
     x, o = (part[:batch] for part in remembered)
     used = len(x)  # after a miss: the newest frame may be the shorter last one of an epoch
@@ -144,7 +144,7 @@ def hear_learning(ref: State, h: int, frame: int, c: int, m: torch.Tensor, error
         error = rules.project(ref, c, m)
     r = torch.zeros(batch, layer.n)
     r[:used] = error[:used] * (derivative(layer.transfer, o) if plan.derivative else 1.0)
-    speak_learning(ref, h, frame, r, x)
+    send_learning(ref, h, frame, r, x)
     if ref.channels[c].adaptive:
         rules.adapt(ref, c, frame, m[:used], o, batch)
     if layer.w_size:
@@ -153,7 +153,7 @@ def hear_learning(ref: State, h: int, frame: int, c: int, m: torch.Tensor, error
 
 
 def remember(ref: State, h: int, frame: int, x: torch.Tensor, o: torch.Tensor) -> None:
-    """Layer h keeps what it heard and said until the error of this frame comes; the newest ones always."""
+    """Layer h keeps what it received and computed until the error of this frame comes; the newest ones always."""
     if any(c.direction == Direction.LEARNING and c.target == h for c in ref.channels):
         ref.memory[h][frame] = x, o
     if frame > ref.newest[h]:

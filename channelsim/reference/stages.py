@@ -1,6 +1,6 @@
 """What a channel does to the values of a frame's messages, stage after stage; shapes (B, n), a row a sample.
 
-At the sender: threshold, quantizer (`speak`). On the way: noise, bit errors, drop (`travel`). Late events are
+At the sender: threshold, quantizer (`encode`). On the way: noise, bit errors, drop (`transmit`). Late events are
 the clock's business (`channelsim.reference.clock`).
 """
 
@@ -18,39 +18,39 @@ from channelsim.reference.quantizers import quantize, scale_of
 
 
 @dataclass(frozen=True)
-class Said:
+class Encoded:
     """A frame's messages as they leave the sender.
 
     Attributes:
-        v: what there was to say, the residual included; float32 (B, n).
-        spoke: which values passed the threshold; bool (B, n).
+        v: the values to send, the residual included; float32 (B, n).
+        active: which values passed the threshold; bool (B, n).
         scale: the quantizer's scale a; float32 (B, 1).
-        sent: the values that go onto the link, 0 where a neuron is silent; float32 (B, n).
+        sent: the values that go onto the link, 0 where there is no event; float32 (B, n).
         u: draws of stochastic rounding (B, n), or None.
     """
 
     v: torch.Tensor
-    spoke: torch.Tensor
+    active: torch.Tensor
     scale: torch.Tensor
     sent: torch.Tensor
     u: torch.Tensor | None
 
     @property
     def events(self) -> torch.Tensor:
-        """Which neurons are in the message: a value quantized to 0 falls silent. bool (B, n)."""
+        """Which neurons are in the message: a value quantized to 0 is no event. bool (B, n)."""
         return self.sent != 0
 
 
-LookOn = Callable[[Said, Sequence[int]], Said]
+Observe = Callable[[Encoded, Sequence[int]], Encoded]
 """Sees the messages of these samples before they leave, and may put them right."""
 
 
 @dataclass(frozen=True)
-class Heard:
+class Received:
     """A frame's messages after noise, bit errors and drop, each (B, n).
 
     Attributes:
-        values: what the receiver reads; 0 where nobody spoke or the event was lost.
+        values: what the receiver reads; 0 where there was no event or it was lost.
         corrupted, dropped: events lost to an unused code word, or by the drop stage.
         flipped: bits that the link flipped, int64 masks.
     """
@@ -61,20 +61,20 @@ class Heard:
     flipped: torch.Tensor
 
 
-def say(channel: SimpleNamespace, v: torch.Tensor, u: torch.Tensor | None) -> Said:
+def encode_message(channel: SimpleNamespace, v: torch.Tensor, u: torch.Tensor | None) -> Encoded:
     """Threshold and quantizer, without memory."""
-    spoke = v.abs() > channel.threshold if channel.has_threshold else v != 0
-    return say_these(channel, v, spoke, u)
+    active = v.abs() > channel.threshold if channel.has_threshold else v != 0
+    return encode_active(channel, v, active, u)
 
 
-def say_these(channel: SimpleNamespace, v: torch.Tensor, spoke: torch.Tensor, u: torch.Tensor | None) -> Said:
-    """The quantizer, for the neurons that are known to speak."""
-    scale = scale_of(channel.scale_kind, channel.scale, v, spoke)
-    sent = quantize(channel.quantizer, channel.bits, torch.where(spoke, v, 0.0), scale, u)
-    return Said(v, spoke, scale, sent, u)
+def encode_active(channel: SimpleNamespace, v: torch.Tensor, active: torch.Tensor, u: torch.Tensor | None) -> Encoded:
+    """The quantizer, for values whose threshold is decided."""
+    scale = scale_of(channel.scale_kind, channel.scale, v, active)
+    sent = quantize(channel.quantizer, channel.bits, torch.where(active, v, 0.0), scale, u)
+    return Encoded(v, active, scale, sent, u)
 
 
-def speak(
+def encode(
     channel: SimpleNamespace,
     c: int,
     seed: int,
@@ -82,8 +82,8 @@ def speak(
     samples: Sequence[int],
     x: torch.Tensor,
     residual: torch.Tensor | None = None,
-    look_on: LookOn | None = None,
-) -> Said:
+    observe: Observe | None = None,
+) -> Encoded:
     """Threshold and quantizer of channel c for the values x (B, n) of these samples.
 
     `residual` (n,) is what the sender has kept back so far; it is added to the next sample's values and
@@ -91,39 +91,42 @@ def speak(
     """
     u = draws.uniform32(seed, Stream.ROUNDING, c, frame, samples, x.shape[1]) if channel.stochastic else None
     if residual is None:
-        said = say(channel, x, u)
-        return said if look_on is None else look_on(said, samples)
+        encoded = encode_message(channel, x, u)
+        return encoded if observe is None else observe(encoded, samples)
     rows = []
     for b, sample in enumerate(samples):
-        said = say(channel, x[b : b + 1] + residual, None if u is None else u[b : b + 1])
-        if look_on is not None:
-            said = look_on(said, [sample])
-        residual.copy_(torch.where(said.spoke, 0.0, said.v)[0])
-        rows.append(said)
-    return Said(
+        encoded = encode_message(channel, x[b : b + 1] + residual, None if u is None else u[b : b + 1])
+        if observe is not None:
+            encoded = observe(encoded, [sample])
+        residual.copy_(torch.where(encoded.active, 0.0, encoded.v)[0])
+        rows.append(encoded)
+    return Encoded(
         torch.cat([row.v for row in rows]),
-        torch.cat([row.spoke for row in rows]),
+        torch.cat([row.active for row in rows]),
         torch.cat([row.scale for row in rows]),
         torch.cat([row.sent for row in rows]),
         u,
     )
 
 
-def travel(channel: SimpleNamespace, c: int, seed: int, frame: int, samples: Sequence[int], said: Said) -> Heard:
+def transmit(
+    channel: SimpleNamespace, c: int, seed: int, frame: int, samples: Sequence[int], encoded: Encoded
+) -> Received:
     """Noise, bit errors and drop on channel c."""
-    n = said.sent.shape[1]
-    events = said.events
-    values = said.sent
+    n = encoded.sent.shape[1]
+    events = encoded.events
+    values = encoded.sent
     nothing = torch.zeros_like(events)
     flipped, corrupted, dropped = torch.zeros_like(events, dtype=torch.int64), nothing, nothing
     if channel.bit_error > 0:
         width = channel.value_bits
         flipped = draws.flipped_bits(seed, c, frame, samples, n, channel.bit_error, width) * events
-        received, valid = words.decode(channel, words.encode(channel, said.sent, said.scale) ^ flipped, said.scale)
+        code = words.encode(channel, encoded.sent, encoded.scale) ^ flipped
+        received, valid = words.decode(channel, code, encoded.scale)
         values = torch.where(events & valid, torch.where(flipped == 0, values, received), 0.0)
         corrupted = events & ~valid
     if channel.noise > 0:
-        size = scale_of(channel.noise_scale_kind, channel.noise_scale, said.v, said.spoke)
+        size = scale_of(channel.noise_scale_kind, channel.noise_scale, encoded.v, encoded.active)
         noise = channel.noise * size.double() * draws.normal(seed, Stream.NOISE, c, frame, samples, n)
         values = torch.where(events & ~corrupted, values + noise.float(), 0.0)
     if channel.drop > 0:
@@ -132,4 +135,4 @@ def travel(channel: SimpleNamespace, c: int, seed: int, frame: int, samples: Seq
         values = torch.where(lost, 0.0, values)
         if channel.rescale and channel.drop < 1:
             values = values / (1 - channel.drop)
-    return Heard(values, corrupted, dropped, flipped)
+    return Received(values, corrupted, dropped, flipped)

@@ -18,13 +18,14 @@ from channelsim.hashing import Stream
 from channelsim.plan import COUNTER, Direction, Plan
 from channelsim.reference.clock import Link
 from channelsim.reference.layers import kind_of
-from channelsim.reference.stages import Said
+from channelsim.reference.stages import Encoded
 
 
 class Witness(Protocol):
-    """One who looks on, as `channelsim.verify` does where two float32 sums fall on two sides of a boundary."""
+    """An observer of messages and updates: `channelsim.verify` has one where float32 sums may fall on two sides of a
+    boundary."""
 
-    def message(self, ref: State, c: int, frame: int, said: Said, samples: Sequence[int]) -> Said:
+    def message(self, ref: State, c: int, frame: int, encoded: Encoded, samples: Sequence[int]) -> Encoded:
         """Sees these samples' messages on channel c before they leave; returns them, perhaps put right."""
 
     def update(self, ref: State, h: int, frame: int, before: torch.Tensor, step: torch.Tensor) -> None:

@@ -11,7 +11,7 @@ from channelsim.reference.quantizers import levels
 
 
 def encode(channel: SimpleNamespace, sent: torch.Tensor, a: torch.Tensor) -> torch.Tensor:
-    """The code of each quantized value; int64, shape (B, n). What silent neurons get means nothing."""
+    """The code of each quantized value; int64, shape (B, n). Only the codes of nonzero values mean anything."""
     kind, bits = channel.quantizer, channel.bits
     minus = (sent < 0).long()
     a = torch.where(a > 0, a, 1.0)

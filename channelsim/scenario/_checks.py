@@ -115,7 +115,7 @@ def _schedule(scenario: Keys, swept: Sequence[str]) -> list[Problem]:
     if schedule.mode == "sequential" and "schedule.mode" not in swept:
         for key in ("interval", "arrivals", "stash", "on_miss", "max_in_flight"):
             if getattr(schedule, key) != Schedule.model_fields[key].default:
-                text = ' speaks of a pipeline; accepted: mode = "pipelined", or no such key'
+                text = ' is a key of a pipeline; accepted: mode = "pipelined", or no such key'
                 found.append((("schedule", key), text))
     epochs = scenario.training.epochs
     for i, change in enumerate(schedule.change):
@@ -185,7 +185,7 @@ def _clock_advice(scenario: Keys) -> list[str]:
 
 
 def _channel_advice(channel: Channel, key: str, senders: int) -> list[str]:
-    """What is hardly meant in the settings of one channel on which so many neurons send."""
+    """What is hardly meant in the settings of one channel with so many sending units."""
     found: list[str] = []
     if channel.deadline is not None and channel.deadline < channel.latency:
         deadline, latency = (units.format_duration(t) for t in (channel.deadline, channel.latency))

@@ -101,7 +101,7 @@ def _problems(table: type[Table], data: dict[str, Any], error: ValidationError) 
         elif isinstance(cause, InputError):
             found.setdefault(path, f" = {shown(item['input'])}: {cause}")
         elif not any(known[:1] == path[:1] for known in found):
-            # The branches of a union each complain: the first one speaks for all, with what the key accepts.
+            # The branches of a union each complain: the first one is shown, with what the key accepts.
             text = f" = {shown(item['input'])}"
             if item["type"] == "literal_error" and isinstance(item["input"], str):
                 text += nearest(item["input"], re.findall(r"'([^']*)'", item["ctx"]["expected"]))

@@ -27,7 +27,7 @@ BUSY_SECONDS = 1.0  # until a point that another sweep computes is looked at aga
 
 
 def default_out(scenario: Scenario) -> Path:
-    """Where the sweep goes unless told otherwise."""
+    """Where the sweep goes by default."""
     return Path("runs") / scenario.name
 
 
@@ -48,7 +48,7 @@ def sweep(
             use it at the same time.
         workers: single-threaded processes on this machine, by default one a core.
         scheduler: the address of a Dask scheduler instead, whose workers see the same files and have channelsim.
-        progress: hears how the sweep goes (see `SweepProgress`).
+        progress: is called while the sweep goes on (see `SweepProgress`).
 
     Returns:
         The table of the directory, also in results.parquet and results.csv: a row a point, with point (the name),

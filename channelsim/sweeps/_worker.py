@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 BUSY = "busy"
 """The status of a point that another sweep is computing at this moment."""
 
-# The engine has the process to itself, also in a worker that somebody has started with more than one thread.
+# The engine has the process to itself, also in a worker started with more than one thread.
 _ONE_AT_A_TIME = threading.Lock()
 
 

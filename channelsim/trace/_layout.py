@@ -59,7 +59,7 @@ COUNTERS: dict[str, Column] = {
     field: Column(name, np.dtype("i8"), units, text)
     for field, name, units, text in (
         ("messages", "messages", "1", "messages offered"),
-        ("offered", "offered", "1", "neurons with something to say, before the stages"),
+        ("offered", "offered", "1", "active units (nonzero values), before the stages"),
         ("sent", "events", "1", "events that went onto the link"),
         ("delivered", "delivered", "1", "events that arrived"),
         ("dropped", "dropped", "1", "events lost by the drop stage"),

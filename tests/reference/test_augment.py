@@ -51,13 +51,13 @@ def test_each_pixel_is_where_the_draws_put_it(flip: bool, shift: int) -> None:
 def test_frames_enter_augmented_and_evaluation_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
     ref = begin(flip=True, shift=1)
     entered = []
-    speak = simulate.speak_forward
+    speak = simulate.send_forward
 
     def look(ref: State, source: int, frame: int, o: torch.Tensor) -> None:
         entered.append(o)
         speak(ref, source, frame, o)
 
-    monkeypatch.setattr(simulate, "speak_forward", look)
+    monkeypatch.setattr(simulate, "send_forward", look)
     for frame in (0, 1):
         reference.step(ref)
         assert torch.equal(entered[frame], augment(ref.plan, frame, ref.images[ref.samples(frame)]))

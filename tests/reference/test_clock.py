@@ -216,11 +216,11 @@ def test_a_broadcast_is_paid_once() -> None:
         "learning": {"rule": "srbp"},
         "channels": {"learning": {"link": "air"}},
     }
-    heard = run([4, 3, 3, 3], clock=True, links={"air": {"bandwidth": "1 Mbit/s", "broadcast": True}}, **tables)
+    received = run([4, 3, 3, 3], clock=True, links={"air": {"bandwidth": "1 Mbit/s", "broadcast": True}}, **tables)
     told = run([4, 3, 3, 3], clock=True, links={"air": {"bandwidth": "1 Mbit/s"}}, **tables)
     first, second = 3, 4
-    assert heard.counters[first]["bits"] == told.counters[first]["bits"] == told.counters[second]["bits"]
-    assert heard.counters[second]["bits"] == 0
-    assert heard.counters[second]["delivered"] == told.counters[second]["delivered"] > 0
-    assert heard.now < told.now
-    assert same(heard, told)
+    assert received.counters[first]["bits"] == told.counters[first]["bits"] == told.counters[second]["bits"]
+    assert received.counters[second]["bits"] == 0
+    assert received.counters[second]["delivered"] == told.counters[second]["delivered"] > 0
+    assert received.now < told.now
+    assert same(received, told)

@@ -28,11 +28,11 @@ def channel(**settings: Any) -> tuple[SimpleNamespace, Any]:
     return records(plan.channels)[0], plan.channels[0]
 
 
-def through(c: SimpleNamespace, x: Any, seed: int = 1, frame: int = 0) -> tuple[stages.Said, stages.Heard]:
+def through(c: SimpleNamespace, x: Any, seed: int = 1, frame: int = 0) -> tuple[stages.Encoded, stages.Received]:
     x = torch.tensor(x, dtype=torch.float32)
     samples = range(len(x))
-    said = stages.speak(c, 0, seed, frame, samples, x, torch.zeros(x.shape[1]) if c.residual else None)
-    return said, stages.travel(c, 0, seed, frame, samples, said)
+    encoded = stages.encode(c, 0, seed, frame, samples, x, torch.zeros(x.shape[1]) if c.residual else None)
+    return encoded, stages.transmit(c, 0, seed, frame, samples, encoded)
 
 
 def q(kind: Quantizer, bits: int, v: list[float], a: float, u: float | None = None) -> list[float]:
@@ -71,9 +71,9 @@ def test_sign_and_ternary() -> None:
 @pytest.mark.parametrize("kind", [Scale.MAX, Scale.RMS])
 def test_scales_are_of_those_who_speak(kind: Scale) -> None:
     v = torch.tensor([[3.0, -4.0, 100.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
-    spoke = torch.tensor([[True, True, False, False], [False] * 4])
+    active = torch.tensor([[True, True, False, False], [False] * 4])
     expected = 4.0 if kind == Scale.MAX else math.sqrt(12.5)
-    assert quantizers.scale_of(kind, 1.0, v, spoke).flatten().tolist() == pytest.approx([expected, 0.0])
+    assert quantizers.scale_of(kind, 1.0, v, active).flatten().tolist() == pytest.approx([expected, 0.0])
 
 
 def test_nobody_speaks() -> None:
@@ -83,14 +83,14 @@ def test_nobody_speaks() -> None:
         {"kind": "sign"},
     ):
         c, _ = channel(quantize=quantize, drop={"probability": 0.5}, noise={"sigma": 1.0})
-        _, heard = through(c, [[0.0] * 8])
-        assert not heard.values.any()
+        _, received = through(c, [[0.0] * 8])
+        assert not received.values.any()
 
 
 def test_threshold() -> None:
     c, _ = channel(threshold={"value": 0.5})
-    _, heard = through(c, [[0.5, -0.5, 0.51, -0.6, 0, 2, 0.1, 0.49]])
-    assert heard.values.tolist()[0] == pytest.approx([0, 0, 0.51, -0.6, 0, 2, 0, 0])
+    _, received = through(c, [[0.5, -0.5, 0.51, -0.6, 0, 2, 0.1, 0.49]])
+    assert received.values.tolist()[0] == pytest.approx([0, 0, 0.51, -0.6, 0, 2, 0, 0])
 
 
 def test_residual_is_kept_from_sample_to_sample() -> None:
@@ -98,26 +98,26 @@ def test_residual_is_kept_from_sample_to_sample() -> None:
     rows = [[0.25, 0.75, -0.3, 0, 0, 0, 0, 0]] * 3
     x = torch.tensor(rows)
     residual = torch.zeros(8)
-    said = stages.speak(c, 0, 1, 0, range(3), x, residual)
+    encoded = stages.encode(c, 0, 1, 0, range(3), x, residual)
     expected = [[0, 0.75, 0], [0, 0.75, -0.6], [0.75, 0.75, 0]]
-    assert torch.allclose(said.sent[:, :3], torch.tensor(expected))
+    assert torch.allclose(encoded.sent[:, :3], torch.tensor(expected))
     assert torch.allclose(residual[:3], torch.tensor([0, 0, -0.3]))
 
 
 def test_residual_outlives_the_frame() -> None:
-    """Nothing is lost for good: what was sent and what is kept add up to what was to be said."""
+    """Nothing is lost for good: what was sent and what is kept add up to what was to be encoded."""
     ref = start(
         [6, 5, 3],
         training={"batch": 4},
         channels={"learning": {"threshold": {"value": 0.3, "residual": True}}},
     )
-    said: list[tuple[torch.Tensor, torch.Tensor]] = []
+    encoded: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     class Listener:
-        def message(self, ref: State, c: int, frame: int, m: stages.Said, samples: Any) -> stages.Said:
+        def message(self, ref: State, c: int, frame: int, m: stages.Encoded, samples: Any) -> stages.Encoded:
             if c == 2:
-                said.append((m.v - carried[-1], m.sent))
-                carried.append(torch.where(m.spoke, 0.0, m.v)[0])
+                encoded.append((m.v - carried[-1], m.sent))
+                carried.append(torch.where(m.active, 0.0, m.v)[0])
             return m
 
         def update(self, *_: Any) -> None: ...
@@ -125,32 +125,32 @@ def test_residual_outlives_the_frame() -> None:
     carried = [torch.zeros(3)]
     ref.witness = Listener()
     reference.advance(ref, ref.plan.frames)
-    total = sum(x.sum(0) for x, _ in said)
-    assert torch.allclose(total, sum(sent.sum(0) for _, sent in said) + ref.residual(2), atol=1e-5)
+    total = sum(x.sum(0) for x, _ in encoded)
+    assert torch.allclose(total, sum(sent.sum(0) for _, sent in encoded) + ref.residual(2), atol=1e-5)
 
 
 def test_drop_and_rescale() -> None:
     c, _ = channel(drop={"probability": 0.4, "rescale": True})
-    _, heard = through(c, [[1.0] * 8] * 50)
+    _, received = through(c, [[1.0] * 8] * 50)
     lost = hashing.uniform(hashing.bits(hashing.key(1, Stream.DROP.of(0), 0, 7), 8)) < 0.4
-    assert heard.dropped[7].tolist() == lost.tolist()
-    assert torch.allclose(heard.values, torch.where(heard.dropped, 0.0, 1 / 0.6))
-    assert heard.dropped.float().mean() == pytest.approx(0.4, abs=0.1)
+    assert received.dropped[7].tolist() == lost.tolist()
+    assert torch.allclose(received.values, torch.where(received.dropped, 0.0, 1 / 0.6))
+    assert received.dropped.float().mean() == pytest.approx(0.4, abs=0.1)
 
 
 def test_dropping_all() -> None:
     c, _ = channel(drop={"probability": 1.0})
-    _, heard = through(c, [[1.0] * 8])
-    assert not heard.values.any() and heard.dropped.all()
+    _, received = through(c, [[1.0] * 8])
+    assert not received.values.any() and received.dropped.all()
 
 
 @pytest.mark.parametrize(("scale", "size"), [(2.0, 2.0), ("max", 4.0), ("rms", math.sqrt(12.5))])
 def test_noise_is_added_to_events(scale: Any, size: float) -> None:
     c, _ = channel(noise={"sigma": 0.5, "scale": scale}, quantize={"kind": "sign", "scale": 1.0})
-    _, heard = through(c, [[3.0, -4.0, 0, 0, 0, 0, 0, 0]])
+    _, received = through(c, [[3.0, -4.0, 0, 0, 0, 0, 0, 0]])
     draw = hashing.normal(hashing.bits(hashing.key(1, Stream.NOISE.of(0), 0, 0), 8))
     expected = [1 + 0.5 * size * draw[0], -1 + 0.5 * size * draw[1], *[0] * 6]
-    assert heard.values[0].tolist() == pytest.approx(expected, abs=1e-5)
+    assert received.values[0].tolist() == pytest.approx(expected, abs=1e-5)
 
 
 QUANTIZERS = [
@@ -169,13 +169,13 @@ QUANTIZERS = [
 def test_words_are_those_of_the_packer(quantize: Any) -> None:
     c, record = channel(quantize=quantize)
     x = np.random.default_rng(0).normal(size=(20, 8))
-    said, _ = through(c, x)
-    code = words.encode(c, said.sent, said.scale)
+    encoded, _ = through(c, x)
+    code = words.encode(c, encoded.sent, encoded.scale)
     for row in range(20):
-        sent = said.sent[row].numpy()
-        spoke = sent != 0
-        packed = codes.encode(sent[spoke], float(said.scale[row]), record)
-        assert code[row].numpy()[spoke].tolist() == packed.tolist()
+        sent = encoded.sent[row].numpy()
+        active = sent != 0
+        packed = codes.encode(sent[active], float(encoded.scale[row]), record)
+        assert code[row].numpy()[active].tolist() == packed.tolist()
     every = torch.arange(2 ** min(c.value_bits, 12)).expand(1, -1) << max(0, c.value_bits - 12)
     scale = torch.tensor([[0.75]])
     value, valid = words.decode(c, every, scale)
@@ -190,7 +190,7 @@ def test_bit_errors(probability: float, frame: int) -> None:
     """Masks by a plain loop over the geometric gaps, and what the flipped words mean."""
     c, record = channel(quantize={"kind": "log2", "bits": 5}, bit_errors={"probability": probability})
     x = np.random.default_rng(frame).normal(size=(2, 8))
-    said, heard = through(c, x, frame=frame)
+    encoded, received = through(c, x, frame=frame)
     for b in range(2):
         key = hashing.key(1, Stream.BIT_ERRORS.of(0), frame, b)
         for j in range(8):
@@ -201,26 +201,26 @@ def test_bit_errors(probability: float, frame: int) -> None:
                 if position >= 5:
                     break
                 mask |= 1 << position
-            assert int(heard.flipped[b, j]) == mask
-            a = float(said.scale[b])
-            code = codes.encode([float(said.sent[b, j])], a, record) ^ np.uint32(mask)
+            assert int(received.flipped[b, j]) == mask
+            a = float(encoded.scale[b])
+            code = codes.encode([float(encoded.sent[b, j])], a, record) ^ np.uint32(mask)
             value, valid = codes.decode(code, a, record)
-            assert bool(heard.corrupted[b, j]) == (not valid[0])
-            assert float(heard.values[b, j]) == (value[0] if valid[0] else 0.0)
+            assert bool(received.corrupted[b, j]) == (not valid[0])
+            assert float(received.values[b, j]) == (value[0] if valid[0] else 0.0)
 
 
 def test_every_bit_flips_at_probability_one() -> None:
     c, _ = channel(quantize={"kind": "sign", "scale": 1.0}, bit_errors={"probability": 1.0})
-    _, heard = through(c, [[1.0, -1.0, 2.0, -2.0, 0, 0, 0, 0]])
-    assert heard.values[0].tolist() == [-1, 1, -1, 1, 0, 0, 0, 0]
+    _, received = through(c, [[1.0, -1.0, 2.0, -2.0, 0, 0, 0, 0]])
+    assert received.values[0].tolist() == [-1, 1, -1, 1, 0, 0, 0, 0]
 
 
 def test_a_corrupted_event_is_not_dropped_as_well() -> None:
     c, _ = channel(quantize={"kind": "uniform", "bits": 2}, bit_errors={"probability": 0.5}, drop={"probability": 0.5})
-    _, heard = through(c, np.random.default_rng(0).normal(size=(200, 8)))
-    assert heard.corrupted.any() and heard.dropped.any()
-    assert not (heard.corrupted & heard.dropped).any()
-    assert not heard.values[heard.corrupted | heard.dropped].any()
+    _, received = through(c, np.random.default_rng(0).normal(size=(200, 8)))
+    assert received.corrupted.any() and received.dropped.any()
+    assert not (received.corrupted & received.dropped).any()
+    assert not received.values[received.corrupted | received.dropped].any()
 
 
 def test_synapse_quantizers() -> None:

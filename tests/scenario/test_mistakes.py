@@ -145,10 +145,10 @@ MISTAKES: list[tuple[Document, str]] = [
     ({"schedule": {"mode": "pipelined", "interval": 0}}, "schedule.interval must be above 0"),
     (
         {"schedule": {"interval": "1 us"}},
-        'schedule.interval speaks of a pipeline; accepted: mode = "pipelined"',
+        'schedule.interval is a key of a pipeline; accepted: mode = "pipelined"',
     ),
-    ({"schedule": {"stash": 3}}, "schedule.stash speaks of a pipeline"),
-    ({"schedule": {"on_miss": "current"}}, "schedule.on_miss speaks of a pipeline"),
+    ({"schedule": {"stash": 3}}, "schedule.stash is a key of a pipeline"),
+    ({"schedule": {"on_miss": "current"}}, "schedule.on_miss is a key of a pipeline"),
     (
         change(epoch=6, channels={"learning": {}}),
         "schedule.change[0].epoch = 6 never comes; accepted: 1 to 5",

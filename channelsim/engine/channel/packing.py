@@ -31,7 +31,7 @@ def pack(
     """Messages as bytes, with zeros for their headers.
 
     Arguments:
-        rows: MESSAGE_ROW records, shape (k,). values: what they say, as sent; see `payload` and `neurons`.
+        rows: MESSAGE_ROW records, shape (k,). values: as sent; see `payload` and `neurons`.
         channels: the CHANNEL records that the rows count.
 
     Returns:
@@ -61,8 +61,8 @@ def _lay_out(rows, values, channels, offsets):
     """Where each message begins, and where the last one ends."""
     for i in range(len(rows)):
         row = rows[i]
-        said = values[row.payload : row.payload + row.neurons]
-        bits, _ = stages.message_bits(channels[row.channel], simd.count_events(said))
+        sent = values[row.payload : row.payload + row.neurons]
+        bits, _ = stages.message_bits(channels[row.channel], simd.count_events(sent))
         offsets[i + 1] = offsets[i] + (bits + 7) // 8
 
 
@@ -138,7 +138,7 @@ def _put(word, width, at, held, waiting, out):
 
 @inner()
 def _silence(ch):
-    """The word of a silent neuron in a dense message, as `channelsim.codes.silence_word`."""
+    """The word that stands for no event in a dense message, as `channelsim.codes.silence_word`."""
     if ch.silence_bits > 0:
         return np.int64(1) << ch.value_bits
     if ch.quantizer == LOG2:

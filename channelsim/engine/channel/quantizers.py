@@ -1,6 +1,6 @@
 """Quantizers as passes over one message, and their code words.
 
-`values` holds the speaking neurons' values, 0 where a neuron is silent. docs/design.md, sections 3 and 4, gives
+`values` holds the values of events, and 0 where there is none. docs/design.md, sections 3 and 4, gives
 the formulas; the passes are written without branches inside the loops so that they vectorize.
 """
 
@@ -26,16 +26,16 @@ INVALID = F(np.nan)
 
 
 @inner()
-def measure(kind, fixed, values, speaking):
-    """The scale `a`: the fixed number, or max or rms over the values that are not zero, `speaking` in number.
+def measure(kind, fixed, values, events):
+    """The scale `a`: the fixed number, or max or rms over the values that are not zero, `events` in number.
 
-    It is 0 where nobody speaks.
+    It is 0 where there are no events.
     """
     if kind == FIXED:
         return fixed
     if kind == MAX:
         return simd.largest(values)
-    return F(math.sqrt(simd.sum_of_squares(values) / speaking)) if speaking > 0 else ZERO
+    return F(math.sqrt(simd.sum_of_squares(values) / events)) if events > 0 else ZERO
 
 
 @inner()

@@ -117,15 +117,15 @@ def _begin(net, mem, c, slot):
     """What all messages of the frame have in common."""
     ch, frame = net.channels[c], mem.slots[slot].frame
     link, state = net.links[ch.link], mem.link_states[ch.link]
-    speaker = 2 * ch.source + ch.direction
-    mem.message.again = link.broadcast and state.frame == frame and state.speaker == speaker
-    state.frame, state.speaker = frame, speaker
+    sender = 2 * ch.source + ch.direction
+    mem.message.again = link.broadcast and state.frame == frame and state.sender == sender
+    state.frame, state.sender = frame, sender
     stages.set_bounds(mem, ch)
 
 
 @inner()
 def _encode(net, mem, c, slot, b):
-    """mem.message = what the sender says about one sample, after threshold and quantizer, and its bits."""
+    """mem.message = what is sent about one sample, after threshold and quantizer, and its bits."""
     ch, m, counter = net.channels[c], mem.message, mem.counters[c]
     values = _values(net, mem, c, slot, b)
     if stages.draws(ch):
@@ -159,8 +159,7 @@ def _prefetch(net, mem, c, slot, b):
 
 @inner()
 def _transmit(net, mem, c, b):
-    """The link takes the message, or loses it where its queue is full; a broadcast that has been heard is not sent
-    again."""
+    """The link takes the message, or loses it where its queue is full; a broadcast is not sent twice."""
     ch, m, counter = net.channels[c], mem.message, mem.counters[c]
     k, now = ch.link, mem.clock.now
     link = net.links[k]

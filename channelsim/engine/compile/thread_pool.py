@@ -217,7 +217,7 @@ def helpers(count: int) -> Iterator[None]:
         yield
     finally:
         _flags[LEADER] = 0
-        _dismiss(hired)  # after an interrupt here nobody has helpers any more: one of these might still look at flags
+        _dismiss(hired)  # after an interrupt here no run has helpers any more: one of these might still look at flags
         _busy.release()
 
 

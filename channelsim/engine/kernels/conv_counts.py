@@ -1,4 +1,4 @@
-"""What the work of a convolution costs: multiply-accumulates and synapses written, counted from who speaks where."""
+"""What a convolution costs: multiply-accumulates and synapses written, counted from where units are active."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ ONE = np.float32(1.0)
 
 
 @inner()
-def speaking(values, channels, positions, at):
-    """at[p] = how many channels speak at position p of a map."""
+def active_channels(values, channels, positions, at):
+    """at[p] = how many channels are active at position p of a map."""
     at[:positions] = ZERO
     for c in range(channels):
         channel = values[c * positions : c * positions + positions]
@@ -64,7 +64,7 @@ def operations(g, values, count, back, room):
     if count == 0:
         return 0
     at = room[: height * width]
-    speaking(values, channels, height * width, at)
+    active_channels(values, channels, height * width, at)
     total = 0
     for y in range(height):
         line = 0
@@ -75,15 +75,15 @@ def operations(g, values, count, back, room):
 
 
 @inner()
-def pairs(g, said, seen, full):
-    """Products of an input and an error in the same window; `said` and `seen` of them speak at each position."""
+def pairs(g, sent, seen, full):
+    """Products of an input and an error in the same window; `sent` and `seen` of them are active at each position."""
     k, stride, padding = g[KERNEL], g[STRIDE], g[PADDING]
     height, width, columns = g[HEIGHT], g[WIDTH], g[COLUMNS]
     total = 0
     for y in range(g[ROWS]):
         top = y * stride - padding
         for x in range(columns):
-            errors = np.int64(said[y * columns + x])
+            errors = np.int64(sent[y * columns + x])
             if errors == 0:
                 continue
             left = x * stride - padding
@@ -100,7 +100,7 @@ def pairs(g, said, seen, full):
 
 @inner()
 def rows_at_work(g, x, learns, samples, touched):
-    """How many rows of W see an input that speaks, at some position of some sample that learns."""
+    """How many rows of W see an active input, at some position of some sample that learns."""
     area = g[HEIGHT] * g[WIDTH]
     below = g[CHANNELS] * area
     for i in range(below):

@@ -20,8 +20,8 @@ ONE = np.float32(1.0)
 def forward(g, transfer, weights, stride, bias, x, count, out, macs, lo, hi, room):
     """out = f(W * x + b) for samples lo .. hi - 1.
 
-    macs[b] = products of inputs that speak with entries of W. count[b] inputs of sample b speak; -1 where that is not
-    known.
+    macs[b] = products of active inputs with entries of W. count[b] inputs of sample b are active; -1 where that is
+    not known.
     """
     below, maps, positions = g[CHANNELS] * g[HEIGHT] * g[WIDTH], g[MAPS], g[ROWS] * g[COLUMNS]
     n, rows = maps * positions, len(weights) // stride
@@ -37,21 +37,21 @@ def forward(g, transfer, weights, stride, bias, x, count, out, macs, lo, hi, roo
 
 
 @inner()
-def through_transposed(g, matrix, stride, message, heard, out, macs, lo, hi, room):
+def through_transposed(g, matrix, stride, message, events, out, macs, lo, hi, room):
     """The error at the map below that messages lo .. hi - 1 make through W, or through a matrix shaped like it.
 
-    macs[b] = products of the events of message b with entries of the matrix; heard[b] is their number.
+    macs[b] = products of the events of message b with entries of the matrix; events[b] is their number.
     """
     below, maps, positions = g[CHANNELS] * g[HEIGHT] * g[WIDTH], g[MAPS], g[ROWS] * g[COLUMNS]
     n, rows = maps * positions, len(matrix) // stride
     patches, planes = room[: rows * g[PITCH]], room[rows * g[PITCH] :]
     for b in range(lo, hi):
-        said, part = message[b * n : b * n + n], out[b * below : b * below + below]
-        macs[b] = conv_counts.operations(g, said, heard[b], True, room)
-        if heard[b] == 0:
+        errors, part = message[b * n : b * n + n], out[b * below : b * below + below]
+        macs[b] = conv_counts.operations(g, errors, events[b], True, room)
+        if events[b] == 0:
             part[:] = ZERO
         else:
-            simd.matmul(matrix, stride, 1, said, positions, rows, maps, positions, ONE, 0, patches, g[PITCH])
+            simd.matmul(matrix, stride, 1, errors, positions, rows, maps, positions, ONE, 0, patches, g[PITCH])
             patch_matrix.fold(g, patches, planes, part)
 
 
@@ -77,20 +77,20 @@ def survey(g, x, count, signal, turned, learns, macs, sums, lo, hi, room):
     """What an update of samples lo .. hi - 1 takes.
 
     learns[b]; macs[b]; sums[b, o] = R summed over the positions of map o; and `turned` = R with the maps of each
-    position side by side, (samples, positions, maps). count[b] inputs of sample b speak, -1 if unknown.
+    position side by side, (samples, positions, maps). count[b] inputs of sample b are active, -1 if unknown.
     """
     maps, positions, area = g[MAPS], g[ROWS] * g[COLUMNS], g[HEIGHT] * g[WIDTH]
     below, n = g[CHANNELS] * area, maps * positions
-    said, seen = room[:positions], room[positions : positions + area]
+    errors, seen = room[:positions], room[positions : positions + area]
     for b in range(lo, hi):
         there = turned[b * n : b * n + n]
         turn(signal[b * n : b * n + n], maps, positions, there)
-        count_and_sum(there, said, sums[b * maps : b * maps + maps])
-        learns[b] = activity.is_any_active(said)
+        count_and_sum(there, errors, sums[b * maps : b * maps + maps])
+        learns[b] = activity.is_any_active(errors)
         full = count[b] == below
         if not full:
-            conv_counts.speaking(x[b * below : b * below + below], g[CHANNELS], area, seen)
-        macs[b] = conv_counts.pairs(g, said, seen, full)
+            conv_counts.active_channels(x[b * below : b * below + below], g[CHANNELS], area, seen)
+        macs[b] = conv_counts.pairs(g, errors, seen, full)
 
 
 @inner()
@@ -106,14 +106,14 @@ def turn(matrix, rows, columns, out):
 
 
 @inner()
-def count_and_sum(turned, said, sums):
-    """said[p] = how many maps have an error at position p; sums[o] = the errors of map o, summed."""
+def count_and_sum(turned, errors, sums):
+    """errors[p] = how many maps have an error at position p; sums[o] = the errors of map o, summed."""
     maps = len(sums)
     sums[:] = ZERO
-    for p in range(len(said)):
+    for p in range(len(errors)):
         error = turned[p * maps : p * maps + maps]
-        speak = 0
+        active = 0
         for o in range(maps):
             sums[o] += error[o]
-            speak += error[o] != ZERO
-        said[p] = speak
+            active += error[o] != ZERO
+        errors[p] = active

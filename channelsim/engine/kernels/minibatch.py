@@ -27,25 +27,25 @@ def _room_of(lists, piece, pieces):
 
 
 @inner()
-def forward(sparse, transfer, weights, stride, bias, images, chosen, x, out, samples, spoken, partial, lists):
+def forward(sparse, transfer, weights, stride, bias, images, chosen, x, out, samples, events, partial, lists):
     """out = f(W x + b) for a mini-batch `x`, (samples, fan-in), into which the chosen images, if any, are copied first.
 
-    spoken[b] becomes the number of each sample's values of `out` that are not zero. `partial` is room for
+    events[b] becomes the number of each sample's values of `out` that are not zero. `partial` is room for
     `partial_room` sums; `lists` is room, as in all that follow.
     """
     pieces, n = parts(samples), len(bias)
     row_pieces = row_parts(pieces, len(weights) // stride)
     if sparse and row_pieces > 1:
         in_parts(_sum_rows, row_pieces, (weights, stride, bias, images, chosen, x, out, samples, partial, lists))
-        in_parts(_join, pieces, (transfer, n, out, samples, spoken, partial, row_pieces))
+        in_parts(_join, pieces, (transfer, n, out, samples, events, partial, row_pieces))
     else:
-        given = sparse, transfer, weights, stride, bias, images, chosen, x, out, samples, spoken, lists
+        given = sparse, transfer, weights, stride, bias, images, chosen, x, out, samples, events, lists
         in_parts(forward_part, pieces, given)
 
 
 @inner()
 def forward_part(
-    sparse, transfer, weights, stride, bias, images, chosen, x, out, samples, spoken, lists, piece, pieces
+    sparse, transfer, weights, stride, bias, images, chosen, x, out, samples, events, lists, piece, pieces
 ):
     """The same for one part of the samples, which needs no sums over parts of the rows."""
     lo, hi = samples * piece // pieces, samples * (piece + 1) // pieces
@@ -58,7 +58,7 @@ def forward_part(
     else:
         matmul(inputs, fan_in, 1, weights, stride, hi - lo, fan_in, n, ONE, 1, part, n)
     transfers.layer(transfer, part, n)
-    count_each(part, n, spoken[lo:hi])
+    count_each(part, n, events[lo:hi])
 
 
 @inner()
@@ -82,7 +82,7 @@ def _sum_rows(weights, stride, bias, images, chosen, x, out, samples, partial, l
 
 
 @inner()
-def _join(transfer, n, out, samples, spoken, partial, row_pieces, piece, pieces):
+def _join(transfer, n, out, samples, events, partial, row_pieces, piece, pieces):
     """out = f(the sum of all parts of the rows), for one part of the samples."""
     lo, hi = samples * piece // pieces, samples * (piece + 1) // pieces
     part = out[lo * n : hi * n]
@@ -91,19 +91,19 @@ def _join(transfer, n, out, samples, spoken, partial, row_pieces, piece, pieces)
         for i in range(len(part)):
             part[i] += more[i]
     transfers.layer(transfer, part, n)
-    count_each(part, n, spoken[lo:hi])
+    count_each(part, n, events[lo:hi])
 
 
 @inner()
-def count_each(values, n, spoken):
-    """spoken[b] = how many of n values are not zero, sample after sample."""
-    for b in range(len(spoken)):
-        spoken[b] = simd.count_events(values[b * n : b * n + n])
+def count_each(values, n, events):
+    """events[b] = how many of n values are not zero, sample after sample."""
+    for b in range(len(events)):
+        events[b] = simd.count_events(values[b * n : b * n + n])
 
 
 @inner()
 def copy_images(images, chosen, ahead, n, lo, hi, x):
-    """x[b, lo:hi] = images[chosen[b], lo:hi], of n values each; memory is asked for ahead[b] meanwhile."""
+    """x[b, lo:hi] = images[chosen[b], lo:hi], of n values each; ahead[b] is prefetched meanwhile."""
     for b in range(len(chosen)):
         if b < len(ahead):
             following = ahead[b] * n
@@ -166,16 +166,16 @@ def _add_outer_matrix(target, stride, n, x, signal, learning, scale, piece, piec
 
 
 @inner()
-def survey(signal, n, samples, spoken, totals):
-    """spoken[b] = how many of the n values of each sample of R are not zero; totals[:n] = R summed over the samples.
+def survey(signal, n, samples, events, totals):
+    """events[b] = how many of the n values of each sample of R are not zero; totals[:n] = R summed over the samples.
 
     Behind it is room for n values of each other part. Returns whether all values are finite.
     """
     pieces = parts(samples)
-    in_parts(_survey, pieces, (signal, n, samples, spoken, totals))
+    in_parts(_survey, pieces, (signal, n, samples, events, totals))
     finite = True
     for piece in range(pieces):
-        finite &= spoken[samples * piece // pieces] >= 0
+        finite &= events[samples * piece // pieces] >= 0
         if piece > 0:
             for j in range(n):
                 totals[j] += totals[piece * n + j]
@@ -183,7 +183,7 @@ def survey(signal, n, samples, spoken, totals):
 
 
 @inner()
-def _survey(signal, n, samples, spoken, totals, piece, pieces):
+def _survey(signal, n, samples, events, totals, piece, pieces):
     """The first of the part's numbers of events is -1 where a value is not finite."""
     lo, hi = samples * piece // pieces, samples * (piece + 1) // pieces
     total = totals[piece * n : piece * n + n]
@@ -192,9 +192,9 @@ def _survey(signal, n, samples, spoken, totals, piece, pieces):
         values = signal[b * n : b * n + n]
         for j in range(n):
             total[j] += values[j]
-    count_each(signal[lo * n : hi * n], n, spoken[lo:hi])
+    count_each(signal[lo * n : hi * n], n, events[lo:hi])
     if not simd.are_finite(signal[lo * n : hi * n]):
-        spoken[lo] = -1
+        events[lo] = -1
 
 
 @inner()
@@ -207,8 +207,8 @@ def make_error(message, n, feedback, n_target, transfer, output, error, samples)
 def _make_error(message, n, feedback, n_target, transfer, output, error, samples, piece, pieces):
     _through(n_target, n, message, error, samples, feedback, piece, pieces)
     lo, hi = samples * piece // pieces * n_target, samples * (piece + 1) // pieces * n_target
-    known = max(lo, min(hi, len(output)))
-    transfers.times_derivative(transfer, error[lo:known], output[lo:known])
+    end = max(lo, min(hi, len(output)))
+    transfers.times_derivative(transfer, error[lo:end], output[lo:end])
 
 
 @inner()
@@ -222,8 +222,8 @@ def _take_error(made, transfer, output, error, samples, piece, pieces):
     n = len(error) // samples
     lo, hi = samples * piece // pieces * n, samples * (piece + 1) // pieces * n
     simd.copy(made[lo:hi], error[lo:hi])
-    known = max(lo, min(hi, len(output)))
-    transfers.times_derivative(transfer, error[lo:known], output[lo:known])
+    end = max(lo, min(hi, len(output)))
+    transfers.times_derivative(transfer, error[lo:end], output[lo:end])
 
 
 @inner()
@@ -249,16 +249,16 @@ def _transpose(matrix, stride, rows, n, out, piece, pieces):
 
 
 @inner()
-def hand_over(source, n, samples, out, spoken):
-    """out = source, and spoken[b] = how many of the n values of each sample are not zero."""
-    in_parts(_hand_over, parts(samples), (source, n, samples, out, spoken))
+def hand_over(source, n, samples, out, events):
+    """out = source, and events[b] = how many of the n values of each sample are not zero."""
+    in_parts(_hand_over, parts(samples), (source, n, samples, out, events))
 
 
 @inner()
-def _hand_over(source, n, samples, out, spoken, piece, pieces):
+def _hand_over(source, n, samples, out, events, piece, pieces):
     lo, hi = samples * piece // pieces, samples * (piece + 1) // pieces
     simd.copy(source[lo * n : hi * n], out[lo * n : hi * n])
-    count_each(out[lo * n : hi * n], n, spoken[lo:hi])
+    count_each(out[lo * n : hi * n], n, events[lo:hi])
 
 
 @inner()

@@ -32,7 +32,7 @@ def forward(kind, g, x, out, lo, hi):
 
 
 @inner()
-def backward(kind, g, x, message, heard, out, recalled, lo, hi):
+def backward(kind, g, x, message, events, out, recalled, lo, hi):
     """The error that messages lo .. hi - 1 make at the map below, whose values are x.
 
     Of samples from `recalled` on there are none left: there is no error.
@@ -42,7 +42,7 @@ def backward(kind, g, x, message, heard, out, recalled, lo, hi):
     for m in range(maps * lo, maps * hi):
         here, there = message[m * positions : m * positions + positions], out[m * area : m * area + area]
         b = m // maps
-        if heard[b] == 0 or b >= recalled:
+        if events[b] == 0 or b >= recalled:
             there[:] = ZERO
         elif kind == FLATTEN:
             for p in range(positions):

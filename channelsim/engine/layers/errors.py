@@ -68,7 +68,7 @@ def _through_signed(net, mem, c, slot):
 
 
 @inner()
-def error_from(net, mem, c, slot, seen, known):
+def error_from(net, mem, c, slot, seen, recalled):
     """mem.signal = R at the channel's target, from its message in the slot: (B, n_target).
 
     That is the error times f'(S), which O = f(S) in slot `seen` tells of so many samples.
@@ -77,7 +77,7 @@ def error_from(net, mem, c, slot, seen, known):
     samples = mem.slots[slot].samples
     n, n_target = channel.n, net.layers[channel.target].n
     transfer = net.layers[channel.target].transfer if net.config.derivative else transfers.LINEAR
-    output = inputs.outputs(net, mem, channel.target, seen, known)
+    output = inputs.outputs(net, mem, channel.target, seen, recalled)
     error = mem.signal[: samples * n_target]
     first = channel.message_offset * net.config.batch
     if is_projected(channel.wiring):

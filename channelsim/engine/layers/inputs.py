@@ -1,12 +1,12 @@
 """How a layer's input is held, so that forward pass and update read it the same way.
 
 Of one sample:
-FULL    everybody speaks: the activities themselves, with the identity as event list
+FULL    all units active: the activities themselves, with the identity as event list
 LIST    events in the slot
 DATA    events of the data set, where the input arrives as it is
 Of a mini-batch, and of every layer that is not dense:
 MATRIX  a dense matrix
-SPARSE  the same, with few who speak
+SPARSE  the same, with few active units
 """
 
 from __future__ import annotations
@@ -104,9 +104,9 @@ def hold(net, mem, h, slot):
 
 @inner()
 def prefetch_ahead(net, sample):
-    """Asks memory for the next image, or for its events, while this one, a single sample, is at work.
+    """Prefetches the next image, or its events, while this one, a single sample, is at work.
 
-    Images come in random order, far apart in memory: the first look at one that nobody asked for is a long wait.
+    Images come in random order, far apart in memory: a non-prefetched image is a cache miss.
     """
     order, start = net.order, net.event_start
     if sample + 2 < len(order):
@@ -123,7 +123,7 @@ def prefetch_ahead(net, sample):
 
 @inner()
 def prefetch_next(net, first, samples):
-    """Asks memory for what is looked up of each sample of a mini-batch that enters next, from place `first` on."""
+    """Prefetches what is looked up of each sample of a mini-batch that enters next, from place `first` on."""
     order, start, labels = net.order, net.event_start, net.labels
     for k in range(first, min(first + samples, len(order))):
         simd.prefetch(start[order[k] : order[k] + 2])

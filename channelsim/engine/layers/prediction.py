@@ -45,7 +45,7 @@ def evaluate(net, mem, images, labels, first, samples, here, there, events, list
             given = sparse, layer.transfer, weights, layer.row_stride, bias, x, none, x, out, samples, events, lists
             in_parts(minibatch.forward_part, minibatch.parts(samples), given)
         elif layer.kind == dispatch.CONV2D:
-            mem.map_events[:] = fan_in  # they are not asked for
+            mem.map_events[:] = fan_in  # they are not used
             conv.forward(net, mem, h, x, out, samples)
         else:
             pooling.forward(net, mem, h, x, out, samples)

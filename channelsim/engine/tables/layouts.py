@@ -116,8 +116,8 @@ LINK_STATE = np.dtype(
         ("free_at", "i8"),  # ps: sending until then
         ("head", "i8"),  # of the ring of finish times
         ("count", "i8"),
-        ("frame", "i8"),  # last heard on a broadcast link: the frame, and 2 * layer + direction of who spoke
-        ("speaker", "i8"),
+        ("frame", "i8"),  # of the last broadcast: the frame, and 2 * layer + direction of its sender
+        ("sender", "i8"),
     ],
     align=True,
 )
@@ -138,8 +138,11 @@ MESSAGE = np.dtype(
         ("due", "i8"),  # ps: what arrives later is lost; -1: nothing is
         ("delivered", "i8"),  # events
         ("complete", "i8"),  # ps
-        ("again", "u1"),  # a broadcast that other channels' receivers have heard: of all of a frame's messages
-        ("hit_bound", "i8"),  # what draws are compared with, likewise
+        (
+            "again",
+            "u1",
+        ),  # this sender has broadcast the frame already, over another channel; as the next two, of all its messages
+        ("hit_bound", "i8"),  # what draws are compared with
         ("drop_bound", "i8"),
     ],
     align=True,

@@ -1,4 +1,4 @@
-"""Values copied as one block, put in their places, and asked for before they are needed.
+"""Values copied as one block, put in their places, and prefetched.
 
 A copying loop of the compiler tests whether the arrays overlap, and does what is behind the last whole vector one value
 at a time; one that puts values in their places asks of each place whether it counts from the end.

@@ -10,7 +10,7 @@ from hypothesis import given
 from channelsim.engine.kernels import patch_matrix
 from channelsim.engine.tables import geometry
 from channelsim.plan import Kind
-from tests.engine.maps import MANY, SEEDS, Batch, F, layers
+from tests.engine.kernels.maps import MANY, SEEDS, Batch, F, layers
 
 
 @MANY

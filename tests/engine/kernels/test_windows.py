@@ -11,7 +11,7 @@ from channelsim.engine.kernels import windows
 from channelsim.engine.tables import geometry
 from channelsim.plan import LAYER, Kind
 from tests import naive
-from tests.engine.maps import CLOSE, MANY, SEEDS, Batch, F, layers
+from tests.engine.kernels.maps import CLOSE, MANY, SEEDS, Batch, F, layers
 
 
 @pytest.mark.parametrize("kind", [Kind.MAXPOOL, Kind.AVGPOOL])

@@ -22,9 +22,9 @@ def test_there_and_back(widths: list[int]) -> None:
 
 def test_rows_start_on_cache_lines_where_that_is_cheap() -> None:
     table = strides.lay_out(plan_of([20, 100, 17, 10], 12))
-    assert table["pitch"].tolist() == [0, 112, 32, 16]
+    assert table["row_stride"].tolist() == [0, 112, 32, 16]
     wide = strides.lay_out(plan_of([3000, 33, 10], 12))
-    assert wide["pitch"][1] == 33
+    assert wide["row_stride"][1] == 33
 
 
 @pytest.mark.parametrize(
@@ -32,4 +32,4 @@ def test_rows_start_on_cache_lines_where_that_is_cheap() -> None:
 )
 def test_what_looks_at_w_as_one_buffer_finds_no_gaps(tables: dict[str, Any]) -> None:
     plan = plan_of([20, 100, 10], 12, **tables)
-    np.testing.assert_array_equal(strides.lay_out(plan)["pitch"][1:], [100, 10])
+    np.testing.assert_array_equal(strides.lay_out(plan)["row_stride"][1:], [100, 10])

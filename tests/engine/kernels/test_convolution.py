@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from channelsim.engine.kernels import conv_counts, convolution
 from channelsim.plan import Kind, Transfer
 from tests import naive
-from tests.engine.maps import CLOSE, MANY, SEEDS, Batch, F, layers
+from tests.engine.kernels.maps import CLOSE, MANY, SEEDS, Batch, F, layers
 
 LINEAR = np.int64(Transfer.LINEAR)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from channelsim.engine.kernels import augment
-from tests.engine.maps import F
+from tests.engine.kernels.maps import F
 
 
 @pytest.mark.parametrize("mirrored", [False, True])

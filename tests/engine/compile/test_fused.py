@@ -16,7 +16,7 @@ from numba import njit
 from channelsim.engine.compile.fused import fma
 
 F = np.float32
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @njit
@@ -75,7 +75,7 @@ def test_edges(given: tuple[float, ...]) -> None:
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names a processor of x86-64")
 def test_without_an_instruction_for_it(tmp_path: Path) -> None:
     program = (
-        "import numpy, sys; from tests.engine import test_fused as t; numpy.save(sys.argv[1], t.compiled());"
+        "import numpy, sys; from tests.engine.compile import test_fused as t; numpy.save(sys.argv[1], t.compiled());"
         "assert 'fmadd' not in next(iter(t.fma_each.inspect_asm().values()))"
     )
     oldest = {"NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": str(tmp_path)}
