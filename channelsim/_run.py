@@ -151,6 +151,8 @@ class _Run:
         self.scenario, self.dataset, self.plan = scenario, dataset, plan
         self.writer, self.listener, self.began = writer, listener, began
         traced = scenario.trace.event_frames
+        if seconds := engine.seconds_to_compile(plan, trace_frames=traced):
+            listener.note(f"compiling the engine, once on this machine (about {seconds} s) ...")
         if arrays is None:
             self.state = engine.start(plan, dataset, trace_frames=traced)
             self.counters_before = self.state.counters.copy()
@@ -201,8 +203,6 @@ class _Run:
     def _warm_up(self) -> None:
         """Compiles the engine or loads it, so that training time does not include that. Ctrl-C here ends at once."""
         self.writer.checkpoint(self._snapshot())  # from now on the run can be resumed
-        if engine.is_cold(self.plan.maps):
-            self.listener.note("compiling the engine, once on this machine (about half a minute) ...")
         engine.advance(self.plan, self.state, 0, self._collect)
 
     def _simulate(self, interrupted: list[bool]) -> Result:

@@ -7,10 +7,11 @@ import numpy as np
 from channelsim.engine.channel.sending import is_projected
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.pointers import head
+from channelsim.engine.compile.units import INT, NOTHING, SIGNS, unit
 from channelsim.engine.config import SPARSE_BELOW
 from channelsim.engine.kernels import activity, minibatch, simd, transfers
 from channelsim.engine.layers import deferred, dispatch, inputs
-from channelsim.engine.tables.handles import synapses
+from channelsim.engine.tables.handles import MEMORY, NET, synapses
 from channelsim.plan import Wiring
 
 ZERO = np.float32(0.0)
@@ -33,8 +34,9 @@ def project_leaving(net, mem, c, slot, seen, recalled):
         _through_signed(net, mem, c, slot)
 
 
-@inner()
+@unit(NOTHING, NET, MEMORY, INT, INT, needed_by=(SIGNS,))
 def _through_signed(net, mem, c, slot):
+    """As `dispatch.transposed`, of a dense layer whose W lends its signs to the magnitudes of C."""
     channel = net.channels[c]
     message = mem.unprojected
     out = mem.messages[slot, channel.message_offset * net.config.batch :]
@@ -100,7 +102,7 @@ def error_from(net, mem, c, slot, seen, recalled):
     transfers.times_derivative(transfer, error[: len(output)], output)
 
 
-@inner(inline="always")
+@inner(inlined=True)
 def _through_wires(net, mem, c, samples, message, feedback, error):
     """error = the messages through C, event by event. Counts the operations."""
     channel = net.channels[c]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from channelsim.engine.config import AGE_BINS, FIRST_SLOTS, MESSAGE_BYTES, STEPS
-from channelsim.engine.kernels import counter_hash, minibatch
-from channelsim.engine.sizes import evaluated_at_once, map_parts
+from channelsim.engine.kernels import counter_hash
+from channelsim.engine.sizes import evaluated_at_once, list_room, map_parts, partial_room, parts
 from channelsim.engine.tables import strides
 from channelsim.engine.tables.handles import records
 from channelsim.engine.tables.layouts import CLOCK, EVENT, LAYER_STATE, LINK_STATE, MESSAGE, SLOT, Memory, Net
@@ -87,15 +87,15 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
         output_events=zeros(batch, np.int64),
         signal_events=zeros(batch, np.int64),
         learns=zeros(batch, np.bool_),
-        signal_sums=zeros(minibatch.parts(batch) * widest_learner, np.float32),
+        signal_sums=zeros(parts(batch) * widest_learner, np.float32),
         learning_signal=zeros(batch * widest_learner, np.float32),
         learning_inputs=zeros(batch * widest if batch > 1 else 0, np.float32),
         whole_step=zeros(int(layers["w_size"].max()) if whole else 0, np.float32),
         targets=zeros(batch * int(layers["n"][plan.top]) if targets else 0, np.float32),
         unprojected=zeros(batch * widest_learner if projected else 0, np.float32),
         transposed=zeros(_transposed(plan), np.float32),
-        partial_sums=zeros(minibatch.partial_room(batch, widest, widest_learner), np.float32),
-        term_lists=zeros(minibatch.list_room(batch, widest) if batch > 1 else 0, np.int32),
+        partial_sums=zeros(partial_room(batch, widest, widest_learner), np.float32),
+        term_lists=zeros(list_room(batch, widest) if batch > 1 else 0, np.int32),
         touched=zeros(widest, np.bool_),
         row_index=zeros(widest, np.int32),
         row_value=zeros(widest, np.float32),
