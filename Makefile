@@ -63,7 +63,7 @@ test-oldest: $(OLDEST)/.installed  ## Run the tests with the oldest versions tha
 	$(OLDEST)/bin/python -m pytest
 
 test-widths: $(FULL)  ## Run the kernels' and the laws' tests with narrower vectors: 8, 4 and 1 values
-	for lanes in 8 4 1; do CHANNELSIM_LANES=$$lanes $(BIN)/python -m pytest tests/engine tests/laws || exit 1; done
+	$(BIN)/python -m pytest -m slow tests/engine/test_widths.py
 
 lint: $(FULL)  ## Check style and types
 	$(BIN)/ruff check .
