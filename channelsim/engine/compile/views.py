@@ -214,4 +214,3 @@ class _Attributes(AttributeTemplate):
 @lower_getattr(View, "shape")
 def _shape(context: Any, builder: Any, kind: View, value: Any) -> Any:
     return cgutils.pack_array(builder, lengths_of(builder, kind, value))
-

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.units import ADAPTIVE, FLOAT, INT, MAPS, NOTHING, SIGNS, TRANSPOSED, unit
-from channelsim.engine.kernels import simd
-from channelsim.engine.layers import conv, dense, inputs, pooling
+from channelsim.engine.kernels import activity, simd
+from channelsim.engine.layers import conv, deferred, dense, inputs, pooling
 from channelsim.engine.tables.handles import MEMORY, NET, synapses
 from channelsim.plan import Kind
 
@@ -101,14 +101,24 @@ def _accumulate_on_maps(net, mem, h, slot, samples, scale, whole):
     return conv.accumulate(net, mem, h, x, signal, samples, scale, target, layer.row_stride)
 
 
-@unit(NOTHING, NET, MEMORY, INT, INT, needed_by=(SIGNS, MAPS))
+@unit(NOTHING, NET, MEMORY, INT, INT, needed_by=(SIGNS,))
 def through_signs(net, mem, c, slot):
-    """As `transposed`, of a convolution whose W lends its signs to the magnitudes of C."""
-    channel = net.channels[c]
-    maps = net.layers[channel.source].out_channels
-    out = mem.messages[slot, channel.message_offset * net.config.batch :]
-    conv.sign(net, mem, c)
-    conv.through(net, mem, c, slot, mem.signed_bank[: channel.c_size], maps, mem.unprojected, out)
+    """As `transposed`, through the magnitudes of C with the signs of the sender's W."""
+    channel, message = net.channels[c], mem.unprojected
+    source, out = net.layers[channel.source], mem.messages[slot, channel.message_offset * net.config.batch :]
+    magnitudes, signed = (
+        mem.feedback[channel.c_offset : channel.c_offset + channel.c_size],
+        mem.signed[: channel.c_size],
+    )
+    columns = source.b_size
+    deferred.flush(net, mem, channel.source)
+    activity.copy_with_signs(magnitudes, columns, synapses(mem.weights, source), source.row_stride, signed)
+    if source.kind == DENSE:
+        samples, events = mem.slots[slot].samples, mem.message_events[slot, c]
+        dense.through(signed, columns, columns, samples, message, events, out, mem.transposed)
+        mem.counters[c].macs += activity.total(events, samples) * source.fan_in
+    else:
+        conv.through(net, mem, c, slot, signed, columns, message, out)
 
 
 @unit(NOTHING, NET, MEMORY, INT, INT, needed_by=(MAPS,))

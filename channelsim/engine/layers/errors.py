@@ -28,15 +28,15 @@ def project_leaving(net, mem, c, slot, seen, recalled):
     channel = net.channels[c]
     if channel.wiring == TRANSPOSE:
         dispatch.transposed(net, mem, c, slot, seen, recalled)
-    elif net.layers[channel.source].kind == dispatch.CONV2D:
+    elif channel.wiring == SIGN:
         dispatch.through_signs(net, mem, c, slot)
     else:
-        _through_signed(net, mem, c, slot)
+        _through_signed_wires(net, mem, c, slot)
 
 
 @unit(NOTHING, NET, MEMORY, INT, INT, needed_by=(SIGNS,))
-def _through_signed(net, mem, c, slot):
-    """As `dispatch.transposed`, of a dense layer whose W lends its signs to the magnitudes of C."""
+def _through_signed_wires(net, mem, c, slot):
+    """As `dispatch.through_signs`, where only some wires exist."""
     channel = net.channels[c]
     message = mem.unprojected
     out = mem.messages[slot, channel.message_offset * net.config.batch :]
@@ -56,15 +56,10 @@ def _through_signed(net, mem, c, slot):
             x = message[b * n + j]
             if x == ZERO:
                 continue
-            if channel.wiring == SIGN:
-                for i in range(n_target):
-                    error[i] += x * activity.with_sign(feedback[i * n + j], weights[i * stride + j])
-                mem.counters[c].macs += n_target
-            else:
-                for k in range(start[j], start[j + 1]):
-                    i = targets[k]
-                    error[i] += x * activity.with_sign(feedback[k], weights[i * stride + j])
-                mem.counters[c].macs += start[j + 1] - start[j]
+            for k in range(start[j], start[j + 1]):
+                i = targets[k]
+                error[i] += x * activity.with_sign(feedback[k], weights[i * stride + j])
+            mem.counters[c].macs += start[j + 1] - start[j]
 
 
 @inner()

@@ -20,7 +20,7 @@ SYNAPSES = ("weights", "biases", "feedback")
 SCRATCH = ("signal", "output_events", "signal_events", "learns", "signal_sums", "learning_signal", "learning_inputs",
            "whole_step", "targets", "unprojected", "transposed", "partial_sums", "term_lists", "touched", "row_index",
            "row_value", "message", "message_index", "message_value", "message_alive", "message_hits", "message_sent",
-           "keys", "word", "patches", "map_events", "map_macs", "map_sums", "turned_signal", "signed_bank", "captured",
+           "keys", "word", "patches", "map_events", "map_macs", "map_sums", "turned_signal", "signed", "captured",
            "message_rows", "payload")  # fmt: skip
 
 
@@ -94,6 +94,9 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
         targets=zeros(batch * int(layers["n"][plan.top]) if targets else 0, np.float32),
         unprojected=zeros(batch * widest_learner if projected else 0, np.float32),
         transposed=zeros(_transposed(plan), np.float32),
+        signed=zeros(
+            int(layers["w_size"][channels["source"][channels["wiring"] == Wiring.SIGN]].max(initial=0)), np.float32
+        ),
         partial_sums=zeros(partial_room(batch, widest, widest_learner), np.float32),
         term_lists=zeros(list_room(batch, widest) if batch > 1 else 0, np.int32),
         touched=zeros(widest, np.bool_),
@@ -112,7 +115,6 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
         map_macs=zeros(most, np.int64),
         map_sums=zeros(batch * int(convolutions["out_channels"].max(initial=0)), np.float32),
         turned_signal=zeros(batch * maps_units, np.float32),
-        signed_bank=zeros(int(convolutions["w_size"].max(initial=0)), np.float32),
         captured=zeros((plan.frames * batch if config["capture"] else 0, units), np.float32),
         message_rows=records(zeros(rows or batch * len(channels), MESSAGE_ROW)),
         payload=zeros(rows * widest, np.float32),
@@ -138,7 +140,7 @@ def clear(memory: Memory) -> None:
 
 def _transposed(plan: Plan) -> int:
     """Values of the largest W of a dense layer that errors of a mini-batch pass backwards."""
-    back = plan.channels[plan.channels["wiring"] == Wiring.TRANSPOSE]
+    back = plan.channels[np.isin(plan.channels["wiring"], [Wiring.TRANSPOSE, Wiring.SIGN])]
     back = back[plan.layers["kind"][back["source"]] == Kind.DENSE]
     return int(plan.layers["w_size"][back["source"]].max(initial=0)) if plan.batch > 1 else 0
 

@@ -241,6 +241,7 @@ class Memory(NamedTuple):
     targets: Floats  # (B * classes) one-hot
     unprojected: Floats  # (B * widest that learns) delivered messages that are yet to pass the sender's W
     transposed: Floats  # (largest W that errors pass) a W transposed
+    signed: Floats  # (largest W that lends its signs) |C| with the signs of W
     partial_sums: Floats  # (room,) sums of a mini-batch over parts of the rows of W: see `kernels.minibatch`
     term_lists: Numbers  # (parts * room,) the terms of sparse products: see `kernels.minibatch`
     touched: Flags  # (widest,) which columns of a matrix have a nonzero value
@@ -261,7 +262,6 @@ class Memory(NamedTuple):
     map_macs: Counts  # (most samples at once,) operations, sample by sample
     map_sums: Floats  # (B * maps,) R summed over each map
     turned_signal: Floats  # (B * units) R with the maps of a position side by side
-    signed_bank: Floats  # (largest W of a convolution) |C| with the signs of W
     # what is handed over between two chunks
     captured: FloatRows  # (frames * B, units) learning signals, if asked for
     message_rows: Annotated[NDArray[Any], Field(layout.MESSAGE_ROW)]  # (capacity,)
