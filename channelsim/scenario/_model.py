@@ -48,7 +48,8 @@ class Model(Table):
         top = len(self.layers) - 1
         for i, layer in enumerate(self.layers):
             if layer.nonlinearity == "softmax" and (i < top or layer.repeat > 1):
-                text = ' = \'softmax\' below the top; accepted there: "tanh", "logistic", "relu", "linear"'
+                accepted = ", ".join(f'"{name}"' for name in get_args(TransferName) if name != "softmax")
+                text = f" = 'softmax' below the top; accepted there: {accepted}"
                 problems.append((("layers", i, "transfer"), text))
         if not self.layers[-1].synapses:
             text = f' = {self.layers[-1].kind!r}: the top layer must learn; accepted there: "dense", "conv2d"'

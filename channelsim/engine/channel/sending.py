@@ -13,12 +13,13 @@ from channelsim.engine.compile.pointers import head
 from channelsim.engine.compile.units import INT, STAGES, unit
 from channelsim.engine.kernels import counter_hash, minibatch, simd
 from channelsim.engine.tables.handles import MEMORY, NET
-from channelsim.plan import Direction, Kind, Message, Wiring
+from channelsim.plan import Direction, Kind, Message
+from channelsim.rules import FROM_WEIGHTS
 
 ZERO = np.float32(0.0)
 WHOLE, PARTLY, QUEUE_FULL = np.int64(0), np.int64(1), np.int64(2)
 FORWARD, LEARNING, DENSE, TARGET = int(Direction.FORWARD), int(Direction.LEARNING), int(Kind.DENSE), int(Message.TARGET)
-TRANSPOSE, SIGN, SPARSE_SIGN = int(Wiring.TRANSPOSE), int(Wiring.SIGN), int(Wiring.SPARSE_SIGN)
+PROJECTED = tuple(int(wiring) for wiring in FROM_WEIGHTS)
 
 
 @inner()
@@ -56,7 +57,7 @@ def _send_in_steps(net, mem, c, slot):
 @inner(inlined=True)
 def is_projected(wiring):
     """Whether the wiring depends on the sender when the message leaves, so that it is applied there."""
-    return wiring in (TRANSPOSE, SIGN, SPARSE_SIGN)
+    return wiring in PROJECTED
 
 
 @inner(inlined=True)

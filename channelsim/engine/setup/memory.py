@@ -11,6 +11,7 @@ from channelsim.engine.tables import strides
 from channelsim.engine.tables.handles import records
 from channelsim.engine.tables.layouts import CLOCK, EVENT, LAYER_STATE, LINK_STATE, MESSAGE, SLOT, Memory, Net
 from channelsim.plan import COUNTER, MESSAGE_ROW, Direction, Kind, Message, Plan, Quantizer, Wiring
+from channelsim.rules import FROM_WEIGHTS
 
 # Of `Memory`, what has a row for each slot.
 BY_SLOT = ("slots", "sample", "outputs", "inputs", "input_events", "list_start", "input_form", "list_index",
@@ -43,7 +44,7 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
     ideal_inputs = bool(net.ideal[: plan.top].all())
     first_held = batch > 1 or layers[1]["kind"] != Kind.DENSE or bool(config["augmented"])
     rows = _row_capacity(plan, widest) if config["trace_frames"] else 0
-    projected = bool(np.isin(channels["wiring"], [Wiring.TRANSPOSE, Wiring.SIGN, Wiring.SPARSE_SIGN]).any())
+    projected = bool(np.isin(channels["wiring"], FROM_WEIGHTS).any())
     targets = bool((channels["message"] == Message.TARGET).any())
     maps_units = int(convolutions["n"].max(initial=0))
     zeros = np.zeros
