@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from channelsim.scenario._layers import MOST_VALUES, Layer, Shape, shape_in_words
+from channelsim.scenario._layers import MOST_VALUES, Layer, Shape, TransferName, shape_in_words
 from channelsim.scenario._table import Table, TableError
 from channelsim.scenario._types import Listed, PositiveFloat, PositiveInt
 
