@@ -162,7 +162,9 @@ def _provide(place: int) -> None:
         _at[place].load()
     except BaseException:  # there is no way back through compiled code
         traceback.print_exc()
-        print(f"channelsim: {_at[place].name} could not be compiled in the middle of a run", file=sys.stderr, flush=True)
+        print(
+            f"channelsim: {_at[place].name} could not be compiled in the middle of a run", file=sys.stderr, flush=True
+        )
         os._exit(1)
 
 

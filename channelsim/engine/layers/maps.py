@@ -11,8 +11,8 @@ import numpy as np
 
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.pointers import floats_at
-from channelsim.engine.compile.units import FLOAT, INT, MAPS, NOTHING, unit
 from channelsim.engine.compile.thread_pool import in_parts
+from channelsim.engine.compile.units import FLOAT, INT, MAPS, NOTHING, unit
 from channelsim.engine.config import MAP_PART_ROWS
 from channelsim.engine.kernels import convolution, windows
 from channelsim.engine.sizes import map_parts
