@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from channelsim.data import Dataset
 from channelsim.engine.layers import deferred
 from channelsim.engine.setup import constants, warm_up
-from channelsim.engine.setup.demands import demands
 from channelsim.engine.setup import memory as run_memory
+from channelsim.engine.setup.demands import demands
 from channelsim.engine.tables import strides
 from channelsim.engine.tables.handles import handle
 from channelsim.engine.tables.layouts import Memory, Net

@@ -8,6 +8,7 @@ Where nothing can be written, a temporary directory of this process takes its pl
 from __future__ import annotations
 
 import atexit
+import contextlib
 import errno
 import functools
 import hashlib
@@ -15,6 +16,8 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -25,6 +28,7 @@ from channelsim.engine.compile import machine
 
 SOURCES = Path(__file__).parents[1]
 _CHECKSUM = hashlib.sha256
+_ABANDONED = 600  # s after which a file that is not yet whole will not be finished
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _private: list[Path] = []  # the temporary directory of this process, if it has one
 
@@ -42,7 +46,6 @@ def digest() -> str:
     return state.hexdigest()[:16]
 
 
-@functools.cache
 def directory() -> Path:
     """The directory of this engine's machine code (`NUMBA_CACHE_DIR` or the user's cache directory)."""
     base = os.environ.get("NUMBA_CACHE_DIR") or platformdirs.user_cache_dir("channelsim")
@@ -61,22 +64,16 @@ def kept(name: str, make: Callable[[], bytes]) -> bytes:
         if body:
             return body
     body = make()
-    keep(name, body)
+    with contextlib.suppress(OSError):  # as where the disk is full: the next process makes it again
+        _replace(writable() / name, _CHECKSUM(body).digest() + body)
     return body
 
 
-def keep(name: str, body: bytes) -> None:
-    """Puts a file into the cache. Where the disk is full, it is made again by the next process."""
-    content = _CHECKSUM(body).digest() + body
-    try:
-        _replace(writable() / name, content)
-    except OSError as error:
-        if error.errno not in _FULL:
-            raise
-
-
 def writable() -> Path:
-    """Where files can be written: `directory`, or else a temporary one, which a note on stderr names."""
+    """Where files can be written: `directory`, or else a temporary one, which a note on stderr names.
+
+    Raises OSError where there is no room for either.
+    """
     if _private:
         return _private[0]
     try:
@@ -85,16 +82,12 @@ def writable() -> Path:
             return directory()
     except OSError as error:
         if error.errno in _FULL:
-            return directory()
+            raise
         place = Path(tempfile.mkdtemp(prefix="channelsim-"))
         atexit.register(shutil.rmtree, place, ignore_errors=True)
         use(place)
-        reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        print(
-            f"channelsim: note: compiled code cannot be kept in {directory()} ({reason}); "
-            f"this process keeps it in {place}",
-            file=sys.stderr,
-        )
+        note = f"compiled code cannot be kept in {directory()} ({error.strerror}); this process keeps it in {place}"
+        print(f"channelsim: note: {note}", file=sys.stderr)
         return place
 
 
@@ -119,11 +112,14 @@ def _verified(path: Path) -> bytes:
 
 def _replace(path: Path, content: bytes) -> None:
     """Writes a file that other processes see whole or not at all."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        try:
-            file.write(content)
-            file.flush()
-            os.replace(file.name, path)
-        except OSError:
-            os.unlink(file.name)
-            raise
+    for left in path.parent.glob("*.part"):  # by processes that were killed as they wrote
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > _ABANDONED:
+                left.unlink()
+    part = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.part")
+    try:
+        part.write_bytes(content)
+        os.replace(part, path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise

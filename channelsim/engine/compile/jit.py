@@ -18,7 +18,7 @@ machine.use()  # before anything is compiled
 OPTIONS = {"nopython": True, "error_model": "numpy", "_nrt": False}
 
 
-class _Inner(CPUDispatcher):
+class Inner(CPUDispatcher):
     """A function that has no entrance for Python."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -33,4 +33,4 @@ def inner(*, inlined: bool = False) -> Callable[[Any], Any]:
     if config.DISABLE_JIT:
         return lambda function: function
     options = OPTIONS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": inlined}
-    return lambda function: _Inner(function, locals={}, targetoptions=options)
+    return lambda function: Inner(function, locals={}, targetoptions=options)

@@ -10,8 +10,8 @@ This leans on how Numba (0.61 to 0.68) keeps the code of a function, a `JITCodeL
   keeps them in `_linking_libraries`; `finalize` optimizes and compiles it;
 - `get_pointer_to_function` returns 0 for a wrapper that was not made, which is then never called;
 - an ordinary library links `_get_module_for_linking()` of those that it calls.
-`is_supported` looks for these names. Where they are not found Numba optimizes each function by itself: code takes longer
-to compile, and does the same. `tests/engine/compile/test_whole.py` fails if their meaning changes.
+`is_supported` looks for these names. Where they are not found Numba optimizes each function by itself: code takes
+longer to compile, and does the same. `tests/engine/compile/test_whole.py` fails if their meaning changes.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ class _Part(codegen.JITCodeLibrary):
     def __init__(self, codegen: Any, name: str) -> None:
         super().__init__(codegen, name)
         self.modules: list[Any] = []
+        self._shared_module: Any = None
 
     @property
     def codegen(self) -> Any:
@@ -109,7 +110,7 @@ def compile_function(function: Any, result: Any, arguments: tuple[Any, ...]) -> 
 
 
 def linked(library: Any, module: Any = "") -> Any:
-    """A module with the code of a library and of all that it calls, parsed. Nothing else in it can be called by name."""
+    """A parsed module with the code of a library and all that it calls. Only what was in it can be called by name."""
     whole = binding.parse_assembly(str(module))
     named = {function.name for function in whole.functions if not function.is_declaration}
     for part in _all_of(library):

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from channelsim.engine import sizes
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.thread_pool import in_parts
-from channelsim.engine import sizes
 from channelsim.engine.config import GROUP, GROUPS, PAIR, SPAN
 from channelsim.engine.kernels import simd, transfers
 

@@ -1,10 +1,11 @@
 """A second process that compiles, where there is a second core.
 
-Jobs are bytes in a pipe that both processes read: who has read one does it. So none is done twice, neither waits for the
-other while there is anything left to do, and what one of them leaves undone when it ends the other one does. They meet
-in the cache, in which files appear whole. Nothing is left behind but these.
+Jobs are bytes in pipes that both processes read: the one that has read a job does it. So none is done twice, and
+neither waits for the other while anything is left to do. Code is handed over in the cache, where files appear whole; a
+third pipe tells what the second process has done, or that it has ended, and then the first one does the rest. Nothing
+is left behind but the files of the cache.
 
-`start` is meant to be called early, before Numba and the scenario are loaded: this module imports neither.
+`start_early` is meant to be called before Numba and the scenario are loaded: this module imports neither.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from channelsim.engine.compile import cache
 
+FIRST, FIRST_FILE = 0, "loop.event_loop.advance.o"  # the job that takes longest, and that every run needs
 ROOT = Path(__file__).parents[3]  # where this package was imported from
 CODE = """
 import sys
@@ -28,19 +30,18 @@ sys.path.insert(0, {root!r})
 from channelsim.engine.setup import warm_up
 warm_up.work({pipes!r}, {place!r}, {parent})
 """
-POLL = 0.01  # s
-_running: list[_Second] = []  # at most one
 
 
 class _Second:
-    """The process, and the pipes of jobs that are needed now and of those that are needed later."""
+    """The process, and the pipes to it: jobs that are needed now, jobs that are needed later, jobs that are done."""
 
     def __init__(self) -> None:
-        self.pipes = [os.pipe(), os.pipe()]
+        self.now, self.later, self.done = pipes = [os.pipe() for _ in range(3)]
+        self.open: set[int] = set()  # jobs that it may be doing, or has yet to do
+        for end, _ in (self.now, self.later):
+            os.set_blocking(end, False)
+        ends = [self.now[0], self.later[0], self.done[1]]
         try:
-            ends = [end for end, _ in self.pipes]
-            for end in ends:
-                os.set_blocking(end, False)
             code = CODE.format(root=str(ROOT), pipes=ends, place=str(cache.writable()), parent=os.getpid())
             self.process = subprocess.Popen(
                 [sys.executable, "-c", code],
@@ -50,20 +51,23 @@ class _Second:
                 pass_fds=ends,
             )
         except OSError:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        for pipe in self.pipes:
-            for end in pipe:
+            for end in (end for pipe in pipes for end in pipe):
                 os.close(end)
+            raise
+        os.close(self.done[1])  # so that the pipe ends with the process
+
+    def end(self) -> None:
+        for end in (*self.now, *self.later, self.done[0]):
+            os.close(end)
+        self.process.kill()
+        self.process.wait()
 
 
-FIRST, FIRST_FILE = 0, "loop.event_loop.advance.o"  # the job that takes longest, and that every run needs
+_running: list[_Second] = []  # at most one
 
 
 def start() -> None:
-    """Starts it, if another one can be started, and gives it the job FIRST if that is still to be done."""
+    """Starts it, if another process can be started, and gives it the job FIRST if that is still to be done."""
     if _running or os.name != "posix" or cores() < 2 or os.environ.get("NUMBA_DISABLE_JIT", "0") != "0":
         return
     try:
@@ -84,33 +88,37 @@ def start_early() -> None:
 def stop() -> None:
     """Ends it, if it runs."""
     while _running:
-        second = _running.pop()
-        second.close()
-        second.process.kill()
-        second.process.wait()
+        _running.pop().end()
 
 
 def give(jobs: Iterable[int], *, later: bool = False) -> None:
     """Adds jobs for either process; those that are for `later` are done by the second one, after the others."""
     for second in _running:
-        os.write(second.pipes[later][1], bytes(jobs))
+        fresh = [job for job in jobs if job not in second.open]
+        os.write((second.later if later else second.now)[1], bytes(fresh))
+        second.open.update(fresh)
 
 
 def taken(*, later: bool = False) -> int | None:
     """A job that this process is to do, if there is one."""
     for second in _running:
-        return _next([second.pipes[later][0]], 0.0)
+        job = _next([(second.later if later else second.now)[0]], 0.0)
+        second.open.discard(-1 if job is None else job)
+        return job
     return None
 
 
-def wait_for(is_done: Callable[[], bool]) -> None:
-    """Waits until the second process has done something, or has ended, whether it has or not."""
-    while _running and not is_done() and _running[0].process.poll() is None:
-        time.sleep(POLL)
+def wait_for(jobs: set[int]) -> None:
+    """Waits until the second process has done those of these jobs that it has taken, or has ended."""
+    for second in _running:
+        while jobs & second.open:
+            done = os.read(second.done[0], 1)
+            second.open -= set(done) if done else second.open
 
 
-def jobs(pipes: list[int], parent: int) -> Iterable[int]:
-    """In the second process: its jobs, until the first one ends. Then it ends within a second."""
+def jobs(pipes: list[int], parent: int) -> Iterator[int]:
+    """In the second process: its jobs, until the first one ends. It ends then, within a second."""
+    now, later, done = pipes
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -118,21 +126,20 @@ def jobs(pipes: list[int], parent: int) -> Iterable[int]:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-    while (job := _next(pipes, None)) is not None:
+    while (job := _next([now, later], None)) is not None:
         yield job
+        os.write(done, bytes([job]))
 
 
 def _next(pipes: list[int], patience: float | None) -> int | None:
-    """A byte from the first pipe that has one; None if none has before the patience ends, or all are closed."""
+    """A byte from the first pipe that has one; None if none has within the patience (s), or if they are closed."""
     while ready := select.select(pipes, [], [], patience)[0]:
         for pipe in (pipe for pipe in pipes if pipe in ready):
             try:
                 job = os.read(pipe, 1)
             except BlockingIOError:  # the other process was faster
                 continue
-            if not job:
-                return None
-            return job[0]
+            return job[0] if job else None
     return None
 
 

@@ -24,7 +24,6 @@ from channelsim.engine.setup import second_process
 IMPORTED = (packing, prediction)  # for the sake of their units, as are those that `event_loop` imports
 PART_SECONDS = 0.7
 """One core's time for a part of the engine, on average: 9 parts of `digits-srbp` in 6.5 s (EPYC of family 26)."""
-_given: set[int] = set()  # jobs that the second process has been told of
 
 
 def begin(wanted: frozenset[str]) -> None:
@@ -33,9 +32,8 @@ def begin(wanted: frozenset[str]) -> None:
     if config.DISABLE_JIT or not now:
         return
     second_process.start()
-    second_process.give(sorted(now - _given - _at_once()))
-    second_process.give(sorted(later - _given), later=True)
-    _given.update(now, later)
+    second_process.give(sorted(now - _at_once()))
+    second_process.give(sorted(later), later=True)
 
 
 @functools.cache  # a run asks in every chunk
@@ -47,7 +45,7 @@ def compile_for(wanted: frozenset[str]) -> None:
     for later in (False, True) if EVALUATION in wanted else (False,):
         while (job := second_process.taken(later=later)) is not None:
             _jobs()[job].compile()
-    second_process.wait_for(lambda: not _missing(wanted))
+    second_process.wait_for(_missing(wanted))
     for each in _needed(wanted):
         each.load()
 
@@ -61,8 +59,7 @@ def seconds_to_compile(wanted: frozenset[str]) -> int:
 def work(pipes: list[int], place: str, parent: int) -> None:
     """The second process."""
     gc.disable()
-    if Path(place) != cache.directory():
-        cache.use(Path(place))
+    cache.use(Path(place))
     for job in second_process.jobs(pipes, parent):
         _jobs()[job].compile()
 

@@ -13,16 +13,20 @@ from hypothesis import strategies as st
 from numba import njit
 
 from channelsim import codes, hashing
-from channelsim.engine.channel import stages
-from channelsim.engine.kernels import counter_hash, simd
+from channelsim.engine.channel import stages as inner_stages
+from channelsim.engine.kernels import counter_hash as inner_counter_hash
+from channelsim.engine.kernels import simd
 from channelsim.engine.tables.handles import handle
 from channelsim.engine.tables.layouts import MESSAGE
 from channelsim.hashing import Stream
 from channelsim.plan import LINK, Encoding, Jitter, Quantizer
 from tests import naive
 from tests.engine import memory
-from tests.engine.compiled import compiled
+from tests.engine.compiled import compiled, compiled_module
 from tests.engine.records import channel, record
+
+stages = compiled_module(inner_stages)
+counter_hash = compiled_module(inner_counter_hash)
 
 F = np.float32
 GUARD = 32  # values behind the lists of a message that must stay as they are

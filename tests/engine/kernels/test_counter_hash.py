@@ -9,7 +9,11 @@ from hypothesis import strategies as st
 from numba import njit
 
 from channelsim import hashing
-from channelsim.engine.kernels import counter_hash, simd
+from channelsim.engine.kernels import counter_hash as inner_counter_hash
+from channelsim.engine.kernels import simd
+from tests.engine.compiled import compiled_module
+
+counter_hash = compiled_module(inner_counter_hash)
 
 LARGEST_ERROR_OF_A_NORMAL = 4e-7  # of the value: found in a million is 3.0e-7, of which rounding to float32 is 0.6e-7
 COUNTER = st.integers(0, 2**63 - 2)
