@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from channelsim import accounting, alignment, congestion, engine, identity, memory, provenance, trace, units
+from channelsim import accounting, alignment, congestion, deployment, engine, identity, memory, provenance, trace, units
 from channelsim.data import Dataset, dataset_of
 from channelsim.errors import InputError, RunError
 from channelsim.plan import Plan, build, tables
@@ -29,7 +29,8 @@ CHUNK_SECONDS = 0.2  # between two looks at Ctrl-C, the clock and the progress b
 FIRST_CHUNK = 16  # frames
 LONGEST = 2**62  # ps of simulated time: half of what the engine can count, as it looks ahead from there
 ROW = (  # of each epoch, kept for the result and across a resume
-    "train_loss", "train_accuracy", "test_loss", "test_accuracy", "validation_loss", "validation_accuracy", "energy",
+    "train_loss", "train_accuracy", "test_loss", "test_accuracy", "test_loss_deployed", "test_accuracy_deployed",
+    "validation_loss", "validation_accuracy", "energy",
 )  # fmt: skip
 
 
@@ -168,6 +169,7 @@ class _Run:
             self.earlier, self.training_time = (float(value) for value in arrays["wall_times"])
             self.rows = [dict(zip(ROW, row, strict=True)) for row in arrays["epoch_rows"].tolist()]
             self.queue_max = np.array(arrays["run_queue_max"])
+        self.differs = len(dataset.test_y) > 0 and deployment.differs(plan)
         self.probe = alignment.Probe(dataset, min(scenario.trace.probe, plan.train_size))
         self.behind: str | None = None  # the warning about a pipeline that cannot keep up
         self.epoch = len(self.rows)
@@ -267,6 +269,9 @@ class _Run:
         self.epoch += 1
         tally = engine.tally(state)
         test_loss, test_accuracy = engine.evaluate(state, self.dataset.test_x, self.dataset.test_y)
+        deployed_loss, deployed_accuracy = math.nan, math.nan
+        if self.differs:
+            deployed_loss, deployed_accuracy = deployment.evaluate(state, self.dataset)
         validation_loss, validation_accuracy = math.nan, math.nan
         if len(self.dataset.validation_y):
             validation_loss, validation_accuracy = engine.evaluate(
@@ -279,6 +284,8 @@ class _Run:
             "train_accuracy": tally.correct / max(tally.samples, 1),
             "test_loss": test_loss,
             "test_accuracy": test_accuracy,
+            "test_loss_deployed": deployed_loss,
+            "test_accuracy_deployed": deployed_accuracy,
             "validation_loss": validation_loss,
             "validation_accuracy": validation_accuracy,
             "energy": float(joules.sum()) + (self.rows[-1]["energy"] if self.rows else 0.0),
@@ -294,6 +301,8 @@ class _Run:
         }
         self.writer.train_row(common | {"loss": row["train_loss"], "accuracy": row["train_accuracy"]})
         self.writer.test_row(common | {"loss": test_loss, "accuracy": test_accuracy})
+        if self.differs:
+            self.writer.deployed_row(common | {"loss": deployed_loss, "accuracy": deployed_accuracy})
         if len(self.dataset.validation_y):
             self.writer.validation_row(common | {"loss": validation_loss, "accuracy": validation_accuracy})
         elapsed = state.now - self.now_before
@@ -356,6 +365,8 @@ class _Run:
             status=status,
             test_accuracy=last["test_accuracy"],
             test_loss=last["test_loss"],
+            test_accuracy_deployed=last["test_accuracy_deployed"],
+            test_loss_deployed=last["test_loss_deployed"],
             validation_accuracy=last["validation_accuracy"],
             train_accuracy=last["train_accuracy"],
             loss=last["train_loss"],

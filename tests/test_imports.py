@@ -53,11 +53,12 @@ ROOMS: dict[str, str] = {
     "accounting": "plan",
     "congestion": "units engine",
     "alignment": "rules data plan engine engine.sizes",
+    "deployment": "data plan engine",
     "boundaries": "tolerances plan reference",
     "_check": "units scenario data plan codes memory",
     "_verify": "errors tolerances scenario data plan engine reference memory boundaries",
     "_run": "errors units scenario data identity plan engine memory trace result progress provenance accounting "
-    "congestion alignment",
+    "congestion alignment deployment",
     "plots": "errors trace",
     "sweeps": "errors version units elementary hashing scenario data identity plots _run",
     "cli": "errors version scenario data trace result progress _check _verify _run plots sweeps",

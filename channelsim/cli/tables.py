@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -23,8 +24,11 @@ def print_result(result: Result) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.width = max(console.width, _WIDEST)
     summary = Table.grid(padding=(0, 2))
+    tested = percent(result.test_accuracy)
+    if not math.isnan(result.test_accuracy_deployed):
+        tested += f" as trained, {percent(result.test_accuracy_deployed)} as deployed (queues, deadlines, residuals)"
     for name, value in (
-        ("test accuracy", percent(result.test_accuracy)),
+        ("test accuracy", tested),
         ("train accuracy", f"{percent(result.train_accuracy)} (mean during the last epoch)"),
         ("train loss", f"{result.loss:.4f} (mean during the last epoch)"),
         ("updates", f"{result.updates:,}"),
