@@ -17,7 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from channelsim import accounting, alignment, congestion, deployment, engine, identity, memory, provenance, trace, units
+from channelsim import (
+    accounting,
+    alignment,
+    cautions,
+    congestion,
+    deployment,
+    engine,
+    identity,
+    memory,
+    provenance,
+    trace,
+    units,
+)
 from channelsim.data import Dataset, dataset_of
 from channelsim.errors import InputError, RunError
 from channelsim.plan import Plan, build, tables
@@ -172,6 +184,7 @@ class _Run:
         self.differs = len(dataset.test_y) > 0 and deployment.differs(plan)
         self.probe = alignment.Probe(dataset, min(scenario.trace.probe, plan.train_size))
         self.behind: str | None = None  # the warning about a pipeline that cannot keep up
+        self.told_losses = False
         self.epoch = len(self.rows)
         self.chunk = FIRST_CHUNK
         self.packing_time = 0.0  # of the chunk at work: writing messages down is no training
@@ -256,6 +269,13 @@ class _Run:
             self.listener.note(f"warning: {found}")
         self.behind = found or self.behind
 
+    def _look_at_losses(self) -> None:
+        """Warns once while there is more to come; the result has the shares of the whole run."""
+        if not self.told_losses and self.epoch < self.plan.epochs:
+            for text in cautions.losses(self.state, self.state.counters):
+                self.told_losses = True
+                self.listener.note(f"warning: after epoch {self.epoch}: {text}")
+
     def _collect(self, rows: NDArray[Any], values: NDArray[np.float32]) -> None:
         began = time.perf_counter()
         self.writer.events(rows, engine.pack(rows, values, self.state.channels))
@@ -330,6 +350,7 @@ class _Run:
                 "frames_per_second": state.frame / max(self.training_time, 1e-9),
             }
         )
+        self._look_at_losses()
         self._checkpoint_if_due()
 
     # --- what is kept ----------------------------------------------------------------------------------------
@@ -358,7 +379,6 @@ class _Run:
         state = self.state
         counters = state.counters.copy()
         counters["queue_max"] = np.maximum(self.queue_max, counters["queue_max"])
-        warnings = [*self.dataset.warnings, *([self.behind] if self.behind else congestion.losses(state, counters))]
         last = self.rows[-1] if self.rows else dict.fromkeys(ROW, math.nan)
         return Result(
             name=self.scenario.name,
@@ -378,7 +398,22 @@ class _Run:
             energy_j=float(accounting.energy(self.plan, state.counters).sum()),
             channels=accounting.totals(self.plan, counters, state.now),
             trace=str(self.writer.path),
-            warnings=tuple(warnings),
+            warnings=tuple(self._warnings(status, counters)),
             history=tuple(row["test_accuracy"] for row in self.rows),
             energy_history=tuple(row["energy"] for row in self.rows),
         )
+
+    def _warnings(self, status: str, counters: NDArray[Any]) -> list[str]:
+        state, data = self.state, self.dataset
+        found = [*data.warnings, *([self.behind] if self.behind else congestion.losses(state, counters))]
+        found += cautions.losses(state, counters)
+        if status != "done":
+            return found
+        last = self.rows[-1]
+        found += cautions.overloads(state, counters)
+        if len(data.test_y):
+            found += cautions.at_chance("test accuracy", last["test_accuracy"], data.test_y)
+            found += cautions.at_chance("test accuracy as deployed", last["test_accuracy_deployed"], data.test_y)
+        else:
+            found += cautions.at_chance("train accuracy", last["train_accuracy"], data.train_y)
+        return found + cautions.rising([row["train_loss"] for row in self.rows])

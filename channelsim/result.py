@@ -35,11 +35,13 @@ class Result:
         wall_time_s: wall time of the whole run: loading, evaluating and writing included.
         energy_j: by the scenario's cost table.
         channels: channel name -> messages; events and bits sent; dropped and late events; lost_messages, that found the
-            queue full; queue_max, most messages waiting or being sent; utilisation, share of the simulated time for
-            which the channel occupied its link.
+            queue full; queue_max, most messages waiting or being sent; utilisation, time that the channel's messages
+            take on their link as a share of the simulated time, above 1 where layers went on without them at their
+            deadlines.
         trace: path of the trace.
         warnings: what went wrong without stopping the run, a sentence each: data of an implausible range or
-            without samples of some class, a pipeline that cannot keep up.
+            without samples of some class, a pipeline that cannot keep up, messages or events lost (by cause), a link
+            that was given more than it can send, accuracy at chance level, a training loss that rises.
         history: test accuracy after each epoch.
         energy_history: J spent by the end of each epoch.
     """

@@ -53,7 +53,7 @@ def print_result(result: Result) -> None:
     for name, total in result.channels.items():
         row = [f"{total[count]:,}" for count in _COUNTS]
         if timed:
-            row += [f"{total['queue_max']:,}", f"{total['lost_messages']:,}", percent(total["utilisation"])]
+            row += [f"{total['queue_max']:,}", f"{total['lost_messages']:,}", _busy(total["utilisation"])]
         channels.add_row(name, *row)
     console.print(f"\n{result.name}: {result.status}", style="bold")
     console.print(summary)
@@ -62,6 +62,11 @@ def print_result(result: Result) -> None:
         console.print(f"warning: {text}", markup=False)
     # A path is printed whole, on a line of its own, so that it can be copied.
     print(f"trace: {result.trace}")
+
+
+def _busy(share: float) -> str:
+    """A channel's time on its link: a share of the simulated time, or how often it was more than all of that."""
+    return percent(share) if share <= 1 else f"{share:,.1f} times"
 
 
 def print_data_sets(entries: list[Entry]) -> None:

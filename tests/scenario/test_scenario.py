@@ -355,8 +355,8 @@ SLOW = {"bandwidth": "1 Mbit/s"}
     ("batch", "tables", "told"),
     [
         (10, {"channels": {"forward": {**SLOW, "queue": 3}}},
-         "channels.forward: a layer hands over a frame's 10 messages at once, of which the link sends one and queues 3: "
-         "the rest (6 of 10) is lost in every frame; it takes a queue of 9, or a training.batch of at most 4"),
+         "channels.forward: a layer hands over a frame's 10 messages at once, of which the link sends one and queues "
+         "3: the rest (6 of 10) is lost in every frame; it takes a queue of 9, or a training.batch of at most 4"),
         (10, {"channels": {"forward": {**SLOW, "queue": 9}}}, None),
         (10, {"channels": {"forward": {**SLOW, "queue": 8}}}, "the rest (1 of 10) is lost"),
         (1, {"channels": {"forward": {**SLOW, "queue": 0}}}, None),
@@ -366,10 +366,12 @@ SLOW = {"bandwidth": "1 Mbit/s"}
         # the top sends its errors to both hidden layers at once
         (5, {"channels": {"learning": {"link": "bus"}}, "links": {"bus": {**SLOW, "queue": 6}}},
          "links.bus: layer 3 hands over a frame's 10 messages on 2 channels at once, of which the link sends one and "
-         "queues 6: the rest (3 of 10) is lost in every frame; it takes a queue of 9, or a training.batch of at most 3"),
+         "queues 6: the rest (3 of 10) is lost in every frame; it takes a queue of 9, or a training.batch of at most "
+         "3"),
         (5, {"channels": {"learning": {"link": "bus"}}, "links": {"bus": {**SLOW, "queue": 6, "broadcast": True}}},
          None),
-        (1, {"channels": {"learning": {"link": "bus"}}, "links": {"bus": {**SLOW, "queue": 0}}}, "it takes a queue of 1"),
+        (1, {"channels": {"learning": {"link": "bus"}}, "links": {"bus": {**SLOW, "queue": 0}}},
+         "it takes a queue of 1"),
         # forward messages leave one layer after another
         (5, {"channels": {"forward": {"link": "bus"}}, "links": {"bus": {**SLOW, "queue": 4}}}, None),
         (5, {"channels": {"forward": {"link": "bus"}}, "links": {"bus": SLOW}}, None),
