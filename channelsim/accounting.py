@@ -26,7 +26,8 @@ def utilisation(counters: NDArray[Any], elapsed: int) -> NDArray[np.float64]:
     """Time on the link of what each channel sent, as a share of `elapsed` picoseconds; 0 where no time has passed.
 
     What is sent counts when it is handed to the link. So the share of a part of a run is above 1 where more was
-    handed over than the link could carry; of a whole run, at the end of which nothing waits, it is at most 1.
+    handed over than the link could carry. Of a whole run, at the end of which no layer waits, it is above 1 only if
+    layers went on at their deadlines while the link still had messages of theirs to send.
     """
     busy: NDArray[np.float64] = counters["busy"] / max(elapsed, 1)
     return busy

@@ -42,7 +42,8 @@ class Progress(Protocol):
         """An epoch is done and evaluated.
 
         `row` has epoch (1-based), train_loss and train_accuracy (means during the epoch), test_loss and test_accuracy
-        (at its end), accuracies from 0 to 1, simulated_time_s, bits (so far, all channels) and frames_per_second.
+        (at its end), test_loss_deployed and test_accuracy_deployed (NaN where they would say the same), accuracies
+        from 0 to 1, simulated_time_s, bits (so far, all channels) and frames_per_second.
         """
 
     def finish(self, result: Result) -> None:
