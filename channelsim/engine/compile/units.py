@@ -59,7 +59,7 @@ class Unit:
         if self._called is None:
             self.load()
             kinds = [kind for argument in self.arguments for kind in _passed_as(argument)]
-            self._called = ctypes.CFUNCTYPE(_NUMBERS[self.result], *kinds)(self._place.value)
+            self._called = ctypes.CFUNCTYPE(_NUMBERS[self.result], *kinds)(self._place.value or 0)
         passed: list[Any] = []
         for kind, value in zip(self.arguments, given, strict=True):
             passed += self._passed(kind, value)

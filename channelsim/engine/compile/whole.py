@@ -57,6 +57,7 @@ class _Part(codegen.JITCodeLibrary):
     def __init__(self, codegen: Any, name: str) -> None:
         super().__init__(codegen, name)
         self.modules: list[Any] = []
+        self._shared_module: Any = None
 
     @property
     def codegen(self) -> Any:
