@@ -354,7 +354,7 @@ print(result.training_time_s, result.wall_time_s)
     command = [sys.executable, "-c", code, json.dumps(small(SEQUENTIAL, trace={"events": "none"}).resolved())]
     done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=True)
     training, wall = map(float, done.stdout.split())
-    assert training < 0.1 < wall  # loading the compiled engine alone takes longer
+    assert 10 * training < wall  # loading the compiled engine alone takes longer
 
 
 @pytest.fixture

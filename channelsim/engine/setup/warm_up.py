@@ -28,8 +28,10 @@ PART_SECONDS = 0.7
 
 def begin(wanted: frozenset[str]) -> None:
     """Has a second process begin with what a run needs, if that is worth while, while this one sets the run up."""
+    if config.DISABLE_JIT:
+        return
     now, later = _missing(wanted), _missing(wanted | {EVALUATION}) - _missing(wanted)
-    if config.DISABLE_JIT or not now:
+    if not now:
         return
     second_process.start()
     second_process.give(sorted(now - _at_once()))
@@ -52,8 +54,9 @@ def compile_for(wanted: frozenset[str]) -> None:
 
 def seconds_to_compile(wanted: frozenset[str]) -> int:
     """About how many seconds a quiet machine compiles before a run's first frame; 0 if nothing is left to do."""
-    cores = second_process.cores()
-    return math.ceil(PART_SECONDS * len(_missing(wanted)) / min(2, cores)) if not config.DISABLE_JIT else 0
+    if config.DISABLE_JIT:
+        return 0
+    return math.ceil(PART_SECONDS * len(_missing(wanted)) / min(2, second_process.cores()))
 
 
 def work(pipes: list[int], place: str, parent: int) -> None:

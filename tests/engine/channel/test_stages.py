@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from numba import njit
 
 from channelsim import codes, hashing
 from channelsim.engine.channel import stages as inner_stages
@@ -70,14 +69,14 @@ class AtWork:
         return (index if entries < self.n else np.arange(self.n)), value, alive
 
 
-encode_message, deliver_message = compiled(stages.encode), compiled(stages.deliver)
-forget_zeros, compact = compiled(stages._forget_zeros), compiled(simd.compact)
+encode_message, deliver_message = stages.encode, stages.deliver
+forget_zeros, compact = stages._forget_zeros, compiled(simd.compact)
 
 
-@njit
+@compiled
 def disturb_message(net: Any, mem: Any, ch: Any) -> Any:
-    stages.set_bounds(mem, ch)
-    return stages.disturb(net, mem, ch)
+    inner_stages.set_bounds(mem, ch)
+    return inner_stages.disturb(net, mem, ch)
 
 
 def encoded(row: Any, source: naive.Floats, residual: naive.Floats, key: int = 0) -> tuple[naive.Floats, Any]:

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numba import njit
 
 from channelsim import hashing
 from channelsim.engine.kernels import counter_hash as inner_counter_hash
 from channelsim.engine.kernels import simd
-from tests.engine.compiled import compiled_module
+from tests.engine.compiled import compiled, compiled_module
 
 counter_hash = compiled_module(inner_counter_hash)
 
@@ -36,7 +35,7 @@ def test_numbers_made_of_a_word(word: int) -> None:
     assert counter_hash.uniform(words[0]) == hashing.uniform(words)[0]
 
 
-@njit
+@compiled
 def noise(key: int, index: np.ndarray, out: np.ndarray) -> None:
     simd.add_noise(key, np.float32(1.0), index, out)
 
