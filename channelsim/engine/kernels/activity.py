@@ -59,7 +59,7 @@ def scale(values, factor, out):
 @inner(inlined=True)
 def with_sign(magnitude, w):
     """The sign rule's entry of C: a fixed magnitude with the sign of a weight."""
-    return magnitude if w > ZERO else (-magnitude if w < ZERO else ZERO)
+    return magnitude * (np.float32(w > ZERO) - np.float32(w < ZERO))  # no branches: signs cannot be predicted
 
 
 @inner()
