@@ -50,16 +50,6 @@ def _through_signed_wires(net, mem, c, slot):
     start = net.c_start[channel.start_offset : channel.start_offset + n + 1]
     for b in range(samples):
         sent, error = message[b * n : b * n + n], out[b * n_target : b * n_target + n_target]
-        if channel.wiring == SIGN:
-            mem.counters[c].macs += simd.count_events(sent) * n_target
-            for i in range(n_target):  # both matrices are read as they lie
-                magnitudes, row = feedback[i * n : i * n + n], weights[i * stride : i * stride + n]
-                total = ZERO
-                for j in range(n):
-                    if sent[j] != ZERO:
-                        total += sent[j] * activity.with_sign(magnitudes[j], row[j])
-                error[i] = total
-            continue
         for i in range(n_target):
             error[i] = ZERO
         for j in range(n):
