@@ -17,7 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from channelsim import accounting, alignment, congestion, engine, identity, memory, provenance, trace, units
+from channelsim import (
+    accounting,
+    alignment,
+    cautions,
+    congestion,
+    deployment,
+    engine,
+    identity,
+    memory,
+    provenance,
+    trace,
+    units,
+)
 from channelsim.data import Dataset, dataset_of
 from channelsim.errors import InputError, RunError
 from channelsim.plan import Plan, build, tables
@@ -29,8 +41,8 @@ CHUNK_SECONDS = 0.2  # between two looks at Ctrl-C, the clock and the progress b
 FIRST_CHUNK = 16  # frames
 LONGEST = 2**62  # ps of simulated time: half of what the engine can count, as it looks ahead from there
 ROW = (  # of each epoch, kept for the result and across a resume
-    "train_loss", "train_accuracy", "test_loss", "test_accuracy", "validation_loss", "validation_accuracy", "energy",
-    "updates",
+    "train_loss", "train_accuracy", "test_loss", "test_accuracy", "test_loss_deployed", "test_accuracy_deployed",
+    "validation_loss", "validation_accuracy", "energy", "updates",
 )  # fmt: skip
 
 
@@ -152,6 +164,8 @@ class _Run:
         self.scenario, self.dataset, self.plan = scenario, dataset, plan
         self.writer, self.listener, self.began = writer, listener, began
         traced = scenario.trace.event_frames
+        if seconds := engine.seconds_to_compile(plan, trace_frames=traced):
+            listener.note(f"compiling the engine, once on this machine (about {seconds} s) ...")
         if arrays is None:
             self.state = engine.start(plan, dataset, trace_frames=traced)
             self.counters_before = self.state.counters.copy()
@@ -167,8 +181,10 @@ class _Run:
             self.earlier, self.training_time = (float(value) for value in arrays["wall_times"])
             self.rows = [dict(zip(ROW, row, strict=True)) for row in arrays["epoch_rows"].tolist()]
             self.queue_max = np.array(arrays["run_queue_max"])
+        self.differs = len(dataset.test_y) > 0 and deployment.differs(plan)
         self.probe = alignment.Probe(dataset, min(scenario.trace.probe, plan.train_size))
         self.behind: str | None = None  # the warning about a pipeline that cannot keep up
+        self.told_losses = False
         self.epoch = len(self.rows)
         self.chunk = FIRST_CHUNK
         self.packing_time = 0.0  # of the chunk at work: writing messages down is no training
@@ -202,8 +218,6 @@ class _Run:
     def _warm_up(self) -> None:
         """Compiles the engine or loads it, so that training time does not include that. Ctrl-C here ends at once."""
         self.writer.checkpoint(self._snapshot())  # from now on the run can be resumed
-        if engine.is_cold(self.plan.maps):
-            self.listener.note("compiling the engine, once on this machine (about half a minute) ...")
         engine.advance(self.plan, self.state, 0, self._collect)
 
     def _simulate(self, interrupted: list[bool]) -> Result:
@@ -255,6 +269,13 @@ class _Run:
             self.listener.note(f"warning: {found}")
         self.behind = found or self.behind
 
+    def _look_at_losses(self) -> None:
+        """Warns once while there is more to come; the result has the shares of the whole run."""
+        if not self.told_losses and self.epoch < self.plan.epochs:
+            for text in cautions.losses(self.state, self.state.counters):
+                self.told_losses = True
+                self.listener.note(f"warning: after epoch {self.epoch}: {text}")
+
     def _collect(self, rows: NDArray[Any], values: NDArray[np.float32]) -> None:
         began = time.perf_counter()
         self.writer.events(rows, engine.pack(rows, values, self.state.channels))
@@ -268,6 +289,9 @@ class _Run:
         self.epoch += 1
         updates, tally = self._updates(), engine.tally(state)
         test_loss, test_accuracy = engine.evaluate(state, self.dataset.test_x, self.dataset.test_y)
+        deployed_loss, deployed_accuracy = math.nan, math.nan
+        if self.differs:
+            deployed_loss, deployed_accuracy = deployment.evaluate(state, self.dataset)
         validation_loss, validation_accuracy = math.nan, math.nan
         if len(self.dataset.validation_y):
             validation_loss, validation_accuracy = engine.evaluate(
@@ -280,6 +304,8 @@ class _Run:
             "train_accuracy": tally.correct / tally.samples if tally.samples else math.nan,
             "test_loss": test_loss,
             "test_accuracy": test_accuracy,
+            "test_loss_deployed": deployed_loss,
+            "test_accuracy_deployed": deployed_accuracy,
             "validation_loss": validation_loss,
             "validation_accuracy": validation_accuracy,
             "energy": float(joules.sum()) + (self.rows[-1]["energy"] if self.rows else 0.0),
@@ -296,6 +322,8 @@ class _Run:
         }
         self.writer.train_row(common | {"loss": row["train_loss"], "accuracy": row["train_accuracy"]})
         self.writer.test_row(common | {"loss": test_loss, "accuracy": test_accuracy})
+        if self.differs:
+            self.writer.deployed_row(common | {"loss": deployed_loss, "accuracy": deployed_accuracy})
         if len(self.dataset.validation_y):
             self.writer.validation_row(common | {"loss": validation_loss, "accuracy": validation_accuracy})
         elapsed = state.now - self.now_before
@@ -323,6 +351,7 @@ class _Run:
                 "frames_per_second": state.frame / max(self.training_time, 1e-9),
             }
         )
+        self._look_at_losses()
         self._checkpoint_if_due()
 
     # --- what is kept ----------------------------------------------------------------------------------------
@@ -355,13 +384,14 @@ class _Run:
         state = self.state
         counters = state.counters.copy()
         counters["queue_max"] = np.maximum(self.queue_max, counters["queue_max"])
-        warnings = [*self.dataset.warnings, *([self.behind] if self.behind else congestion.losses(state, counters))]
         last = self.rows[-1] if self.rows else dict.fromkeys(ROW, math.nan)
         return Result(
             name=self.scenario.name,
             status=status,
             test_accuracy=last["test_accuracy"],
             test_loss=last["test_loss"],
+            test_accuracy_deployed=last["test_accuracy_deployed"],
+            test_loss_deployed=last["test_loss_deployed"],
             validation_accuracy=last["validation_accuracy"],
             train_accuracy=last["train_accuracy"],
             loss=last["train_loss"],
@@ -373,7 +403,22 @@ class _Run:
             energy_j=float(accounting.energy(self.plan, state.counters).sum()),
             channels=accounting.totals(self.plan, counters, state.now),
             trace=str(self.writer.path),
-            warnings=tuple(warnings),
+            warnings=tuple(self._warnings(status, counters)),
             history=tuple(row["test_accuracy"] for row in self.rows),
             energy_history=tuple(row["energy"] for row in self.rows),
         )
+
+    def _warnings(self, status: str, counters: NDArray[Any]) -> list[str]:
+        state, data = self.state, self.dataset
+        found = [*data.warnings, *([self.behind] if self.behind else congestion.losses(state, counters))]
+        found += cautions.losses(state, counters)
+        if status != "done":
+            return found
+        last = self.rows[-1]
+        found += cautions.overloads(state, counters)
+        if len(data.test_y):
+            found += cautions.at_chance("test accuracy", last["test_accuracy"], data.test_y)
+            found += cautions.at_chance("test accuracy as deployed", last["test_accuracy_deployed"], data.test_y)
+        else:
+            found += cautions.at_chance("train accuracy", last["train_accuracy"], data.train_y)
+        return found + cautions.rising([row["train_loss"] for row in self.rows])

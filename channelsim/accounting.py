@@ -27,7 +27,8 @@ def utilisation(counters: NDArray[Any], elapsed: int) -> NDArray[np.float64]:
     time has passed.
 
     A message counts when it is handed to the link. So the share is above 1 where the link has been given more than it
-    could send: in a part of a run, and in a whole one where deadlines end the waiting.
+    could send: in a part of a run, and in a whole one, at the end of which no layer waits, only if layers went on at
+    their deadlines while the link still had messages of theirs to send.
     """
     busy: NDArray[np.float64] = counters["busy"] / max(elapsed, 1)
     return busy

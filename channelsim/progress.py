@@ -42,8 +42,9 @@ class Progress(Protocol):
         """An epoch is done and evaluated.
 
         `row` has epoch (1-based), train_loss and train_accuracy (means during the epoch; NaN where no sample reached
-        the top in it), test_loss and test_accuracy (at its end), accuracies from 0 to 1, simulated_time_s, bits (so
-        far, all channels) and frames_per_second.
+        the top in it), test_loss and test_accuracy (at its end), test_loss_deployed and test_accuracy_deployed (NaN
+        where they would say the same), accuracies from 0 to 1, simulated_time_s, bits (so far, all channels) and
+        frames_per_second.
         """
 
     def finish(self, result: Result) -> None:

@@ -35,14 +35,15 @@ ROOMS: dict[str, str] = {
     "engine.compile": "errors engine.config",
     "engine.tables": "plan engine.config engine.sizes engine.compile",
     "engine.kernels.simd": "hashing engine.config engine.compile",
-    "engine.kernels": "elementary hashing plan engine.config engine.compile engine.tables engine.kernels.simd",
-    "engine.channel": "plan engine.compile engine.tables engine.kernels.simd engine.kernels",
+    "engine.kernels": "elementary hashing plan engine.config engine.sizes engine.compile engine.tables "
+    "engine.kernels.simd",
+    "engine.channel": "rules plan engine.compile engine.tables engine.kernels.simd engine.kernels",
     "engine.layers": "plan engine.config engine.sizes engine.compile engine.tables engine.kernels engine.kernels.simd "
     "engine.channel",
     "engine.loop": "plan engine.compile engine.tables engine.kernels engine.channel engine.layers",
-    "engine.setup": "hashing data plan engine.config engine.sizes engine.compile engine.tables engine.kernels "
-    "engine.layers engine.loop",
-    "engine": "errors data plan engine.sizes engine.compile engine.tables engine.kernels engine.channel engine.layers "
+    "engine.setup": "rules hashing data plan engine.config engine.sizes engine.compile engine.tables "
+    "engine.kernels.simd engine.kernels engine.channel engine.layers engine.loop",
+    "engine": "errors data plan engine.sizes engine.compile engine.tables engine.channel engine.layers "
     "engine.loop engine.setup",
     "reference": "rules elementary hashing data plan",
     "memory": "errors rules scenario data plan engine.sizes",
@@ -52,15 +53,17 @@ ROOMS: dict[str, str] = {
     "provenance": "",
     "accounting": "plan",
     "congestion": "units engine",
+    "cautions": "engine",
     "alignment": "rules data plan engine engine.sizes",
+    "deployment": "data plan engine",
     "boundaries": "tolerances plan reference",
     "_check": "units scenario data plan codes memory",
     "_verify": "errors tolerances scenario data plan engine reference memory boundaries",
     "_run": "errors units scenario data identity plan engine memory trace result progress provenance accounting "
-    "congestion alignment",
+    "congestion cautions alignment deployment",
     "plots": "errors trace",
     "sweeps": "errors version units elementary hashing scenario data identity plots _run",
-    "cli": "errors version scenario data trace result progress _check _verify _run plots sweeps",
+    "cli": "errors version scenario engine data trace result progress _check _verify _run plots sweeps",
     "__main__": "cli",
 }
 """Room -> what it may import beside itself, all of it in lines above. A room is a module, or a package without those of

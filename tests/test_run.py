@@ -355,7 +355,7 @@ print(result.training_time_s, result.wall_time_s)
     command = [sys.executable, "-c", code, json.dumps(small(SEQUENTIAL, trace={"events": "none"}).resolved())]
     done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=True)
     training, wall = map(float, done.stdout.split())
-    assert training < 0.1 < wall  # loading the compiled engine alone takes longer
+    assert 10 * training < wall  # loading the compiled engine alone takes longer
 
 
 @pytest.fixture
@@ -452,11 +452,13 @@ def test_what_was_found_in_the_data_is_told_as_it_begins_and_in_the_result(tmp_p
             notes.append(text)
 
     result = cs.run(wanted, tmp_path / "grey.h5", progress=Listening())
-    (warning,) = result.warnings
+    warning, nothing_learned = result.warnings
     assert warning.startswith("inputs reach 16 (train_x: uint8 0..16, used as they are)")
+    assert "chance level" in nothing_learned  # there is nothing to learn in random numbers
     assert notes[:2] == ["data: uint8 0..16, used as they are", f"warning: {warning}"]
-    assert result.to_json()["warnings"] == [warning] and warning in repr(result)
-    assert cs.run(wanted.with_({"data.scale": 16}), tmp_path / "scaled.h5").warnings == ()
+    assert result.to_json()["warnings"] == [warning, nothing_learned] and warning in repr(result)
+    scaled = cs.run(wanted.with_({"data.scale": 16}), tmp_path / "scaled.h5")
+    assert not any("inputs" in text for text in scaled.warnings)
 
 
 @pytest.fixture

@@ -30,10 +30,11 @@ def shown(stream: TextIO | None) -> Iterator[Progress]:
 
 
 def epoch_line(row: Mapping[str, Any], epochs: int) -> str:
-    """One epoch in one line of at most 100 characters."""
+    """One epoch in one line of at most 100 characters, and a few more where test accuracies are two."""
+    deployed = row["test_accuracy_deployed"]
     parts = [
         f"epoch {row['epoch']:>{len(str(epochs))}}/{epochs}",
-        f"test {percent(row['test_accuracy'])}",
+        f"test {percent(row['test_accuracy'])}" + ("" if math.isnan(deployed) else f" (deployed {percent(deployed)})"),
         f"train {percent(row['train_accuracy'])}",
         f"loss {number(row['train_loss'])}",
         f"{quantity(row['frames_per_second'], 'frames/s')}",

@@ -43,6 +43,10 @@ def run(
     if resume is not None and (out is not None or settings or force):
         raise InputError("run --resume: goes on in the trace as it is; --out, --set and --force do not apply")
 
+    from channelsim import engine
+
+    engine.start_early()  # where nothing is compiled yet, while this process loads all the rest
+
     from channelsim.cli.progress import shown
     from channelsim.cli.tables import print_result
     from channelsim.scenario import load

@@ -1,7 +1,8 @@
 """The engine: Numba over flat buffers. No Python objects inside, no I/O, no randomness but the hash.
 
-The names below are imported when they are first used (PEP 562), for Numba takes a while. A machine compiles the engine
-once, in the first `advance`; whoever starts a run can ask `is_cold` before, and say so.
+The names below are imported when they are first used (PEP 562), for Numba takes a while. A machine compiles the code
+that a run needs once, before its first frame; `seconds_to_compile` tells how long that takes. Where nothing has been
+compiled yet, a command can have a second process begin by `start_early`, before it loads anything else.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ if TYPE_CHECKING:
     from channelsim.engine.channel.packing import pack
     from channelsim.engine.checkpoint import restore, snapshot
     from channelsim.engine.chunks import Diverged, Tally, advance, tally
-    from channelsim.engine.compile.cache import is_cold
     from channelsim.engine.compile.threads import threads
     from channelsim.engine.evaluation import evaluate
-    from channelsim.engine.state import State, rewind_probe, settle, start, start_probe
+    from channelsim.engine.setup.second_process import start_early
+    from channelsim.engine.state import State, rewind_probe, seconds_to_compile, settle, start, start_probe
 
 __all__ = [
     "Diverged",
@@ -24,13 +25,14 @@ __all__ = [
     "Tally",
     "advance",
     "evaluate",
-    "is_cold",
     "pack",
     "restore",
     "rewind_probe",
+    "seconds_to_compile",
     "settle",
     "snapshot",
     "start",
+    "start_early",
     "start_probe",
     "tally",
     "threads",
@@ -38,12 +40,12 @@ __all__ = [
 
 _MODULES = {
     "channel.packing": ("pack",),
-    "compile.cache": ("is_cold",),
     "compile.threads": ("threads",),
     "checkpoint": ("restore", "snapshot"),
     "evaluation": ("evaluate",),
     "chunks": ("Diverged", "Tally", "advance", "tally"),
-    "state": ("State", "rewind_probe", "settle", "start", "start_probe"),
+    "setup.second_process": ("start_early",),
+    "state": ("State", "rewind_probe", "seconds_to_compile", "settle", "start", "start_probe"),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from channelsim.engine.compile.threads import within_threads
+from channelsim.engine.compile.threads import thread_demands, within_threads
 from channelsim.engine.loop import event_loop
 from channelsim.engine.setup import memory as run_memory
 from channelsim.engine.setup.warm_up import compile_for
@@ -40,7 +40,7 @@ def advance(plan: Plan, state: State, until_frame: int, collect: Collect | None 
     Events of the frames that have entered and are due later stay in flight. `collect` receives the message rows and
     payload of traced frames whenever the buffer is full, and at the end. Raises Diverged.
     """
-    compile_for(plan.maps)
+    compile_for(state.demands | thread_demands())
     until_frame = min(until_frame, plan.frames)
     while True:
         stop = min(until_frame, _next_boundary(plan, state))

@@ -35,6 +35,7 @@ FEW_SAMPLES = 16
 
 PAIR, GROUP, SPAN = 2, 4, 16
 """Samples, or rows of W, that share a list of terms; columns that are looked at together: those of a cache line."""
+GROUPS = SPAN // GROUP
 
 # --- single samples ----------------------------------------------------------------------------------------------
 

@@ -7,11 +7,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from channelsim.engine.compile.threads import within_threads
-from channelsim.engine.kernels import minibatch
+from channelsim.engine.compile.threads import thread_demands, within_threads
+from channelsim.engine.compile.units import EVALUATION
 from channelsim.engine.layers import prediction
 from channelsim.engine.setup.warm_up import compile_for
-from channelsim.engine.sizes import evaluated_at_once
+from channelsim.engine.sizes import evaluated_at_once, list_room
 from channelsim.engine.state import State, settle
 from channelsim.engine.tables.handles import handle, records
 from channelsim.plan import is_ideal
@@ -27,7 +27,7 @@ def evaluate(state: State, images: NDArray[np.float32], labels: NDArray[np.int32
         return math.nan, math.nan
     settle(state)
     plan, net = state.plan, state.net
-    compile_for(plan.maps)
+    compile_for(state.demands | {EVALUATION} | thread_demands())
     channels, links = records(net.channels.copy()), records(net.links.copy())
     channels["residual"], channels["deadline"], links["queue"] = 0, -1, -1
     clockless = net._replace(channels=channels, ideal=is_ideal(channels, links))
@@ -36,13 +36,12 @@ def evaluate(state: State, images: NDArray[np.float32], labels: NDArray[np.int32
     widest = int(plan.layers["n"].max())
     at_once = evaluated_at_once(plan.layers)
     here, there = (np.zeros(at_once * widest, np.float32) for _ in range(2))
-    room = np.zeros(at_once, np.int64), np.zeros(minibatch.list_room(at_once, widest), np.int32)
+    room = np.zeros(at_once, np.int64), np.zeros(list_room(at_once, widest), np.int32)
     net, memory = handle(clockless), state.handles()[1]
-    loss, correct = 0.0, 0
+    found = np.zeros(2)
     with within_threads():
         for first in range(0, len(labels), at_once):
             samples = min(at_once, len(labels) - first)
-            more, right = prediction.evaluate(net, memory, flat, labels, first, samples, here, there, *room)
-            loss += more
-            correct += right
-    return loss / len(labels), correct / len(labels)
+            prediction.evaluate(net, memory, flat, labels, first, samples, here, there, *room, found)
+    loss, correct = found / len(labels)
+    return float(loss), float(correct)

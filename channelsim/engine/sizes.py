@@ -11,8 +11,13 @@ from channelsim.engine.config import (
     CACHE_LINE_VALUES,
     EVALUATED_SAMPLES,
     EVALUATED_VALUES,
+    GROUPS,
     MAP_PART_SAMPLES,
     MAP_PARTS,
+    PART_ROWS,
+    PART_SAMPLES,
+    PARTS,
+    ROW_PARTS,
 )
 from channelsim.plan.layout import Direction, Kind, Quantizer
 
@@ -20,6 +25,31 @@ from channelsim.plan.layout import Direction, Kind, Quantizer
 def map_parts(samples: int) -> int:
     """Into how many parts, each with scratch memory of its own, the work on maps of so many samples is divided."""
     return max(1, min(MAP_PARTS, samples // MAP_PART_SAMPLES))
+
+
+def parts(samples: int) -> int:
+    """Into how many parts the work on a mini-batch is divided: by its size alone, never by the number of threads."""
+    return max(1, min(PARTS, samples // PART_SAMPLES))
+
+
+def row_parts(pieces: int, fan_in: int) -> int:
+    """Into how many parts a sum over the rows of W is divided, of so many pieces: 1 if samples are divided instead.
+
+    A thread then sees in the sum and in the update the same rows of W and the same part of each image. Worth it where
+    there are many rows, and not so many samples that their partial sums take more room than W.
+    """
+    return max(1, min(pieces, fan_in // PART_ROWS)) if pieces <= ROW_PARTS else 1
+
+
+def partial_room(samples: int, widest: int, n: int) -> int:
+    """float32 values that the partial sums of `samples` or fewer take, over layers of `n` units at most."""
+    most = min(samples, (ROW_PARTS + 1) * PART_SAMPLES - 1)  # the last mini-batch of an epoch may be smaller
+    return (row_parts(parts(most), widest) - 1) * most * n
+
+
+def list_room(samples: int, widest: int) -> int:
+    """int32 values that the lists of a mini-batch take: for each part one more than the longest have."""
+    return parts(samples) * (1 + max(widest, GROUPS * (samples + 1) + samples))
 
 
 def evaluated_at_once(layers: NDArray[Any]) -> int:

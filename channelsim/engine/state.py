@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from channelsim.data import Dataset
 from channelsim.engine.layers import deferred
-from channelsim.engine.setup import constants
+from channelsim.engine.setup import constants, warm_up
 from channelsim.engine.setup import memory as run_memory
+from channelsim.engine.setup.demands import demands
 from channelsim.engine.tables import strides
 from channelsim.engine.tables.handles import handle
 from channelsim.engine.tables.layouts import Memory, Net
@@ -30,6 +31,7 @@ class State:
     plan: Plan
     net: Net
     memory: Memory
+    demands: frozenset[str]  # which code runs it
     epoch: int  # whose order of samples is in `net`
     changes_done: int
     _handles: tuple[Any, ...] = field(default=(None, None), init=False, repr=False, compare=False)
@@ -141,15 +143,23 @@ def _read_only(array: NDArray[Any]) -> NDArray[Any]:
 
 def start(plan: Plan, dataset: Dataset, *, trace_frames: int = 0) -> State:
     """A run at its beginning."""
+    wanted = demands(plan, trace_frames=trace_frames)
+    warm_up.begin(wanted)
     net = constants.net_of(plan, dataset, trace_frames=trace_frames, frozen=False, capture=False)
-    return State(plan, net, run_memory.allocate(plan, net), epoch=0, changes_done=0)
+    return State(plan, net, run_memory.allocate(plan, net), wanted, epoch=0, changes_done=0)
 
 
-def start_probe(plan: Plan, dataset: Dataset, learner: State) -> State:
+def start_probe(plan: Plan, dataset: Dataset, learner: State, *, capture: bool = True) -> State:
     """A run over the synapses of another, which the two share: nothing learns in it, and the learning signals stay in
-    `State.signals`."""
-    net = constants.net_of(plan, dataset, trace_frames=0, frozen=True, capture=True)
-    return State(plan, net, run_memory.allocate(plan, net, learner.memory), epoch=0, changes_done=0)
+    `State.signals`, unless `capture` is false."""
+    net = constants.net_of(plan, dataset, trace_frames=0, frozen=True, capture=capture)
+    memory = run_memory.allocate(plan, net, learner.memory)
+    return State(plan, net, memory, demands(plan, frozen=True), epoch=0, changes_done=0)
+
+
+def seconds_to_compile(plan: Plan, *, trace_frames: int = 0) -> int:
+    """About how long a quiet machine compiles before such a run's first frame, s; 0 where all is compiled."""
+    return warm_up.seconds_to_compile(demands(plan, trace_frames=trace_frames))
 
 
 def rewind_probe(probe: State) -> None:
@@ -173,8 +183,8 @@ def exchange_tables(state: State, change: Change) -> None:
 def settle(state: State) -> None:
     """Applies the updates that wait for the next pass over their rows, so that the weights can be read."""
     net, memory = state.handles()
-    for h in range(1, len(state.net.layers)):
-        deferred.flush(net, memory, h)
+    for h in np.flatnonzero(state.memory.layer_states["pending"]):
+        deferred.apply_deferred(net, memory, h)
 
 
 def busiest(state: State) -> str:
@@ -184,5 +194,6 @@ def busiest(state: State) -> str:
     np.add.at(busy, state.net.channels["link"], counters["busy"])  # ps, exactly
     link = int(busy.argmax())
     queue = int(counters["queue_max"][state.net.channels["link"] == link].max(initial=0))
-    name, share = state.plan.link_names[link], 100 * busy[link] / now
-    return f"link {name} is busy {share:.0f} % of the time, its queue reached {queue}"
+    name, share = state.plan.link_names[link], int(busy[link]) / now
+    load = f"is busy {100 * share:.0f} % of the time" if share <= 1 else f"is given {share:,.2f} times what it can send"
+    return f"link {name} {load}, its queue reached {queue:,}"

@@ -39,10 +39,11 @@ DONE, FAILED, KILLED = "done", "failed", "killed"
 """Statuses of a point. `killed`: its workers died each time it was tried."""
 
 MEASURES = (
-    "test_accuracy", "test_loss", "validation_accuracy", "train_accuracy", "bits", "learning_bits",
-    "simulated_time_s", "energy_j", "wall_time_s", "updates",
+    "test_accuracy", "test_loss", "test_accuracy_deployed", "validation_accuracy", "train_accuracy", "bits",
+    "learning_bits", "simulated_time_s", "energy_j", "wall_time_s", "updates",
 )  # fmt: skip
 """Columns of the table that a run fills: shares from 0 to 1, mean losses, bits, seconds and joules."""
+_WHERE_THERE_ARE_ANY = ("test_accuracy_deployed", "validation_accuracy")
 _PARTS = {"point", "status", "reason", "final", "values", "scenario", "measures", "trace"}  # of a record
 _COUNTS = ("bits", "learning_bits", "updates")
 
@@ -322,8 +323,9 @@ def tabulate(records: Sequence[Record], keys: Sequence[str]) -> pd.DataFrame:
     for name in MEASURES:
         kind: Any = "Int64" if name in _COUNTS else "float64"
         table[name] = pd.Series([one[name] for one in rows], dtype=kind)
-    if table["validation_accuracy"].isna().all():
-        del table["validation_accuracy"]
+    for name in _WHERE_THERE_ARE_ANY:
+        if table[name].isna().all():
+            del table[name]
     return table
 
 

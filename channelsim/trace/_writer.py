@@ -65,6 +65,10 @@ class Writer:
         """A row of /metrics/test; columns as in /metrics/train."""
         self._table("metrics/test", _layout.METRICS).append(row)
 
+    def deployed_row(self, row: Mapping[str, Any]) -> None:
+        """A row of /metrics/test_deployed; columns as in /metrics/train."""
+        self._table("metrics/test_deployed", _layout.METRICS).append(row)
+
     def validation_row(self, row: Mapping[str, Any]) -> None:
         """A row of /metrics/validation; columns as in /metrics/train."""
         self._table("metrics/validation", _layout.METRICS).append(row)

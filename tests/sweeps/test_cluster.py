@@ -71,7 +71,8 @@ def test_the_table_is_what_single_runs_give(grid: Grid, scheduler: str, tmp_path
                     **{"data.validation": 50})  # fmt: skip
     table = cs.sweep(scenario, out=tmp_path / "out", scheduler=scheduler, progress=told)
     assert list(table.columns) == [
-        "point", "status", "reason", "learning.rule", "training.learning_rate", "seed", *MEASURES, "trace",
+        "point", "status", "reason", "learning.rule", "training.learning_rate", "seed",
+        *(name for name in MEASURES if name != "test_accuracy_deployed"), "trace",
     ]  # fmt: skip
     assert told.begun == [("small", 4, 0, 2)]
     assert told.ended == [(4, 0)]
@@ -167,7 +168,7 @@ def test_points_that_fail_are_recorded(grid: Grid, scheduler: str, tmp_path: Pat
     told = Told()
     table = cs.sweep(grid(sweep), out=tmp_path / "out", scheduler=scheduler, progress=told)
     reasons = table.set_index(["channels.learning.quantize.kind", "channels.learning.quantize.bits"])["reason"]
-    assert reasons.loc["uniform", 1].str.contains("channels.learning.quantize.bits = 1").all()
+    assert reasons.sort_index().loc["uniform", 1].str.contains("channels.learning.quantize.bits = 1").all()
     assert not reasons.str.contains("Error").any()
     by_rate = table[reasons.ne("").values & table["channels.learning.quantize.bits"].eq(4)]
     assert set(by_rate["training.learning_rate"]) == {1e30}

@@ -87,8 +87,18 @@ def test_columns_have_one_type(grid: Grid, tmp_path: Path) -> None:
     assert set(table["channels.learning.latency"]) == {"20 us", "0 s"}  # equal points are one
     assert len(table) == 8
     assert list(table["updates"]) == [12] * 8
-    assert "validation_accuracy" not in table
+    assert "validation_accuracy" not in table and "test_accuracy_deployed" not in table
     pd.testing.assert_frame_equal(table, read_table(tmp_path / "out"))
+
+
+def test_accuracy_as_deployed_has_a_column_where_some_point_has_one(grid: Grid) -> None:
+    with_queue, without = points(grid({"seed": [1, 2]}))
+    records = [
+        _store.record_of(with_queue, "done", measures={"test_accuracy_deployed": 0.25}),
+        _store.record_of(without, "done", measures={"test_accuracy_deployed": None}),
+    ]
+    column = _store.tabulate(records, ["seed"])["test_accuracy_deployed"]
+    assert column.dtype == "float64" and column[0] == 0.25 and np.isnan(column[1])
 
 
 def test_counts_are_exact_beside_a_point_without_any(grid: Grid, tmp_path: Path) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from channelsim.engine.compile.jit import kernel
+from channelsim.engine.compile.jit import inner
 
 LOST = -1
 
 
-@kernel(inline="always")
+@inner(inlined=True)
 def occupation(link, bits):
     """Picoseconds for which `bits` occupy the link: ceil(bits * numerator / denominator), without overflow."""
     den = link.ps_denominator
@@ -18,7 +18,7 @@ def occupation(link, bits):
     return whole * link.ps_numerator + (rest * link.ps_numerator + den - 1) // den
 
 
-@kernel()
+@inner()
 def offer(link, state, ring, now, bits):
     """Hands a message to a link at time `now`; `ring` holds the finish times of the messages that it has not finished.
 

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from channelsim.engine.channel import stages
 from channelsim.engine.channel.quantizers import LOG2, NO_WORD, NONE, SIGN, TERNARY, ZERO, silence_word
-from channelsim.engine.compile.jit import inner, kernel
+from channelsim.engine.compile.jit import inner
+from channelsim.engine.compile.units import INT, NOTHING, RECORDING, unit
+from channelsim.engine.compile.views import view_of
 from channelsim.engine.kernels import simd
 from channelsim.engine.tables.handles import records
-from channelsim.plan import Quantizer
+from channelsim.plan import CHANNEL, MESSAGE_ROW, Quantizer
 from channelsim.plan.settings import FLOAT_BITS
 
 F = np.float32
@@ -39,6 +41,7 @@ def pack(
     """
     rows, channels = records(rows), records(np.array(channels))
     offsets = np.zeros(len(rows) + 1, np.int64)
+    values = np.ascontiguousarray(values)
     _lay_out(rows, values, channels, offsets)
     out = np.zeros(offsets[-1], np.uint8)
     scales = np.ascontiguousarray(rows["scale"])
@@ -49,7 +52,10 @@ def pack(
     return out, offsets
 
 
-@kernel()
+ROWS, CHANNELS, WORDS = view_of(MESSAGE_ROW), view_of(CHANNEL), view_of("u4")
+
+
+@unit(NOTHING, ROWS, view_of("f4"), CHANNELS, view_of("i8"), needed_by=(RECORDING,))
 def _lay_out(rows, values, channels, offsets):
     """Where each message begins, and where the last one ends."""
     for i in range(len(rows)):
@@ -59,7 +65,7 @@ def _lay_out(rows, values, channels, offsets):
         offsets[i + 1] = offsets[i] + (bits + 7) // 8
 
 
-@kernel()
+@unit(INT, ROWS, view_of("f4"), WORDS, WORDS, CHANNELS, view_of("i8"), view_of("u1"), needed_by=(RECORDING,))
 def _write(rows, values, words, scale_words, channels, offsets, out):
     """Fills `out`, which is zeros. `words` and `scale_words` are values and scales seen as uint32.
 

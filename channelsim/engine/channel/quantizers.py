@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from channelsim.engine.compile.jit import kernel
+from channelsim.engine.compile.jit import inner
 from channelsim.engine.kernels import counter_hash, simd
 from channelsim.plan import Quantizer, Scale
 
@@ -26,7 +26,7 @@ INVALID = F(np.nan)
 NO_WORD = np.int64(-1)
 
 
-@kernel()
+@inner()
 def measure(kind, fixed, values, events):
     """The scale `a`: the fixed number, or max or rms over the values that are not zero, `events` in number.
 
@@ -39,7 +39,7 @@ def measure(kind, fixed, values, events):
     return F(math.sqrt(simd.sum_of_squares(values) / events)) if events > 0 else ZERO
 
 
-@kernel()
+@inner()
 def quantize(kind, bits, a, stochastic, key, index, values, words):
     """Quantizes values in place; `words` is the same memory seen as int32, `a` the scale.
 
@@ -83,13 +83,13 @@ def quantize(kind, bits, a, stochastic, key, index, values, words):
                 values[i] = q * step
 
 
-@kernel(inline="always")
+@inner(inlined=True)
 def _part(level):
     """2^-level, for level < 63."""
     return ONE / F(np.int64(1) << np.int64(level))
 
 
-@kernel()
+@inner()
 def flip(kind, bits, a, value_bits, silence, value, key, neuron, keep, below, scratch, scratch_words):
     """One event's word with each bit as it is with probability `keep`, else flipped, from the least significant on.
 
@@ -122,7 +122,7 @@ def flip(kind, bits, a, value_bits, silence, value, key, neuron, keep, below, sc
     return INVALID if word == silence else decode(kind, bits, a, word, scratch, scratch_words), flips
 
 
-@kernel()
+@inner()
 def silence_word(ch):
     """The word that stands for no event in a dense message, as `channelsim.codes.silence_word`."""
     if ch.silence_bits > 0:
@@ -132,7 +132,7 @@ def silence_word(ch):
     return (np.int64(1) << (ch.bits - 1)) - 1 if ch.quantizer == UNIFORM else np.int64(0)
 
 
-@kernel()
+@inner()
 def encode(kind, bits, a, value, scratch, scratch_words):
     """The code word of one sent value, as `channelsim.codes` packs it."""
     if kind == NONE:
@@ -151,7 +151,7 @@ def encode(kind, bits, a, value, scratch, scratch_words):
     return np.int64(round(value / (a / F(top)))) + np.int64(top)
 
 
-@kernel()
+@inner()
 def decode(kind, bits, a, word, scratch, scratch_words):
     """The value that a code word stands for; NaN where it stands for none."""
     if kind == NONE:

@@ -8,15 +8,18 @@ from __future__ import annotations
 import numpy as np
 
 from channelsim.engine.channel import link_clock, stages
-from channelsim.engine.compile.jit import inner, kernel
+from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.pointers import head
+from channelsim.engine.compile.units import INT, STAGES, unit
 from channelsim.engine.kernels import counter_hash, minibatch, simd
-from channelsim.plan import Direction, Kind, Message, Wiring
+from channelsim.engine.tables.handles import MEMORY, NET
+from channelsim.plan import Direction, Kind, Message
+from channelsim.rules import FROM_WEIGHTS
 
 ZERO = np.float32(0.0)
 WHOLE, PARTLY, QUEUE_FULL = np.int64(0), np.int64(1), np.int64(2)
 FORWARD, LEARNING, DENSE, TARGET = int(Direction.FORWARD), int(Direction.LEARNING), int(Kind.DENSE), int(Message.TARGET)
-TRANSPOSE, SIGN, SPARSE_SIGN = int(Wiring.TRANSPOSE), int(Wiring.SIGN), int(Wiring.SPARSE_SIGN)
+PROJECTED = tuple(int(wiring) for wiring in FROM_WEIGHTS)
 
 
 @inner()
@@ -27,8 +30,12 @@ def send(net, mem, c, slot):
     has yet to pass the sender's W. Of an ideal channel only learning messages are copied: forward, the receiver reads
     the sender's output itself.
     """
-    if _is_only_counted(net, mem, c, slot):
-        return _send_at_once(net, mem, c, slot)
+    return _send_at_once(net, mem, c, slot) if _is_only_counted(net, mem, c) else _send_in_steps(net, mem, c, slot)
+
+
+@unit(INT, NET, MEMORY, INT, INT, needed_by=(STAGES,))
+def _send_in_steps(net, mem, c, slot):
+    """`send`, message after message."""
     _begin(net, mem, c, slot)
     complete = mem.clock.now
     for b in range(mem.slots[slot].samples):
@@ -38,7 +45,7 @@ def send(net, mem, c, slot):
             _lose(net, mem, c, slot, b)
         else:
             _receive(net, mem, c, slot, b)
-        if mem.slots[slot].frame < net.config.trace_frames:
+        if _is_recorded(net, mem, slot):
             _record(net, mem, c, slot, b)
         complete = max(complete, mem.message.complete)
     return complete
@@ -47,19 +54,19 @@ def send(net, mem, c, slot):
 # --- where messages come from and go to ----------------------------------------------------------------------
 
 
-@kernel(inline="always")
+@inner(inlined=True)
 def is_projected(wiring):
     """Whether the wiring depends on the sender when the message leaves, so that it is applied there."""
-    return wiring in (TRANSPOSE, SIGN, SPARSE_SIGN)
+    return wiring in PROJECTED
 
 
-@inner(inline="always")
+@inner(inlined=True)
 def _is_from_data(net, c):
     """Whether the values of a channel's messages are the images of the data set, as they are there."""
     return c == 0 and not net.config.augmented
 
 
-@inner(inline="always")
+@inner(inlined=True)
 def _values(net, mem, c, slot, b):
     """What the sender has to send about one sample."""
     ch = net.channels[c]
@@ -76,7 +83,7 @@ def _values(net, mem, c, slot, b):
     return mem.outputs[slot, first : first + n]
 
 
-@inner(inline="always")
+@inner(inlined=True)
 def _place(net, mem, c, slot, b):
     """Where it arrives."""
     ch = net.channels[c]
@@ -89,14 +96,14 @@ def _place(net, mem, c, slot, b):
     return mem.inputs[slot, first : first + n]
 
 
-@inner(inline="always")
+@inner(inlined=True)
 def _delivered(net, mem, c, slot):
     """The events of each sample's message that arrive."""
     ch = net.channels[c]
     return mem.message_events[slot, c] if ch.direction == LEARNING else mem.input_events[slot, ch.target]
 
 
-@inner(inline="always")
+@inner(inlined=True)
 def _residual(net, mem, c):
     """What the channel has kept back."""
     ch = net.channels[c]
@@ -135,7 +142,7 @@ def _encode(net, mem, c, slot, b):
     else:
         _prefetch(net, mem, c, slot, b + 2)
         stages.encode(mem, ch, values, _residual(net, mem, c))
-        if mem.slots[slot].frame < net.config.trace_frames:  # what is sent, before it changes in place
+        if _is_recorded(net, mem, slot):  # what is sent, before it changes in place
             stages.lay_out(stages.units(net, mem, ch), head(mem.message_value, m.entries), head(mem.message_sent, ch.n))
     m.bits, m.encoding = stages.message_bits(ch, m.events)
     m.delay = ch.latency + (stages.jitter(ch, mem.keys) if ch.jitter_kind != stages.NO_JITTER else 0)
@@ -207,37 +214,53 @@ def _receive(net, mem, c, slot, b):
 @inner()
 def _record(net, mem, c, slot, b):
     """Writes the message down for /events, with its values as sent."""
-    clock, ch, m = mem.clock, net.channels[c], mem.message
+    ch, m = net.channels[c], mem.message
     values = _values(net, mem, c, slot, b) if net.ideal[c] else head(mem.message_sent, ch.n)
-    row = mem.message_rows[clock.rows]
-    row.frame, row.sample, row.channel = mem.slots[slot].frame, b, c
-    row.offered, row.start, row.complete = clock.now, m.start, m.complete
-    row.events, row.delivered, row.bits = m.events, m.delivered, m.bits
-    row.encoding, row.scale = m.encoding, m.scale
+    row = _row(net, mem, c, slot, b, values, m.events, m.bits, m.encoding)
+    row.start, row.first_arrival, row.complete = m.start, m.complete, m.complete
+    row.delivered, row.scale = m.delivered, m.scale
     if m.start == link_clock.LOST:
-        row.outcome, row.first_arrival = QUEUE_FULL, m.complete
+        row.outcome = QUEUE_FULL
     else:
         row.outcome = WHOLE if m.delivered == m.events else PARTLY
         sent = stages.first_event(ch, values, m.encoding, m.events)
         first = m.start + m.delay + link_clock.occupation(net.links[ch.link], sent)
         row.first_arrival = min(first, m.complete)
+
+
+@inner()
+def _is_recorded(net, mem, slot):
+    """Whether the frame's messages are written down."""
+    return mem.slots[slot].frame < net.config.trace_frames
+
+
+@inner()
+def _row(net, mem, c, slot, b, values, events, bits, encoding):
+    """A new row for /events, of a message that leaves now and arrives whole after the latency."""
+    clock, ch = mem.clock, net.channels[c]
+    row = mem.message_rows[clock.rows]
+    row.frame, row.sample, row.channel = mem.slots[slot].frame, b, c
+    row.offered = row.start = clock.now
+    row.first_arrival = row.complete = clock.now + ch.latency
+    row.events, row.delivered, row.bits, row.outcome = events, events, bits, WHOLE
+    row.encoding, row.scale = encoding, np.float32(1.0)
     row.payload, row.neurons = clock.payload, ch.n
     simd.copy(values, mem.payload[clock.payload : clock.payload + ch.n])
     clock.rows += 1
     clock.payload += ch.n
+    return row
 
 
 # --- messages that are only counted --------------------------------------------------------------------------
 
 
 @inner()
-def _is_only_counted(net, mem, c, slot):
-    """Whether nothing can happen to the frame's messages but a threshold: none is recorded, late, waits or changes."""
+def _is_only_counted(net, mem, c):
+    """Whether nothing can happen to the channel's messages but a threshold: none is late, waits or changes."""
     ch = net.channels[c]
     link = net.links[ch.link]
     timeless = link.ps_numerator == 0 and link.queue < 0 and not link.broadcast and ch.jitter_kind == 0
-    is_recorded = mem.slots[slot].frame < net.config.trace_frames
-    return timeless and (net.ideal[c] or stages.only_sifts(ch)) and not is_recorded
+    return timeless and (net.ideal[c] or stages.only_sifts(ch))
 
 
 @inner()
@@ -272,7 +295,11 @@ def _send_at_once(net, mem, c, slot):
         delivered[b] = passes
         offered += offers
         events += passes
-        bits += stages.message_bits(ch, passes)[0]
+        of_message, encoding = stages.message_bits(ch, passes)
+        bits += of_message
+        if _is_recorded(net, mem, slot):
+            place = _place(net, mem, c, slot, b) if ch.has_threshold else _values(net, mem, c, slot, b)
+            _row(net, mem, c, slot, b, place, passes, of_message, encoding)
     counter.messages += samples
     counter.offered += offered
     counter.sent += events

@@ -14,8 +14,8 @@ import math
 import numpy as np
 
 from channelsim.engine.channel import link_clock, quantizers
-from channelsim.engine.compile.jit import inner, kernel
-from channelsim.engine.compile.pointers import head
+from channelsim.engine.compile.jit import inner
+from channelsim.engine.compile.pointers import as_words, head
 from channelsim.engine.kernels import counter_hash, elementary, simd
 from channelsim.plan import Encoding, Jitter
 
@@ -25,25 +25,25 @@ DENSE, AER, AUTO = (np.int64(encoding) for encoding in Encoding)
 NO_JITTER, UNIFORM = int(Jitter.NONE), int(Jitter.UNIFORM)
 
 
-@kernel(inline="always")
+@inner(inlined=True)
 def draws(ch):
     """Whether a message of the channel has anything random about it."""
     return ch.stochastic or ch.noise > ZERO or ch.bit_error > 0.0 or ch.drop > 0.0 or ch.jitter_kind != NO_JITTER
 
 
-@kernel(inline="always")
+@inner(inlined=True)
 def makes_zeros(ch):
     """Whether an event can arrive as the value 0. It is then -0.0 where it is delivered, and what is no event 0.0."""
     return ch.bit_error > 0.0 or ch.noise > ZERO
 
 
-@kernel(inline="always")
+@inner(inlined=True)
 def only_sifts(ch):
     """Whether all that the channel does to a message is to hold its values against a threshold."""
     return ch.has_threshold and ch.quantizer == quantizers.NONE and not draws(ch) and ch.deadline < 0
 
 
-@kernel(inline="always")
+@inner(inlined=True)
 def sift(ch, values, residual, out):
     """The threshold: `out` = the values above it, else 0. Returns (offered, events)."""
     both = simd.pass_threshold(values, residual, np.int64(ch.residual), ch.threshold, out)
@@ -57,7 +57,7 @@ def encode(mem, ch, values, residual):
     `residual` is what this channel has kept back. mem.message_alive becomes 1 for each event, else 0.
     """
     m, n = mem.message, ch.n
-    index, value, words = mem.message_index, mem.message_value, mem.message_value.view(np.int32)
+    index, value, words = mem.message_index, mem.message_value, as_words(mem.message_value)
     if ch.has_threshold:
         m.offered, m.events = sift(ch, values, residual, head(value, n))
         values = head(value, n)
@@ -78,21 +78,21 @@ def encode(mem, ch, values, residual):
     m.events = simd.mark(value, head(mem.message_alive, m.entries))
 
 
-@inner(inline="always")
+@inner(inlined=True)
 def listed(mem, ch):
     """The units of the entries, or nothing where all units have one."""
     entries = mem.message.entries
     return head(mem.message_index, entries if entries < ch.n else 0)
 
 
-@inner(inline="always")
+@inner(inlined=True)
 def units(net, mem, ch):
     """The units of the entries."""
     entries = mem.message.entries
     return head(mem.message_index if entries < ch.n else net.identity, entries)
 
 
-@kernel()
+@inner()
 def lay_out(index, value, out):
     """A list as a vector, 0 where there is no event."""
     if len(index) == len(out):
@@ -103,7 +103,7 @@ def lay_out(index, value, out):
     simd.scatter(index, value, out)
 
 
-@kernel()
+@inner()
 def message_bits(ch, events):
     """(bits on the link, encoding used) of a message with this many events."""
     n = ch.n
@@ -116,7 +116,7 @@ def message_bits(ch, events):
     return fixed + dense, DENSE
 
 
-@inner(inline="always")
+@inner(inlined=True)
 def set_bounds(mem, ch):
     """What draws are compared with: whether a word is hit by bit errors, and whether an event is dropped."""
     mem.message.hit_bound = counter_hash.bound(ch.word_error)
@@ -187,7 +187,7 @@ def _corrupt(net, mem, ch, value, alive):
         k = mem.message_hits[h]
         received, flips = quantizers.flip(
             ch.quantizer, ch.bits, m.scale, ch.value_bits, silence, value[k], np.uint64(key), np.int64(index[k]),
-            1.0 - ch.bit_error, m.hit_bound, mem.word, mem.word.view(np.int32),
+            1.0 - ch.bit_error, m.hit_bound, mem.word, as_words(mem.word),
         )  # fmt: skip
         flipped += flips
         if received == received:
@@ -198,7 +198,7 @@ def _corrupt(net, mem, ch, value, alive):
     return corrupted, flipped
 
 
-@kernel()
+@inner()
 def lose_late(ch, link, m, index, alive):
     """Events that arrive after `m.due` are lost. Returns how many were.
 
@@ -216,7 +216,7 @@ def lose_late(ch, link, m, index, alive):
     return late
 
 
-@kernel()
+@inner()
 def jitter(ch, keys):
     """Extra picoseconds of one message."""
     if ch.jitter_kind == NO_JITTER:
@@ -228,7 +228,7 @@ def jitter(ch, keys):
     return np.int64(math.floor(-ch.jitter * elementary.log(1.0 - u)))
 
 
-@kernel()
+@inner()
 def first_event(ch, sent, encoding, events):
     """Bits up to and including the first event of a message (all of it where there is none)."""
     fixed = ch.header_bits + ch.scale_bits

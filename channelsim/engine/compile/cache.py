@@ -1,26 +1,36 @@
-"""Where compiled code is kept: a directory named after the engine's sources, the versions and the processor.
+"""Where machine code is kept: a directory named after the engine's sources, the versions and the processor.
 
-Numba's own cache looks only at the file of the function that it loads, so a change in a *called* module would go
-unnoticed. A directory keyed on a hash of all of the engine's sources (and of Numba's version and what code may use of
-the processor) cannot be stale.
+A directory keyed on a hash of all of the engine's sources (and of Numba's version and what code may use of the
+processor) cannot be stale. Each object file in it stands behind a checksum, and what does not verify is made again.
+Where nothing can be written, a temporary directory of this process takes its place.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import errno
 import functools
 import hashlib
 import os
+import shutil
+import sys
 import tempfile
+import threading
+import time
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
-import numba
 import platformdirs
 
 from channelsim.engine.compile import machine
 
 SOURCES = Path(__file__).parents[1]
+_CHECKSUM = hashlib.sha256
+_ABANDONED = 600  # s after which a file that is not yet whole will not be finished
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_private: list[Path] = []  # the temporary directory of this process, if it has one
 
 
 @functools.cache  # what is imported does not change any more; and a run asks in every chunk
@@ -31,55 +41,85 @@ def digest() -> str:
     for source in sorted([*SOURCES.rglob("*.py"), *others]):
         state.update(str(source.relative_to(SOURCES.parent)).encode())
         state.update(source.read_bytes())
-    state.update(f"{numba.__version__} {machine.LANES} {machine.CPU} {machine.FEATURES}".encode())
+    versions = f"{sys.version} {version('numba')} {version('llvmlite')}"
+    state.update(f"{versions} {machine.LANES} {machine.CPU} {machine.FEATURES}".encode())
     return state.hexdigest()[:16]
 
 
 def directory() -> Path:
-    """The directory of this engine's compiled code (`NUMBA_CACHE_DIR` or the user's cache directory)."""
+    """The directory of this engine's machine code (`NUMBA_CACHE_DIR` or the user's cache directory)."""
     base = os.environ.get("NUMBA_CACHE_DIR") or platformdirs.user_cache_dir("channelsim")
-    return Path(base) / f"engine-{digest()}"
+    return Path(base).absolute() / f"engine-{digest()}"
 
 
-def use() -> None:
-    """Makes Numba use it. Must run before any function of the engine is decorated."""
-    machine.use()
-    numba.config.CACHE_DIR = str(directory())
+def has(name: str) -> bool:
+    """Whether there is a file of this name, whatever it holds."""
+    return any((place / name).is_file() for place in _places())
 
 
 def kept(name: str, make: Callable[[], bytes]) -> bytes:
     """The contents of a file of the cache; made, and kept where that can be, if it is not there or damaged."""
-    path = directory() / name
+    for place in _places():
+        body = _verified(place / name)
+        if body:
+            return body
+    body = make()
+    with contextlib.suppress(OSError):  # as where the disk is full: the next process makes it again
+        _replace(writable() / name, _CHECKSUM(body).digest() + body)
+    return body
+
+
+def writable() -> Path:
+    """Where files can be written: `directory`, or else a temporary one, which a note on stderr names.
+
+    Raises OSError where there is no room for either.
+    """
+    if _private:
+        return _private[0]
+    try:
+        directory().mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=directory()):
+            return directory()
+    except OSError as error:
+        if error.errno in _FULL:
+            raise
+        place = Path(tempfile.mkdtemp(prefix="channelsim-"))
+        atexit.register(shutil.rmtree, place, ignore_errors=True)
+        use(place)
+        note = f"compiled code cannot be kept in {directory()} ({error.strerror}); this process keeps it in {place}"
+        print(f"channelsim: note: {note}", file=sys.stderr)
+        return place
+
+
+def use(place: Path) -> None:
+    """Files are written to a directory of another process, which removes it."""
+    _private[:] = [place]
+
+
+def _places() -> list[Path]:
+    return [directory(), *_private]
+
+
+def _verified(path: Path) -> bytes:
+    """What stands behind the checksum; nothing if it does not verify."""
     try:
         content = path.read_bytes()
     except OSError:
-        content = b""
-    checksum, body = content[:32], content[32:]
-    if body and hashlib.sha256(body).digest() == checksum:
-        return body
-    body = make()
-    with contextlib.suppress(OSError):  # where it cannot be kept it is made again next time
-        _replace(path, hashlib.sha256(body).digest() + body)
-    return body
+        return b""
+    size = _CHECKSUM().digest_size
+    return content[size:] if _CHECKSUM(content[size:]).digest() == content[:size] else b""
 
 
 def _replace(path: Path, content: bytes) -> None:
     """Writes a file that other processes see whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        try:
-            file.write(content)
-            file.flush()
-            os.replace(file.name, path)
-        except OSError:
-            os.unlink(file.name)
-            raise
-
-
-def is_cold(maps: bool = False) -> bool:
-    """Whether the event loop, or what works on maps, has yet to be compiled on this machine.
-
-    Looks for the functions of each that are written last.
-    """
-    last = ["event_loop.advance", "dispatch.adapt_bank", *(["maps.pool_backward"] if maps else [])]
-    return not numba.config.DISABLE_JIT and not all(any(directory().glob(f"**/{name}-*.nbi")) for name in last)
+    for left in path.parent.glob("*.part"):  # by processes that were killed as they wrote
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > _ABANDONED:
+                left.unlink()
+    part = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.part")
+    try:
+        part.write_bytes(content)
+        os.replace(part, path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise

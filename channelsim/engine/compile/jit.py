@@ -1,18 +1,36 @@
-"""The two ways in which the engine's functions are compiled."""
+"""The two ways in which the engine's functions are compiled: as part of a unit (`inner`), and as a unit of their own.
+
+See `units` for what Python, and other units, call.
+"""
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
+from typing import Any
 
-from numba import njit
+from numba import config
+from numba.core.registry import CPUDispatcher
 
-from channelsim.engine.compile import cache
+from channelsim.engine.compile import machine
 
-cache.use()  # before anything is decorated
+machine.use()  # before anything is compiled
+
+OPTIONS = {"nopython": True, "error_model": "numpy", "_nrt": False}
 
 
-# For functions that only compiled code calls: wrappers that unpack `Net` and `Memory` from Python cost more compile
-# time than the functions themselves.
-inner = partial(njit, cache=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model="numpy", _nrt=False)
-# For functions that Python calls: the loop, and the kernels that tests compare with their NumPy twins.
-kernel = partial(njit, cache=True, no_cfunc_wrapper=True, error_model="numpy", nogil=True, _nrt=False)
+class Inner(CPUDispatcher):
+    """A function that has no entrance for Python."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError(f"{self.py_func.__name__} is called by compiled code only; Python calls units (compile.units)")
+
+
+def inner(*, inlined: bool = False) -> Callable[[Any], Any]:
+    """For a function that only compiled code calls: it is compiled within each unit that uses it.
+
+    If `inlined`, it is so into each function that calls it, however large it is.
+    """
+    if config.DISABLE_JIT:
+        return lambda function: function
+    options = OPTIONS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": inlined}
+    return lambda function: Inner(function, locals={}, targetoptions=options)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 
-import numba
 from llvmlite import binding
 
 from channelsim.errors import InputError
@@ -63,5 +62,7 @@ def has(feature: str) -> bool:
 
 def use() -> None:
     """Makes Numba compile for the same features. Must run before it compiles anything."""
+    import numba
+
     if _widest(_HOST) != LANES:
         numba.config.CPU_NAME, numba.config.CPU_FEATURES = CPU, FEATURES

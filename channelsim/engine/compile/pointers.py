@@ -1,15 +1,16 @@
-"""Flat arrays by their address: what slices, and arrays as arguments of external symbols, would cost more for."""
+"""Flat arrays by their address: what slices would cost more for, and how units pass arrays to each other."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numba
+import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
-from numba.np.arrayobj import populate_array
+
+from channelsim.engine.compile import views
 
 if numba.config.DISABLE_JIT:
 
@@ -22,17 +23,17 @@ if numba.config.DISABLE_JIT:
     def floats_at(address: Any, count: int) -> Any:
         return address[:count]
 
+    def as_words(values: Any) -> Any:
+        return values.view(np.int32)
+
 else:
 
     @intrinsic
     def head(typing_context, values, count):
-        """The first `count` values of a flat array that has as many: a slice without the checks, a few ns each."""
+        """The first `count` values of a flat array that has as many: a slice without the checks."""
 
         def generate(context, builder, signature, arguments):
-            array = context.make_array(signature.args[0])(context, builder, arguments[0])
-            array.shape = cgutils.pack_array(builder, [arguments[1]])
-            array.nitems = arguments[1]
-            return array._getvalue()
+            return builder.insert_value(*arguments, 1)
 
         return values(values, types.intp), generate
 
@@ -41,28 +42,25 @@ else:
         """The address of a flat array's data, as an integer."""
 
         def generate(context, builder, signature, arguments):
-            data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-            return builder.ptrtoint(data, ir.IntType(64))
+            return builder.ptrtoint(views.address_of(builder, arguments[0]), ir.IntType(64))
 
         return types.intp(values), generate
 
     @intrinsic
     def floats_at(typing_context, address, count):
         """The float32 array of `count` values that lies at an address."""
-        array_type = types.Array(types.float32, 1, "C")
 
         def generate(context, builder, signature, arguments):
-            data, size = arguments
-            array = context.make_array(array_type)(context, builder)
-            item = ir.IntType(64)(4)
-            populate_array(
-                array,
-                data=builder.inttoptr(data, ir.FloatType().as_pointer()),
-                shape=[size],
-                strides=[item],
-                itemsize=item,
-                meminfo=None,
-            )
-            return array._getvalue()
+            return views.make(context, builder, signature.return_type, arguments[0], [arguments[1]])
 
-        return array_type(address, count), generate
+        return views.view_of("f4")(types.intp, types.intp), generate
+
+    @intrinsic
+    def as_words(typing_context, values):
+        """The same memory, of float32 values, seen as int32."""
+
+        def generate(context, builder, signature, arguments):
+            place, lengths = views.address_of(builder, arguments[0]), views.lengths_of(builder, values, arguments[0])
+            return views.make(context, builder, signature.return_type, place, lengths)
+
+        return views.view_of("i4")(values), generate

@@ -27,8 +27,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.numpy_support import from_dtype
 
-from channelsim.engine.compile.jit import kernel
-from channelsim.engine.compile.symbols import constant
+from channelsim.engine.compile.jit import inner
+from channelsim.engine.compile.units import INT, NOTHING, THREADS, declared, unit
 from channelsim.engine.config import MOST_THREADS, PATIENCE
 
 LINE = 8  # int64 values in a cache line: what one thread writes and another reads has lines of its own
@@ -63,7 +63,17 @@ _give_way = _of_system("channelsim_give_way", _yielding(), types.int32)
 _identity = _of_system(
     "channelsim_identity", ctypes.cast(ctypes.pythonapi.PyThread_get_thread_ident, ctypes.c_void_p).value, _ULONG
 )  # of the thread that asks, as `threading.get_ident`
-_team = constant("channelsim_team", _flags.ctypes.data)
+binding.add_symbol("channelsim_team", _flags.ctypes.data)
+
+
+@intrinsic
+def _team(typing_context):
+    """The address of the flags in this process."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.ptrtoint(declared(builder.module, "channelsim_team"), _WORD)
+
+    return types.int64(), generate
 
 
 @intrinsic
@@ -114,14 +124,14 @@ def _run(typing_context, code, arguments, piece, pieces):
     return types.void(types.int64, types.int64, types.int64, types.int64), generate
 
 
-@kernel()
+@inner()
 def threads_in_use():
     """How many threads share the parts of this thread's loops."""
     team = _team()
     return _load(team + 8 * MEMBERS) if _load(team + 8 * LEADER) == np.int64(_identity()) else np.int64(1)
 
 
-@kernel()
+@inner()
 def _wait(place, old):
     """Waits until there is another value at an address, and returns it."""
     looks = 0
@@ -134,13 +144,20 @@ def _wait(place, old):
             _give_way()
 
 
-@kernel()
+@inner()
 def _run_all(code, arguments, pieces):
     """All parts of a task, of which helpers, if there are any, take their shares."""
-    team, threads = _team(), threads_in_use()
+    threads = threads_in_use()
     if threads == 1:
         _run_some(code, arguments, pieces, 0, 1)
-        return
+    else:
+        _share(code, arguments, pieces, threads)
+
+
+@unit(NOTHING, INT, INT, INT, INT, needed_by=(THREADS,))
+def _share(code, arguments, pieces, threads):
+    """All parts of a task, shared with helpers."""
+    team = _team()
     turn = _load(team + 8 * TURN) + 1
     _store(team + 8 * CODE, code)
     _store(team + 8 * ARGUMENTS, arguments)
@@ -158,20 +175,20 @@ def _run_all(code, arguments, pieces):
             _wait(done, turn - 1)
 
 
-@kernel(inline="always")
+@inner(inlined=True)
 def _line(flag, member):
     """Where a helper's flag is."""
     return flag + LINE * (member - 1)
 
 
-@kernel()
+@inner()
 def _run_some(code, arguments, pieces, member, members):
     """The parts that one of so many threads runs."""
     for piece in range(pieces * member // members, pieces * (member + 1) // members):
         _run(code, arguments, piece, pieces)
 
 
-@kernel()
+@unit(NOTHING, INT, INT, INT, needed_by=(THREADS,))
 def _help(member, members, turn):
     """What a helper does from the turn on that was the last one before it came; a task without code ends it."""
     team = _team()
@@ -219,7 +236,7 @@ def _hire(count: int) -> list[threading.Thread]:
     return hired
 
 
-@kernel()
+@unit(NOTHING, needed_by=(THREADS,))
 def _end():
     team = _team()
     _store(team + 8 * CODE, 0)

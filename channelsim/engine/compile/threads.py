@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import numba
 
 from channelsim.engine.compile.thread_pool import helpers
+from channelsim.engine.compile.units import THREADS
 
 _allowed = 1  # threads that kernels may use
 
@@ -21,6 +22,11 @@ def threads(count: int) -> Iterator[None]:
         yield
     finally:
         _allowed = before
+
+
+def thread_demands() -> frozenset[str]:
+    """What threads ask of code, if kernels may use several."""
+    return frozenset({THREADS}) if _allowed > 1 else frozenset()
 
 
 @contextmanager

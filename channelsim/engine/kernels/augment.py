@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 
-from channelsim.engine.compile.jit import kernel
+from channelsim.engine.compile.jit import inner
 from channelsim.engine.kernels import counter_hash
 
 ZERO = np.float32(0.0)
 
 
-@kernel()
+@inner()
 def draws(seed, frame, sample, flip, shift):
     """(mirrored, dy, dx) of one sample."""
     key = counter_hash.key(seed, counter_hash.AUGMENT, frame, sample)
@@ -23,7 +23,7 @@ def draws(seed, frame, sample, flip, shift):
     return mirrored, dy, dx
 
 
-@kernel()
+@inner()
 def place(image, out, height, width, mirrored, dy, dx):
     """out[c, y, x] = image[c, y - dy, x - dx], of the mirrored image if so; zeros come in from beyond the edge."""
     for r in range(len(image) // width):  # rows of all channels

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from channelsim.engine.compile.jit import kernel
+from channelsim.engine.compile.jit import inner
+from channelsim.engine.compile.pointers import as_words
 from channelsim.engine.kernels import activity
 from channelsim.engine.tables.geometry import CHANNELS, COLUMNS, HEIGHT, KERNEL, MAPS, PADDING, ROWS, STRIDE, WIDTH
 
@@ -14,7 +15,7 @@ UNKNOWN = np.int64(-1)  # how many values are not 0
 AS_MARKED = np.int64(-2)  # how many are events: those that are not 0, and of the zeros those that are -0.0
 
 
-@kernel()
+@inner()
 def active_channels(values, channels, positions, at):
     """at[p] = how many channels are active at position p of a map."""
     at[:positions] = ZERO
@@ -24,25 +25,25 @@ def active_channels(values, channels, positions, at):
             at[p] += ONE if channel[p] != ZERO else ZERO
 
 
-@kernel()
+@inner()
 def marked_channels(values, channels, positions, at):
     """at[p] = how many channels have an event at position p of a map, those that are -0.0 among them."""
     at[:positions] = ZERO
-    words = values.view(np.int32)
+    words = as_words(values)
     for c in range(channels):
         channel = words[c * positions : c * positions + positions]
         for p in range(positions):
             at[p] += ONE if channel[p] != 0 else ZERO
 
 
-@kernel()
+@inner()
 def taps(g, y, length):
     """How many of a window's rows (columns) lie in the image when it is at position y of a map."""
     first = y * g[STRIDE] - g[PADDING]
     return max(0, min(g[KERNEL], length - first) - max(0, -first))
 
 
-@kernel()
+@inner()
 def uses(g, y, rows):
     """How many of a map's rows (columns) have a window that reaches over row (column) y of the image."""
     last = min(rows - 1, (y + g[PADDING]) // g[STRIDE])
@@ -50,7 +51,7 @@ def uses(g, y, rows):
     return max(0, last - first + 1)
 
 
-@kernel()
+@inner()
 def all_taps(g):
     """Pairs of a position and a tap of its window that lies in the image."""
     down = across = 0
@@ -61,7 +62,7 @@ def all_taps(g):
     return down * across
 
 
-@kernel()
+@inner()
 def operations(g, values, count, back, room):
     """Products of an image's events with entries of W; with `back`, of a message's events on their way back through it.
 
@@ -90,7 +91,7 @@ def operations(g, values, count, back, room):
     return total * others
 
 
-@kernel()
+@inner()
 def pairs(g, sent, seen, full):
     """Products of an input and an error in the same window; `sent` and `seen` of them are active at each position."""
     k, stride, padding = g[KERNEL], g[STRIDE], g[PADDING]
@@ -114,7 +115,7 @@ def pairs(g, sent, seen, full):
     return total
 
 
-@kernel()
+@inner()
 def rows_at_work(g, x, learns, samples, touched):
     """How many rows of W see an active input, at some position of some sample that learns."""
     area = g[HEIGHT] * g[WIDTH]
@@ -136,7 +137,7 @@ def rows_at_work(g, x, learns, samples, touched):
     return found
 
 
-@kernel()
+@inner()
 def _is_seen(g, touched, i, j):
     for y in range(g[ROWS]):
         v = y * g[STRIDE] + i - g[PADDING]
@@ -149,7 +150,7 @@ def _is_seen(g, touched, i, j):
     return False
 
 
-@kernel()
+@inner()
 def maps_at_work(signal, maps, positions, samples):
     """How many maps have an error that is not zero, at some position of some sample."""
     found = 0

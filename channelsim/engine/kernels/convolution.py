@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from channelsim.engine.compile.jit import kernel
+from channelsim.engine.compile.jit import inner
 from channelsim.engine.kernels import activity, conv_counts, patch_matrix, simd, transfers
 from channelsim.engine.tables.geometry import CHANNELS, COLUMNS, HEIGHT, MAPS, PITCH, ROWS, WIDTH
 
@@ -16,7 +16,7 @@ ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
 
 
-@kernel()
+@inner()
 def forward(g, transfer, weights, stride, bias, x, count, out, macs, lo, hi, room):
     """out = f(W * x + b) for samples lo .. hi - 1.
 
@@ -35,7 +35,7 @@ def forward(g, transfer, weights, stride, bias, x, count, out, macs, lo, hi, roo
         transfers.layer(transfer, part, n)
 
 
-@kernel()
+@inner()
 def through_transposed(g, matrix, stride, message, events, out, macs, lo, hi, room):
     """The error at the map below that messages lo .. hi - 1 make through W, or through a matrix shaped like it.
 
@@ -55,7 +55,7 @@ def through_transposed(g, matrix, stride, message, events, out, macs, lo, hi, ro
             patch_matrix.fold(g, patches, planes, part)
 
 
-@kernel()
+@inner()
 def add_outer(g, target, stride, x, turned, learns, samples, scale, lo, hi, room):
     """Rows lo .. hi - 1 of target += scale * sum over samples that learn and positions of patch (x) R.
 
@@ -72,7 +72,7 @@ def add_outer(g, target, stride, x, turned, learns, samples, scale, lo, hi, room
             simd.matmul(patches, g[PITCH], 1, error, maps, hi - lo, positions, maps, scale, 1, part, stride)
 
 
-@kernel()
+@inner()
 def survey(g, x, count, signal, turned, learns, macs, sums, lo, hi, room):
     """What an update of samples lo .. hi - 1 takes.
 
@@ -93,7 +93,7 @@ def survey(g, x, count, signal, turned, learns, macs, sums, lo, hi, room):
         macs[b] = conv_counts.pairs(g, errors, seen, full)
 
 
-@kernel()
+@inner()
 def turn(matrix, rows, columns, out):
     """out = matrix.T; a block of rows of `out` at a time, so that its cache lines are written while they are near."""
     for first in range(0, columns, 16):
@@ -105,7 +105,7 @@ def turn(matrix, rows, columns, out):
                 block[j * rows + r] = row[j]
 
 
-@kernel()
+@inner()
 def count_and_sum(turned, errors, sums):
     """errors[p] = how many maps have an error at position p; sums[o] = the errors of map o, summed."""
     maps = len(sums)

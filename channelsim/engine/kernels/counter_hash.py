@@ -7,13 +7,13 @@ import math
 import numpy as np
 
 from channelsim import hashing
-from channelsim.engine.compile.jit import kernel
+from channelsim.engine.compile.jit import inner
 from channelsim.hashing import Stream
 
 GOLDEN, MUL_1, MUL_2 = (np.uint64(factor) for factor in (hashing.GOLDEN, hashing.MIX_1, hashing.MIX_2))
 S30, S27, S31, S11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
 ONE = np.uint64(1)
-PURPOSES = np.int64(16)  # roots that a channel has room for in `Net.roots`, one for each purpose of a stream
+PURPOSES = np.int64(16)  # roots that a channel has room for in `Net.roots`; more than the largest `Stream`
 # what a stream is for
 ROUNDING, NOISE, BIT_ERRORS = np.int64(Stream.ROUNDING), np.int64(Stream.NOISE), np.int64(Stream.BIT_ERRORS)
 DROP, JITTER, ARRIVALS = np.int64(Stream.DROP), np.int64(Stream.JITTER), np.int64(Stream.ARRIVALS)
@@ -21,7 +21,7 @@ UPDATE_ROUNDING, WEIGHT_ROUNDING = np.int64(Stream.UPDATE_ROUNDING), np.int64(St
 AUGMENT = np.int64(Stream.AUGMENT)
 
 
-@kernel(inline="always")
+@inner(inlined=True)
 def mix(z):
     """SplitMix64's finalizer."""
     z = (z ^ (z >> S30)) * MUL_1
@@ -29,46 +29,46 @@ def mix(z):
     return z ^ (z >> S31)
 
 
-@kernel()
+@inner()
 def key(seed, stream, frame, sample):
     """The key of one message's draws."""
     z = mix(np.uint64(seed) + GOLDEN)
     return key_of(mix(z + (np.uint64(stream) + ONE) * GOLDEN), frame, sample)
 
 
-@kernel(inline="always")
+@inner(inlined=True)
 def key_of(root, frame, sample):
     """The same, given the stream's root."""
     z = mix(np.uint64(root) + (np.uint64(frame) + ONE) * GOLDEN)
     return mix(z + (np.uint64(sample) + ONE) * GOLDEN)
 
 
-@kernel()
+@inner()
 def keys_of(roots, frame, sample, out):
     """The keys of one message's draws, by purpose: all at once, because that is no more work than two of them."""
     for purpose in range(PURPOSES):  # a number that the compiler knows: it makes two vectors of them
         out[purpose] = np.int64(key_of(roots[purpose], frame, sample))
 
 
-@kernel(inline="always")
+@inner(inlined=True)
 def word(key, index):
     """64 random bits for one index."""
     return mix(key + (np.uint64(index) + ONE) * GOLDEN)
 
 
-@kernel(inline="always")
+@inner(inlined=True)
 def uniform(word):
     """Uniform on [0, 1) with 53 bits."""
     return np.float64(np.int64(word >> S11)) * 2.0**-53
 
 
-@kernel(inline="always")
+@inner(inlined=True)
 def bound(probability):
     """What `is_below` compares with: uniform(word) < probability where is_below(word, bound(probability))."""
     return np.int64(math.ceil(probability * 2.0**53))
 
 
-@kernel(inline="always")
+@inner(inlined=True)
 def is_below(word, bound):
     """Whether a word's uniform number is less than a probability, compared as whole numbers."""
     return np.int64(word >> S11) < bound

@@ -6,7 +6,7 @@ from numba import types
 from numba.extending import intrinsic, overload, register_jitable
 
 from channelsim import elementary
-from channelsim.engine.compile.jit import kernel
+from channelsim.engine.compile.jit import inner
 
 
 @intrinsic
@@ -49,4 +49,4 @@ def _(bits):
 
 
 register_jitable(elementary.power_of_two)
-log, exp = kernel(elementary.log), kernel(elementary.exp)
+log, exp = inner()(elementary.log), inner()(elementary.exp)

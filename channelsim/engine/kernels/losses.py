@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from channelsim.engine.compile.jit import kernel
+from channelsim.engine.compile.jit import inner
 from channelsim.engine.kernels import elementary, transfers
 
 ZERO, ONE = np.float32(0.0), np.float32(1.0)
 
 
-@kernel()
+@inner()
 def score(transfer, output, target):
     """(loss, correct) of one sample: cross-entropy for softmax, else half the squared error."""
     best, loss = 0, 0.0

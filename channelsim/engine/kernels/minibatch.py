@@ -9,60 +9,32 @@ from __future__ import annotations
 
 import numpy as np
 
-from channelsim.engine.compile.jit import kernel
+from channelsim.engine import sizes
+from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.thread_pool import in_parts
-from channelsim.engine.config import GROUP, PAIR, PART_ROWS, PART_SAMPLES, PARTS, ROW_PARTS, SPAN
+from channelsim.engine.config import GROUP, GROUPS, PAIR, SPAN
 from channelsim.engine.kernels import simd, transfers
 
 ZERO, ONE = np.float32(0.0), np.float32(1.0)
-GROUPS = SPAN // GROUP
+parts, row_parts = inner(inlined=True)(sizes.parts), inner(inlined=True)(sizes.row_parts)
 
 
-@kernel(inline="always")
-def parts(samples):
-    """Into how many parts the work on a mini-batch is divided: by its size alone, never by the number of threads."""
-    return max(1, min(PARTS, samples // PART_SAMPLES))
-
-
-@kernel(inline="always")
-def row_parts(samples, fan_in):
-    """Into how many parts a sum over the rows of W is divided: 1 if samples are divided instead.
-
-    A thread then sees in the sum and in the update the same rows of W and the same part of each image. Worth it where
-    there are many rows, and not so many samples that their partial sums take more room than W.
-    """
-    pieces = parts(samples)
-    return max(1, min(pieces, fan_in // PART_ROWS)) if pieces <= ROW_PARTS else 1
-
-
-@kernel()
-def partial_room(samples, widest, n):
-    """float32 values that the partial sums of `samples` or fewer take, over layers of `n` units at most."""
-    most = min(samples, (ROW_PARTS + 1) * PART_SAMPLES - 1)  # the last mini-batch of an epoch may be smaller
-    return (row_parts(most, widest) - 1) * most * n
-
-
-@kernel()
-def list_room(samples, widest):
-    """int32 values that the lists of a mini-batch take: for each part one more than the longest have."""
-    return parts(samples) * (1 + max(widest, GROUPS * (samples + 1) + samples))
-
-
-@kernel(inline="always")
+@inner(inlined=True)
 def _room_of(lists, piece, pieces):
     """One part's share of the lists."""
     room = len(lists) // pieces
     return lists[piece * room : (piece + 1) * room]
 
 
-@kernel()
+@inner()
 def forward(sparse, transfer, weights, stride, bias, images, chosen, x, out, samples, events, partial, lists):
     """out = f(W x + b) for a mini-batch `x`, (samples, fan-in), into which the chosen images, if any, are copied first.
 
     events[b] becomes the number of each sample's values of `out` that are not zero. `partial` is room for
     `partial_room` sums; `lists` is room, as in all that follow.
     """
-    pieces, row_pieces, n = parts(samples), row_parts(samples, len(weights) // stride), len(bias)
+    pieces, n = parts(samples), len(bias)
+    row_pieces = row_parts(pieces, len(weights) // stride)
     if sparse and row_pieces > 1:
         in_parts(_sum_rows, row_pieces, (weights, stride, bias, images, chosen, x, out, samples, partial, lists))
         in_parts(_join, pieces, (transfer, n, out, samples, events, partial, row_pieces))
@@ -71,7 +43,7 @@ def forward(sparse, transfer, weights, stride, bias, images, chosen, x, out, sam
         in_parts(forward_part, pieces, given)
 
 
-@kernel()
+@inner()
 def forward_part(
     sparse, transfer, weights, stride, bias, images, chosen, x, out, samples, events, lists, piece, pieces
 ):
@@ -89,7 +61,7 @@ def forward_part(
     count_each(part, n, events[lo:hi])
 
 
-@kernel()
+@inner()
 def _sum_rows(weights, stride, bias, images, chosen, x, out, samples, partial, lists, piece, pieces):
     """What one part of the rows of W adds to all samples: the first part in `out`, the others in `partial`."""
     fan_in, n = len(weights) // stride, len(bias)
@@ -109,7 +81,7 @@ def _sum_rows(weights, stride, bias, images, chosen, x, out, samples, partial, l
         )  # fmt: skip
 
 
-@kernel()
+@inner()
 def _join(transfer, n, out, samples, events, partial, row_pieces, piece, pieces):
     """out = f(the sum of all parts of the rows), for one part of the samples."""
     lo, hi = samples * piece // pieces, samples * (piece + 1) // pieces
@@ -122,14 +94,14 @@ def _join(transfer, n, out, samples, events, partial, row_pieces, piece, pieces)
     count_each(part, n, events[lo:hi])
 
 
-@kernel()
+@inner()
 def count_each(values, n, events):
     """events[b] = how many of n values are not zero, sample after sample."""
     for b in range(len(events)):
         events[b] = simd.count_events(values[b * n : b * n + n])
 
 
-@kernel()
+@inner()
 def copy_images(images, chosen, ahead, n, lo, hi, x):
     """x[b, lo:hi] = images[chosen[b], lo:hi], of n values each; ahead[b] is prefetched meanwhile."""
     for b in range(len(chosen)):
@@ -140,7 +112,7 @@ def copy_images(images, chosen, ahead, n, lo, hi, x):
         simd.copy(images[image + lo : image + hi], x[b * n + lo : b * n + hi])
 
 
-@kernel()
+@inner()
 def add_sparse(x, x_stride, rows, inner, b, b_stride, n, out, lists):
     """out += x b for matrices (rows, inner) and (inner, n) whose rows start every x_stride and b_stride values."""
     for first in range(0, rows, PAIR):
@@ -149,7 +121,7 @@ def add_sparse(x, x_stride, rows, inner, b, b_stride, n, out, lists):
         simd.add_listed(lists[:count], pair, x_stride, 1, b, b_stride, height, n, out[first * n :], n)
 
 
-@kernel()
+@inner()
 def add_outer_sparse(target, stride, n, x, signal, samples, learning, lists):
     """target += x.T signal for `learning` samples, as `add_outer_matrix`. Returns how many rows of x.T are not zero."""
     pieces = parts(samples)
@@ -160,7 +132,7 @@ def add_outer_sparse(target, stride, n, x, signal, samples, learning, lists):
     return rows
 
 
-@kernel()
+@inner()
 def _add_outer_sparse(target, stride, n, x, signal, learning, lists, piece, pieces):
     """Leaves the number of rows that are not zero at the start of its room."""
     rows = len(target) // stride
@@ -179,13 +151,13 @@ def _add_outer_sparse(target, stride, n, x, signal, learning, lists, piece, piec
     room[0] = active
 
 
-@kernel()
+@inner()
 def add_outer_matrix(target, stride, n, x, signal, samples, learning, scale):
     """target += scale * x.T signal for `learning` samples: (rows, n) += (learning, rows).T (learning, n)."""
     in_parts(_add_outer_matrix, parts(samples), (target, stride, n, x, signal, learning, scale))
 
 
-@kernel()
+@inner()
 def _add_outer_matrix(target, stride, n, x, signal, learning, scale, piece, pieces):
     rows = len(target) // stride
     lo, hi = rows * piece // pieces, rows * (piece + 1) // pieces
@@ -193,7 +165,7 @@ def _add_outer_matrix(target, stride, n, x, signal, learning, scale, piece, piec
     matmul(x[lo:], 1, rows, signal, n, hi - lo, learning, n, scale, 1, part, stride)
 
 
-@kernel()
+@inner()
 def survey(signal, n, samples, events, totals):
     """events[b] = how many of the n values of each sample of R are not zero; totals[:n] = R summed over the samples.
 
@@ -210,7 +182,7 @@ def survey(signal, n, samples, events, totals):
     return finite
 
 
-@kernel()
+@inner()
 def _survey(signal, n, samples, events, totals, piece, pieces):
     """The first of the part's numbers of events is -1 where a value is not finite."""
     lo, hi = samples * piece // pieces, samples * (piece + 1) // pieces
@@ -225,13 +197,13 @@ def _survey(signal, n, samples, events, totals, piece, pieces):
         events[lo] = -1
 
 
-@kernel()
+@inner()
 def make_error(message, n, feedback, n_target, transfer, output, error, samples):
     """error = message feedback for matrices (samples, n) and (n, n_target), times f'(S) as far as `output` goes."""
     in_parts(_make_error, parts(samples), (message, n, feedback, n_target, transfer, output, error, samples))
 
 
-@kernel()
+@inner()
 def _make_error(message, n, feedback, n_target, transfer, output, error, samples, piece, pieces):
     _through(n_target, n, message, error, samples, feedback, piece, pieces)
     lo, hi = samples * piece // pieces * n_target, samples * (piece + 1) // pieces * n_target
@@ -239,13 +211,13 @@ def _make_error(message, n, feedback, n_target, transfer, output, error, samples
     transfers.times_derivative(transfer, error[lo:end], output[lo:end])
 
 
-@kernel()
+@inner()
 def take_error(made, transfer, output, error, samples):
     """error = made, times f'(S) as far as `output` goes."""
     in_parts(_take_error, parts(samples), (made, transfer, output, error, samples))
 
 
-@kernel()
+@inner()
 def _take_error(made, transfer, output, error, samples, piece, pieces):
     n = len(error) // samples
     lo, hi = samples * piece // pieces * n, samples * (piece + 1) // pieces * n
@@ -254,7 +226,7 @@ def _take_error(made, transfer, output, error, samples, piece, pieces):
     transfers.times_derivative(transfer, error[lo:end], output[lo:end])
 
 
-@kernel()
+@inner()
 def through_transposed(matrix, stride, n, message, out, samples, turned):
     """out = message matrix.T for a (rows, n) matrix: (samples, n) -> (samples, rows). `turned` is room for matrix.T."""
     rows, pieces = len(matrix) // stride, parts(samples)
@@ -262,40 +234,40 @@ def through_transposed(matrix, stride, n, message, out, samples, turned):
     in_parts(_through, pieces, (rows, n, message, out, samples, turned))
 
 
-@kernel()
+@inner()
 def _through(rows, n, message, out, samples, turned, piece, pieces):
     lo, hi = samples * piece // pieces, samples * (piece + 1) // pieces
     part = out[lo * rows : hi * rows]
     matmul(message[lo * n :], n, 1, turned, rows, hi - lo, n, rows, ONE, 0, part, rows)
 
 
-@kernel()
+@inner()
 def _transpose(matrix, stride, rows, n, out, piece, pieces):
     """out = matrix.T, (n, rows): one part of the rows, those that the thread has updated."""
     lo, hi = rows * piece // pieces, rows * (piece + 1) // pieces
     simd.transpose(matrix[lo * stride :], stride, hi - lo, n, out[lo:], rows)
 
 
-@kernel()
+@inner()
 def hand_over(source, n, samples, out, events):
     """out = source, and events[b] = how many of the n values of each sample are not zero."""
     in_parts(_hand_over, parts(samples), (source, n, samples, out, events))
 
 
-@kernel()
+@inner()
 def _hand_over(source, n, samples, out, events, piece, pieces):
     lo, hi = samples * piece // pieces, samples * (piece + 1) // pieces
     simd.copy(source[lo * n : hi * n], out[lo * n : hi * n])
     count_each(out[lo * n : hi * n], n, events[lo:hi])
 
 
-@kernel()
+@inner()
 def matmul(a, row_step, step, b, b_stride, rows, inner, columns, scale, add, c, c_stride):
     """c[i, j] = scale * sum_k a[i * row_step + k * step] * b[k, j], plus what c holds if `add`."""
     simd.matmul(a, row_step, step, b, b_stride, rows, inner, columns, scale, add, c, c_stride)
 
 
-@kernel()
+@inner()
 def fill_bias(bias, out, samples):
     """out[s] = bias for every sample."""
     n = len(bias)

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from channelsim.engine.compile.jit import kernel
+from channelsim.engine.compile.jit import inner
 from channelsim.engine.tables.geometry import CHANNELS, COLUMNS, HEIGHT, KERNEL, PADDING, PITCH, ROWS, STRIDE, WIDTH
 
 ZERO = np.float32(0.0)
 
 
-@kernel()
+@inner()
 def plane_size(g):
     """Values of one plane: as many rows as the windows reach over, as many columns as the output map."""
     return ((g[ROWS] - 1) * g[STRIDE] + g[KERNEL]) * g[COLUMNS]
 
 
-@kernel()
+@inner()
 def _reach(g, j):
     """First and last + 1 column of a plane whose column j + x stride lies in the image."""
     stride, left = g[STRIDE], g[PADDING] - j
@@ -29,7 +29,7 @@ def _reach(g, j):
     return first, max(first, min(g[COLUMNS], (g[WIDTH] - 1 + left) // stride + 1))
 
 
-@kernel()
+@inner()
 def _move(g, channel, j, plane):
     """plane[r, x] = channel[r - padding, x stride + j - padding]; zero outside."""
     height, width, columns, stride, padding = g[HEIGHT], g[WIDTH], g[COLUMNS], g[STRIDE], g[PADDING]
@@ -58,7 +58,7 @@ def _move(g, channel, j, plane):
         row[last:] = ZERO
 
 
-@kernel()
+@inner()
 def _cut(body, height, width, shift):
     """Zero in the columns that come from beyond the edge of an image moved sideways by `shift`."""
     first = 0 if shift < 0 else max(0, width - shift)
@@ -68,7 +68,7 @@ def _cut(body, height, width, shift):
             body[y * width + x] = ZERO
 
 
-@kernel()
+@inner()
 def unfold(g, image, lo, hi, planes, patches):
     """Rows lo .. hi - 1 of an image's patch matrix."""
     k, stride, columns, positions = g[KERNEL], g[STRIDE], g[COLUMNS], g[ROWS] * g[COLUMNS]
@@ -93,7 +93,7 @@ def unfold(g, image, lo, hi, planes, patches):
                         there[x] = here[x]
 
 
-@kernel()
+@inner()
 def fold(g, patches, planes, image):
     """The transpose of `unfold`: each entry of a patch matrix is added to the pixel that it came from."""
     k, stride, columns, positions = g[KERNEL], g[STRIDE], g[COLUMNS], g[ROWS] * g[COLUMNS]
@@ -120,7 +120,7 @@ def fold(g, patches, planes, image):
             _move_back(g, plane, j, channel)
 
 
-@kernel()
+@inner()
 def _move_back(g, plane, j, channel):
     """The transpose of `_move`: channel[r - padding, x stride + j - padding] += plane[r, x]. `plane` is used up."""
     height, width, columns, stride, padding = g[HEIGHT], g[WIDTH], g[COLUMNS], g[STRIDE], g[PADDING]

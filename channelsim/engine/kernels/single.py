@@ -12,14 +12,14 @@ from __future__ import annotations
 import numpy as np
 
 from channelsim.engine.compile.fused import fma
-from channelsim.engine.compile.jit import inner, kernel
-from channelsim.engine.compile.pointers import head
+from channelsim.engine.compile.jit import inner
+from channelsim.engine.compile.pointers import as_words, head
 from channelsim.engine.kernels import simd
 
 ZERO = np.float32(0.0)
 
 
-@kernel()
+@inner()
 def update_and_add_rows(matrix, stride, index, value, step, old, out):
     """The last frame's update and this frame's sum in one pass over each row that both touch.
 
@@ -29,7 +29,7 @@ def update_and_add_rows(matrix, stride, index, value, step, old, out):
     _forget(index, old)
 
 
-@kernel()
+@inner()
 def catch_up_and_add_rows(matrix, stride, index, value, steps, step_stride, at, old, out):
     """The same where each row waits for a step of its own: row r first grows by old[r] * steps[at[r]].
 
@@ -45,10 +45,10 @@ def _forget(index, old):
         for r in range(len(old)):
             old[r] = ZERO
     else:
-        simd.fill(index, 0, old.view(np.int32))
+        simd.fill(index, 0, as_words(old))
 
 
-@kernel()
+@inner()
 def update_rows(matrix, stride, step, old, rows, values):
     """All rows grow by old[r] * step; `old` is left at zero. `rows` (int32) and `values` are room for as many."""
     count = simd.compact(old, rows, values)
@@ -57,7 +57,7 @@ def update_rows(matrix, stride, step, old, rows, values):
         old[r] = ZERO
 
 
-@kernel()
+@inner()
 def catch_up_rows(matrix, stride, index, steps, step_stride, at, old, n, rows, values):
     """Rows grow by old[r] * steps[at[r]] for the rows r of the list; `old` is left at zero.
 
@@ -67,7 +67,7 @@ def catch_up_rows(matrix, stride, index, steps, step_stride, at, old, n, rows, v
     simd.catch_up_rows(matrix, stride, head(rows, count), head(values, count), steps, step_stride, at, n)
 
 
-@kernel()
+@inner()
 def catch_up_steps(matrix, stride, first, last, steps, step_stride, at, old, n, rows, values):
     """The same for all rows that wait for one of the steps from `first` to before `last`.
 
@@ -77,7 +77,7 @@ def catch_up_steps(matrix, stride, first, last, steps, step_stride, at, old, n, 
     simd.catch_up_rows(matrix, stride, head(rows, count), head(values, count), steps, step_stride, at, n)
 
 
-@kernel()
+@inner()
 def add_each(x, samples, fan_in, matrix, stride, n, out, index, value):
     """out[b] += sum_r x[b, r] * row(r), a sample at a time.
 
@@ -88,7 +88,7 @@ def add_each(x, samples, fan_in, matrix, stride, n, out, index, value):
         simd.add_rows(matrix, stride, head(index, count), head(value, count), out[b * n : (b + 1) * n])
 
 
-@kernel()
+@inner()
 def grow_each(x, samples, fan_in, matrix, stride, n, steps, index, value):
     """row(r) += x[b, r] * steps[b] for each sample, one after another. `index` and `value` as in `add_each`."""
     for b in range(samples):
@@ -96,7 +96,7 @@ def grow_each(x, samples, fan_in, matrix, stride, n, steps, index, value):
         simd.grow_rows(matrix, stride, head(index, count), head(value, count), steps[b * n : (b + 1) * n])
 
 
-@kernel()
+@inner()
 def add_scaled(x, values, out):
     """out += x * values."""
     for j in range(len(out)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from channelsim.engine.compile.fused import fma
-from channelsim.engine.compile.jit import kernel
+from channelsim.engine.compile.jit import inner
 from channelsim.engine.kernels import elementary
 from channelsim.plan import Transfer
 
@@ -31,7 +31,7 @@ Q0, Q2, Q4, Q6 = (
 ONE = F(1.0)
 
 
-@kernel(inline="always")
+@inner(inlined=True)
 def tanh(x):
     """tanh in float32. NaN stays NaN: the comparisons are written so that it passes the clamp."""
     saturated, negative = abs(x) >= SATURATED, x < F(0.0)
@@ -52,7 +52,7 @@ def tanh(x):
     return one if saturated else x * p / q
 
 
-@kernel()
+@inner()
 def apply(kind, values):
     """O = f(S) in place; softmax is `softmax`, which needs whole rows."""
     if kind == TANH:
@@ -67,7 +67,7 @@ def apply(kind, values):
             values[i] = F(0.0) if v < F(0.0) else v  # NaN passes
 
 
-@kernel()
+@inner()
 def layer(kind, values, n):
     """O = f(S) in place for samples of n values each."""
     if kind == SOFTMAX:
@@ -77,22 +77,22 @@ def layer(kind, values, n):
         apply(kind, values)
 
 
-@kernel()
+@inner()
 def softmax(values):
     """Softmax of one sample in place."""
     top = values[0]
-    for v in values:
-        top = max(top, v)
+    for i in range(len(values)):
+        top = max(top, values[i])
     for i in range(len(values)):  # apart from the sum, whose order keeps it from being vector code
         values[i] = F(elementary.exp(np.float64(values[i] - top)))
     total = F(0.0)
-    for v in values:
-        total += v
+    for i in range(len(values)):
+        total += values[i]
     for i in range(len(values)):
         values[i] /= total
 
 
-@kernel()
+@inner()
 def times_derivative(kind, error, output):
     """error *= f'(S), worked out from the output O = f(S)."""
     if kind == TANH:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from channelsim.engine.compile.jit import kernel
+from channelsim.engine.compile.jit import inner
 from channelsim.engine.tables.geometry import CHANNELS, COLUMNS, HEIGHT, KERNEL, ROWS, STRIDE, WIDTH
 from channelsim.plan import Kind
 
@@ -13,7 +13,7 @@ ZERO = np.float32(0.0)
 ONE, TWO = np.uint64(1), np.uint64(2)  # unsigned, so that an index cannot wrap around and the loop vectorizes
 
 
-@kernel()
+@inner()
 def forward(kind, g, x, out, lo, hi):
     """The output maps of samples lo .. hi - 1."""
     area, positions = g[HEIGHT] * g[WIDTH], g[ROWS] * g[COLUMNS]
@@ -31,7 +31,7 @@ def forward(kind, g, x, out, lo, hi):
             largest(g, here, there)
 
 
-@kernel()
+@inner()
 def backward(kind, g, x, message, events, out, recalled, lo, hi):
     """The error that messages lo .. hi - 1 make at the map below, whose values are x.
 
@@ -55,7 +55,7 @@ def backward(kind, g, x, message, events, out, recalled, lo, hi):
             to_largest(g, x[m * area : m * area + area], here, there)
 
 
-@kernel()
+@inner()
 def _place(g, channel, y, x):
     """Where the largest value of a window is, the first of several; a NaN is larger than any."""
     width, k, stride = g[WIDTH], g[KERNEL], g[STRIDE]
@@ -70,7 +70,7 @@ def _place(g, channel, y, x):
     return place
 
 
-@kernel()
+@inner()
 def largest(g, channel, out):
     """out = the largest value of each window."""
     for y in range(g[ROWS]):
@@ -78,7 +78,7 @@ def largest(g, channel, out):
             out[y * g[COLUMNS] + x] = channel[_place(g, channel, y, x)]
 
 
-@kernel()
+@inner()
 def to_largest(g, channel, error, out):
     """Each window's error goes to its largest value."""
     out[:] = ZERO
@@ -87,7 +87,7 @@ def to_largest(g, channel, error, out):
             out[_place(g, channel, y, x)] += error[y * g[COLUMNS] + x]
 
 
-@kernel()
+@inner()
 def largest_of_four(g, channel, out):
     """`largest` for windows of 2 x 2 side by side."""
     width, columns = g[WIDTH], g[COLUMNS]
@@ -103,7 +103,7 @@ def largest_of_four(g, channel, out):
             row[x] = low if (low > top) | (low != low) else top
 
 
-@kernel()
+@inner()
 def to_largest_of_four(g, channel, error, out):
     """`to_largest` for windows of 2 x 2 side by side."""
     width, columns, rows = g[WIDTH], g[COLUMNS], g[ROWS]
@@ -128,7 +128,7 @@ def to_largest_of_four(g, channel, error, out):
             below[i + ONE] = lower_error if right_below else ZERO
 
 
-@kernel()
+@inner()
 def mean(g, channel, out):
     """out = the mean of each window."""
     width, k, stride, columns = g[WIDTH], g[KERNEL], g[STRIDE], g[COLUMNS]
@@ -143,7 +143,7 @@ def mean(g, channel, out):
             out[y * columns + x] = total * part
 
 
-@kernel()
+@inner()
 def share(g, error, out):
     """Each window's error is shared evenly."""
     width, k, stride, columns = g[WIDTH], g[KERNEL], g[STRIDE], g[COLUMNS]

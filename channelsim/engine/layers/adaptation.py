@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from channelsim.engine.compile.jit import inner
+from channelsim.engine.compile.units import ADAPTIVE, INT, NOTHING, unit
 from channelsim.engine.kernels import activity, simd, single
 from channelsim.engine.layers import dispatch, inputs
 from channelsim.engine.layers.learning import rate
+from channelsim.engine.tables.handles import MEMORY, NET
 from channelsim.plan import Wiring
 
 F = np.float32
@@ -15,7 +17,7 @@ ZERO, ONE = F(0.0), F(1.0)
 SPARSE, BANK = int(Wiring.SPARSE), int(Wiring.BANK)
 
 
-@inner()
+@unit(NOTHING, NET, MEMORY, INT, INT, INT, INT, needed_by=(ADAPTIVE,))
 def adapt(net, mem, c, slot, seen, samples):
     """dC = eta m (x) O of the receiving layer, for every wire that exists; O is that of slot `seen`, (B, n_target)."""
     config = net.config

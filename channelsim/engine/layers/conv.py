@@ -9,7 +9,6 @@ from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.pointers import address_of
 from channelsim.engine.kernels import activity, conv_counts
 from channelsim.engine.layers import maps as map_work
-from channelsim.engine.tables.handles import synapses
 
 ZERO = np.float32(0.0)
 
@@ -29,19 +28,6 @@ def through(net, mem, c, slot, matrix, stride, message, out):
     places = address_of(matrix), address_of(message), address_of(out)
     map_work.through_transposed(net, mem, source, places[0], stride, places[1], places[2], samples)
     mem.counters[c].macs += activity.total(mem.map_macs, samples)
-
-
-@inner()
-def sign(net, mem, c):
-    """mem.signed_bank = |C| of channel c with the signs of its sender's W."""
-    channel = net.channels[c]
-    source = net.layers[channel.source]
-    bank, weights = mem.signed_bank[: source.w_size], synapses(mem.weights, source)
-    magnitudes = mem.feedback[channel.c_offset : channel.c_offset + channel.c_size]
-    maps = source.out_channels
-    for r in range(source.w_size // maps):
-        for o in range(maps):
-            bank[r * maps + o] = activity.with_sign(magnitudes[r * maps + o], weights[r * source.row_stride + o])
 
 
 @inner()

@@ -10,15 +10,16 @@ and in what order, is the same as if none were deferred.
 
 from __future__ import annotations
 
-from channelsim.engine.compile.jit import inner, kernel
+from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.pointers import head
+from channelsim.engine.compile.units import DEFERRED, FLOAT, INT, NOTHING, unit
 from channelsim.engine.config import STEPS
 from channelsim.engine.kernels import simd, single
 from channelsim.engine.layers import inputs
-from channelsim.engine.tables.handles import synapses
+from channelsim.engine.tables.handles import MEMORY, NET, synapses
 
 HALF = STEPS // 2
-NOTHING, ONE, MORE = 0, 1, 2  # what is deferred: no update, that of one frame (for step 0), rows as deferred_at says
+NONE, ONE, MORE = 0, 1, 2  # what is deferred: no update, that of one frame (for step 0), rows as deferred_at says
 
 
 @inner()
@@ -28,17 +29,17 @@ def may_defer(net, h):
     return net.config.deferred and layer.update_quantizer == 0 and layer.weight_quantizer == 0
 
 
-@inner(inline="always")
+@inner(inlined=True)
 def _steps(mem, layer):
     return mem.deferred_step[layer.step_offset : layer.step_offset + STEPS * layer.step_stride]
 
 
-@inner(inline="always")
+@inner(inlined=True)
 def _multiples(mem, layer):
     return mem.deferred_input[layer.input_offset : layer.input_offset + layer.fan_in]
 
 
-@inner(inline="always")
+@inner(inlined=True)
 def _places(mem, layer):
     return mem.deferred_at[layer.input_offset : layer.input_offset + layer.fan_in]
 
@@ -50,24 +51,31 @@ def add_rows(net, mem, h, slot, index, value, out):
     weights, steps = synapses(mem.weights, layer), _steps(mem, layer)
     old, at = _multiples(mem, layer), _places(mem, layer)
     every = len(index) == layer.fan_in
-    if state.pending != NOTHING and state.settled >= 0:
+    if state.pending != NONE and state.settled >= 0:
         flush(net, mem, h)  # the last frame made no update: most rows have none deferred, and a read alone is faster
     state.settled = mem.slots[slot].frame
-    if state.pending == NOTHING:
+    if state.pending == NONE:
         simd.add_rows(weights, layer.row_stride, index, value, out)
     elif state.pending == ONE:
         single.update_and_add_rows(weights, layer.row_stride, index, value, head(steps, layer.n), old, out)
     else:
         single.catch_up_and_add_rows(weights, layer.row_stride, index, value, steps, layer.step_stride, at, old, out)
     if every:
-        state.pending = NOTHING
+        state.pending = NONE
     elif net.config.pipelined:
         flush(net, mem, h)  # what is learned next is of another frame, whose rows would have to be looked at first
 
 
-@kernel()
+@inner(inlined=True)
 def flush(net, mem, h):
     """Applies all deferred updates of layer h."""
+    if mem.layer_states[h].pending != NONE:
+        apply_deferred(net, mem, h)
+
+
+@unit(NOTHING, NET, MEMORY, INT, needed_by=(DEFERRED,))
+def apply_deferred(net, mem, h):
+    """`flush` where there are any."""
     state = mem.layer_states[h]
     if state.pending == ONE:
         layer = net.layers[h]
@@ -75,7 +83,7 @@ def flush(net, mem, h):
         single.update_rows(weights, layer.row_stride, step, _multiples(mem, layer), mem.row_index, mem.row_value)
     elif state.pending == MORE:
         _catch_up_steps(net, mem, h, 0, STEPS)
-    state.pending = NOTHING
+    state.pending = NONE
 
 
 @inner()
@@ -87,7 +95,7 @@ def _catch_up_steps(net, mem, h, first, last):
     )  # fmt: skip
 
 
-@inner()
+@unit(NOTHING, NET, MEMORY, INT, INT, FLOAT, needed_by=(DEFERRED,))
 def defer(net, mem, h, slot, eta):
     """Defers the update by one sample, R in mem.signal and its activity in `slot`. The bias is updated at once."""
     layer, state = net.layers[h], mem.layer_states[h]
@@ -109,7 +117,7 @@ def defer(net, mem, h, slot, eta):
         simd.copy(value, old)
     else:
         simd.scatter(index, value, old)
-    if state.pending == NOTHING:
+    if state.pending == NONE:
         state.pending = ONE
     else:
         simd.fill(index, place, at)
@@ -120,7 +128,7 @@ def defer(net, mem, h, slot, eta):
 def _next_place(net, mem, h):
     """Where the next step of layer h goes. Updates by the steps that it and its followers overwrite are applied."""
     state = mem.layer_states[h]
-    if state.pending == NOTHING:
+    if state.pending == NONE:
         state.newest_step = 0
         return 0
     if state.pending == ONE:

@@ -4,42 +4,55 @@ from __future__ import annotations
 
 import numpy as np
 
-from channelsim.engine.compile.jit import inner, kernel
+from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.pointers import head
+from channelsim.engine.compile.units import FLOAT, IMMEDIATE, INT, MINI_BATCH, NOTHING, ONE_SAMPLE, TRANSPOSED, unit
 from channelsim.engine.config import FEW_SAMPLES
 from channelsim.engine.kernels import activity, minibatch, simd, single, transfers
 from channelsim.engine.layers import deferred, inputs
-from channelsim.engine.tables.handles import synapses
+from channelsim.engine.tables.handles import MEMORY, NET, synapses
 
 F = np.float32
 ZERO = F(0.0)
 
 
 @inner()
-def forward(net, mem, h, slot, out):
-    """out = f(W x + b) for every sample of the frame."""
-    layer, samples = net.layers[h], mem.slots[slot].samples
-    n, fan_in = layer.n, layer.fan_in
-    form, bias = mem.input_form[slot, h], mem.biases[layer.b_offset : layer.b_offset + n]
+def forward(net, mem, h, slot):
+    """O = f(W x + b) for every sample of the frame."""
     if net.config.batch == 1:
-        simd.copy(bias, out)
-        index, value = inputs.events(net, mem, h, slot)
-        deferred.add_rows(net, mem, h, slot, index, value, out)
-        transfers.layer(layer.transfer, out, n)
+        _forward_sample(net, mem, h, slot)
     else:
-        x, images, chosen = inputs.activities(net, mem, h, slot), net.images, inputs.to_copy(net, mem, h, slot)
-        weights = synapses(mem.weights, layer)
-        if form == inputs.SPARSE and samples < FEW_SAMPLES:
-            minibatch.copy_images(images, chosen, chosen[1:], fan_in, 0, fan_in, x)
-            minibatch.fill_bias(bias, out, samples)
-            single.add_each(x, samples, fan_in, weights, layer.row_stride, n, out, mem.row_index, mem.row_value)
-            transfers.layer(layer.transfer, out, n)
-            minibatch.count_each(out, n, mem.output_events[:samples])
-        else:
-            minibatch.forward(
-                form == inputs.SPARSE, layer.transfer, weights, layer.row_stride, bias, images, chosen, x, out, samples,
-                mem.output_events, mem.partial_sums, mem.term_lists,
-            )  # fmt: skip
+        _forward_batch(net, mem, h, slot)
+
+
+@unit(NOTHING, NET, MEMORY, INT, INT, needed_by=(ONE_SAMPLE,))
+def _forward_sample(net, mem, h, slot):
+    """`forward` of a frame of one sample."""
+    layer, out = net.layers[h], inputs.outputs(net, mem, h, slot, 1)
+    simd.copy(mem.biases[layer.b_offset : layer.b_offset + layer.n], out)
+    index, value = inputs.events(net, mem, h, slot)
+    deferred.add_rows(net, mem, h, slot, index, value, out)
+    transfers.layer(layer.transfer, out, layer.n)
+
+
+@unit(NOTHING, NET, MEMORY, INT, INT, needed_by=(MINI_BATCH,))
+def _forward_batch(net, mem, h, slot):
+    """`forward` of a frame of a mini-batch, whatever is left of it."""
+    layer, samples = net.layers[h], mem.slots[slot].samples
+    n, fan_in, form, weights = layer.n, layer.fan_in, mem.input_form[slot, h], synapses(mem.weights, layer)
+    bias, out = mem.biases[layer.b_offset : layer.b_offset + n], inputs.outputs(net, mem, h, slot, samples)
+    x, images, chosen = inputs.activities(net, mem, h, slot), net.images, inputs.to_copy(net, mem, h, slot)
+    if form == inputs.SPARSE and samples < FEW_SAMPLES:
+        minibatch.copy_images(images, chosen, chosen[1:], fan_in, 0, fan_in, x)
+        minibatch.fill_bias(bias, out, samples)
+        single.add_each(x, samples, fan_in, weights, layer.row_stride, n, out, mem.row_index, mem.row_value)
+        transfers.layer(layer.transfer, out, n)
+        minibatch.count_each(out, n, mem.output_events[:samples])
+    else:
+        minibatch.forward(
+            form == inputs.SPARSE, layer.transfer, weights, layer.row_stride, bias, images, chosen, x, out, samples,
+            mem.output_events, mem.partial_sums, mem.term_lists,
+        )  # fmt: skip
 
 
 @inner()
@@ -67,15 +80,17 @@ def update_macs(mem, counts, samples):
     return macs
 
 
-@inner()
-def accumulate(net, mem, h, slot, samples, scale, target):
-    """target += scale * sum_b x_b (x) R_b over the frame's samples, R in mem.signal, after `is_finite`.
+@unit(INT, NET, MEMORY, INT, INT, INT, FLOAT, INT, needed_by=(IMMEDIATE,))
+def accumulate(net, mem, h, slot, samples, scale, whole):
+    """W, or mem.whole_step if `whole`, += scale * sum_b x_b (x) R_b over the frame's samples, R in mem.signal, after
+    `is_finite`.
 
-    `target` is W or a buffer of its size. Samples whose R is zero cost nothing. Returns the entries addressed: inputs
+    Samples whose R is zero cost nothing. Returns the entries addressed: inputs
     active in any sample that learns, times units with an error in any.
     """
     layer, learns = net.layers[h], mem.learns
     n, fan_in, form = layer.n, layer.fan_in, mem.input_form[slot, h]
+    target = mem.whole_step[: layer.w_size] if whole else synapses(mem.weights, layer)
     columns = activity.active_columns(mem.signal, n, samples, mem.touched[:n])
     learning = 0
     for b in range(samples):
@@ -103,15 +118,19 @@ def accumulate(net, mem, h, slot, samples, scale, target):
     return columns * len(index)
 
 
+@unit(NOTHING, NET, MEMORY, INT, INT, needed_by=(TRANSPOSED,))
+def transposed(net, mem, c, slot):
+    """mem.messages = the error that messages delivered over channel c, in mem.unprojected, make through W of their
+    sender. Counted."""
+    channel, samples, events = net.channels[c], mem.slots[slot].samples, mem.message_events[slot, c]
+    layer, out = net.layers[channel.source], mem.messages[slot, channel.message_offset * net.config.batch :]
+    deferred.flush(net, mem, channel.source)
+    matrix, message = synapses(mem.weights, layer), mem.unprojected
+    through(matrix, layer.row_stride, layer.n, samples, message, events, out, mem.transposed)
+    mem.counters[c].macs += activity.total(events, samples) * layer.fan_in
+
+
 @inner()
-def transposed(net, mem, source, samples, message, events, out):
-    """bp: the error that delivered messages (B, n) make through W of their sender, (B, fan_in)."""
-    layer = net.layers[source]
-    deferred.flush(net, mem, source)
-    through(synapses(mem.weights, layer), layer.row_stride, layer.n, samples, message, events, out, mem.transposed)
-
-
-@kernel()
 def through(matrix, stride, n, samples, message, events, out, room):
     """out[b] = message[b] @ matrix.T for a (rows, n) matrix; messages without events cost nothing."""
     rows = len(matrix) // stride

@@ -7,11 +7,12 @@ import numpy as np
 from channelsim.engine.channel import stages
 from channelsim.engine.channel.sending import is_projected
 from channelsim.engine.compile.jit import inner
-from channelsim.engine.compile.pointers import head
+from channelsim.engine.compile.pointers import as_words, head
+from channelsim.engine.compile.units import INT, NOTHING, SIGNS, unit
 from channelsim.engine.config import SPARSE_BELOW
 from channelsim.engine.kernels import activity, minibatch, simd, transfers
 from channelsim.engine.layers import deferred, dispatch, inputs
-from channelsim.engine.tables.handles import synapses
+from channelsim.engine.tables.handles import MEMORY, NET, synapses
 from channelsim.plan import Wiring
 
 ZERO = np.float32(0.0)
@@ -28,14 +29,15 @@ def project_leaving(net, mem, c, slot, seen, recalled):
     channel = net.channels[c]
     if channel.wiring == TRANSPOSE:
         dispatch.transposed(net, mem, c, slot, seen, recalled)
-    elif net.layers[channel.source].kind == dispatch.CONV2D:
+    elif channel.wiring == SIGN:
         dispatch.through_signs(net, mem, c, slot)
     else:
-        _through_signed(net, mem, c, slot)
+        _through_signed_wires(net, mem, c, slot)
 
 
-@inner()
-def _through_signed(net, mem, c, slot):
+@unit(NOTHING, NET, MEMORY, INT, INT, needed_by=(SIGNS,))
+def _through_signed_wires(net, mem, c, slot):
+    """As `dispatch.through_signs`, where only some wires exist."""
     channel = net.channels[c]
     message = mem.unprojected
     out = mem.messages[slot, channel.message_offset * net.config.batch :]
@@ -49,20 +51,16 @@ def _through_signed(net, mem, c, slot):
     targets = net.c_index[channel.c_offset : channel.c_offset + channel.c_size]
     start = net.c_start[channel.start_offset : channel.start_offset + n + 1]
     for b in range(samples):
-        error = out[b * n_target : b * n_target + n_target]
+        sent, error = message[b * n : b * n + n], out[b * n_target : b * n_target + n_target]
         for i in range(n_target):
             error[i] = ZERO
         for j in range(n):
-            x = message[b * n + j]
+            x = sent[j]
             if x == ZERO:
                 continue
-            if channel.wiring == SIGN:
-                for i in range(n_target):
-                    error[i] += x * activity.with_sign(feedback[i * n + j], weights[i * stride + j])
-            else:
-                for k in range(start[j], start[j + 1]):
-                    i = targets[k]
-                    error[i] += x * activity.with_sign(feedback[k], weights[i * stride + j])
+            for k in range(start[j], start[j + 1]):
+                i = targets[k]
+                error[i] += x * activity.with_sign(feedback[k], weights[i * stride + j])
 
 
 @inner()
@@ -70,10 +68,10 @@ def _operations(net, mem, c, slot, message):
     """The multiply-accumulates of C m, which is a matrix: the wires of each event that was delivered."""
     channel, samples, events = net.channels[c], mem.slots[slot].samples, mem.message_events[slot, c]
     n = channel.n
-    if channel.wiring == DENSE or channel.wiring == SIGN:
+    if channel.wiring == DENSE:
         return activity.total(events, samples) * net.layers[channel.target].n
     start = net.c_start[channel.start_offset : channel.start_offset + n + 1]
-    words, zeros, macs = message.view(np.int32), stages.makes_zeros(channel), 0
+    words, zeros, macs = as_words(message), stages.makes_zeros(channel), 0
     for b in range(samples):
         for j in range(n):
             if message[b * n + j] != ZERO or (zeros and words[b * n + j] != 0):
@@ -116,7 +114,7 @@ def error_from(net, mem, c, slot, seen, recalled):
     transfers.times_derivative(transfer, error[: len(output)], output)
 
 
-@inner(inline="always")
+@inner(inlined=True)
 def _through_wires(net, mem, c, samples, message, feedback, error):
     """error = the messages through C, event by event."""
     channel = net.channels[c]

@@ -12,7 +12,9 @@ SPARSE  the same, with few active units
 from __future__ import annotations
 
 from channelsim.engine.channel import stages
-from channelsim.engine.compile.jit import inner, kernel
+from channelsim.engine.compile.jit import inner
+from channelsim.engine.compile.units import INT, NOTHING, ONE_SAMPLE, unit
+from channelsim.engine.compile.views import view_of
 from channelsim.engine.config import SPARSE_BELOW
 from channelsim.engine.kernels import activity, minibatch, simd
 from channelsim.plan import Kind
@@ -21,22 +23,22 @@ FULL, LIST, DATA, MATRIX, SPARSE = 0, 1, 2, 3, 4
 DENSE = int(Kind.DENSE)
 
 
-@kernel()
-def count_events(images, counts):
-    """counts = how many events each image (N, n) has."""
-    for i in range(len(images)):
-        counts[i] = simd.count_events(images[i])
+@unit(NOTHING, view_of("f4"), INT, view_of("i8"), needed_by=())
+def count_events(images, n, counts):
+    """counts = how many events each image of n values has."""
+    for i in range(len(counts)):
+        counts[i] = simd.count_events(images[i * n : i * n + n])
 
 
-@kernel()
-def list_events(images, start, index, value):
-    """The events of all images (N, n), one list after another: image i's begin at start[i]. Both have room behind."""
-    for i in range(len(images)):
+@unit(NOTHING, view_of("f4"), INT, view_of("i8"), view_of("i4"), view_of("f4"), needed_by=(ONE_SAMPLE,))
+def list_events(images, n, start, index, value):
+    """The events of images of n values, one list after another: image i's begin at start[i]. Both have room behind."""
+    for i in range(len(images) // n):
         first = start[i]
-        simd.compact(images[i], index[first : first + images.shape[1]], value[first : first + images.shape[1]])
+        simd.compact(images[i * n : i * n + n], index[first : first + n], value[first : first + n])
 
 
-@inner(inline="always")
+@inner(inlined=True)
 def activities(net, mem, h, slot):
     """The dense activities delivered to layer h, sample after sample: a flat view."""
     batch = net.config.batch
@@ -47,20 +49,20 @@ def activities(net, mem, h, slot):
     return buffer[first : first + size]
 
 
-@inner(inline="always")
+@inner(inlined=True)
 def outputs(net, mem, h, slot, samples):
     """O of layer h for the samples of a slot, one after another."""
     first = net.layers[h].unit_offset * net.config.batch
     return mem.outputs[slot, first : first + samples * net.layers[h].n]
 
 
-@inner(inline="always")
+@inner(inlined=True)
 def is_from_data(net, h):
     """Whether layer h reads the images as they are in the data set."""
     return h == 1 and net.ideal[0] and not net.config.augmented
 
 
-@inner(inline="always")
+@inner(inlined=True)
 def to_copy(net, mem, h, slot):
     """The images of a mini-batch that the forward pass of dense layer h has to copy into its input, if any."""
     count = mem.slots[slot].samples if net.config.batch > 1 and is_from_data(net, h) else 0
@@ -136,7 +138,7 @@ def prefetch_next(net, first, samples):
         simd.prefetch(labels[order[k] : order[k] + 1])
 
 
-@inner(inline="always")
+@inner(inlined=True)
 def events(net, mem, h, slot):
     """(indices, values) of the events of layer h in this slot, of a frame of one sample."""
     if mem.input_form[slot, h] == FULL:

@@ -6,16 +6,18 @@ import numpy as np
 
 from channelsim.engine.channel import quantizers
 from channelsim.engine.compile.fused import fma
-from channelsim.engine.compile.jit import inner, kernel
+from channelsim.engine.compile.jit import inner
+from channelsim.engine.compile.pointers import address_of, as_words, floats_at
+from channelsim.engine.compile.units import FLOAT, IMMEDIATE, INT, NOTHING, QUANTIZED, unit
 from channelsim.engine.kernels import activity, counter_hash, simd
 from channelsim.engine.layers import deferred, dispatch
-from channelsim.engine.tables.handles import synapses
+from channelsim.engine.tables.handles import MEMORY, NET, synapses
 
 F = np.float32
 ZERO, ONE = F(0.0), F(1.0)
 
 
-@kernel()
+@inner()
 def rate(s, base):
     """The learning rate of an update by the frame in slot s: base (1 - decay)^frame."""
     return F(base * s.keep)
@@ -30,7 +32,6 @@ def update(net, mem, h, slot, seen, samples, c):
     config = net.config
     layer = net.layers[h]
     counter = mem.counters[c]
-    frame = mem.slots[slot].frame
     eta = rate(mem.slots[slot], config.learning_rate)
     if layer.kind == dispatch.DENSE and deferred.may_defer(net, h):
         errors = mem.signal_events[0]
@@ -39,7 +40,16 @@ def update(net, mem, h, slot, seen, samples, c):
         counter.writes += products
         if errors > 0:
             deferred.defer(net, mem, h, seen, eta)
-        return
+    else:
+        _update_at_once(net, mem, h, slot, seen, samples, c)
+
+
+@unit(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, needed_by=(IMMEDIATE,))
+def _update_at_once(net, mem, h, slot, seen, samples, c):
+    """`update` where it is not deferred to the next pass over the rows."""
+    config = net.config
+    layer, counter = net.layers[h], mem.counters[c]
+    frame, eta = mem.slots[slot].frame, rate(mem.slots[slot], config.learning_rate)
     counter.update_macs += dispatch.update_macs(net, mem, h, seen, samples)
     share = ONE / F(mem.slots[slot].samples)
     weights = synapses(mem.weights, layer)
@@ -86,7 +96,7 @@ def _bias(mem, layer, eta, share, momentum):
         bias[j] = fma(eta, g, bias[j])
 
 
-@kernel()
+@inner()
 def _gain_momentum(step, velocity, eta, momentum):
     """step = eta V with V = momentum V + step."""
     for k in range(len(step)):
@@ -95,8 +105,15 @@ def _gain_momentum(step, velocity, eta, momentum):
         step[k] = eta * v
 
 
-@kernel()
+@inner()
 def _quantize_matrix(kind, bits, scale_kind, scale, stochastic, key, values):
+    """Quantizes W, or a step of it, in place."""
+    _quantize(kind, bits, scale_kind, scale, stochastic, np.int64(key), address_of(values), len(values))
+
+
+@unit(NOTHING, INT, INT, INT, FLOAT, INT, INT, INT, INT, needed_by=(QUANTIZED,))
+def _quantize(kind, bits, scale_kind, scale, stochastic, key, address, size):
+    values = floats_at(address, size)
     a = quantizers.measure(scale_kind, scale, values, simd.count_events(values))
-    words = values.view(np.int32)
-    quantizers.quantize(kind, bits, a, stochastic, key, words[:0], values, words)
+    words = as_words(values)
+    quantizers.quantize(kind, bits, a, stochastic, np.uint64(key), words[:0], values, words)

@@ -9,33 +9,33 @@ from __future__ import annotations
 
 import numpy as np
 
-from channelsim.engine.compile.jit import inner, kernel
+from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.pointers import floats_at
-from channelsim.engine.compile.symbols import FLOAT, INT, MAPS, NOTHING, external
 from channelsim.engine.compile.thread_pool import in_parts
+from channelsim.engine.compile.units import FLOAT, INT, MAPS, NOTHING, unit
 from channelsim.engine.config import MAP_PART_ROWS
 from channelsim.engine.kernels import convolution, windows
 from channelsim.engine.sizes import map_parts
 from channelsim.engine.tables import geometry
 from channelsim.engine.tables.handles import MEMORY, NET, synapses
 
-parts = kernel()(map_parts)
+parts = inner()(map_parts)
 
 
-@inner(inline="always")
+@inner(inlined=True)
 def _bounds(count, piece, pieces):
     """The first of so many that a part works on, and the one after its last."""
     return count * piece // pieces, count * (piece + 1) // pieces
 
 
-@inner(inline="always")
+@inner(inlined=True)
 def _room(net, mem, h, piece):
     """A part's room for the patches of an image."""
     size = net.geometry[h, geometry.ROOM]
     return mem.patches[piece * size : (piece + 1) * size]
 
 
-@external(NOTHING, NET, MEMORY, INT, INT, INT, INT, on_demand=MAPS)
+@unit(NOTHING, NET, MEMORY, INT, INT, INT, INT, needed_by=(MAPS,))
 def forward(net, mem, h, x, out, samples):
     """A convolution's out = f(W * x + b).
 
@@ -44,7 +44,7 @@ def forward(net, mem, h, x, out, samples):
     in_parts(_forward, parts(samples), (net, mem, h, x, out, samples))
 
 
-@kernel()
+@inner()
 def _forward(net, mem, h, x, out, samples, piece, pieces):
     layer, (lo, hi) = net.layers[h], _bounds(samples, piece, pieces)
     bias = mem.biases[layer.b_offset : layer.b_offset + layer.b_size]
@@ -55,7 +55,7 @@ def _forward(net, mem, h, x, out, samples, piece, pieces):
     )  # fmt: skip
 
 
-@external(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, INT, on_demand=MAPS)
+@unit(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, INT, needed_by=(MAPS,))
 def through_transposed(net, mem, h, matrix, stride, message, out, samples):
     """The error that messages make through a matrix shaped like W of convolution h.
 
@@ -64,7 +64,7 @@ def through_transposed(net, mem, h, matrix, stride, message, out, samples):
     in_parts(_through_transposed, parts(samples), (net, mem, h, matrix, stride, message, out, samples))
 
 
-@kernel()
+@inner()
 def _through_transposed(net, mem, h, matrix, stride, message, out, samples, piece, pieces):
     layer, (lo, hi) = net.layers[h], _bounds(samples, piece, pieces)
     matrix = floats_at(matrix, layer.w_size // layer.b_size * stride)
@@ -74,7 +74,7 @@ def _through_transposed(net, mem, h, matrix, stride, message, out, samples, piec
     )
 
 
-@external(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, FLOAT, on_demand=MAPS)
+@unit(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, FLOAT, needed_by=(MAPS,))
 def add_outer(net, mem, h, target, stride, x, samples, scale):
     """target, shaped like W of convolution h, += scale * sum of patch (x) R, after `survey`."""
     rows = net.layers[h].w_size // net.layers[h].b_size
@@ -82,7 +82,7 @@ def add_outer(net, mem, h, target, stride, x, samples, scale):
     in_parts(_add_outer, pieces, (net, mem, h, target, stride, x, samples, scale))
 
 
-@kernel()
+@inner()
 def _add_outer(net, mem, h, target, stride, x, samples, scale, piece, pieces):
     layer = net.layers[h]
     rows = layer.w_size // layer.b_size
@@ -94,13 +94,13 @@ def _add_outer(net, mem, h, target, stride, x, samples, scale, piece, pieces):
     )  # fmt: skip
 
 
-@external(NOTHING, NET, MEMORY, INT, INT, INT, INT, on_demand=MAPS)
+@unit(NOTHING, NET, MEMORY, INT, INT, INT, INT, needed_by=(MAPS,))
 def survey(net, mem, h, x, signal, samples):
     """What an update of convolution h takes: mem.learns, mem.map_macs, mem.map_sums and mem.turned_signal."""
     in_parts(_survey, parts(samples), (net, mem, h, x, signal, samples))
 
 
-@kernel()
+@inner()
 def _survey(net, mem, h, x, signal, samples, piece, pieces):
     layer, (lo, hi) = net.layers[h], _bounds(samples, piece, pieces)
     x, signal = floats_at(x, samples * layer.fan_in), floats_at(signal, samples * layer.n)
@@ -110,26 +110,26 @@ def _survey(net, mem, h, x, signal, samples, piece, pieces):
     )  # fmt: skip
 
 
-@external(NOTHING, NET, MEMORY, INT, INT, INT, INT, on_demand=MAPS)
+@unit(NOTHING, NET, MEMORY, INT, INT, INT, INT, needed_by=(MAPS,))
 def pool(net, mem, h, x, out, samples):
     """The output map of each sample."""
     in_parts(_pool, parts(samples), (net, mem, h, x, out, samples))
 
 
-@kernel()
+@inner()
 def _pool(net, mem, h, x, out, samples, piece, pieces):
     layer, (lo, hi) = net.layers[h], _bounds(samples, piece, pieces)
     x, out = floats_at(x, samples * layer.fan_in), floats_at(out, samples * layer.n)
     windows.forward(layer.kind, net.geometry[h], x, out, lo, hi)
 
 
-@external(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, INT, on_demand=MAPS)
+@unit(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, INT, needed_by=(MAPS,))
 def pool_backward(net, mem, h, x, message, out, recalled, samples):
     """The error at the map below that messages make, of which mem.map_events events arrive."""
     in_parts(_pool_backward, parts(samples), (net, mem, h, x, message, out, recalled, samples))
 
 
-@kernel()
+@inner()
 def _pool_backward(net, mem, h, x, message, out, recalled, samples, piece, pieces):
     layer, (lo, hi) = net.layers[h], _bounds(samples, piece, pieces)
     x, out = floats_at(x, samples * layer.fan_in), floats_at(out, samples * layer.fan_in)

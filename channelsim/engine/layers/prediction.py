@@ -5,20 +5,24 @@ from __future__ import annotations
 import numpy as np
 
 from channelsim.engine.channel import stages
-from channelsim.engine.compile.jit import inner, kernel
-from channelsim.engine.compile.pointers import head
+from channelsim.engine.compile.pointers import address_of, floats_at, head
 from channelsim.engine.compile.thread_pool import in_parts
+from channelsim.engine.compile.units import EVALUATION, INT, NOTHING, STAGES, unit
+from channelsim.engine.compile.views import view_of
 from channelsim.engine.config import SPARSE_BELOW
 from channelsim.engine.kernels import counter_hash, losses, minibatch, simd
 from channelsim.engine.layers import conv, dispatch, pooling
-from channelsim.engine.tables.handles import synapses
+from channelsim.engine.tables.handles import MEMORY, NET, synapses
 
 EVALUATION_FRAME = np.int64(1 << 40)  # in all draws of an evaluation; the sample index is the place in the set
 
 
-@kernel()
-def evaluate(net, mem, images, labels, first, samples, here, there, events, lists):
-    """(summed loss, correct) on samples first .. first + samples - 1 of a set; images is flat.
+@unit(
+    NOTHING, NET, MEMORY, view_of("f4"), view_of("i4"), INT, INT, view_of("f4"), view_of("f4"), view_of("i8"),
+    view_of("i4"), view_of("f8"), needed_by=(EVALUATION,),
+)  # fmt: skip
+def evaluate(net, mem, images, labels, first, samples, here, there, events, lists, found):
+    """found += (summed loss, correct) on samples first .. first + samples - 1 of a set; images is flat.
 
     `here` and `there` hold samples * widest values each and take turns as a layer's input and output; `events` and
     `lists` are room as `minibatch.forward` asks for. Forward channels do what they do in training (threshold without
@@ -31,7 +35,7 @@ def evaluate(net, mem, images, labels, first, samples, here, there, events, list
         layer = net.layers[h]
         n, fan_in = layer.n, layer.fan_in
         if not net.ideal[h - 1]:
-            _through_channel(net, mem, h - 1, x, there, first, samples)
+            _through_channel(net, mem, h - 1, address_of(x), address_of(there), first, samples)
             x = there[: samples * fan_in]
         out = here[: samples * n]
         if layer.kind == dispatch.DENSE:
@@ -53,14 +57,16 @@ def evaluate(net, mem, images, labels, first, samples, here, there, events, list
         more, right = losses.score(net.layers[config.top].transfer, x[b * n : b * n + n], labels[first + b])
         loss += more
         correct += right
-    return loss, correct
+    found[0] += loss
+    found[1] += correct
 
 
-@inner()
+@unit(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, needed_by=(EVALUATION, STAGES))
 def _through_channel(net, mem, c, values, out, first, samples):
-    """What arrives of the activities of samples from number `first` of the set on."""
+    """What arrives of the activities of samples from number `first` of the set on, from and to these addresses."""
     ch, roots = net.channels[c], net.roots[c * counter_hash.PURPOSES : (c + 1) * counter_hash.PURPOSES]
     n = ch.n
+    values, out = floats_at(values, samples * n), floats_at(out, samples * n)
     stages.set_bounds(mem, ch)
     for b in range(samples):
         counter_hash.keys_of(roots, EVALUATION_FRAME, first + b, mem.keys)

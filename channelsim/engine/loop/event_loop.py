@@ -7,9 +7,11 @@ time to compute, a second one: the moment at which it is done and acts.
 
 from __future__ import annotations
 
-from channelsim.engine.compile.jit import inner, kernel
+from channelsim.engine.compile.jit import inner
+from channelsim.engine.compile.units import INT, unit
 from channelsim.engine.loop import frames, heap, steps
 from channelsim.engine.loop.frames import DONE, ENTER
+from channelsim.engine.tables.handles import MEMORY, NET
 from channelsim.plan import Direction
 
 FINISHED, NO_SLOT, DIVERGED, ROWS_FULL, RING_FULL = 0, 1, 2, 3, 4  # why `advance` came back
@@ -17,7 +19,7 @@ NOTHING_SHORT = -1
 FORWARD = int(Direction.FORWARD)
 
 
-@kernel()
+@unit(INT, NET, MEMORY, INT, needed_by=())
 def advance(net, mem, until):
     """Runs until the next event would let frame `until` enter, or, past the last frame, until nothing is left to do.
 

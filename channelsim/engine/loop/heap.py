@@ -4,30 +4,30 @@ from __future__ import annotations
 
 import numpy as np
 
-from channelsim.engine.compile.jit import kernel
+from channelsim.engine.compile.jit import inner
 
 # at one time, errors act before activities, and both before input
 LEARNING_ARRIVAL, FORWARD_ARRIVAL, FRAME_ENTRY = np.int64(0), np.int64(1), np.int64(2)
 PRIORITY_SHIFT = 56
 
 
-@kernel(inline="always")
+@inner(inlined=True)
 def order_of(priority, sequence):
     """What decides between events at one time."""
     return (priority << PRIORITY_SHIFT) | sequence
 
 
-@kernel(inline="always")
+@inner(inlined=True)
 def _is_before(time, order, event):
     return time < event.time or (time == event.time and order < event.order)
 
 
-@kernel(inline="always")
+@inner(inlined=True)
 def _write(event, time, order, act, channel, slot):
     event.time, event.order, event.act, event.channel, event.slot = time, order, act, channel, slot
 
 
-@kernel()
+@inner()
 def push(heap, size, time, order, act, channel, slot):
     """Adds an event; returns the new size."""
     i = size
@@ -41,7 +41,7 @@ def push(heap, size, time, order, act, channel, slot):
     return size + 1
 
 
-@kernel()
+@inner()
 def pop(heap, size):
     """Removes the first event and returns (time, act, channel, slot, new size)."""
     first = heap[0]

@@ -7,12 +7,14 @@ import math
 import numpy as np
 
 from channelsim.engine.channel import sending
-from channelsim.engine.compile.jit import inner, kernel
+from channelsim.engine.compile.jit import inner
+from channelsim.engine.compile.units import AUGMENTED, INT, NOTHING, unit
 from channelsim.engine.kernels import augment, counter_hash, elementary, losses
 from channelsim.engine.layers import adaptation, dispatch, errors, inputs, learning
 from channelsim.engine.loop import frames
 from channelsim.engine.loop.frames import COMPLETE
 from channelsim.engine.tables import geometry
+from channelsim.engine.tables.handles import MEMORY, NET
 from channelsim.plan import Message
 
 F = np.float32
@@ -44,7 +46,7 @@ def enter(net, mem):
     _send(net, mem, np.int64(0), slot)
 
 
-@inner()
+@unit(NOTHING, NET, MEMORY, INT, needed_by=(AUGMENTED,))
 def _augment_frame(net, mem, slot):
     """The frame's images, mirrored and moved, take the place at which layer 1 finds its input: what is delivered of
     them will replace them."""
@@ -139,7 +141,7 @@ def _error(net, mem, c, slot):
     return seen, samples
 
 
-@kernel()
+@inner()
 def _clear(values):
     for k in range(len(values)):
         values[k] = ZERO

@@ -84,13 +84,14 @@ def _events_of(
     Without `lists` only the starts are made.
     """
     start = np.zeros(len(images) + 1, np.int64)
-    inputs.count_events(images, start[1:])
+    flat, n = images.reshape(-1), images[0].size
+    inputs.count_events(flat, n, start[1:])
     np.cumsum(start, out=start)
     if not lists:
         return start, np.zeros(0, np.int32), np.zeros(0, np.float32)
-    room = start[-1] + images.shape[1]  # behind the last list may stand as much as has been read
+    room = start[-1] + n  # behind the last list may stand as much as has been read
     index, value = np.empty(room, np.int32), np.empty(room, np.float32)
-    inputs.list_events(images, start, index, value)
+    inputs.list_events(flat, n, start, index, value)
     return start, index[: start[-1]], value[: start[-1]]
 
 

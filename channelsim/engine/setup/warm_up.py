@@ -1,44 +1,87 @@
-"""Compiling the engine, where this machine has not done it yet.
+"""Compiling what a run needs, where this machine has not done it yet, and bringing it into the process.
 
-The event loop and what it calls by name do not depend on each other, so that two processes share the work where there
-are two cores. They meet in Numba's cache: what the other one has compiled is loaded.
+Two processes share the work where there are two cores: see `second_process`.
 """
 
 from __future__ import annotations
 
 import functools
-import os
-import subprocess
-import sys
+import gc
+import math
 from pathlib import Path
+from typing import Any
 
-from channelsim.engine.compile import cache, symbols
+from numba import config
+
+from channelsim.engine.channel import packing
+from channelsim.engine.compile import cache, units
+from channelsim.engine.compile.units import EVALUATION
+from channelsim.engine.kernels.simd import kernel
+from channelsim.engine.layers import inputs, prediction
 from channelsim.engine.loop import event_loop
-from channelsim.engine.tables.handles import MEMORY, NET
+from channelsim.engine.setup import second_process
 
-ROOT = Path(__file__).parents[3]  # where this package was imported from
-OTHER_HALF = """
-import sys
-sys.path.insert(0, {root!r})
-from channelsim.engine.layers import dispatch
-from channelsim.engine.compile import symbols
-symbols.provide({maps})
-"""
+IMPORTED = (packing, prediction)  # for the sake of their units, as are those that `event_loop` imports
+PART_SECONDS = 0.7
+"""One core's time for a part of the engine, on average: 9 parts of `digits-srbp` in 6.5 s (EPYC of family 26)."""
+
+
+def begin(wanted: frozenset[str]) -> None:
+    """Has a second process begin with what a run needs, if that is worth while, while this one sets the run up."""
+    if config.DISABLE_JIT:
+        return
+    now, later = _missing(wanted), _missing(wanted | {EVALUATION}) - _missing(wanted)
+    if not now:
+        return
+    second_process.start()
+    second_process.give(sorted(now - _at_once()))
+    second_process.give(sorted(later), later=True)
+
+
+@functools.cache  # a run asks in every chunk
+def compile_for(wanted: frozenset[str]) -> None:
+    """Compiles what runs of these demands need, and is not in the cache, and loads it."""
+    if config.DISABLE_JIT:
+        return
+    begin(wanted)
+    for later in (False, True) if EVALUATION in wanted else (False,):
+        while (job := second_process.taken(later=later)) is not None:
+            _jobs()[job].compile()
+    second_process.wait_for(_missing(wanted))
+    for each in _needed(wanted):
+        each.load()
+
+
+def seconds_to_compile(wanted: frozenset[str]) -> int:
+    """About how many seconds a quiet machine compiles before a run's first frame; 0 if nothing is left to do."""
+    if config.DISABLE_JIT:
+        return 0
+    return math.ceil(PART_SECONDS * len(_missing(wanted)) / min(2, second_process.cores()))
+
+
+def work(pipes: list[int], place: str, parent: int) -> None:
+    """The second process."""
+    gc.disable()
+    cache.use(Path(place))
+    for job in second_process.jobs(pipes, parent):
+        _jobs()[job].compile()
 
 
 @functools.cache
-def compile_for(maps: bool) -> None:
-    """All that a run needs, also for layers that work on maps if told; once in a process."""
-    if cache.is_cold(maps) and _cores() > 1:
-        code = OTHER_HALF.format(root=str(ROOT), maps=maps)
-        other = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            event_loop.advance.compile((NET, MEMORY, symbols.INT))
-            other.wait()  # whether it has succeeded or not: what is missing is compiled here
-        finally:
-            other.kill()
-    symbols.provide(maps)
+def _jobs() -> list[Any]:
+    """All there is to compile, in the same order in both processes."""
+    others = sorted((each for each in units.every if each is not event_loop.advance), key=lambda each: each.name)
+    return [event_loop.advance, kernel.VECTOR_CODE, *others]
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _needed(wanted: frozenset[str]) -> list[Any]:
+    return [job for job in _jobs() if wanted.issuperset(job.needed_by)]
+
+
+def _missing(wanted: frozenset[str]) -> set[int]:
+    return {k for k, job in enumerate(_jobs()) if wanted.issuperset(job.needed_by) and not job.is_compiled()}
+
+
+def _at_once() -> set[int]:
+    """What setting up a run calls: this process needs it first."""
+    return {_jobs().index(job) for job in (kernel.VECTOR_CODE, inputs.count_events, inputs.list_events)}

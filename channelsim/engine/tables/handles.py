@@ -17,11 +17,12 @@ from numba import types
 from numba.core import cgutils
 from numba.core.typing.templates import AttributeTemplate
 from numba.extending import NativeValue, infer_getattr, lower_getattr_generic, models, register_model, unbox
-from numba.np.arrayobj import populate_array
 from numba.np.numpy_support import from_dtype
 from numpy.typing import NDArray
 
+from channelsim.engine.compile import views
 from channelsim.engine.compile.jit import inner
+from channelsim.engine.compile.views import View
 from channelsim.engine.tables.layouts import Field, Memory, Net
 
 _WORD = ir.IntType(64)
@@ -41,7 +42,7 @@ class HandleType(types.Type):
 
 def _seen_as(field: Field) -> types.Type:
     dtype = from_dtype(np.dtype(field.dtype))
-    return types.Array(dtype, field.dimensions, "C") if field.dimensions else dtype
+    return View(dtype, field.dimensions) if field.dimensions else dtype
 
 
 NET, MEMORY = HandleType(Net), HandleType(Memory)
@@ -94,18 +95,11 @@ class _Attributes(AttributeTemplate):
 def _attribute(context: Any, builder: Any, kind: HandleType, value: Any, name: str) -> Any:
     seen, first = kind.attributes[name], kind.place[name]
     words = builder.bitcast(value, _WORD.as_pointer())
-    address, planes, rows, size = (builder.load(builder.gep(words, [_WORD(first + k)])) for k in range(_WORDS))
+    address = builder.load(builder.gep(words, [_WORD(first)]))
     if isinstance(seen, types.Record):
         return builder.inttoptr(address, context.get_value_type(seen))
-    item = _WORD(context.get_abi_sizeof(context.get_data_type(seen.dtype)))
-    shape = [planes, rows, size][3 - seen.ndim :]
-    strides = [item]
-    for length in reversed(shape[1:]):
-        strides.insert(0, builder.mul(strides[0], length))
-    array = context.make_array(seen)(context, builder)
-    data = builder.inttoptr(address, context.get_data_type(seen.dtype).as_pointer())
-    populate_array(array, data=data, shape=shape, strides=strides, itemsize=item, meminfo=None)
-    return array._getvalue()
+    places = range(first + _WORDS - seen.ndim, first + _WORDS)
+    return views.make(context, builder, seen, address, [builder.load(builder.gep(words, [_WORD(k)])) for k in places])
 
 
 @unbox(HandleType)
@@ -117,7 +111,7 @@ def _unbox(kind: HandleType, given: Any, c: Any) -> NativeValue:
     return NativeValue(pointer, is_error=cgutils.is_not_null(c.builder, c.pyapi.err_occurred()))
 
 
-@inner(inline="always")
+@inner(inlined=True)
 def synapses(buffer, layer):
     """The part of a flat buffer that holds a layer's W."""
     return buffer[layer.w_offset : layer.w_offset + layer.w_extent]

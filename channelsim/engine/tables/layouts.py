@@ -89,10 +89,7 @@ EVENT = np.dtype(
 SLOT = np.dtype(
     [
         ("used", "u1"),
-        (
-            "finished",
-            "u1",
-        ),  # everything that the frame caused is done; it may still be the one that a layer computed last
+        ("finished", "u1"),  # all that the frame caused is done; a layer may still have computed it last
         ("frame", "i8"),
         ("samples", "i8"),
         ("keep", "f8"),  # what is left of the learning rates: (1 - decay)^frame
@@ -245,6 +242,7 @@ class Memory(NamedTuple):
     targets: Floats  # (B * classes) one-hot
     unprojected: Floats  # (B * widest that learns) delivered messages that are yet to pass the sender's W
     transposed: Floats  # (largest W that errors pass) a W transposed
+    signed: Floats  # (largest W that lends its signs) |C| with the signs of W
     partial_sums: Floats  # (room,) sums of a mini-batch over parts of the rows of W: see `kernels.minibatch`
     term_lists: Numbers  # (parts * room,) the terms of sparse products: see `kernels.minibatch`
     touched: Flags  # (widest,) which columns of a matrix have a nonzero value
@@ -265,7 +263,6 @@ class Memory(NamedTuple):
     map_macs: Counts  # (most samples at once,) operations, sample by sample
     map_sums: Floats  # (B * maps,) R summed over each map
     turned_signal: Floats  # (B * units) R with the maps of a position side by side
-    signed_bank: Floats  # (largest W of a convolution) |C| with the signs of W
     # what is handed over between two chunks
     captured: FloatRows  # (frames * B, units) learning signals, if asked for
     message_rows: Annotated[NDArray[Any], Field(layout.MESSAGE_ROW)]  # (capacity,)

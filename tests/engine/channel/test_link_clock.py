@@ -8,11 +8,14 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from channelsim.engine.channel import link_clock
+from channelsim.engine.channel import link_clock as inner_link_clock
 from channelsim.engine.tables.layouts import LINK_STATE
 from channelsim.plan import LINK
 from tests import naive
+from tests.engine.compiled import compiled_module
 from tests.engine.records import record
+
+link_clock = compiled_module(inner_link_clock)
 
 
 @settings(max_examples=200, deadline=None)

@@ -12,10 +12,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from channelsim import codes, engine
-from channelsim.engine.channel import quantizers
+from channelsim.engine.channel import quantizers as inner_quantizers
 from channelsim.plan import CHANNEL, MESSAGE_ROW, Encoding, Quantizer, Scale
 from channelsim.plan.settings import FLOAT_BITS
+from tests.engine.compiled import compiled_module
 from tests.engine.records import channel
+
+quantizers = compiled_module(inner_quantizers)
 
 F = np.float32
 Floats = np.ndarray[Any, np.dtype[np.float32]]

@@ -8,11 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channelsim import codes, hashing
-from channelsim.engine.channel import quantizers
-from channelsim.engine.kernels import counter_hash
+from channelsim.engine.channel import quantizers as inner_quantizers
+from channelsim.engine.kernels import counter_hash as inner_counter_hash
 from channelsim.plan import Quantizer, Scale
 from tests import naive
+from tests.engine.compiled import compiled_module
 from tests.engine.records import channel
+
+quantizers = compiled_module(inner_quantizers)
+counter_hash = compiled_module(inner_counter_hash)
 
 F = np.float32
 KINDS = [

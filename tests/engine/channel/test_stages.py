@@ -10,19 +10,22 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from numba import njit
 
 from channelsim import codes, hashing
-from channelsim.engine.channel import stages
-from channelsim.engine.kernels import counter_hash, simd
+from channelsim.engine.channel import stages as inner_stages
+from channelsim.engine.kernels import counter_hash as inner_counter_hash
+from channelsim.engine.kernels import simd
 from channelsim.engine.tables.handles import handle
 from channelsim.engine.tables.layouts import MESSAGE
 from channelsim.hashing import Stream
 from channelsim.plan import LINK, Encoding, Jitter, Quantizer
 from tests import naive
 from tests.engine import memory
-from tests.engine.compiled import compiled
+from tests.engine.compiled import compiled, compiled_module
 from tests.engine.records import channel, record
+
+stages = compiled_module(inner_stages)
+counter_hash = compiled_module(inner_counter_hash)
 
 F = np.float32
 GUARD = 32  # values behind the lists of a message that must stay as they are
@@ -66,14 +69,14 @@ class AtWork:
         return (index if entries < self.n else np.arange(self.n)), value, alive
 
 
-encode_message, deliver_message = compiled(stages.encode), compiled(stages.deliver)
-forget_zeros, compact = compiled(stages._forget_zeros), compiled(simd.compact)
+encode_message, deliver_message = stages.encode, stages.deliver
+forget_zeros, compact = stages._forget_zeros, compiled(simd.compact)
 
 
-@njit
+@compiled
 def disturb_message(net: Any, mem: Any, ch: Any) -> Any:
-    stages.set_bounds(mem, ch)
-    return stages.disturb(net, mem, ch)
+    inner_stages.set_bounds(mem, ch)
+    return inner_stages.disturb(net, mem, ch)
 
 
 def encoded(row: Any, source: naive.Floats, residual: naive.Floats, key: int = 0) -> tuple[naive.Floats, Any]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from channelsim.engine.compile import cache
 
+ROOT = Path(__file__).parents[3]
 BODY = bytes(range(256)) * 40
 
 
@@ -76,15 +79,38 @@ def test_a_directory_in_its_place(directory: Path) -> None:
     assert make.made == 2
 
 
-def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file stands where its directory should be: not even the superuser may write there."""
-    blocked = tmp_path / "cache"
-    blocked.write_text("a file")
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(blocked))
-    make = Maker()
-    assert cache.kept("a.o", make) == cache.kept("a.o", make) == BODY
-    assert make.made == 2
-    assert blocked.read_text() == "a file"
+BLOCKED = """
+import os, sys
+from channelsim.engine.compile import cache
+made = []
+for _ in range(3):
+    assert cache.kept("a.o", lambda: made.append(1) or b"body") == b"body"
+assert len(made) == 1 and cache.has("a.o")
+print(cache.writable())
+"""
+
+
+@pytest.mark.parametrize("kind", ["a file in its place", "a directory that may not be written"])
+def test_a_cache_that_cannot_be_written(kind: str, tmp_path: Path) -> None:
+    """The process has a temporary directory, which goes with it, and says so."""
+    base, temporary = tmp_path / "cache", tmp_path / "temporary"
+    temporary.mkdir()
+    if kind == "a file in its place":
+        base.write_text("a file")
+    else:
+        base.mkdir(mode=0o500)
+        if os.access(base, os.W_OK):
+            pytest.skip("this user may write everywhere")
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(base), "TMPDIR": str(temporary)}
+    command = [sys.executable, "-W", "error", "-c", BLOCKED]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    place = Path(done.stdout.strip())
+    assert place.parent == temporary
+    [note] = done.stderr.splitlines()
+    assert note.startswith("channelsim: note: ") and str(place) in note and str(base) in note
+    assert list(temporary.iterdir()) == []
+    if base.is_file():
+        assert base.read_text() == "a file"
 
 
 def test_a_full_disk_leaves_nothing_behind(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,8 +118,29 @@ def test_a_full_disk_leaves_nothing_behind(directory: Path, monkeypatch: pytest.
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", refuse)
-    assert cache.kept("a.o", Maker()) == BODY
+    make = Maker()
+    assert cache.kept("a.o", make) == cache.kept("a.o", make) == BODY
+    assert make.made == 2
     assert list(directory.iterdir()) == []
+
+
+def test_a_disk_that_has_been_full_all_along(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    assert cache.kept("a.o", Maker()) == BODY
+    assert not directory.exists()
+
+
+def test_what_killed_processes_have_left_is_removed(directory: Path) -> None:
+    directory.mkdir(parents=True)
+    old, new = directory / "a.o.1-2.part", directory / "b.o.1-2.part"
+    for file in (old, new):
+        file.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    cache.kept("c.o", Maker())
+    assert not old.exists() and new.exists()
 
 
 def test_the_digest_tells_widths_apart(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,32 +9,35 @@ import numpy as np
 import pytest
 
 from channelsim.engine.compile import thread_pool
-from channelsim.engine.compile.jit import kernel
+from channelsim.engine.compile.jit import inner
+from tests.engine.compiled import compiled
 
 
-@kernel()
+@inner()
 def part(counts, starts, more, piece, pieces):
     counts[piece] += more
     starts[piece] = len(counts) * piece // pieces
 
 
-@kernel()
+@compiled
+@inner()
 def all_parts(counts, starts, more, pieces, times):
     for _ in range(times):
         thread_pool.in_parts(part, pieces, (counts, starts, more))
 
 
-@kernel()
+@inner()
 def one_value(values, piece, pieces):
     values[0] += pieces
 
 
-@kernel()
+@compiled
+@inner()
 def only_part(values):
     thread_pool.in_parts(one_value, 1, (values,))
 
 
-@kernel()
+@inner()
 def meet(here, met, piece, pieces):
     """Says that it has begun, and waits until the other part has, for a second or so."""
     thread_pool._store(here + 8 * piece, 1)
@@ -45,12 +48,14 @@ def meet(here, met, piece, pieces):
         thread_pool._give_way()
 
 
-@kernel()
+@compiled
+@inner()
 def two_parts(here, met):
     thread_pool.in_parts(meet, 2, (here, met))
 
 
-@kernel()
+@compiled
+@inner()
 def seen():
     return thread_pool.threads_in_use()
 

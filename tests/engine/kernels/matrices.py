@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from channelsim.engine.kernels import minibatch
+from channelsim.engine import sizes
 from tests import naive
 
 CLOSE = {"rtol": 2e-6, "atol": 2e-6}
@@ -43,4 +43,4 @@ def thinned(rng: np.random.Generator, x: naive.Floats, share: float = 0.5) -> na
 
 def room(samples: int, widest: int) -> np.ndarray:
     """For the lists of a mini-batch."""
-    return np.full(minibatch.list_room(samples, widest), -1, np.int32)
+    return np.full(sizes.list_room(samples, widest), -1, np.int32)

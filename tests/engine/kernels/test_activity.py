@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from channelsim.engine.kernels import activity
+from channelsim.engine.kernels import activity as inner_activity
+from tests.engine.compiled import compiled_module
 from tests.ordered_sums import assert_same_bits
+
+activity = compiled_module(inner_activity)
 
 F = np.float32
 EDGES = [[], [0.0], [-0.0], [1.0], [0.0, 0.0, 2.0], [3.0, 0.0], [0.0, np.nan], [1e-45], [0.0] * 33, [0.0] * 32 + [-1.0]]

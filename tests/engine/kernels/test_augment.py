@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from channelsim.engine.kernels import augment
+from channelsim.engine.kernels import augment as inner_augment
+from tests.engine.compiled import compiled_module
 from tests.engine.kernels.maps import F
+
+augment = compiled_module(inner_augment)
 
 
 @pytest.mark.parametrize("mirrored", [False, True])

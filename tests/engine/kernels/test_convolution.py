@@ -8,10 +8,15 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channelsim.engine.kernels import conv_counts, convolution
+from channelsim.engine.kernels import conv_counts as inner_conv_counts
+from channelsim.engine.kernels import convolution as inner_convolution
 from channelsim.plan import Kind, Transfer
 from tests import naive
+from tests.engine.compiled import compiled_module
 from tests.engine.kernels.maps import CLOSE, MANY, SEEDS, Batch, F, layers
+
+conv_counts = compiled_module(inner_conv_counts)
+convolution = compiled_module(inner_convolution)
 
 LINEAR = np.int64(Transfer.LINEAR)
 

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numba import njit
 
 from channelsim import hashing
-from channelsim.engine.kernels import counter_hash, simd
+from channelsim.engine.kernels import counter_hash as inner_counter_hash
+from channelsim.engine.kernels import simd
+from tests.engine.compiled import compiled, compiled_module
+
+counter_hash = compiled_module(inner_counter_hash)
 
 LARGEST_ERROR_OF_A_NORMAL = 4e-7  # of the value: found in a million is 3.0e-7, of which rounding to float32 is 0.6e-7
 COUNTER = st.integers(0, 2**63 - 2)
@@ -32,7 +35,7 @@ def test_numbers_made_of_a_word(word: int) -> None:
     assert counter_hash.uniform(words[0]) == hashing.uniform(words)[0]
 
 
-@njit
+@compiled
 def noise(key: int, index: np.ndarray, out: np.ndarray) -> None:
     simd.add_noise(key, np.float32(1.0), index, out)
 
@@ -58,3 +61,7 @@ def test_a_word_is_below_a_bound_where_its_uniform_number_is_below_the_probabili
 def test_streams_are_those_of_the_plan() -> None:
     for name in ("ROUNDING", "NOISE", "BIT_ERRORS", "DROP", "JITTER", "ARRIVALS", "UPDATE_ROUNDING", "WEIGHT_ROUNDING"):
         assert getattr(counter_hash, name) == hashing.Stream[name].of()
+
+
+def test_there_is_room_for_the_key_of_every_stream() -> None:
+    assert max(hashing.Stream) < counter_hash.PURPOSES

@@ -9,8 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from channelsim.engine.kernels import losses
+from channelsim.engine.kernels import losses as inner_losses
 from channelsim.plan import Transfer
+from tests.engine.compiled import compiled_module
+
+losses = compiled_module(inner_losses)
 
 F = np.float32
 SQUARED = [kind for kind in Transfer if kind != Transfer.SOFTMAX]

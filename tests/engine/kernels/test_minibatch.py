@@ -7,11 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from channelsim.engine import sizes
 from channelsim.engine.config import PART_ROWS, PART_SAMPLES, ROW_PARTS
-from channelsim.engine.kernels import minibatch
+from channelsim.engine.kernels import minibatch as inner_minibatch
 from channelsim.plan import Transfer
 from tests import naive
+from tests.engine.compiled import compiled_module
 from tests.engine.kernels.matrices import CLOSE, MANY, F, matrix, room, thinned, with_gaps, without_gaps
+
+minibatch = compiled_module(inner_minibatch)
 
 
 @pytest.mark.parametrize("samples", [1, 7, MANY, (ROW_PARTS + 1) * PART_SAMPLES])
@@ -30,7 +34,7 @@ def test_forward_of_a_mini_batch(samples: int, sparse: bool, copied: bool, kind:
     out, spoken = np.full((samples, n), np.nan, F), np.full(samples, -7)
     minibatch.forward(
         sparse, np.int64(Transfer[kind.upper()]), *with_gaps(weights), bias, images.ravel(), chosen, held.reshape(-1),
-        out.reshape(-1), np.int64(samples), spoken, np.full(minibatch.partial_room(samples, fan_in, n), np.nan, F),
+        out.reshape(-1), np.int64(samples), spoken, np.full(sizes.partial_room(samples, fan_in, n), np.nan, F),
         room(samples, fan_in),
     )  # fmt: skip
     np.testing.assert_array_equal(held, x)
@@ -43,8 +47,8 @@ def test_forward_of_a_mini_batch(samples: int, sparse: bool, copied: bool, kind:
 @pytest.mark.parametrize("batch", [1, 99, 130, 249, 250, 3000])
 def test_there_is_room_for_partial_sums(batch: int, fan_in: int) -> None:
     """Of every mini-batch of a run, the last one of an epoch too, which may be smaller."""
-    needed = [(minibatch.row_parts(samples, fan_in) - 1) * samples * 3 for samples in range(1, batch + 1)]
-    assert minibatch.partial_room(batch, fan_in, 3) == max(needed)
+    needed = [(sizes.row_parts(sizes.parts(samples), fan_in) - 1) * samples * 3 for samples in range(1, batch + 1)]
+    assert sizes.partial_room(batch, fan_in, 3) == max(needed)
 
 
 @pytest.mark.parametrize("samples", [1, 7, MANY])

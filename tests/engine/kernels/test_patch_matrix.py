@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 from hypothesis import given
 
-from channelsim.engine.kernels import patch_matrix
+from channelsim.engine.kernels import patch_matrix as inner_patch_matrix
 from channelsim.engine.tables import geometry
 from channelsim.plan import Kind
+from tests.engine.compiled import compiled_module
 from tests.engine.kernels.maps import MANY, SEEDS, Batch, F, layers
+
+patch_matrix = compiled_module(inner_patch_matrix)
 
 
 @MANY

@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from channelsim.engine.kernels import single
+from channelsim.engine.kernels import single as inner_single
 from tests import naive
+from tests.engine.compiled import compiled_module
 from tests.engine.kernels.matrices import CLOSE, SHAPES, F, chosen, matrix, thinned, with_gaps, without_gaps
+
+single = compiled_module(inner_single)
 
 
 @settings(max_examples=60, deadline=None)

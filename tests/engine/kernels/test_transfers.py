@@ -7,8 +7,11 @@ import math
 import numpy as np
 import pytest
 
-from channelsim.engine.kernels import transfers
+from channelsim.engine.kernels import transfers as inner_transfers
 from tests import naive
+from tests.engine.compiled import compiled_module
+
+transfers = compiled_module(inner_transfers)
 
 F = np.float32
 KINDS = {"linear": 0, "tanh": 1, "logistic": 2, "relu": 3}

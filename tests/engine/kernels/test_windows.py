@@ -7,11 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channelsim.engine.kernels import windows
+from channelsim.engine.kernels import windows as inner_windows
 from channelsim.engine.tables import geometry
 from channelsim.plan import LAYER, Kind
 from tests import naive
+from tests.engine.compiled import compiled_module
 from tests.engine.kernels.maps import CLOSE, MANY, SEEDS, Batch, F, layers
+
+windows = compiled_module(inner_windows)
 
 
 @pytest.mark.parametrize("kind", [Kind.MAXPOOL, Kind.AVGPOOL])

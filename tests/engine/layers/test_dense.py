@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from channelsim.engine.layers import dense
+from channelsim.engine.layers import dense as inner_dense
+from tests.engine.compiled import compiled_module
 from tests.engine.kernels.matrices import CLOSE, MANY, F, matrix, with_gaps
+
+dense = compiled_module(inner_dense)
 
 
 @pytest.mark.parametrize("samples", [1, 3, MANY])

@@ -8,9 +8,12 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from channelsim.engine.loop import heap
+from channelsim.engine.loop import heap as inner_heap
 from channelsim.engine.tables.handles import records
 from channelsim.engine.tables.layouts import EVENT
+from tests.engine.compiled import compiled_module
+
+heap = compiled_module(inner_heap)
 
 EVENTS = st.lists(st.one_of(st.none(), st.tuples(st.integers(0, 5), st.integers(0, 2))), max_size=80)
 

@@ -7,7 +7,6 @@ code; the other modules hold the kernels, each with the plain form that says wha
 from channelsim.engine.kernels.simd.draws import add_noise, drop, list_hits, round_randomly
 from channelsim.engine.kernels.simd.events import compact, count_events, deliver, mark, pass_threshold, take_from
 from channelsim.engine.kernels.simd.groups import add_listed, list_columns, list_rows
-from channelsim.engine.kernels.simd.kernel import provide
 from channelsim.engine.kernels.simd.memory import copy, fill, prefetch, scatter, take, transpose
 from channelsim.engine.kernels.simd.products import dot_rows, matmul
 from channelsim.engine.kernels.simd.rows import (
@@ -52,5 +51,3 @@ __all__ = [
     "transpose",
     "update_and_add_rows",
 ]
-
-provide()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from llvmlite import ir
 
-from channelsim.engine.config import GROUP, PAIR, SPAN, SUMS
+from channelsim.engine.config import GROUP, GROUPS, PAIR, SPAN, SUMS
 from channelsim.engine.kernels.simd.code import (
     LANES,
     NUMBER,
@@ -31,8 +31,6 @@ from channelsim.engine.kernels.simd.code import (
 )
 from channelsim.engine.kernels.simd.events import Events
 from channelsim.engine.kernels.simd.kernel import FLOATS, INDICES, INT, vector_kernel
-
-GROUPS = SPAN // GROUP
 
 
 def _list_columns(builder, x, stride, n, rows, index):

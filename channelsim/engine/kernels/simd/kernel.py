@@ -18,7 +18,8 @@ from numba.core import cgutils
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin
 
-from channelsim.engine.compile import cache, machine
+from channelsim.engine.compile import cache, objects, units, views
+from channelsim.engine.compile.views import View
 from channelsim.engine.kernels.simd.code import FLOAT, NUMBER, WORD, Array
 
 BYTE = ir.IntType(8)
@@ -36,7 +37,7 @@ class Kind:
         """The type to which Numba casts what is given, or None."""
         if not self.is_array:
             return self.numba
-        fits = isinstance(given, types.Array) and given.ndim == 1 and given.layout == "C"
+        fits = isinstance(given, View) and given.ndim == 1
         return given if fits and self.numba in (None, given.dtype) else None
 
 
@@ -62,7 +63,6 @@ class _Kernel(NamedTuple):
 
 
 _kernels: list[_Kernel] = []
-_kept: list[Any] = []  # machine code lives as long as the object that it came with
 
 
 def vector_kernel(code: Callable[..., Any], *arguments: Kind, result: Kind = NOTHING) -> Callable[[Any], Any]:
@@ -103,9 +103,10 @@ def _teach_numba(plain: Any, kernel: _Kernel) -> None:
         passed: list[Any] = []
         for kind, given, value in zip(kernel.arguments, signature.args, values, strict=True):
             if kind.is_array:
-                array = context.make_array(given)(context, builder, value)
-                size = array.nitems if kind.numba else builder.mul(array.nitems, array.itemsize)
-                passed += [builder.bitcast(array.data, kind.llvm), size]
+                [size] = views.lengths_of(builder, given, value)
+                if kind.numba is None:
+                    size = builder.mul(size, WORD(given.itemsize))
+                passed += [builder.bitcast(views.address_of(builder, value), kind.llvm), size]
             else:
                 passed.append(value)
         function = cgutils.get_or_insert_function(builder.module, kernel.kind, kernel.symbol)
@@ -131,30 +132,36 @@ def _write(module: Any, kernel: _Kernel) -> None:
 
 def _compile() -> bytes:
     """The object file of all kernels."""
-    target = binding.Target.from_default_triple().create_target_machine(
-        cpu=machine.CPU, features=machine.FEATURES, opt=3, reloc="pic", codemodel="jitdefault", jit=True
-    )
-    module = ir.Module("channelsim_simd")
+    module = objects.new_module("channelsim_simd")
     for kernel in _kernels:
         _write(module, kernel)
-    module.triple = target.triple
-    parsed = binding.parse_assembly(str(module))
-    options = binding.create_pipeline_tuning_options(speed_level=3)
-    options.loop_vectorization = options.slp_vectorization = False
-    passes = binding.create_pass_builder(target, options)
-    passes.getModulePassManager().run(parsed, passes)
-    return bytes(target.emit_object(parsed))
+    return objects.compile_module(binding.parse_assembly(str(module)), vectorize=False)
 
 
-def provide() -> None:
-    """Compiles the kernels, or loads them, and gives their symbols addresses: before Numba compiles what calls them."""
-    if config.DISABLE_JIT:
-        return
-    code = cache.kept("simd.o", _compile)
-    target = binding.Target.from_default_triple().create_target_machine(jit=True)
-    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), target)
-    engine.add_object_file(binding.ObjectFileRef.from_data(code))
-    engine.finalize_object()
-    _kept.append(engine)
-    for kernel in _kernels:
-        binding.add_symbol(kernel.symbol, engine.get_function_address(kernel.symbol))
+class VectorCode:
+    """The object file of all kernels. It is compiled and loaded as units are, and has to be there before them."""
+
+    name, needed_by, _file = "simd", (), "simd.o"
+
+    def __init__(self) -> None:
+        self._is_loaded = config.DISABLE_JIT
+
+    def is_compiled(self) -> bool:
+        """Whether the file need not be made in this process any more."""
+        return self._is_loaded or cache.has(self._file)
+
+    def compile(self) -> None:
+        """Makes the file, if there is none."""
+        cache.kept(self._file, _compile)
+
+    def load(self) -> None:
+        """Brings the kernels into the process, for code that calls them; once."""
+        if not self._is_loaded:
+            symbols = [kernel.symbol for kernel in _kernels]
+            for symbol, address in zip(symbols, objects.load(cache.kept(self._file, _compile), symbols), strict=True):
+                binding.add_symbol(symbol, address)
+            self._is_loaded = True
+
+
+VECTOR_CODE = VectorCode()
+units.foundation(VECTOR_CODE.load)

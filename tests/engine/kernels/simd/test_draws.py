@@ -11,6 +11,7 @@ from hypothesis import given, settings
 
 from channelsim import hashing
 from channelsim.engine.kernels import counter_hash, simd
+from tests.engine.compiled import compiled
 from tests.engine.kernels.simd.plain_forms import (
     COMPILED,
     EDGES,
@@ -22,12 +23,13 @@ from tests.engine.kernels.simd.plain_forms import (
 from tests.naive import Floats
 
 KEY = np.uint64(0x9D2C5680_12345678).view(np.int64)
+BOUND = compiled(counter_hash.bound)(0.3)
 CASES: dict[Callable[..., Any], Callable[[Floats], tuple[Any, ...]]] = {
     simd.round_randomly: lambda x: (KEY, numbers(len(x) * (len(x) % 2)), F(0.25), F(7), np.nan_to_num(x)),
     simd.list_hits: lambda x: (
-        KEY, counter_hash.bound(0.3), numbers(len(x) * (len(x) % 2)), x, np.zeros(len(x), np.int32),
+        KEY, BOUND, numbers(len(x) * (len(x) % 2)), x, np.zeros(len(x), np.int32),
     ),
-    simd.drop: lambda x: (KEY, counter_hash.bound(0.3), numbers(len(x) * (len(x) % 2)), (x != 0).astype(np.int32)),
+    simd.drop: lambda x: (KEY, BOUND, numbers(len(x) * (len(x) % 2)), (x != 0).astype(np.int32)),
 }  # fmt: skip
 LISTS = {simd.list_hits: (4,)}  # arguments that become as long as the result
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import numba
 import numpy as np
 import pytest
-from numba import njit
 
 from channelsim.engine.compile import cache
 from channelsim.engine.kernels import simd
 from channelsim.engine.kernels.simd import kernel
+from tests.engine.compiled import compiled
 
 ROOT = Path(__file__).parents[4]
 pytestmark = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="nothing is compiled here")
@@ -32,21 +32,22 @@ def in_a_process(function: str, directory: Path) -> str:
 
 def call() -> None:
     values = np.arange(70, dtype=np.float32)
-    assert njit(lambda x: simd.sum_of_squares(x))(values) == simd.sum_of_squares(values)
+    assert compiled(simd.sum_of_squares)(values) == simd.sum_of_squares(values)
 
 
 def damage_and_provide() -> None:
     file = cache.directory() / "simd.o"
-    good = file.read_bytes()  # made when the kernels were imported
+    kernel.VectorCode().compile()
+    good = file.read_bytes()
     body, compiles = cache.kept("simd.o", bytes), []
     kernel._compile = lambda: compiles.append(True) or body  # made in no time
-    kernel.provide()
+    kernel.VectorCode().load()
     assert not compiles
     for bad in (b"", good[: len(good) // 2], good[:-1], good[:9000] + bytes(64) + good[9064:]):
         assert bad != good
         file.write_bytes(bad)
         compiles.clear()
-        kernel.provide()
+        kernel.VectorCode().load()
         assert compiles and file.read_bytes() == good
     call()
     print("made anew each time")

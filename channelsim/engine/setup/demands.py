@@ -1,0 +1,63 @@
+"""What of a run needs which units of compiled code: see `compile.units`.
+
+A unit that is left out here is compiled in the middle of the run, when it is first called.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from channelsim.engine.compile.units import (
+    ADAPTIVE,
+    AUGMENTED,
+    DEFERRED,
+    IMMEDIATE,
+    MAPS,
+    MINI_BATCH,
+    ONE_SAMPLE,
+    QUANTIZED,
+    RECORDING,
+    SIGNS,
+    STAGES,
+    TRANSPOSED,
+)
+from channelsim.plan import Jitter, Kind, Plan, Quantizer, Wiring, is_ideal
+
+
+def demands(plan: Plan, *, trace_frames: int = 0, frozen: bool = False) -> frozenset[str]:
+    """The demands of a run from its beginning to its end, but for those of threads and evaluations."""
+    layers, wiring = plan.layers, plan.channels["wiring"]
+    dense, learns = layers["kind"] == Kind.DENSE, layers["w_size"] > 0
+    quantized = (layers["update_quantizer"] != Quantizer.NONE) | (layers["weight_quantizer"] != Quantizer.NONE)
+    deferred = dense & ~quantized & (plan.batch == 1 and plan.momentum == 0.0)
+    found = {
+        ONE_SAMPLE: plan.batch == 1 and dense.any(),
+        MINI_BATCH: plan.batch > 1 and dense.any(),
+        DEFERRED: not frozen and (deferred & learns).any(),
+        IMMEDIATE: not frozen and (learns & ~deferred).any(),
+        TRANSPOSED: (wiring == Wiring.TRANSPOSE).any(),
+        SIGNS: np.isin(wiring, [Wiring.SIGN, Wiring.SPARSE_SIGN]).any(),
+        ADAPTIVE: not frozen and plan.channels["adaptive"].any(),
+        QUANTIZED: not frozen and quantized.any(),
+        STAGES: _has_stages(plan),
+        AUGMENTED: not frozen and (plan.flip or plan.shift > 0),
+        MAPS: plan.maps,
+        RECORDING: trace_frames > 0,
+    }
+    return frozenset(name for name, is_met in found.items() if is_met)
+
+
+def _has_stages(plan: Plan) -> bool:
+    """Whether more than a threshold happens to some message, at some time: as `sending` asks of one channel."""
+    tables = [(plan.channels, plan.links), *((change.channels, change.links) for change in plan.changes)]
+    ideal = np.logical_and.reduce([is_ideal(channels, links) for channels, links in tables])
+    found = False
+    for channels, all_links in tables:
+        links = all_links[channels["link"]]
+        timeless = (links["ps_numerator"] == 0) & (links["queue"] < 0) & (links["broadcast"] == 0)
+        timeless &= channels["jitter_kind"] == Jitter.NONE
+        drawn = (channels["stochastic"] != 0) | (channels["noise"] > 0) | (channels["bit_error"] > 0)
+        drawn |= channels["drop"] > 0
+        sifts = (channels["has_threshold"] != 0) & (channels["quantizer"] == Quantizer.NONE) & ~drawn
+        found |= not (timeless & (ideal | (sifts & (channels["deadline"] < 0)))).all()
+    return found
