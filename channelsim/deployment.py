@@ -51,8 +51,11 @@ def evaluate(learner: engine.State, dataset: Dataset) -> tuple[float, float]:
 def _in_use(learner: engine.State, samples: int) -> Plan:
     """The plan of a network that is used and does not learn: no learning channels, one frame after another."""
     forward = learner.channels["direction"] == Direction.FORWARD
+    layers = learner.plan.layers.copy()
+    layers["compute_learning"] = 0
     return replace(
         learner.plan,
+        layers=layers,
         channels=learner.channels[forward],  # the first of all, so that each keeps its draws
         links=learner.links.copy(),
         changes=(),

@@ -124,10 +124,12 @@ def test_residuals_begin_at_zero_and_are_carried_from_sample_to_sample() -> None
         assert_is(deployment.evaluate(state, samples()), right)
 
 
-def test_a_link_still_sends_what_was_late_when_the_next_frame_enters() -> None:
+@pytest.mark.parametrize("compute", [{}, {"learning": "50 us"}], ids=["", "learning takes time"])
+def test_a_link_still_sends_what_was_late_when_the_next_frame_enters(compute: dict[str, str]) -> None:
     """7 words of 32 bits at 1 Mbit/s take 224 us. After 150 us the layer goes on and the next frame enters. So each
-    message finds more and more of those before it on the link, until all of it is late."""
-    state = learned(1, channels={"forward.1": {"bandwidth": "1 Mbit/s", "deadline": "150 us"}})
+    message finds more and more of those before it on the link, until all of it is late. Nothing learns: the time that
+    learning takes is not spent, that of the top layer neither."""
+    state = learned(1, channels={"forward.1": {"bandwidth": "1 Mbit/s", "deadline": "150 us"}}, compute=compute)
     free, now, arrives = 0, 0, np.zeros((SAMPLES, UNITS[0]), bool)
     for i in range(SAMPLES):
         start = max(now, free)
