@@ -541,8 +541,13 @@ class Simulator:
         layer.w_speed = self.plan.momentum * layer.w_speed + layer.gathered(sum(products))
         if record["update_quantizer"]:
             layer.unclear += int(cancels(layer.w_speed, terms).sum())
-        layer.b_speed = self.plan.momentum * layer.b_speed + layer.gathered_bias(sum(errors) / size)
         rate = self._rate(frame, self.plan.learning_rate)
+        b_terms = self.plan.momentum * np.abs(layer.b_speed) + layer.gathered_bias(
+            sum(np.abs(r) for r in errors) / size
+        )
+        layer.b_speed = self.plan.momentum * layer.b_speed + layer.gathered_bias(sum(errors) / size)
+        for old, speed, size_of in ((layer.weights, layer.w_speed, terms), (layer.biases, layer.b_speed, b_terms)):
+            layer.unclear += int(cancels(old + rate * speed, np.abs(old) + rate * size_of).sum())
         step = self._quantized_matrix(h, frame, "update", rounded(rate * layer.w_speed))
         if record["update_quantizer"]:
             count["update_bits"] += len(layer.weights) * int(record["update_bits"])
