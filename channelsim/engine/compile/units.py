@@ -33,7 +33,7 @@ ONE_SAMPLE, MINI_BATCH, DEFERRED, IMMEDIATE, TRANSPOSED, SIGNS, ADAPTIVE, QUANTI
     "one sample a frame", "mini-batches", "deferred updates", "immediate updates", "errors through W",
     "errors through signs of W", "adaptive C", "quantized synapses", "stages or time", "augmentation", "maps",
 )  # fmt: skip
-THREADS, RECORDING, EVALUATION = "threads", "recorded messages", "evaluation"
+THREADS, RECORDING, EVALUATION, CHANGED = "threads", "recorded messages", "evaluation", "changed activities"
 _foundations: list[Callable[[], None]] = []  # what all units may call
 _at: dict[int, Unit] = {}  # units by their places
 every: list[Unit] = []

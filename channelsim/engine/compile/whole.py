@@ -110,7 +110,7 @@ def compile_function(function: Any, result: Any, arguments: tuple[Any, ...]) -> 
 
 
 def linked(library: Any, module: Any = "") -> Any:
-    """A parsed module with the code of a library and all that it calls. Only what was in it can be called by name."""
+    """A module with the code of a library and of all that it calls, parsed. Names are those that were in it."""
     whole = binding.parse_assembly(str(module))
     named = {function.name for function in whole.functions if not function.is_declaration}
     for part in _all_of(library):
