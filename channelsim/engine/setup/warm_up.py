@@ -22,8 +22,9 @@ from channelsim.engine.loop import event_loop
 from channelsim.engine.setup import second_process
 
 IMPORTED = (packing, prediction)  # for the sake of their units, as are those that `event_loop` imports
-PART_SECONDS = 0.7
-"""One core's time for a part of the engine, on average: 9 parts of `digits-srbp` in 6.5 s (EPYC of family 26)."""
+PART_SECONDS = 1.0
+"""One core's time for a part of the engine, on average: 8 of `digits-srbp` take 7.5 s, 20 of `mnist-conv` 15 s, and a
+second process starts in half a second (Xeon, family 6, model 167)."""
 
 
 def begin(wanted: frozenset[str]) -> None:
