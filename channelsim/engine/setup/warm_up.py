@@ -45,12 +45,14 @@ def compile_for(wanted: frozenset[str]) -> None:
     if config.DISABLE_JIT:
         return
     begin(wanted)
-    for later in (False, True) if EVALUATION in wanted else (False,):
+    for later in sorted({False, EVALUATION in wanted}):
         while (job := second_process.taken(later=later)) is not None:
             _jobs()[job].compile()
     second_process.wait_for(_missing(wanted))
     for each in _needed(wanted):
         each.load()
+    if EVALUATION in wanted:
+        second_process.stop()  # nothing is left for it to do
 
 
 def seconds_to_compile(wanted: frozenset[str]) -> int:
