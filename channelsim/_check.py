@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 from channelsim import codes, memory, units
-from channelsim.data import dataset_of
+from channelsim.data import Values, dataset_of
 from channelsim.plan import Direction, Kind, Message, Tables, Transfer, sizes, tables
 from channelsim.scenario import Scenario, shape_in_words
 
@@ -65,20 +65,24 @@ class Check:
     """What `channelsim.check` found out.
 
     Attributes:
-        scenario, data: their names; samples: for training; classes: of the data.
+        scenario, data: their names; samples: for training; classes: of the data; values: the range of the training
+            images as they came and what was done with them (None: not known); found: the same in words, and how else
+            the source was read.
         batch, epochs, frames_per_epoch: frames_per_epoch * epochs frames enter during the run.
         layers, channels: see `LayerCheck` and `ChannelCheck`.
         memory: bytes by what they are for: data, synapses (W, b and C with all their copies), frame (each frame in
             flight), layer (one layer at work on a frame, or on a part of an evaluation), patches (what convolutions
             make of their images).
         machine_memory: bytes; None where the system does not report it.
-        advice: what is allowed but hardly meant, a sentence each.
+        advice: what is allowed but hardly meant, a sentence each, about the scenario and then about its data.
     """
 
     scenario: str
     data: str
     samples: int
     classes: int
+    values: Values | None
+    found: str
     batch: int
     epochs: int
     frames_per_epoch: int
@@ -142,6 +146,7 @@ class Check:
                     ],
                 ),
                 "",
+                f"data        {self.found}",
                 "operations  " + ", ".join(f"{word} {count:,}" for word, count in self.operations.items()),
                 "bits        " + ", ".join(f"{word} {count:,}" for word, count in self.bits.items()),
                 f"memory      data {_mib(self.memory['data'])}, synapses {_mib(self.memory['synapses'])}, "
@@ -168,6 +173,8 @@ def check(scenario: Scenario) -> Check:
         data=scenario.data.name,
         samples=len(dataset.train_y),
         classes=dataset.classes,
+        values=dataset.values,
+        found=dataset.found,
         batch=batch,
         epochs=training.epochs,
         frames_per_epoch=math.ceil(len(dataset.train_y) / training.batch),
@@ -175,7 +182,7 @@ def check(scenario: Scenario) -> Check:
         channels=_channels(scenario, found, batch),
         memory=memory.estimate(scenario, found, dataset, batch),
         machine_memory=memory.machine_bytes(),
-        advice=tuple(scenario.advice()),
+        advice=(*scenario.advice(), *dataset.warnings),
     )
 
 

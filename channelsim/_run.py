@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import signal
 import time
@@ -16,7 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from channelsim import accounting, alignment, congestion, engine, memory, provenance, trace, units
+from channelsim import (
+    accounting,
+    alignment,
+    cautions,
+    congestion,
+    deployment,
+    engine,
+    identity,
+    memory,
+    provenance,
+    trace,
+    units,
+)
 from channelsim.data import Dataset, dataset_of
 from channelsim.errors import InputError, RunError
 from channelsim.plan import Plan, build, tables
@@ -28,7 +41,8 @@ CHUNK_SECONDS = 0.2  # between two looks at Ctrl-C, the clock and the progress b
 FIRST_CHUNK = 16  # frames
 LONGEST = 2**62  # ps of simulated time: half of what the engine can count, as it looks ahead from there
 ROW = (  # of each epoch, kept for the result and across a resume
-    "train_loss", "train_accuracy", "test_loss", "test_accuracy", "validation_loss", "validation_accuracy", "energy",
+    "train_loss", "train_accuracy", "test_loss", "test_accuracy", "test_loss_deployed", "test_accuracy_deployed",
+    "validation_loss", "validation_accuracy", "energy", "updates",
 )  # fmt: skip
 
 
@@ -60,27 +74,35 @@ def run(
         dataset: what `data.dataset_of(scenario)` returned, for many runs on the same data; loaded by default.
 
     Raises:
-        InputError: scenario, data or trace cannot be used.
+        InputError: scenario, data or trace cannot be used; or the data are not those that the trace was begun with.
         RunError: the weights diverged, or a pipeline cannot keep up; the trace is whole.
         KeyboardInterrupt: after Ctrl-C, within a second; the trace is whole and can be resumed.
     """
     began = time.perf_counter()
     listener = progress or Silent()
     arrays: Mapping[str, NDArray[Any]] | None = None
+    begun: identity.Inputs | None = None
     if resume is not None:
         with trace.Trace(resume) as old:
             arrays = old.checkpoint()
-            scenario = _of_trace(old)
+            scenario, begun = _of_trace(old), old.inputs
     if scenario is None:
         raise InputError("run: give a scenario, or resume=TRACE")
     if dataset is None:
         dataset = dataset_of(scenario)
+    inputs = identity.inputs(scenario, dataset)
+    changed = identity.changes(begun, inputs) if begun is not None else ""
+    if changed:
+        raise InputError(
+            f"{resume}: begun with other data: {changed} (data.name = {scenario.data.name!r}); accepted: the data as"
+            " they were, or the whole run on these, with --force"
+        )
     memory.refuse_excess(scenario, tables(scenario, dataset.shape, dataset.classes))
     plan = build(scenario, dataset.shape, dataset.classes, len(dataset.train_y))
     if resume is not None:
         writer = trace.reopen(resume, plan)
     else:
-        about = provenance.collect(scenario.seed)
+        about = provenance.collect(scenario.seed) | {"inputs": json.dumps(inputs)}
         target = Path(out) if out is not None else default_out(scenario)
         writer = trace.create(target, scenario.text, scenario.resolved(), plan, about, force)
     with writer, _kernels(threads):
@@ -159,8 +181,10 @@ class _Run:
             self.earlier, self.training_time = (float(value) for value in arrays["wall_times"])
             self.rows = [dict(zip(ROW, row, strict=True)) for row in arrays["epoch_rows"].tolist()]
             self.queue_max = np.array(arrays["run_queue_max"])
+        self.differs = len(dataset.test_y) > 0 and deployment.differs(plan)
         self.probe = alignment.Probe(dataset, min(scenario.trace.probe, plan.train_size))
         self.behind: str | None = None  # the warning about a pipeline that cannot keep up
+        self.told_losses = False
         self.epoch = len(self.rows)
         self.chunk = FIRST_CHUNK
         self.packing_time = 0.0  # of the chunk at work: writing messages down is no training
@@ -168,6 +192,10 @@ class _Run:
     # --- the run ------------------------------------------------------------------------------------------
 
     def go(self) -> Result:
+        if self.dataset.found:
+            self.listener.note(f"data: {self.dataset.found}")
+        for text in self.dataset.warnings:
+            self.listener.note(f"warning: {text}")
         try:
             self._warm_up()
             with _calm_interrupts() as interrupted:
@@ -241,6 +269,13 @@ class _Run:
             self.listener.note(f"warning: {found}")
         self.behind = found or self.behind
 
+    def _look_at_losses(self) -> None:
+        """Warns once while there is more to come; the result has the shares of the whole run."""
+        if not self.told_losses and self.epoch < self.plan.epochs:
+            for text in cautions.losses(self.state, self.state.counters):
+                self.told_losses = True
+                self.listener.note(f"warning: after epoch {self.epoch}: {text}")
+
     def _collect(self, rows: NDArray[Any], values: NDArray[np.float32]) -> None:
         began = time.perf_counter()
         self.writer.events(rows, engine.pack(rows, values, self.state.channels))
@@ -252,8 +287,11 @@ class _Run:
         if not all(np.isfinite(buffer).all() for buffer in (state.weights, state.biases, state.feedback)):
             raise engine.Diverged(f"weights are no longer finite after epoch {self.epoch + 1}")
         self.epoch += 1
-        tally = engine.tally(state)
+        updates, tally = self._updates(), engine.tally(state)
         test_loss, test_accuracy = engine.evaluate(state, self.dataset.test_x, self.dataset.test_y)
+        deployed_loss, deployed_accuracy = math.nan, math.nan
+        if self.differs:
+            deployed_loss, deployed_accuracy = deployment.evaluate(state, self.dataset)
         validation_loss, validation_accuracy = math.nan, math.nan
         if len(self.dataset.validation_y):
             validation_loss, validation_accuracy = engine.evaluate(
@@ -262,25 +300,30 @@ class _Run:
         counters = accounting.since(state.counters, self.counters_before)
         joules = accounting.energy(plan, counters)
         row = {
-            "train_loss": tally.loss / max(tally.samples, 1),
-            "train_accuracy": tally.correct / max(tally.samples, 1),
+            "train_loss": tally.loss / tally.samples if tally.samples else math.nan,
+            "train_accuracy": tally.correct / tally.samples if tally.samples else math.nan,
             "test_loss": test_loss,
             "test_accuracy": test_accuracy,
+            "test_loss_deployed": deployed_loss,
+            "test_accuracy_deployed": deployed_accuracy,
             "validation_loss": validation_loss,
             "validation_accuracy": validation_accuracy,
             "energy": float(joules.sum()) + (self.rows[-1]["energy"] if self.rows else 0.0),
+            "updates": updates,
         }
         self.rows.append(row)
         common = {
             "epoch": self.epoch,
             "frames": state.frame,
-            "updates": state.frame,
+            "updates": updates,
             "learning_rate": plan.learning_rate * plan.rate_left(state.frame),
             "simulated_time": state.now,
             "wall_time": self._wall(),
         }
         self.writer.train_row(common | {"loss": row["train_loss"], "accuracy": row["train_accuracy"]})
         self.writer.test_row(common | {"loss": test_loss, "accuracy": test_accuracy})
+        if self.differs:
+            self.writer.deployed_row(common | {"loss": deployed_loss, "accuracy": deployed_accuracy})
         if len(self.dataset.validation_y):
             self.writer.validation_row(common | {"loss": validation_loss, "accuracy": validation_accuracy})
         elapsed = state.now - self.now_before
@@ -308,12 +351,17 @@ class _Run:
                 "frames_per_second": state.frame / max(self.training_time, 1e-9),
             }
         )
+        self._look_at_losses()
         self._checkpoint_if_due()
 
     # --- what is kept ----------------------------------------------------------------------------------------
 
     def _wall(self) -> float:
         return self.earlier + time.perf_counter() - self.began
+
+    def _updates(self) -> int:
+        """Updates of the top layer so far."""
+        return (int(self.rows[-1]["updates"]) if self.rows else 0) + self.state.updates
 
     def _keep_weights(self) -> None:
         engine.settle(self.state)
@@ -336,17 +384,18 @@ class _Run:
         state = self.state
         counters = state.counters.copy()
         counters["queue_max"] = np.maximum(self.queue_max, counters["queue_max"])
-        warnings = [self.behind] if self.behind else congestion.losses(state, counters)
         last = self.rows[-1] if self.rows else dict.fromkeys(ROW, math.nan)
         return Result(
             name=self.scenario.name,
             status=status,
             test_accuracy=last["test_accuracy"],
             test_loss=last["test_loss"],
+            test_accuracy_deployed=last["test_accuracy_deployed"],
+            test_loss_deployed=last["test_loss_deployed"],
             validation_accuracy=last["validation_accuracy"],
             train_accuracy=last["train_accuracy"],
             loss=last["train_loss"],
-            updates=state.frame,
+            updates=self._updates(),
             frames=state.frame,
             simulated_time_ps=state.now,
             training_time_s=self.training_time,
@@ -354,7 +403,22 @@ class _Run:
             energy_j=float(accounting.energy(self.plan, state.counters).sum()),
             channels=accounting.totals(self.plan, counters, state.now),
             trace=str(self.writer.path),
-            warnings=tuple(warnings),
+            warnings=tuple(self._warnings(status, counters)),
             history=tuple(row["test_accuracy"] for row in self.rows),
             energy_history=tuple(row["energy"] for row in self.rows),
         )
+
+    def _warnings(self, status: str, counters: NDArray[Any]) -> list[str]:
+        state, data = self.state, self.dataset
+        found = [*data.warnings, *([self.behind] if self.behind else congestion.losses(state, counters))]
+        found += cautions.losses(state, counters)
+        if status != "done":
+            return found
+        last = self.rows[-1]
+        found += cautions.overloads(state, counters)
+        if len(data.test_y):
+            found += cautions.at_chance("test accuracy", last["test_accuracy"], data.test_y)
+            found += cautions.at_chance("test accuracy as deployed", last["test_accuracy_deployed"], data.test_y)
+        else:
+            found += cautions.at_chance("train accuracy", last["train_accuracy"], data.train_y)
+        return found + cautions.rising([row["train_loss"] for row in self.rows])

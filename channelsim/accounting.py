@@ -23,10 +23,12 @@ def energy(plan: Plan, counters: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def utilisation(counters: NDArray[Any], elapsed: int) -> NDArray[np.float64]:
-    """Time on the link of what each channel sent, as a share of `elapsed` picoseconds; 0 where no time has passed.
+    """Time that the messages given to a link take on it, by channel, as a share of `elapsed` picoseconds; 0 where no
+    time has passed.
 
-    What is sent counts when it is handed to the link. So the share of a part of a run is above 1 where more was
-    handed over than the link could carry; of a whole run, at the end of which nothing waits, it is at most 1.
+    A message counts when it is handed to the link. So the share is above 1 where the link has been given more than it
+    could send: in a part of a run, and in a whole one, at the end of which no layer waits, only if layers went on at
+    their deadlines while the link still had messages of theirs to send.
     """
     busy: NDArray[np.float64] = counters["busy"] / max(elapsed, 1)
     return busy

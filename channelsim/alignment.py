@@ -17,6 +17,7 @@ from channelsim import engine
 from channelsim.data import Dataset
 from channelsim.engine.sizes import evaluated_at_once
 from channelsim.plan import Direction, Kind, Plan, Wiring, ideal_backpropagation, is_ideal
+from channelsim.rules import SHAPED_AS_WEIGHTS
 
 LARGE_FRAME = 100  # samples: more pass no faster
 
@@ -28,7 +29,9 @@ class Alignment:
     cosine and sign_agreement compare the delivered learning signal with the true gradient's over probe and units
     (signs: where the gradient is not zero). feedback_cosine and feedback_sign_agreement compare C with the transposed
     weights between the two layers that it joins (of a channel that skips layers: with the product of all of them;
-    a convolution's bank with its kernels); signs over the wires that exist.
+    a convolution's bank with its kernels); signs over the wires that exist. C is what section 2 of docs/design.md says:
+    W transposed for `bp`, which makes both 1, and magnitudes with the signs of W for `sign`. The layer that sends has
+    to have a W, and a channel must skip dense layers only.
     """
 
     layer: str
@@ -119,16 +122,21 @@ def _compare_feedback(
 ) -> tuple[float, float]:
     channel = plan.channels[c]
     source, target = int(channel["source"]), int(channel["target"])
-    if channel["wiring"] == Wiring.BANK:
-        bank = feedback[channel["c_offset"] : channel["c_offset"] + channel["c_size"]]
-        return _compare(_weights_of(plan, source, weights), bank)
+    wiring, w = channel["wiring"], _weights_of(plan, source, weights)
+    if wiring == Wiring.TRANSPOSE and w.any():
+        return 1.0, 1.0
+    if wiring in SHAPED_AS_WEIGHTS:
+        values = feedback[channel["c_offset"] : channel["c_offset"] + channel["c_size"]]
+        return _compare(w, values * np.sign(w) if wiring == Wiring.SIGN else values)
     between = plan.layers[target + 1 : source + 1]
-    if channel["wiring"] not in (Wiring.DENSE, Wiring.SPARSE) or (between["kind"] != Kind.DENSE).any():
+    if wiring == Wiring.TRANSPOSE or (between["kind"] != Kind.DENSE).any():
         return float("nan"), float("nan")
     path = np.eye(int(plan.layers[source]["n"]), dtype=np.float32)
     for h in range(source, target, -1):
         path = _weights_of(plan, h, weights).reshape(-1, int(plan.layers[h]["n"])) @ path
     wires = _wires(plan, c, feedback)
+    if wiring == Wiring.SPARSE_SIGN:
+        wires = wires * np.sign(path.T)
     cosine, _ = _compare(wires, path.T)
     there = wires != 0
     return cosine, _compare(path.T[there], wires[there])[1]

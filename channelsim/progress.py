@@ -17,7 +17,7 @@ class Progress(Protocol):
     """A listener to a run. An exception raised by a method stops the run as Ctrl-C does."""
 
     def note(self, text: str) -> None:
-        """Something worth a line: compiling the engine, advice about the scenario, a resumed run."""
+        """Something worth a line: what was found in the data, warnings, compiling the engine."""
 
     def start(self, scenario_name: str, epochs: int, frames_per_epoch: int, first_frame: int) -> None:
         """The engine begins at `first_frame` (0, or more when resumed) of `epochs * frames_per_epoch`."""
@@ -35,14 +35,16 @@ class Progress(Protocol):
 
         `frames_done` counts from the start of the run, those before a resume included; `epoch` is the current
         one (1-based); `bits` is the total over all channels so far; `loss` the mean training loss of this
-        epoch so far.
+        epoch so far, NaN before any sample has reached the top.
         """
 
     def epoch(self, row: Mapping[str, Any]) -> None:
         """An epoch is done and evaluated.
 
-        `row` has epoch (1-based), train_loss, train_accuracy, test_loss, test_accuracy (0..1),
-        simulated_time_s, bits (so far, all channels) and frames_per_second.
+        `row` has epoch (1-based), train_loss and train_accuracy (means during the epoch; NaN where no sample reached
+        the top in it), test_loss and test_accuracy (at its end), test_loss_deployed and test_accuracy_deployed (NaN
+        where they would say the same), accuracies from 0 to 1, simulated_time_s, bits (so far, all channels) and
+        frames_per_second.
         """
 
     def finish(self, result: Result) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any
 
-from channelsim.units import seconds
+from channelsim.units import number_text, seconds
 
 _NOT_JSON = ("history", "energy_history")
 
@@ -21,9 +21,13 @@ class Result:
     Attributes:
         name: the scenario's name.
         status: done, interrupted or diverged.
-        test_accuracy, test_loss: on the test set, after the last epoch.
+        test_accuracy, test_loss: on the test set, after the last epoch, as trained: through the forward channels, but
+            nothing is late, lost in a queue or carried on as a residual.
+        test_accuracy_deployed, test_loss_deployed: the same as deployed: with queues, deadlines and residuals, frame
+            after frame. NaN where no forward channel has any of these, for then they would say the same.
         validation_accuracy: on the samples held out by `data.validation`, after the last epoch; NaN if there are none.
-        train_accuracy, loss: on the training set, after the last epoch.
+        train_accuracy, loss: means over the training samples during the last epoch, each as its frame passed, before
+            that frame's update; with `data.flip` and `data.shift` of the images as they were shown.
         updates: updates of the top layer.
         frames: samples or mini-batches that entered the network.
         simulated_time_ps: what the simulated clock shows at the end, an integer; simulated_time_s: the nearest float.
@@ -31,10 +35,13 @@ class Result:
         wall_time_s: wall time of the whole run: loading, evaluating and writing included.
         energy_j: by the scenario's cost table.
         channels: channel name -> messages; events and bits sent; dropped and late events; lost_messages, that found the
-            queue full; queue_max, most messages waiting or being sent; utilisation, share of the simulated time for
-            which the channel occupied its link.
+            queue full; queue_max, most messages waiting or being sent; utilisation, time that the messages given to the
+            link take on it, as a share of the simulated time, above 1 where the link was given more than it could send,
+            and layers went on at their deadlines.
         trace: path of the trace.
-        warnings: what went wrong without stopping the run, a sentence each: a pipeline that cannot keep up.
+        warnings: what went wrong without stopping the run, a sentence each: data of an implausible range or
+            without samples of some class, a pipeline that cannot keep up, messages or events lost (by cause), a link
+            that was given more than it can send, accuracy at chance level, a training loss that rises.
         history: test accuracy after each epoch.
         energy_history: J spent by the end of each epoch.
     """
@@ -53,6 +60,8 @@ class Result:
     energy_j: float
     channels: Mapping[str, Mapping[str, float]]
     trace: str
+    test_accuracy_deployed: float = math.nan
+    test_loss_deployed: float = math.nan
     validation_accuracy: float = math.nan
     warnings: tuple[str, ...] = ()
     history: tuple[float, ...] = ()
@@ -93,22 +102,32 @@ class Result:
         return None
 
     def to_json(self) -> dict[str, Any]:
-        """The object that `channelsim run --json` prints: plain numbers, strings and dictionaries."""
+        """The object that `channelsim run --json` prints: plain numbers, strings and dictionaries, None for NaN.
+
+        Its keys are the attributes above, without the histories, and without accuracies and losses that are not there;
+        simulated_time_s and bits_per_update are added.
+        """
         values = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _NOT_JSON}
         values["simulated_time_s"] = self.simulated_time_s
         values["channels"] = {name: dict(total) for name, total in self.channels.items()}
         values["trace"] = str(self.trace)
-        if math.isnan(self.validation_accuracy):
-            del values["validation_accuracy"]
+        for name in ("test_accuracy_deployed", "test_loss_deployed", "validation_accuracy"):
+            if math.isnan(values[name]):
+                del values[name]
         values["warnings"] = list(self.warnings)
-        values["bits_per_update"] = self.bits_per_update if self.updates else None
-        return values
+        values["bits_per_update"] = self.bits_per_update
+        return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in values.items()}
+
+    def _deployed(self) -> str:
+        if math.isnan(self.test_accuracy_deployed):
+            return ""
+        return f" as trained, {100 * self.test_accuracy_deployed:.2f} % as deployed"
 
     def _lines(self) -> list[tuple[str, str]]:
         return [
-            ("test accuracy", f"{100 * self.test_accuracy:.2f} %"),
-            ("train accuracy", f"{100 * self.train_accuracy:.2f} %"),
-            ("loss", f"{self.loss:.4g}"),
+            ("test accuracy", number_text(100 * self.test_accuracy, ".2f", " %") + self._deployed()),
+            ("train accuracy", f"{number_text(100 * self.train_accuracy, '.2f', ' %')} (mean during the last epoch)"),
+            ("train loss", f"{number_text(self.loss, '.4g')} (mean during the last epoch)"),
             ("updates", f"{self.updates:,}"),
             ("simulated time", f"{self.simulated_time_s:.4g} s"),
             ("learning bits", f"{self.learning_bits:,} ({self.bits_per_update:,.0f} per update)"),

@@ -9,6 +9,7 @@ The Pint registry is a small one of our own: in Pint's default registry a bit ha
 
 from __future__ import annotations
 
+import math
 import re
 from decimal import Decimal
 from functools import cache
@@ -163,3 +164,8 @@ def format_energy(energy: float) -> str:
         return "0 J"
     steps = {"J": 0, "mJ": -3, "uJ": -6, "nJ": -9, "pJ": -12, "fJ": -15, "aJ": -18}
     return _write(Decimal(repr(float(energy))), steps)
+
+
+def number_text(value: float, form: str, unit: str = "") -> str:
+    """A number with its unit, or a dash where it is NaN: there is none."""
+    return "-" if math.isnan(value) else f"{value:{form}}{unit}"

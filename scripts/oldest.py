@@ -1,4 +1,4 @@
-"""Prints pip constraints: the oldest versions that pyproject.toml allows. `make test-oldest` tests with them."""
+"""Prints pip constraints: the oldest versions that pyproject.toml allows, with which `make test-oldest` runs."""
 
 from __future__ import annotations
 

@@ -185,10 +185,9 @@ def _quantized(kind: str, bits: int, a: np.float32, values: Floats, draws: Float
             out[i] = a * sign if abs(v) >= F(0.5) * a else F(0)
         else:
             top = 2 ** (bits - 1) - 1
-            step = a / F(top)
-            ratio = v / step
+            ratio = v * F(top) / a
             level = np.rint(ratio) if draws is None else np.floor(ratio + draws[i])
-            out[i] = np.clip(level, F(-top), F(top)) * step
+            out[i] = np.clip(level, F(-top), F(top)) * (a / F(top))
     return out
 
 

@@ -1,4 +1,4 @@
-"""A layer of the simulator of single neurons: which neurons have wires, which wires share a weight, what a neuron says.
+"""A layer of the simulator of single neurons: which neurons have wires, which wires share a weight, what they send.
 
 Plain loops over positions and taps; units are ordered channel, row, column.
 """
@@ -15,9 +15,14 @@ from channelsim.hashing import Stream
 from channelsim.plan import Direction, Kind, Plan, Transfer
 from tests.naive import windows
 
+SATURATED = 9.01  # from here on tanh is 1
+
 
 class Layer:
-    """Neurons with their synapses, what they remember, and the time when they are free to compute again."""
+    """Neurons with their synapses, what they have stored, and the time when they are free to compute again.
+
+    `unclear` counts decisions (zero or not, which is the largest) that the last digits of a sum make.
+    """
 
     def __init__(self, plan: Plan, h: int) -> None:
         record = plan.layers[h]
@@ -28,54 +33,81 @@ class Layer:
             Direction.LEARNING: int(record["compute_learning"]),
         }
         w, b = int(record["w_offset"]), int(record["b_offset"])
-        self.stored = plan.weights[w : w + int(record["w_size"])].astype(np.float64)
+        self.weights = plan.weights[w : w + int(record["w_size"])].astype(np.float64)  # as the plan stores them
+        self.biases = plan.biases[b : b + int(record["b_size"])].astype(np.float64)
         self.places = places(record)  # of each pair of neurons: which of the stored weights, or -1
-        self.w = self.spread(self.stored)
-        biases = plan.biases[b : b + int(record["b_size"])].astype(np.float64)
-        self.same_bias = self.n // max(len(biases), 1)  # neurons of one channel share their bias
-        self.b = biases.repeat(self.same_bias)
-        self.w_speed, self.b_speed = np.zeros_like(self.w), np.zeros_like(self.b)
-        self.pools = pools(record) if h and not len(biases) else []
+        self.same_bias = self.n // max(len(self.biases), 1)  # neurons of one channel share their bias
+        self.set(self.weights, self.biases)
+        self.w_speed, self.b_speed = np.zeros_like(self.weights), np.zeros_like(self.biases)
+        self.pools = pools(record) if h and not len(self.biases) else []
         self.free = 0
-        self.newest = -1
-        self.memory: dict[int, list[tuple[Any, Any]]] = {}  # frame -> per sample: input heard, activity
+        self.computed: list[int] = []  # frames, in the order in which they were computed
+        self.stored: dict[int, list[tuple[Any, Any]]] = {}  # frame -> per sample: input as delivered, activity
+        self.unclear = 0
+
+    def set(self, weights: Any, biases: Any) -> None:
+        """New synapses, as the plan stores them; w and b are those of each pair of neurons, and of each neuron."""
+        self.weights, self.biases = weights, biases
+        self.w, self.b = self.spread(weights), biases.repeat(self.same_bias)
 
     def spread(self, stored: Any) -> Any:
         """A value for each stored weight, at each pair of neurons (fan-in, n) that has it; elsewhere 0."""
         return np.where(self.places >= 0, np.append(stored, 0.0)[self.places], 0.0)
 
-    def shared(self, steps: Any) -> Any:
-        """A step for each pair of neurons: what all those with one weight do together."""
+    def gathered(self, steps: Any) -> Any:
+        """A step for each stored weight: what all pairs of neurons with one weight do together."""
         there = self.places >= 0
-        return self.spread(np.bincount(self.places[there], steps[there], len(self.stored)))
+        return np.bincount(self.places[there], steps[there], len(self.weights))
 
-    def shared_bias(self, steps: Any) -> Any:
-        return steps.reshape(-1, self.same_bias).sum(1).repeat(self.same_bias)
+    def gathered_bias(self, steps: Any) -> Any:
+        return steps.reshape(-1, self.same_bias).sum(1)
 
-    def collected(self) -> tuple[Any, Any]:
-        """W and b, flat, as the plan stores them."""
-        there = self.places >= 0
-        self.stored[self.places[there]] = self.w[there]
-        return self.stored, self.b[:: self.same_bias]
+    def wires_up(self, j: int) -> int:
+        """How many wires lead from neuron j below to this layer; a layer without synapses computes for free."""
+        return 0 if self.pools else int((self.places[j] >= 0).sum())
+
+    def wires_down(self, i: int) -> int:
+        """How many wires lead from neuron i to the layer below."""
+        return 0 if self.pools else int((self.places[:, i] >= 0).sum())
+
+    def written(self, xs: list[Any], rs: list[Any]) -> int:
+        """Synapses that an update by inputs and errors writes: those of rows of W that met an input in a sample that
+        learns, and of columns that had an error in any."""
+        rows, columns = set(), set()
+        for x, r in zip(xs, rs, strict=False):
+            if r.any():
+                met = self.places[x != 0]
+                rows |= set((met[met >= 0] // len(self.biases)).tolist())
+                columns |= set((np.flatnonzero(r) // self.same_bias).tolist())
+        return len(rows) * len(columns)
 
     def activity(self, x: Any) -> Any:
         if self.pools:
-            combine = max if self.kind == Kind.MAXPOOL else np.mean
-            return rounded([combine([x[j] for j in window]) for window in self.pools])
-        s = [self.b[i] + sum(x[j] * self.w[j, i] for j in range(len(x)) if x[j]) for i in range(self.n)]
+            return rounded([self._pooled([x[j] for j in window]) for window in self.pools])
+        s = [self._sum(x, i) for i in range(self.n)]
         if self.transfer == Transfer.SOFTMAX:
             exps = [math.exp(v - max(s)) for v in s]
             return rounded([e / sum(exps) for e in exps])
-        squash = {
-            Transfer.LINEAR: lambda v: v,
-            Transfer.TANH: math.tanh,
-            Transfer.LOGISTIC: lambda v: 1 / (1 + math.exp(-v)),
-            Transfer.RELU: lambda v: max(v, 0.0),
-        }
-        return rounded([squash[self.transfer](v) for v in s])
+        return rounded([squash(self.transfer, v) for v in s])
+
+    def _pooled(self, values: list[float]) -> float:
+        if self.kind != Kind.MAXPOOL:
+            self.unclear += bool(cancels(sum(values), sum(abs(v) for v in values)))
+            return sum(values) / len(values)
+        close = 1e-6 * max(abs(v) for v in values)
+        self.unclear += any(0 < max(values) - v <= close for v in values)
+        return max(values)
+
+    def _sum(self, x: Any, i: int) -> float:
+        terms = [self.b[i], *(x[j] * self.w[j, i] for j in range(len(x)) if x[j])]
+        total, size = sum(terms), sum(abs(term) for term in terms)
+        self.unclear += bool(cancels(total, size))
+        if self.transfer == Transfer.TANH:
+            self.unclear += abs(abs(total) - SATURATED) <= 1e-6 * size
+        return float(total)
 
     def wires_back(self, x: Any) -> Any:
-        """How much of each neuron's error goes to each neuron below, (fan-in, n), when the layer has heard x."""
+        """How much of each neuron's error goes to each neuron below, (fan-in, n), when the layer received x."""
         if not self.pools:
             return self.w.copy()
         back = np.zeros(self.w.shape)
@@ -96,8 +128,22 @@ class Layer:
         }[self.transfer]
 
 
+def squash(transfer: Transfer, s: float) -> float:
+    """f(S), but for softmax."""
+    if transfer == Transfer.TANH:
+        return math.copysign(1.0, s) if abs(s) >= SATURATED else math.tanh(s)
+    if transfer == Transfer.LOGISTIC:
+        return 1 / (1 + math.exp(-s))
+    return max(s, 0.0) if transfer == Transfer.RELU else s
+
+
+def cancels(total: Any, size: Any) -> Any:
+    """Whether a sum is nearly zero, or zero by chance, next to the sum of its terms' magnitudes."""
+    return (size > 0) & (np.abs(total) <= 1e-6 * size)
+
+
 def rounded(values: Any) -> Any:
-    """To float32 and back: what a layer says is a float32."""
+    """To float32 and back: what a layer sends is a float32."""
     return np.asarray(values, dtype=np.float32).astype(np.float64)
 
 
@@ -129,7 +175,7 @@ def window_of(record: Any, o: int, c: int | None = None) -> list[Any]:
 
 
 def pools(record: Any) -> list[list[int]]:
-    """For each neuron of a layer without synapses the neurons that it hears, by rows."""
+    """For each neuron of a layer without synapses the neurons that it receives from, by rows."""
     if record["kind"] == Kind.FLATTEN:
         return [[j] for j in range(int(record["n"]))]
     found: list[list[int]] = [[] for _ in range(int(record["n"]))]

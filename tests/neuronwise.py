@@ -1,16 +1,17 @@
 """A discrete-event simulator with one heap entry for every event of every neuron, in plain Python.
 
-It is the judge of the engine's clock, so it is written to be believed rather than to be fast: small
-networks, Python floats, lists and dicts. A convolution is a layer in which not every pair of neurons has a wire, and
-many wires have one weight. It reads a `Plan` and draws from `channelsim.hashing`; of the package it shares nothing
-else. The engine has one heap entry for each frame and channel and works out the
-arrivals inside it; here every neuron's event travels alone, with an entry of its own.
+It is a program of part 1 of docs/design.md, written from that text: it judges the engine's messages, times, counts and
+ages exactly, and its weights to rounding. So it is written to be believed rather than to be fast: small networks,
+Python floats, lists and dicts. A convolution is a layer in which not every pair of neurons has a wire, and many wires
+have one weight. It reads a `Plan` and draws from `channelsim.hashing`; of the package it shares nothing else. The
+engine has one heap entry for each frame and channel and works out the arrivals inside it; here every neuron's event
+travels alone, with an entry of its own.
 
 What can happen, in the heap's order (time, priority, sequence number):
 
 - a neuron's event *arrives* at the receiving layer (and is kept there until the layer acts);
 - a message is *complete*: its last bit has arrived, or its deadline has passed;
-- a layer is *done* with a frame: it has computed, and speaks;
+- a layer is *done* with a frame: it has computed, and sends;
 - a frame *enters* the network.
 """
 
@@ -27,12 +28,15 @@ import numpy as np
 
 from channelsim import hashing
 from channelsim.hashing import Stream
-from channelsim.plan import Direction, Encoding, Jitter, Plan, Quantizer, Scale, Wiring
-from channelsim.plan import Message as Says
-from tests.neurons import Layer, image, rounded
+from channelsim.plan import Direction, Encoding, Jitter, Plan, Wiring
+from channelsim.plan import Message as Carries
+from tests.neurons import Layer, cancels, image, rounded
+from tests.words import Quantized, decoded, flipped, quantized, scale_of, silence_of
 
 LEARNING_FIRST, THEN_FORWARD, THEN_FRAMES = 0, 1, 2
-WHOLE, DAMAGED, LOST_IN_QUEUE = 0, 1, 2
+WHOLE, PARTLY, LOST_IN_QUEUE = 0, 1, 2
+FROM_WEIGHTS = (Wiring.TRANSPOSE, Wiring.SIGN, Wiring.SPARSE_SIGN)
+MOST_FLIPPED = 64  # draws of a code word's bit errors
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Happening:
 
 @dataclass
 class Message:
-    """What one layer says over one channel about one sample: a MESSAGE_ROW's fields, and what was heard."""
+    """What one layer sends over one channel about one sample: a MESSAGE_ROW's fields, and what is received."""
 
     channel: int
     frame: int
@@ -57,7 +61,6 @@ class Message:
     offered: int
     start: int = 0
     first_arrival: int = 0
-    last_arrival: int = 0
     complete: int = 0
     events: int = 0
     delivered: int = 0
@@ -66,7 +69,7 @@ class Message:
     outcome: int = WHOLE
     scale: float = 0.0
     sent: dict[int, float] = field(default_factory=dict)  # neuron -> value as sent
-    heard: dict[int, float] = field(default_factory=dict)  # neuron -> value, filled as the events arrive
+    received: dict[int, float] = field(default_factory=dict)  # neuron -> value, filled as the events arrive
     wires: Any = None  # the sender's W at the moment of sending, for the wirings that need it
 
 
@@ -97,7 +100,11 @@ class Link:
 
 
 class Simulator:
-    """Runs a plan on given data. `x` is float32 (samples, inputs), `y` integer labels (samples,)."""
+    """Runs a plan on given data. `x` is float32 (samples, inputs), `y` integer labels (samples,).
+
+    `unclear` counts decisions (above a threshold or not, this level or the next, zero or not) that the last digits of a
+    sum make: there two programs that are both right may differ.
+    """
 
     def __init__(self, plan: Plan, x: Any, y: Any) -> None:
         self.plan, self.x, self.y = plan, x, y
@@ -107,14 +114,20 @@ class Simulator:
         self.residual = [np.zeros(int(c["n"]), np.float32) for c in plan.channels]
         self.c, self.exists = map(list, zip(*(self._initial_wires(c) for c in range(len(plan.channels))), strict=True))
         self.c_speed = [np.zeros_like(wires) for wires in self.c]
-        self.counters = [Counter() for _ in plan.channels]
-        self.ages = [Counter() for _ in self.layers]  # per layer: age of its updates in frames -> how many
+        self.counters: list[Counter[str]] = [Counter() for _ in plan.channels]
+        self.ages: list[Counter[int]] = [Counter() for _ in self.layers]  # of the errors that each layer learned from
+        self.misses = [0 for _ in self.layers]
         self.messages: list[Message] = []
         self.log: list[Happening] = []
         self.heap: list[tuple[int, int, int, str, Any]] = []
         self.pushes = 0
         self.now = 0
         self.inbox: dict[tuple[int, int], list[Message]] = {}  # (channel, frame) -> its complete messages
+        self.unclear_messages = 0
+
+    @property
+    def unclear(self) -> int:
+        return self.unclear_messages + sum(layer.unclear for layer in self.layers)
 
     # --- the loop ---------------------------------------------------------------------------------------
 
@@ -143,7 +156,7 @@ class Simulator:
                 self._enter(about)
             elif what == "arrive":
                 message, neuron, value = about
-                message.heard[neuron] = value
+                message.received[neuron] = value
                 self._note("arrive", message.channel, message.frame, message.sample, neuron)
             elif what == "complete":
                 self._complete(about)
@@ -162,9 +175,11 @@ class Simulator:
         u = self._draw(Stream.ARRIVALS.of(), frame, 0, 0)
         return math.ceil(-self.plan.interval * math.log(1.0 - u))
 
+    def _words(self, stream: int, frame: int, sample: int, indices: Any) -> Any:
+        return hashing.bits(hashing.key(self.plan.seed, stream, frame, sample), np.asarray(indices))
+
     def _draw(self, stream: int, frame: int, sample: int, index: int) -> float:
-        word = hashing.bits(hashing.key(self.plan.seed, stream, frame, sample), np.array([index]))
-        return float(hashing.uniform(word)[0])
+        return float(hashing.uniform(self._words(stream, frame, sample, [index]))[0])
 
     # --- frames -----------------------------------------------------------------------------------------
 
@@ -185,39 +200,42 @@ class Simulator:
                     link.set(record)
         self._note("enter", -1, frame)
         images = [image(self.plan, frame, b, rounded(self.x[s])) for b, s in enumerate(self.samples(frame))]
-        self._speak(0, Direction.FORWARD, frame, images)
+        self._send_over(0, Direction.FORWARD, frame, images)
 
     # --- sending ----------------------------------------------------------------------------------------
 
-    def _speak(
+    def _send_over(
         self,
         h: int,
         direction: Direction,
         frame: int,
         values: list[Any],
         targets: Any = None,
-        heard: Sequence[Any] = (),
+        inputs: Sequence[Any] = (),
     ) -> None:
-        """Layer h says `values` (or the targets), one vector a sample, over its channels of one direction.
+        """Layer h sends `values` (or the targets), one vector a sample, over its channels of one direction.
 
-        `heard`: what of its input it remembers, of the first samples or of none.
+        `inputs`: what of its input it has stored, of the first samples or of none.
         """
         for c, record in enumerate(self.channels):
             if record["source"] == h and record["direction"] == direction:
-                said = targets if record["message"] == Says.TARGET else values
-                for sample, vector in enumerate(said):
-                    self._send(c, frame, sample, vector, heard[sample] if sample < len(heard) else None)
+                sent = targets if record["message"] == Carries.TARGET else values
+                for sample, vector in enumerate(sent):
+                    self._send(c, frame, sample, vector, inputs[sample] if sample < len(inputs) else None)
 
-    def _send(self, c: int, frame: int, sample: int, vector: Any, heard: Any) -> None:
+    def _send(self, c: int, frame: int, sample: int, vector: Any, inputs: Any) -> None:
         record, count = self.channels[c], self.counters[c]
         message = Message(c, frame, sample, offered=self.now)
         self.messages.append(message)
         count["messages"] += 1
         count["offered"] += int(np.count_nonzero(vector))
-        if record["wiring"] in (Wiring.TRANSPOSE, Wiring.SIGN, Wiring.SPARSE_SIGN):
-            message.wires = self.layers[int(record["source"])].wires_back(heard)
-        message.sent, message.scale = self._quantized(record, self._speaking(c, vector))
-        message.events = len(message.sent)
+        if record["wiring"] in FROM_WEIGHTS:
+            message.wires = self.layers[int(record["source"])].wires_back(inputs)
+        passed = self._above_threshold(c, vector)
+        noise_scale = scale_of(record["noise_scale_kind"], record["noise_scale"], passed)
+        sent = self._quantized(c, frame, sample, passed)
+        message.scale, message.events = sent.scale, len(sent.values)
+        message.sent = {neuron: float(value) for neuron, value in sent.values.items()}
         bits, word, message.encoding = self._length(record, message.events)
         priority = THEN_FORWARD if record["direction"] == Direction.FORWARD else LEARNING_FIRST
         deadline = math.inf if record["deadline"] < 0 else self.now + int(record["deadline"])
@@ -234,7 +252,7 @@ class Simulator:
             count["lost_messages"] += 1
             count["overflow"] += message.events
             message.complete = int(min(self.now + int(record["latency"]), deadline))
-            message.first_arrival = message.last_arrival = message.complete
+            message.first_arrival = message.complete
             self._push(message.complete, priority, "complete", message)
             return
         message.start = start
@@ -248,11 +266,14 @@ class Simulator:
         travel = int(record["latency"]) + self._jitter(c, frame, sample)
         body = int(record["header_bits"]) + int(record["scale_bits"])
         arrivals = []
-        for place, (neuron, value) in enumerate(sorted(message.sent.items())):
+        for place, neuron in enumerate(sorted(sent.values)):
             words = place + 1 if message.encoding == Encoding.AER else neuron + 1
             arrival = start + link.occupation(body + words * word) + travel
             arrivals.append(arrival)
-            if self._draw(Stream.DROP.of(c), frame, sample, neuron) < record["drop"]:
+            value = self._received(message, sent, neuron, noise_scale)
+            if value is None:
+                count["corrupted"] += 1
+            elif self._draw(Stream.DROP.of(c), frame, sample, neuron) < record["drop"]:
                 count["dropped"] += 1
             elif arrival > deadline:
                 count["late"] += 1
@@ -260,45 +281,72 @@ class Simulator:
                 count["delivered"] += 1
                 message.delivered += 1
                 kept = np.float32(1.0 - record["drop"]) if record["rescale"] else np.float32(1)
-                self._push(arrival, priority, "arrive", (message, neuron, float(np.float32(value) / kept)))
+                self._push(arrival, priority, "arrive", (message, neuron, float(value / kept)))
         whole = start + link.occupation(bits) + travel
-        message.complete = message.last_arrival = int(min(whole, deadline))
-        message.first_arrival = min([*arrivals, message.complete])
-        message.outcome = DAMAGED if message.delivered < message.events else WHOLE
+        message.complete = int(min(whole, deadline))
+        message.first_arrival = int(min([*arrivals, whole][0], deadline))
+        message.outcome = PARTLY if message.delivered < message.events else WHOLE
         self._push(message.complete, priority, "complete", message)
 
-    def _speaking(self, c: int, vector: Any) -> dict[int, float]:
-        """The threshold stage: which neurons speak, and what they would say."""
-        record, said = self.channels[c], {}
-        for neuron, value in enumerate(np.asarray(vector, np.float32)):
+    def _above_threshold(self, c: int, vector: Any) -> dict[int, np.float32]:
+        """The threshold stage: which neurons send an event, and v."""
+        record, passed = self.channels[c], {}
+        values = np.asarray(vector, np.float32)
+        for neuron, value in enumerate(values):
             if not record["has_threshold"]:
                 if value != 0:
-                    said[neuron] = float(value)
+                    passed[neuron] = value
                 continue
-            meant = value + self.residual[c][neuron] if record["residual"] else value
-            if abs(meant) > record["threshold"]:
-                said[neuron] = float(meant)
-                meant = np.float32(0)
+            v = value + self.residual[c][neuron] if record["residual"] else value
+            close = abs(abs(v) - record["threshold"]) <= self._doubt(c, values)
+            self.unclear_messages += bool(close and (v != 0 or value != 0))
+            if abs(v) > record["threshold"]:
+                passed[neuron] = v
+                v = np.float32(0)
             if record["residual"]:
-                self.residual[c][neuron] = meant
-        return said
+                self.residual[c][neuron] = v
+        return passed
 
-    def _quantized(self, record: Any, said: dict[int, float]) -> tuple[dict[int, float], float]:
-        """The quantizer stage: the values as sent, and the scale."""
-        if record["quantizer"] == Quantizer.NONE:
-            return said, float(record["scale"])
-        assert record["quantizer"] == Quantizer.LOG2, "this simulator knows one quantizer"
-        magnitudes = [abs(v) for v in said.values()]
-        a = np.float32(record["scale"])
-        if record["scale_kind"] == Scale.MAX:
-            a = np.float32(max(magnitudes, default=0.0))
-        elif record["scale_kind"] == Scale.RMS:
-            a = np.float32(math.sqrt(sum(m * m for m in magnitudes) / max(len(magnitudes), 1)))
-        sent = {}
-        for neuron, v in said.items():
-            level = round(min(max(math.log2(abs(v) / float(a)), 1 - int(record["bits"])), 0))
-            sent[neuron] = math.copysign(float(a) * 2.0**level, v)
-        return sent, float(a)
+    def _doubt(self, c: int, values: Any) -> float:
+        """By how much two programs may differ in a value that channel c sends. The images are the same in both."""
+        is_image = self.channels[c]["source"] == 0
+        return 0.0 if is_image else 3e-6 * float(np.abs(values).max(initial=0))
+
+    def _quantized(self, c: int, frame: int, sample: int, passed: dict[int, np.float32]) -> Quantized:
+        """The quantizer stage."""
+        record = self.channels[c]
+        draws = None
+        if record["stochastic"]:
+            drawn = hashing.uniform32(self._words(Stream.ROUNDING.of(c), frame, sample, range(int(record["n"]))))
+            draws = dict(enumerate(drawn))
+        doubt = self._doubt(c, list(passed.values()))
+        kind, bits = int(record["quantizer"]), int(record["bits"])
+        found = quantized(kind, bits, int(record["scale_kind"]), record["scale"], passed, draws, doubt)
+        self.unclear_messages += found.unclear
+        return found
+
+    def _received(self, message: Message, sent: Quantized, neuron: int, noise_scale: np.float32) -> np.float32 | None:
+        """What the receiver reads of an event after bit errors and noise; None: a word that means nothing."""
+        c, frame, sample = message.channel, message.frame, message.sample
+        record = self.channels[c]
+        value, width = sent.values[neuron], int(record["value_bits"])
+        if record["bit_error"] > 0:
+            indices = 64 * neuron + np.arange(MOST_FLIPPED)
+            uniforms = hashing.uniform(self._words(Stream.BIT_ERRORS.of(c), frame, sample, indices))
+            mask = flipped(uniforms.tolist(), float(record["bit_error"]), width)
+            self.counters[c]["flipped_bits"] += mask.bit_count()
+            word = sent.words[neuron] ^ mask
+            if message.encoding == Encoding.DENSE and word == silence_of(record):
+                return None
+            if mask:
+                read = decoded(int(record["quantizer"]), int(record["bits"]), sent.scale, word)
+                if read is None:
+                    return None
+                value = read
+        if record["noise"] > 0:
+            z = hashing.normal(self._words(Stream.NOISE.of(c), frame, sample, [neuron]))[0]
+            value = value + np.float32(record["noise"] * noise_scale) * np.float32(z)
+        return value
 
     def _length(self, record: Any, events: int) -> tuple[int, int, int]:
         """Bits of the whole message, bits of one word (with its address), and the code it is in."""
@@ -337,7 +385,10 @@ class Simulator:
 
     def _take_up(self, h: int, direction: Direction, frame: int, c: int) -> None:
         layer = self.layers[h]
-        layer.free = max(self.now, layer.free) + len(self.samples(frame)) * layer.compute[direction]
+        each = layer.compute[direction]
+        if direction == Direction.FORWARD and h == self.plan.top:
+            each += layer.compute[Direction.LEARNING]
+        layer.free = max(self.now, layer.free) + len(self.samples(frame)) * each
         if layer.free == self.now:
             self._done(h, direction, frame, c)
         else:
@@ -347,62 +398,73 @@ class Simulator:
     def _done(self, h: int, direction: Direction, frame: int, c: int) -> None:
         messages = sorted(self.inbox.pop((c, frame)), key=lambda message: message.sample)
         if direction == Direction.FORWARD:
-            self._forward(h, frame, messages)
+            self._forward(h, frame, c, messages)
         else:
             self._learn(h, frame, c, messages)
 
-    def _forward(self, h: int, frame: int, messages: list[Message]) -> None:
+    def _forward(self, h: int, frame: int, c: int, messages: list[Message]) -> None:
         self._note("forward", h, frame)
         layer = self.layers[h]
-        memory = []
+        stored = []
         for message in messages:
             x = np.zeros(len(layer.places))
-            for neuron, value in message.heard.items():
+            for neuron, value in message.received.items():
                 x[neuron] = value
-            memory.append((x, layer.activity(x)))
-        layer.memory[frame] = memory
-        layer.newest = max(layer.newest, frame)
-        activities = [o for _, o in memory]
+                self.counters[c]["macs"] += layer.wires_up(neuron)
+            stored.append((x, layer.activity(x)))
+        layer.stored[frame] = stored
+        layer.computed.append(frame)
+        activities = [o for _, o in stored]
         if h < self.plan.top:
-            self._speak(h, Direction.FORWARD, frame, activities)
+            self._send_over(h, Direction.FORWARD, frame, activities)
             return
         targets = [np.eye(layer.n)[self.y[sample]] for sample in self.samples(frame)]
         errors = [rounded(target - o) for target, o in zip(targets, activities, strict=True)]
         self._note("learn", h, frame)
-        self._speak(h, Direction.LEARNING, frame, errors, targets, [x for x, _ in memory])
-        self._update(h, frame, memory, errors)
+        self._send_over(h, Direction.LEARNING, frame, errors, targets, [x for x, _ in stored])
+        self.ages[h][0] += 1
+        self._update(h, frame, c, stored, errors)
 
     def _learn(self, h: int, frame: int, c: int, messages: list[Message]) -> None:
         self._note("learn", h, frame)
         layer = self.layers[h]
-        missed = self.plan.stash > 0 and layer.newest - frame >= self.plan.stash
+        age = layer.computed[::-1].index(frame)
+        missed = self.plan.stash > 0 and age >= self.plan.stash
+        self.misses[h] += missed
+        passes_weights = self.channels[c]["wiring"] in FROM_WEIGHTS  # of the sender: whether the error is used or not
+        if passes_weights or not missed or self.plan.on_miss_current:
+            self.counters[c]["macs"] += self._operations(c, messages)
         if missed and not self.plan.on_miss_current:
-            self._speak(h, Direction.LEARNING, frame, [np.zeros(layer.n)] * len(messages))
+            self._send_over(h, Direction.LEARNING, frame, [np.zeros(layer.n)] * len(messages))
             return
-        memory = layer.memory[layer.newest if missed else frame]
+        stored = layer.stored[layer.computed[-1] if missed else frame]
         errors = []
-        remembered = list(zip(messages, memory, strict=False))  # a newer frame may have fewer samples
-        for message, (_, o) in remembered:
-            error = np.zeros(layer.n)
-            for neuron, value in message.heard.items():
+        used = list(zip(messages, stored, strict=False))  # the newest frame may have fewer samples
+        for message, (_, o) in used:
+            error, terms = np.zeros(layer.n), np.zeros(layer.n)
+            for neuron, value in message.received.items():
                 for i in range(layer.n):
-                    error[i] += value * self._wire(c, message, neuron, i)
+                    product = value * self._wire(c, message, neuron, i)
+                    error[i] += product
+                    terms[i] += abs(product)
+            layer.unclear += int(cancels(error, terms).sum())
             slopes = [layer.slope(v) for v in o] if self.plan.derivative else np.ones(layer.n)
             errors.append(rounded(slopes * error))
-        silence = [np.zeros(layer.n)] * (len(messages) - len(errors))
-        self._speak(h, Direction.LEARNING, frame, errors + silence, heard=[x for x, _ in memory])
-        if not layer.pools:
-            self._update(h, frame, memory, errors)
         if self.channels[c]["adaptive"]:
-            step = np.zeros_like(self.c[c])
-            for message, (_, o) in remembered:
-                for neuron, value in message.heard.items():
-                    step[neuron] += value * o / len(messages)
-            if self.channels[c]["wiring"] == Wiring.BANK:
-                step = self.layers[int(self.channels[c]["source"])].shared(step.T).T
-            self.c_speed[c] = self.plan.momentum * self.c_speed[c] + step
-            rate = self._rate(frame, self.plan.feedback_learning_rate)
-            self.c[c] = rounded(self.c[c] + np.where(self.exists[c], rate * self.c_speed[c], 0))
+            self._adapt(c, frame, used, len(messages))
+        nothing = [np.zeros(layer.n)] * (len(messages) - len(errors))
+        self._send_over(h, Direction.LEARNING, frame, errors + nothing, inputs=[x for x, _ in stored])
+        if not layer.pools:
+            self.ages[h][age] += 1
+            self._update(h, frame, c, stored, errors)
+
+    def _operations(self, c: int, messages: list[Message]) -> int:
+        """Multiply-accumulates of C m: the wires of each event that was delivered."""
+        record = self.channels[c]
+        neurons = [neuron for message in messages for neuron in message.received]
+        if record["wiring"] in (Wiring.TRANSPOSE, Wiring.SIGN, Wiring.BANK):
+            return sum(self.layers[int(record["source"])].wires_down(neuron) for neuron in neurons)
+        return sum(int(self.exists[c][neuron].sum()) for neuron in neurons)
 
     def _initial_wires(self, c: int) -> tuple[Any, Any]:
         """C as the plan drew it, and which wires exist: (sender, receiver)."""
@@ -410,9 +472,10 @@ class Simulator:
         flat = plan.feedback[record["c_offset"] : record["c_offset"] + record["c_size"]].astype(np.float64)
         n, n_target = int(record["n"]), int(plan.layers[record["target"]]["n"])
         if record["wiring"] == Wiring.DENSE:
-            return flat.reshape(n, n_target), True
+            return flat.reshape(n, n_target), np.ones((n, n_target), bool)
         if record["wiring"] in (Wiring.SIGN, Wiring.BANK):
-            return self.layers[int(record["source"])].spread(flat).T, True
+            source = self.layers[int(record["source"])]
+            return source.spread(flat).T, source.places.T >= 0
         wires, exists = np.zeros((n, n_target)), np.zeros((n, n_target), bool)
         if record["wiring"] in (Wiring.SPARSE, Wiring.SPARSE_SIGN):
             first = int(record["start_offset"])
@@ -437,22 +500,91 @@ class Simulator:
     def _rate(self, frame: int, initial: float) -> float:
         return float(np.float32(initial * (1 - self.plan.decay) ** frame))
 
-    def _update(self, h: int, frame: int, memory: list[tuple[Any, Any]], errors: list[Any]) -> None:
-        """dW = eta R (x) x, averaged over the frame's samples."""
-        layer = self.layers[h]
-        self.ages[h][layer.newest - frame] += 1
+    def _adapt(self, c: int, frame: int, used: list[Any], batch: int) -> None:
+        """C += eta_C m (x) O, averaged over the frame's samples, on the wires that exist; with momentum as W."""
+        record, count = self.channels[c], self.counters[c]
+        step, active = np.zeros_like(self.c[c]), np.zeros(self.exists[c].shape, bool)
+        source = self.layers[int(record["source"])]
+        ms, os = [], []
+        for message, (_, o) in used:
+            m = np.zeros(int(record["n"]))
+            for neuron, value in message.received.items():
+                m[neuron] = value
+            step += np.outer(m, o) / batch
+            pairs = np.outer(m != 0, o != 0) & self.exists[c]
+            count["update_macs"] += int(pairs.sum())
+            active |= pairs
+            ms.append(m)
+            os.append(o)
+        written = int(active.sum())
+        if record["wiring"] == Wiring.BANK:
+            step = source.spread(source.gathered(step.T)).T
+            written = source.written(os, ms)
+        count["writes"] += int(record["c_size"]) if self.plan.momentum else written
+        self.c_speed[c] = self.plan.momentum * self.c_speed[c] + step
+        rate = self._rate(frame, self.plan.feedback_learning_rate)
+        self.c[c] = rounded(self.c[c] + np.where(self.exists[c], rate * self.c_speed[c], 0))
+
+    def _update(self, h: int, frame: int, c: int, stored: list[tuple[Any, Any]], errors: list[Any]) -> None:
+        """dW = eta R (x) x, averaged over the frame's samples; the synapses' quantizers."""
+        layer, record, count = self.layers[h], self.plan.layers[h], self.counters[c]
+        xs = [x for (x, _), _ in zip(stored, errors, strict=False)]
         size = len(self.samples(frame))
-        w_step = sum(np.outer(x, r) for (x, _), r in zip(memory, errors, strict=False)) / size
-        b_step = sum(errors) / size
-        layer.w_speed = self.plan.momentum * layer.w_speed + layer.shared(w_step)
-        layer.b_speed = self.plan.momentum * layer.b_speed + layer.shared_bias(b_step)
+        there = layer.places >= 0
+        count["update_macs"] += sum(
+            int((np.outer(x != 0, r != 0) & there).sum()) for x, r in zip(xs, errors, strict=False)
+        )
+        whole = self.plan.momentum or record["update_quantizer"]
+        count["writes"] += len(layer.weights) if whole else layer.written(xs, errors)
+        products = [np.outer(x, r) / size for x, r in zip(xs, errors, strict=False)]
+        terms = self.plan.momentum * np.abs(layer.w_speed) + layer.gathered(sum(np.abs(p) for p in products))
+        layer.w_speed = self.plan.momentum * layer.w_speed + layer.gathered(sum(products))
+        if record["update_quantizer"]:
+            layer.unclear += int(cancels(layer.w_speed, terms).sum())
+        layer.b_speed = self.plan.momentum * layer.b_speed + layer.gathered_bias(sum(errors) / size)
         rate = self._rate(frame, self.plan.learning_rate)
-        layer.w = rounded(layer.w + rate * layer.w_speed)
-        layer.b = rounded(layer.b + rate * layer.b_speed)
+        step = self._quantized_matrix(h, frame, "update", rounded(rate * layer.w_speed))
+        if record["update_quantizer"]:
+            count["update_bits"] += len(layer.weights) * int(record["update_bits"])
+        layer.set(
+            self._quantized_matrix(h, frame, "weight", rounded(layer.weights + step)),
+            rounded(layer.biases + rate * layer.b_speed),
+        )
+
+    def _quantized_matrix(self, h: int, frame: int, which: str, values: Any) -> Any:
+        """A layer's step or its W, flat, as its quantizer leaves it."""
+        record = self.plan.layers[h]
+        if not record[f"{which}_quantizer"]:
+            return values
+        draws = None
+        if record[f"{which}_stochastic"]:
+            stream = Stream.UPDATE_ROUNDING if which == "update" else Stream.WEIGHT_ROUNDING
+            draws = dict(enumerate(hashing.uniform32(self._words(stream.of(h), frame, 0, range(len(values))))))
+        given = {k: np.float32(v) for k, v in enumerate(values) if v}
+        doubt = 3e-6 * float(np.abs(values).max(initial=0))
+        keys = [int(record[f"{which}_{word}"]) for word in ("quantizer", "bits", "scale_kind")]
+        found = quantized(keys[0], keys[1], keys[2], record[f"{which}_scale"], given, draws, doubt)
+        self.layers[h].unclear += found.unclear
+        out = np.zeros(len(values))
+        for k, value in found.values.items():
+            out[k] = value
+        return out
 
     def weights(self) -> Any:
         """All W, flat, in the plan's layout."""
-        return np.concatenate([layer.collected()[0] for layer in self.layers[1:]])
+        return np.concatenate([layer.weights for layer in self.layers[1:]])
 
     def biases(self) -> Any:
-        return np.concatenate([layer.collected()[1] for layer in self.layers[1:]])
+        return np.concatenate([layer.biases for layer in self.layers[1:]])
+
+    def feedback(self) -> Any:
+        """All C, flat, in the plan's layout."""
+        flat = self.plan.feedback.astype(np.float64)
+        for record, wires, exists in zip(self.plan.channels, self.c, self.exists, strict=True):
+            place = slice(int(record["c_offset"]), int(record["c_offset"] + record["c_size"]))
+            if record["wiring"] in (Wiring.BANK, Wiring.SIGN):
+                shared = self.layers[int(record["source"])].places.T
+                flat[place][shared[exists]] = wires[exists]
+            elif record["c_size"]:
+                flat[place] = wires[exists]
+        return flat

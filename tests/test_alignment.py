@@ -46,7 +46,10 @@ def test_backpropagation_is_the_gradient_at_every_layer() -> None:
     for one in aligned.values():
         assert one.cosine == pytest.approx(1, abs=1e-6)
         assert one.sign_agreement == 1
-        assert np.isnan(one.feedback_cosine), "there is no C"
+        if one.layer in ("1", "5", "6"):  # C is W transposed
+            assert (one.feedback_cosine, one.feedback_sign_agreement) == (1, 1)
+        else:
+            assert np.isnan([one.feedback_cosine, one.feedback_sign_agreement]).all(), "what lies above has no W"
 
 
 @pytest.mark.parametrize("rule", ["rbp", "arbp"])
@@ -78,6 +81,34 @@ def test_banks_that_are_the_kernels_make_backpropagation() -> None:
         assert one.cosine == pytest.approx(1, abs=1e-5), name
         has_wires = name in ("1", "5", "6")  # what lies above the others has no synapses
         assert one.feedback_cosine == pytest.approx(1, abs=1e-5) if has_wires else np.isnan(one.feedback_cosine)
+
+
+@pytest.mark.parametrize("connections", ["none", 2])
+def test_sign_symmetric_feedback_is_compared_with_the_signs_that_it_has_from_the_weights(connections: Any) -> None:
+    """C^1 is |C| with the signs of W^2: of learned weights, and only on the wires that exist."""
+    learning = {"rule": "sign", "feedback": {"connections": connections}}
+    plan = plan_of([4, 6, 5], SAMPLES, learning=learning, training={"batch": 4, "epochs": 2})
+    rng = np.random.default_rng(4)
+    images = dataset(rng.uniform(-1, 1, (SAMPLES, 4)), rng.integers(5, size=SAMPLES), 5)
+    state = engine.start(plan, images)
+    engine.advance(plan, state, 5)
+    aligned = found(state, images)["1"]
+    w = state.weights[plan.layers[2]["w_offset"] :][:30].reshape(6, 5).astype(np.float64)
+    channel = plan.channels[plan.channel_names.index("learning.1")]
+    values = state.feedback[channel["c_offset"] :][: channel["c_size"]]
+    magnitudes = np.zeros((6, 5))
+    if connections == "none":
+        magnitudes[:] = values.reshape(6, 5)  # as W
+    else:
+        start = plan.c_start[channel["start_offset"] :]
+        for wire, value in enumerate(values):
+            sender = np.searchsorted(start[:6], wire, side="right") - 1
+            magnitudes[plan.c_index[channel["c_offset"] + wire], sender] = value
+    c = magnitudes * np.sign(w)
+    assert (c == 0).any() == (connections != "none") and len(np.unique(np.sign(w))) == 2
+    cosine = (c * w).sum() / np.linalg.norm(c) / np.linalg.norm(w)
+    assert aligned.feedback_cosine == pytest.approx(cosine, abs=1e-5)
+    assert aligned.feedback_sign_agreement == 1
 
 
 def test_channels_that_skip_layers_have_signals_to_compare_and_no_product() -> None:

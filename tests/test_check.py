@@ -190,3 +190,30 @@ def test_a_model_that_does_not_fit_the_data_is_named(tmp_path: Path, data: str) 
     (tmp_path / "s.toml").write_text('name = "s"\nmodel = "model.toml"\n[data]\nname = "full.npz"\n')
     with pytest.raises(cs.InputError, match=r"model\.toml: input: the model takes \[7\] = 7 values"):
         cs.check(cs.load(tmp_path / "s.toml"))
+
+
+def test_the_range_of_the_data_and_warnings_about_them_are_told(tmp_path: Path) -> None:
+    """Grey levels of 0..16, whose test set is sorted by class."""
+    x = np.tile(np.array([0, 16, 3, 4, 5, 16], np.uint8), (SAMPLES, 1))
+    np.savez(tmp_path / "grey.npz", train_x=x, train_y=np.arange(SAMPLES) % 3, test_x=x, test_y=np.full(SAMPLES, 1))
+    wanted = described(str(tmp_path / "grey.npz"))
+    check = cs.check(wanted)
+    told = json.loads(json.dumps(check.to_json()))
+    expected = {"dtype": "uint8", "low": 0, "high": 16, "divisor": 1, "normalized": False}
+    assert told["values"] == expected
+    assert "data        uint8 0..16, used as they are" in str(check)
+    assert len(check.advice) == 2
+    assert all(f"warning: {text}" in str(check) for text in check.advice)
+    scaled = cs.check(wanted.with_({"data.scale": 16}))
+    assert scaled.to_json()["values"] == expected | {"divisor": 16}
+    assert len(scaled.advice) == 1 and "test samples are of class 1" in scaled.advice[0]
+
+
+def test_channels_first_and_last_are_told_apart(tmp_path: Path) -> None:
+    x = np.zeros((SAMPLES, 10, 16, 1), np.float32)
+    np.savez(tmp_path / "last.npz", train_x=x, train_y=np.arange(SAMPLES) % 3, test_x=x, test_y=np.arange(SAMPLES) % 3)
+    wanted = chain((1, 10, 16), MAPS, data={"name": str(tmp_path / "last.npz")})
+    with pytest.raises(
+        cs.InputError, match=r"has \[10, 16, 1\]; accepted: the data with the channels first, x\.transp"
+    ):
+        cs.check(wanted)

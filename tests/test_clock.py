@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from channelsim.accounting import utilisation
 from channelsim.plan import Plan
 from tests.networks import plan_of, run
 from tests.neuronwise import Simulator
 
 NS = 1000
-TIMES = ("frame", "sample", "channel", "offered", "start", "first_arrival", "last_arrival", "events", "bits")
+TIMES = ("frame", "sample", "channel", "offered", "start", "first_arrival", "complete", "events", "bits")
 Row = tuple[int, ...]
 
 
@@ -32,6 +33,12 @@ def by_engine(p: Plan, x: Any, y: Any, frames: int) -> tuple[list[Row], int]:
 
 
 both = pytest.mark.parametrize("simulate", [by_neurons, by_engine])
+OVERTAKEN: dict[str, Any] = {
+    "learning": {"rule": "bp"},
+    "training": {"batch": 1, "epochs": 1},
+    "channels": {"forward.1": {"bandwidth": "1 Mbit/s", "queue": 0}},
+    "schedule": {"mode": "pipelined", "interval": "10 us", "stash": 1},
+}
 Simulate = Callable[[Plan, Any, Any, int], tuple[list[Row], int]]
 
 
@@ -131,7 +138,91 @@ def test_timetable_of_a_mini_batch_with_a_short_queue_and_a_deadline(simulate: S
     assert end == 154 * NS
 
 
-def test_neurons_hear_one_by_one() -> None:
+@both
+def test_the_top_layer_computes_forward_and_learning_before_it_acts(simulate: Simulate) -> None:
+    """10 + 5 ns a sample at the top; the hidden layer takes 2 ns, and 3 ns when its error has come."""
+    p = plan_of(
+        [2, 2, 2],
+        samples=2,
+        learning={"rule": "bp"},
+        training={"batch": 2, "epochs": 1, "shuffle": False},
+        compute={"forward": ["2 ns", "10 ns"], "learning": ["3 ns", "5 ns"]},
+    )
+    rows, end = simulate(p, np.full((2, 2), 0.5, np.float32), [0, 1], 1)
+    assert [(row[2], row[3]) for row in rows] == [(0, 0), (0, 0), (1, 4 * NS), (1, 4 * NS), (2, 34 * NS), (2, 34 * NS)]
+    assert end == 40 * NS
+
+
+@both
+def test_the_first_arrival_is_never_after_the_deadline(simulate: Simulate) -> None:
+    """Two floats at 1 ns a bit: the first is over after 32 ns and the second after 64."""
+    deadlines = {"50 ns": (32, 50), "20 ns": (20, 20), "80 ns": (32, 64)}
+    for deadline, (first, complete) in deadlines.items():
+        channel = {"bandwidth": "1 Gbit/s", "deadline": deadline}
+        p = plan_of(
+            [2, 2],
+            samples=1,
+            learning={"rule": "top"},
+            training={"batch": 1, "epochs": 1},
+            channels={"forward": channel},
+        )
+        ((*_, first_arrival, completed, events, _),), _ = simulate(p, np.full((1, 2), 0.5, np.float32), [0], 1)
+        assert (first_arrival, completed, events) == (first * NS, complete * NS, 2)
+
+
+def test_a_link_can_be_given_more_than_it_can_send() -> None:
+    """192 us of messages every 50 us: the layer goes on at the deadline, and the link still sends when the next frame
+    enters. Utilisation is what it has been given, over the elapsed time."""
+    p = plan_of(
+        [6, 2],
+        samples=10,
+        learning={"rule": "top"},
+        training={"batch": 1, "epochs": 1},
+        channels={"forward": {"bandwidth": "1 Mbit/s", "deadline": "50 us"}},
+    )
+    state, rows = run(p, np.full((10, 6), 0.5, np.float32), [0, 1] * 5)
+    assert (rows["start"] - rows["offered"]).tolist() == [142_000 * k * NS for k in range(10)]
+    assert utilisation(state.counters, state.now).tolist() == [3.84]
+
+
+@both
+def test_a_frame_that_overtakes_another_one_is_computed_before_it(simulate: Simulate) -> None:
+    """A message of frame 0 is on the link for 192 us; frames 1 to 19 find its queue full, and are computed before."""
+    p = plan_of([6, 3, 2], samples=20, **OVERTAKEN)
+    rows, _ = simulate(p, np.full((20, 6), 0.5, np.float32), [0, 1] * 10, 20)
+    sent = [row[0] for row in rows if row[2] == 1]  # frames, in the order in which layer 1 sends its activity
+    assert sent == [*range(1, 20), 0]
+
+
+def test_the_age_of_an_error_counts_the_frames_that_the_layer_has_computed_since() -> None:
+    """Frame 0, which all others have overtaken, hears its error at once: its age is 0, and nothing is missed."""
+    p = plan_of([6, 3, 2], samples=20, **OVERTAKEN)
+    x, y = np.full((20, 6), 0.5, np.float32), [0, 1] * 10
+    state, _ = run(p, x, y)
+    simulator = Simulator(p, x, y).run(20)
+    assert state.misses.tolist() == simulator.misses == [0, 0, 0]
+    assert int(state.ages[1][0]) == simulator.ages[1][0] == 20
+
+
+def test_with_jitter_a_fresh_error_is_not_missed() -> None:
+    """Errors without latency come while their frame is the one computed last, whichever overtook which: none of 40 is
+    missed, with the stash of one frame."""
+    p = plan_of(
+        [6, 3, 2],
+        samples=40,
+        learning={"rule": "bp"},
+        training={"batch": 1, "epochs": 1},
+        channels={"forward.1": {"jitter": "40 us"}},
+        schedule={"mode": "pipelined", "interval": "10 us", "stash": 1},
+    )
+    x, y = np.full((40, 6), 0.5, np.float32), [0, 1] * 20
+    state, rows = run(p, x, y)
+    forward = rows[rows["channel"] == 1]["frame"]
+    assert (np.diff(forward) < 0).sum() > 10, "frames have overtaken each other"
+    assert state.misses.tolist() == [0, 0, 0] and int(state.ages[1][0]) == 40
+
+
+def test_events_arrive_one_by_one() -> None:
     """The log of the per-neuron simulator itself, for the network of the first timetable with one frame."""
     p = plan_of(
         [2, 1, 2],
@@ -234,7 +325,7 @@ def tables(draw: st.DrawFn) -> tuple[list[int], int, list[str], dict[str, Any]]:
         "training": {
             "batch": draw(st.integers(1, 3)),
             "epochs": 2,
-            # Small steps: a saturated unit says 1 or the float32 below it, and has a slope of 0 or not.
+            # Small steps: a saturated unit is 1 or the float32 below it, and has a slope of 0 or not.
             "learning_rate": 0.02,
             "decay": 0.01,
             "momentum": draw(st.sampled_from([0.0, 0.9])),
@@ -268,7 +359,8 @@ def agree(units: list[int], samples: int, transfers: list[str] | None = None, **
         for name, value in counted.items():
             assert state.counters[c][name] == value, (p.channel_names[c], name)
     for h, ages in enumerate(simulator.ages[1 : p.top], start=1):
-        assert {age: count for age, count in enumerate(state.memory.ages[h]) if count} == ages
+        assert {age: count for age, count in enumerate(state.ages[h]) if count} == ages
+    assert state.misses.tolist() == simulator.misses
     np.testing.assert_allclose(state.weights, simulator.weights(), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(state.biases, simulator.biases(), rtol=1e-4, atol=1e-5)
 
@@ -285,10 +377,10 @@ def test_engine_and_neurons_agree_event_by_event(
 @pytest.mark.parametrize("on_miss", ["drop", "current"])
 @pytest.mark.parametrize("batch", [1, 2])
 def test_frames_that_overtake_each_other(on_miss: str, batch: int) -> None:
-    """With jitter a later frame may be computed first: the newest frame is the one with the highest number.
+    """With jitter a later frame may be computed first: the newest frame is the one computed last.
 
-    Five samples in frames of two: the newest frame of an epoch's end has fewer samples than the one whose error
-    comes, and what has no counterpart learns nothing and says nothing.
+    Five samples in frames of two: the newest frame may have fewer samples than the one whose error comes, and what has
+    no counterpart learns nothing and sends nothing.
     """
     jittery = {"jitter": {"distribution": "exponential", "value": "60 ns"}, "drop": {"probability": 0.1}}
     agree(
@@ -312,7 +404,7 @@ def test_a_broadcast_is_of_one_message() -> None:
     )
 
 
-def test_a_broadcast_is_heard_by_all_skipped_channels() -> None:
+def test_a_broadcast_reaches_all_skipped_channels() -> None:
     agree(
         [3, 3, 3, 3, 2],
         samples=4,

@@ -27,7 +27,7 @@ def state(now: int, **free_at: int) -> State:
         table["free_at"] = now
         table["free_at"][0] = free_at.get(name, now)
     net, held = memory.net(channels=plan.channels), memory.memory(clock=clock, counters=counters, **states)
-    return State(plan, net, held, epoch=0, changes_done=0)
+    return State(plan, net, held, frozenset(), epoch=0, changes_done=0)
 
 
 def test_a_server_is_behind_from_ten_intervals_and_two_per_cent_on() -> None:

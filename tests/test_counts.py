@@ -1,8 +1,7 @@
-"""Operations and synapse writes of any network, its convolutions among them: the engine's counters against a count by
-hand.
+"""Operations, synapse writes and bits of updates, counted by hand, and by the per-neuron simulator.
 
-The per-neuron simulator says which events each layer heard and what its neurons' R were; loops over positions and taps
-(`tests.naive`) count what has to be done with them.
+`tests/laws/test_text.py` compares all counters in random scenarios; these are the cases in which it is easy to count
+too much or too little.
 """
 
 from __future__ import annotations
@@ -11,122 +10,154 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from channelsim import engine, reference
-from channelsim.plan import Direction, Kind, Plan, Wiring
-from channelsim.reference import stages
-from tests import naive
-from tests.laws.cases import Case, cases
-from tests.networks import dataset, plan_of_chain
+from channelsim.plan import Plan
+from tests import networks
+from tests.networks import conv, plan_of, plan_of_chain
 from tests.neuronwise import Simulator
 
-
-class Witness(Simulator):
-    """Counts as it goes along, in `macs`, `update_macs` and `updates` of each channel."""
-
-    def __init__(self, plan: Plan, x: Any, y: Any) -> None:
-        super().__init__(plan, x, y)
-        self.found = np.zeros((len(plan.channels), 3), np.int64)
-
-    def _done(self, h: int, direction: Direction, frame: int, c: int) -> None:
-        messages = sorted(self.inbox[c, frame], key=lambda message: message.sample)
-        heard = np.zeros((len(messages), int(self.plan.channels[c]["n"])))
-        for row, message in zip(heard, messages, strict=True):
-            row[list(message.heard)] = list(message.heard.values())
-        self.hearing = c, heard
-        layer = self.plan.layers[h]
-        if direction == Direction.FORWARD and layer["w_size"]:
-            silent = np.zeros((len(messages), int(layer["n"])))
-            self.found[c, 0] += naive.convolution_counts(as_convolution(layer), heard, silent, silent).forward_macs
-        elif direction == Direction.LEARNING:
-            self.found[c, 0] += self._error_macs(c, heard)
-            if self.channels[c]["adaptive"]:
-                self.found[c, 1:] += self._adapted(c, heard, np.array([o for _, o in self.layers[h].memory[frame]]))
-        super()._done(h, direction, frame, c)
-
-    def _update(self, h: int, frame: int, memory: list[tuple[Any, Any]], errors: list[Any]) -> None:
-        x, r = np.array([x for x, _ in memory]), np.array(errors)
-        counts = naive.convolution_counts(as_convolution(self.plan.layers[h]), x, r, r)
-        self.found[self.hearing[0], 1:] += counts.update_macs, counts.writes
-        super()._update(h, frame, memory, errors)
-
-    def _error_macs(self, c: int, heard: Any) -> int:
-        row, source = self.channels[c], self.plan.layers[self.channels[c]["source"]]
-        if row["wiring"] == Wiring.TRANSPOSE and not source["w_size"]:
-            return 0
-        if row["wiring"] in (Wiring.TRANSPOSE, Wiring.SIGN, Wiring.BANK):
-            silent = np.zeros((len(heard), int(source["fan_in"])))
-            return naive.convolution_counts(as_convolution(source), silent, heard, heard).error_macs
-        return int(((heard != 0) @ self._wires(c)).sum())
-
-    def _wires(self, c: int) -> Any:
-        """How many wires leave each neuron that sends."""
-        row = self.channels[c]
-        there = np.ones((int(row["n"]), int(self.plan.layers[row["target"]]["n"]))) * self.exists[c]
-        return there.sum(1).astype(np.int64)
-
-    def _adapted(self, c: int, heard: Any, o: Any) -> tuple[int, int]:
-        """(multiply-accumulates, writes) of C's own update: each wire of those who spoke, or as W of a convolution."""
-        if self.channels[c]["wiring"] == Wiring.BANK:
-            source = as_convolution(self.plan.layers[self.channels[c]["source"]])
-            counts = naive.convolution_counts(source, o, heard, heard)
-            return counts.update_macs, counts.writes
-        spoke = heard != 0
-        return int((spoke @ self._wires(c)).sum()), int((spoke.any(0) @ self._wires(c)).sum())
+ONCE = {"batch": 1, "epochs": 1, "learning_rate": 1e-4, "shuffle": False}
+COUNTED = ("sent", "delivered", "corrupted", "flipped_bits", "macs", "update_macs", "writes", "update_bits")
 
 
-def as_convolution(layer: Any) -> Any:
-    """A dense layer is a convolution over one pixel."""
-    layer = layer.copy()
-    if layer["kind"] == Kind.DENSE:
-        layer["in_channels"], layer["out_channels"] = layer["fan_in"], layer["n"]
-        layer["kernel"], layer["stride"], layer["padding"] = 1, 1, 0
-        for side in ("in_height", "in_width", "out_height", "out_width"):
-            layer[side] = 1
-    return layer
+def counted(p: Plan, x: Any, y: Any) -> dict[str, dict[str, int]]:
+    """Channel -> what the engine counts in a whole run; the per-neuron simulator counts the same."""
+    state, _ = networks.run(p, np.asarray(x, np.float32), np.asarray(y))
+    simulator = Simulator(p, np.asarray(x, np.float32), np.asarray(y)).run(p.frames)
+    found = {
+        name: {word: int(row[word]) for word in COUNTED}
+        for name, row in zip(p.channel_names, state.counters, strict=True)
+    }
+    for name, theirs in zip(p.channel_names, simulator.counters, strict=True):
+        assert found[name] == {word: theirs[word] for word in COUNTED}, name
+    return found
 
 
-lossy = st.fixed_dictionaries({}, optional={"drop": st.just({"probability": 0.3, "rescale": False})})
+def some(seed: int, samples: int, *shape: int) -> Any:
+    return np.random.default_rng(seed).uniform(0.1, 1, (samples, *shape))
 
 
-@settings(deadline=None, max_examples=80, derandomize=True)
-@given(cases(lossy, transfers=("tanh", "relu"), quantized_synapses=False))
-def test_counted_as_by_hand(case: Case) -> None:
-    """One epoch of small steps: a neuron that is almost silent stays one that speaks."""
-    training = {**case.tables["training"], "epochs": 1, "learning_rate": 1e-4, "momentum": 0}
-    case = case.with_unequal_wires().with_tables(training=training)
-    plan, data = case.plan(), case.data()
-    witness = Witness(plan, data.train_x, data.train_y).run(plan.frames)
-    state = engine.start(plan, data)
-    engine.advance(plan, state, plan.frames)
-    for name, counter, expected in zip(plan.channel_names, state.counters, witness.found, strict=True):
-        assert [counter[word] for word in ("macs", "update_macs", "writes")] == expected.tolist(), name
+# --- the bits of quantized updates ------------------------------------------------------------------------
 
 
-def test_what_a_bit_error_makes_zero_is_received_but_not_multiplied(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two classes err by x and -x: both are active, in 2 bits, of which an error makes the level in the middle."""
-    layers = [
-        {"kind": "conv2d", "channels": 3, "kernel": 2, "transfer": "tanh"},
-        {"kind": "conv2d", "channels": 2, "kernel": 3, "transfer": "softmax"},
-    ]
-    channel = {"quantize": {"kind": "uniform", "bits": 2}, "bit_errors": {"probability": 0.3}}
-    plan = plan_of_chain([1, 4, 4], layers, 2, 40, training={"batch": 40}, channels={"learning": channel})
-    rng = np.random.default_rng(6)
-    images = dataset(rng.uniform(-1, 1, (40, 1, 4, 4)), rng.integers(2, size=40), 2)
-    received: dict[int, stages.Received] = {}
-    transmit = stages.transmit
+@pytest.mark.parametrize(
+    ("update", "bits"),
+    [({"kind": "sign"}, 192), ({"kind": "ternary"}, 2 * 192), ({"kind": "log2", "bits": 3}, 3 * 192)],
+)
+def test_an_update_takes_a_word_for_each_synapse(update: dict[str, Any], bits: int) -> None:
+    """8 updates of 8 x 3 synapses."""
+    p = plan_of([8, 3], 8, learning={"rule": "top"}, training=ONCE, synapses={"update": update})
+    assert counted(p, some(0, 8, 8), [0, 1] * 4)["forward.1"]["update_bits"] == bits
 
-    def transmit_and_keep(channel: Any, c: int, *rest: Any) -> stages.Received:
-        received[c] = transmit(channel, c, *rest)
-        return received[c]
 
-    monkeypatch.setattr(stages, "transmit", transmit_and_keep)
-    reference.step(reference.start(plan, images))
-    c = plan.channel_names.index("learning.1")
-    zeros, values = np.zeros((40, int(plan.layers[2]["fan_in"]))), received[c].values.numpy()
-    assert ((values == 0).any(1) & ~received[c].corrupted.numpy().any(1)).any()
-    state = engine.start(plan, images)
-    engine.advance(plan, state, 1)
-    assert state.counters[c]["macs"] == naive.convolution_counts(plan.layers[2], zeros, values, values).error_macs
+# --- events that bit errors turn into the value 0 ---------------------------------------------------------
+
+TERNARY = {"quantize": {"kind": "ternary", "scale": 0.3}, "bit_errors": {"probability": 0.3}}
+
+
+@pytest.mark.parametrize(("batch", "delivered"), [(1, 110), (8, 105), (35, 106)])
+def test_a_zero_that_is_delivered_costs_a_forward_event(batch: int, delivered: int) -> None:
+    """4-3: each event that is addressed and delivered meets three weights, and a quarter of them is 0. An update
+    multiplies those that are not."""
+    channels = {"forward": {**TERNARY, "encoding": "aer"}}
+    p = plan_of([4, 3], 35, learning={"rule": "top"}, training={**ONCE, "batch": batch}, channels=channels, seed=27)
+    found = counted(p, some(0, 35, 4), np.arange(35) % 3)["forward.1"]
+    assert found["sent"] - found["corrupted"] == found["delivered"] == delivered
+    assert found["macs"] == 3 * delivered  # 330 of the first
+    assert 0.6 * found["macs"] < found["update_macs"] < 0.9 * found["macs"]
+
+
+@pytest.mark.parametrize("batch", [1, 8])
+def test_the_word_of_silence_in_a_dense_message_is_no_event(batch: int) -> None:
+    """The same flips: what is a 0 when it has an address is lost, and corrupted, where it is the word of silence."""
+    found = {}
+    for encoding in ("aer", "dense"):
+        channels = {"forward": {**TERNARY, "encoding": encoding}}
+        p = plan_of([4, 3], 35, learning={"rule": "top"}, training={**ONCE, "batch": batch}, channels=channels, seed=5)
+        found[encoding] = counted(p, some(0, 35, 4), np.arange(35) % 3)["forward.1"]
+    aer, dense = found["aer"], found["dense"]
+    assert aer["flipped_bits"] == dense["flipped_bits"]
+    assert dense["delivered"] == aer["update_macs"] // 3 < aer["delivered"]
+    assert dense["macs"] == dense["update_macs"] == aer["update_macs"]
+
+
+@pytest.mark.parametrize("batch", [1, 7, 20])
+@pytest.mark.parametrize("rule", ["bp", "rbp", "srbp", "asrbp", "arbp", "sign", "sparse", "sparse sign"])
+def test_a_zero_that_is_delivered_costs_its_wires(rule: str, batch: int) -> None:
+    """Learning channels: each event that arrives costs its wires, whatever the rule and the batch."""
+    sparse = {"feedback": {"connections": 1}} if rule.startswith("sparse") else {}
+    learning = {"rule": {"sparse": "srbp", "sparse sign": "sign"}.get(rule, rule), **sparse}
+    coded = {"quantize": {"kind": "uniform", "bits": 2}, "bit_errors": {"probability": 0.3}, "encoding": "aer"}
+    p = plan_of([4, 5, 3], 20, learning=learning, training={**ONCE, "batch": batch}, channels={"learning": coded})
+    row = counted(p, some(1, 20, 4), np.arange(20) % 3)["learning.1"]
+    if not sparse:
+        assert row["macs"] == 5 * row["delivered"]
+
+
+@pytest.mark.parametrize("batch", [1, 7, 20])
+@pytest.mark.parametrize("rule", ["bp", "rbp", "arbp", "sign"])
+def test_a_zero_that_is_delivered_costs_its_weights_in_a_convolution(rule: str, batch: int) -> None:
+    """At every position that it meets, forward and back."""
+    coded = {"quantize": {"kind": "uniform", "bits": 2}, "bit_errors": {"probability": 0.3}, "encoding": "aer"}
+    layers = [conv(3, 2, padding=1, transfer="tanh"), conv(2, 5, transfer="softmax")]
+    channels = {"forward": coded, "learning": coded}
+    training = {**ONCE, "batch": batch}
+    p = plan_of_chain([2, 4, 4], layers, 2, 20, learning={"rule": rule}, training=training, channels=channels)
+    x = np.random.default_rng(3).uniform(-1, 1, (20, 32))
+    assert counted(p, x, np.arange(20) % 2)["learning.1"]["delivered"] > 0
+
+
+def test_noise_can_make_a_zero_too() -> None:
+    """What matters is whether the event was delivered, not what the receiver reads."""
+    work = {"quantize": {"kind": "sign", "scale": 0.5}, "noise": {"sigma": 1.0}}
+    p = plan_of([4, 3], 9, learning={"rule": "top"}, training={**ONCE, "batch": 3}, channels={"forward": work})
+    assert counted(p, some(0, 9, 4), np.arange(9) % 3)["forward.1"]["macs"] == 9 * 4 * 3
+
+
+# --- an adaptive C ----------------------------------------------------------------------------------------
+
+
+def silent_receivers(training: dict[str, Any]) -> dict[str, int]:
+    """A 4-2-3 network in which 7 of 16 activities of its relus are not 0."""
+    p = plan_of([4, 2, 3], 8, ["relu", "softmax"], learning={"rule": "asrbp"}, training={**ONCE, **training})
+    w = p.weights[:8].reshape(4, 2)
+    rng, rows = np.random.default_rng(0), []
+    for active in (0, 1, 1, 1, 1, 1, 1, 1):  # of the two relus
+        while True:
+            x = rng.uniform(0.1, 1, 4)
+            if np.count_nonzero(x @ w > 1e-3) == active:
+                rows.append(x)
+                break
+    return counted(p, rows, np.arange(8) % 3)["learning.1"]
+
+
+def test_an_adaptive_wire_costs_where_both_ends_are_active() -> None:
+    """7 errors times 4 inputs, and 7 activities times 3 events."""
+    found = silent_receivers({})
+    assert (found["update_macs"], found["writes"]) == (49, 49)
+
+
+def test_a_wire_is_written_once_a_frame() -> None:
+    """Those that had both ends active in any of the frame's samples."""
+    found = silent_receivers({"batch": 8})
+    assert (found["update_macs"], found["writes"]) == (49, 4 + 3)  # of one of the relus: the other one is never active
+
+
+def test_momentum_moves_every_wire_of_an_adaptive_c() -> None:
+    """20 updates of 4 x 2 synapses and of 3 x 2 wires, although a third of the events is lost."""
+    p = plan_of(
+        [4, 2, 3],
+        20,
+        ["relu", "softmax"],
+        learning={"rule": "asrbp"},
+        training={**ONCE, "momentum": 0.5},
+        channels={"learning": {"drop": {"probability": 0.3}}},
+    )
+    found = counted(p, some(0, 20, 4), np.arange(20) % 3)["learning.1"]
+    assert found["delivered"] < found["sent"] and found["writes"] == 280
+
+
+def test_momentum_moves_every_kernel_of_an_adaptive_bank() -> None:
+    layers = [conv(1, 1), conv(2, 2, transfer="softmax")]
+    p = plan_of_chain([1, 2, 2], layers, 2, 6, learning={"rule": "arbp"}, training={**ONCE, "momentum": 0.5})
+    assert counted(p, some(2, 6, 4), [0, 1] * 3)["learning.1"]["writes"] == 6 * (1 + 8)

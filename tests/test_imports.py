@@ -27,6 +27,7 @@ ROOMS: dict[str, str] = {
     "units": "errors",
     "scenario": "errors rules units",
     "data": "errors elementary hashing",
+    "identity": "scenario data",
     "plan": "errors rules elementary hashing scenario",
     "codes": "plan",
     "engine.config": "",
@@ -36,12 +37,12 @@ ROOMS: dict[str, str] = {
     "engine.kernels.simd": "hashing engine.config engine.compile",
     "engine.kernels": "elementary hashing plan engine.config engine.sizes engine.compile engine.tables "
     "engine.kernels.simd",
-    "engine.channel": "plan engine.compile engine.tables engine.kernels.simd engine.kernels",
+    "engine.channel": "rules plan engine.compile engine.tables engine.kernels.simd engine.kernels",
     "engine.layers": "plan engine.config engine.sizes engine.compile engine.tables engine.kernels engine.kernels.simd "
     "engine.channel",
     "engine.loop": "plan engine.compile engine.tables engine.kernels engine.channel engine.layers",
-    "engine.setup": "hashing data plan engine.config engine.sizes engine.compile engine.tables engine.kernels.simd "
-    "engine.kernels engine.channel engine.layers engine.loop",
+    "engine.setup": "rules hashing data plan engine.config engine.sizes engine.compile engine.tables "
+    "engine.kernels.simd engine.kernels engine.channel engine.layers engine.loop",
     "engine": "errors data plan engine.sizes engine.compile engine.tables engine.channel engine.layers "
     "engine.loop engine.setup",
     "reference": "rules elementary hashing data plan",
@@ -52,14 +53,16 @@ ROOMS: dict[str, str] = {
     "provenance": "",
     "accounting": "plan",
     "congestion": "units engine",
-    "alignment": "data plan engine engine.sizes",
+    "cautions": "engine",
+    "alignment": "rules data plan engine engine.sizes",
+    "deployment": "data plan engine",
     "boundaries": "tolerances plan reference",
     "_check": "units scenario data plan codes memory",
     "_verify": "errors tolerances scenario data plan engine reference memory boundaries",
-    "_run": "errors units scenario data plan engine memory trace result progress provenance accounting congestion "
-    "alignment",
+    "_run": "errors units scenario data identity plan engine memory trace result progress provenance accounting "
+    "congestion cautions alignment deployment",
     "plots": "errors trace",
-    "sweeps": "errors version units elementary hashing scenario data plots _run",
+    "sweeps": "errors version units elementary hashing scenario data identity plots _run",
     "cli": "errors version scenario engine data trace result progress _check _verify _run plots sweeps",
     "__main__": "cli",
 }

@@ -78,3 +78,8 @@ def test_words() -> None:
     assert "digits &lt;srbp&gt;" in page
     assert page.count("<tr>") == page.count("</tr>")
     assert "learning.2" in page
+
+
+def test_training_means_are_called_what_they_are() -> None:
+    for text in (repr(make()), make()._repr_html_()):
+        assert "95.00 % (mean during the last epoch)" in text and "0.2 (mean during the last epoch)" in text

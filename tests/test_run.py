@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
 import random
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -372,7 +374,7 @@ def test_backpropagation_over_ideal_channels_is_the_gradient(aligned: Any) -> No
     for rows in aligned(learning={"rule": "bp"}).values():
         np.testing.assert_allclose(rows["cosine"], 1.0, atol=1e-6)
         np.testing.assert_array_equal(rows["sign_agreement"], 1.0)
-        assert np.isnan(rows["feedback_cosine"]).all()
+        assert (rows["feedback_cosine"] == 1).all() and (rows["feedback_sign_agreement"] == 1).all()
 
 
 def test_alignment_tells_rules_and_channels_apart(aligned: Any) -> None:
@@ -388,6 +390,7 @@ def test_sign_symmetric_feedback_has_the_signs_of_the_weights(aligned: Any) -> N
     rows = aligned(learning={"rule": "sign"})
     for layer in ("1", "2"):
         assert (rows[layer]["cosine"] > 0.3).all()
+        assert (rows[layer]["feedback_cosine"] > 0.3).all() and (rows[layer]["feedback_sign_agreement"] == 1).all()
     assert (rows["2"]["sign_agreement"] > 0.55).all()
 
 
@@ -435,3 +438,163 @@ def test_memory_is_flat_over_epochs(tmp_path: Path) -> None:
     wanted = small(PIPELINED, training={**PIPELINED["training"], "epochs": 40}, trace={"weights": "none"})
     used = peaks(wanted, tmp_path / "run.h5")
     assert used[-1] - used[5] < 8
+
+
+def test_what_was_found_in_the_data_is_told_as_it_begins_and_in_the_result(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    x, y = rng.integers(0, 17, (40, 16)).astype(np.uint8), np.arange(40) % 4
+    np.savez(tmp_path / "grey.npz", train_x=x, train_y=y, test_x=x, test_y=y)
+    wanted = small(ONLINE, data={"name": str(tmp_path / "grey.npz")})
+    notes: list[str] = []
+
+    class Listening(Silent):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    result = cs.run(wanted, tmp_path / "grey.h5", progress=Listening())
+    warning, nothing_learned = result.warnings
+    assert warning.startswith("inputs reach 16 (train_x: uint8 0..16, used as they are)")
+    assert "chance level" in nothing_learned  # there is nothing to learn in random numbers
+    assert notes[:2] == ["data: uint8 0..16, used as they are", f"warning: {warning}"]
+    assert result.to_json()["warnings"] == [warning, nothing_learned] and warning in repr(result)
+    scaled = cs.run(wanted.with_({"data.scale": 16}), tmp_path / "scaled.h5")
+    assert not any("inputs" in text for text in scaled.warnings)
+
+
+@pytest.fixture
+def stopped(tmp_path: Path) -> tuple[Path, dict[str, np.ndarray]]:
+    """The trace of a run that was interrupted, and the arrays of its own.npz."""
+    rng = np.random.default_rng(1)
+    x, y = rng.uniform(size=(200, 16)).astype(np.float32), np.arange(200) % 4
+    arrays = {"train_x": x, "train_y": y, "test_x": x[:50], "test_y": y[:50]}
+    np.savez(tmp_path / "own.npz", **arrays)
+    with pytest.raises(KeyboardInterrupt):
+        cs.run(small(ONLINE, data={"name": str(tmp_path / "own.npz")}), tmp_path / "t.h5", progress=Stopping(150))
+    return tmp_path / "t.h5", arrays
+
+
+def permuted(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {"train_y": np.random.default_rng(2).permutation(arrays["train_y"])}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (permuted, "train_y has other values"),
+        (lambda arrays: {"test_x": arrays["test_x"] + np.float32(1e-7)}, "test_x has other values"),
+        (lambda arrays: {"train_x": arrays["train_x"][:90], "train_y": arrays["train_y"][:90]},
+         r"train_x was float32 \(200, 16\) .*, now it is float32 \(90, 16\) .*; train_y was int32 \(200,\), now it is"),
+        (lambda arrays: {"train_x": (255 * arrays["train_x"]).astype(np.uint8)},
+         r"train_x was float32 \(200, 16\) \(float32 .* used as they are\), now .* \(uint8 0\.\.254, divided by 255\)"),
+        (lambda arrays: {"validation_x": arrays["test_x"], "validation_y": arrays["test_y"]},
+         r"validation_x was float32 \(0, 16\), now it is float32 \(50, 16\); validation_y"),
+    ],
+)  # fmt: skip
+def test_a_run_is_not_resumed_on_other_data(
+    stopped: tuple[Path, dict[str, np.ndarray]], change: Callable[[dict[str, np.ndarray]], Any], words: str
+) -> None:
+    path, arrays = stopped
+    before = path.read_bytes()
+    np.savez(path.parent / "own.npz", **arrays | change(arrays))
+    with pytest.raises(cs.InputError, match=rf"t\.h5: begun with other data: {words}") as caught:
+        cs.run(resume=path)
+    assert "\n" not in str(caught.value) and "own.npz" in str(caught.value)
+    assert path.read_bytes() == before
+    np.savez(path.parent / "own.npz", **arrays)
+    assert cs.run(resume=path).status == "done"
+
+
+def test_a_run_is_resumed_on_the_same_values_in_other_types(stopped: tuple[Path, dict[str, np.ndarray]]) -> None:
+    path, arrays = stopped
+    np.savez(path.parent / "own.npz", **{key: array.astype(np.float64) for key, array in arrays.items()})
+    assert cs.run(resume=path).status == "done"
+
+
+def test_the_trace_names_all_that_the_result_depends_on(stopped: tuple[Path, dict[str, np.ndarray]]) -> None:
+    path, arrays = stopped
+    with cs.Trace(path) as trace:
+        inputs, resolved = trace.inputs, trace.resolved
+    parts = [f"{part}_{side}" for part in ("train", "test", "validation") for side in "xy"]
+    assert list(inputs) == ["scenario", *parts]
+    assert inputs["scenario"] == cs.Scenario(**resolved).digest()
+    expected = hashlib.sha256(b"int32 (200,)" + arrays["train_y"].astype("<i4").tobytes()).hexdigest()
+    assert inputs["train_y"] == f"int32 (200,): {expected}"
+
+
+def test_training_accuracy_is_the_mean_of_samples_as_they_pass(tmp_path: Path) -> None:
+    """Each with the weights before its own frame's update: here the first of two frames decides how the second goes."""
+    x = np.eye(16, dtype=np.float32)[np.repeat([0, 1], 10)]
+    y = np.repeat([0, 1], 10)
+    np.savez(tmp_path / "own.npz", train_x=x, train_y=y, test_x=x, test_y=y)
+    tables = {
+        "training": {"batch": 10, "epochs": 1, "shuffle": False, "learning_rate": 5.0},
+        "learning": {"rule": "bp"},
+    }
+    wanted = scenario([16, 2], data={"name": str(tmp_path / "own.npz")}, **tables)
+    result = cs.run(wanted, tmp_path / "t.h5")
+    with cs.Trace(tmp_path / "t.h5") as trace:
+        assert trace.metrics("train")["accuracy"].tolist() == [result.train_accuracy]
+    w = cs.plan.build(wanted, (16,), 2, 20).weights.reshape(16, 2).astype(np.float64)
+
+    def output(row: int, b: np.ndarray) -> np.ndarray:
+        e = np.exp(w[row] + b)
+        return e / e.sum()
+
+    first = output(0, np.zeros(2))
+    second = output(1, 5.0 * (np.array([1, 0]) - first))
+    assert result.loss == pytest.approx(-(np.log(first[0]) + np.log(second[1])) / 2, rel=1e-5)
+    assert result.train_accuracy == (int(first[0] > first[1]) + int(second[1] > second[0])) / 2
+
+
+class Lines(Silent):
+    """Keeps the losses that are shown during epochs, and after them."""
+
+    def __init__(self) -> None:
+        self.during: list[float] = []
+        self.after: list[float] = []
+
+    def chunk(self, *shown: Any) -> None:
+        self.during.append(shown[-1])
+
+    def epoch(self, row: Mapping[str, Any]) -> None:
+        self.after.append(row["train_loss"])
+
+
+def test_an_epoch_in_which_no_sample_reaches_the_top_has_no_loss(tmp_path: Path) -> None:
+    """9 frames an epoch every 10 us, twice 100 us on their way to the top: frame k learns at 10 k + 200 us."""
+    tables = {
+        "data": {"name": "synthetic", "train": 9, "test": 20},
+        "training": {"batch": 1, "epochs": 4},
+        "learning": {"rule": "srbp"},
+        "channels": {"forward": {"latency": "100 us"}},
+        "schedule": {"mode": "pipelined", "interval": "10 us"},
+    }
+    lines = Lines()
+    result = cs.run(scenario([16, 5, 4], **tables), tmp_path / "t.h5", progress=lines)
+    with cs.Trace(tmp_path / "t.h5") as trace:
+        rows = trace.metrics("train")
+    assert rows["updates"].tolist() == [0, 0, 8, 36]
+    assert rows["frames"].tolist() == [9, 18, 27, 36] and result.updates == result.frames == 36
+    for found in (rows["loss"], rows["accuracy"], lines.after):
+        assert np.isnan(found).tolist() == [True, True, False, False]
+    assert math.isnan(lines.during[0]) and not math.isnan(lines.during[-1])
+
+
+def test_a_run_without_a_sample_at_the_top_tells_null_and_draws(tmp_path: Path) -> None:
+    """Interrupted after two such epochs."""
+    tables = {
+        "data": {"name": "synthetic", "train": 9, "test": 20},
+        "training": {"batch": 1, "epochs": 4},
+        "channels": {"forward": {"latency": "100 us"}},
+        "schedule": {"mode": "pipelined", "interval": "10 us"},
+    }
+    with pytest.raises(KeyboardInterrupt):
+        cs.run(scenario([16, 5, 4], **tables), tmp_path / "t.h5", progress=Stopping(18))
+    with cs.Trace(tmp_path / "t.h5") as trace:
+        told = trace.result
+        assert trace.info()["updates"] == 0
+        assert "accuracy -, loss -" in str(trace)
+    assert told is not None
+    assert (told["updates"], told["loss"], told["train_accuracy"], told["bits_per_update"]) == (0, None, None, None)
+    cs.plot(tmp_path / "t.h5", out=tmp_path / "t.png")
+    assert cs.run(resume=tmp_path / "t.h5").updates == 36

@@ -265,7 +265,7 @@ def test_jitter(distribution: str) -> None:
         channels={"forward.1": {"latency": "3 us", "jitter": {"distribution": distribution, "value": "1 us"}}},
     )
     _, rows = run(p, np.full((samples, 2), 0.5), np.zeros(samples))
-    delay = (rows["last_arrival"] - rows["offered"] - 3_000_000) / value
+    delay = (rows["complete"] - rows["offered"] - 3_000_000) / value
     assert len(delay) == samples and delay.min() >= 0
     expected = stats.uniform if distribution == "uniform" else stats.expon
     assert stats.kstest(delay, expected.cdf).pvalue > SIGNIFICANCE

@@ -53,3 +53,8 @@ def quantity(value: float, unit: str) -> str:
 def percent(share: float) -> str:
     """A share of 1 as a percentage with two decimals, or a dash where there is none."""
     return "-" if math.isnan(share) else f"{100 * share:.2f} %"
+
+
+def number(value: float) -> str:
+    """A loss with four decimals, or a dash where there is none."""
+    return "-" if math.isnan(value) else f"{value:.4f}"

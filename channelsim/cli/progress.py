@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-from channelsim.cli.output import percent, quantity
+from channelsim.cli.output import number, percent, quantity
 from channelsim.progress import Progress, Silent
 
 
@@ -30,12 +30,13 @@ def shown(stream: TextIO | None) -> Iterator[Progress]:
 
 
 def epoch_line(row: Mapping[str, Any], epochs: int) -> str:
-    """One epoch in one line of at most 100 characters."""
+    """One epoch in one line of at most 100 characters, and a few more where test accuracies are two."""
+    deployed = row["test_accuracy_deployed"]
     parts = [
         f"epoch {row['epoch']:>{len(str(epochs))}}/{epochs}",
-        f"test {percent(row['test_accuracy'])}",
+        f"test {percent(row['test_accuracy'])}" + ("" if math.isnan(deployed) else f" (deployed {percent(deployed)})"),
         f"train {percent(row['train_accuracy'])}",
-        f"loss {row['train_loss']:.4f}",
+        f"loss {number(row['train_loss'])}",
         f"{quantity(row['frames_per_second'], 'frames/s')}",
         f"{quantity(row['simulated_time_s'], 's')} simulated",
         f"{quantity(row['bits'], 'bit')}",
@@ -108,7 +109,7 @@ class RichProgress(Silent):
 
         self._bar.update(self._task, completed=frames_done)
         now = (
-            f"epoch {epoch}/{self._epochs}  test {percent(self._accuracy)}  loss {loss:.4f}  "
+            f"epoch {epoch}/{self._epochs}  test {percent(self._accuracy)}  loss {number(loss)}  "
             f"{quantity(frames_per_second, 'frames/s')}  {quantity(simulated_time_s, 's')} simulated  "
             f"{quantity(bits, 'bit')}"
         )

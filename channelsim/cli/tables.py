@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from channelsim.cli.output import percent, quantity
+from channelsim.cli.output import number, percent, quantity
 
 if TYPE_CHECKING:
     from channelsim.data import Entry
@@ -23,10 +24,13 @@ def print_result(result: Result) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.width = max(console.width, _WIDEST)
     summary = Table.grid(padding=(0, 2))
+    tested = percent(result.test_accuracy)
+    if not math.isnan(result.test_accuracy_deployed):
+        tested += f" as trained, {percent(result.test_accuracy_deployed)} as deployed (queues, deadlines, residuals)"
     for name, value in (
-        ("test accuracy", percent(result.test_accuracy)),
-        ("train accuracy", percent(result.train_accuracy)),
-        ("loss", f"{result.loss:.4f}"),
+        ("test accuracy", tested),
+        ("train accuracy", f"{percent(result.train_accuracy)} (mean during the last epoch)"),
+        ("train loss", f"{number(result.loss)} (mean during the last epoch)"),
         ("updates", f"{result.updates:,}"),
         (
             "learning bits",
@@ -49,7 +53,7 @@ def print_result(result: Result) -> None:
     for name, total in result.channels.items():
         row = [f"{total[count]:,}" for count in _COUNTS]
         if timed:
-            row += [f"{total['queue_max']:,}", f"{total['lost_messages']:,}", percent(total["utilisation"])]
+            row += [f"{total['queue_max']:,}", f"{total['lost_messages']:,}", _busy(total["utilisation"])]
         channels.add_row(name, *row)
     console.print(f"\n{result.name}: {result.status}", style="bold")
     console.print(summary)
@@ -58,6 +62,11 @@ def print_result(result: Result) -> None:
         console.print(f"warning: {text}", markup=False)
     # A path is printed whole, on a line of its own, so that it can be copied.
     print(f"trace: {result.trace}")
+
+
+def _busy(share: float) -> str:
+    """A channel's time on its link: a share of the simulated time, or how often it was more than all of that."""
+    return percent(share) if share <= 1 else f"{share:,.1f} times"
 
 
 def print_data_sets(entries: list[Entry]) -> None:

@@ -1,6 +1,7 @@
 """Data sets: images and labels as float32 and int32 arrays.
 
 - `load_dataset`: the set of a scenario's [data] table, as a `Dataset`
+- `Values`: the range of a set's values, and what was done with them
 - `dataset_of`: the same of a scenario, whose errors name its file
 - `available`: which sets are at hand, one `Entry` each
 - `fetch`: download one of the public sets (`SOURCES`), checked against its checksums
@@ -12,6 +13,18 @@ from __future__ import annotations
 from channelsim.data.catalogue import Entry, available
 from channelsim.data.dataset import Dataset
 from channelsim.data.download import SOURCES, Source, fetch
+from channelsim.data.findings import Values
 from channelsim.data.load import NAMES, dataset_of, load_dataset
 
-__all__ = ["NAMES", "SOURCES", "Dataset", "Entry", "Source", "available", "dataset_of", "fetch", "load_dataset"]
+__all__ = [
+    "NAMES",
+    "SOURCES",
+    "Dataset",
+    "Entry",
+    "Source",
+    "Values",
+    "available",
+    "dataset_of",
+    "fetch",
+    "load_dataset",
+]

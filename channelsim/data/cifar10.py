@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from channelsim.data import places
 from channelsim.data.dataset import Raw
+from channelsim.data.findings import WHITE
 from channelsim.errors import InputError
 
 Bytes = NDArray[np.uint8]
@@ -34,7 +35,7 @@ def load() -> Raw:
         raise places.missing(NAME)
     train_x, train_y = _read_files(folder, TRAIN)
     test_x, test_y = _read_files(folder, TEST)
-    return Raw(train_x, train_y, test_x, test_y, SHAPE, CLASSES)
+    return Raw(train_x, train_y, test_x, test_y, SHAPE, CLASSES, divisor=WHITE)
 
 
 def find() -> Path | None:

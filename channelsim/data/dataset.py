@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from channelsim import elementary
+from channelsim.data.findings import Scale, Values, class_warnings, range_warnings, values_of
 from channelsim.errors import InputError
 
 Floats = NDArray[np.float32]
@@ -32,6 +35,12 @@ class Dataset:
         Shape of one image: `(inputs,)` or `(channels, height, width)`; its product is `inputs`.
     classes:
         Number of classes.
+    values:
+        The range of the training images as they came, and what they were divided by; None for arrays that were given.
+    notes:
+        How else the source was read, a sentence each, e.g. that its labels are one-hot.
+    warnings:
+        What is allowed but hardly meant, a sentence each: implausible ranges, classes without samples.
     """
 
     name: str
@@ -43,6 +52,28 @@ class Dataset:
     validation_y: Labels
     shape: tuple[int, ...]
     classes: int
+    values: Values | None = None
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def found(self) -> str:
+        """What was found in the source and done with it, in words; empty for arrays that were given."""
+        return "; ".join([*([str(self.values)] if self.values else []), *self.notes])
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """Array -> its type, shape and source, a colon and the SHA-256 of shape and values, in hexadecimal.
+
+        Computed once: the arrays must not change afterwards. 188 MB (MNIST) take a fraction of a second.
+        """
+        found = {}
+        for part in ("train", "test", "validation"):
+            x, y = getattr(self, f"{part}_x"), getattr(self, f"{part}_y")
+            source = f" ({self.values})" if part == "train" and self.values else ""
+            found[f"{part}_x"] = _digest(x, (len(x), *self.shape), source)
+            found[f"{part}_y"] = _digest(y, y.shape, "")
+        return found
 
     @property
     def inputs(self) -> int:
@@ -58,12 +89,19 @@ class Dataset:
         )
 
 
+def _digest(array: NDArray, shape: tuple[int, ...], source: str) -> str:
+    what = f"{array.dtype} {shape}"
+    state = hashlib.sha256(what.encode())
+    state.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return f"{what}{source}: {state.hexdigest()}"
+
+
 @dataclass(frozen=True, eq=False)
 class Raw:
     """Images and labels as they came out of a source, before they are cut to size and scaled.
 
-    Images have shape (samples, *shape) or (samples, inputs); integers stand for pixels of 0..255.
-    Labels are integers that the source has checked.
+    Images have shape (samples, *shape) or (samples, inputs), labels are integers that the source has checked.
+    `divisor` takes the values to 0..1 where the source knows their range. `notes` and `warnings` are as in `Dataset`.
     """
 
     train_x: NDArray
@@ -73,14 +111,20 @@ class Raw:
     shape: tuple[int, ...]
     classes: int
     validation: tuple[NDArray, NDArray] | None = field(default=None)
+    divisor: float | None = None
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
-def assemble(name: str, raw: Raw, train: int | None, test: int | None, validation: int, normalize: bool) -> Dataset:
+def assemble(
+    name: str, raw: Raw, train: int | None, test: int | None, validation: int, normalize: bool, scale: Scale
+) -> Dataset:
     """Cut a raw set into its parts, each converted to float32 once, straight from the source's numbers.
 
     `validation` samples are taken from the end of the training set, then the first `train` of what is left
-    and the first `test` of the test set (None: all). `normalize` gives every channel zero mean and unit
-    variance over the training part; the other parts are shifted and scaled by the same numbers.
+    and the first `test` of the test set (None: all). `scale` says what the values are divided by (`findings.Scale`);
+    that is decided by the whole set, however few samples are used. `normalize` then gives every channel zero mean and
+    unit variance over the training part; the other parts are shifted and scaled by the same numbers.
     """
     kept, held_out = _training_part(len(raw.train_x), train, validation, raw.validation is not None)
     n_test = _limit("test", test, len(raw.test_x), "test samples")
@@ -88,16 +132,30 @@ def assemble(name: str, raw: Raw, train: int | None, test: int | None, validatio
         validation_x, validation_y = raw.train_x[held_out], raw.train_y[held_out]
     else:
         validation_x, validation_y = raw.validation
+    images = {"train": raw.train_x, "test": raw.test_x}
+    if raw.validation is not None:
+        images["validation"] = validation_x
+    found = values_of(images, scale, raw.divisor, normalize)
+    train_y, test_y, validation_y = (
+        labels.astype(np.int32) for labels in (raw.train_y[:kept], raw.test_y[:n_test], validation_y)
+    )
     dataset = Dataset(
         name=name,
-        train_x=_as_rows(raw.train_x[:kept], raw.shape),
-        train_y=raw.train_y[:kept].astype(np.int32),
-        test_x=_as_rows(raw.test_x[:n_test], raw.shape),
-        test_y=raw.test_y[:n_test].astype(np.int32),
-        validation_x=_as_rows(validation_x, raw.shape),
-        validation_y=validation_y.astype(np.int32),
+        train_x=_as_rows(raw.train_x[:kept], raw.shape, found["train"].divisor),
+        train_y=train_y,
+        test_x=_as_rows(raw.test_x[:n_test], raw.shape, found["test"].divisor),
+        test_y=test_y,
+        validation_x=_as_rows(validation_x, raw.shape, found.get("validation", found["train"]).divisor),
+        validation_y=validation_y,
         shape=raw.shape,
         classes=raw.classes,
+        values=found["train"],
+        notes=raw.notes,
+        warnings=(
+            *raw.warnings,
+            *range_warnings(found, scale),
+            *class_warnings(train_y, {"validation": validation_y, "test": test_y}, raw.classes),
+        ),
     )
     if normalize:
         _normalize(dataset)
@@ -130,12 +188,12 @@ def _limit(key: str, wanted: int | None, there: int, what: str) -> int:
     return wanted
 
 
-def _as_rows(images: NDArray, shape: tuple[int, ...]) -> Floats:
-    """A float32 copy, one flattened image a row; integers become n / 255. `images` may be freed then."""
+def _as_rows(images: NDArray, shape: tuple[int, ...], divisor: float) -> Floats:
+    """A float32 copy, one flattened image a row, divided by `divisor`. `images` may be freed then."""
     rows = images.reshape(len(images), int(np.prod(shape)))
-    if rows.dtype.kind in "iu":
-        return np.divide(rows, np.float32(255), dtype=np.float32, order="C")
-    return rows.astype(np.float32, order="C")
+    if divisor == 1:
+        return rows.astype(np.float32, order="C")
+    return np.divide(rows, np.float32(divisor), dtype=np.float32, order="C")
 
 
 def _normalize(dataset: Dataset) -> None:

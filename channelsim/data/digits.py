@@ -22,16 +22,15 @@ WHITE = 16
 
 
 def load() -> Raw:
-    """The digits, 1437 to train and 360 to test, as float32 (samples, 64), values 0..1 (grey level / 16).
+    """The digits, 1437 to train and 360 to test, as uint8 (samples, 64): grey levels of 0..16.
 
     They are split by a fixed permutation: the file is ordered by writer, so its tail would be a test of other
     hands and not of other images.
     """
     table = _table()
     order = hashing.permutation(hashing.key(0, hashing.Stream.DATA.of()), len(table))
-    images = (table[order, :-1] / WHITE).astype(np.float32)
-    labels = table[order, -1].astype(np.int32)
-    return Raw(images[:TRAIN], labels[:TRAIN], images[TRAIN:], labels[TRAIN:], (64,), CLASSES)
+    images, labels = table[order, :-1], table[order, -1]
+    return Raw(images[:TRAIN], labels[:TRAIN], images[TRAIN:], labels[TRAIN:], (64,), CLASSES, divisor=WHITE)
 
 
 def _table() -> NDArray:
@@ -45,4 +44,4 @@ def _table() -> NDArray:
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
-    return np.column_stack([images, labels])
+    return np.column_stack([images, labels]).astype(np.uint8)

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from channelsim.data import cifar10, digits, mnist, npz, synthetic
 from channelsim.data.dataset import Dataset, Raw, assemble
+from channelsim.data.findings import Scale
 from channelsim.errors import InputError
 
 NAMES = (digits.NAME, *mnist.NAMES, cifar10.NAME, *synthetic.ALIASES, *synthetic.KINDS)
@@ -27,6 +28,8 @@ class DataTable(Protocol):
     def validation(self) -> int: ...
     @property
     def normalize(self) -> bool: ...
+    @property
+    def scale(self) -> Scale: ...
 
 
 class DataSource(Protocol):
@@ -58,14 +61,15 @@ def load_dataset(
     test: int | None = None,
     validation: int = 0,
     normalize: bool = False,
+    scale: Scale = "auto",
 ) -> Dataset:
     """The data set of a scenario's [data] table, or of the keywords that stand for it.
 
     Parameters
     ----------
     config:
-        Anything with the attributes `name`, `train`, `test`, `validation` and `normalize`; the keywords of these
-        names are then not looked at.
+        Anything with the attributes `name`, `train`, `test`, `validation`, `normalize` and `scale`; the keywords of
+        these names are then not looked at.
     base:
         The folder that a relative path to an .npz file starts from (None: the current directory).
     name:
@@ -76,6 +80,10 @@ def load_dataset(
         So many samples are taken from the end of the training set and held out; `train` counts what remains.
     normalize:
         Give each channel zero mean and unit variance over the training samples.
+    scale:
+        Divide the values by this number, or use them as they are ("none"). "auto": sets known by name have values of
+        0..1; in an .npz file integers are divided by 255 if the largest needs 8 bits (128..255), all else is used as
+        it is.
 
     Raises
     ------
@@ -85,13 +93,14 @@ def load_dataset(
     """
     if config is not None:
         name, train, test, validation = config.name, config.train, config.test, config.validation
-        normalize = config.normalize
+        normalize, scale = config.normalize, config.scale
     if name is None:
         raise TypeError("load_dataset needs a [data] table or a name")
-    return assemble(name, _raw(name, base, train, test, validation), train, test, validation, normalize)
+    raw = _raw(name, base, train, test, validation, scale)
+    return assemble(name, raw, train, test, validation, normalize, scale)
 
 
-def _raw(name: str, base: Path | None, train: int | None, test: int | None, validation: int) -> Raw:
+def _raw(name: str, base: Path | None, train: int | None, test: int | None, validation: int, scale: Scale) -> Raw:
     if name == digits.NAME:
         return digits.load()
     if name in mnist.NAMES:
@@ -104,7 +113,7 @@ def _raw(name: str, base: Path | None, train: int | None, test: int | None, vali
         n_test = synthetic.DEFAULT_TEST if test is None else test
         return synthetic.load(kind, max(n_train, 0) + max(validation, 0), max(n_test, 0))
     if name.endswith(".npz"):
-        return npz.load((base or Path()) / Path(name).expanduser())
+        return npz.load((base or Path()) / Path(name).expanduser(), scale)
     raise _unknown(name)
 
 

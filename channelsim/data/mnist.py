@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from channelsim.data import idx, places
 from channelsim.data.dataset import Raw
+from channelsim.data.findings import WHITE
 from channelsim.errors import InputError
 
 Bytes = NDArray[np.uint8]
@@ -34,7 +35,7 @@ def load(name: str) -> Raw:
             f"{_file(folder, TEST[0])}: images of {_pixels(test_x)} pixels, but those of {TRAIN[0]} have"
             f" {_pixels(train_x)}; accepted are images of one size"
         )
-    return Raw(train_x, train_y, test_x, test_y, (train_x.shape[1] * train_x.shape[2],), CLASSES)
+    return Raw(train_x, train_y, test_x, test_y, (train_x.shape[1] * train_x.shape[2],), CLASSES, divisor=WHITE)
 
 
 def find(name: str) -> Path | None:

@@ -9,35 +9,44 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from channelsim.data import keys
 from channelsim.data.dataset import Raw
+from channelsim.data.findings import WHITE, Scale
+from channelsim.data.keys import PARTS
 from channelsim.errors import InputError
 
-PARTS = ("train", "test", "validation")
+COLOURS = (1, 3)  # channels of a grey and of a colour image
 
 
-def load(path: Path) -> Raw:
+def load(path: Path, scale: Scale = "auto") -> Raw:
     """The arrays `train_x`, `train_y`, `test_x`, `test_y`, and optionally `validation_x` and `validation_y`.
 
-    Images have shape (samples, inputs) or (samples, channels, height, width); floats are taken as they are,
-    integers must be pixels of 0..255 and are divided by 255. Labels are integers from 0 on; the training
-    labels say how many classes there are. Raises InputError, naming file and key, for anything else.
+    Images have shape (samples, inputs) or (samples, channels, height, width) and are floats, integers or bool;
+    integers beyond 0..255 need a `scale` other than "auto". Labels are class numbers from 0 on, or one-hot; the
+    training labels say how many classes there are. Raises InputError, naming file and key, for anything else.
     """
-    arrays = _arrays(path)
-    images, labels = {}, {}
+    arrays, others = _arrays(path)
+    images, labels, notes = {}, {}, []
+    classes = 0
     for part in PARTS:
-        keys = (f"{part}_x", f"{part}_y")
-        if part == "validation" and not any(key in arrays for key in keys):
+        wanted = (f"{part}_x", f"{part}_y")
+        if part == "validation" and not any(key in arrays for key in wanted):
             continue
-        for key in keys:
+        for key in wanted:
             if key not in arrays:
-                raise InputError(
-                    f"{path}: {key} is missing (found: {', '.join(sorted(arrays)) or 'none'}); accepted are"
-                    " train_x, train_y, test_x, test_y, and optionally validation_x and validation_y"
-                )
-        images[part] = _images(path, keys[0], arrays[keys[0]])
-        labels[part] = _labels(path, keys[1], arrays[keys[1]], len(images[part]), keys[0])
+                raise InputError(f"{path}: {keys.missing(key, [*arrays, *others], path.name)}")
+        images[part] = _images(path, wanted[0], arrays[wanted[0]], scale)
+        labels[part], one_hot, note = _labels(path, wanted[1], arrays[wanted[1]], images[part], wanted[0])
+        notes += [note] if note else []
+        if part == "train":
+            classes = one_hot or int(labels[part].max()) + 1
+        elif one_hot and one_hot != classes:
+            raise InputError(
+                f"{path}: {wanted[1]} is one-hot with {one_hot} classes, train_y has {classes}; accepted are as many"
+            )
+    if not any(arrays[f"{part}_y"].ndim == 2 and arrays[f"{part}_y"].shape[1] > 1 for part in labels):
+        _refuse_labels_from_1(path, labels)
     shape = images["train"].shape[1:]
-    classes = int(labels["train"].max()) + 1
     for part in images:
         if images[part].shape[1:] != shape:
             raise InputError(
@@ -50,10 +59,14 @@ def load(path: Path) -> Raw:
                 f" accepted are 0 to {classes - 1}"
             )
     validation = (images["validation"], labels["validation"]) if "validation" in images else None
-    return Raw(images["train"], labels["train"], images["test"], labels["test"], shape, classes, validation)
+    return Raw(
+        images["train"], labels["train"], images["test"], labels["test"], shape, classes, validation,
+        notes=tuple(notes), warnings=(*_layout_warnings(path, shape), *keys.unread(others, path)),
+    )  # fmt: skip
 
 
-def _arrays(path: Path) -> dict[str, NDArray]:
+def _arrays(path: Path) -> tuple[dict[str, NDArray], list[str]]:
+    """The arrays that are wanted, and the keys of the others."""
     wanted = {f"{part}_{what}" for part in PARTS for what in "xy"}
     try:
         with path.open("rb") as stream:
@@ -61,7 +74,8 @@ def _arrays(path: Path) -> dict[str, NDArray]:
             if not isinstance(file, np.lib.npyio.NpzFile):
                 raise ValueError("it holds a single array")
             with file:
-                return {key: file[key] for key in file.files if key in wanted}
+                others = [key for key in file.files if key not in wanted]
+                return {key: file[key] for key in file.files if key in wanted}, others
     except FileNotFoundError:
         raise InputError(f"{path}: no such file (data.name); accepted is an .npz file written by numpy.savez") from None
     except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
@@ -73,40 +87,100 @@ def _arrays(path: Path) -> dict[str, NDArray]:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
-def _images(path: Path, key: str, x: NDArray) -> NDArray:
+# --- images ---------------------------------------------------------------------------------------------------
+
+
+def _images(path: Path, key: str, x: NDArray, scale: Scale) -> NDArray:
     if x.ndim not in (2, 4) or not x.size:
+        hint = {1: f"; one value a sample is {key}.reshape(-1, 1)", 3: f"; images of one channel are {key}[:, None]"}
         raise InputError(
             f"{path}: {key} has shape {x.shape}; accepted are (samples, inputs) and"
-            " (samples, channels, height, width), none of them 0"
+            f" (samples, channels, height, width), none of them 0{hint.get(x.ndim, '') if x.size else ''}"
+        )
+    if _channels_last(x.shape[1:]):
+        raise InputError(
+            f"{path}: {key} has shape {x.shape}, images with their channels last; accepted are (samples, channels,"
+            f" height, width): save {key}.transpose(0, 3, 1, 2)"
         )
     if x.dtype.kind == "f":
         with np.errstate(over="ignore"):
-            x = x.astype(np.float32, copy=False)
-        if not np.isfinite(x).all():
-            at = tuple(int(i) for i in np.argwhere(~np.isfinite(x))[0])
-            raise InputError(f"{path}: {key} has {x[at]} at {at}; accepted are finite float32 values")
+            single = x.astype(np.float32, copy=False)
+        if not np.isfinite(single).all():
+            at = tuple(int(i) for i in np.argwhere(~np.isfinite(single))[0])
+            raise InputError(f"{path}: {key} has {single[at]} at {at}; accepted are finite float32 values")
     elif x.dtype.kind in "iu":
-        if x.min() < 0 or x.max() > 255:
+        if scale == "auto" and (x.min() < 0 or x.max() > WHITE):
+            largest = max(abs(int(x.min())), int(x.max()))
             raise InputError(
-                f"{path}: {key} has integers from {x.min()} to {x.max()}; accepted are pixels of 0 to 255,"
-                " or floats, which are taken as they are"
+                f"{path}: {key} has integers from {x.min()} to {x.max()}; accepted are pixels of 0 to {WHITE}, floats,"
+                f' or any integers with data.scale = {largest}, which divides them, or "none"'
             )
-    else:
-        raise InputError(f"{path}: {key} is of type {x.dtype}; accepted are floats, or integers of 0 to 255")
+    elif x.dtype.kind != "b":
+        raise InputError(f"{path}: {key} is of type {x.dtype}; accepted are floats, integers and bool")
     return x
 
 
-def _labels(path: Path, key: str, y: NDArray, samples: int, images_key: str) -> NDArray:
-    if y.dtype.kind not in "iu" or y.ndim != 1:
+def _channels_last(shape: tuple[int, ...]) -> bool:
+    """Whether (a, b, c) is height, width and 1 or 3 colours, and hardly a channels of b x c pixels."""
+    return (
+        len(shape) == 3 and shape[2] in COLOURS and min(shape[:2]) > shape[2] and (shape[0] == shape[1] or shape[2] > 1)
+    )
+
+
+def _layout_warnings(path: Path, shape: tuple[int, ...]) -> list[str]:
+    """(a, b, 1) may be a channels of a signal of b values, or a grey image of a x b."""
+    if len(shape) == 3 and shape[2] == 1 and min(shape[:2]) > 1:
+        return [
+            f"{path.name}: train_x is read as {shape[0]} channels of {shape[1]} x 1; are they images of {shape[0]} x"
+            f" {shape[1]}, channels last? then save train_x.transpose(0, 3, 1, 2)"
+        ]
+    return []
+
+
+# --- labels ---------------------------------------------------------------------------------------------------
+
+
+def _labels(path: Path, key: str, y: NDArray, images: NDArray, images_key: str) -> tuple[NDArray, int, str]:
+    """Class numbers, the classes of one-hot labels (0 for other ones), and how they were read if in some other way."""
+    what = f"{path}: {key} is of type {y.dtype} and shape {y.shape}"
+    accepted = "accepted are class numbers, integers of shape (samples,), or one-hot labels of (samples, classes)"
+    if y.dtype.kind in "USO":
+        raise InputError(f"{what}: text; {accepted}: np.unique({key}, return_inverse=True)[1] numbers them")
+    if y.dtype.kind not in "biuf" or y.ndim not in (1, 2) or not y.size:
+        raise InputError(f"{what}; {accepted}")
+    if len(y) != len(images):
+        hint = f"; is {images_key} transposed?" if images.ndim == 2 and images.shape[1] == len(y) else ""
         raise InputError(
-            f"{path}: {key} is of type {y.dtype} and shape {y.shape}; accepted are class numbers:"
-            " integers of shape (samples,)"
+            f"{path}: {key} has {len(y)} labels for the {len(images)} images of {images_key};"
+            f" accepted is one label an image{hint}"
         )
-    if len(y) != samples:
-        raise InputError(
-            f"{path}: {key} has {len(y)} labels for the {samples} images of {images_key};"
-            " accepted is one label an image"
-        )
+    one_hot, note = 0, ""
+    if y.ndim == 2 and y.shape[1] == 1:
+        y, note = y[:, 0], f"{key} is one column, read as class numbers"
+    elif y.ndim == 2:
+        if not (np.isin(y, (0, 1)).all() and (np.count_nonzero(y, axis=1) == 1).all()):
+            raise InputError(f"{what}, and its rows are not one-hot (a single 1, else 0); {accepted}")
+        one_hot, note = y.shape[1], f"{key} is one-hot, read as class numbers"
+        return y.argmax(axis=1), one_hot, note
+    if y.dtype.kind == "f":
+        wrong = np.flatnonzero(~(np.isfinite(y) & (y == np.rint(y))))
+        if wrong.size:
+            raise InputError(f"{path}: {key} has {y[wrong[0]]} at {wrong[0]}, which is no class number; {accepted}")
+        note = note or f"{key} is {y.dtype}, read as class numbers"
+    elif y.dtype.kind == "b":
+        note = note or f"{key} is bool, read as the classes 0 and 1"
     if y.min() < 0:
-        raise InputError(f"{path}: {key} has label {y.min()}; accepted are class numbers from 0 on")
-    return y
+        hint = f": (1 + {key}) // 2 of labels -1 and 1" if set(np.unique(y).tolist()) == {-1, 1} else ""
+        raise InputError(f"{path}: {key} has label {y.min():g}; accepted are class numbers from 0 on{hint}")
+    if y.max() >= np.iinfo(np.int32).max:
+        raise InputError(f"{path}: {key} has label {y.max():g}; accepted are class numbers below 2^31")
+    return y.astype(np.int32) if y.dtype.kind in "bf" else y, one_hot, note
+
+
+def _refuse_labels_from_1(path: Path, labels: dict[str, NDArray]) -> None:
+    if min(int(y.min()) for y in labels.values()) == 1:
+        largest = max(int(y.max()) for y in labels.values())
+        remedy = ", ".join(f"{part}_y - 1" for part in labels)
+        raise InputError(
+            f"{path}: labels go from 1 to {largest}, none is 0; accepted are class numbers from 0 on: save {remedy}"
+        )

@@ -26,7 +26,7 @@ class Diverged(RunError):
 
 @dataclass(frozen=True)
 class Tally:
-    """Training metrics summed since the last collection."""
+    """Training metrics summed since the last collection, of the samples that have reached the top layer."""
 
     loss: float
     correct: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -111,9 +112,14 @@ class State:
 
     @property
     def mean_loss(self) -> float:
-        """Training loss since `tally` was last called; 0 before any sample has reached the top."""
+        """Training loss since `tally` was last called; NaN before any sample has reached the top."""
         clock = self.memory.clock[0]
-        return float(clock["loss"]) / max(int(clock["samples"]), 1)
+        return float(clock["loss"]) / int(clock["samples"]) if clock["samples"] else math.nan
+
+    @property
+    def updates(self) -> int:
+        """Updates of the top layer since `tally` was last called."""
+        return int(self.memory.clock[0]["updates"])
 
     @property
     def signals(self) -> NDArray[np.float32]:
@@ -143,10 +149,10 @@ def start(plan: Plan, dataset: Dataset, *, trace_frames: int = 0) -> State:
     return State(plan, net, run_memory.allocate(plan, net), wanted, epoch=0, changes_done=0)
 
 
-def start_probe(plan: Plan, dataset: Dataset, learner: State) -> State:
+def start_probe(plan: Plan, dataset: Dataset, learner: State, *, capture: bool = True) -> State:
     """A run over the synapses of another, which the two share: nothing learns in it, and the learning signals stay in
-    `State.signals`."""
-    net = constants.net_of(plan, dataset, trace_frames=0, frozen=True, capture=True)
+    `State.signals`, unless `capture` is false."""
+    net = constants.net_of(plan, dataset, trace_frames=0, frozen=True, capture=capture)
     memory = run_memory.allocate(plan, net, learner.memory)
     return State(plan, net, memory, demands(plan, frozen=True), epoch=0, changes_done=0)
 
@@ -188,5 +194,6 @@ def busiest(state: State) -> str:
     np.add.at(busy, state.net.channels["link"], counters["busy"])  # ps, exactly
     link = int(busy.argmax())
     queue = int(counters["queue_max"][state.net.channels["link"] == link].max(initial=0))
-    name, share = state.plan.link_names[link], 100 * busy[link] / now
-    return f"link {name} is busy {share:.0f} % of the time, its queue reached {queue}"
+    name, share = state.plan.link_names[link], int(busy[link]) / now
+    load = f"is busy {100 * share:.0f} % of the time" if share <= 1 else f"is given {share:,.2f} times what it can send"
+    return f"link {name} {load}, its queue reached {queue:,}"

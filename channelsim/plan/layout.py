@@ -92,7 +92,7 @@ LAYER = np.dtype(
         ("compute_forward", "i8"),  # ps a message
         ("compute_learning", "i8"),  # ps a message
         ("update_quantizer", "i8"),
-        ("update_bits", "i8"),
+        ("update_bits", "i8"),  # of a word: 1 of `sign`, 2 of `ternary`
         ("update_scale_kind", "i8"),
         ("update_scale", "f4"),
         ("update_stochastic", "u1"),
@@ -194,8 +194,8 @@ MESSAGE_ROW = np.dtype(
         ("channel", "i8"),
         ("offered", "i8"),  # ps: handed to the link
         ("start", "i8"),  # ps: first bit leaves
-        ("first_arrival", "i8"),  # ps
-        ("last_arrival", "i8"),  # ps
+        ("first_arrival", "i8"),  # ps: of the first event, or the deadline if that is earlier
+        ("complete", "i8"),  # ps: the receiver waits no longer
         ("events", "i8"),  # sent
         ("delivered", "i8"),
         ("bits", "i8"),

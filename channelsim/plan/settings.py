@@ -32,7 +32,7 @@ def channel_fields(row: Any, channel: Channel) -> None:
     row["header_bits"] = channel.header
     quantizer = Quantizer(int(row["quantizer"]))
     row["address_bits"] = address_bits(int(row["n"]))
-    row["value_bits"] = VALUE_BITS.get(quantizer, int(row["bits"]))
+    row["value_bits"] = FLOAT_BITS if quantizer == Quantizer.NONE else row["bits"]
     bit_error_fields(row)
     row["scale_bits"] = FLOAT_BITS if quantizer != Quantizer.NONE and row["scale_kind"] != Scale.FIXED else 0
     # these alphabets have no spare word for an inactive unit
@@ -55,7 +55,7 @@ def quantizer_fields(
 ) -> None:
     """Writes a quantizer table (or None) into five named fields of a record."""
     row[kind] = Quantizer[quantize.kind.upper()] if quantize else Quantizer.NONE
-    row[bits] = (quantize.bits or 0) if quantize else 0
+    row[bits] = VALUE_BITS.get(row[kind], quantize.bits) if quantize else 0
     row[scale_kind], row[scale] = scale_of(quantize.scale if quantize else 1.0)
     row[stochastic] = bool(quantize and quantize.rounding == "stochastic")
 

@@ -36,9 +36,12 @@ def layer_table(scenario: Scenario, shape: tuple[int, ...], classes: int) -> NDA
             f"'{scenario.data.name}' has {list(shape)} = {given}"
         )
     if len(model.input) == len(shape) == 3 and tuple(model.input) != tuple(shape):
+        accepted = f"input = {list(shape)}"
+        if tuple(model.input) == (shape[2], *shape[:2]):
+            accepted = "the data with the channels first, x.transpose(0, 3, 1, 2)"
         raise InputError(
             f"{model.where}: input: the model takes images of {list(model.input)} (channels, height, width), but the "
-            f"data set '{scenario.data.name}' has {list(shape)}; accepted: input = {list(shape)}"
+            f"data set '{scenario.data.name}' has {list(shape)}; accepted: {accepted}"
         )
     shapes = model.shapes()
     table = np.zeros(model.depth + 1, LAYER)

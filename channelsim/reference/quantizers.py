@@ -44,6 +44,6 @@ def quantize(kind: int, bits: int, v: torch.Tensor, a: torch.Tensor, u: torch.Te
         exponent = (v / a).abs().log2().clamp(-bits + 1, 0).round()
         powers = torch.tensor([2.0**-level for level in range(bits)])  # exact, which exp2 need not be
         return a * v.sign() * powers[-exponent.long()]
-    step = a / levels(bits)
-    steps = (v / step).round() if u is None else (v / step + u).floor()
-    return step * steps.clamp(-levels(bits), levels(bits))
+    steps = v * levels(bits) / a
+    steps = steps.round() if u is None else (steps + u).floor()
+    return a / levels(bits) * steps.clamp(-levels(bits), levels(bits))

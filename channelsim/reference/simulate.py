@@ -107,6 +107,8 @@ def serve(
     """Layer h takes up a frame when it is free, first come first served, computes, and acts."""
     layer = ref.layers[h]
     compute = layer.compute_learning if priority == LEARNING else layer.compute_forward
+    if priority == FORWARD and h == ref.plan.top:
+        compute += layer.compute_learning  # it learns as soon as it has computed
     finish = max(ref.now, ref.layer_free[h]) + batch * compute * ref.clock
     ref.layer_free[h] = finish
     if finish == ref.now:
@@ -127,14 +129,14 @@ def receive_forward(ref: State, h: int, frame: int, x: torch.Tensor) -> None:
     e = ref.targets(frame) - o
     send_learning(ref, h, frame, e, x)
     rules.update(ref, h, frame, x, e, len(e))
-    ref.ages[h][ref.newest[h] - frame] += 1
+    ref.ages[h][0] += 1
 
 
 def receive_learning(ref: State, h: int, frame: int, c: int, m: torch.Tensor, error: torch.Tensor | None) -> None:
     """Layer h has the message m of learning channel c (and the error that W made of it where it left)."""
     layer, plan = ref.layers[h], ref.plan
     batch = len(m)
-    remembered = recall(ref, h, frame)
+    age, remembered = recall(ref, h, frame)
     if remembered is None:
         send_learning(ref, h, frame, torch.zeros(batch, layer.n), None)
         return
@@ -149,20 +151,22 @@ def receive_learning(ref: State, h: int, frame: int, c: int, m: torch.Tensor, er
         rules.adapt(ref, c, frame, m[:used], o, batch)
     if layer.w_size:
         rules.update(ref, h, frame, x, r[:used], batch)
-        ref.ages[h][ref.newest[h] - frame] += 1
+        ref.ages[h][age] += 1
 
 
 def remember(ref: State, h: int, frame: int, x: torch.Tensor, o: torch.Tensor) -> None:
     """Layer h keeps what it received and computed until the error of this frame comes; the newest ones always."""
+    ref.computed[h] += 1
+    ref.current[h] = x, o
     if any(c.direction == Direction.LEARNING and c.target == h for c in ref.channels):
-        ref.memory[h][frame] = x, o
-    if frame > ref.newest[h]:
-        ref.newest[h], ref.current[h] = frame, (x, o)
+        ref.memory[h][frame] = ref.computed[h], x, o
 
 
-def recall(ref: State, h: int, frame: int) -> tuple[torch.Tensor, torch.Tensor] | None:
-    """x and O of the frame whose error has come; after a miss the newest ones, or None (`on_miss`)."""
-    held = ref.memory[h].pop(frame)
-    if ref.plan.stash and ref.newest[h] - frame >= ref.plan.stash:
-        return ref.current[h] if ref.plan.on_miss_current else None
-    return held
+def recall(ref: State, h: int, frame: int) -> tuple[int, tuple[torch.Tensor, torch.Tensor] | None]:
+    """The age of the error that has come for a frame, and the x and O that it goes with: the frame's own, or after a
+    miss the newest ones, or None (`on_miss`)."""
+    number, x, o = ref.memory[h].pop(frame)
+    age = ref.computed[h] - number
+    if ref.plan.stash and age >= ref.plan.stash:
+        return age, ref.current[h] if ref.plan.on_miss_current else None
+    return age, (x, o)

@@ -14,6 +14,7 @@ import torch
 
 from channelsim.hashing import Stream
 from channelsim.reference import draws, words
+from channelsim.reference.clock import message_bits
 from channelsim.reference.quantizers import quantize, scale_of
 
 
@@ -123,6 +124,8 @@ def transmit(
         flipped = draws.flipped_bits(seed, c, frame, samples, n, channel.bit_error, width) * events
         code = words.encode(channel, encoded.sent, encoded.scale) ^ flipped
         received, valid = words.decode(channel, code, encoded.scale)
+        dense = torch.tensor([not message_bits(channel, int(row.sum()))[1] for row in events])
+        valid &= ~(dense[:, None] & (code == words.silence(channel)))
         values = torch.where(events & valid, torch.where(flipped == 0, values, received), 0.0)
         corrupted = events & ~valid
     if channel.noise > 0:

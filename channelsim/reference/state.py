@@ -44,9 +44,9 @@ class State:
         frame: the next frame to enter.
         clock: whether messages are timed and counted.
         counters: COUNTER records, one a channel; only with the clock, and only what concerns messages.
-        newest: per layer, the newest frame that it has computed (-1: none).
-        memory: per layer, frame -> (x, O), for the frames whose error has not come yet.
-        current: per layer, (x, O) of the newest frame.
+        computed: per layer, how many frames it has computed.
+        memory: per layer, frame -> which of its computations that was and (x, O), until the frame's error has come.
+        current: per layer, (x, O) of the frame computed last.
         ages: per layer, how many updates were how many frames old.
     """
 
@@ -65,9 +65,9 @@ class State:
     residuals: torch.Tensor
     clock: bool
     counters: NDArray[Any]
-    newest: list[int]
+    computed: list[int]
     ages: list[Counter[int]]
-    memory: list[dict[int, tuple[torch.Tensor, torch.Tensor]]]
+    memory: list[dict[int, tuple[int, torch.Tensor, torch.Tensor]]]
     current: list[tuple[torch.Tensor, torch.Tensor]]
     layer_free: list[int]
     witness: Witness | None = None
@@ -184,7 +184,7 @@ def start(plan: Plan, dataset: Dataset, clock: bool | None = None) -> State:
         residuals=torch.zeros(int(plan.channels["n"].sum())),
         clock=clock_matters(plan) if clock is None else clock,
         counters=np.zeros(len(plan.channels), COUNTER),
-        newest=[-1 for _ in n],
+        computed=[0 for _ in n],
         ages=[Counter() for _ in n],
         memory=[{} for _ in n],
         current=[(torch.empty(0), torch.empty(0)) for _ in n],

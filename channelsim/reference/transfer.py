@@ -6,15 +6,16 @@ import torch
 
 from channelsim.plan.layout import Transfer
 
-SMALLEST = torch.finfo(torch.float32).tiny
+SMALLEST = 1e-38  # what a smaller O counts as in a loss
+SATURATED = 9.01  # from here on tanh is 1
 
 
 def transfer(kind: int, s: torch.Tensor) -> torch.Tensor:
     """O = f(S), shape (B, n); softmax over each row."""
     if kind == Transfer.TANH:
-        return s.tanh()
+        return torch.where(s.abs() >= SATURATED, s.sign(), s.tanh())
     if kind == Transfer.LOGISTIC:
-        return s.sigmoid()
+        return s.double().sigmoid().float()
     if kind == Transfer.RELU:
         return s.relu()
     if kind == Transfer.SOFTMAX:
@@ -36,5 +37,5 @@ def derivative(kind: int, o: torch.Tensor) -> torch.Tensor:
 def loss(kind: int, o: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Loss of each sample, shape (B,): cross-entropy for softmax, else half the squared error."""
     if kind == Transfer.SOFTMAX:
-        return -(target * o.clamp(min=SMALLEST).log()).sum(1)
+        return -(target * o.double().clamp(min=SMALLEST).log()).sum(1)
     return 0.5 * (target - o).square().sum(1)

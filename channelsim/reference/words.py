@@ -27,6 +27,14 @@ def encode(channel: SimpleNamespace, sent: torch.Tensor, a: torch.Tensor) -> tor
     return sent.contiguous().view(torch.int32).long() & 0xFFFFFFFF
 
 
+def silence(channel: SimpleNamespace) -> int:
+    """The word of an inactive unit in a dense message; the code of no event where words are one bit longer for it."""
+    kind, bits = channel.quantizer, channel.bits
+    if channel.silence_bits:
+        return 1 << channel.value_bits
+    return {Quantizer.LOG2: 2 * bits, Quantizer.UNIFORM: levels(bits)}.get(kind, 0)
+
+
 def decode(channel: SimpleNamespace, code: torch.Tensor, a: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """What the receiver reads: values (float32) and which words mean anything (bool), both (B, n)."""
     kind, bits = channel.quantizer, channel.bits

@@ -160,22 +160,24 @@ def _clock_advice(scenario: Keys) -> list[str]:
     found: list[str] = []
     changes = scenario.schedule.change
     routes, senders = scenario.routes(), [math.prod(shape) for shape in scenario.model.shapes()]
+    batch = scenario.training.batch
     for name in scenario.channel_names():
         direction, layer = channel_ends(name)
         n = senders[layer - 1 if direction == "forward" else routes[layer]]
         key = name if name in scenario.channels else direction
-        found += _channel_advice(_settings(scenario, name), f"channels.{key}", n)
+        found += _channel_advice(_settings(scenario, name), f"channels.{key}", n, batch)
         for i, change in enumerate(changes):
             changed = [table for table in (name, direction) if table in change.channels]
             if changed:
                 path = f"schedule.change[{i}].channels.{changed[0]}"
-                found += _channel_advice(_settings(scenario, name, changes[: i + 1]), path, n)
+                found += _channel_advice(_settings(scenario, name, changes[: i + 1]), path, n, batch)
+    found += _shared_queue_advice(scenario, routes)
     interval = scenario.schedule.interval
     if scenario.schedule.mode == "pipelined" and interval:
         for h in range(1, scenario.depth + 1):
             forward, learning = scenario.compute_times(h)
-            # The top learns as soon as its activity is there; only hidden layers compute on a learning message.
-            busy = (forward + (learning if h in routes else 0)) * scenario.training.batch
+            learns = h in routes or h == scenario.depth
+            busy = (forward + (learning if learns else 0)) * scenario.training.batch
             if busy > interval:
                 found.append(
                     f"layer {h} computes {units.format_duration(busy)} a frame, but a frame enters every "
@@ -184,8 +186,44 @@ def _clock_advice(scenario: Keys) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _channel_advice(channel: Channel, key: str, senders: int) -> list[str]:
-    """What is hardly meant in the settings of one channel with so many sending units."""
+def _shared_queue_advice(scenario: Keys, routes: dict[int, int]) -> list[str]:
+    """Shared links whose queue cannot hold what one layer hands over at once, on all of its channels there."""
+    at_once: dict[tuple[str, str, int], int] = {}  # (link, direction, source) -> channels
+    for name in scenario.channel_names():
+        direction, layer = channel_ends(name)
+        source = layer - 1 if direction == "forward" else routes[layer]
+        link = _settings(scenario, name).link
+        if link is not None:
+            key = link, direction, source
+            at_once[key] = 1 if scenario.links[link].broadcast else at_once.get(key, 0) + 1
+    most: dict[str, tuple[int, int]] = {}  # link -> (channels, their source)
+    for (link, _, source), channels in at_once.items():
+        most[link] = max(most.get(link, (0, 0)), (channels, source))
+    found: list[str] = []
+    for link, (channels, source) in most.items():
+        queue = scenario.links[link].queue
+        if queue is not None:
+            found += _queue_advice(f"links.{link}", queue, scenario.training.batch, channels, f"layer {source}")
+    return found
+
+
+def _queue_advice(key: str, queue: int, batch: int, channels: int = 1, layer: str = "a layer") -> list[str]:
+    """That a queue cannot hold the messages of one frame, which `layer` hands over together on so many channels."""
+    messages = channels * batch
+    lost = messages - (queue + 1)  # one is sent, the others wait
+    if lost <= 0:
+        return []
+    on = f" on {channels} channels" if channels > 1 else ""
+    fits = (queue + 1) // channels
+    remedy = f"it takes a queue of {messages - 1}" + (f", or a training.batch of at most {fits}" if fits else "")
+    return [
+        f"{key}: {layer} hands over a frame's {messages} messages{on} at once, of which the link sends one and queues "
+        f"{queue}: the rest ({lost} of {messages}) is lost in every frame; {remedy}"
+    ]
+
+
+def _channel_advice(channel: Channel, key: str, senders: int, batch: int) -> list[str]:
+    """What is hardly meant in the settings of one channel with so many sending units and messages a frame."""
     found: list[str] = []
     if channel.deadline is not None and channel.deadline < channel.latency:
         deadline, latency = (units.format_duration(t) for t in (channel.deadline, channel.latency))
@@ -197,6 +235,8 @@ def _channel_advice(channel: Channel, key: str, senders: int) -> list[str]:
         found.append(f"{key}: drop.probability is 1: nothing will ever arrive")
     if channel.queue is not None and channel.bandwidth is None:
         found.append(f"{key}: without a bandwidth no message waits, so the queue has no effect")
+    if channel.queue is not None and channel.bandwidth is not None:
+        found += _queue_advice(key, channel.queue, batch)
     if channel.encoding in ("aer", "auto") and senders == 1 and channel.header == 0:
         found.append(
             f"{key}: with encoding {channel.encoding} the address of a layer's only neuron has 0 bits, and a message "

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from channelsim.scenario._layers import MOST_VALUES, Layer, Shape, shape_in_words
+from channelsim.scenario._layers import MOST_VALUES, Layer, Shape, TransferName, shape_in_words
 from channelsim.scenario._table import Table, TableError
 from channelsim.scenario._types import Listed, PositiveFloat, PositiveInt
 
@@ -48,7 +48,8 @@ class Model(Table):
         top = len(self.layers) - 1
         for i, layer in enumerate(self.layers):
             if layer.nonlinearity == "softmax" and (i < top or layer.repeat > 1):
-                text = ' = \'softmax\' below the top; accepted there: "tanh", "logistic", "relu", "linear"'
+                accepted = ", ".join(f'"{name}"' for name in get_args(TransferName) if name != "softmax")
+                text = f" = 'softmax' below the top; accepted there: {accepted}"
                 problems.append((("layers", i, "transfer"), text))
         if not self.layers[-1].synapses:
             text = f' = {self.layers[-1].kind!r}: the top layer must learn; accepted there: "dense", "conv2d"'

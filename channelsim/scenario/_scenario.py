@@ -91,6 +91,8 @@ class Scenario(Keys):
         for key in ("normalize", "flip", "shift"):  # unused they say nothing, as before there were such keys
             if not document["data"][key]:
                 del document["data"][key]
+        if document["data"]["scale"] == "auto":
+            del document["data"]["scale"]
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:12]
 
     def advice(self) -> list[str]:

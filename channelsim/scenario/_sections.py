@@ -64,6 +64,9 @@ class Data(Table):
     """Only the first so many test samples; "none": all."""
     validation: Count = 0
     """So many samples are taken from the end of the training set, to be measured on and not learnt from."""
+    scale: Literal["auto", "none"] | PositiveFloat = "auto"
+    """What all values are divided by; "none": used as they are. "auto": sets known by name have values of 0..1; in an
+    .npz file integers are divided by 255 if the largest needs 8 bits (128..255), all else is used as it is."""
     normalize: bool = False
     """Each channel gets zero mean and unit variance over the training samples."""
     flip: bool = False
@@ -94,7 +97,7 @@ class Feedback(Table):
     """How the feedback weights C are drawn."""
 
     distribution: Literal["normal", "uniform", "sign", "binary", "orthogonal"] = "normal"
-    """sign: +-1; binary: 0 or 1."""
+    """sign: +-scale; binary: 0 or scale, evenly, so that mean and standard deviation are half of it."""
     scale: Literal["glorot", "he"] | PositiveFloat = "glorot"
     """Standard deviation, as of weights."""
     connections: Annotated[PositiveInt | None, NoneWord] = None

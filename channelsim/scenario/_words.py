@@ -50,6 +50,7 @@ def summary(scenario: Keys) -> list[tuple[str, str]]:
 
 def _data(data: Data) -> str:
     words = [data.name]
+    words += [] if data.scale == "auto" else ["not scaled" if data.scale == "none" else f"divided by {data.scale:g}"]
     words += ["normalized"] if data.normalize else []
     words += ["mirrored at random"] if data.flip else []
     words += [f"shifted by up to {data.shift} pixel" + ("s" if data.shift > 1 else "")] if data.shift else []

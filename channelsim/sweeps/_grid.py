@@ -27,12 +27,14 @@ class Point:
         values: dotted key -> value, of the swept keys.
         scenario: None if the values do not go together.
         reason: why they do not.
+        data: digests of the data that it is to be computed on (`Dataset.digests`); None if they could not be loaded.
     """
 
     name: str
     values: Mapping[str, Any]
     scenario: Scenario | None
     reason: str = ""
+    data: Mapping[str, str] | None = None
 
 
 def points(scenario: Scenario) -> list[Point]:

@@ -1,6 +1,6 @@
 """The directory of a sweep: who may use it, the result of each point, and the table made of them.
 
-    sweep.json              what the directory is for: version, and the sweeps that share it
+    sweep.json              what the directory is for: version, the sweeps that share it, and digests of their data
     points/<name>.json      the result of a point, there once it is done or has failed
     points/<name>.h5        its trace
     results.parquet, .csv   the table of all points, made anew from points/*.json
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from channelsim.errors import InputError, Unwritable
+from channelsim.identity import changes
 from channelsim.scenario import Scenario, parse_key
 from channelsim.version import version
 
@@ -38,10 +39,11 @@ DONE, FAILED, KILLED = "done", "failed", "killed"
 """Statuses of a point. `killed`: its workers died each time it was tried."""
 
 MEASURES = (
-    "test_accuracy", "test_loss", "validation_accuracy", "train_accuracy", "bits", "learning_bits",
-    "simulated_time_s", "energy_j", "wall_time_s", "updates",
+    "test_accuracy", "test_loss", "test_accuracy_deployed", "validation_accuracy", "train_accuracy", "bits",
+    "learning_bits", "simulated_time_s", "energy_j", "wall_time_s", "updates",
 )  # fmt: skip
 """Columns of the table that a run fills: shares from 0 to 1, mean losses, bits, seconds and joules."""
+_WHERE_THERE_ARE_ANY = ("test_accuracy_deployed", "validation_accuracy")
 _PARTS = {"point", "status", "reason", "final", "values", "scenario", "measures", "trace"}  # of a record
 _COUNTS = ("bits", "learning_bits", "updates")
 
@@ -102,13 +104,14 @@ def _replace(path: Path, data: bytes) -> None:
 # --- the directory --------------------------------------------------------------------------------------------
 
 
-def claim(directory: Path, scenario: Scenario) -> None:
+def claim(directory: Path, scenario: Scenario, data: Mapping[str, Mapping[str, str]]) -> None:
     """Makes the directory ready for a sweep, alone or beside others.
 
     Sweeps may share a directory if all that they differ in is swept by one of them, and so a column of the table.
+    `data` has the digests of the arrays of each [data] table in the sweep (`_data.identified`).
 
-    Raises InputError if it holds something else, was made by another version, or by a sweep whose rows could not be
-    told from these; and if it cannot be written.
+    Raises InputError if it holds something else, was made by another version, on data that have changed since, or by a
+    sweep whose rows could not be told from these; and if it cannot be written.
     """
     try:
         if directory.exists() and not directory.is_dir():
@@ -120,14 +123,16 @@ def claim(directory: Path, scenario: Scenario) -> None:
                 raise InputError(f"{directory}: holds other files and no sweep; accepted: a new directory (--out)")
             (directory / "points").mkdir(exist_ok=True)
             mine = {"name": scenario.name, "keys": list(scenario.grid().keys), "scenario": _fixed(scenario)}
-            others = _sweeps(directory)
+            there = _contents(directory)
+            others, before = there["sweeps"], there["data"]
+            _refuse_other_data(directory, before, data)
             columns = {tuple(parse_key(key)) for sweep in (*others, mine) for key in sweep["keys"]}
             for other in others:
                 _tell_apart(directory, other, mine, columns)
-            if mine not in others:
-                about = {"format": FORMAT, "version": VERSION, "channelsim": version()}
-                text = json.dumps({**about, "sweeps": [*others, mine]}, indent=1, ensure_ascii=False)
-                _replace(directory / "sweep.json", text.encode())
+            contents = {"sweeps": others if mine in others else [*others, mine], "data": {**before, **data}}
+            if contents != there:
+                about = {"format": FORMAT, "version": VERSION, "channelsim": version(), **contents}
+                _replace(directory / "sweep.json", json.dumps(about, indent=1, ensure_ascii=False).encode())
     except OSError as error:
         reason = error.strerror or str(error)
         raise Unwritable(f"{directory}: {reason}; accepted: a directory that can be written (--out)", reason) from None
@@ -137,11 +142,11 @@ def _strange(directory: Path) -> bool:
     return any(path.name != "points" and not path.name.startswith(".") for path in directory.iterdir())
 
 
-def _sweeps(directory: Path) -> list[Record]:
-    """The sweeps that share the directory so far."""
+def _contents(directory: Path) -> Record:
+    """The sweeps that share the directory so far, and the digests of their data."""
     path = directory / "sweep.json"
     if not path.exists():
-        return []
+        return {"sweeps": [], "data": {}}
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
         right = about["format"] == FORMAT
@@ -155,7 +160,19 @@ def _sweeps(directory: Path) -> list[Record]:
             f"{directory}: its points were computed by channelsim {made_by} (table version {about.get('version')}); "
             f"this is {version()} (version {VERSION}): accepted: another --out"
         )
-    return list(about["sweeps"])
+    return {"sweeps": about["sweeps"], "data": about["data"]}
+
+
+def _refuse_other_data(
+    directory: Path, before: Mapping[str, Mapping[str, str]], now: Mapping[str, Mapping[str, str]]
+) -> None:
+    for key in before.keys() & now.keys():
+        changed = changes(before[key], now[key])
+        if changed:
+            raise InputError(
+                f"{directory}: its points were computed on other data (data.name = {json.loads(key)['name']!r}):"
+                f" {changed}; accepted: the data as they were, or another --out"
+            )
 
 
 def _fixed(scenario: Scenario) -> Record:
@@ -273,7 +290,7 @@ class Results:
         return table
 
     def _table(self) -> pd.DataFrame:
-        keys = list(dict.fromkeys(key for sweep in _sweeps(self.directory) for key in sweep["keys"]))
+        keys = list(dict.fromkeys(key for sweep in _contents(self.directory)["sweeps"] for key in sweep["keys"]))
         self._read()
         return tabulate([record for _, record in self._records.values()], keys)
 
@@ -306,8 +323,9 @@ def tabulate(records: Sequence[Record], keys: Sequence[str]) -> pd.DataFrame:
     for name in MEASURES:
         kind: Any = "Int64" if name in _COUNTS else "float64"
         table[name] = pd.Series([one[name] for one in rows], dtype=kind)
-    if table["validation_accuracy"].isna().all():
-        del table["validation_accuracy"]
+    for name in _WHERE_THERE_ARE_ANY:
+        if table[name].isna().all():
+            del table[name]
     return table
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from channelsim.errors import InputError, RunError
 from channelsim.scenario import Scenario
-from channelsim.sweeps import _cluster, _store, _worker
+from channelsim.sweeps import _cluster, _data, _store, _worker
 from channelsim.sweeps._grid import Point, points
 from channelsim.sweeps._progress import Silent, SweepProgress
 from channelsim.version import version
@@ -55,8 +55,8 @@ def sweep(
         status (done, failed or killed), reason, every swept key, seed, the measures, and trace (relative to `out`).
 
     Raises:
-        InputError: the grid is wrong, the directory is not one of such a sweep or cannot be written, or no scheduler
-            answers. What was done is kept.
+        InputError: the grid is wrong, the directory is not one of such a sweep, has results on other data or cannot be
+            written, or no scheduler answers. What was done is kept.
         RunError: the scheduler went away. What was done is kept.
         KeyboardInterrupt: after Ctrl-C; what was done is kept and in the table.
     """
@@ -66,8 +66,8 @@ def sweep(
         raise InputError(f"sweep: --workers {workers}; accepted: 1 or more")
     listener = progress or Silent()
     directory = (Path(out) if out is not None else default_out(scenario)).absolute()
-    wanted = points(scenario)
-    _store.claim(directory, scenario)
+    wanted, data = _data.identified(points(scenario), listener.note)
+    _store.claim(directory, scenario, data)
     results = _store.Results(directory)
     left = [point for point in wanted if not _store.is_final(_store.read_point(directory, point.name))]
     try:

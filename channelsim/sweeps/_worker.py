@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import threading
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,7 +93,7 @@ def _attempt(point: Point, directory: Path) -> dict[str, Any]:
     trace = _store.trace_file(directory, point.name)
     try:
         with _ONE_AT_A_TIME:
-            result = _simulate(point.scenario, trace)
+            result = _simulate(point.scenario, trace, _expected(point.scenario.data, point.data))
     except RunError as error:  # it would be the same again
         return _store.record_of(point, _store.FAILED, str(error), final=True, trace=trace)
     except Unwritable as error:
@@ -104,16 +105,33 @@ def _attempt(point: Point, directory: Path) -> dict[str, Any]:
     return _store.record_of(point, _store.DONE, final=True, measures=measures, trace=trace)
 
 
-def _simulate(scenario: Scenario, trace: Path) -> Any:
-    """A run; it goes on where a trace stops that an earlier attempt has left."""
+def _expected(data: Data, digests: Mapping[str, str] | None) -> Dataset:
+    """The data of a point, which have to be those that the sweep has found.
+
+    A worker of a cluster keeps what it has loaded from one sweep to the next; if that is old, it loads them again.
+    """
+    from channelsim.identity import changes
+
+    if digests is None or not changes(digests, _dataset(data).digests):
+        return _dataset(data)
+    _dataset.cache_clear()
+    changed = changes(digests, _dataset(data).digests)
+    if changed:
+        raise InputError(
+            f"data.name = {data.name!r}: changed during the sweep, or other data on this worker: {changed}"
+        )
+    return _dataset(data)
+
+
+def _simulate(scenario: Scenario, trace: Path, dataset: Dataset) -> Any:
+    """A run; it goes on where a trace stops that an earlier attempt has left, if that was on the same data."""
     from channelsim._run import run
 
-    dataset = _dataset(scenario.data)
     if trace.exists():
         try:
             return run(resume=trace, dataset=dataset)
         except Unwritable:
             raise
-        except InputError:  # it has no checkpoint, or is of a run that is done but was not recorded
+        except InputError:  # it has no checkpoint, other data, or is of a run that is done but was not recorded
             pass
     return run(scenario, out=trace, force=True, dataset=dataset)

@@ -6,11 +6,11 @@ A new column is a line here. The layout of the whole file is described in docs/t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 FORMAT = "channelsim trace"
 """The root attribute `format`, by which a trace is told from any other HDF5 file."""
 
@@ -54,6 +54,14 @@ METRICS = _columns(
     ("wall_time", "f8", "s", "wall time since the start, earlier sittings of a resumed run included"),
 )
 
+_DURING = {
+    "loss": "mean loss of the epoch's training samples, each as its frame met the weights of its moment",
+    "accuracy": "share of the epoch's training samples classified correctly, each as its frame met the weights of its "
+    "moment",
+}
+TRAIN_METRICS = tuple(replace(column, long_name=_DURING.get(column.name, column.long_name)) for column in METRICS)
+"""As METRICS; loss and accuracy are running means during the epoch, and not of the weights at its end."""
+
 # Field of COUNTER (channelsim.plan.layout) -> column. A row holds what one epoch added.
 COUNTERS: dict[str, Column] = {
     field: Column(name, np.dtype("i8"), units, text)
@@ -83,7 +91,12 @@ COUNTERS: dict[str, Column] = {
 CHANNELS = (
     *COUNTERS.values(),
     *_columns(
-        ("utilisation", "f8", "1", "time on the link of what was sent, as a share of the epoch; above 1: it piles up"),
+        (
+            "utilisation",
+            "f8",
+            "1",
+            "time that messages given to the link take, over the epoch; above 1: more than it can send",
+        ),
         ("energy", "f8", "J", "energy of bits, multiply-accumulates, synapse reads and writes"),
     ),
 )
@@ -110,8 +123,13 @@ def events(channel_names: Sequence[str]) -> tuple[Column, ...]:
             ("channel", "i4", "1", "channel"),
             ("offered", "i8", "ps", "simulated time at which the message was handed to the link"),
             ("start", "i8", "ps", "simulated time at which its first bit left"),
-            ("first_arrival", "i8", "ps", "simulated time at which its first event arrived"),
-            ("last_arrival", "i8", "ps", "simulated time at which its last event arrived"),
+            (
+                "first_arrival",
+                "i8",
+                "ps",
+                "simulated time at which its first event arrived, or its deadline if earlier",
+            ),
+            ("complete", "i8", "ps", "simulated time at which it was complete: arrived, or the deadline passed"),
             ("events", "i4", "1", "events sent"),
             ("delivered", "i4", "1", "events delivered"),
             ("bits", "i8", "bit", "length of the message"),

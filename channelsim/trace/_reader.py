@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from channelsim.errors import InputError
 from channelsim.plan.layout import CHANNEL
 from channelsim.trace import _bulk, _checkpoint, _layout, _weights
-from channelsim.units import seconds
+from channelsim.units import number_text, seconds
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -144,6 +144,12 @@ class Trace:
 
     @property
     @_reads
+    def inputs(self) -> dict[str, str]:
+        """Digests of everything that the results depend on, by part: the scenario and each array of its data."""
+        return dict(json.loads(self._file["provenance"].attrs["inputs"]))
+
+    @property
+    @_reads
     def result(self) -> dict[str, Any] | None:
         """What the run reported at its end; None before."""
         return json.loads(self._file["result"].asstr()[()]) if "result" in self._file else None
@@ -151,8 +157,9 @@ class Trace:
     # --- tables ---------------------------------------------------------------------------------------
 
     def metrics(self, split: str) -> NDArray[Any]:
-        """Rows of /metrics/<split>, "train", "test" or "validation": epoch, frames, updates, loss, accuracy (0..1),
-        learning_rate, simulated_time (ps), wall_time (s). Without rows, an empty array with these fields."""
+        """Rows of /metrics/<split>, "train", "test", "test_deployed" or "validation": epoch, frames, updates, loss,
+        accuracy (0..1), learning_rate, simulated_time (ps), wall_time (s). Without rows, an empty array with these
+        fields. Loss and accuracy of "train" are running means during the epoch."""
         return self._table(f"metrics/{split}", _layout.METRICS)
 
     @property
@@ -286,6 +293,7 @@ class Trace:
             "updates": int(train["updates"][-1]) if len(train) else 0,
             "train": _last(train),
             "test": _last(test),
+            "test_deployed": _last(self.metrics("test_deployed")),
             "channels": {name: self._channel_totals(name) for name in self.channel_names},
             "messages_recorded": len(self.events()),
             "weights_of_epochs": self.epochs,
@@ -316,11 +324,13 @@ class Trace:
             f"progress   epoch {info['epochs']} of {info['epochs_asked']}, {info['updates']:,} updates, "
             f"{info['frames']:,} frames",
         ]
-        for split in ("train", "test"):
+        for split in ("train", "test", "test_deployed"):
             if info[split]:
                 row = info[split]
+                during = " (means during the epoch)" if split == "train" else ""
                 lines.append(
-                    f"{split:10} accuracy {100 * row['accuracy']:.2f} %, loss {row['loss']:.4g}, "
+                    f"{split.removeprefix('test_'):10} accuracy {number_text(100 * row['accuracy'], '.2f', ' %')}, "
+                    f"loss {number_text(row['loss'], '.4g')}{during}, "
                     f"simulated time {seconds(row['simulated_time']):.4g} s"
                 )
         lines.append(f"weights    of {_count(self.epochs, 'epoch')}; {info['messages_recorded']:,} messages in /events")
@@ -342,9 +352,9 @@ class Trace:
             return html.escape(str(self))
         info = self.info()
         rows = {"scenario": self.name, "status": _status_words(self.status), "epochs": info["epochs"]}
-        for split in ("train", "test"):
+        for split in ("train", "test", "test_deployed"):
             if info[split]:
-                rows[f"{split} accuracy"] = f"{100 * info[split]['accuracy']:.2f} %"
+                rows[f"{split.replace('_', ' ')} accuracy"] = f"{100 * info[split]['accuracy']:.2f} %"
         rows["updates"] = f"{info['updates']:,}"
         rows["weights"] = f"of {_count(self.epochs, 'epoch')}"
         cells = "".join(

@@ -56,13 +56,18 @@ class Writer:
     # --- rows -----------------------------------------------------------------------------------------
 
     def train_row(self, row: Mapping[str, Any]) -> None:
-        """A row of /metrics/train: epoch, frames, updates, and what there is of loss, accuracy (0..1),
-        learning_rate, simulated_time (ps) and wall_time (s). Raises ValueError for any other key."""
-        self._table("metrics/train", _layout.METRICS).append(row)
+        """A row of /metrics/train: epoch, frames, updates, and what there is of loss, accuracy (0..1; both running
+        means during the epoch), learning_rate, simulated_time (ps) and wall_time (s). Raises ValueError for any other
+        key."""
+        self._table("metrics/train", _layout.TRAIN_METRICS).append(row)
 
     def test_row(self, row: Mapping[str, Any]) -> None:
         """A row of /metrics/test; columns as in /metrics/train."""
         self._table("metrics/test", _layout.METRICS).append(row)
+
+    def deployed_row(self, row: Mapping[str, Any]) -> None:
+        """A row of /metrics/test_deployed; columns as in /metrics/train."""
+        self._table("metrics/test_deployed", _layout.METRICS).append(row)
 
     def validation_row(self, row: Mapping[str, Any]) -> None:
         """A row of /metrics/validation; columns as in /metrics/train."""

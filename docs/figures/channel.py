@@ -200,7 +200,7 @@ def clock() -> Figure:
     zero = rows["offered"][0]
     for k, row in enumerate(rows):
         offered, start, first, last = (
-            (int(row[key]) - int(zero)) / 1e6 for key in ("offered", "start", "first_arrival", "last_arrival")
+            (int(row[key]) - int(zero)) / 1e6 for key in ("offered", "start", "first_arrival", "complete")
         )
         axis.barh(k, start - offered, left=offered, color="0.88", label="waits")
         axis.barh(k, 10, left=start, color=SKY, label="on the link: 100 bits")
@@ -243,7 +243,7 @@ def schedules() -> Figure:
         for row in rows[rows["frame"] < frames]:
             direction, target = names[row["channel"]].split(".")
             source = int(target) - 1 if direction == "forward" else 3
-            begin, end = int(row["offered"]) / 1e6, int(row["last_arrival"]) / 1e6
+            begin, end = int(row["offered"]) / 1e6, int(row["complete"]) / 1e6
             colour = colours[int(row["frame"]) % len(colours)]
             style = "-" if direction == "forward" else "--"
             arrow = FancyArrowPatch(

@@ -184,8 +184,8 @@ def test_a_layer_that_cannot_keep_up_is_named(run_with: Run) -> None:
 
 def test_a_full_queue_is_told(run_with: Run) -> None:
     outcome = run_with("", *PIPELINE, "schedule.interval=31 us", "channels.learning.queue=20")
-    assert warnings_of(outcome) == []
-    (told,) = outcome.json["warnings"]
+    (early,) = warnings_of(outcome)
+    told, share, *_ = outcome.json["warnings"]
     learning = outcome.json["channels"]["learning.1"]
     assert learning["queue_max"] == 21
     assert 0.4 < learning["lost_messages"] / learning["messages"] < 0.55
@@ -194,6 +194,25 @@ def test_a_full_queue_is_told(run_with: Run) -> None:
         f"{learning['lost_messages']:,} of 600 messages found its queue full",
     ):
         assert words in told
+    lost = f"{100 * learning['lost_messages'] / learning['messages']:.1f} % of learning.1"
+    assert share.startswith(f"messages lost because they found a queue full: {lost}; ")
+    assert early.startswith("warning: after epoch 1: messages lost because they found a queue full: ")
+
+
+def test_a_frame_that_no_queue_holds_is_told_before_and_after(run_with: Run) -> None:
+    outcome = run_with("", "channels.learning.queue=4")
+    (before,) = warnings_of(outcome)
+    assert "channels.learning: a layer hands over a frame's 10 messages at once" in before
+    after = outcome.json["warnings"][0]
+    assert "50.0 % of learning.1" in after
+
+
+def test_the_table_says_how_often_more_than_all_of_the_time_it_is(run_with: Run) -> None:
+    """300 messages of 62 bits or fewer at 1 kbit/s, of which layers await 40 us each frame."""
+    slow = ("channels.learning.bandwidth=1 kbit/s", "channels.learning.deadline=40 us")
+    shown = run_with("", *slow, as_json=False).out
+    assert re.search(r"learning.1 +300 .* [\d,]+\.\d times *\n", shown)
+    assert "links given more than they can send in the simulated time: learning.1" in shown.replace("\n", " ")
 
 
 def test_the_table_shows_queues_where_links_take_time(run_with: Run) -> None:

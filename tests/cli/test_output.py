@@ -18,6 +18,8 @@ ROW = {
     "train_accuracy": 0.9,
     "test_loss": 0.6,
     "test_accuracy": 0.875,
+    "test_loss_deployed": math.nan,
+    "test_accuracy_deployed": math.nan,
     "simulated_time_s": 0.0123,
     "bits": 4_560_000,
     "frames_per_second": 25_100.0,
@@ -63,6 +65,10 @@ def test_epoch_line() -> None:
     assert epoch_line(ROW, 10) == (
         "epoch  3/10  test 87.50 %  train 90.00 %  loss 0.5123  25.1 kframes/s  12.3 ms simulated  4.56 Mbit"
     )
+
+
+def test_epoch_line_where_test_accuracies_are_two() -> None:
+    assert "test 87.50 % (deployed 42.00 %)  train" in epoch_line({**ROW, "test_accuracy_deployed": 0.42}, 10)
 
 
 def test_epoch_line_of_a_scenario_without_a_test_set() -> None:

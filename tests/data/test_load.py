@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,8 +14,9 @@ from channelsim.errors import InputError
 
 
 def test_a_table_and_keywords_give_the_same() -> None:
-    table = SimpleNamespace(name="synthetic", train=50, test=20, validation=10, normalize=True)
-    a, b = load_dataset(table), load_dataset(name="synthetic", train=50, test=20, validation=10, normalize=True)
+    table = SimpleNamespace(name="synthetic", train=50, test=20, validation=10, normalize=True, scale=0.5)
+    a = load_dataset(table)
+    b = load_dataset(name="synthetic", train=50, test=20, validation=10, normalize=True, scale=0.5)
     for part in ("train_x", "train_y", "test_x", "test_y", "validation_x", "validation_y"):
         np.testing.assert_array_equal(getattr(a, part), getattr(b, part))
     with pytest.raises(TypeError, match="a name"):
@@ -61,7 +63,7 @@ def test_sizes_that_do_not_fit(keywords: dict, message: str) -> None:
 
 
 def test_errors_of_a_scenario_name_its_file(tmp_path: Path) -> None:
-    table = {"name": "digits", "train": 1438, "test": None, "validation": 0, "normalize": False}
+    table = {"name": "digits", "train": 1438, "test": None, "validation": 0, "normalize": False, "scale": "auto"}
     too_many = SimpleNamespace(path=tmp_path / "mine.toml", data=SimpleNamespace(**table))
     with pytest.raises(InputError, match=r"^.*/mine\.toml: data\.train = 1438: there are 1437 training samples"):
         dataset_of(too_many)
@@ -126,3 +128,21 @@ def test_importing_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_digests_are_of_shapes_and_values() -> None:
+    """So other samples, other labels, another cut and another shape of the same numbers are told apart."""
+    data = load_dataset(name="digits", train=100, test=50)
+    assert data.digests == load_dataset(name="digits", train=100, test=50).digests
+    assert len({text.rpartition(": ")[2] for text in data.digests.values()}) == 6
+
+    def changed(other: Dataset) -> list[str]:
+        return [part for part, text in data.digests.items() if text != other.digests[part]]
+
+    assert changed(load_dataset(name="digits", train=100, test=50, validation=1)) == ["validation_x", "validation_y"]
+    assert changed(load_dataset(name="digits", train=101, test=50)) == ["train_x", "train_y"]
+    assert changed(replace(data, test_y=data.test_y[::-1])) == ["test_y"]
+    assert changed(replace(data, shape=(1, 8, 8))) == ["train_x", "test_x", "validation_x"]
+    one = data.train_x.copy()
+    one[0, 0] = np.nextafter(one[0, 0], np.float32(1))
+    assert changed(replace(data, train_x=one)) == ["train_x"]

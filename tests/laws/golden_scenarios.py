@@ -43,7 +43,7 @@ class Golden:
         y = (labels[: self.samples] * self.classes).astype(np.int64)
         half = self.samples // 2
         raw = Raw(x, y, x[:half], y[:half], self.shape, self.classes)
-        return assemble("golden", raw, None, None, 0, self.tables.get("data", {}).get("normalize", False))
+        return assemble("golden", raw, None, None, 0, self.tables.get("data", {}).get("normalize", False), "auto")
 
 
 def training(batch: int, epochs: int = 1, **keys: Any) -> Table:

@@ -19,6 +19,13 @@ def test_entries_are_those_of_the_whole_matrix(distribution: str) -> None:
     assert whole.dtype == np.float32
 
 
+def test_binary_is_0_or_the_deviation_evenly() -> None:
+    """So its mean and its standard deviation are both half of that."""
+    values = draws.draw("binary", 0.5, (200, 200), 7)
+    assert np.unique(values).tolist() == [0, 0.5]
+    assert values.mean() == pytest.approx(0.25, abs=0.004) and values.std() == pytest.approx(0.25, abs=0.001)
+
+
 def test_an_orthogonal_matrix_has_orthogonal_rows_of_the_given_size() -> None:
     matrix = draws.draw("orthogonal", 0.3, (4, 9), 7).astype(float)
     np.testing.assert_allclose(matrix @ matrix.T, 0.3**2 * 9 * np.eye(4), atol=1e-6)

@@ -348,5 +348,43 @@ def test_advice(tables: Document, told: str) -> None:
     assert any(told in line for line in lines), lines
 
 
+SLOW = {"bandwidth": "1 Mbit/s"}
+
+
+@pytest.mark.parametrize(
+    ("batch", "tables", "told"),
+    [
+        (10, {"channels": {"forward": {**SLOW, "queue": 3}}},
+         "channels.forward: a layer hands over a frame's 10 messages at once, of which the link sends one and queues "
+         "3: the rest (6 of 10) is lost in every frame; it takes a queue of 9, or a training.batch of at most 4"),
+        (10, {"channels": {"forward": {**SLOW, "queue": 9}}}, None),
+        (10, {"channels": {"forward": {**SLOW, "queue": 8}}}, "the rest (1 of 10) is lost"),
+        (1, {"channels": {"forward": {**SLOW, "queue": 0}}}, None),
+        (10, {"channels": {"learning.1": {**SLOW, "queue": 0}}}, "channels.learning.1: a layer hands over"),
+        (4, {"schedule": {"change": [{"epoch": 2, "channels": {"forward.2": {**SLOW, "queue": 1}}}]}},
+         "schedule.change[0].channels.forward.2: a layer hands over a frame's 4"),
+        # the top sends its errors to both hidden layers at once
+        (5, {"channels": {"learning": {"link": "bus"}}, "links": {"bus": {**SLOW, "queue": 6}}},
+         "links.bus: layer 3 hands over a frame's 10 messages on 2 channels at once, of which the link sends one and "
+         "queues 6: the rest (3 of 10) is lost in every frame; it takes a queue of 9, or a training.batch of at most "
+         "3"),
+        (5, {"channels": {"learning": {"link": "bus"}}, "links": {"bus": {**SLOW, "queue": 6, "broadcast": True}}},
+         None),
+        (1, {"channels": {"learning": {"link": "bus"}}, "links": {"bus": {**SLOW, "queue": 0}}},
+         "it takes a queue of 1"),
+        # forward messages leave one layer after another
+        (5, {"channels": {"forward": {"link": "bus"}}, "links": {"bus": {**SLOW, "queue": 4}}}, None),
+        (5, {"channels": {"forward": {"link": "bus"}}, "links": {"bus": SLOW}}, None),
+    ],
+)  # fmt: skip
+def test_a_frame_that_no_queue_holds(batch: int, tables: Document, told: str | None) -> None:
+    lines = scenario(training={"batch": batch}, learning={"rule": "srbp"}, **tables).advice()
+    if told is None:
+        assert lines == []
+    else:
+        (line,) = lines
+        assert told in line and ("training.batch" in line or batch == 1)
+
+
 def test_advice_is_given_once_for_all_channels_of_a_kind() -> None:
     assert len(scenario(channels={"learning": {"latency": "2 us", "deadline": "1 us"}}).advice()) == 1

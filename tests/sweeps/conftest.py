@@ -20,10 +20,10 @@ from tests.cli.process import ROOT, SMALL, environment
 PRELOAD = """
 import os, signal
 from channelsim.sweeps import _worker
-def deadly(scenario, trace, simulate=_worker._simulate):
+def deadly(scenario, trace, dataset, simulate=_worker._simulate):
     if scenario.seed == 666:
         os.kill(os.getpid(), signal.SIGKILL)
-    return simulate(scenario, trace)
+    return simulate(scenario, trace, dataset)
 if _worker._simulate.__name__ != "deadly":  # a preload may be executed twice
     _worker._simulate = deadly
 """

@@ -7,19 +7,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from channelsim.data import load_dataset
 from channelsim.errors import InputError
-from channelsim.scenario import Scenario
-from channelsim.sweeps import _store, points, read_table
+from channelsim.scenario import Data, Scenario
+from channelsim.sweeps import _data, _store, _worker, points, read_table
 
 Grid = Callable[..., Scenario]
 
 
 def keep(directory: Path, scenario: Scenario, **measures: Any) -> pd.DataFrame:
     """Records for all points, as if they had been computed."""
-    _store.claim(directory, scenario)
+    _store.claim(directory, scenario, {})
     for point in points(scenario):
         _store.write_point(directory, _store.record_of(point, "done", final=True, measures=measures))
     return _store.Results(directory).write()
@@ -46,7 +48,7 @@ def test_directories_that_are_not_for_a_sweep(grid: Grid, tmp_path: Path) -> Non
     out.mkdir()
     (out / "thesis.tex").touch()
     with pytest.raises(InputError, match="out: holds other files and no sweep"):
-        _store.claim(out, scenario)
+        _store.claim(out, scenario, {})
     (out / "thesis.tex").unlink()
     keep(out, scenario)
     about = json.loads((out / "sweep.json").read_text())
@@ -57,10 +59,10 @@ def test_directories_that_are_not_for_a_sweep(grid: Grid, tmp_path: Path) -> Non
     ):
         (out / "sweep.json").write_text(json.dumps(wrong))
         with pytest.raises(InputError, match=word):
-            _store.claim(out, scenario)
+            _store.claim(out, scenario, {})
     assert len(read_table(out)) == 1
     with pytest.raises(InputError, match="is a file"):
-        _store.claim(tmp_path / "small.toml", scenario)
+        _store.claim(tmp_path / "small.toml", scenario, {})
     with pytest.raises(InputError, match=r"no results\.parquet"):
         read_table(tmp_path)
 
@@ -85,8 +87,18 @@ def test_columns_have_one_type(grid: Grid, tmp_path: Path) -> None:
     assert set(table["channels.learning.latency"]) == {"20 us", "0 s"}  # equal points are one
     assert len(table) == 8
     assert list(table["updates"]) == [12] * 8
-    assert "validation_accuracy" not in table
+    assert "validation_accuracy" not in table and "test_accuracy_deployed" not in table
     pd.testing.assert_frame_equal(table, read_table(tmp_path / "out"))
+
+
+def test_accuracy_as_deployed_has_a_column_where_some_point_has_one(grid: Grid) -> None:
+    with_queue, without = points(grid({"seed": [1, 2]}))
+    records = [
+        _store.record_of(with_queue, "done", measures={"test_accuracy_deployed": 0.25}),
+        _store.record_of(without, "done", measures={"test_accuracy_deployed": None}),
+    ]
+    column = _store.tabulate(records, ["seed"])["test_accuracy_deployed"]
+    assert column.dtype == "float64" and column[0] == 0.25 and np.isnan(column[1])
 
 
 def test_counts_are_exact_beside_a_point_without_any(grid: Grid, tmp_path: Path) -> None:
@@ -110,3 +122,58 @@ def test_a_record_that_is_not_whole_is_done_again(grid: Grid, tmp_path: Path, te
     assert _store.read_point(tmp_path / "out", first.stem) is None
     assert list(_store.Results(tmp_path / "out").write()["point"]) == [second.stem]
     assert not _store.is_final(_store.record_of(points(grid({"seed": [1]}))[0], "killed"))
+
+
+def test_results_on_other_data_are_refused_with_what_changed(grid: Grid, tmp_path: Path) -> None:
+    x, y = np.eye(10, 64, dtype=np.float32), np.arange(10)
+    own = tmp_path / "own.npz"
+
+    def again(data: str = str(own), **arrays: np.ndarray) -> None:
+        np.savez(own, **{"train_x": x, "train_y": y, "test_x": x, "test_y": y, **arrays})
+        scenario = grid({"seed": [1, 2]}, data={"name": data, "train": "none", "test": "none"})
+        _store.claim(tmp_path / "out", scenario, _data.identified(points(scenario), lambda text: None)[1])
+
+    again()
+    again(train_x=x.astype(np.float64), test_y=y.astype(float))  # the same values
+    for changed, words in (
+        ({"train_y": y[::-1]}, "train_y has other values"),
+        ({"test_x": np.flip(x, 0)}, "test_x has other values"),
+        ({"test_x": x[:5], "test_y": y[:5]}, r"test_x was float32 \(10, 64\), now it is float32 \(5, 64\); test_y was"),
+        ({"validation_x": x, "validation_y": y}, r"validation_x was float32 \(0, 64\), now it is float32 \(10, 64\)"),
+    ):
+        with pytest.raises(InputError, match=rf"out: its points were computed on other data .*own\.npz.*: {words}"):
+            again(**changed)
+    again()
+
+
+def test_each_set_is_loaded_once_and_warned_about_once(grid: Grid, tmp_path: Path) -> None:
+    x, y = np.eye(10, 64), np.zeros(10, int)
+    np.savez(tmp_path / "own.npz", train_x=x, train_y=y, test_x=x, test_y=y)
+    names = [str(tmp_path / "own.npz"), "digits", str(tmp_path / "none.npz")]
+    scenario = grid({"data.name": names, "data.train": [5, 9], "seed": [1, 2], "learning.rule": ["bp", "srbp"]}).with_(
+        {"data.test": "none"}
+    )
+    notes: list[str] = []
+    found, data = _data.identified(points(scenario), notes.append)
+    assert len(data) == 4
+    assert [point.data is None for point in found] == [name == names[2] for name in names for _ in range(8)]
+    assert len(set(notes)) == len(notes) and f"warning: {names[0]}: all 5 training samples are of class 0" in "\n".join(
+        notes
+    )
+
+
+def test_a_worker_loads_changed_data_again_and_refuses_others(tmp_path: Path) -> None:
+    """A worker of a cluster outlives the sweep."""
+    own = Data(name=str(tmp_path / "own.npz"))
+    x, y = np.eye(10, 64), np.arange(10)
+
+    def change(y: np.ndarray) -> dict[str, str]:
+        np.savez(own.name, train_x=x, train_y=y, test_x=x, test_y=y)
+        return load_dataset(own).digests
+
+    first = change(y)
+    assert _worker._expected(own, first) is _worker._expected(own, first)
+    second = change(y[::-1])
+    np.testing.assert_array_equal(_worker._expected(own, second).train_y, y[::-1])
+    with pytest.raises(InputError, match=r"own\.npz': changed during the sweep, .*: train_y has other values; test_y"):
+        _worker._expected(own, first)

@@ -153,7 +153,7 @@ def test_large_times_and_counters_are_exact(tmp_path: Path) -> None:
         ones = np.ones(len(counters))
         writer.channel_rows(1, plan.channel_names, counters, ones, ones)
         rows, payloads = traces.messages(0, 1, len(plan.channels))
-        for field in ("offered", "start", "first_arrival", "last_arrival", "bits"):
+        for field in ("offered", "start", "first_arrival", "complete", "bits"):
             rows[field] = large
         writer.events(rows, payloads)
         writer.finish("done", {"simulated_time_ps": large}, {"epoch_start": np.array(large)})
@@ -165,6 +165,6 @@ def test_large_times_and_counters_are_exact(tmp_path: Path) -> None:
             large,
         }
         assert found.learning_bits().tolist() == [2 * large]
-        assert set(found.events()["last_arrival"].tolist()) == {large}
+        assert set(found.events()["complete"].tolist()) == {large}
         assert found.checkpoint()["epoch_start"] == large
         assert found.result == {"simulated_time_ps": large}

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from channelsim.engine.channel import stages
-from channelsim.engine.channel.quantizers import LOG2, NONE, SIGN, TERNARY, UNIFORM, ZERO
+from channelsim.engine.channel.quantizers import LOG2, NO_WORD, NONE, SIGN, TERNARY, ZERO, silence_word
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.units import INT, NOTHING, RECORDING, unit
 from channelsim.engine.compile.views import view_of
@@ -22,7 +22,6 @@ from channelsim.plan import CHANNEL, MESSAGE_ROW, Quantizer
 from channelsim.plan.settings import FLOAT_BITS
 
 F = np.float32
-NO_WORD = np.int64(-1)
 
 
 def pack(
@@ -88,7 +87,7 @@ def _message(ch, a, scale_word, values, words, out):
     events = simd.count_events(values)
     _, encoding = stages.message_bits(ch, events)
     by_address = encoding == stages.AER
-    silence, width = _silence(ch), ch.value_bits
+    silence, width = silence_word(ch), ch.value_bits
     if not by_address and events < ch.n:
         width += ch.silence_bits
     at, held, waiting = ch.header_bits // 8, ch.header_bits % 8, np.int64(0)
@@ -134,16 +133,6 @@ def _put(word, width, at, held, waiting, out):
         out[at] = (waiting >> held) & 0xFF
         at += 1
     return at, held, waiting
-
-
-@inner()
-def _silence(ch):
-    """The word that stands for no event in a dense message, as `channelsim.codes.silence_word`."""
-    if ch.silence_bits > 0:
-        return np.int64(1) << ch.value_bits
-    if ch.quantizer == LOG2:
-        return 2 * ch.bits
-    return (np.int64(1) << (ch.bits - 1)) - 1 if ch.quantizer == UNIFORM else np.int64(0)
 
 
 @inner()

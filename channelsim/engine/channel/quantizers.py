@@ -23,6 +23,7 @@ SQRT2_MANTISSA = np.int32(0x3504F3)  # of the float32 just below the square root
 EXPONENT, MANTISSA = np.int32(23), np.int32(0x7FFFFF)
 MAGNITUDE, TOP_BIT = np.int32(0x7FFFFFFF), np.int32(-0x80000000)
 INVALID = F(np.nan)
+NO_WORD = np.int64(-1)
 
 
 @inner()
@@ -74,10 +75,10 @@ def quantize(kind, bits, a, stochastic, key, index, values, words):
         top = F((1 << (bits - 1)) - 1)
         step = a / top
         if stochastic:
-            simd.round_randomly(np.int64(key), index, step, top, values)
+            simd.round_randomly(np.int64(key), index, a, top, values)
         else:
             for i in range(count):
-                q = (values[i] / step + ROUND) - ROUND
+                q = (values[i] * top / a + ROUND) - ROUND
                 q = top if q > top else (-top if q < -top else q)
                 values[i] = q * step
 
@@ -89,11 +90,12 @@ def _part(level):
 
 
 @inner()
-def flip(kind, bits, a, value_bits, value, key, neuron, keep, below, scratch, scratch_words):
-    """One event's word with each bit as it is with probability `keep`, else flipped.
+def flip(kind, bits, a, value_bits, silence, value, key, neuron, keep, below, scratch, scratch_words):
+    """One event's word with each bit as it is with probability `keep`, else flipped, from the least significant on.
 
     The gaps between flipped bits are geometric; `below` is the `bound` of the probability that one is shorter than a
-    word. Returns (value decoded at the receiver, flipped bits); the value is NaN where the word means nothing.
+    word. Returns (value decoded at the receiver, flipped bits); the value is NaN where the word means nothing, as the
+    word `silence` does.
     """
     word = encode(kind, bits, a, value, scratch, scratch_words)
     flips = 0
@@ -117,7 +119,17 @@ def flip(kind, bits, a, value_bits, value, key, neuron, keep, below, scratch, sc
         word ^= np.int64(1) << np.int64(position)
         flips += 1
         t += 1
-    return decode(kind, bits, a, word, scratch, scratch_words), flips
+    return INVALID if word == silence else decode(kind, bits, a, word, scratch, scratch_words), flips
+
+
+@inner()
+def silence_word(ch):
+    """The word that stands for no event in a dense message, as `channelsim.codes.silence_word`."""
+    if ch.silence_bits > 0:
+        return np.int64(1) << ch.value_bits
+    if ch.quantizer == LOG2:
+        return 2 * ch.bits
+    return (np.int64(1) << (ch.bits - 1)) - 1 if ch.quantizer == UNIFORM else np.int64(0)
 
 
 @inner()

@@ -13,12 +13,13 @@ from channelsim.engine.compile.pointers import head
 from channelsim.engine.compile.units import INT, STAGES, unit
 from channelsim.engine.kernels import counter_hash, minibatch, simd
 from channelsim.engine.tables.handles import MEMORY, NET
-from channelsim.plan import Direction, Kind, Message, Wiring
+from channelsim.plan import Direction, Kind, Message
+from channelsim.rules import FROM_WEIGHTS
 
 ZERO = np.float32(0.0)
 WHOLE, PARTLY, QUEUE_FULL = np.int64(0), np.int64(1), np.int64(2)
 FORWARD, LEARNING, DENSE, TARGET = int(Direction.FORWARD), int(Direction.LEARNING), int(Kind.DENSE), int(Message.TARGET)
-TRANSPOSE, SIGN, SPARSE_SIGN = int(Wiring.TRANSPOSE), int(Wiring.SIGN), int(Wiring.SPARSE_SIGN)
+PROJECTED = tuple(int(wiring) for wiring in FROM_WEIGHTS)
 
 
 @inner()
@@ -56,7 +57,7 @@ def _send_in_steps(net, mem, c, slot):
 @inner(inlined=True)
 def is_projected(wiring):
     """Whether the wiring depends on the sender when the message leaves, so that it is applied there."""
-    return wiring in (TRANSPOSE, SIGN, SPARSE_SIGN)
+    return wiring in PROJECTED
 
 
 @inner(inlined=True)
@@ -216,7 +217,7 @@ def _record(net, mem, c, slot, b):
     ch, m = net.channels[c], mem.message
     values = _values(net, mem, c, slot, b) if net.ideal[c] else head(mem.message_sent, ch.n)
     row = _row(net, mem, c, slot, b, values, m.events, m.bits, m.encoding)
-    row.start, row.first_arrival, row.last_arrival = m.start, m.complete, m.complete
+    row.start, row.first_arrival, row.complete = m.start, m.complete, m.complete
     row.delivered, row.scale = m.delivered, m.scale
     if m.start == link_clock.LOST:
         row.outcome = QUEUE_FULL
@@ -240,7 +241,7 @@ def _row(net, mem, c, slot, b, values, events, bits, encoding):
     row = mem.message_rows[clock.rows]
     row.frame, row.sample, row.channel = mem.slots[slot].frame, b, c
     row.offered = row.start = clock.now
-    row.first_arrival = row.last_arrival = clock.now + ch.latency
+    row.first_arrival = row.complete = clock.now + ch.latency
     row.events, row.delivered, row.bits, row.outcome = events, events, bits, WHOLE
     row.encoding, row.scale = encoding, np.float32(1.0)
     row.payload, row.neurons = clock.payload, ch.n

@@ -32,6 +32,12 @@ def draws(ch):
 
 
 @inner(inlined=True)
+def makes_zeros(ch):
+    """Whether an event can arrive as the value 0. It is then -0.0 where it is delivered, and what is no event 0.0."""
+    return ch.bit_error > 0.0 or ch.noise > ZERO
+
+
+@inner(inlined=True)
 def only_sifts(ch):
     """Whether all that the channel does to a message is to hold its values against a threshold."""
     return ch.has_threshold and ch.quantizer == quantizers.NONE and not draws(ch) and ch.deadline < 0
@@ -175,11 +181,12 @@ def _corrupt(net, mem, ch, value, alive):
     Returns (events whose word means nothing, flipped bits).
     """
     m, index, key = mem.message, units(net, mem, ch), mem.keys[counter_hash.BIT_ERRORS]
+    silence = quantizers.silence_word(ch) if m.encoding == DENSE else quantizers.NO_WORD
     corrupted = flipped = np.int64(0)
     for h in range(simd.list_hits(key, m.hit_bound, listed(mem, ch), value, mem.message_hits)):
         k = mem.message_hits[h]
         received, flips = quantizers.flip(
-            ch.quantizer, ch.bits, m.scale, ch.value_bits, value[k], np.uint64(key), np.int64(index[k]),
+            ch.quantizer, ch.bits, m.scale, ch.value_bits, silence, value[k], np.uint64(key), np.int64(index[k]),
             1.0 - ch.bit_error, m.hit_bound, mem.word, as_words(mem.word),
         )  # fmt: skip
         flipped += flips

@@ -63,6 +63,15 @@ def with_sign(magnitude, w):
 
 
 @inner()
+def copy_with_signs(magnitudes, columns, weights, stride, out):
+    """out = magnitudes with the signs of a matrix of so many columns whose rows start every `stride` values."""
+    for r in range(len(magnitudes) // columns):
+        there, own, signs = out[r * columns :], magnitudes[r * columns :], weights[r * stride :]
+        for j in range(columns):
+            there[j] = with_sign(own[j], signs[j])
+
+
+@inner()
 def total(values, count):
     """The sum of the first `count` values."""
     found = 0

@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from channelsim.engine.compile.jit import inner
+from channelsim.engine.compile.pointers import as_words
 from channelsim.engine.kernels import activity
 from channelsim.engine.tables.geometry import CHANNELS, COLUMNS, HEIGHT, KERNEL, MAPS, PADDING, ROWS, STRIDE, WIDTH
 
 ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
+UNKNOWN = np.int64(-1)  # how many values are not 0
+AS_MARKED = np.int64(-2)  # how many are events: those that are not 0, and of the zeros those that are -0.0
 
 
 @inner()
@@ -20,6 +23,17 @@ def active_channels(values, channels, positions, at):
         channel = values[c * positions : c * positions + positions]
         for p in range(positions):
             at[p] += ONE if channel[p] != ZERO else ZERO
+
+
+@inner()
+def marked_channels(values, channels, positions, at):
+    """at[p] = how many channels have an event at position p of a map, those that are -0.0 among them."""
+    at[:positions] = ZERO
+    words = as_words(values)
+    for c in range(channels):
+        channel = words[c * positions : c * positions + positions]
+        for p in range(positions):
+            at[p] += ONE if channel[p] != 0 else ZERO
 
 
 @inner()
@@ -52,7 +66,7 @@ def all_taps(g):
 def operations(g, values, count, back, room):
     """Products of an image's events with entries of W; with `back`, of a message's events on their way back through it.
 
-    `count` values are events, -1 if that is not known.
+    `count` values are events, or UNKNOWN or AS_MARKED.
     """
     channels, height, width = g[CHANNELS], g[HEIGHT], g[WIDTH]
     others = g[MAPS]
@@ -64,7 +78,10 @@ def operations(g, values, count, back, room):
     if count == 0:
         return 0
     at = room[: height * width]
-    active_channels(values, channels, height * width, at)
+    if count == AS_MARKED:
+        marked_channels(values, channels, height * width, at)
+    else:
+        active_channels(values, channels, height * width, at)
     total = 0
     for y in range(height):
         line = 0

@@ -20,8 +20,7 @@ ONE = np.float32(1.0)
 def forward(g, transfer, weights, stride, bias, x, count, out, macs, lo, hi, room):
     """out = f(W * x + b) for samples lo .. hi - 1.
 
-    macs[b] = products of active inputs with entries of W. count[b] inputs of sample b are active; -1 where that is
-    not known.
+    macs[b] = products of active inputs with entries of W; count[b] as `conv_counts.operations` takes it.
     """
     below, maps, positions = g[CHANNELS] * g[HEIGHT] * g[WIDTH], g[MAPS], g[ROWS] * g[COLUMNS]
     n, rows = maps * positions, len(weights) // stride
@@ -40,7 +39,8 @@ def forward(g, transfer, weights, stride, bias, x, count, out, macs, lo, hi, roo
 def through_transposed(g, matrix, stride, message, events, out, macs, lo, hi, room):
     """The error at the map below that messages lo .. hi - 1 make through W, or through a matrix shaped like it.
 
-    macs[b] = products of the events of message b with entries of the matrix; events[b] is their number.
+    macs[b] = products of the events of message b with entries of the matrix; events[b] as `conv_counts.operations`
+    takes their number.
     """
     below, maps, positions = g[CHANNELS] * g[HEIGHT] * g[WIDTH], g[MAPS], g[ROWS] * g[COLUMNS]
     n, rows = maps * positions, len(matrix) // stride
@@ -77,7 +77,7 @@ def survey(g, x, count, signal, turned, learns, macs, sums, lo, hi, room):
     """What an update of samples lo .. hi - 1 takes.
 
     learns[b]; macs[b]; sums[b, o] = R summed over the positions of map o; and `turned` = R with the maps of each
-    position side by side, (samples, positions, maps). count[b] inputs of sample b are active, -1 if unknown.
+    position side by side, (samples, positions, maps). count[b] inputs of sample b are active, or UNKNOWN.
     """
     maps, positions, area = g[MAPS], g[ROWS] * g[COLUMNS], g[HEIGHT] * g[WIDTH]
     below, n = g[CHANNELS] * area, maps * positions

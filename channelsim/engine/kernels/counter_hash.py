@@ -13,7 +13,7 @@ from channelsim.hashing import Stream
 GOLDEN, MUL_1, MUL_2 = (np.uint64(factor) for factor in (hashing.GOLDEN, hashing.MIX_1, hashing.MIX_2))
 S30, S27, S31, S11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
 ONE = np.uint64(1)
-PURPOSES = np.int64(16)  # roots that a channel has room for in `Net.roots`, one for each purpose of a stream
+PURPOSES = np.int64(16)  # roots that a channel has room for in `Net.roots`; more than the largest `Stream`
 # what a stream is for
 ROUNDING, NOISE, BIT_ERRORS = np.int64(Stream.ROUNDING), np.int64(Stream.NOISE), np.int64(Stream.BIT_ERRORS)
 DROP, JITTER, ARRIVALS = np.int64(Stream.DROP), np.int64(Stream.JITTER), np.int64(Stream.ARRIVALS)

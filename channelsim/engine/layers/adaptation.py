@@ -6,7 +6,7 @@ import numpy as np
 
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.units import ADAPTIVE, INT, NOTHING, unit
-from channelsim.engine.kernels import activity, single
+from channelsim.engine.kernels import activity, simd, single
 from channelsim.engine.layers import dispatch, inputs
 from channelsim.engine.layers.learning import rate
 from channelsim.engine.tables.handles import MEMORY, NET
@@ -37,7 +37,8 @@ def adapt(net, mem, c, slot, seen, samples):
         dispatch.adapt_bank(net, mem, c, slot, seen, samples, scale)
     else:
         outputs = inputs.outputs(net, mem, channel.target, seen, samples)
-        _adapt_wires(net, mem, c, samples, outputs, message, scale, into)
+        written = _adapt_wires(net, mem, c, samples, outputs, message, scale, into)
+        mem.counters[c].writes += written if momentum == ZERO else channel.c_size
     if momentum != ZERO:
         for k in range(channel.c_size):
             feedback[k] += eta * into[k]
@@ -45,24 +46,38 @@ def adapt(net, mem, c, slot, seen, samples):
 
 @inner()
 def _adapt_wires(net, mem, c, samples, outputs, message, scale, into):
+    """`into` += scale * the sum of m (x) O. Counts the products of two factors that are not 0.
+
+    Returns the wires that have such a product in any sample.
+    """
     channel = net.channels[c]
-    counter = mem.counters[c]
     n, n_target = channel.n, net.layers[channel.target].n
     targets = net.c_index[channel.c_offset : channel.c_offset + channel.c_size]
     start = net.c_start[channel.start_offset : channel.start_offset + n + 1]
+    touched, active_units = mem.touched[:n_target], mem.output_events
+    for b in range(samples):
+        active_units[b] = simd.count_events(outputs[b * n_target : b * n_target + n_target])
+    products = written = 0
     for j in range(n):
-        wires = start[j + 1] - start[j] if channel.wiring == SPARSE else n_target
-        events = 0
+        touched[:] = False
         for b in range(samples):
             if message[b * n + j] == ZERO:
                 continue
-            events += 1
             x = scale * message[b * n + j]
             active = outputs[b * n_target : b * n_target + n_target]
+            for i in range(n_target):
+                touched[i] |= active[i] != ZERO
             if channel.wiring == SPARSE:
                 for k in range(start[j], start[j + 1]):
                     into[k] += x * active[targets[k]]
+                    products += active[targets[k]] != ZERO
             else:
                 single.add_scaled(x, active, into[j * n_target : j * n_target + n_target])
-        counter.update_macs += events * wires
-        counter.writes += wires if events > 0 else 0
+                products += active_units[b]
+        if channel.wiring == SPARSE:
+            for k in range(start[j], start[j + 1]):
+                written += touched[targets[k]]
+        else:
+            written += activity.count_true(touched)
+    mem.counters[c].update_macs += products
+    return written

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from channelsim.engine.channel import stages
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.pointers import address_of
 from channelsim.engine.kernels import activity, conv_counts
 from channelsim.engine.layers import maps as map_work
-from channelsim.engine.tables.handles import synapses
 
 ZERO = np.float32(0.0)
-UNKNOWN = np.int64(-1)
 
 
 @inner()
@@ -29,19 +28,6 @@ def through(net, mem, c, slot, matrix, stride, message, out):
     places = address_of(matrix), address_of(message), address_of(out)
     map_work.through_transposed(net, mem, source, places[0], stride, places[1], places[2], samples)
     mem.counters[c].macs += activity.total(mem.map_macs, samples)
-
-
-@inner()
-def sign(net, mem, c):
-    """mem.signed_bank = |C| of channel c with the signs of its sender's W."""
-    channel = net.channels[c]
-    source = net.layers[channel.source]
-    bank, weights = mem.signed_bank[: source.w_size], synapses(mem.weights, source)
-    magnitudes = mem.feedback[channel.c_offset : channel.c_offset + channel.c_size]
-    maps = source.out_channels
-    for r in range(source.w_size // maps):
-        for o in range(maps):
-            bank[r * maps + o] = activity.with_sign(magnitudes[r * maps + o], weights[r * source.row_stride + o])
 
 
 @inner()
@@ -79,14 +65,14 @@ def accumulate(net, mem, h, x, signal, samples, scale, target, stride):
 def set_counts(net, mem, c, count, samples):
     """mem.map_events[b] = the values of sample b that are not zero: its events as delivered over channel c, `count`.
 
-    Or -1 (unknown): a bit error can turn a value into a 0, which is an event all the same.
+    Or `conv_counts.AS_MARKED`, where an event can be 0.
     """
-    is_exact = net.channels[c].bit_error == 0.0
+    zeros = stages.makes_zeros(net.channels[c])
     for b in range(samples):
-        mem.map_events[b] = count[b] if is_exact else UNKNOWN
+        mem.map_events[b] = conv_counts.AS_MARKED if zeros else count[b]
 
 
 @inner()
 def clear_counts(mem):
     """mem.map_events: unknown."""
-    mem.map_events[:] = UNKNOWN
+    mem.map_events[:] = conv_counts.UNKNOWN

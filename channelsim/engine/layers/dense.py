@@ -18,15 +18,11 @@ ZERO = F(0.0)
 
 @inner()
 def forward(net, mem, h, slot):
-    """O = f(W x + b) for every sample of the frame. Returns the multiply-accumulates."""
+    """O = f(W x + b) for every sample of the frame."""
     if net.config.batch == 1:
         _forward_sample(net, mem, h, slot)
     else:
         _forward_batch(net, mem, h, slot)
-    macs = 0
-    for b in range(mem.slots[slot].samples):
-        macs += mem.input_events[slot, h, b]
-    return macs * net.layers[h].n
 
 
 @unit(NOTHING, NET, MEMORY, INT, INT, needed_by=(ONE_SAMPLE,))

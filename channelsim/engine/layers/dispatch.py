@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.units import ADAPTIVE, FLOAT, INT, MAPS, NOTHING, SIGNS, TRANSPOSED, unit
-from channelsim.engine.kernels import simd
-from channelsim.engine.layers import conv, dense, inputs, pooling
+from channelsim.engine.kernels import activity, simd
+from channelsim.engine.layers import conv, deferred, dense, inputs, pooling
 from channelsim.engine.tables.handles import MEMORY, NET, synapses
 from channelsim.plan import Kind
 
@@ -13,10 +13,14 @@ DENSE, CONV2D = int(Kind.DENSE), int(Kind.CONV2D)  # the others have no synapses
 
 
 @inner()
-def forward(net, mem, h, slot):
-    """O of layer h for every sample of the frame. Returns the multiply-accumulates."""
+def forward(net, mem, h, slot, delivered):
+    """O of layer h for every sample of the frame, to which so many events were delivered, as `inputs.hold` found.
+
+    Returns the multiply-accumulates.
+    """
     if net.layers[h].kind == DENSE:
-        return dense.forward(net, mem, h, slot)
+        dense.forward(net, mem, h, slot)
+        return delivered * net.layers[h].n
     return _forward_on_maps(net, mem, h, slot)
 
 
@@ -78,7 +82,8 @@ def update_macs(net, mem, h, slot, samples):
 def _update_macs_on_maps(net, mem, h, slot, samples):
     layer = net.layers[h]
     x, signal = inputs.activities(net, mem, h, slot), mem.signal[: samples * layer.n]
-    conv.set_counts(net, mem, h - 1, mem.input_events[slot, h], samples)
+    for b in range(samples):
+        mem.map_events[b] = mem.input_events[slot, h, b]
     return conv.survey(net, mem, h, x, signal, samples)
 
 
@@ -101,14 +106,24 @@ def _accumulate_on_maps(net, mem, h, slot, samples, scale, whole):
     return conv.accumulate(net, mem, h, x, signal, samples, scale, target, layer.row_stride)
 
 
-@unit(NOTHING, NET, MEMORY, INT, INT, needed_by=(SIGNS, MAPS))
+@unit(NOTHING, NET, MEMORY, INT, INT, needed_by=(SIGNS,))
 def through_signs(net, mem, c, slot):
-    """As `transposed`, of a convolution whose W lends its signs to the magnitudes of C."""
-    channel = net.channels[c]
-    maps = net.layers[channel.source].out_channels
-    out = mem.messages[slot, channel.message_offset * net.config.batch :]
-    conv.sign(net, mem, c)
-    conv.through(net, mem, c, slot, mem.signed_bank[: channel.c_size], maps, mem.unprojected, out)
+    """As `transposed`, through the magnitudes of C with the signs of the sender's W."""
+    channel, message = net.channels[c], mem.unprojected
+    source, out = net.layers[channel.source], mem.messages[slot, channel.message_offset * net.config.batch :]
+    magnitudes, signed = (
+        mem.feedback[channel.c_offset : channel.c_offset + channel.c_size],
+        mem.signed[: channel.c_size],
+    )
+    columns = source.b_size
+    deferred.flush(net, mem, channel.source)
+    activity.copy_with_signs(magnitudes, columns, synapses(mem.weights, source), source.row_stride, signed)
+    if source.kind == DENSE:
+        samples, events = mem.slots[slot].samples, mem.message_events[slot, c]
+        dense.through(signed, columns, columns, samples, message, events, out, mem.transposed)
+        mem.counters[c].macs += activity.total(events, samples) * source.fan_in
+    else:
+        conv.through(net, mem, c, slot, signed, columns, message, out)
 
 
 @unit(NOTHING, NET, MEMORY, INT, INT, needed_by=(MAPS,))
@@ -136,4 +151,5 @@ def adapt_bank(net, mem, c, slot, seen, samples, scale):
     into = buffer[channel.c_offset : channel.c_offset + channel.c_size]
     conv.clear_counts(mem)
     counter.update_macs += conv.survey(net, mem, channel.source, own, message, samples)
-    counter.writes += conv.accumulate(net, mem, channel.source, own, message, samples, scale, into, maps)
+    written = conv.accumulate(net, mem, channel.source, own, message, samples, scale, into, maps)
+    counter.writes += written if net.config.momentum == 0.0 else channel.c_size

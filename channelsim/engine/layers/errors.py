@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from channelsim.engine.channel import stages
 from channelsim.engine.channel.sending import is_projected
 from channelsim.engine.compile.jit import inner
-from channelsim.engine.compile.pointers import head
-from channelsim.engine.compile.units import INT, NOTHING, SIGNS, unit
+from channelsim.engine.compile.pointers import as_words, head
+from channelsim.engine.compile.units import INT, NOTHING, SIGNED_WIRES, unit
 from channelsim.engine.config import SPARSE_BELOW
 from channelsim.engine.kernels import activity, minibatch, simd, transfers
 from channelsim.engine.layers import deferred, dispatch, inputs
@@ -28,20 +29,21 @@ def project_leaving(net, mem, c, slot, seen, recalled):
     channel = net.channels[c]
     if channel.wiring == TRANSPOSE:
         dispatch.transposed(net, mem, c, slot, seen, recalled)
-    elif net.layers[channel.source].kind == dispatch.CONV2D:
+    elif channel.wiring == SIGN:
         dispatch.through_signs(net, mem, c, slot)
     else:
-        _through_signed(net, mem, c, slot)
+        _through_signed_wires(net, mem, c, slot)
 
 
-@unit(NOTHING, NET, MEMORY, INT, INT, needed_by=(SIGNS,))
-def _through_signed(net, mem, c, slot):
-    """As `dispatch.transposed`, of a dense layer whose W lends its signs to the magnitudes of C."""
+@unit(NOTHING, NET, MEMORY, INT, INT, needed_by=(SIGNED_WIRES,))
+def _through_signed_wires(net, mem, c, slot):
+    """As `dispatch.through_signs`, where only some wires exist."""
     channel = net.channels[c]
     message = mem.unprojected
     out = mem.messages[slot, channel.message_offset * net.config.batch :]
     samples = mem.slots[slot].samples
     source = net.layers[channel.source]
+    mem.counters[c].macs += _operations(net, mem, c, slot, message)
     deferred.flush(net, mem, channel.source)
     n, n_target, stride = channel.n, net.layers[channel.target].n, source.row_stride
     weights = synapses(mem.weights, source)
@@ -50,16 +52,6 @@ def _through_signed(net, mem, c, slot):
     start = net.c_start[channel.start_offset : channel.start_offset + n + 1]
     for b in range(samples):
         sent, error = message[b * n : b * n + n], out[b * n_target : b * n_target + n_target]
-        if channel.wiring == SIGN:
-            mem.counters[c].macs += simd.count_events(sent) * n_target
-            for i in range(n_target):  # both matrices are read as they lie
-                magnitudes, row = feedback[i * n : i * n + n], weights[i * stride : i * stride + n]
-                total = ZERO
-                for j in range(n):
-                    if sent[j] != ZERO:
-                        total += sent[j] * activity.with_sign(magnitudes[j], row[j])
-                error[i] = total
-            continue
         for i in range(n_target):
             error[i] = ZERO
         for j in range(n):
@@ -69,7 +61,22 @@ def _through_signed(net, mem, c, slot):
             for k in range(start[j], start[j + 1]):
                 i = targets[k]
                 error[i] += x * activity.with_sign(feedback[k], weights[i * stride + j])
-            mem.counters[c].macs += start[j + 1] - start[j]
+
+
+@inner()
+def _operations(net, mem, c, slot, message):
+    """The multiply-accumulates of C m, which is a matrix: the wires of each event that was delivered."""
+    channel, samples, events = net.channels[c], mem.slots[slot].samples, mem.message_events[slot, c]
+    n = channel.n
+    if channel.wiring == DENSE:
+        return activity.total(events, samples) * net.layers[channel.target].n
+    start = net.c_start[channel.start_offset : channel.start_offset + n + 1]
+    words, zeros, macs = as_words(message), stages.makes_zeros(channel), 0
+    for b in range(samples):
+        for j in range(n):
+            if message[b * n + j] != ZERO or (zeros and words[b * n + j] != 0):
+                macs += start[j + 1] - start[j]
+    return macs
 
 
 @inner()
@@ -95,27 +102,26 @@ def error_from(net, mem, c, slot, seen, recalled):
         return
     message = mem.messages[slot, first : first + samples * n]
     feedback = mem.feedback[channel.c_offset : channel.c_offset + channel.c_size]
-    events = activity.total(mem.message_events[slot, c], samples)
-    if channel.wiring == DENSE and samples > 1 and events >= SPARSE_BELOW * samples * n:
-        mem.counters[c].macs += events * n_target
-        minibatch.make_error(message, n, feedback, n_target, transfer, output, error, samples)
-        return
     if channel.wiring == BANK:
         dispatch.through_bank(net, mem, c, slot)
     else:
+        mem.counters[c].macs += _operations(net, mem, c, slot, message)
+        events = activity.total(mem.message_events[slot, c], samples)
+        if channel.wiring == DENSE and samples > 1 and events >= SPARSE_BELOW * samples * n:
+            minibatch.make_error(message, n, feedback, n_target, transfer, output, error, samples)
+            return
         _through_wires(net, mem, c, samples, message, feedback, error)
     transfers.times_derivative(transfer, error[: len(output)], output)
 
 
 @inner(inlined=True)
 def _through_wires(net, mem, c, samples, message, feedback, error):
-    """error = the messages through C, event by event. Counts the operations."""
+    """error = the messages through C, event by event."""
     channel = net.channels[c]
     n, n_target = channel.n, net.layers[channel.target].n
     for i in range(samples * n_target):
         error[i] = ZERO
     if channel.wiring == DENSE and samples > 1:
-        mem.counters[c].macs += simd.count_events(message) * n_target
         minibatch.add_sparse(message, n, samples, n, feedback, n_target, n_target, error, mem.term_lists)
         return
     targets = net.c_index[channel.c_offset : channel.c_offset + channel.c_size]
@@ -124,7 +130,6 @@ def _through_wires(net, mem, c, samples, message, feedback, error):
         sent, made = message[b * n : b * n + n], error[b * n_target : b * n_target + n_target]
         if channel.wiring == DENSE:
             count = simd.compact(sent, mem.row_index, mem.row_value)
-            mem.counters[c].macs += count * n_target
             simd.add_rows(feedback, n_target, head(mem.row_index, count), head(mem.row_value, count), made)
             continue
         for j in range(n):
@@ -133,4 +138,3 @@ def _through_wires(net, mem, c, samples, message, feedback, error):
                 continue
             for k in range(start[j], start[j + 1]):
                 made[targets[k]] += x * feedback[k]
-            mem.counters[c].macs += start[j + 1] - start[j]

@@ -11,11 +11,12 @@ SPARSE  the same, with few active units
 
 from __future__ import annotations
 
+from channelsim.engine.channel import stages
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.units import INT, NOTHING, ONE_SAMPLE, unit
 from channelsim.engine.compile.views import view_of
 from channelsim.engine.config import SPARSE_BELOW
-from channelsim.engine.kernels import minibatch, simd
+from channelsim.engine.kernels import activity, minibatch, simd
 from channelsim.plan import Kind
 
 FULL, LIST, DATA, MATRIX, SPARSE = 0, 1, 2, 3, 4
@@ -70,36 +71,43 @@ def to_copy(net, mem, h, slot):
 
 @inner()
 def hold(net, mem, h, slot):
-    """Chooses the form in which layer h holds this frame's input, and brings it there, but for `to_copy`."""
+    """Chooses the form in which layer h holds this frame's input, and brings it there, but for `to_copy`.
+
+    Returns how many events were delivered. From here on mem.input_events counts those of them that are not 0, as only
+    these make a product in an update.
+    """
     config = net.config
     batch = config.batch
     n = net.layers[h].fan_in
     samples = mem.slots[slot].samples
     count = mem.input_events[slot, h]
+    delivered = activity.total(count, samples)
     from_data = is_from_data(net, h)
-    if batch > 1 or net.layers[h].kind != DENSE:
-        events = 0
+    if stages.makes_zeros(net.channels[h - 1]):
+        x = activities(net, mem, h, slot)
         for b in range(samples):
-            events += count[b]
-        is_sparse = events < SPARSE_BELOW * samples * n
+            count[b] = simd.count_events(x[b * n : b * n + n])
+    if batch > 1 or net.layers[h].kind != DENSE:
+        is_sparse = activity.total(count, samples) < SPARSE_BELOW * samples * n
         mem.input_form[slot, h] = SPARSE if is_sparse else MATRIX
         if from_data and net.layers[h].kind != DENSE:
             chosen = mem.sample[slot, :samples]
             minibatch.copy_images(net.images, chosen, chosen[1:], n, 0, n, mem.inputs[slot])
-        return
+        return delivered
     if from_data:
         mem.input_form[slot, h] = DATA
         mem.list_start[slot, h] = net.event_start[mem.sample[slot, 0]]
-        return
+        return delivered
     if count[0] == n:
         mem.input_form[slot, h] = FULL
-        return
+        return delivered
     mem.input_form[slot, h] = LIST
     first = net.list_offset[h]
     mem.list_start[slot, h] = first
     index, value = mem.list_index[slot], mem.list_value[slot]
     x = activities(net, mem, h, slot)
     count[0] = simd.compact(x[:n], index[first : first + n], value[first : first + n])
+    return delivered
 
 
 @inner()

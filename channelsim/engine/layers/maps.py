@@ -39,7 +39,7 @@ def _room(net, mem, h, piece):
 def forward(net, mem, h, x, out, samples):
     """A convolution's out = f(W * x + b).
 
-    mem.map_events: how many inputs of each sample are events; mem.map_macs: products.
+    mem.map_events: how many inputs of each sample are events, as `conv.set_counts` has it; mem.map_macs: products.
     """
     in_parts(_forward, parts(samples), (net, mem, h, x, out, samples))
 
@@ -59,7 +59,7 @@ def _forward(net, mem, h, x, out, samples, piece, pieces):
 def through_transposed(net, mem, h, matrix, stride, message, out, samples):
     """The error that messages make through a matrix shaped like W of convolution h.
 
-    mem.map_events: how many events each has; mem.map_macs: products.
+    mem.map_events: how many events each has, likewise; mem.map_macs: products.
     """
     in_parts(_through_transposed, parts(samples), (net, mem, h, matrix, stride, message, out, samples))
 

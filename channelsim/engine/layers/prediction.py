@@ -71,5 +71,6 @@ def _through_channel(net, mem, c, values, out, first, samples):
     for b in range(samples):
         counter_hash.keys_of(roots, EVALUATION_FRAME, first + b, mem.keys)
         stages.encode(mem, ch, values[b * n : b * n + n], head(mem.residuals, n))
+        mem.message.bits, mem.message.encoding = stages.message_bits(ch, mem.message.events)
         stages.disturb(net, mem, ch)
         stages.deliver(net, mem, ch, out[b * n : b * n + n])

@@ -43,10 +43,15 @@ def _schedule(mem, time, priority, what, c, slot):
 @inner()
 def begin(net, mem, c, slot):
     """The layer that channel c leads to takes up a frame: at once if it is idle and takes no time. Else it is DONE at
-    some other time, which is scheduled. Returns whether it is done."""
+    some other time, which is scheduled. Returns whether it is done.
+
+    The top layer learns as soon as it has computed, so it takes the time of both.
+    """
     channel, clock = net.channels[c], mem.clock
     layer, state = net.layers[channel.target], mem.layer_states[channel.target]
     cost = layer.compute_forward if channel.direction == FORWARD else layer.compute_learning
+    if channel.direction == FORWARD and channel.target == net.config.top:
+        cost += layer.compute_learning
     cost *= mem.slots[slot].samples
     if cost == 0 and state.free_at <= clock.now:
         return True
@@ -91,19 +96,25 @@ def take_slot(net, mem):
 
 @inner()
 def hold_as_newest(net, mem, h, slot):
-    """The frame is the newest that layer h has computed, unless it was overtaken on its way.
+    """The frame is the one that layer h has computed last.
 
     Where the newest activity stands in for one that is no longer stashed, its slot is kept.
     """
-    state, frame = mem.layer_states[h], mem.slots[slot].frame
-    if frame <= state.frame:
-        return
+    state = mem.layer_states[h]
     if net.config.on_miss_current:
-        if state.frame >= 0:
+        if state.computed > 0:
             mem.slots[state.slot].holders -= 1
             _release(mem, state.slot)
         mem.slots[slot].holders += 1
-    state.frame, state.slot = frame, slot
+    state.computed += 1
+    state.slot = slot
+    mem.computed[slot, h] = state.computed
+
+
+@inner()
+def age(mem, h, slot):
+    """How many frames layer h has computed since this one."""
+    return mem.layer_states[h].computed - mem.computed[slot, h]
 
 
 @inner()

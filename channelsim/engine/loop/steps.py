@@ -69,8 +69,8 @@ def _send(net, mem, c, slot):
 def receive_activity(net, mem, c, slot):
     """The layer that forward channel c leads to computes O = f(W x + b), and sends it on; the top layer compares."""
     h = net.channels[c].target
-    inputs.hold(net, mem, h, slot)
-    mem.counters[c].macs += dispatch.forward(net, mem, h, slot)
+    delivered = inputs.hold(net, mem, h, slot)
+    mem.counters[c].macs += dispatch.forward(net, mem, h, slot, delivered)
     frames.hold_as_newest(net, mem, h, slot)
     if h < net.config.top:
         _send(net, mem, h, slot)  # forward channels come first, in the order of their sources
@@ -118,9 +118,9 @@ def _error(net, mem, c, slot):
     """
     config, channel = net.config, net.channels[c]
     h = channel.target
-    layer, state, s = net.layers[h], mem.layer_states[h], mem.slots[slot]
+    layer, s = net.layers[h], mem.slots[slot]
     samples = s.samples
-    age = state.frame - s.frame
+    age = frames.age(mem, h, slot)
     missed = config.stash > 0 and age >= config.stash
     mem.misses[h] += missed
     if missed and not config.on_miss_current:
@@ -128,7 +128,7 @@ def _error(net, mem, c, slot):
         return slot, np.int64(0)
     seen = slot
     if missed:  # the activity of that frame is forgotten: the newest one stands in for it, as far as it has samples
-        seen = state.slot
+        seen = mem.layer_states[h].slot
         samples = min(samples, mem.slots[seen].samples)
     errors.error_from(net, mem, c, slot, seen, samples)
     _clear(mem.signal[samples * layer.n : s.samples * layer.n])

@@ -11,16 +11,17 @@ from channelsim.engine.tables import strides
 from channelsim.engine.tables.handles import records
 from channelsim.engine.tables.layouts import CLOCK, EVENT, LAYER_STATE, LINK_STATE, MESSAGE, SLOT, Memory, Net
 from channelsim.plan import COUNTER, MESSAGE_ROW, Direction, Kind, Message, Plan, Quantizer, Wiring
+from channelsim.rules import FROM_WEIGHTS
 
 # Of `Memory`, what has a row for each slot.
-BY_SLOT = ("slots", "sample", "outputs", "inputs", "input_events", "list_start", "input_form", "list_index",
-           "list_value", "messages", "message_events")  # fmt: skip
+BY_SLOT = ("slots", "sample", "outputs", "inputs", "computed", "input_events", "list_start", "input_form",
+           "list_index", "list_value", "messages", "message_events")  # fmt: skip
 SYNAPSES = ("weights", "biases", "feedback")
 # What is written anew before it is read in the next chunk, and what has been collected.
 SCRATCH = ("signal", "output_events", "signal_events", "learns", "signal_sums", "learning_signal", "learning_inputs",
            "whole_step", "targets", "unprojected", "transposed", "partial_sums", "term_lists", "touched", "row_index",
            "row_value", "message", "message_index", "message_value", "message_alive", "message_hits", "message_sent",
-           "keys", "word", "patches", "map_events", "map_macs", "map_sums", "turned_signal", "signed_bank", "captured",
+           "keys", "word", "patches", "map_events", "map_macs", "map_sums", "turned_signal", "signed", "captured",
            "message_rows", "payload")  # fmt: skip
 
 
@@ -43,7 +44,7 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
     ideal_inputs = bool(net.ideal[: plan.top].all())
     first_held = batch > 1 or layers[1]["kind"] != Kind.DENSE or bool(config["augmented"])
     rows = _row_capacity(plan, widest) if config["trace_frames"] else 0
-    projected = bool(np.isin(channels["wiring"], [Wiring.TRANSPOSE, Wiring.SIGN, Wiring.SPARSE_SIGN]).any())
+    projected = bool(np.isin(channels["wiring"], FROM_WEIGHTS).any())
     targets = bool((channels["message"] == Message.TARGET).any())
     maps_units = int(convolutions["n"].max(initial=0))
     zeros = np.zeros
@@ -75,6 +76,7 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
             (slots, batch * (inputs if not ideal_inputs else int(layers[1]["fan_in"]) * first_held)),
             np.float32,
         ),
+        computed=zeros((slots, len(layers)), np.int64),
         input_events=zeros((slots, len(layers), batch), np.int64),
         input_form=zeros((slots, len(layers)), np.int64),
         list_start=zeros((slots, len(layers)), np.int64),
@@ -94,6 +96,9 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
         targets=zeros(batch * int(layers["n"][plan.top]) if targets else 0, np.float32),
         unprojected=zeros(batch * widest_learner if projected else 0, np.float32),
         transposed=zeros(_transposed(plan), np.float32),
+        signed=zeros(
+            int(layers["w_size"][channels["source"][channels["wiring"] == Wiring.SIGN]].max(initial=0)), np.float32
+        ),
         partial_sums=zeros(partial_room(batch, widest, widest_learner), np.float32),
         term_lists=zeros(list_room(batch, widest) if batch > 1 else 0, np.int32),
         touched=zeros(widest, np.bool_),
@@ -112,7 +117,6 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
         map_macs=zeros(most, np.int64),
         map_sums=zeros(batch * int(convolutions["out_channels"].max(initial=0)), np.float32),
         turned_signal=zeros(batch * maps_units, np.float32),
-        signed_bank=zeros(int(convolutions["w_size"].max(initial=0)), np.float32),
         captured=zeros((plan.frames * batch if config["capture"] else 0, units), np.float32),
         message_rows=records(zeros(rows or batch * len(channels), MESSAGE_ROW)),
         payload=zeros(rows * widest, np.float32),
@@ -124,7 +128,6 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
 def _begin(memory: Memory) -> None:
     """What is not zero before the first frame: no frame is the one before it."""
     memory.clock["fault_frame"] = -1
-    memory.layer_states["frame"] = -1
     memory.link_states["frame"] = -1
 
 
@@ -138,7 +141,7 @@ def clear(memory: Memory) -> None:
 
 def _transposed(plan: Plan) -> int:
     """Values of the largest W of a dense layer that errors of a mini-batch pass backwards."""
-    back = plan.channels[plan.channels["wiring"] == Wiring.TRANSPOSE]
+    back = plan.channels[np.isin(plan.channels["wiring"], [Wiring.TRANSPOSE, Wiring.SIGN])]
     back = back[plan.layers["kind"][back["source"]] == Kind.DENSE]
     return int(plan.layers["w_size"][back["source"]].max(initial=0)) if plan.batch > 1 else 0
 

@@ -89,12 +89,12 @@ EVENT = np.dtype(
 SLOT = np.dtype(
     [
         ("used", "u1"),
-        ("finished", "u1"),  # everything that the frame caused is done; it may still be a layer's newest
+        ("finished", "u1"),  # all that the frame caused is done; a layer may still have computed it last
         ("frame", "i8"),
         ("samples", "i8"),
         ("keep", "f8"),  # what is left of the learning rates: (1 - decay)^frame
         ("events", "i8"),  # in the heap for this frame
-        ("holders", "i8"),  # layers of which this is the newest frame
+        ("holders", "i8"),  # layers that computed this frame last
     ],
     align=True,
 )
@@ -102,8 +102,8 @@ SLOT = np.dtype(
 LAYER_STATE = np.dtype(
     [
         ("free_at", "i8"),  # ps: busy computing until then
-        ("frame", "i8"),  # newest frame computed; -1: none
-        ("slot", "i8"),
+        ("computed", "i8"),  # frames computed so far
+        ("slot", "i8"),  # of the one computed last
         ("pending", "u1"),  # which updates wait for the next pass over their rows: see `layers.deferred`
         ("newest_step", "i8"),  # its place among the layer's steps
         ("settled", "i8"),  # at the rows that this frame has read nothing waits; -1: perhaps at all
@@ -221,7 +221,8 @@ class Memory(NamedTuple):
     sample: CountRows  # (F, B) index into the data set
     outputs: FloatRows  # (F, B * units) O of layers 1..L
     inputs: FloatRows  # (F, B * inputs) activations as delivered, where they are not the sender's
-    input_events: CountPlanes  # (F, L + 1, B) events delivered to each layer
+    computed: CountRows  # (F, L + 1) which of its computations, from 1 on, was a layer's of this frame
+    input_events: CountPlanes  # (F, L + 1, B) events delivered to each layer; once it computes, nonzero values
     input_form: CountRows  # (F, L + 1) how a layer's input is held: see `layers.inputs`
     list_start: CountRows  # (F, L + 1) where its list starts, if the form has one
     list_index: NumberRows  # (F, Net.list_offset[-1]) inputs of dense layers as events, of one sample
@@ -241,6 +242,7 @@ class Memory(NamedTuple):
     targets: Floats  # (B * classes) one-hot
     unprojected: Floats  # (B * widest that learns) delivered messages that are yet to pass the sender's W
     transposed: Floats  # (largest W that errors pass) a W transposed
+    signed: Floats  # (largest W that lends its signs) |C| with the signs of W
     partial_sums: Floats  # (room,) sums of a mini-batch over parts of the rows of W: see `kernels.minibatch`
     term_lists: Numbers  # (parts * room,) the terms of sparse products: see `kernels.minibatch`
     touched: Flags  # (widest,) which columns of a matrix have a nonzero value
@@ -261,7 +263,6 @@ class Memory(NamedTuple):
     map_macs: Counts  # (most samples at once,) operations, sample by sample
     map_sums: Floats  # (B * maps,) R summed over each map
     turned_signal: Floats  # (B * units) R with the maps of a position side by side
-    signed_bank: Floats  # (largest W of a convolution) |C| with the signs of W
     # what is handed over between two chunks
     captured: FloatRows  # (frames * B, units) learning signals, if asked for
     message_rows: Annotated[NDArray[Any], Field(layout.MESSAGE_ROW)]  # (capacity,)

@@ -68,6 +68,15 @@ def test_random_messages(kind: str, bits: int, seed: int, n: int) -> None:
     np.testing.assert_array_equal(quantized(kind, bits, a, message), naive.quantized(kind, bits, a, message))
 
 
+@pytest.mark.parametrize(("bits", "level"), [(4, 4), (5, 8)])
+def test_half_of_the_scale_is_half_of_the_levels_rounded_to_even(bits: int, level: int) -> None:
+    """v K / a in this order: 3.5 and 7.5, which v / (a / K) may miss by the last digit."""
+    top = 2 ** (bits - 1) - 1
+    assert quantized("uniform", bits, F(1), np.array([0.5, -0.5], F)).tolist() == [
+        level * F(1 / F(top)), -level * F(1 / F(top)),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("bits", [2, 5, 16])
 def test_stochastic_rounding_draws_from_the_hash_and_is_right_on_average(bits: int) -> None:
     key = hashing.key(7, 4, 3, 2)
@@ -94,6 +103,12 @@ def test_measure(values: list[float], scale: str) -> None:
     a = quantizers.measure(np.int64(Scale[scale.upper()]), F(0.3), message, np.count_nonzero(message))
     with np.errstate(over="ignore"):
         np.testing.assert_allclose(a, naive.scale(scale, 0.3, message), rtol=1e-6)
+
+
+@EACH_KIND
+def test_the_silence_word_is_that_of_the_code(kind: str, bits: int) -> None:
+    row = channel(4, Quantizer[kind.upper()], bits)
+    assert quantizers.silence_word(row) == codes.silence_word(row)
 
 
 # --- code words ------------------------------------------------------------------------------------------
@@ -156,7 +171,7 @@ def test_flipped_bits_are_those_of_the_hash(kind: str, bits: int, probability: f
         positions = naive.flipped_positions(uniforms, probability, width)
         meant, valid = codes.decode(np.array([word ^ sum(1 << p for p in positions)], np.uint32), SCALE, row)
         found, flips = quantizers.flip(
-            np.int64(row["quantizer"]), np.int64(bits), SCALE, np.int64(width), value, np.uint64(key),
+            np.int64(row["quantizer"]), np.int64(bits), SCALE, np.int64(width), np.int64(-1), value, np.uint64(key),
             np.int64(neuron), 1.0 - probability, counter_hash.bound(float(row["word_error"])), scratch,
             scratch.view(np.int32),
         )  # fmt: skip

@@ -139,18 +139,20 @@ def test_message_bits_are_those_of_the_code(quantizer: Quantizer, bits: int, enc
         assert stages.message_bits(row, np.int64(events)) == (int(expected), int(chosen))
 
 
-def received(row: Any, sent: naive.Floats, scale: float = 1.0, noise_scale: float = 1.0) -> Any:
+def received(
+    row: Any, sent: naive.Floats, scale: float = 1.0, noise_scale: float = 1.0, encoding: int = Encoding.DENSE
+) -> Any:
     """(out, alive, (corrupted, flipped, dropped)) of channel 3, seed 5, frame 7, sample 2.
 
     The same, whether the message is a list of its events or of all units.
     """
-    found = [disturbed(row, sent, scale, noise_scale, is_listed) for is_listed in (True, False)]
+    found = [disturbed(row, sent, (scale, noise_scale, encoding), is_listed) for is_listed in (True, False)]
     for listed, whole in zip(*found, strict=True):
         np.testing.assert_array_equal(listed, whole)
     return found[0]
 
 
-def disturbed(row: Any, sent: naive.Floats, scale: float, noise_scale: float, is_listed: bool) -> Any:
+def disturbed(row: Any, sent: naive.Floats, fields: tuple[float, float, int], is_listed: bool) -> Any:
     drawn = np.zeros(16, np.int64)
     roots = np.array([hashing.root(5, purpose + 64 * 3) for purpose in range(16)], np.uint64).view(np.int64)
     counter_hash.keys_of(roots, np.int64(7), np.int64(2), drawn)
@@ -160,7 +162,7 @@ def disturbed(row: Any, sent: naive.Floats, scale: float, noise_scale: float, is
     assert len(index) < len(sent), "else all units are listed anyway"
     if not is_listed:
         index, value = np.arange(len(sent), dtype=np.int32), sent
-    m["scale"], m["noise_scale"] = scale, noise_scale
+    m["scale"], m["noise_scale"], m["encoding"] = fields
     work.enter(index, value)
     counts = disturb_message(work.net, work.mem, row)
     index, value, left = work.entries()
@@ -200,20 +202,24 @@ def test_noise_is_added_to_events_only() -> None:
     assert not out[~ACTIVE].any() and not alive[~ACTIVE].any()
 
 
+@pytest.mark.parametrize("encoding", [Encoding.DENSE, Encoding.AER])
+@pytest.mark.parametrize(("kind", "bits"), [("uniform", 3), ("ternary", 2), ("log2", 3), ("sign", 1)])
 @pytest.mark.parametrize("probability", [0.02, 0.5])
-def test_bit_errors(probability: float) -> None:
+def test_bit_errors(probability: float, kind: str, bits: int, encoding: Encoding) -> None:
+    """In a dense message an event that becomes the word of silence is lost; addressed, it is the value 0."""
     scale = F(0.9)
-    row = channel(200, Quantizer.UNIFORM, 3, bit_error=probability)
-    sent = naive.quantized("uniform", 3, scale, SENT)
-    out, alive, (corrupted, flipped, _) = received(row, sent, scale=scale)
+    row = channel(200, Quantizer[kind.upper()], bits, bit_error=probability, encoding=encoding)
+    sent = naive.quantized(kind, bits, scale, SENT)
+    out, alive, (corrupted, flipped, _) = received(row, sent, scale=scale, encoding=encoding)
     key, active = hashing.key(5, Stream.BIT_ERRORS.of(3), 7, 2), sent != 0
     expected, valid, flips = sent.copy(), active.copy(), 0
     for i in np.flatnonzero(active):
         uniforms = hashing.uniform(hashing.bits(key, np.arange(64) + 64 * int(i)))
-        positions = naive.flipped_positions(uniforms, probability, 3)
+        positions = naive.flipped_positions(uniforms, probability, int(row["value_bits"]))
         word = int(codes.encode(sent[i], scale, row)[0]) ^ sum(1 << p for p in positions)
         value, means = codes.decode(np.array([word], np.uint32), scale, row)
-        expected[i], valid[i] = value[0], means[0]
+        is_silence = encoding == Encoding.DENSE and word == codes.silence_word(row)
+        expected[i], valid[i] = value[0], means[0] and not is_silence
         flips += len(positions)
     np.testing.assert_array_equal(alive, valid)
     np.testing.assert_array_equal(out[valid], expected[valid])
@@ -287,6 +293,14 @@ def test_deliver(rescale: int, divisor: float) -> None:
         deliver_message(work.net, work.mem, row, out)
         assert work.message["delivered"] == 2
         np.testing.assert_array_equal(out, expected)
+
+
+def test_an_event_of_value_0_is_told_from_none_by_its_sign() -> None:
+    values, alive, out = np.array([0.0, 0.0, -0.0, 2.0], F), np.array([1, 0, 1, 1], np.int32), np.full(4, np.nan, F)
+    work = AtWork(4, message_value=values, message_alive=alive)
+    work.message["entries"] = 4
+    deliver_message(work.net, work.mem, channel(4), out)
+    assert np.signbit(out).tolist() == [True, False, True, False] and out.tolist() == [0, 0, 0, 2]
 
 
 @pytest.mark.parametrize("x", [[], [0.0], [3.0], [0, 0, 0], [0, -1, 0, 2], [np.nan, 0, np.inf], [1, 0] * 40], ids=str)

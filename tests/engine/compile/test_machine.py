@@ -55,7 +55,7 @@ def test_narrower_vectors_do_without_the_features_of_wider_ones() -> None:
 def test_this_process_has_the_features_that_it_names() -> None:
     signs = dict((feature[1:], feature[0] == "+") for feature in machine.FEATURES.split(","))
     assert all(machine.has(name) == there for name, there in signs.items())
-    assert machine.has("avx512f") <= (machine.LANES == 16)
+    assert machine.LANES in (16, 1) or not machine.has("avx512f")  # scalar code uses what there is
     assert not machine.has("no such feature")
 
 

@@ -61,3 +61,7 @@ def test_a_word_is_below_a_bound_where_its_uniform_number_is_below_the_probabili
 def test_streams_are_those_of_the_plan() -> None:
     for name in ("ROUNDING", "NOISE", "BIT_ERRORS", "DROP", "JITTER", "ARRIVALS", "UPDATE_ROUNDING", "WEIGHT_ROUNDING"):
         assert getattr(counter_hash, name) == hashing.Stream[name].of()
+
+
+def test_there_is_room_for_the_key_of_every_stream() -> None:
+    assert max(hashing.Stream) < counter_hash.PURPOSES

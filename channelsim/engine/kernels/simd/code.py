@@ -26,6 +26,7 @@ HAS_MASKS = machine.has("avx512f") and LANES == 16  # whether a masked store is 
 FLOAT, WORD, NUMBER, BIT = ir.FloatType(), ir.IntType(64), ir.IntType(32), ir.IntType(1)
 VECTOR, NUMBERS = ir.VectorType(FLOAT, LANES), ir.VectorType(NUMBER, LANES)
 ZEROS = ir.Constant(VECTOR, [ir.Constant(FLOAT, 0.0)] * LANES)
+NEGATIVE_ZEROS = ir.Constant(VECTOR, [ir.Constant(FLOAT, -0.0)] * LANES)
 ALIGNED = ir.Constant(NUMBER, 4)  # bytes: that of a float32
 
 

@@ -151,9 +151,10 @@ def _numbers(index: Any, count: int) -> Any:
     return index.astype(np.int64) if len(index) else np.arange(count)
 
 
-def _round_randomly(builder, key, index, step, top, values):
+def _round_randomly(builder, key, index, a, top, values):
     draws = _Draws(builder, key)
-    step, top = broadcast(builder, step, VECTOR), broadcast(builder, top, VECTOR)
+    a, top = broadcast(builder, a, VECTOR), broadcast(builder, top, VECTOR)
+    step = builder.fdiv(a, top)
     bottom = builder.fneg(top)
     floor = builder.module.declare_intrinsic(f"llvm.floor.v{LANES}f32", (), ir.FunctionType(VECTOR, [VECTOR]))
     unused = _all(NUMBERS, 32 - 24)  # bits of the high half
@@ -162,7 +163,8 @@ def _round_randomly(builder, key, index, step, top, values):
         (x,) = part.load(values)
         uniform = builder.lshr(draws.half(draws.words(part, index), 1), unused)
         uniform = builder.fmul(builder.sitofp(uniform, VECTOR), _all(VECTOR, 2.0**-24))
-        q = builder.call(floor, [builder.fadd(builder.fdiv(x, step), uniform)])
+        steps = builder.fdiv(builder.fmul(x, top), a)
+        q = builder.call(floor, [builder.fadd(steps, uniform)])
         q = builder.select(builder.fcmp_ordered(">", q, top), top, q)
         q = builder.select(builder.fcmp_ordered("<", q, bottom), bottom, q)
         is_event = builder.fcmp_unordered("!=", x, ZEROS)
@@ -173,14 +175,14 @@ def _round_randomly(builder, key, index, step, top, values):
 
 
 @vector_kernel(_round_randomly, INT, INDICES, REAL, REAL, FLOATS)
-def round_randomly(key, index, step, top, values):
-    """values = step q with q = floor(value / step + u), u uniform on [0, 1), and |q| <= top; 0 stays 0.
+def round_randomly(key, index, a, top, values):
+    """values = (a / top) q with q = floor(value top / a + u), u uniform on [0, 1), and |q| <= top; 0 stays 0.
 
-    In this and what follows, neurons are those of `index`, or where that is empty 0, 1, ...; step and top are float32.
+    In this and what follows, neurons are those of `index`, or where that is empty 0, 1, ...; a and top are float32.
     """
     neurons = _numbers(index, len(values))
-    q = np.floor(values / step + hashing.uniform32(hashing.bits(int(np.uint64(key)), neurons)))
-    values[:] = np.where(values == 0, values, np.clip(q, -top, top) * step)
+    q = np.floor(values * top / a + hashing.uniform32(hashing.bits(int(np.uint64(key)), neurons)))
+    values[:] = np.where(values == 0, values, np.clip(q, -top, top) * (a / top))
 
 
 def _list_hits(builder, key, bound, index, value, hits):

@@ -14,6 +14,7 @@ from llvmlite import ir
 from channelsim.engine.compile import machine
 from channelsim.engine.kernels.simd.code import (
     LANES,
+    NEGATIVE_ZEROS,
     NUMBER,
     NUMBERS,
     VECTOR,
@@ -249,7 +250,9 @@ def _deliver(builder, values, alive, divisor, out):
     def block(part, delivered):
         (x,), (flags,) = part.load(values), part.load(alive)
         lives = builder.icmp_signed("!=", flags, ir.Constant(NUMBERS, None))
-        part.store(out, [builder.select(lives, builder.fdiv(x, share), ZEROS)])
+        read = builder.fdiv(x, share)
+        read = builder.select(builder.fcmp_ordered("==", read, ZEROS), NEGATIVE_ZEROS, read)
+        part.store(out, [builder.select(lives, read, ZEROS)])
         return [builder.add(*delivered, events.count(lives))]
 
     return every_vector(builder, values.size, [word(0)], block)[0]
@@ -257,6 +260,10 @@ def _deliver(builder, values, alive, divisor, out):
 
 @vector_kernel(_deliver, FLOATS, INDICES, REAL, FLOATS, result=INT)
 def deliver(values, alive, divisor, out):
-    """out = values / divisor where alive, else 0. Returns how many are alive."""
-    out[:] = np.where(alive, values / divisor, np.float32(0))
+    """out = values / divisor where alive, else 0. Returns how many are alive.
+
+    A value of 0 that is alive becomes -0.0: that is how it can be told from one that is not.
+    """
+    read = values / divisor
+    out[:] = np.where(alive, np.where(read == 0, np.float32(-0.0), read), np.float32(0))
     return np.count_nonzero(alive)

@@ -1,0 +1,51 @@
+"""The data of a sweep's points: what they are now, so that no point counts as done that was computed on other data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from channelsim.data import load_dataset
+from channelsim.errors import InputError
+from channelsim.scenario import Data
+from channelsim.sweeps._grid import Point
+
+DECIDED_LATER = {"flip", "shift"}  # keys of [data] that change images as they are shown, and not the arrays
+
+
+def key_of(data: Data) -> str:
+    """What a [data] table's arrays depend on beside the files, as JSON."""
+    return json.dumps(data.model_dump(mode="json", exclude=DECIDED_LATER), sort_keys=True)
+
+
+def identified(points: Sequence[Point], note: Callable[[str], None]) -> tuple[list[Point], dict[str, dict[str, str]]]:
+    """The points with the digests of their data, and these digests by `key_of` the data.
+
+    Each set is loaded once, its warnings go to `note`. Those that cannot be loaded are left out: their points fail
+    and say why.
+    """
+    found: dict[str, dict[str, str]] = {}
+    looked: set[str] = set()
+    told: set[str] = set()
+    with_data = []
+    for point in points:
+        if point.scenario is not None:
+            data = point.scenario.data
+            key = key_of(data)
+            if key not in looked:
+                looked.add(key)
+                try:
+                    dataset = load_dataset(data)
+                except InputError:
+                    pass
+                else:
+                    found[key] = dataset.digests
+                    warnings = [f"warning: {data.name}: {text}" for text in dataset.warnings]
+                    for text in warnings:
+                        if text not in told:
+                            note(text)
+                    told.update(warnings)
+            point = replace(point, data=found.get(key))
+        with_data.append(point)
+    return with_data, found

@@ -1,0 +1,154 @@
+"""Any small scenario, made from a seed: every rule, stage, code, link, schedule and kind of layer, many at once.
+
+What the strategies of `tests.laws.cases` draw is simple more often than not, so that what fails is small. Here most
+scenarios have several stages on several channels, because what is wrong often is what two of them do together.
+"""
+
+from __future__ import annotations
+
+import math
+from random import Random
+from typing import Any
+
+from tests.laws.cases import LAYERED, RULES, SKIPPED, Case
+from tests.networks import dense_layers
+
+TRANSFERS = ("tanh", "logistic", "relu", "linear")
+
+
+def any_case(seed: int) -> Case:
+    """The scenario of a seed."""
+    rng = Random(seed)
+    shape, layers, classes = _on_maps(rng) if rng.random() < 0.35 else _dense(rng)
+    rule = rng.choice(RULES)
+    names = ["forward", f"forward.{rng.randint(1, len(layers))}"]
+    names += ["learning"] if rule != "top" and len(layers) > 1 else []
+    channels = {name: _channel(rng) for name in names if rng.random() < 0.8}
+    tables: dict[str, Any] = {
+        "seed": rng.randrange(1000),
+        "data": {"name": "synthetic"} | (_augmentation(rng) if len(shape) == 3 else {}),
+        "learning": _learning(rng, rule, len(layers)),
+        "training": {
+            "batch": rng.choice([1, 1, 2, 3, 5]),
+            "epochs": rng.randint(1, 3),
+            "learning_rate": rng.choice([0.005, 0.02]),
+            "momentum": rng.choice([0, 0, 0.5, 0.9]),
+            "decay": rng.choice([0, 0.05]),
+            "shuffle": rng.random() < 0.5,
+        },
+        "channels": channels,
+        "synapses": _synapses(rng),
+        "schedule": _schedule(rng),
+        "compute": rng.choice([{}, {"forward": "7 ns", "learning": "3 ns"}, {"learning": "40 ns"}]),
+    }
+    if any(keys.get("link") == "bus" for keys in channels.values()):
+        tables["links"] = {"bus": {"bandwidth": rng.choice(["500 Mbit/s", "3 Gbit/s"])} | _sometimes(rng, 0.4, queue=2)}
+        tables["links"]["bus"]["broadcast"] = rng.random() < 0.5
+    samples = rng.randint(2, 9)
+    if rng.random() < 0.2 and samples > tables["training"]["batch"]:
+        changed = {"latency": "35 ns", "drop": {"probability": 0.2}}
+        tables["schedule"]["change"] = [{"frame": 1, "channels": {rng.choice(names): changed}}]
+    return Case(shape, layers, classes, samples, tables)
+
+
+def _sometimes(rng: Random, probability: float, **keys: Any) -> dict[str, Any]:
+    """Each of these keys, with this probability."""
+    return {key: value for key, value in keys.items() if rng.random() < probability}
+
+
+# --- networks ---------------------------------------------------------------------------------------------
+
+
+def _dense(rng: Random) -> tuple[tuple[int, ...], list[dict[str, Any]], int]:
+    units = [rng.randint(1, 7) for _ in range(rng.randint(2, 4))] + [rng.choice([2, 4])]
+    transfers = [rng.choice(TRANSFERS) for _ in units[1:-1]] + [rng.choice(["softmax", "softmax", "tanh", "linear"])]
+    return (units[0],), dense_layers(units, transfers), units[-1]
+
+
+def _on_maps(rng: Random) -> tuple[tuple[int, ...], list[dict[str, Any]], int]:
+    """Convolutions, pools, flatten and dense layers in any order that fits, with synapses below the top."""
+    shape = size = rng.randint(1, 2), rng.randint(2, 5), rng.randint(2, 5)
+    layers: list[dict[str, Any]] = []
+    for kind in ["conv2d", *rng.choices(["conv2d", "maxpool", "avgpool"], k=rng.randint(0, 2))]:
+        padding = rng.choice([0, 0, 1]) if kind == "conv2d" else 0
+        kernel, stride = rng.randint(1, min(size[1:]) + 2 * padding), rng.randint(1, 2)
+        channels = rng.randint(1, 3) if kind == "conv2d" else size[0]
+        own = {"channels": channels, "kernel": kernel, "padding": padding, "transfer": rng.choice(TRANSFERS)}
+        layers.append({"kind": kind, "stride": stride} | (own if kind == "conv2d" else {"size": kernel}))
+        size = channels, *((side + 2 * padding - kernel) // stride + 1 for side in size[1:])
+    layers += [{"kind": "flatten"}] if rng.random() < 0.3 else []
+    hidden = [rng.randint(1, 5)] if rng.random() < 0.4 else []
+    classes = rng.choice([2, 4])
+    return shape, layers + dense_layers([math.prod(size), *hidden, classes], None), classes
+
+
+def _augmentation(rng: Random) -> dict[str, Any]:
+    return _sometimes(rng, 0.3, flip=True, shift=1)
+
+
+# --- rules ------------------------------------------------------------------------------------------------
+
+
+def _learning(rng: Random, rule: str, depth: int) -> dict[str, Any]:
+    table: dict[str, Any] = {"rule": rule, "derivative": rng.random() < 0.7}
+    if rule in LAYERED + SKIPPED and rng.random() < 0.3:
+        words = [[f"from {rng.randint(h + 1, depth)}", "layered", "skipped"] for h in range(1, depth)]
+        table["route"] = rng.choice(["layered", "skipped", [rng.choice(word) for word in words]])
+    if rule in ("arbp", "asrbp"):
+        table["learning_rate"] = rng.choice([0.01, 0.05])
+    if rule not in ("bp", "top"):
+        distribution = rng.choice(["normal", "uniform", "sign", "binary"])
+        table["feedback"] = {"distribution": distribution} | _sometimes(rng, 0.3, connections=2, bits=3, scale="he")
+    return table
+
+
+def _synapses(rng: Random) -> dict[str, Any]:
+    return _sometimes(
+        rng,
+        0.2,
+        update=rng.choice([{"kind": "log2", "bits": 4}, {"kind": "sign"}, {"kind": "ternary", "scale": "rms"}]),
+        weight={"kind": "uniform", "bits": 5, "scale": 1.0, "rounding": rng.choice(["nearest", "stochastic"])},
+    )
+
+
+# --- channels ---------------------------------------------------------------------------------------------
+
+
+def _channel(rng: Random) -> dict[str, Any]:
+    keys = _sometimes(
+        rng,
+        0.3,
+        threshold={"value": rng.choice([0.0, 0.05, 0.2]), "residual": rng.random() < 0.5},
+        noise={"sigma": 0.05, "scale": rng.choice(["max", "rms", 1.0])},
+        drop={"probability": rng.choice([0.1, 0.5]), "rescale": rng.random() < 0.5},
+        deadline=rng.choice(["40 ns", "150 ns", "500 ns"]),
+        jitter=rng.choice(["100 ns", {"distribution": "exponential", "value": "60 ns"}]),
+    )
+    if rng.random() < 0.6:
+        keys["quantize"] = _quantizer(rng)
+        keys |= _sometimes(rng, 0.5, bit_errors={"probability": rng.choice([0.02, 0.2, 1.0])})
+    keys |= _sometimes(rng, 0.5, latency=rng.choice(["1 ns", "50 ns", "200 ns"]), header=rng.randint(1, 9))
+    keys |= _sometimes(rng, 0.6, encoding=rng.choice(["aer", "auto"]))
+    if rng.random() < 0.3:
+        return keys | {"link": "bus"}
+    keys |= _sometimes(rng, 0.6, bandwidth=rng.choice(["100 Mbit/s", "1 Gbit/s", "7 Gbit/s"]))
+    return keys | (_sometimes(rng, 0.4, queue=rng.randint(0, 3)) if "bandwidth" in keys else {})
+
+
+def _quantizer(rng: Random) -> dict[str, Any]:
+    kind, scale = rng.choice(["log2", "uniform", "uniform", "sign", "ternary"]), rng.choice(["max", "rms", 0.3])
+    table: dict[str, Any] = {"kind": kind, "scale": scale}
+    if kind in ("log2", "uniform"):
+        table["bits"] = rng.randint(2, 6)
+    if kind == "uniform":
+        table["rounding"] = rng.choice(["nearest", "stochastic"])
+    return table
+
+
+def _schedule(rng: Random) -> dict[str, Any]:
+    table: dict[str, Any] = {}
+    if rng.random() < 0.6:
+        table = {"mode": "pipelined", "interval": rng.choice(["20 ns", "90 ns", "400 ns"])}
+        table |= _sometimes(rng, 0.5, arrivals="poisson", stash=rng.randint(1, 3))
+        table |= {"on_miss": rng.choice(["drop", "current"])} if "stash" in table else {}
+    return table

@@ -1,0 +1,116 @@
+"""Quantizers and their code words in plain Python, value by value: sections 3 and 4 of docs/design.md."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from channelsim.plan import Quantizer, Scale
+
+F = np.float32
+Values = Mapping[int, np.float32]
+"""Neuron -> value, of the neurons that send an event."""
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """A message as it is sent: its scale, and the value and code word of each event.
+
+    unclear: values so near to a boundary that the last digits of a sum decide.
+    """
+
+    scale: float
+    values: dict[int, np.float32]
+    words: dict[int, int]
+    unclear: int
+
+
+def scale_of(kind: int, fixed: float, values: Values) -> np.float32:
+    """a: the fixed number, or max or rms of the values that pass the threshold; 0 if none does."""
+    if kind == Scale.FIXED:
+        return F(fixed)
+    magnitudes = [abs(float(v)) for v in values.values()]
+    if kind == Scale.MAX:
+        return F(max(magnitudes, default=0.0))
+    return F(math.sqrt(sum(m * m for m in magnitudes) / max(len(magnitudes), 1)))
+
+
+def quantized(
+    kind: int, bits: int, scale_kind: int, fixed: float, values: Values, draws: Values | None, doubt: float
+) -> Quantized:
+    """The quantizer stage. `draws` is u of stochastic rounding; `doubt` by how much a value may be off."""
+    if kind == Quantizer.NONE:
+        return Quantized(float(fixed), dict(values), {j: int(v.view(np.uint32)) for j, v in values.items()}, 0)
+    a = scale_of(scale_kind, fixed, values)
+    sent: dict[int, np.float32] = {}
+    words: dict[int, int] = {}
+    unclear = 0
+    for j, v in values.items():
+        u = None if draws is None else draws[j]
+        word = word_of(kind, bits, a, v, u)
+        if doubt and not (scale_kind == Scale.MAX and abs(v) == a and u is None):
+            slack = F(doubt)
+            unclear += len({word_of(kind, bits, a, near, u) for near in (v - slack, v, v + slack)}) > 1
+        value = decoded(kind, bits, float(a), word)
+        assert value is not None
+        if value != 0:
+            sent[j], words[j] = value, word
+    return Quantized(float(a), sent, words, unclear)
+
+
+def word_of(kind: int, bits: int, a: np.float32, v: np.float32, u: np.float32 | None) -> int:
+    """The code word of Q(v)."""
+    minus = int(v < 0)
+    if kind == Quantizer.LOG2:
+        exponent = math.log2(abs(float(v / a))) if v else -math.inf
+        return minus * bits - round(min(max(exponent, 1 - bits), 0))
+    if kind == Quantizer.SIGN:
+        return minus
+    if kind == Quantizer.TERNARY:
+        return 1 + minus if abs(v) >= a / F(2) else 0
+    top = 2 ** (bits - 1) - 1
+    steps = v * F(top) / a
+    q = round(float(steps)) if u is None else math.floor(steps + u)
+    return min(max(q, -top), top) + top
+
+
+def decoded(kind: int, bits: int, scale: float, word: int) -> np.float32 | None:
+    """The value that a code word stands for; None where it stands for none."""
+    a = F(scale)
+    if kind == Quantizer.NONE:
+        value = np.array(word, np.uint32).view(np.float32)[()]
+        return value if np.isfinite(value) else None
+    if kind == Quantizer.LOG2:
+        level = a * F(2.0 ** -(word % bits))
+        return None if word >= 2 * bits else (-level if word >= bits else level)
+    if kind == Quantizer.SIGN:
+        return -a if word else a
+    if kind == Quantizer.TERNARY:
+        return (F(0), a, -a, None)[word]
+    top = 2 ** (bits - 1) - 1
+    return None if word > 2 * top else (a / F(top)) * F(word - top)
+
+
+def silence_of(record: Any) -> int | None:
+    """The word of silence in a dense message; None where words are one bit longer for it."""
+    if record["silence_bits"]:
+        return None
+    kind, bits = int(record["quantizer"]), int(record["bits"])
+    return {Quantizer.LOG2: 2 * bits, Quantizer.UNIFORM: 2 ** (bits - 1) - 1}.get(Quantizer(kind), 0)
+
+
+def flipped(uniforms: list[float], probability: float, width: int) -> int:
+    """Which bits of a word flip, as a mask: the gaps between them, from the least significant on, are geometric."""
+    if probability == 1:
+        return 2**width - 1
+    mask, position = 0, -1
+    for u in uniforms:
+        position += 1 + math.floor(math.log1p(-u) / math.log1p(-probability))
+        if position >= width:
+            return mask
+        mask |= 1 << position
+    return mask
