@@ -87,10 +87,9 @@ def compiling() -> Iterator[None]:
 
     It makes millions of objects that stay: looking for garbage among them would be a tenth of the time.
     """
-    collecting, context = gc.isenabled(), cpu_target.target_context
     with global_compiler_lock:
+        collecting, maker = gc.isenabled(), cpu_target.target_context.codegen()
         gc.disable()
-        maker = context.codegen()
         if is_supported():
             maker._library_class = _Part
         try:

@@ -80,7 +80,11 @@ NEEDED: dict[str, tuple[dict[str, Any], set[str]]] = {
     "srbp, online": ({"learning": {"rule": "srbp"}, "training": ONLINE}, SAMPLE),
     "srbp": ({"learning": {"rule": "srbp"}, "training": BATCH}, MATRIX),
     "bp": ({"learning": {"rule": "bp"}, "training": BATCH}, MATRIX | {"dense.transposed"}),
-    "sign": ({"learning": {"rule": "sign"}, "training": BATCH}, MATRIX | {"errors._through_signed"}),
+    "sign": ({"learning": {"rule": "sign"}, "training": BATCH}, MATRIX | {"dispatch.through_signs"}),
+    "sign, sparse": (
+        {"learning": {"rule": "sign", "feedback": {"connections": 2}}, "training": BATCH},
+        MATRIX | {"errors._through_signed_wires"},
+    ),
     "arbp": ({"learning": {"rule": "arbp"}, "training": BATCH}, MATRIX | {"adaptation.adapt"}),
     "thresholds": (
         {"learning": {"rule": "rbp"}, "training": BATCH, "channels": {"forward": {"threshold": {"value": 0.1}}}},
