@@ -1,4 +1,4 @@
-"""How functions are compiled: JIT flags, external symbols, fused multiply-adds, the cache, the thread pool.
+"""How functions are compiled: Numba as a front end, units and their cache, arrays as views, the thread pool.
 
 May import `config` and nothing else of the engine.
 """

@@ -1,6 +1,6 @@
-"""The two ways in which the engine's functions are compiled: as part of a unit (`inner`), and as a unit of their own.
+"""How the engine's functions are compiled: `inner` ones within each unit that uses them.
 
-See `units` for what Python, and other units, call.
+What Python, or compiled code of another unit, calls is a unit of its own: see `units`.
 """
 
 from __future__ import annotations

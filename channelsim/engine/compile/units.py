@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -29,12 +30,12 @@ INT, FLOAT, NOTHING = types.int64, types.float32, types.void
 _WORD, _BYTES = ir.IntType(64), ir.IntType(8).as_pointer()
 _NUMBERS = {INT: ctypes.c_int64, FLOAT: ctypes.c_float, NOTHING: None}
 # What of a run needs a unit; one that needs several things is needed where all are met. See `setup.demands`.
-ONE_SAMPLE, MINI_BATCH, DEFERRED, IMMEDIATE, TRANSPOSED, SIGNS, ADAPTIVE, QUANTIZED, STAGES, AUGMENTED, MAPS = (
-    "one sample a frame", "mini-batches", "deferred updates", "immediate updates", "errors through W",
-    "errors through signs of W", "adaptive C", "quantized synapses", "stages or time", "augmentation", "maps",
-)  # fmt: skip
-THREADS, RECORDING, EVALUATION = "threads", "recorded messages", "evaluation"
+ONE_SAMPLE, MINI_BATCH, DEFERRED, IMMEDIATE = "one sample", "mini-batches", "deferred updates", "immediate updates"
+TRANSPOSED, SIGNS, SIGNED_WIRES, ADAPTIVE = "errors through W", "signs of W", "signs of W on some wires", "adaptive C"
+QUANTIZED, STAGES, AUGMENTED, MAPS, THREADS = "quantized synapses", "stages or time", "augmentation", "maps", "threads"
+RECORDING, EVALUATION, CHANGED = "recorded messages", "evaluation", "changed activities"
 _foundations: list[Callable[[], None]] = []  # what all units may call
+_loading = threading.RLock()  # helpers of the thread pool may want the same unit at the same time
 _at: dict[int, Unit] = {}  # units by their places
 every: list[Unit] = []
 
@@ -82,10 +83,11 @@ class Unit:
 
     def load(self) -> None:
         """Brings the unit into this process; compiles it first, if that has not been done."""
-        if self._place.value is None:
-            for provide in _foundations:
-                provide()
-            [self._place.value] = objects.load(self._code(), [self.symbol])
+        with _loading:
+            if self._place.value is None:
+                for provide in _foundations:
+                    provide()
+                [self._place.value] = objects.load(self._code(), [self.symbol])
 
     @property
     def _file(self) -> str:

@@ -87,10 +87,9 @@ def compiling() -> Iterator[None]:
 
     It makes millions of objects that stay: looking for garbage among them would be a tenth of the time.
     """
-    collecting, context = gc.isenabled(), cpu_target.target_context
     with global_compiler_lock:
+        collecting, maker = gc.isenabled(), cpu_target.target_context.codegen()
         gc.disable()
-        maker = context.codegen()
         if is_supported():
             maker._library_class = _Part
         try:
@@ -110,7 +109,7 @@ def compile_function(function: Any, result: Any, arguments: tuple[Any, ...]) -> 
 
 
 def linked(library: Any, module: Any = "") -> Any:
-    """A parsed module with the code of a library and all that it calls. Only what was in it can be called by name."""
+    """A module with the code of a library and of all that it calls, parsed. Names are those that were in it."""
     whole = binding.parse_assembly(str(module))
     named = {function.name for function in whole.functions if not function.is_declaration}
     for part in _all_of(library):

@@ -8,7 +8,7 @@ from channelsim.engine.channel import stages
 from channelsim.engine.channel.sending import is_projected
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.pointers import as_words, head
-from channelsim.engine.compile.units import INT, NOTHING, SIGNS, unit
+from channelsim.engine.compile.units import INT, NOTHING, SIGNED_WIRES, unit
 from channelsim.engine.config import SPARSE_BELOW
 from channelsim.engine.kernels import activity, minibatch, simd, transfers
 from channelsim.engine.layers import deferred, dispatch, inputs
@@ -35,7 +35,7 @@ def project_leaving(net, mem, c, slot, seen, recalled):
         _through_signed_wires(net, mem, c, slot)
 
 
-@unit(NOTHING, NET, MEMORY, INT, INT, needed_by=(SIGNS,))
+@unit(NOTHING, NET, MEMORY, INT, INT, needed_by=(SIGNED_WIRES,))
 def _through_signed_wires(net, mem, c, slot):
     """As `dispatch.through_signs`, where only some wires exist."""
     channel = net.channels[c]

@@ -1,7 +1,7 @@
 """Work on maps, divided among threads: samples, or rows of W where a sum goes over samples.
 
 The parts are set by the sizes alone, and each sum is made by one thread in the same order, so the number of threads
-does not show in the result. These are external symbols, which only networks with maps compile; x, out and the like are
+does not show in the result. These are units, which only networks with maps compile; x, out and the like are
 addresses of arrays.
 """
 

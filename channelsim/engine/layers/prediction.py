@@ -7,7 +7,7 @@ import numpy as np
 from channelsim.engine.channel import stages
 from channelsim.engine.compile.pointers import address_of, floats_at, head
 from channelsim.engine.compile.thread_pool import in_parts
-from channelsim.engine.compile.units import EVALUATION, INT, NOTHING, STAGES, unit
+from channelsim.engine.compile.units import CHANGED, EVALUATION, INT, NOTHING, unit
 from channelsim.engine.compile.views import view_of
 from channelsim.engine.config import SPARSE_BELOW
 from channelsim.engine.kernels import counter_hash, losses, minibatch, simd
@@ -61,7 +61,7 @@ def evaluate(net, mem, images, labels, first, samples, here, there, events, list
     found[1] += correct
 
 
-@unit(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, needed_by=(EVALUATION, STAGES))
+@unit(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, needed_by=(EVALUATION, CHANGED))
 def _through_channel(net, mem, c, values, out, first, samples):
     """What arrives of the activities of samples from number `first` of the set on, from and to these addresses."""
     ch, roots = net.channels[c], net.roots[c * counter_hash.PURPOSES : (c + 1) * counter_hash.PURPOSES]

@@ -11,11 +11,12 @@ from channelsim import hashing
 from channelsim.data import Dataset
 from channelsim.engine.kernels import counter_hash
 from channelsim.engine.layers import inputs
+from channelsim.engine.setup.demands import always_ideal, tables
 from channelsim.engine.tables import geometry, strides
 from channelsim.engine.tables.handles import records
 from channelsim.engine.tables.layouts import CONFIG, Net
 from channelsim.hashing import Stream
-from channelsim.plan import Direction, Kind, Plan, is_ideal
+from channelsim.plan import Direction, Kind, Plan
 
 
 def net_of(plan: Plan, dataset: Dataset, *, trace_frames: int, frozen: bool, capture: bool) -> Net:
@@ -23,7 +24,7 @@ def net_of(plan: Plan, dataset: Dataset, *, trace_frames: int, frozen: bool, cap
     config = _config(plan, trace_frames, frozen, capture)
     leaving, leaving_start = _leaving(plan)
     images = np.ascontiguousarray(dataset.train_x, np.float32)
-    ideal = _ideal(plan)
+    ideal = always_ideal(plan)
     reads_events = plan.batch == 1 and plan.layers[1]["kind"] == Kind.DENSE and ideal[0] and not config[0]["augmented"]
     event_start, event_index, event_value = _events_of(images, lists=bool(reads_events))
     widest = int(plan.layers["n"].max())
@@ -56,7 +57,7 @@ def _config(plan: Plan, trace_frames: int, frozen: bool, capture: bool) -> NDArr
     row["top"], row["batch"], row["frames"] = plan.top, plan.batch, plan.frames
     row["frames_per_epoch"], row["train_size"] = plan.frames_per_epoch, plan.train_size
     row["pipelined"], row["poisson"], row["interval"] = plan.pipelined, plan.poisson, plan.interval
-    row["timed"] = any(links["ps_numerator"].any() for _, links in _tables(plan))
+    row["timed"] = any(links["ps_numerator"].any() for _, links in tables(plan))
     row["stash"] = plan.stash
     row["on_miss_current"] = plan.pipelined and plan.stash > 0 and plan.on_miss_current
     row["derivative"], row["frozen"] = plan.derivative, frozen
@@ -119,13 +120,3 @@ def _list_offset(plan: Plan, from_data: bool) -> NDArray[np.int64]:
     if from_data:
         sizes[1] = 0
     return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-
-
-def _ideal(plan: Plan) -> NDArray[np.bool_]:
-    """Channels that never change a value or lose an event, whatever is scheduled to change."""
-    return np.logical_and.reduce([is_ideal(rows, links) for rows, links in _tables(plan)])
-
-
-def _tables(plan: Plan) -> list[tuple[NDArray[Any], NDArray[Any]]]:
-    """The channels and links of the beginning, and those after each scheduled change."""
-    return [(plan.channels, plan.links), *((change.channels, change.links) for change in plan.changes)]

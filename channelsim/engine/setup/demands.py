@@ -5,11 +5,15 @@ A unit that is left out here is compiled in the middle of the run, when it is fi
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from channelsim.engine.compile.units import (
     ADAPTIVE,
     AUGMENTED,
+    CHANGED,
     DEFERRED,
     IMMEDIATE,
     MAPS,
@@ -17,6 +21,7 @@ from channelsim.engine.compile.units import (
     ONE_SAMPLE,
     QUANTIZED,
     RECORDING,
+    SIGNED_WIRES,
     SIGNS,
     STAGES,
     TRANSPOSED,
@@ -26,6 +31,7 @@ from channelsim.plan import Jitter, Kind, Plan, Quantizer, Wiring, is_ideal
 
 def demands(plan: Plan, *, trace_frames: int = 0, frozen: bool = False) -> frozenset[str]:
     """The demands of a run from its beginning to its end, but for those of threads and evaluations."""
+    ideal = always_ideal(plan)
     layers, wiring = plan.layers, plan.channels["wiring"]
     dense, learns = layers["kind"] == Kind.DENSE, layers["w_size"] > 0
     quantized = (layers["update_quantizer"] != Quantizer.NONE) | (layers["weight_quantizer"] != Quantizer.NONE)
@@ -36,10 +42,12 @@ def demands(plan: Plan, *, trace_frames: int = 0, frozen: bool = False) -> froze
         DEFERRED: not frozen and (deferred & learns).any(),
         IMMEDIATE: not frozen and (learns & ~deferred).any(),
         TRANSPOSED: (wiring == Wiring.TRANSPOSE).any(),
-        SIGNS: np.isin(wiring, [Wiring.SIGN, Wiring.SPARSE_SIGN]).any(),
+        SIGNS: (wiring == Wiring.SIGN).any(),
+        SIGNED_WIRES: (wiring == Wiring.SPARSE_SIGN).any(),
         ADAPTIVE: not frozen and plan.channels["adaptive"].any(),
         QUANTIZED: not frozen and quantized.any(),
-        STAGES: _has_stages(plan),
+        STAGES: _has_stages(plan, ideal),
+        CHANGED: not ideal[: plan.top].all(),
         AUGMENTED: not frozen and (plan.flip or plan.shift > 0),
         MAPS: plan.maps,
         RECORDING: trace_frames > 0,
@@ -47,12 +55,15 @@ def demands(plan: Plan, *, trace_frames: int = 0, frozen: bool = False) -> froze
     return frozenset(name for name, is_met in found.items() if is_met)
 
 
-def _has_stages(plan: Plan) -> bool:
+def always_ideal(plan: Plan) -> NDArray[np.bool_]:
+    """Channels that never change a value or lose an event, whatever is scheduled to change."""
+    return np.logical_and.reduce([is_ideal(channels, links) for channels, links in tables(plan)])
+
+
+def _has_stages(plan: Plan, ideal: NDArray[np.bool_]) -> bool:
     """Whether more than a threshold happens to some message, at some time: as `sending` asks of one channel."""
-    tables = [(plan.channels, plan.links), *((change.channels, change.links) for change in plan.changes)]
-    ideal = np.logical_and.reduce([is_ideal(channels, links) for channels, links in tables])
     found = False
-    for channels, all_links in tables:
+    for channels, all_links in tables(plan):
         links = all_links[channels["link"]]
         timeless = (links["ps_numerator"] == 0) & (links["queue"] < 0) & (links["broadcast"] == 0)
         timeless &= channels["jitter_kind"] == Jitter.NONE
@@ -61,3 +72,8 @@ def _has_stages(plan: Plan) -> bool:
         sifts = (channels["has_threshold"] != 0) & (channels["quantizer"] == Quantizer.NONE) & ~drawn
         found |= not (timeless & (ideal | (sifts & (channels["deadline"] < 0)))).all()
     return found
+
+
+def tables(plan: Plan) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+    """The channels and links of the beginning, and those after each scheduled change."""
+    return [(plan.channels, plan.links), *((change.channels, change.links) for change in plan.changes)]

@@ -68,7 +68,9 @@ _running: list[_Second] = []  # at most one
 
 def start() -> None:
     """Starts it, if another process can be started, and gives it the job FIRST if that is still to be done."""
-    if _running or os.name != "posix" or cores() < 2 or os.environ.get("NUMBA_DISABLE_JIT", "0") != "0":
+    if _running or os.name != "posix" or not sys.executable or cores() < 2:
+        return
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") != "0":
         return
     try:
         _running.append(_Second())

@@ -2,7 +2,7 @@
 
 `vector_kernel` takes the instructions (a function that writes them, see `code`) and decorates the plain form. Compiled
 code that calls the decorated function calls an external symbol; elsewhere, and where NUMBA_DISABLE_JIT is set, the
-plain form runs. All kernels together are one object file in the cache of the engine, so that they cost Numba nothing.
+plain form runs. All kernels together are one object file in the cache, which is in the process before any unit is.
 """
 
 from __future__ import annotations
