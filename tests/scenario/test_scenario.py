@@ -341,6 +341,10 @@ def test_everything_can_be_said_in_words(document: Document) -> None:
             {"schedule": {"mode": "pipelined", "interval": "1 us"}, "compute": {"forward": "1 us"}},
             "cannot keep up",
         ),
+        (
+            {"schedule": {"mode": "pipelined", "interval": "1 us"}, "compute": {"learning": "50 ns"}},
+            "layer 3 computes 5 us a frame",  # the top: it learns too
+        ),
     ],
 )
 def test_advice(tables: Document, told: str) -> None:
