@@ -41,7 +41,7 @@ def measure(settings: work.Settings) -> Section:
     return section
 
 
-FOR_THE_TRACE = ("rows", "payload")
+FOR_THE_TRACE = ("message_rows", "payload")
 
 
 def traced(run: Engine) -> int:
