@@ -1,18 +1,19 @@
-"""Engine against reference, from the same start: weights update by update, and accuracies after the run.
+"""Engine against reference: some updates, each from the same weights; on request also the accuracies of whole runs.
 
-Without quantizers and thresholds both run freely, and after each update no weight may differ by more than
-1e-5. With them, the reference starts each update from the engine's weights, values on a rounding boundary are
-counted apart (`channelsim.boundaries`), and all else is held to the same 1e-5. The messages, bits and times of
-the compared updates have to be the same too.
+Before each update the reference starts from the engine's weights. What then differs is held against float32: 1e-5 of
+the layer's step, or what one rounding of all numbers does to the update in this network (`channelsim.sensitivity`).
+Values on a rounding boundary are counted apart (`channelsim.boundaries`). Messages, bits and times of these updates
+have to be the same too.
 """
 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -25,51 +26,49 @@ except ModuleNotFoundError as missing:
         raise
     raise InputError("verify needs PyTorch, the reference: pip install 'channelsim[reference]'") from None
 
-from channelsim import engine, memory, reference, tolerances
-from channelsim.boundaries import Follower, cuts, is_cut
+from channelsim import engine, memory, reference, side_by_side, tolerances
 from channelsim.data import Dataset, dataset_of
 from channelsim.plan import Plan, build, tables
-from channelsim.reference import State
 from channelsim.scenario import Scenario
+from channelsim.side_by_side import Comparison, compare
 
-COUNTED = ("messages", "sent", "delivered", "dropped", "corrupted", "late", "overflow", "lost_messages",
-           "flipped_bits", "bits", "header_bits", "busy", "wait")  # fmt: skip
-"""The counters that engine and reference both keep."""
+UPDATES = 20
+"""How many updates are compared from the start, unless asked for more."""
+
+CHUNKS = 100
+"""Into so many parts a whole run is divided, to show how far it is."""
+
+LATER_UPDATES = 5
+"""How many are compared from each later point."""
+
+LATER = (0.5, 1.0)
+"""These points, as shares of the run."""
+
+SECONDS = 3.0
+"""Time for the updates from the start, and again for all later ones: when it is over no further update begins."""
+
+ENGINE_SECONDS = 1.0
+"""Time for the engine on its way to the later points. The last one is where it has got to by then."""
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """The first updates, engine against reference.
+class Watcher(Protocol):
+    """Receives the progress of a verification."""
 
-    Attributes:
-        max_weight_difference: after each update the largest difference of any W, b or C, flips not counted, in units
-            of the largest of them or 1.
-        flips: values that fell on two sides of a rounding boundary, or weights whose quantizer did.
-        values: values and weights that came before a boundary.
-        expected_flips: as many of these may be flips, chance aside (`tolerances.FLIPS` of them).
-        disagreements: what else differs, a line each: messages, counters, the clock.
-    """
+    def note(self, text: str) -> None:
+        """Something worth a line."""
 
-    max_weight_difference: list[float]
-    flips: int
-    values: int
-    expected_flips: float
-    disagreements: list[str]
+    def trained(self, program: str, frames: int, of: int) -> None:
+        """The "engine" or the "reference" has trained so many frames of a whole run."""
 
-    @property
-    def accepted_flips(self) -> int:
-        """How many flips pass: the expected number, and what chance may add to it."""
-        spread = tolerances.FLIP_DEVIATIONS * math.sqrt(self.expected_flips)
-        return math.ceil(self.expected_flips + spread)
 
-    @property
-    def passed(self) -> bool:
-        """Differences within the tolerances, no disagreement, and flips as rare as chance makes them."""
-        return (
-            all(difference <= tolerances.WEIGHTS for difference in self.max_weight_difference)
-            and self.flips <= self.accepted_flips
-            and not self.disagreements
-        )
+class Unwatched(Watcher):
+    """A watcher that shows nothing."""
+
+    def note(self, text: str) -> None:
+        return
+
+    def trained(self, program: str, frames: int, of: int) -> None:
+        return
 
 
 @dataclass(frozen=True, repr=False)
@@ -78,21 +77,17 @@ class Verification:
 
     Attributes:
         scenario: its name.
-        max_weight_difference: see `Comparison`; one number an update.
-        flips, values, accepted_flips: see `Comparison`.
-        disagreements: see `Comparison`; empty if all is well.
-        epochs: after how many the accuracies were compared.
+        compared: the updates that were compared, as (first, last), counted from 1.
+        comparison: how these came out.
+        epochs: after how many the accuracies were compared; 0: they were not.
         test_accuracy: {"engine": 0..1, "reference": 0..1}; None if they were not compared.
         accuracy_tolerance: how far they may differ.
         passed: whether everything lies within its tolerance.
     """
 
     scenario: str
-    max_weight_difference: list[float]
-    flips: int
-    values: int
-    accepted_flips: int
-    disagreements: list[str]
+    compared: list[tuple[int, int]]
+    comparison: Comparison
     epochs: int
     test_accuracy: dict[str, float] | None
     accuracy_tolerance: float
@@ -103,33 +98,55 @@ class Verification:
         """How many updates were compared."""
         return len(self.max_weight_difference)
 
+    @property
+    def max_weight_difference(self) -> list[float]:
+        """See `Comparison`; one number an update."""
+        return self.comparison.max_weight_difference
+
+    @property
+    def disagreements(self) -> list[str]:
+        """See `Comparison`; empty if all is well."""
+        return self.comparison.disagreements
+
     def to_json(self) -> dict[str, Any]:
         """The object that `channelsim verify --json` prints."""
+        found = self.comparison
         return {
             "scenario": self.scenario,
             "updates": self.updates,
-            "max_weight_difference": self.max_weight_difference,
-            "flips": self.flips,
-            "values": self.values,
-            "disagreements": self.disagreements,
+            "compared": self.compared,
+            "max_weight_difference": found.max_weight_difference,
+            "tolerance_used": found.tolerance_used,
+            "flips": found.flips,
+            "values": found.values,
+            "blind": found.blind,
+            "end": found.end,
+            "disagreements": found.disagreements,
             "epochs": self.epochs,
             "test_accuracy": self.test_accuracy,
             "passed": self.passed,
         }
 
     def __repr__(self) -> str:
-        worst = max(self.max_weight_difference, default=0.0)
-        lines = [
-            f"{self.scenario}: engine and reference {'agree' if self.passed else 'DIFFER'}",
-            f"  weights   largest difference {worst:.1e} over {self.updates} updates"
-            f" (accepted: {tolerances.WEIGHTS:.0e})",
-        ]
-        if self.values:
+        found = self.comparison
+        which = ", ".join(f"{first}" if first == last else f"{first} to {last}" for first, last in self.compared)
+        lines = [f"{self.scenario}: engine and reference {'agree' if self.passed else 'DIFFER'}"]
+        if self.compared:
+            lines += [
+                f"  updates   {which}, each from the same weights",
+                f"  weights   largest difference {max(found.max_weight_difference):.1e}; of what rounding explains at "
+                f"most {100 * max(found.tolerance_used):.2g} % (accepted: 100 %)",
+            ]
+        if found.values:
             lines.append(
-                f"  rounding  {self.flips} of {self.values:,} values on a boundary fell on two sides"
-                f" (accepted: {self.accepted_flips})"
+                f"  rounding  {found.flips} of {found.values:,} values on a boundary fell on two sides"
+                f" (accepted: {found.accepted_flips})"
             )
-        lines += [f"  differs   {line}" for line in self.disagreements]
+        if found.blind:
+            lines.append(f"  blind     in {found.blind} of {found.steps} updates of a layer rounding leaves no digit")
+        if found.end:
+            lines.append(f"  ended     {found.end}")
+        lines += [f"  differs   {line}" for line in found.disagreements]
         if self.test_accuracy is not None:
             ours, theirs = (100 * self.test_accuracy[who] for who in ("engine", "reference"))
             lines.append(
@@ -140,41 +157,48 @@ class Verification:
 
 
 def verify(
-    scenario: Scenario, updates: int = 20, epochs: int | None = None, dataset: Dataset | None = None
+    scenario: Scenario,
+    updates: int | None = None,
+    train: bool = False,
+    dataset: Dataset | None = None,
+    watcher: Watcher | None = None,
 ) -> Verification:
     """Runs engine and reference side by side.
 
     Arguments:
         scenario: what to run.
-        updates: so many frames are compared one by one (fewer if the run has fewer).
-        epochs: after so many the test accuracies are compared, in runs of their own; 0: not at all; None: after the
-            scenario's own number.
+        updates: the first N of the run are compared, however long that takes. None: up to 20 from the start and a few
+            from the middle and the end of the run, in seconds: fewer where an update takes long, and earlier ones where
+            the engine takes long to get there. Only from the start where more than weights passes from one frame to
+            the next (pipelined schedules, momentum, deadlines).
+        train: whether both also train to the end, to compare test accuracies.
         dataset: in place of the scenario's.
+        watcher: receives notes, and the progress of the training.
 
     Raises:
         InputError: the scenario's data set is not there or does not fit.
-        RunError: the engine's weights are no longer finite.
+        RunError: with `train`, the engine's weights are no longer finite.
     """
+    watcher = watcher or Unwatched()
     data = dataset or dataset_of(scenario)
     memory.refuse_excess(scenario, tables(scenario, data.shape, data.classes))
     plan = build(scenario, data.shape, data.classes, len(data.train_x))
-    epochs = plan.epochs if epochs is None else epochs
+    if seconds := engine.seconds_to_compile(plan, trace_frames=1):
+        watcher.note(f"compiling the engine, once on this machine (about {seconds} s) ...")
     with one_thread():
-        first = compare(plan, data, updates)
-        accuracy = accuracies(replace(plan, epochs=epochs), data) if epochs else None
+        parts = some_updates(plan, data) if updates is None else [(0, compare(plan, data, updates))]
+        accuracy = accuracies(plan, data, watcher) if train else None
+    found = merged([part for _, part in parts])
     granted = accuracy_tolerance(accuracy, len(data.test_x)) if accuracy else tolerances.ACCURACY_ONE_SEED
     close = accuracy is None or abs(accuracy["engine"] - accuracy["reference"]) <= granted
     return Verification(
         scenario=scenario.name,
-        max_weight_difference=first.max_weight_difference,
-        flips=first.flips,
-        values=first.values,
-        accepted_flips=first.accepted_flips,
-        disagreements=first.disagreements,
-        epochs=epochs,
+        compared=[(first + 1, first + len(part.tolerance_used)) for first, part in parts if part.tolerance_used],
+        comparison=found,
+        epochs=plan.epochs if train else 0,
         test_accuracy=accuracy,
         accuracy_tolerance=granted,
-        passed=first.passed and close,
+        passed=found.passed and close,
     )
 
 
@@ -190,81 +214,80 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def compare(plan: Plan, dataset: Dataset, updates: int, reference_plan: Plan | None = None) -> Comparison:
-    """The first updates of a plan, engine against reference.
-
-    Under the sequential schedule a frame is an update; under the pipelined one, whatever happens before the next
-    frame enters is compared together. `reference_plan` is what the reference runs in place of `plan`.
-    """
-    frames = min(updates, plan.frames)
-    ours = engine.start(plan, dataset, trace_frames=frames)
-    theirs = reference.start(reference_plan or plan, dataset, clock=True)
-    follower = Follower(plan.channel_names)
-    theirs.witness = follower
-    cut = any(map(cuts, theirs.channels)) or any(map(is_cut, theirs.layers)) or bool(plan.changes)
-    differences = []
-    for frame in range(frames):
-        if cut and frame > 0:
-            load_weights(theirs, ours)
-        engine.advance(plan, ours, frame + 1, follower.collect)
-        engine.settle(ours)
-        reference.advance(theirs, frame + 1)
-        differences.append(difference(theirs, ours, follower))
-        follower.forget()
-    disagreements = follower.unexplained + counted(theirs, ours, plan)
-    return Comparison(differences, follower.flips, follower.values, follower.expected, disagreements)
-
-
-def load_weights(theirs: State, ours: engine.State) -> None:
-    """The reference goes on from the engine's W and b. (C it keeps: no quantizer stands before C.)"""
-    for name in ("weights", "biases"):
-        getattr(theirs, name).copy_(torch.tensor(getattr(ours, name)))
+def some_updates(plan: Plan, dataset: Dataset) -> list[tuple[int, Comparison]]:
+    """Updates from the start of a run and from later points, each part with its first frame; in seconds."""
+    frames = min(UPDATES, plan.frames)
+    both = side_by_side.start(plan, dataset, frames)
+    parts = [(0, side_by_side.compare_on(both, frames, until=time.monotonic() + SECONDS))]
+    compared = len(parts[0][1].tolerance_used)
+    if compared < frames or not side_by_side.can_start_late(plan):
+        return parts
+    later = engine.start(plan, dataset)
+    end = time.monotonic() + SECONDS
+    for share in LATER:
+        wanted = round(share * plan.frames) - LATER_UPDATES
+        if wanted < compared:
+            continue
+        if not engine_reaches(plan, later, wanted) or later.frame < compared:
+            break
+        both = side_by_side.start_late(plan, dataset, later, LATER_UPDATES)
+        parts.append((later.frame, side_by_side.compare_on(both, LATER_UPDATES, until=end)))
+        compared = later.frame + LATER_UPDATES
+        if later.frame < wanted:
+            break
+    return parts
 
 
-def difference(theirs: State, ours: engine.State, follower: Follower) -> float:
-    """The largest difference of any W, b or C, in units of the largest of its kind or 1, without flips."""
-    pairs = [
-        (theirs.biases, torch.tensor(ours.biases)),
-        (theirs.feedback, torch.tensor(ours.feedback)),
-    ]
-    engine_weights = torch.from_numpy(ours.weights)
-    for h, layer in enumerate(theirs.layers):
-        if layer.w_size:
-            own = theirs.synapses(h)[0].flatten()
-            other = engine_weights[layer.w_offset :][: layer.w_size]
-            pairs.append((own, torch.where(follower.explain_weights(theirs, h, other), own, other)))
-    largest = 0.0
-    for own, other in pairs:
-        if len(own):
-            apart = float((own - other).abs().max()) / max(1.0, float(own.abs().max()))
-            largest = max(largest, math.inf if math.isnan(apart) else apart)
-    return largest
+def engine_reaches(plan: Plan, state: engine.State, frame: int) -> bool:
+    """Takes the engine to a frame, or as far as it comes in `ENGINE_SECONDS`. Returns False if it diverges."""
+    end = time.monotonic() + ENGINE_SECONDS
+    chunk = 16
+    try:
+        while state.frame < frame and time.monotonic() < end:
+            begin = time.monotonic()
+            engine.advance(plan, state, min(state.frame + chunk, frame))
+            if time.monotonic() - begin < ENGINE_SECONDS / 20:
+                chunk *= 2
+    except engine.Diverged:
+        return False
+    return True
 
 
-def counted(theirs: State, ours: engine.State, plan: Plan) -> list[str]:
-    """The counters and the clock where they differ, a line each."""
-    lines = []
-    if theirs.now != ours.now:
-        lines.append(f"simulated time: {ours.now} ps in the engine, {theirs.now} ps in the reference")
-    for name, mine, other in zip(plan.channel_names, ours.counters, theirs.counters, strict=True):
-        lines += [
-            f"{name}: {field} is {mine[field]} in the engine, {other[field]} in the reference"
-            for field in COUNTED
-            if mine[field] != other[field]
-        ]
-    return lines
+def merged(parts: list[Comparison]) -> Comparison:
+    """Several comparisons as one."""
+    return Comparison(
+        max_weight_difference=[apart for part in parts for apart in part.max_weight_difference],
+        tolerance_used=[used for part in parts for used in part.tolerance_used],
+        flips=sum(part.flips for part in parts),
+        values=sum(part.values for part in parts),
+        expected_flips=sum(part.expected_flips for part in parts),
+        steps=sum(part.steps for part in parts),
+        blind=sum(part.blind for part in parts),
+        end="; ".join(part.end for part in parts if part.end),
+        disagreements=[line for part in parts for line in part.disagreements],
+    )
 
 
-def accuracies(plan: Plan, dataset: Dataset) -> dict[str, float]:
+def accuracies(plan: Plan, dataset: Dataset, watcher: Watcher) -> dict[str, float]:
     """Test accuracies after a whole run of each, both judged by the reference."""
     ours, theirs = engine.start(plan, dataset), reference.start(plan, dataset)
-    engine.advance(plan, ours, plan.frames)
+    for until in chunks(plan):
+        engine.advance(plan, ours, until)
+        watcher.trained("engine", until, plan.frames)
     engine.settle(ours)
-    reference.advance(theirs, plan.frames)
+    for until in chunks(plan):
+        reference.advance(theirs, until)
+        watcher.trained("reference", until, plan.frames)
     _, of_reference = reference.evaluate(theirs, dataset.test_x, dataset.test_y)
-    load_weights(theirs, ours)
+    for name in ("weights", "biases"):
+        getattr(theirs, name).copy_(torch.tensor(getattr(ours, name)))
     _, of_engine = reference.evaluate(theirs, dataset.test_x, dataset.test_y)
     return {"engine": of_engine, "reference": of_reference}
+
+
+def chunks(plan: Plan) -> list[int]:
+    """The frames up to which a whole run goes at a time: its end last."""
+    return [plan.frames * part // CHUNKS for part in range(1, CHUNKS + 1)]
 
 
 def accuracy_tolerance(accuracy: dict[str, float], samples: int) -> float:

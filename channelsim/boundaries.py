@@ -1,12 +1,11 @@
-"""Values on a rounding boundary: which differences between engine and reference two float32 sums explain.
+"""Values on a rounding boundary: which differences between the messages of engine and reference rounding explains.
 
-A threshold, a quantizer, the kink of ReLU and the choice of maxpool turn a difference in the last digit into a
-whole step, if a value lies on the boundary. The engine writes down the messages that it sends; a `Follower`
-looks at each of the reference's messages before it leaves and holds it against the engine's. Where they differ
-although nothing but the last digits of the reference's own value decides between the two, the reference goes on
-with the engine's choice and the flip is counted. Everywhere else it goes on with its own value. So a wrong rule
-cannot hide: its messages lie far from what a boundary explains, and are reported; and where no boundary is in
-the way, the reference's own values reach the weights.
+A threshold, a quantizer, the kink of ReLU and the choice of maxpool turn a difference in the last digit into a whole
+step, if a value lies on the boundary. The engine writes down the messages that it sends; a `Follower` looks at each of
+the reference's messages before it leaves and holds it against the engine's. Where float32 rounding explains the
+difference, the reference goes on with the engine's value, so that each layer is compared by itself; if the two lay on
+two sides of a boundary, the flip is counted. What rounding does not explain is reported, and there the reference goes
+on with its own value. So a wrong rule cannot hide.
 """
 
 from __future__ import annotations
@@ -14,20 +13,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from channelsim import tolerances
-from channelsim.plan import Direction, Kind, Quantizer, Transfer
+from channelsim.plan import Direction, Quantizer
 from channelsim.reference import State
 from channelsim.reference.quantizers import levels, quantize
 from channelsim.reference.rules import after_update
 from channelsim.reference.stages import Encoded, encode_active
-
-SMALLEST = torch.finfo(torch.float32).tiny
+from channelsim.sensitivity import SMALLEST, Key, kink_shows
 
 
 @dataclass(frozen=True)
@@ -38,22 +36,28 @@ class Reconciled:
         encoded: the messages as the reference goes on with them.
         flips: which values fell on the other side of a boundary in the engine; bool (B, n).
         unexplained: which values differ for no such reason; bool (B, n).
+        doubtful: which values rounding may take across a boundary, bool (B, n).
     """
 
     encoded: Encoded
     flips: torch.Tensor
     unexplained: torch.Tensor
+    doubtful: torch.Tensor
 
 
-def reconcile(channel: SimpleNamespace, encoded: Encoded, theirs: torch.Tensor) -> Reconciled:
+def reconcile(
+    channel: SimpleNamespace, encoded: Encoded, theirs: torch.Tensor, rounding: torch.Tensor | float = 0.0
+) -> Reconciled:
     """Holds messages against `theirs`, float32 (B, n): what the engine sent.
 
     Threshold and quantizer are monotone at a given scale. So what the engine sent is explained if it lies
     between what would be sent for the reference's value a window lower and a window higher; away from a
-    boundary these two are the same.
+    boundary these two are the same. `rounding` is what rounding may change in the values in this network, (B, n): the
+    window is wider by as much.
     """
     v = encoded.v
-    window = tolerances.BOUNDARY_FLOOR + tolerances.BOUNDARY * v.abs().amax(1, keepdim=True)
+    rounding = rounding + tolerances.SMALLEST
+    window = tolerances.BOUNDARY * v.abs().amax(1, keepdim=True) + rounding
     theta = channel.threshold if channel.has_threshold else 0.0
     edge = (v.abs() - theta).abs() <= window
     nonzero = quantize(channel.quantizer, channel.bits, v, encoded.scale, encoded.u) != 0
@@ -67,13 +71,17 @@ def reconcile(channel: SimpleNamespace, encoded: Encoded, theirs: torch.Tensor) 
             found = _explain(channel, encoded, other, theirs, window)[2].all(1, keepdim=True)
             active = torch.where(lost & found, other, active)
     revised, near, explained = _explain(channel, encoded, active, theirs, window)
-    if channel.quantizer != Quantizer.NONE or channel.bit_error > 0:
-        follow = explained
-    else:
-        follow = near & ((theirs == 0) != (revised.sent == 0))
-    sent = torch.where(follow, theirs, revised.sent)
-    flips = (active != encoded.active) | (explained & ~near)
-    return Reconciled(replace(revised, sent=sent), flips, ~explained)
+    sent = torch.where(explained, theirs, revised.sent)
+    underflow = ((v != 0) | (theirs != 0)) & (torch.maximum(v.abs(), theirs.abs()) <= tolerances.SMALLEST)
+    flips = ((active != encoded.active) & ~underflow) | (explained & ~near)
+    lower, upper = (
+        quantize(channel.quantizer, channel.bits, value, revised.scale, encoded.u)
+        for value in (v - rounding, v + rounding)
+    )
+    doubtful = (lower - upper).abs() > 2 * window
+    if channel.has_threshold:
+        doubtful |= (v.abs() - theta).abs() <= rounding
+    return Reconciled(replace(revised, sent=sent), flips, ~explained, doubtful & (v != 0))
 
 
 def _explain(
@@ -106,88 +114,109 @@ def flip_rate(quantizer: int, bits: int) -> float:
     return tolerances.FLIPS
 
 
+class Rounding(Protocol):
+    """What rounding may change: `channelsim.sensitivity` measures it."""
+
+    def of_messages(self, keys: Sequence[Key]) -> torch.Tensor | float:
+        """In the values of these messages of one channel, before threshold and quantizer, (B, n)."""
+
+    def of_step(self, h: int) -> torch.Tensor | float:
+        """In the one step of layer h's W since the last frame entered, flat."""
+
+
+class NoRounding(Rounding):
+    """Nothing is known of it."""
+
+    def of_messages(self, keys: Sequence[Key]) -> torch.Tensor | float:
+        return 0.0
+
+    def of_step(self, h: int) -> torch.Tensor | float:
+        return 0.0
+
+
 @dataclass
 class Follower:
     """A reference's witness that compares messages with what the engine sent.
 
     Attributes:
+        rounding: what rounding may change in the values of messages, float32 (B, n), and in the one step of a layer's
+            W, flat; 0 if that is not known.
         flips: values that fell on the other side of a boundary in the engine, so far.
         values: values that came before a boundary, so far.
         expected: the number of flips among them that is just accepted, chance aside.
-        unexplained: one line for each frame and channel with differences that no boundary explains.
+        unexplained: one line for each frame and channel with differences that no rounding explains.
+        sent: what the engine sent since the last `forget`.
+        updates: layer -> its updates since then: frame, W before it, and the step, flat.
+        largest: the largest magnitude of a message or step since then; NaN if one is NaN.
+        errors_finite: whether all learning messages since then are finite.
     """
 
     channel_names: tuple[str, ...]
+    rounding: Rounding = field(default_factory=NoRounding)
     flips: int = 0
     values: int = 0
     expected: float = 0.0
     unexplained: list[str] = field(default_factory=list)
-    theirs: dict[tuple[int, int, int], NDArray[np.float32]] = field(default_factory=dict)
+    sent: dict[Key, NDArray[np.float32]] = field(default_factory=dict)
     updates: dict[int, list[tuple[int, torch.Tensor, torch.Tensor]]] = field(default_factory=dict)
+    largest: float = 0.0
+    errors_finite: bool = True
 
     def collect(self, rows: NDArray[Any], payload: NDArray[np.float32]) -> None:
         """Takes the engine's MESSAGE_ROW records with the values behind them."""
         for row in rows:
             key = int(row["channel"]), int(row["frame"]), int(row["sample"])
-            self.theirs[key] = payload[row["payload"] : row["payload"] + row["neurons"]]
+            self.sent[key] = payload[row["payload"] : row["payload"] + row["neurons"]]
 
     def forget(self) -> None:
         """Before the next chunk: its messages and updates are others."""
-        self.theirs.clear()
+        self.sent.clear()
         self.updates.clear()
+        self.largest = 0.0
+        self.errors_finite = True
 
     def message(self, ref: State, c: int, frame: int, encoded: Encoded, samples: Sequence[int]) -> Encoded:
         keys = [(c, frame, sample) for sample in samples]
-        missing = [key for key in keys if key not in self.theirs]
-        if missing:
+        self._see(encoded.v)
+        if ref.channels[c].direction == Direction.LEARNING:
+            self.errors_finite &= bool(encoded.v.isfinite().all())
+        if any(key not in self.sent for key in keys):
             self.unexplained.append(f"{self.channel_names[c]}: the engine sent no message in frame {frame}")
             return encoded
         channel = ref.channels[c]
-        theirs = torch.from_numpy(np.stack([self.theirs[key] for key in keys]))
-        result = reconcile(channel, encoded, theirs)
+        theirs = torch.from_numpy(np.stack([self.sent[key] for key in keys]))
+        rounding = self.rounding.of_messages(keys)
+        result = reconcile(channel, encoded, theirs, rounding)
         if cuts(channel):
-            self._enter(int(torch.count_nonzero(encoded.v)), result.flips, flip_rate(channel.quantizer, channel.bits))
-        if result.unexplained.any() and cuts(channel):
+            rate = flip_rate(channel.quantizer, channel.bits)
+            self._enter(int(torch.count_nonzero(encoded.v)), result.flips, rate, result.doubtful)
+        if result.unexplained.any():
             number = int(result.unexplained.sum())
             self.unexplained.append(f"{self.channel_names[c]}: {number} values in frame {frame}")
-        self._follow_kink(ref, c, encoded.v, theirs)
-        return self._follow_choice(ref, c, result.encoded, theirs)
+        if kink_shows(ref, channel):
+            self._follow_kink(encoded.v, theirs, rounding)
+        return result.encoded
 
-    def _follow_kink(self, ref: State, c: int, o: torch.Tensor, theirs: torch.Tensor) -> None:
+    def _follow_kink(self, o: torch.Tensor, theirs: torch.Tensor, rounding: torch.Tensor | float) -> None:
         """Where S lies on the kink of ReLU, the engine's message shows which f' the engine has."""
-        channel = ref.channels[c]
-        layer = ref.layers[channel.source]
-        shows_zeros = channel.quantizer in (Quantizer.NONE, Quantizer.LOG2, Quantizer.SIGN)
-        hidden = channel.direction == Direction.FORWARD and channel.source > 0
-        if not hidden or layer.transfer != Transfer.RELU or channel.has_threshold or not shows_zeros:
-            return
-        window = tolerances.BOUNDARY_FLOOR + tolerances.BOUNDARY * o.abs().amax(1, keepdim=True)
+        rounding = rounding + tolerances.SMALLEST
+        window = tolerances.BOUNDARY * o.abs().amax(1, keepdim=True) + rounding
         flipped = ((theirs != 0) != (o != 0)) & (o <= window)
         o[flipped] = torch.where(theirs != 0, SMALLEST, 0.0)[flipped]  # o is the activity that the layer keeps
-        self._enter(o.numel(), flipped, tolerances.FLIPS)
+        self._enter(o.numel(), flipped, tolerances.FLIPS, (o > 0) & (o <= rounding))
 
-    def _follow_choice(self, ref: State, c: int, encoded: Encoded, theirs: torch.Tensor) -> Encoded:
-        """On the way to maxpool the reference goes on with the engine's values wherever its own are as large.
+    def _see(self, values: torch.Tensor) -> None:
+        largest = float(values.abs().amax()) if values.numel() else 0.0  # of any NaN: NaN
+        self.largest = largest if not largest <= self.largest else self.largest
 
-        Of two values that are equal but for their last digits, these decide which one is larger. That is no flip to be
-        counted: on the plain parts of an image many windows hold equal values. The reference chooses by itself.
-        """
-        channel = ref.channels[c]
-        if channel.direction != Direction.FORWARD or ref.layers[channel.target].kind != Kind.MAXPOOL:
-            return encoded
-        window = tolerances.BOUNDARY_FLOOR + tolerances.BOUNDARY * encoded.sent.abs().amax(1, keepdim=True)
-        sent = torch.where((encoded.sent - theirs).abs() <= window, theirs, encoded.sent)
-        as_sent = channel.quantizer == Quantizer.NONE
-        return replace(encoded, sent=sent, v=torch.where(encoded.active, sent, encoded.v) if as_sent else encoded.v)
-
-    def _enter(self, values: int, flips: torch.Tensor, rate: float) -> None:
+    def _enter(self, values: int, flips: torch.Tensor, rate: float, doubtful: torch.Tensor) -> None:
         self.values += values
-        self.expected += values * rate
+        self.expected += values * rate + int(doubtful.sum())
         self.flips += int(flips.sum())
 
     def update(self, ref: State, h: int, frame: int, before: torch.Tensor, step: torch.Tensor) -> None:
-        if is_cut(ref.layers[h]):
-            self.updates.setdefault(h, []).append((frame, before, step))
+        self._see(step)
+        self.updates.setdefault(h, []).append((frame, before, step.clone()))
 
     def explain_weights(self, ref: State, h: int, engine: torch.Tensor) -> torch.Tensor:
         """Which of layer h's weights differ from the engine's because a quantizer met a boundary; bool, flat.
@@ -197,20 +226,24 @@ class Follower:
         """
         updates = self.updates.get(h, [])
         nothing = torch.zeros(len(engine), dtype=torch.bool)
-        if len(updates) != 1:
+        if len(updates) != 1 or not is_cut(ref.layers[h]):
             return nothing
         frame, before, step = updates[0]
         own = ref.synapses(h)[0].flatten()
+        rounding = self.rounding.of_step(h)
         slack = tolerances.WEIGHTS * max(1.0, float(own.abs().max()))
         floor = tolerances.WEIGHT_FLOOR * max(1.0, float(before.abs().max()))
-        window = tolerances.BOUNDARY * float(step.abs().max()) + tolerances.WEIGHT_FLOOR
+        window = tolerances.BOUNDARY * float(step.abs().max()) + tolerances.WEIGHT_FLOOR + rounding
         lower = after_update(ref, h, frame, before - floor, step - window)
         upper = after_update(ref, h, frame, before + floor, step + window)
         between = (torch.minimum(lower, upper) - slack <= engine) & (engine <= torch.maximum(lower, upper) + slack)
         flipped = between & ((engine - own).abs() > slack)
+        doubtful = (
+            after_update(ref, h, frame, before, step + rounding) - after_update(ref, h, frame, before, step - rounding)
+        ).abs() > slack
         layer = ref.layers[h]
         rate = max(
             flip_rate(layer.update_quantizer, layer.update_bits), flip_rate(layer.weight_quantizer, layer.weight_bits)
         )
-        self._enter(len(engine), flipped, rate)
+        self._enter(len(engine), flipped, rate, doubtful)
         return flipped

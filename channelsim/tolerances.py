@@ -3,7 +3,23 @@
 from __future__ import annotations
 
 WEIGHTS = 1e-5
-"""Largest difference of any W, b or C after each compared update, in units of the largest weight or 1."""
+"""Largest difference of any W, b or C after an update, in units of the largest step of its layer; and, where the
+problem is well-conditioned, in units of the largest weight or 1."""
+
+LAST_DIGITS = 2.0**-22
+"""The same for a weight's own rounding, in units of that weight: two of float32's last digits."""
+
+SMALLEST = 2.0**-120
+"""What is smaller counts as 0, in units of 1 or the largest number that may multiply it: float32 loses digits there."""
+
+ROUNDING = 2.0**-23
+"""One float32 rounding, in units of the number: so far the numbers of `sensitivity` are moved."""
+
+ROUNDINGS = 64.0
+"""So many times what moved numbers change is accepted: a sum of n terms is rounded n times."""
+
+MOVED = 4
+"""How many references with moved numbers there are."""
 
 FLIPS = 1e-5
 """Largest share of values so close to a rounding boundary that two float32 sums fall on two sides of it."""
@@ -18,12 +34,8 @@ FLIP_DEVIATIONS = 3.0
 BOUNDARY = 1e-5
 """How close to a boundary that is, in units of the largest value of the message or matrix."""
 
-BOUNDARY_FLOOR = 1e-6
-"""The same in units of 1, for messages: errors are differences of numbers of order one, known to float32's
-last digit however small they are themselves."""
-
 WEIGHT_FLOOR = 2e-7
-"""The same for a weight's own rounding, in units of the largest weight or 1: twice float32's last digit."""
+"""The same for a quantized weight's own rounding, in units of the largest weight or 1: twice float32's last digit."""
 
 ACCURACY = 0.003
 """Largest difference of the mean test accuracy over seeds after some epochs (0.3 points)."""

@@ -102,7 +102,7 @@ def test_which_of_two_is_larger_is_a_boundary() -> None:
     engine = maps + torch.tensor([[[-1e-7, 0, 0, 3e-7], [1e-7, 0, 0, 0.01]]]).flatten(1)
     channel = ref.channels[1]
     follower = boundaries.Follower(p.channel_names)
-    follower.theirs[1, 0, 0] = engine[0].numpy()
+    follower.sent[1, 0, 0] = engine[0].numpy()
     message = follower.message(ref, 1, 0, stages.encode_message(channel, maps, None), [0])
     assert message.sent[0, :7].tolist() == engine[0, :7].tolist()
     assert message.sent[0, 7] == maps[0, 7], "what is not as large is the reference's own"

@@ -56,9 +56,11 @@ ROOMS: dict[str, str] = {
     "cautions": "engine",
     "alignment": "rules data plan engine engine.sizes",
     "deployment": "data plan engine",
-    "boundaries": "tolerances plan reference",
+    "sensitivity": "tolerances data plan reference",
+    "boundaries": "tolerances plan reference sensitivity",
+    "side_by_side": "tolerances data plan engine reference sensitivity boundaries",
     "_check": "units scenario data plan codes memory",
-    "_verify": "errors tolerances scenario data plan engine reference memory boundaries",
+    "_verify": "errors tolerances scenario data plan engine reference memory side_by_side",
     "_run": "errors units scenario data identity plan engine memory trace result progress provenance accounting "
     "congestion cautions alignment deployment",
     "plots": "errors trace",

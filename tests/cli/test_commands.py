@@ -52,13 +52,13 @@ def test_the_schema_accepts_a_scenario_and_refuses_a_mistake(tmp_path: Path) -> 
 
 def test_verify_agrees(here: Path) -> None:
     pytest.importorskip("torch")
-    outcome = channelsim("verify", "small.toml", "--updates", "5", "--epochs", "1", "--json", cwd=here)
+    outcome = channelsim("verify", "small.toml", "--updates", "5", "--train", "--json", cwd=here)
     assert outcome.status == 0, outcome.err
     found = outcome.json
     assert (found["updates"], found["passed"]) == (5, True)
     assert len(found["max_weight_difference"]) == 5
     assert set(found["test_accuracy"]) == {"engine", "reference"}
-    shown = channelsim("verify", "small.toml", "--updates", "2", "--epochs", "0", cwd=here)
+    shown = channelsim("verify", "small.toml", "--updates", "2", cwd=here)
     assert shown.status == 0
     assert "agree" in shown.out
 

@@ -1,6 +1,6 @@
 """Law 1: the engine makes the weights of the PyTorch reference, update by update, for any rule, route and modifier.
 
-Both run freely from the same start. (Stages with rounding boundaries, where flips are counted apart, are in
+Each update from the same weights. (Stages with rounding boundaries, where flips are counted apart, are in
 `tests/test_exactness.py`.)
 """
 

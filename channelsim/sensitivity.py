@@ -1,0 +1,179 @@
+"""What float32 rounding does to messages and updates in this network: references whose numbers are rounded otherwise.
+
+How far two correct float32 programs lie apart depends on the problem: a sum that cancels, a saturated unit or an input
+of 1000 turns one wrong digit into many. `Sensitivity` measures that. A few references take the engine's steps, from
+its weights and with its messages, but each of their numbers (weights, wires, activities, messages, targets) is moved
+at random by up to one rounding. Where their results differ, so may those of two correct programs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, fields, replace
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from channelsim import reference, tolerances
+from channelsim.data import Dataset
+from channelsim.plan import Direction, Plan, Quantizer, Transfer
+from channelsim.reference import State
+from channelsim.reference.stages import Encoded
+
+Key = tuple[int, int, int]
+"""Channel, frame and sample of a message."""
+
+SMALLEST = torch.finfo(torch.float32).tiny
+
+
+@dataclass
+class Moved(State):
+    """A reference whose numbers are moved by up to one rounding each, by numbers from `draws`."""
+
+    draws: torch.Generator = field(default_factory=torch.Generator)
+
+    def targets(self, frame: int) -> torch.Tensor:
+        return self.move(super().targets(frame))
+
+    def move(self, values: torch.Tensor) -> torch.Tensor:
+        """The values, each changed by up to `tolerances.ROUNDING` of itself."""
+        share = torch.rand(values.shape, generator=self.draws) * 2 - 1
+        return values * (1 + tolerances.ROUNDING * share)
+
+
+@dataclass
+class Recorder:
+    """The witness of a moved reference: it writes down messages and steps, and what is sent is what the engine sent.
+
+    Attributes:
+        sent: what the engine sent, float32 (n,) a message.
+        messages: the values that this reference would have sent, before threshold and quantizer, float32 (n,).
+        steps: the steps of each layer's W since the last `forget`, flat, before they pass a quantizer.
+    """
+
+    sent: Mapping[Key, NDArray[np.float32]]
+    messages: dict[Key, torch.Tensor] = field(default_factory=dict)
+    steps: dict[int, list[torch.Tensor]] = field(default_factory=dict)
+
+    def message(self, ref: State, c: int, frame: int, encoded: Encoded, samples: Sequence[int]) -> Encoded:
+        assert isinstance(ref, Moved)
+        keys = [(c, frame, sample) for sample in samples]
+        self.messages.update(zip(keys, encoded.v.clone(), strict=True))
+        if any(key not in self.sent for key in keys):
+            return encoded
+        channel = ref.channels[c]
+        theirs = torch.from_numpy(np.stack([self.sent[key] for key in keys]))
+        if channel.direction == Direction.FORWARD and samples[0] == 0:
+            move_activity(ref, channel, frame, theirs)
+        rounds_to_zero = channel.quantizer in (Quantizer.UNIFORM, Quantizer.TERNARY)
+        active = (theirs != 0) | (encoded.active & rounds_to_zero)
+        # A bit error hits the word of the value as it is sent: next to a power of 2 a moved one has another exponent.
+        return replace(encoded, active=active, sent=theirs if channel.bit_error > 0 else ref.move(theirs))
+
+    def update(self, ref: State, h: int, frame: int, before: torch.Tensor, step: torch.Tensor) -> None:
+        self.steps.setdefault(h, []).append(step.clone())
+
+    def forget(self) -> None:
+        """Before the next frame."""
+        self.messages.clear()
+        self.steps.clear()
+
+
+def move_activity(ref: Moved, channel: SimpleNamespace, frame: int, theirs: torch.Tensor) -> None:
+    """Moves the activity that the sending layer keeps for f', and puts it on the engine's side of ReLU's kink."""
+    if channel.source == 0 or frame not in ref.memory[channel.source]:
+        return
+    o = ref.memory[channel.source][frame][-1]
+    if kink_shows(ref, channel):
+        o[theirs == 0] = 0.0
+        o[(theirs != 0) & (o <= 0)] = SMALLEST
+    o.copy_(ref.move(o))
+
+
+def kink_shows(ref: State, channel: SimpleNamespace) -> bool:
+    """Whether a message shows which units of a hidden ReLU layer are active."""
+    shows_zeros = channel.quantizer in (Quantizer.NONE, Quantizer.LOG2, Quantizer.SIGN)
+    hidden = channel.direction == Direction.FORWARD and channel.source > 0
+    rectified = ref.layers[channel.source].transfer == Transfer.RELU
+    return bool(hidden and rectified and shows_zeros and not channel.has_threshold)
+
+
+def apart(values: Sequence[torch.Tensor], across: int | None = None) -> torch.Tensor:
+    """What rounding may change in a result of which these are the moved references' values; like one of them.
+
+    The range of the values, times `tolerances.ROUNDINGS`. A few values may be close by chance; so no element has less
+    than the median, of its row if there are rows, and with `across` all along that axis have the largest of them.
+    """
+    stacked = torch.stack(list(values))
+    found = (stacked.amax(0) - stacked.amin(0)).nan_to_num(nan=torch.inf, posinf=torch.inf)
+    if across is not None:
+        found = found.amax(across, keepdim=True).expand(found.shape)
+    if found.numel():
+        found = torch.maximum(found, found.median())
+    return found * tolerances.ROUNDINGS
+
+
+class Sensitivity:
+    """Moved references beside a comparison.
+
+    Arguments:
+        plan: what the reference runs.
+        dataset: with this data.
+        sent: what the engine sends in the frames to come; `advance` reads it.
+    """
+
+    def __init__(self, plan: Plan, dataset: Dataset, sent: Mapping[Key, NDArray[np.float32]]) -> None:
+        self.references = [moved(reference.start(plan, dataset), number) for number in range(tolerances.MOVED)]
+        self.recorders = [Recorder(sent) for _ in self.references]
+        for ref, recorder in zip(self.references, self.recorders, strict=True):
+            ref.witness = recorder
+            for values in (ref.weights, ref.biases, ref.feedback):
+                values.copy_(ref.move(values))
+
+    def load(self, arrays: Mapping[str, NDArray[np.float32]], wires: Sequence[slice]) -> None:
+        """Weights, biases and these parts of C as the engine has them, each moved."""
+        for ref in self.references:
+            ref.weights.copy_(ref.move(torch.tensor(arrays["weights"])))
+            ref.biases.copy_(ref.move(torch.tensor(arrays["biases"])))
+            for part in wires:
+                ref.feedback[part] = ref.move(torch.tensor(arrays["feedback"][part]))
+
+    def advance(self, until_frame: int) -> None:
+        """All that happens before frame `until_frame` enters."""
+        for ref, recorder in zip(self.references, self.recorders, strict=True):
+            recorder.forget()
+            with suppress(IndexError):  # the log2 quantizer has no level for NaN
+                reference.advance(ref, until_frame)
+
+    def of_messages(self, keys: Sequence[Key]) -> torch.Tensor | float:
+        """What rounding may change in these messages before threshold and quantizer, float32 (B, n)."""
+        recorded = [recorder.messages for recorder in self.recorders]
+        if any(key not in messages for messages in recorded for key in keys):
+            return 0.0
+        return torch.stack([apart([messages[key] for messages in recorded]) for key in keys])
+
+    def of_step(self, h: int) -> torch.Tensor | float:
+        """The same for the one step of layer h's W in this frame, flat."""
+        steps = [recorder.steps.get(h, []) for recorder in self.recorders]
+        return apart([step for (step,) in steps]) if all(len(found) == 1 for found in steps) else 0.0
+
+    def of_weights(self, h: int, quantized: bool) -> torch.Tensor:
+        """The same for layer h's W after this frame, in its shape: all weights of a unit share its learning signal."""
+        return apart([ref.synapses(h)[0] for ref in self.references], None if quantized else 0)
+
+    def of_biases(self, h: int) -> torch.Tensor:
+        """The same for layer h's b."""
+        return apart([ref.synapses(h)[1] for ref in self.references])
+
+    def of_wires(self, c: int) -> torch.Tensor:
+        """The same for channel c's C, flat."""
+        return apart([ref.wires(c) for ref in self.references])
+
+
+def moved(state: State, number: int) -> Moved:
+    """A reference with draws of its own."""
+    draws = torch.Generator().manual_seed(number)
+    return Moved(**{part.name: getattr(state, part.name) for part in fields(state)}, draws=draws)

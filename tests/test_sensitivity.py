@@ -1,0 +1,54 @@
+"""What rounding does to an update: nothing to speak of in a well-conditioned network, and much where sums cancel."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from channelsim import side_by_side, tolerances
+from channelsim.sensitivity import apart, moved
+from tests.networks import dataset, plan_of
+
+
+def of_first_layer(offset: float) -> float:
+    """What rounding may change in the first hidden layer's W in one update, in units of its largest step."""
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, (4, 8)) + offset * np.tile([1.0, -1.0], 4)
+    plan = plan_of([8, 5, 3], 4, learning={"rule": "bp"}, training={"batch": 4, "epochs": 1})
+    weights = plan.weights.copy()
+    rows = weights[:40].reshape(8, 5)
+    rows[1::2] = rows[::2]  # pairs of inputs that cancel, but for what is beside the offset
+    plan = plan.with_weights(weights)
+    both = side_by_side.start(plan, dataset(x, rng.integers(3, size=4), 3), 1)
+    both.advance(1)
+    step = np.abs(both.ours.weights[:40] - plan.weights[:40]).max()
+    return float(both.sensitivity.of_weights(1, False).amax()) / float(step)
+
+
+def test_well_conditioned() -> None:
+    assert of_first_layer(0.0) < 1e-3
+
+
+def test_sums_that_cancel() -> None:
+    assert of_first_layer(1e4) > 30 * of_first_layer(0.0)
+
+
+def test_numbers_move_by_up_to_one_rounding_and_zeros_do_not() -> None:
+    both = side_by_side.start(plan_of([3, 2, 2], 4), dataset(np.ones((4, 3)), [0, 1, 0, 1], 2), 1)
+    reference = moved(both.theirs, 0)
+    values = torch.cat([torch.zeros(10), torch.linspace(0.5, 1, 1000)])
+    changed = reference.move(values)
+    assert float(((changed - values) / values.clamp(min=0.5)).abs().max()) <= 1.5 * tolerances.ROUNDING
+    assert torch.equal(changed[:10], values[:10])
+    assert int((changed != values).sum()) > 300
+
+
+@pytest.mark.parametrize("broken", [torch.nan, torch.inf])
+def test_apart(broken: float) -> None:
+    one, other = torch.tensor([1.0, 2.0, 5.0]), torch.tensor([1.0, 2.5, 5.25])
+    found = apart([one, other]) / tolerances.ROUNDINGS
+    assert found.tolist() == [0.25, 0.5, 0.25], "no less than the median"
+    columns = apart([one.view(3, 1), other.view(3, 1)], across=0) / tolerances.ROUNDINGS
+    assert columns.flatten().tolist() == [0.5, 0.5, 0.5]
+    assert apart([one, torch.tensor([broken, 2.0, 5.0])])[0] == torch.inf
