@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from channelsim import tolerances
-from channelsim.plan import Direction, Quantizer
+from channelsim.plan import Direction, Quantizer, Scale
 from channelsim.reference import State
 from channelsim.reference.quantizers import levels, quantize
 from channelsim.reference.rules import after_update
@@ -56,7 +56,10 @@ def reconcile(
     window is wider by as much.
     """
     v = encoded.v
-    rounding = rounding + tolerances.SMALLEST
+    rounding = torch.as_tensor(rounding).expand(v.shape) + tolerances.SMALLEST
+    if channel.quantizer != Quantizer.NONE and channel.scale_kind != Scale.FIXED:
+        of_scale = rounding.amax(1, keepdim=True) / encoded.scale.clamp(min=SMALLEST)  # it moves all values alike
+        rounding = rounding + of_scale * torch.maximum(v.abs(), encoded.sent.abs())
     window = tolerances.BOUNDARY * v.abs().amax(1, keepdim=True) + rounding
     theta = channel.threshold if channel.has_threshold else 0.0
     edge = (v.abs() - theta).abs() <= window
@@ -207,7 +210,7 @@ class Follower:
 
     def _see(self, values: torch.Tensor) -> None:
         largest = float(values.abs().amax()) if values.numel() else 0.0  # of any NaN: NaN
-        self.largest = largest if not largest <= self.largest else self.largest
+        self.largest = float(np.maximum(self.largest, largest))  # NaN stays NaN
 
     def _enter(self, values: int, flips: torch.Tensor, rate: float, doubtful: torch.Tensor) -> None:
         self.values += values

@@ -31,17 +31,24 @@ SMALLEST = torch.finfo(torch.float32).tiny
 
 @dataclass
 class Moved(State):
-    """A reference whose numbers are moved by up to one rounding each, by numbers from `draws`."""
+    """A reference whose numbers are each moved by half a rounding to a whole one.
+
+    Attributes:
+        draws: decide by how much and where to.
+        side: 1 or -1. Two references with equal draws and other sides move each number to both of its sides, so that no
+            number is the same in both by chance.
+    """
 
     draws: torch.Generator = field(default_factory=torch.Generator)
+    side: int = 1
 
     def targets(self, frame: int) -> torch.Tensor:
         return self.move(super().targets(frame))
 
     def move(self, values: torch.Tensor) -> torch.Tensor:
         """The values, each changed by up to `tolerances.ROUNDING` of itself."""
-        share = torch.rand(values.shape, generator=self.draws) * 2 - 1
-        return values * (1 + tolerances.ROUNDING * share)
+        draws = torch.rand(values.shape, generator=self.draws) - 0.5
+        return values * (1 + self.side * tolerances.ROUNDING * (draws + 0.5 * draws.sign()))
 
 
 @dataclass
@@ -174,6 +181,7 @@ class Sensitivity:
 
 
 def moved(state: State, number: int) -> Moved:
-    """A reference with draws of its own."""
-    draws = torch.Generator().manual_seed(number)
-    return Moved(**{part.name: getattr(state, part.name) for part in fields(state)}, draws=draws)
+    """Number 0 and 1, 2 and 3 and so on have draws of their own, and move numbers to other sides."""
+    draws = torch.Generator().manual_seed(number // 2)
+    state_fields = {part.name: getattr(state, part.name) for part in fields(state)}
+    return Moved(**state_fields, draws=draws, side=1 - 2 * (number % 2))

@@ -193,6 +193,7 @@ def compare_on(both: Pair, updates: int, until: float = math.inf) -> Comparison:
                 break
             both.load()
         before, known = numbers(both.theirs), len(follower.unexplained)
+        tally = follower.flips, follower.values, follower.expected
         ours, theirs = both.advance(frame + 1)
         if ours and theirs:
             apart, differing = difference(both, before), counted(both)
@@ -202,6 +203,7 @@ def compare_on(both: Pair, updates: int, until: float = math.inf) -> Comparison:
                 counters = differing
                 continue
         del follower.unexplained[known:]
+        follower.flips, follower.values, follower.expected = tally
         if not ours and not theirs:
             end = f"update {frame + 1}: both diverge, numbers are no longer finite"
         elif both.may_overflow():

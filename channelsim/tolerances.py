@@ -15,11 +15,11 @@ SMALLEST = 2.0**-120
 ROUNDING = 2.0**-23
 """One float32 rounding, in units of the number: so far the numbers of `sensitivity` are moved."""
 
-ROUNDINGS = 64.0
+ROUNDINGS = 32.0
 """So many times what moved numbers change is accepted: a sum of n terms is rounded n times."""
 
 MOVED = 4
-"""How many references with moved numbers there are."""
+"""How many references with moved numbers there are: an even number, for they come in pairs."""
 
 FLIPS = 1e-5
 """Largest share of values so close to a rounding boundary that two float32 sums fall on two sides of it."""
