@@ -130,7 +130,8 @@ class Verification:
     def __repr__(self) -> str:
         found = self.comparison
         which = ", ".join(f"{first}" if first == last else f"{first} to {last}" for first, last in self.compared)
-        lines = [f"{self.scenario}: engine and reference {'agree' if self.passed else 'DIFFER'}"]
+        verdict = "DIFFER" if not self.passed else "agree" if self.compared else "cannot be compared"
+        lines = [f"{self.scenario}: engine and reference {verdict}"]
         if self.compared:
             lines += [
                 f"  updates   {which}, each from the same weights",

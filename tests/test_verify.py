@@ -348,6 +348,19 @@ def test_overflow_and_underflow(channels: dict[str, Any], transfer: str, value: 
     assert bool(result.end) == (value > 1e20 and transfer == "relu"), result
 
 
+def test_where_no_update_could_be_compared_that_is_said() -> None:
+    given = data()
+    huge = dataset(3e38 * np.sign(given.train_x), given.train_y, UNITS[-1])
+    result = cs.verify(scenario_of_relu(), updates=1, dataset=huge)
+    assert result.compared == [] and "cannot be compared" in repr(result), result
+
+
+def scenario_of_relu() -> cs.Scenario:
+    from tests.networks import scenario as build
+
+    return build(UNITS, ["relu", "relu", "softmax"], learning={"rule": "bp"}, training=TRAINING)
+
+
 def test_divergence_in_one_alone_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     def diverging(*_: Any) -> None:
         raise engine.Diverged("no longer finite")
@@ -382,7 +395,7 @@ def test_200_random_scenarios() -> None:
 
 @pytest.mark.parametrize("first", [0, pytest.param(None, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])])
 def test_a_wrong_sign_is_found_in_random_scenarios(first: int | None) -> None:
-    """Wherever any step stands above what rounding does."""
+    """Wherever any step stands above what rounding does, and its sums within float32."""
     number = 12 if first is not None else 100
     first = int(np.random.default_rng().integers(10**9)) if first is None else first
     print(f"seeds {first} to {first + number - 1}")
@@ -392,7 +405,7 @@ def test_a_wrong_sign_is_found_in_random_scenarios(first: int | None) -> None:
             right, given = random_scenario(seed)
             sound = compare(right, given, 20)
             wrong = compare(right, given, 20, reference_plan=replace(right, learning_rate=-right.learning_rate))
-            if sound.blind < sound.steps and wrong.passed:
+            if sound.blind < sound.steps and wrong.passed and "may exceed" not in wrong.end:
                 missed.append(seed)
     assert not missed, missed
 
