@@ -176,7 +176,8 @@ def build(scenario: Scenario, shape: tuple[int, ...], classes: int, train_size: 
     settings = settings_of(scenario, edges)
     links, link_names, link_of = link_table(scenario.links, edges, settings)
     c_start, c_index = wire_tables(places, wires)
-    initial = scenario.model.weights
+    written = scenario.model.weights
+    initial = InitialWeights(written.distribution, written.scale, scenario.seed)
     pipelined = schedule.mode == "pipelined"
     energy = scenario.energy
     return Plan(
@@ -185,9 +186,9 @@ def build(scenario: Scenario, shape: tuple[int, ...], classes: int, train_size: 
         links=links,
         layer_names=tuple(str(h) for h in range(1, len(layers))),
         link_names=link_names,
-        initial=InitialWeights(initial.distribution, initial.scale, scenario.seed),
+        initial=initial,
         biases=np.zeros(int(layers["b_size"].sum()), np.float32),
-        feedback=draw_feedback(edges, layers, places, wires, learning.feedback, scenario.seed),
+        feedback=draw_feedback(edges, layers, places, wires, learning.feedback, initial),
         c_start=c_start,
         c_index=c_index,
         changes=_changes(scenario, edges, layers, places, math.ceil(train_size / training.batch)),

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from channelsim import hashing
 from channelsim.hashing import Stream
-from channelsim.plan.draws import deviation, draw, draw_entries, low_precision
+from channelsim.plan import congruent
+from channelsim.plan.draws import InitialWeights, deviation, draw, draw_entries, low_precision
 from channelsim.plan.edges import Edge
 from channelsim.plan.shapes import fans
 from channelsim.rules import SHAPED_AS_WEIGHTS, SPARSE_WIRINGS, WITHOUT_FEEDBACK, Wiring
@@ -108,13 +109,19 @@ def draw_feedback(
     places: Sequence[Place],
     wires: Sequence[Wires | None],
     settings: Feedback,
-    seed: int,
+    initial: InitialWeights,
 ) -> NDArray[np.float32]:
-    """The values of all C, flat, float32."""
+    """The values of all C, flat, float32. Raises InputError where one cannot be congruent with the initial weights."""
     flat = np.zeros(sum(place.size for place in places), np.float32)
+    weights = initial.draw(layers) if settings.congruent else None
     for c, (edge, place, own) in enumerate(zip(edges, places, wires, strict=True)):
         if place.size:
-            flat[place.offset : place.offset + place.size] = _values(c, edge, layers, own, settings, seed)
+            values = _values(c, edge, layers, own, settings, initial.seed)
+            if weights is not None and edge.wiring not in (Wiring.SIGN, Wiring.SPARSE_SIGN):
+                signs = congruent.signs(edge, layers, weights)
+                there = signs.ravel() if own is None else signs.ravel()[own.entries(signs.shape[1])]
+                values = np.where(there == 0, values, np.abs(values) * there).astype(np.float32)
+            flat[place.offset : place.offset + place.size] = values
     return flat
 
 

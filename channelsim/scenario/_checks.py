@@ -132,6 +132,8 @@ def advice(scenario: Keys) -> list[str]:
     found: list[str] = []
     if "feedback" in learning.model_fields_set and not rule.has_feedback:
         found.append(f"learning.feedback is not used by the rule {learning.rule}")
+    if learning.feedback.congruent and learning.rule == "sign":
+        found.append("learning.feedback.congruent is not used by the rule sign: its C has the signs of W at all times")
     if learning.learning_rate is not None and not rule.adaptive:
         found.append(f"learning.learning_rate is not used by the rule {learning.rule}: its C does not learn")
     if rule.route is None:

@@ -104,6 +104,8 @@ class Feedback(Table):
     """Wires per receiving unit, on average; "none": all."""
     bits: Annotated[Annotated[int, Field(ge=1, le=16)] | None, NoneWord] = None
     """C itself has so few bits; "none": float32."""
+    congruent: bool = False
+    """C has at the start the signs of the weights that it stands for."""
 
     @model_validator(mode="after")
     def _drawable(self) -> Self:
