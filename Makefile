@@ -23,6 +23,7 @@ PAPER = $(if $(EPOCHS),--epochs $(EPOCHS)) $(if $(WORKERS),--workers $(WORKERS))
 
 # An installation is done again only when what it installs has changed.
 BASE := $(VENV)/.installed-base
+SWEEP := $(VENV)/.installed-sweep
 FULL := $(VENV)/.installed-full
 BENCH := $(VENV)/.installed-bench
 
@@ -35,16 +36,16 @@ env: $(FULL)  ## Make .venv with everything: the package, the PyTorch reference,
 demo: $(BASE)  ## Run three scenarios on a small data set and compare them in one picture (under 3 minutes)
 	$(BIN)/python scripts/demo.py
 
-paper: $(BASE)  ## Test the paper's claims on MNIST, and write docs/results.md (about 25 minutes; EPOCHS=100: an evening)
+paper: $(SWEEP)  ## Test the paper's claims on MNIST, and write docs/results.md (about 25 minutes; EPOCHS=100: an evening)
 	$(BIN)/python -m scripts.paper $(PAPER)
 
-paper-quick: $(BASE)  ## A shortened version of it, under 10 minutes
+paper-quick: $(SWEEP)  ## A shortened version of it, under 10 minutes
 	$(BIN)/python -m scripts.paper --quick $(PAPER)
 
-paper-cifar: $(BASE)  ## Test the claims on CIFAR-10, and write docs/results-cifar10.md (about 25 minutes)
+paper-cifar: $(SWEEP)  ## Test the claims on CIFAR-10, and write docs/results-cifar10.md (about 25 minutes)
 	$(BIN)/python -m scripts.paper --cifar $(PAPER)
 
-paper-page: $(BASE)  ## Write docs/results.md and docs/results-cifar10.md again from the recorded runs
+paper-page: $(SWEEP)  ## Write docs/results.md and docs/results-cifar10.md again from the recorded runs
 	$(BIN)/python -m scripts.paper --page
 
 test: $(FULL)  ## Run the tests
@@ -101,10 +102,15 @@ $(BASE): pyproject.toml | $(BIN)/python
 	@$(PIP) install -qq --editable .
 	@touch $@
 
-$(FULL): pyproject.toml | $(BIN)/python
-	@echo "installing channelsim, the PyTorch reference and the test tools into $(VENV)"
-	@$(PIP) install -qq --editable '.[reference,test]'
+$(SWEEP): pyproject.toml | $(BIN)/python
+	@echo "installing channelsim with sweeps into $(VENV)"
+	@$(PIP) install -qq --editable '.[sweep]'
 	@touch $(BASE) $@
+
+$(FULL): pyproject.toml | $(BIN)/python
+	@echo "installing channelsim, its extras and the test tools into $(VENV)"
+	@$(PIP) install -qq --editable '.[all,test]'
+	@touch $(BASE) $(SWEEP) $@
 
 # With the oldest Python. Dependencies of that time may use what others, which are new, call deprecated.
 $(OLDEST)/.installed: pyproject.toml scripts/oldest.py
@@ -112,12 +118,12 @@ $(OLDEST)/.installed: pyproject.toml scripts/oldest.py
 	@$(OLDEST_PYTHON) -m venv --clear $(OLDEST)
 	@$(OLDEST)/bin/python scripts/oldest.py > $(OLDEST)/constraints.txt
 	@$(OLDEST)/bin/python -m pip --disable-pip-version-check install -qq --constraint $(OLDEST)/constraints.txt \
-	  --editable '.[reference,test]'
+	  --editable '.[all,test]'
 	@touch $@
 
 # What the engine is compared with. The feedback-alignment library is optional.
 $(BENCH): pyproject.toml | $(BIN)/python
 	@echo "installing channelsim, PyTorch and JAX into $(VENV)"
-	@$(PIP) install -qq --editable '.[reference,test,bench]'
+	@$(PIP) install -qq --editable '.[all,test,bench]'
 	@$(PIP) install -qq --no-deps --upgrade --target build/peers biotorch || echo "going on without biotorch"
-	@touch $(BASE) $(FULL) $@
+	@touch $(BASE) $(SWEEP) $(FULL) $@

@@ -1,7 +1,7 @@
 """Three ways to tell the layers of a small network what went wrong, and what each costs: `make demo`.
 
 Backpropagation; skipped random backpropagation (direct feedback alignment); and the same with the error sent in 3 bits
-over slow links that lose 10 % of the events. The data set, handwritten digits, comes with scikit-learn.
+over slow links that lose 10 % of the events. The data set, handwritten digits, comes with the package.
 """
 
 from __future__ import annotations

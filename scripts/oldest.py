@@ -8,7 +8,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).parents[1] / "pyproject.toml"
 BOUND = re.compile(r"([\w.-]+)\s*>=\s*([\w.]+)")
-EXTRAS = ("reference", "test")
+EXTRAS = ("reference", "sweep", "test")
 
 
 def constraints() -> list[str]:

@@ -20,6 +20,7 @@ TOP, FUNCTION, TYPES = KINDS = ("at the top", "in a function", "for type checker
 ROOMS: dict[str, str] = {
     "errors": "",
     "version": "",
+    "extras": "errors",
     "rules": "",
     "tolerances": "",
     "elementary": "",
@@ -64,7 +65,7 @@ ROOMS: dict[str, str] = {
     "_run": "errors units scenario data identity plan engine memory trace result progress provenance accounting "
     "congestion cautions alignment deployment",
     "plots": "errors trace",
-    "sweeps": "errors version units elementary hashing scenario data identity plots _run",
+    "sweeps": "errors extras version units elementary hashing scenario data identity plots _run",
     "cli": "errors version scenario engine data trace result progress _check _verify _run plots sweeps",
     "__main__": "cli",
 }

@@ -19,7 +19,7 @@ class Entry:
     name:
         What `data.name` calls it.
     place:
-        The folder it was found in, "scikit-learn" or "computed"; None where it is not at hand.
+        The folder it was found in, "channelsim" or "computed"; None where it is not at hand.
     train, test:
         Samples in its two parts; None where that is not known.
     remedy:
@@ -40,7 +40,7 @@ def available() -> list[Entry]:
         for name in (*synthetic.ALIASES, *synthetic.KINDS)
     ]
     return [
-        Entry(digits.NAME, "scikit-learn", digits.TRAIN, digits.TEST),
+        Entry(digits.NAME, "channelsim", digits.TRAIN, digits.TEST),
         *(_on_disk(name, mnist.find(name), mnist.sizes) for name in mnist.NAMES),
         _on_disk(cifar10.NAME, cifar10.find(), cifar10.sizes),
         *computed,

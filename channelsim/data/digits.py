@@ -1,12 +1,12 @@
-"""The handwritten digits that ship inside scikit-learn: 1,797 images of 8 x 8 pixels with 17 grey levels.
+"""The handwritten digits that ship with the package: 1,797 images of 8 x 8 pixels with 17 grey levels.
 
-They are the test set of Alpaydin and Kaynak, "Optical Recognition of Handwritten Digits" (UCI, 1998).
+They are the test set of Alpaydin and Kaynak, "Optical Recognition of Handwritten Digits" (UCI, 1998), as scikit-learn
+has it (files/digits.LICENSE).
 """
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from pathlib import Path
+from importlib.resources import as_file, files
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,15 +33,7 @@ def load() -> Raw:
     return Raw(images[:TRAIN], labels[:TRAIN], images[TRAIN:], labels[TRAIN:], (64,), CLASSES, divisor=WHITE)
 
 
-def _table() -> NDArray:
+def _table() -> NDArray[np.uint8]:
     """64 grey levels and the class of each image, shape (1797, 65)."""
-    # Importing scikit-learn takes longer than a short run, so its CSV file is read directly where it can be.
-    spec = find_spec("sklearn")
-    for location in (spec.submodule_search_locations or []) if spec else []:
-        file = Path(location) / "datasets" / "data" / "digits.csv.gz"
-        if file.is_file():
-            return np.loadtxt(file, delimiter=",", dtype=np.uint8)
-    from sklearn.datasets import load_digits
-
-    images, labels = load_digits(return_X_y=True)
-    return np.column_stack([images, labels]).astype(np.uint8)
+    with as_file(files("channelsim.data") / "files" / "digits.csv.gz") as file:
+        return np.loadtxt(file, delimiter=",", dtype=np.uint8)

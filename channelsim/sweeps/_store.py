@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from channelsim import extras
 from channelsim.errors import InputError, Unwritable
 from channelsim.identity import changes
 from channelsim.scenario import Scenario, parse_key
@@ -373,7 +374,11 @@ def _one_type(values: Sequence[Any]) -> pd.Series[Any]:
 
 
 def read_table(directory: str | os.PathLike[str]) -> pd.DataFrame:
-    """The table of a sweep's directory, as `channelsim.sweep` returned it. Raises InputError if there is none."""
+    """The table of a sweep's directory, as `channelsim.sweep` returned it.
+
+    Raises InputError if there is none, and without the extra `sweep`.
+    """
+    extras.require("sweep", "the table of a sweep")
     import pandas as pd
 
     folder = Path(directory)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from channelsim import extras
 from channelsim.errors import InputError, RunError
 from channelsim.scenario import Scenario
 from channelsim.sweeps import _cluster, _data, _store, _worker
@@ -56,10 +57,11 @@ def sweep(
 
     Raises:
         InputError: the grid is wrong, the directory is not one of such a sweep, has results on other data or cannot be
-            written, or no scheduler answers. What was done is kept.
+            written, no scheduler answers, or the extra `sweep` is not installed. What was done is kept.
         RunError: the scheduler went away. What was done is kept.
         KeyboardInterrupt: after Ctrl-C; what was done is kept and in the table.
     """
+    extras.require("sweep", "sweep")
     if workers is not None and scheduler is not None:
         raise InputError("sweep: --workers start processes here, --scheduler has its own; accepted: one of them")
     if workers is not None and workers < 1:

@@ -14,9 +14,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from scipy.stats import t as student
 
-from channelsim import units
+from channelsim import extras, units
 from channelsim.errors import InputError
 from channelsim.plots import FORMATS, look, save
 from channelsim.scenario import nearest
@@ -74,8 +73,10 @@ def plot_sweep(
     Returns a matplotlib Figure that no GUI knows of, so nothing has to be closed.
 
     Raises InputError for a key that is no column, when points would be taken together that differ in more than their
-    seed, when no point is done, and for an `out` that cannot be written.
+    seed, when no point is done, for an `out` that cannot be written, and
+        without the extra `sweep`.
     """
+    extras.require("sweep", "plot of a sweep")
     target = None if out is None else Path(out)
     if target is not None and target.suffix.lower() not in FORMATS:
         raise InputError(f"{target}: cannot draw a {target.suffix or 'nameless'} file; use {', '.join(FORMATS)}")
@@ -122,6 +123,8 @@ def half_interval(values: NDArray[np.float64]) -> float:
     n = len(values)
     if n < 2:
         return math.nan
+    from scipy.stats import t as student  # takes half a second
+
     return float(student.ppf(0.5 + CONFIDENCE / 2, n - 1) * values.std(ddof=1) / math.sqrt(n))
 
 

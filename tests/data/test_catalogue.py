@@ -10,7 +10,7 @@ from .conftest import write_mnist
 def test_an_empty_machine_has_what_needs_no_files(home: Path) -> None:
     entries = {entry.name: entry for entry in available()}
     assert tuple(entries) == NAMES
-    assert entries["digits"] == Entry("digits", "scikit-learn", 1437, 360)
+    assert entries["digits"] == Entry("digits", "channelsim", 1437, 360)
     assert entries["mnist"] == Entry("mnist", None, None, None, "channelsim data fetch mnist")
     for entry in entries.values():
         assert (entry.place is None) == (entry.remedy is not None)

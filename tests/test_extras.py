@@ -1,0 +1,52 @@
+"""Optional extras: what is missing is named, with the command that installs it."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import channelsim as cs
+from channelsim import extras
+from channelsim.cli import main
+from channelsim.sweeps import read_table
+
+ROOT = Path(__file__).parents[1]
+PROJECT = ROOT / "pyproject.toml"
+SCENARIO = ROOT / "scenarios" / "digits-srbp.toml"
+
+
+@pytest.fixture
+def without_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    find = extras.find_spec
+    missing = extras.EXTRAS["sweep"]
+    monkeypatch.setattr(extras, "find_spec", lambda name: None if name in missing else find(name))
+
+
+def test_the_modules_of_each_extra_are_those_of_the_project() -> None:
+    """So that none is asked for that the extra does not install."""
+    declared = tomllib.loads(PROJECT.read_text())["project"]["optional-dependencies"]
+    for extra, modules in extras.EXTRAS.items():
+        assert [line.partition(">")[0] for line in declared[extra]] == list(modules)
+
+
+def test_nothing_is_missing_where_all_is_installed() -> None:
+    for extra in extras.EXTRAS:
+        extras.require(extra, "test")
+
+
+@pytest.mark.usefixtures("without_sweep")
+@pytest.mark.parametrize("arguments", [["sweep", str(SCENARIO)], ["plot", ".", "--x", "seed"]])
+def test_a_command_names_the_extra_that_it_needs(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    err = capsys.readouterr().err
+    assert "needs dask, distributed, pandas, pyarrow, scipy: pip install 'channelsim[sweep]'" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("without_sweep")
+def test_so_does_python() -> None:
+    for call in (lambda: cs.sweep(cs.load(SCENARIO)), lambda: read_table("."), lambda: cs.plot_sweep(".", "seed")):
+        with pytest.raises(cs.InputError, match=r"channelsim\[sweep\]"):
+            call()
