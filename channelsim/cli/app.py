@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from channelsim.cli import check, data, plot, run, sweep, trace, verify
+from channelsim.cli import check, data, plot, run, scenarios, sweep, trace, verify
 from channelsim.cli.output import error
 from channelsim.errors import InputError, RunError
 
@@ -38,6 +38,7 @@ app.command("sweep")(sweep.sweep)
 app.command("plot")(plot.plot)
 app.add_typer(trace.app, name="trace")
 app.add_typer(data.app, name="data")
+app.add_typer(scenarios.app, name="scenarios")
 
 
 def _show_version(wanted: bool) -> None:

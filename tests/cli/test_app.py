@@ -124,16 +124,6 @@ def test_a_reader_that_leaves_early_is_no_fault(tmp_path: Path) -> None:
     assert process.returncode == 1
 
 
-@pytest.mark.parametrize("code", [["-m", "channelsim", "--help"], ["-c", "import channelsim"]])
-def test_help_and_import_answer_at_once(tmp_path: Path, code: list[str]) -> None:
-    def seconds() -> float:
-        start = time.perf_counter()
-        subprocess.run([sys.executable, *code], cwd=tmp_path, check=True, capture_output=True)
-        return time.perf_counter() - start
-
-    assert min(seconds() for _ in range(5)) < 0.5
-
-
 def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
     heavy = {"numpy", "numba", "h5py", "matplotlib", "torch", "pydantic", "pandas", "sklearn", "dask", "pint", "scipy"}
     code = f"""
