@@ -161,6 +161,8 @@ class Follower:
         hidden = channel.direction == Direction.FORWARD and channel.source > 0
         if not hidden or layer.transfer != Transfer.RELU or channel.has_threshold or not shows_zeros:
             return
+        if channel.residual:  # a message shows v, and not the activity
+            return
         window = tolerances.BOUNDARY_FLOOR + tolerances.BOUNDARY * o.abs().amax(1, keepdim=True)
         flipped = ((theirs != 0) != (o != 0)) & (o <= window)
         o[flipped] = torch.where(theirs != 0, SMALLEST, 0.0)[flipped]  # o is the activity that the layer keeps

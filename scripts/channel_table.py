@@ -38,7 +38,7 @@ def quantizer(kind: str, **more: Any) -> dict[str, Any]:
 
 
 def threshold(value: float, **more: Any) -> dict[str, Any]:
-    return {"threshold": {"value": value, **more}, "encoding": "aer"}
+    return {"threshold": {"value": value}, "encoding": "aer", **more}
 
 
 def drop(probability: float, **more: Any) -> dict[str, Any]:
@@ -61,9 +61,9 @@ ROWS: Mapping[str, Mapping[str, Any]] = {
     "ideal": {},
     "no learning channel (rule `top`)": {"learning.rule": "top"},
     "threshold 0.1, `aer`": threshold(0.1),
-    "threshold 0.1 with residual, `aer`": threshold(0.1, residual=True),
+    "threshold 0.1 with residual, `aer`": threshold(0.1, residual="threshold"),
     "threshold 0.5, `aer`": threshold(0.5),
-    "threshold 0.5 with residual, `aer`": threshold(0.5, residual=True),
+    "threshold 0.5 with residual, `aer`": threshold(0.5, residual="threshold"),
     "log2, 1 bit of max": log2(1),
     "log2, 2 bits of max": log2(2),
     "log2, 3 bits of max": log2(3),

@@ -74,7 +74,8 @@ def test_modifiers(name: str) -> None:
 
 STAGES: dict[str, dict[str, Any]] = {
     "threshold": {"threshold": {"value": 0.1}},
-    "residual": {"threshold": {"value": 0.2, "residual": True}},
+    "residual": {"threshold": {"value": 0.2}, "residual": "threshold"},
+    "error feedback": {"quantize": {"kind": "sign", "scale": 0.3}, "residual": "error_feedback"},
     "log2": {"quantize": LOG2},
     "log2, one bit": {"quantize": {"kind": "log2", "bits": 1, "scale": 0.1}},
     "uniform": {"quantize": {"kind": "uniform", "bits": 4, "scale": "rms"}},
