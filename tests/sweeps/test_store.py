@@ -101,6 +101,21 @@ def test_accuracy_as_deployed_has_a_column_where_some_point_has_one(grid: Grid) 
     assert column.dtype == "float64" and column[0] == 0.25 and np.isnan(column[1])
 
 
+def test_the_table_has_what_a_point_was_warned_about(grid: Grid, tmp_path: Path) -> None:
+    """From a run that loses half of its errors, through its record, to the table and what is read of it."""
+    scenario = grid({"seed": [1]}, **{"channels.learning.drop.probability": 0.5, "training.epochs": 1})
+    (point,) = points(scenario)
+    _store.claim(tmp_path / "out", scenario, {})
+    record = _worker.run_point(point, str(tmp_path / "out"))
+    _store.write_point(tmp_path / "out", {**record, "point": "other", "warnings": ["a; b, c", "d"]})
+    _store.Results(tmp_path / "out").write()
+    for table in (read_table(tmp_path / "out"), pd.read_csv(tmp_path / "out" / "results.csv")):
+        warned = dict(zip(table["point"], table["warnings"], strict=True))
+        assert warned["other"] == "a; b, c | d"
+        assert warned[point.name].startswith("events lost by drop: 49.2 % of learning.1; "), warned
+        assert table["lost"].tolist() == pytest.approx([0.5, 0.5], abs=0.03)
+
+
 def test_counts_are_exact_beside_a_point_without_any(grid: Grid, tmp_path: Path) -> None:
     large = 2**53 + 1
     table = keep(tmp_path / "out", grid({"seed": [large, large + 1]}), bits=large, learning_bits=large + 2)
