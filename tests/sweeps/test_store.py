@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from channelsim.data import load as load_module
 from channelsim.data import load_dataset
 from channelsim.errors import InputError
 from channelsim.scenario import Data, Scenario
@@ -161,7 +162,9 @@ def test_results_on_other_data_are_refused_with_what_changed(grid: Grid, tmp_pat
     again()
 
 
-def test_each_set_is_loaded_once_and_warned_about_once(grid: Grid, tmp_path: Path) -> None:
+def test_each_set_is_loaded_once_and_warned_about_once(
+    grid: Grid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     x, y = np.eye(10, 64), np.zeros(10, int)
     np.savez(tmp_path / "own.npz", train_x=x, train_y=y, test_x=x, test_y=y)
     names = [str(tmp_path / "own.npz"), "digits", str(tmp_path / "none.npz")]
@@ -169,8 +172,20 @@ def test_each_set_is_loaded_once_and_warned_about_once(grid: Grid, tmp_path: Pat
         {"data.test": "none"}
     )
     notes: list[str] = []
+    read: list[str] = []
+
+    def load(name: str, *rest: Any) -> Any:
+        read.append(name)
+        return raw(name, *rest)
+
+    raw = load_module._raw
+    monkeypatch.setattr(load_module, "_raw", load)
     found, data = _data.identified(points(scenario), notes.append)
+    assert read == names  # not for each value of data.train
     assert len(data) == 4
+    for point in found:
+        if point.data is not None:
+            assert point.scenario is not None and point.data == load_dataset(point.scenario.data).digests
     assert [point.data is None for point in found] == [name == names[2] for name in names for _ in range(8)]
     assert len(set(notes)) == len(notes) and f"warning: {names[0]}: all 5 training samples are of class 0" in "\n".join(
         notes
