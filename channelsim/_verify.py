@@ -182,6 +182,8 @@ def verify(
     """
     watcher = watcher or Unwatched()
     data = dataset or dataset_of(scenario)
+    for sentence in dict.fromkeys((*scenario.advice(), *data.warnings)):
+        watcher.note(f"warning: {sentence}")
     memory.refuse_excess(scenario, tables(scenario, data.shape, data.classes))
     plan = build(scenario, data.shape, data.classes, len(data.train_x))
     if seconds := engine.seconds_to_compile(plan, trace_frames=1):

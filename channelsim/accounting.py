@@ -34,6 +34,13 @@ def utilisation(counters: NDArray[Any], elapsed: int) -> NDArray[np.float64]:
     return busy
 
 
+def lost_shares(counters: NDArray[Any]) -> NDArray[np.float64]:
+    """Share of the events of each channel that did not arrive, for whatever reason; 0 where there were none."""
+    events = counters["sent"] + counters["overflow"]
+    shares: NDArray[np.float64] = np.where(events > 0, 1 - counters["delivered"] / np.maximum(events, 1), 0.0)
+    return shares
+
+
 def since(now: NDArray[Any], before: NDArray[Any]) -> NDArray[Any]:
     """The counters of a stretch of time; the highest queue is that of the later record."""
     difference = now.copy()
@@ -44,6 +51,7 @@ def since(now: NDArray[Any], before: NDArray[Any]) -> NDArray[Any]:
 
 def totals(plan: Plan, counters: NDArray[Any], elapsed: int) -> dict[str, dict[str, float]]:
     """Channel name -> totals of a run of `elapsed` picoseconds, for `Result`."""
+    lost = lost_shares(counters)
     return {
         name: {
             "messages": int(row["messages"]),
@@ -52,8 +60,11 @@ def totals(plan: Plan, counters: NDArray[Any], elapsed: int) -> dict[str, dict[s
             "dropped": int(row["dropped"]),
             "late": int(row["late"]),
             "lost_messages": int(row["lost_messages"]),
+            "lost": float(share),
             "queue_max": int(row["queue_max"]),
             "utilisation": float(busy),
         }
-        for name, row, busy in zip(plan.channel_names, counters, utilisation(counters, elapsed), strict=True)
+        for name, row, share, busy in zip(
+            plan.channel_names, counters, lost, utilisation(counters, elapsed), strict=True
+        )
     }

@@ -31,6 +31,7 @@ _LINES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)))
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 _MOST_MARKERS = 12  # a curve
+_PALE = 0.45  # opacity of what is as deployed
 _LEGEND_CHARACTERS = 100  # a line
 _WIDE = 20.0  # totals of bits that differ by more than this factor are drawn on a logarithmic axis
 
@@ -38,8 +39,9 @@ _WIDE = 20.0  # totals of bits that differ by more than this factor are drawn on
 def plot(traces: Source | Sequence[Source], out: str | os.PathLike[str] | None = None) -> Figure:
     """Draw traces in one picture: accuracy and loss, by epoch and by bits sent on the learning channels.
 
-    Drawn are the metrics on the test set, or on the training set for a trace without a test set. A trace
-    without learning channels (rule `top`) has a place by epoch only.
+    Drawn are the metrics on the test set, or on the training set for a trace without a test set. Where the test set was
+    also evaluated as deployed (through queues, deadlines and residuals), that is a second, paler curve. A trace without
+    learning channels (rule `top`) has a place by epoch only.
 
     Arguments:
         traces: one or more traces, each a path or an open Trace.
@@ -57,7 +59,8 @@ def plot(traces: Source | Sequence[Source], out: str | os.PathLike[str] | None =
     if target is not None and target.suffix.lower() not in FORMATS:
         raise InputError(f"{target}: cannot draw a {target.suffix or 'nameless'} file; use {', '.join(FORMATS)}")
     with ExitStack() as opened:
-        curves = [_curve(one if isinstance(one, Trace) else opened.enter_context(Trace(one))) for one in given]
+        opened_traces = [one if isinstance(one, Trace) else opened.enter_context(Trace(one)) for one in given]
+        curves = [_curves(trace) for trace in opened_traces]
     figure = _draw(curves)
     if target is not None:
         save(figure, target)
@@ -66,7 +69,7 @@ def plot(traces: Source | Sequence[Source], out: str | os.PathLike[str] | None =
 
 @dataclass(frozen=True)
 class _Curve:
-    """One trace as the picture needs it, an entry an evaluated epoch."""
+    """One evaluation of a trace as the picture needs it, an entry an evaluated epoch."""
 
     name: str
     path: Path
@@ -76,12 +79,22 @@ class _Curve:
     loss: NDArray[np.float64]
     bits: NDArray[np.int64]  # on the learning channels so far
 
+    @property
+    def is_deployed(self) -> bool:
+        return self.split == "test_deployed"
 
-def _curve(trace: Trace) -> _Curve:
+
+def _curves(trace: Trace) -> list[_Curve]:
+    """The curve of a trace, and the one as deployed if there is any."""
     split = "test" if len(trace.metrics("test")) else "train"
-    rows = trace.metrics(split)
-    if not len(rows):
+    if not len(trace.metrics(split)):
         raise InputError(f"{trace.path}: no epoch is done yet, so there is nothing to draw")
+    deployed = ["test_deployed"] if len(trace.metrics("test_deployed")) else []
+    return [_curve(trace, which) for which in (split, *deployed)]
+
+
+def _curve(trace: Trace, split: str) -> _Curve:
+    rows = trace.metrics(split)
     counted = trace.channels(trace.channel_names[0])["epoch"]
     so_far = np.concatenate([[0], trace.learning_bits()])
     bits = so_far[np.searchsorted(counted, rows["epoch"], side="right")]
@@ -100,17 +113,21 @@ def look(i: int) -> dict[str, Any]:
     }
 
 
-def _draw(curves: Sequence[_Curve]) -> Figure:
+def _draw(of_traces: Sequence[Sequence[_Curve]]) -> Figure:
     figure = Figure(figsize=(9.0, 6.4), layout="constrained")
     axes = figure.subplots(2, 2, sharex="col", sharey="row", squeeze=False)
+    curves = [curve for of_trace in of_traces for curve in of_trace]
+    numbers = [i for i, of_trace in enumerate(of_traces) for _ in of_trace]
     labels = _labels(curves)
-    for i, (curve, label) in enumerate(zip(curves, labels, strict=True)):
+    for i, curve, label in zip(numbers, curves, labels, strict=True):
         style = {**look(i), "markevery": max(1, len(curve.epoch) // _MOST_MARKERS)}
+        if curve.is_deployed:
+            style |= {"alpha": _PALE, "linewidth": 2.6, "markerfacecolor": style["color"]}
         for row, values in zip(axes, (curve.accuracy, curve.loss), strict=True):
             row[0].plot(curve.epoch, values, label=label, **style)
             if curve.bits.any():
                 row[1].plot(curve.bits, values, **style)
-    splits = {curve.split for curve in curves}
+    splits = {curve.split.removesuffix("_deployed") for curve in curves}
     which = f"{splits.pop()} " if len(splits) == 1 else ""
     axes[0, 0].set_ylabel(f"{which}accuracy (%)")
     axes[1, 0].set_ylabel(f"{which}loss")
@@ -147,8 +164,12 @@ def _bits_axis(axis: Axes, curves: Sequence[_Curve]) -> None:
 
 def _labels(curves: Sequence[_Curve]) -> list[str]:
     """The scenarios' names; with the file where two traces have one name."""
-    often = Counter(curve.name for curve in curves)
-    return [curve.name if often[curve.name] == 1 else f"{curve.name} ({curve.path})" for curve in curves]
+    often = Counter(curve.name for curve in curves if not curve.is_deployed)
+    return [
+        (curve.name if often[curve.name] == 1 else f"{curve.name} ({curve.path})")
+        + (" as deployed" if curve.is_deployed else "")
+        for curve in curves
+    ]
 
 
 def save(figure: Figure, target: Path) -> None:

@@ -35,9 +35,10 @@ class Result:
         wall_time_s: wall time of the whole run: loading, evaluating and writing included.
         energy_j: by the scenario's cost table.
         channels: channel name -> messages; events and bits sent; dropped and late events; lost_messages, that found the
-            queue full; queue_max, most messages waiting or being sent; utilisation, time that the messages given to the
-            link take on it, as a share of the simulated time, above 1 where the link was given more than it could send,
-            and layers went on at their deadlines.
+            queue full; lost, share of the events that did not arrive for whatever reason; queue_max, most messages
+            waiting or being sent; utilisation, time that the messages given to the link take on it, as a share of the
+            simulated time, above 1 where the link was given more than it could send, and layers went on at their
+            deadlines.
         trace: path of the trace.
         warnings: what went wrong without stopping the run, a sentence each: data of an implausible range or
             without samples of some class, a pipeline that cannot keep up, messages or events lost (by cause), a link
@@ -78,6 +79,11 @@ class Result:
     def simulated_time_s(self) -> float:
         """What the simulated clock shows at the end, in seconds."""
         return seconds(self.simulated_time_ps)
+
+    @property
+    def lost(self) -> float:
+        """Share of its events that the channel has lost which has lost most of them, from 0 to 1."""
+        return max((total["lost"] for total in self.channels.values()), default=0.0)
 
     @property
     def bits(self) -> int:

@@ -105,7 +105,7 @@ def kink_shows(ref: State, channel: SimpleNamespace) -> bool:
     shows_zeros = channel.quantizer in (Quantizer.NONE, Quantizer.LOG2, Quantizer.SIGN)
     hidden = channel.direction == Direction.FORWARD and channel.source > 0
     rectified = ref.layers[channel.source].transfer == Transfer.RELU
-    return bool(hidden and rectified and shows_zeros and not channel.has_threshold)
+    return bool(hidden and rectified and shows_zeros and not channel.has_threshold and not channel.residual)
 
 
 def apart(values: Sequence[torch.Tensor], across: int | None = None) -> torch.Tensor:

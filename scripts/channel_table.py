@@ -38,7 +38,7 @@ def quantizer(kind: str, **more: Any) -> dict[str, Any]:
 
 
 def threshold(value: float, **more: Any) -> dict[str, Any]:
-    return {"threshold": {"value": value, **more}, "encoding": "aer"}
+    return {"threshold": {"value": value}, "encoding": "aer", **more}
 
 
 def drop(probability: float, **more: Any) -> dict[str, Any]:
@@ -53,6 +53,8 @@ def noise(sigma: float) -> dict[str, Any]:
     return {"noise": {"sigma": sigma, "scale": "max"}}
 
 
+FED_BACK = {"residual": "error_feedback"}
+
 # Frames enter every 10 us, so errors that take 40 us are four frames old.
 PIPELINE = {"schedule": {"mode": "pipelined", "interval": "10 us"}}
 SLOW = {"bandwidth": "10 Mbit/s", **uniform(8)}
@@ -61,9 +63,9 @@ ROWS: Mapping[str, Mapping[str, Any]] = {
     "ideal": {},
     "no learning channel (rule `top`)": {"learning.rule": "top"},
     "threshold 0.1, `aer`": threshold(0.1),
-    "threshold 0.1 with residual, `aer`": threshold(0.1, residual=True),
+    "threshold 0.1 with residual, `aer`": threshold(0.1, residual="threshold"),
     "threshold 0.5, `aer`": threshold(0.5),
-    "threshold 0.5 with residual, `aer`": threshold(0.5, residual=True),
+    "threshold 0.5 with residual, `aer`": threshold(0.5, residual="threshold"),
     "log2, 1 bit of max": log2(1),
     "log2, 2 bits of max": log2(2),
     "log2, 3 bits of max": log2(3),
@@ -76,7 +78,11 @@ ROWS: Mapping[str, Mapping[str, Any]] = {
     "uniform, 4 bits of 1.0, stochastic": uniform(4, scale=1.0, rounding="stochastic"),
     "sign of max": quantizer("sign"),
     "sign of rms": quantizer("sign", scale="rms"),
+    "sign of 0.1": quantizer("sign", scale=0.1),
+    "sign of 0.1, error feedback": {**quantizer("sign", scale=0.1), **FED_BACK},
+    "sign of rms, error feedback": {**quantizer("sign", scale="rms"), **FED_BACK},
     "ternary of max": quantizer("ternary"),
+    "ternary of max, error feedback": {**quantizer("ternary"), **FED_BACK},
     "ternary of rms": quantizer("ternary", scale="rms"),
     "noise 0.5 max": noise(0.5),
     "noise 1 max": noise(1.0),

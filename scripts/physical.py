@@ -18,8 +18,9 @@ FOLDER = Path(__file__).resolve().parent.parent / "scenarios" / "physical"
 def main(names: list[str]) -> int:
     folder = Path("runs") / "physical"
     folder.mkdir(parents=True, exist_ok=True)
-    print("| scenario | accuracy | on ideal channels | for learning | errors lost | simulated time | busiest link |")
-    print("|---|---|---|---|---|---|---|")
+    columns = ("as trained", "as deployed", "on ideal channels", "for learning", "errors lost", "simulated time")
+    print(f"| scenario | {' | '.join(columns)} | busiest link |")
+    print("|---|---|---|---|---|---|---|---|")
     for path in sorted(FOLDER.glob("*.toml")):
         if names and path.stem not in names:
             continue
@@ -27,7 +28,8 @@ def main(names: list[str]) -> int:
         result = cs.run(scenario, out=folder / f"{path.stem}.h5", force=True)
         ideal = cs.run(on_ideal_channels(scenario), out=folder / f"{path.stem}-ideal.h5", force=True)
         print(
-            f"| [{path.stem}]({path.name}) | {percent(result.test_accuracy)} | {percent(ideal.test_accuracy)} | "
+            f"| [{path.stem}]({path.name}) | {percent(result.test_accuracy)} | "
+            f"{percent(result.test_accuracy_deployed)} | {percent(ideal.test_accuracy)} | "
             f"{quantity(result.bits_per_update, 'bit')} per update | {percent(lost(result))} | "
             f"{quantity(result.simulated_time_s, 's')} | {busiest(scenario, result)} |",
             flush=True,

@@ -80,7 +80,9 @@ def _channel(rng: np.random.Generator, one: Any) -> dict[str, Any]:
         if rng.random() < 0.3:
             keys["bit_errors"] = {"probability": 0.02}
     if rng.random() < 0.2:
-        keys["threshold"] = {"value": one(0.0, 0.05, 5.0), "residual": bool(rng.random() < 0.5)}
+        keys["threshold"] = {"value": one(0.0, 0.05, 5.0)}
+    if ("threshold" in keys or "quantize" in keys) and rng.random() < 0.3:
+        keys["residual"] = one("error_feedback", *(("threshold",) if "threshold" in keys else ()))
     if rng.random() < 0.15:
         keys["noise"] = {"sigma": 0.05, "scale": one("max", "rms", 1.0)}
     if rng.random() < 0.15:

@@ -13,7 +13,8 @@ from channelsim.data import Dataset
 from channelsim.scenario import Scenario
 
 EVERY_STAGE: dict[str, Any] = {
-    "threshold": {"value": 0.05, "residual": True},
+    "threshold": {"value": 0.05},
+    "residual": "threshold",
     "quantize": {"kind": "uniform", "bits": 5, "rounding": "stochastic"},
     "noise": {"sigma": 0.02, "scale": "rms"},
     "bit_errors": {"probability": 0.02},

@@ -28,7 +28,7 @@ import numpy as np
 
 from channelsim import hashing
 from channelsim.hashing import Stream
-from channelsim.plan import Direction, Encoding, Jitter, Plan, Wiring
+from channelsim.plan import Direction, Encoding, Jitter, Plan, Residual, Scale, Wiring
 from channelsim.plan import Message as Carries
 from tests.neurons import Layer, cancels, image, rounded
 from tests.words import Quantized, decoded, flipped, quantized, scale_of, silence_of
@@ -112,6 +112,7 @@ class Simulator:
         self.channels = plan.channels
         self.links = [Link(record) for record in plan.links]
         self.residual = [np.zeros(int(c["n"]), np.float32) for c in plan.channels]
+        self.largest = [np.zeros(int(c["n"]), np.float32) for c in plan.channels]  # |v| of each neuron so far
         self.c, self.exists = map(list, zip(*(self._initial_wires(c) for c in range(len(plan.channels))), strict=True))
         self.c_speed = [np.zeros_like(wires) for wires in self.c]
         self.counters: list[Counter[str]] = [Counter() for _ in plan.channels]
@@ -231,9 +232,11 @@ class Simulator:
         count["offered"] += int(np.count_nonzero(vector))
         if record["wiring"] in FROM_WEIGHTS:
             message.wires = self.layers[int(record["source"])].wires_back(inputs)
-        passed = self._above_threshold(c, vector)
+        v = self._to_send(c, vector)
+        passed = self._above_threshold(c, v, vector)
         noise_scale = scale_of(record["noise_scale_kind"], record["noise_scale"], passed)
-        sent = self._quantized(c, frame, sample, passed)
+        sent = self._quantized(c, frame, sample, passed, [*v, *vector])
+        self._keep(c, v, passed, sent)
         message.scale, message.events = sent.scale, len(sent.values)
         message.sent = {neuron: float(value) for neuron, value in sent.values.items()}
         bits, word, message.encoding = self._length(record, message.events)
@@ -288,38 +291,60 @@ class Simulator:
         message.outcome = PARTLY if message.delivered < message.events else WHOLE
         self._push(message.complete, priority, "complete", message)
 
-    def _above_threshold(self, c: int, vector: Any) -> dict[int, np.float32]:
+    def _to_send(self, c: int, vector: Any) -> list[np.float32]:
+        """v of each neuron: x, and r where the channel has residuals."""
+        values = list(np.asarray(vector, np.float32))
+        if self.channels[c]["residual"] == Residual.NONE:
+            return values
+        return [x + r for x, r in zip(values, self.residual[c], strict=True)]
+
+    def _above_threshold(self, c: int, values: list[np.float32], offered: Any) -> dict[int, np.float32]:
         """The threshold stage: which neurons send an event, and v."""
         record, passed = self.channels[c], {}
-        values = np.asarray(vector, np.float32)
-        for neuron, value in enumerate(values):
-            if not record["has_threshold"]:
-                if value != 0:
-                    passed[neuron] = value
-                continue
-            v = value + self.residual[c][neuron] if record["residual"] else value
-            close = abs(abs(v) - record["threshold"]) <= self._doubt(c, values)
-            self.unclear_messages += bool(close and (v != 0 or value != 0))
-            if abs(v) > record["threshold"]:
+        doubt = self._doubt(c, [*values, *offered])
+        threshold = record["threshold"] if record["has_threshold"] else 0
+        for neuron, v in enumerate(values):
+            if record["has_threshold"] or record["residual"]:
+                close = abs(abs(v) - threshold) <= doubt
+                rest = doubt > 0 and self.largest[c][neuron] > 0  # v = 0 may be what is left of larger ones
+                self.unclear_messages += bool(close and (v != 0 or offered[neuron] != 0 or rest))
+            if abs(v) > threshold:
                 passed[neuron] = v
-                v = np.float32(0)
-            if record["residual"]:
-                self.residual[c][neuron] = v
         return passed
 
-    def _doubt(self, c: int, values: Any) -> float:
-        """By how much two programs may differ in a value that channel c sends. The images are the same in both."""
-        is_image = self.channels[c]["source"] == 0
-        return 0.0 if is_image else 3e-6 * float(np.abs(values).max(initial=0))
+    def _keep(self, c: int, values: list[np.float32], passed: dict[int, np.float32], sent: Quantized) -> None:
+        """r of each neuron: v where the threshold held it back; with error feedback v - Q(v), of all."""
+        kind = self.channels[c]["residual"]
+        if kind == Residual.ERROR_FEEDBACK:
+            self.largest[c] = np.maximum(self.largest[c], np.abs(np.array(values, np.float32)))
+        for neuron, v in enumerate(values):
+            if kind == Residual.THRESHOLD:
+                self.residual[c][neuron] = np.float32(0) if neuron in passed else v
+            elif kind == Residual.ERROR_FEEDBACK:
+                self.residual[c][neuron] = v - sent.values.get(neuron, np.float32(0))
 
-    def _quantized(self, c: int, frame: int, sample: int, passed: dict[int, np.float32]) -> Quantized:
+    def _doubt(self, c: int, values: Any) -> float:
+        """By how much two programs may differ in a value that channel c sends.
+
+        The images are the same in both, but not what a scale that is a sum leaves of them. A residual has the last
+        digits of all values so far.
+        """
+        record = self.channels[c]
+        largest = float(np.abs(values).max(initial=0))
+        if record["residual"] == Residual.ERROR_FEEDBACK:
+            largest = max(largest, float(self.largest[c].max(initial=0)))
+            if record["scale_kind"] == Scale.RMS:
+                return 3e-6 * largest
+        return 0.0 if record["source"] == 0 else 3e-6 * largest
+
+    def _quantized(self, c: int, frame: int, sample: int, passed: dict[int, np.float32], values: Any) -> Quantized:
         """The quantizer stage."""
         record = self.channels[c]
         draws = None
         if record["stochastic"]:
             drawn = hashing.uniform32(self._words(Stream.ROUNDING.of(c), frame, sample, range(int(record["n"]))))
             draws = dict(enumerate(drawn))
-        doubt = self._doubt(c, list(passed.values()))
+        doubt = self._doubt(c, values)
         kind, bits = int(record["quantizer"]), int(record["bits"])
         found = quantized(kind, bits, int(record["scale_kind"]), record["scale"], passed, draws, doubt)
         self.unclear_messages += found.unclear

@@ -194,7 +194,7 @@ def test_what_will_change_later_has_not_changed_yet() -> None:
     assert cosines[2] < 0.999
 
 
-RESIDUAL = {"threshold": {"value": 0.1, "residual": True}}
+RESIDUAL = {"threshold": {"value": 0.1}, "residual": "threshold"}
 
 
 @pytest.mark.parametrize(

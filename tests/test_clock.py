@@ -278,7 +278,10 @@ def channels(draw: st.DrawFn, shared: bool) -> dict[str, Any]:
         scale = draw(st.sampled_from(["max", "rms", 0.5]))
         table["quantize"] = {"kind": "log2", "bits": draw(st.integers(1, 5)), "scale": scale}
     if draw(st.integers(0, 2)) == 0:
-        table["threshold"] = {"value": draw(st.sampled_from([0.0, 0.1])), "residual": draw(st.booleans())}
+        table["threshold"] = {"value": draw(st.sampled_from([0.0, 0.1]))}
+    if table.keys() & {"quantize", "threshold"} and draw(st.booleans()):
+        kinds = ["threshold", "error_feedback"] if "threshold" in table else ["error_feedback"]
+        table["residual"] = draw(st.sampled_from(kinds))
     return table
 
 

@@ -105,7 +105,7 @@ def test_the_last_frame_may_be_shorter() -> None:
 
 
 def test_residuals_begin_at_zero_and_are_carried_from_sample_to_sample() -> None:
-    state = learned(4, channels={"forward.1": {"threshold": {"value": 0.6, "residual": True}}})
+    state = learned(4, channels={"forward.1": {"threshold": {"value": 0.6}, "residual": "threshold"}})
     theta = np.float64(np.float32(0.6))
 
     def deliver(h: int, x: np.ndarray) -> np.ndarray:
@@ -173,7 +173,7 @@ def test_activities_that_are_not_finite_have_no_accuracy() -> None:
         ({"channels": {"forward": {"bandwidth": "1 Mbit/s", "queue": 3}}}, True),
         ({"channels": {"forward.3": {"deadline": "1 us"}}}, True),
         ({"channels": {"forward.2": {"threshold": {"value": 0.1}}}}, False),
-        ({"channels": {"forward.2": {"threshold": {"value": 0.1, "residual": True}}}}, True),
+        ({"channels": {"forward.2": {"threshold": {"value": 0.1}, "residual": "threshold"}}}, True),
         ({"channels": {"learning": {"deadline": "1 us", "bandwidth": "1 Mbit/s", "queue": 0}}}, False),
         ({"channels": {"forward": {"link": "bus"}}, "links": {"bus": {"bandwidth": "1 Mbit/s", "queue": 3}}}, True),
         ({"schedule": {"change": [{"frame": 3, "channels": {"forward": {"deadline": "1 us"}}}]}}, True),

@@ -19,6 +19,7 @@ from channelsim import tolerances
 from channelsim._verify import compare, one_thread
 from tests.laws.cases import Network, networks_on_maps
 from tests.networks import dataset, dense_layers, plan_of_chain
+from tests.scenario.documents import sound
 
 CLASSES = 3
 TRANSFERS = ("tanh", "logistic", "relu", "linear")
@@ -31,7 +32,8 @@ quantizers = st.one_of(
 ).flatmap(lambda q: st.sampled_from(["max", "rms", 0.3]).map(lambda scale: {**q, "scale": scale}))
 
 value_stages = {
-    "threshold": st.fixed_dictionaries({"value": st.sampled_from([0.0, 0.05, 0.2]), "residual": st.booleans()}),
+    "threshold": st.fixed_dictionaries({"value": st.sampled_from([0.0, 0.05, 0.2])}),
+    "residual": st.sampled_from(["threshold", "error_feedback"]),
     "noise": st.fixed_dictionaries({"sigma": st.just(0.05), "scale": st.sampled_from(["max", "rms", 1.0])}),
     "drop": st.fixed_dictionaries({"probability": st.sampled_from([0.0, 0.1, 0.6]), "rescale": st.booleans()}),
     "encoding": st.sampled_from(["dense", "aer", "auto"]),
@@ -59,7 +61,7 @@ channels = st.builds(
     st.one_of(st.just({}), coded),
     st.fixed_dictionaries({}, optional=clocks),
     wires,
-)
+).map(sound)
 schedules = st.one_of(
     st.just({}),
     st.fixed_dictionaries(

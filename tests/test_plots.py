@@ -10,7 +10,7 @@ from PIL import Image
 
 from channelsim.errors import InputError
 from channelsim.plots import plot
-from channelsim.trace import Trace
+from channelsim.trace import Trace, create
 from tests import traces
 
 
@@ -47,6 +47,26 @@ def test_what_is_drawn(two: list[Path]) -> None:
         np.testing.assert_array_equal(accuracy_by_bits.lines[1].get_xdata(), trace.learning_bits())
         np.testing.assert_allclose(loss_by_bits.lines[1].get_ydata(), trace.metrics("test")["loss"])
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["bp", "srbp"]
+
+
+def test_accuracy_as_deployed_is_drawn_beside_the_other(two: list[Path], tmp_path: Path) -> None:
+    """In the colour of its trace, and named."""
+    plan = traces.small_plan()
+    with create(tmp_path / "queue.h5", traces.TEXT, {**traces.RESOLVED, "name": "queue"}, plan, {}) as writer:
+        for epoch in (1, 2):
+            traces.add_epoch(writer, plan, epoch)
+            row = {"epoch": epoch, "frames": 2 * epoch, "updates": 2 * epoch, "simulated_time": epoch, "wall_time": 1.0}
+            writer.deployed_row({**row, "loss": 3.0, "accuracy": 0.25 * epoch})
+        writer.finish("done", {})
+    accuracy, accuracy_by_bits, loss, _ = plot([two[0], tmp_path / "queue.h5"]).axes
+    assert accuracy.get_ylabel() == "test accuracy (%)"
+    assert [line.get_label() for line in accuracy.lines] == ["bp", "queue", "queue as deployed"]
+    _, trained, deployed = accuracy.lines
+    np.testing.assert_allclose(deployed.get_ydata(), [25, 50])
+    np.testing.assert_array_equal(deployed.get_xdata(), [1, 2])
+    np.testing.assert_allclose(loss.lines[2].get_ydata(), [3, 3])
+    assert len(accuracy_by_bits.lines) == 3
+    assert deployed.get_color() == trained.get_color() and deployed.get_alpha() < 1
 
 
 def test_curves_differ_without_colour(two: list[Path]) -> None:

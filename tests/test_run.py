@@ -37,7 +37,8 @@ PIPELINED: dict[str, Any] = {
     "channels": {
         "forward": {"latency": "30 us"},
         "learning": {
-            "threshold": {"value": 0.05, "residual": True},
+            "threshold": {"value": 0.05},
+            "residual": "threshold",
             "latency": "100 us",
             "jitter": "40 us",
             "bandwidth": "30 Mbit/s",

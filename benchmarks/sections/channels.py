@@ -25,7 +25,8 @@ PIPELINED = {  # by batch; a frame's times grow with its samples
     },
 }
 ALL_STAGES: dict[str, Any] = {
-    "threshold": {"value": 0.001, "residual": True},
+    "threshold": {"value": 0.001},
+    "residual": "threshold",
     "quantize": {"kind": "uniform", "bits": 8, "scale": "max", "rounding": "stochastic"},
     "noise": {"sigma": 0.01, "scale": "rms"},
     "bit_errors": {"probability": 1e-3},

@@ -77,7 +77,7 @@ def _learning(section: Section, settings: work.Settings, batch: int) -> None:
         return work.still(replace(made.with_weights(trained.state.weights), biases=trained.state.biases.copy()))
 
     def thresholded(value: float) -> Plan:
-        return plan("srbp", channels={"learning": {"threshold": {"value": value, "residual": True}}})
+        return plan("srbp", channels={"learning": {"threshold": {"value": value}, "residual": "threshold"}})
 
     value = _threshold_for(ERRORS_SENT, thresholded, dataset, batch)
     plans = {"dense": plan("srbp"), "sparse": thresholded(value), "top": plan("top")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 _PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P"}
@@ -18,6 +19,12 @@ def error(message: str) -> None:
 def note(message: str) -> None:
     """Something a person should know, on stderr, away from results."""
     print(message, file=sys.stderr)
+
+
+def warn(sentences: Iterable[str]) -> None:
+    """Warnings about a scenario or its data, a line each, each once."""
+    for sentence in dict.fromkeys(sentences):
+        note(f"warning: {sentence}")
 
 
 def print_json(value: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from channelsim.cli.options import Json, Settings, Threads
-from channelsim.cli.output import note, print_json
+from channelsim.cli.output import note, print_json, warn
 from channelsim.errors import InputError
 
 
@@ -54,8 +54,8 @@ def run(
     wanted = None
     if scenario is not None:
         wanted = load(scenario, set=settings or ())
-        for advice in wanted.advice() if not quiet else ():
-            note(f"warning: {advice}")
+        if not quiet:
+            warn(wanted.advice())
 
     from channelsim._run import default_out
     from channelsim._run import run as simulate

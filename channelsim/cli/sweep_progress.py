@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TextIO
 
 from channelsim.cli.output import percent
-from channelsim.sweeps import MEASURES, Silent
-
-_NO_VALUES = {"point", "status", "reason", "trace", *MEASURES}
+from channelsim.sweeps import COLUMNS, Silent
 
 
 @dataclass
@@ -126,10 +124,11 @@ def closing(done: int, failed: int) -> str:
 
 def point_line(row: Mapping[str, Any], done: int, points: int) -> str:
     """A point in a line: its values, and its accuracy or why it failed."""
-    values = [f"{key}={value}" for key, value in row.items() if key not in _NO_VALUES]
+    values = [f"{key}={value}" for key, value in row.items() if key not in COLUMNS]
     if row["status"] == "done":
         accuracy = row["test_accuracy"]
         told = f"test {percent(math.nan if accuracy is None else accuracy)}"
+        told += f"  warning: {row['warnings']}" if row["warnings"] else ""
     else:
         told = f"{row['status']}: {row['reason']}"
     return f"{done:>{len(str(points))}}/{points}  {'  '.join(values)}  {told}"

@@ -1,6 +1,7 @@
 """Data sets: images and labels as float32 and int32 arrays.
 
 - `load_dataset`: the set of a scenario's [data] table, as a `Dataset`
+- `load_each`: the same of many tables, each source being read once
 - `Values`: the range of a set's values, and what was done with them
 - `dataset_of`: the same of a scenario, whose errors name its file
 - `available`: which sets are at hand, one `Entry` each
@@ -14,7 +15,7 @@ from channelsim.data.catalogue import Entry, available
 from channelsim.data.dataset import Dataset
 from channelsim.data.download import SOURCES, Source, fetch
 from channelsim.data.findings import Values
-from channelsim.data.load import NAMES, dataset_of, load_dataset
+from channelsim.data.load import NAMES, dataset_of, load_dataset, load_each
 
 __all__ = [
     "NAMES",
@@ -27,4 +28,5 @@ __all__ = [
     "dataset_of",
     "fetch",
     "load_dataset",
+    "load_each",
 ]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from channelsim.data import cifar10, digits, mnist, npz, synthetic
 from channelsim.data.dataset import Dataset, Raw, assemble
@@ -98,6 +99,39 @@ def load_dataset(
         raise TypeError("load_dataset needs a [data] table or a name")
     raw = _raw(name, base, train, test, validation, scale)
     return assemble(name, raw, train, test, validation, normalize, scale)
+
+
+Table = TypeVar("Table", bound=DataTable)
+
+
+def load_each(tables: Iterable[Table]) -> Iterator[tuple[Table, Dataset | InputError]]:
+    """The data set of each [data] table, or why there is none (as `load_dataset`).
+
+    Tables that cut one source in different ways follow each other, for which it is read once.
+    """
+    by_source: dict[Hashable, list[Table]] = {}
+    for table in tables:
+        by_source.setdefault(_source(table), []).append(table)
+    for same in by_source.values():
+        first = same[0]
+        try:
+            raw = _raw(first.name, None, first.train, first.test, first.validation, first.scale)
+        except InputError as error:
+            yield from ((table, error) for table in same)
+            continue
+        for one in same:
+            try:
+                found = assemble(one.name, raw, one.train, one.test, one.validation, one.normalize, one.scale)
+            except InputError as error:
+                yield one, error
+            else:
+                yield one, found
+
+
+def _source(table: DataTable) -> Hashable:
+    """What `_raw` depends on: a synthetic set is made in the size that is asked for."""
+    made = synthetic.ALIASES.get(table.name, table.name) in synthetic.KINDS
+    return table.name, table.scale, (table.train, table.test, table.validation) if made else None
 
 
 def _raw(name: str, base: Path | None, train: int | None, test: int | None, validation: int, scale: Scale) -> Raw:

@@ -14,6 +14,7 @@ from channelsim.plan.layout import (
     Jitter,
     Kind,
     Quantizer,
+    Residual,
     Scale,
     Transfer,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "Message",
     "Plan",
     "Quantizer",
+    "Residual",
     "Scale",
     "Tables",
     "Transfer",

@@ -48,6 +48,14 @@ class Quantizer(IntEnum):
     TERNARY = 4
 
 
+class Residual(IntEnum):
+    """What a sender keeps of v and adds to its next value: nothing; v, if the threshold held it back; v - Q(v)."""
+
+    NONE = 0
+    THRESHOLD = 1
+    ERROR_FEEDBACK = 2
+
+
 class Scale(IntEnum):
     """Where a scale `a` comes from: a fixed number, the largest magnitude or the root mean square of the message."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from channelsim.plan.layout import Encoding, Jitter, Quantizer, Scale
+from channelsim.plan.layout import Encoding, Jitter, Quantizer, Residual, Scale
 from channelsim.scenario import Channel
 
 FLOAT_BITS = 32
@@ -17,7 +17,7 @@ def channel_fields(row: Any, channel: Channel) -> None:
     threshold, quantize, noise = channel.threshold, channel.quantize, channel.noise
     row["has_threshold"] = threshold is not None
     row["threshold"] = threshold.value if threshold else 0.0
-    row["residual"] = bool(threshold and threshold.residual)
+    row["residual"] = Residual[channel.residual.upper()] if channel.residual else Residual.NONE
     quantizer_fields(row, quantize, "quantizer", "bits", "scale_kind", "scale", "stochastic")
     row["noise"] = noise.sigma if noise else 0.0
     row["noise_scale_kind"], row["noise_scale"] = scale_of(noise.scale if noise else 1.0)

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import torch
 
 from channelsim.hashing import Stream
+from channelsim.plan.layout import Residual
 from channelsim.reference import draws, words
 from channelsim.reference.clock import message_bits
 from channelsim.reference.quantizers import quantize, scale_of
@@ -87,8 +88,8 @@ def encode(
 ) -> Encoded:
     """Threshold and quantizer of channel c for the values x (B, n) of these samples.
 
-    `residual` (n,) is what the sender has kept back so far; it is added to the next sample's values and
-    renewed in place, sample after sample. None: the sender keeps nothing.
+    `residual` (n,) is what the sender has kept so far; it is added to the next sample's values and renewed in place,
+    sample after sample, by what `channel.residual` keeps. None: the sender keeps nothing.
     """
     u = draws.uniform32(seed, Stream.ROUNDING, c, frame, samples, x.shape[1]) if channel.stochastic else None
     if residual is None:
@@ -99,7 +100,10 @@ def encode(
         encoded = encode_message(channel, x[b : b + 1] + residual, None if u is None else u[b : b + 1])
         if observe is not None:
             encoded = observe(encoded, [sample])
-        residual.copy_(torch.where(encoded.active, 0.0, encoded.v)[0])
+        if channel.residual == Residual.ERROR_FEEDBACK:
+            residual.copy_((encoded.v - encoded.sent)[0])
+        else:
+            residual.copy_(torch.where(encoded.active, 0.0, encoded.v)[0])
         rows.append(encoded)
     return Encoded(
         torch.cat([row.v for row in rows]),

@@ -31,8 +31,6 @@ class Threshold(Table):
 
     value: Magnitude
     """The threshold: x is sent where |x| > value."""
-    residual: bool = False
-    """Keep what was not sent at the sender and add it to the next message (error feedback)."""
 
 
 class Quantize(Table):
@@ -128,6 +126,9 @@ class Channel(Table):
     """Send large values only."""
     quantize: Annotated[Quantize | None, NoneWord] = None
     """Send few bits a value; without it a value is a 32-bit float."""
+    residual: Annotated[Literal["threshold", "error_feedback"] | None, NoneWord] = None
+    """What a sender keeps and adds to its next value: "threshold": values that the threshold held back;
+    "error_feedback": what was to be sent minus what was sent, that is also what the quantizer rounded off."""
     noise: Annotated[Noise | None, NoneWord] = None
     """Additive noise."""
     bit_errors: Annotated[BitErrors | None, NoneWord] = None

@@ -17,7 +17,7 @@ Problem = tuple[Path, str]
 
 def problems(scenario: Keys) -> list[Problem]:
     """What contradicts something else, each with the path of its key."""
-    found = _names(scenario) + _links(scenario) + _lengths(scenario) + _images(scenario)
+    found = _names(scenario) + _links(scenario) + _residuals(scenario) + _lengths(scenario) + _images(scenario)
     swept: tuple[str, ...] = ()
     try:
         swept = scenario.grid().keys
@@ -71,6 +71,27 @@ def _links(scenario: Keys) -> list[Problem]:
                     text = f" is the link's, which {changed[0]} shares; accepted: the other keys of a channel"
                     found.append((("schedule", "change", i, "channels", name, key), text))
     return found
+
+
+def _residuals(scenario: Keys) -> list[Problem]:
+    """Residuals on channels that hold nothing back."""
+    changes = scenario.schedule.change
+    found: list[Problem] = []
+    for i in range(len(changes) + 1):
+        tables = scenario.channels if i == 0 else changes[i - 1].channels
+        path: Path = ("channels",) if i == 0 else ("schedule", "change", i - 1, "channels")
+        for name in _known(scenario):
+            named = [table for table in (name, name.split(".")[0]) if table in tables]
+            if "." not in name or not named:
+                continue
+            channel = _settings(scenario, name, changes[:i])
+            holds = {"threshold": channel.threshold, "error_feedback": channel.threshold or channel.quantize}
+            if channel.residual is not None and holds[channel.residual] is None:
+                key = next((table for table in named if "residual" in tables[table].model_fields_set), named[0])
+                needed = "a threshold" if channel.residual == "threshold" else "a threshold or quantize"
+                text = f" = {channel.residual!r}: {name} has no {needed.removeprefix('a ')}, so nothing is held back; "
+                found.append(((*path, key, "residual"), f'{text}accepted: {needed} beside it, or "none"'))
+    return list(dict.fromkeys(found))
 
 
 def _settings(scenario: Keys, name: str, changes: Sequence[Change] = ()) -> Channel:

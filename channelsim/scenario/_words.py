@@ -65,10 +65,12 @@ def in_words(channel: Channel) -> str:
     """A channel in words, its stages in their order; "ideal" if it does nothing to a message."""
     words = []
     if channel.threshold:
-        kept = ", the rest kept" if channel.threshold.residual else ""
+        kept = ", the rest kept" if channel.residual == "threshold" else ""
         words.append(f"only |x| > {channel.threshold.value:g}{kept}")
     if channel.quantize:
         words.append(quantizer_in_words(channel.quantize))
+    if channel.residual == "error_feedback":
+        words.append("error feedback")
     if channel.noise:
         words.append(f"noise {channel.noise.sigma:g} x {_scale(channel.noise.scale)}")
     if channel.bit_errors:

@@ -6,8 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from channelsim.data import load_dataset
-from channelsim.errors import InputError
+from channelsim.data import Dataset, load_each
 from channelsim.scenario import Data
 from channelsim.sweeps._grid import Point
 
@@ -22,30 +21,22 @@ def key_of(data: Data) -> str:
 def identified(points: Sequence[Point], note: Callable[[str], None]) -> tuple[list[Point], dict[str, dict[str, str]]]:
     """The points with the digests of their data, and these digests by `key_of` the data.
 
-    Each set is loaded once, its warnings go to `note`. Those that cannot be loaded are left out: their points fail
-    and say why.
+    Each set is read once, however many parts of it are used; its warnings go to `note`. Those that cannot be loaded are
+    left out: their points fail and say why.
     """
+    tables = {key_of(point.scenario.data): point.scenario.data for point in points if point.scenario is not None}
     found: dict[str, dict[str, str]] = {}
-    looked: set[str] = set()
     told: set[str] = set()
-    with_data = []
-    for point in points:
-        if point.scenario is not None:
-            data = point.scenario.data
-            key = key_of(data)
-            if key not in looked:
-                looked.add(key)
-                try:
-                    dataset = load_dataset(data)
-                except InputError:
-                    pass
-                else:
-                    found[key] = dataset.digests
-                    warnings = [f"warning: {data.name}: {text}" for text in dataset.warnings]
-                    for text in warnings:
-                        if text not in told:
-                            note(text)
-                    told.update(warnings)
-            point = replace(point, data=found.get(key))
-        with_data.append(point)
+    for data, dataset in load_each(tables.values()):
+        if isinstance(dataset, Dataset):
+            found[key_of(data)] = dataset.digests
+            for text in dataset.warnings:
+                warning = f"warning: {data.name}: {text}"
+                if warning not in told:
+                    note(warning)
+                told.add(warning)
+    with_data = [
+        point if point.scenario is None else replace(point, data=found.get(key_of(point.scenario.data)))
+        for point in points
+    ]
     return with_data, found

@@ -35,17 +35,20 @@ try:
 except ImportError:  # a system without advisory locks: two sweeps should not share a directory there
     fcntl = None  # type: ignore[assignment]
 
-FORMAT, VERSION = "channelsim sweep", 1
+FORMAT, VERSION = "channelsim sweep", 2
 DONE, FAILED, KILLED = "done", "failed", "killed"
 """Statuses of a point. `killed`: its workers died each time it was tried."""
 
 MEASURES = (
     "test_accuracy", "test_loss", "test_accuracy_deployed", "validation_accuracy", "train_accuracy", "bits",
-    "learning_bits", "simulated_time_s", "energy_j", "wall_time_s", "updates",
+    "learning_bits", "lost", "simulated_time_s", "energy_j", "wall_time_s", "updates",
 )  # fmt: skip
 """Columns of the table that a run fills: shares from 0 to 1, mean losses, bits, seconds and joules."""
+COLUMNS = ("point", "status", "reason", *MEASURES, "warnings", "trace")
+"""All columns but those of keys."""
+_BETWEEN = " | "  # two warnings in one cell, which have commas, colons and semicolons
 _WHERE_THERE_ARE_ANY = ("test_accuracy_deployed", "validation_accuracy")
-_PARTS = {"point", "status", "reason", "final", "values", "scenario", "measures", "trace"}  # of a record
+_PARTS = {"point", "status", "reason", "final", "values", "scenario", "measures", "warnings", "trace"}  # of a record
 _COUNTS = ("bits", "learning_bits", "updates")
 
 Record = dict[str, Any]
@@ -244,6 +247,7 @@ def record_of(
     reason: str = "",
     final: bool = False,
     measures: Mapping[str, Any] | None = None,
+    warnings: Sequence[str] = (),
     trace: Path | None = None,
 ) -> Record:
     """What is kept of a point. `final`: it would be the same again, so that no later sweep tries."""
@@ -256,6 +260,7 @@ def record_of(
         "values": dict(point.values),
         "scenario": scenario,
         "measures": dict(measures or {}),
+        "warnings": list(warnings),
         "trace": f"points/{trace.name}" if trace is not None and trace.exists() else "",
     }
 
@@ -310,14 +315,14 @@ class Results:
 def tabulate(records: Sequence[Record], keys: Sequence[str]) -> pd.DataFrame:
     """Rows sorted by the swept keys, then by seed and name.
 
-    Columns: point, status, reason, every swept key, seed, the measures (NaN where there are none), trace.
+    Columns: point, status, reason, every swept key, seed, the measures (NaN where there are none), warnings, trace.
     """
     import pandas as pd
 
     rows = [row(record, keys) for record in records]
     swept = [*(key for key in keys if key != "seed"), "seed"]
     rows.sort(key=lambda one: [*(_order(one[key]) for key in swept), one["point"]])
-    table = pd.DataFrame(rows, columns=["point", "status", "reason", *swept, *MEASURES, "trace"])
+    table = pd.DataFrame(rows, columns=["point", "status", "reason", *swept, *MEASURES, "warnings", "trace"])
     # From the rows, with a type: beside a missing value or a fraction pandas by itself makes floats of integers.
     for key in swept:
         table[key] = _one_type([one[key] for one in rows])
@@ -335,7 +340,7 @@ def row(record: Record, keys: Sequence[str]) -> Record:
     values = {key: _cell(record, key) for key in (*keys, "seed")}
     measures = {name: record["measures"].get(name) for name in MEASURES}
     about = {name: record[name] for name in ("point", "status", "reason")}
-    return {**about, **values, **measures, "trace": record["trace"]}
+    return {**about, **values, **measures, "warnings": _BETWEEN.join(record["warnings"]), "trace": record["trace"]}
 
 
 def _cell(record: Record, key: str) -> Any:

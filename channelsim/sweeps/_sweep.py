@@ -53,7 +53,8 @@ def sweep(
 
     Returns:
         The table of the directory, also in results.parquet and results.csv: a row a point, with point (the name),
-        status (done, failed or killed), reason, every swept key, seed, the measures, and trace (relative to `out`).
+        status (done, failed or killed), reason, every swept key, seed, the measures, warnings (of the run, with " | "
+        between them), and trace (relative to `out`).
 
     Raises:
         InputError: the grid is wrong, the directory is not one of such a sweep, has results on other data or cannot be

@@ -102,7 +102,7 @@ def _attempt(point: Point, directory: Path) -> dict[str, Any]:
         kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
         return _store.record_of(point, _store.FAILED, f"{kind}{error}", trace=trace)
     measures = {name: getattr(result, name) for name in _store.MEASURES}
-    return _store.record_of(point, _store.DONE, final=True, measures=measures, trace=trace)
+    return _store.record_of(point, _store.DONE, final=True, measures=measures, warnings=result.warnings, trace=trace)
 
 
 def _expected(data: Data, digests: Mapping[str, str] | None) -> Dataset:

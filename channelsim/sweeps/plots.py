@@ -19,14 +19,13 @@ from channelsim import extras, units
 from channelsim.errors import InputError
 from channelsim.plots import FORMATS, look, save
 from channelsim.scenario import nearest
-from channelsim.sweeps._store import DONE, MEASURES, read_table
+from channelsim.sweeps._store import COLUMNS, DONE, MEASURES, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 CONFIDENCE = 0.95
 _WIDE = 30.0  # numbers that differ by more than this factor stand on a logarithmic axis
-_ABOUT = {"point", "status", "reason", "trace", *MEASURES}
 _UNITS = {
     "test_loss": "", "bits": "bit", "learning_bits": "bit", "updates": "", "simulated_time_s": "s",
     "energy_j": "J", "wall_time_s": "s",
@@ -83,7 +82,7 @@ def plot_sweep(
     if by is not None and heat is not None:
         raise InputError("plot: --by draws curves, --heat a map; accepted: one of them")
     table = read_table(source) if isinstance(source, str | os.PathLike) else source
-    swept = [name for name in table.columns if name not in _ABOUT]
+    swept = [name for name in table.columns if name not in COLUMNS]
     for name in (x, by, heat, *(where or {})):
         if name is not None and name not in swept:
             raise InputError(f"plot: {name} is not swept{nearest(name, swept)}; accepted: {', '.join(swept)}")

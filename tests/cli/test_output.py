@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from channelsim.cli.output import percent, print_json, quantity
+from channelsim.cli.output import percent, print_json, quantity, warn
 from channelsim.cli.progress import LineProgress, epoch_line, shown
 from channelsim.progress import Progress, Silent
 
@@ -116,3 +116,8 @@ def tell(progress: Progress) -> None:
     progress.start("small", 3, 30, 60)
     progress.chunk(70, 3, 20_000.0, 0.01, 4_000_000, 0.4321)
     progress.epoch(ROW)
+
+
+def test_warnings_are_lines_on_stderr_each_once(capsys: pytest.CaptureFixture[str]) -> None:
+    warn(["a link is slow", "no sample is of class 3", "a link is slow"])
+    assert capsys.readouterr() == ("", "warning: a link is slow\nwarning: no sample is of class 3\n")

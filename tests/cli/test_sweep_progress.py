@@ -10,7 +10,7 @@ from channelsim.sweeps import SweepProgress
 
 ROW: dict[str, Any] = {
     "point": "0123456789ab", "status": "done", "reason": "", "learning.rule": "bp", "seed": 3, "test_accuracy": 0.9321,
-    "bits": 12, "trace": "points/0123456789ab.h5",
+    "bits": 12, "warnings": "", "trace": "points/0123456789ab.h5",
 }  # fmt: skip
 FAILED = {**ROW, "status": "failed", "reason": "[diverged]", "test_accuracy": None}
 
@@ -24,6 +24,7 @@ def tell(listener: SweepProgress) -> None:
     listener.note("starting 2 worker processes ...")
     listener.start("rules", 12, 10, 2)
     listener.point(ROW, 11, 100.0)
+    listener.point({**ROW, "seed": 4, "warnings": "events lost by drop: 50.0 % of learning.1"}, 11, 50.0)
     listener.point(FAILED, 12, 0.0)
     listener.finish(11, 1)
 
@@ -37,6 +38,7 @@ def test_lines() -> None:
         "starting 2 worker processes ...",
         "rules: 12 points, 10 of them done before, 2 at a time",
         "11/12  learning.rule=bp  seed=3  test 93.21 %  2 min left",
+        "11/12  learning.rule=bp  seed=4  test 93.21 %  warning: events lost by drop: 50.0 % of learning.1  50 s left",
         "12/12  learning.rule=bp  seed=3  failed: [diverged]  0 s left",
         "11 done, 1 failed (the column reason says why)",
     ]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -9,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from channelsim.data import NAMES, Dataset, dataset_of, load_dataset
+from channelsim.data import NAMES, Dataset, dataset_of, load_dataset, load_each
 from channelsim.errors import InputError
 
 
@@ -21,6 +22,25 @@ def test_a_table_and_keywords_give_the_same() -> None:
         np.testing.assert_array_equal(getattr(a, part), getattr(b, part))
     with pytest.raises(TypeError, match="a name"):
         load_dataset()
+
+
+def test_many_tables_at_once_are_those_of_each() -> None:
+    """Also where the size decides what a set is (synthetic), and where a part does not fit."""
+    sizes = [("digits", 30), ("synthetic", 30), ("digits", 9999), ("none", 1), ("synthetic", 20), ("digits", 20)]
+    tables = [
+        SimpleNamespace(name=name, train=train, test=5, validation=3, normalize=True, scale="auto")
+        for name, train in sizes
+    ]
+    found = {(table.name, table.train): dataset for table, dataset in load_each(tables)}
+    assert found.keys() == set(sizes)
+    for table in tables:
+        dataset = found[table.name, table.train]
+        if isinstance(dataset, InputError):
+            with pytest.raises(InputError, match=re.escape(str(dataset))):
+                load_dataset(table)
+        else:
+            assert dataset.digests == load_dataset(table).digests
+    assert [key for key, dataset in found.items() if isinstance(dataset, InputError)] == [("digits", 9999), ("none", 1)]
 
 
 @pytest.mark.parametrize("name", ["digits", "synthetic"])

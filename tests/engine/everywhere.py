@@ -19,7 +19,8 @@ from tests.networks import EVERY_STAGE, dataset
 ONLINE = {"batch": 1, "epochs": 2, "learning_rate": 0.02}
 ONCE = {"batch": 60, "epochs": 1, "learning_rate": 0.1}
 RMS = {
-    "threshold": {"value": 0.02, "residual": True},
+    "threshold": {"value": 0.02},
+    "residual": "threshold",
     "quantize": {"kind": "uniform", "bits": 6, "scale": "rms", "rounding": "stochastic"},
     "noise": {"sigma": 0.05, "scale": "rms"},
     "drop": {"probability": 0.1, "rescale": True},

@@ -118,7 +118,7 @@ def _channel(rng: Random) -> dict[str, Any]:
     keys = _sometimes(
         rng,
         0.3,
-        threshold={"value": rng.choice([0.0, 0.05, 0.2]), "residual": rng.random() < 0.5},
+        threshold={"value": rng.choice([0.0, 0.05, 0.2])},
         noise={"sigma": 0.05, "scale": rng.choice(["max", "rms", 1.0])},
         drop={"probability": rng.choice([0.1, 0.5]), "rescale": rng.random() < 0.5},
         deadline=rng.choice(["40 ns", "150 ns", "500 ns"]),
@@ -127,6 +127,9 @@ def _channel(rng: Random) -> dict[str, Any]:
     if rng.random() < 0.6:
         keys["quantize"] = _quantizer(rng)
         keys |= _sometimes(rng, 0.5, bit_errors={"probability": rng.choice([0.02, 0.2, 1.0])})
+    keeps = ["threshold", "error_feedback"] if "threshold" in keys else ["error_feedback"]
+    if keys.keys() & {"threshold", "quantize"}:
+        keys |= _sometimes(rng, 0.5, residual=rng.choice(keeps))
     keys |= _sometimes(rng, 0.5, latency=rng.choice(["1 ns", "50 ns", "200 ns"]), header=rng.randint(1, 9))
     keys |= _sometimes(rng, 0.6, encoding=rng.choice(["aer", "auto"]))
     if rng.random() < 0.3:

@@ -263,15 +263,21 @@ quantizers = st.one_of(
     ),
     st.sampled_from([{"kind": "sign"}, {"kind": "ternary"}]),
 ).flatmap(lambda table: st.sampled_from(["max", "rms", 0.3]).map(lambda scale: {**table, "scale": scale}))
-thresholds = st.fixed_dictionaries({"value": st.sampled_from([0.0, 0.05, 0.2]), "residual": st.booleans()})
+thresholds = st.fixed_dictionaries({"value": st.sampled_from([0.0, 0.05, 0.2])})
+held_back = st.fixed_dictionaries(
+    {"threshold": thresholds}, optional={"residual": st.sampled_from(["threshold", "error_feedback"])}
+)
+bit_errors = st.sampled_from([0.01, 0.2]).map(lambda p: {"probability": p})
 coded_stages = st.one_of(
-    st.fixed_dictionaries({}, optional={"threshold": thresholds}),
+    st.just({}),
+    held_back,
     st.fixed_dictionaries(
-        {"quantize": quantizers},
-        optional={
-            "threshold": thresholds,
-            "bit_errors": st.sampled_from([0.01, 0.2]).map(lambda p: {"probability": p}),
-        },
+        {"quantize": quantizers}, optional={"bit_errors": bit_errors, "residual": st.just("error_feedback")}
+    ),
+    st.builds(
+        lambda one, other: {**one, **other},
+        st.fixed_dictionaries({"quantize": quantizers}, optional={"bit_errors": bit_errors}),
+        held_back,
     ),
 )
 stages = st.builds(lambda one, other: {**one, **other}, linear_stages, coded_stages)

@@ -146,7 +146,7 @@ SCENARIOS: dict[str, Golden] = {
         WIDE, 20, "rbp", 3, **both(noise={"sigma": 0.05, "scale": "rms"}, drop={"probability": 0.2, "rescale": True})
     ),
     "bit errors of floats": dense(MIDDLE, 20, "srbp", 3, channels={"learning": {"bit_errors": {"probability": 1e-3}}}),
-    "threshold": dense(WIDE, 30, "rbp", 1, **both(threshold={"value": 0.05, "residual": True}, encoding="auto")),
+    "threshold": dense(WIDE, 30, "rbp", 1, **both(threshold={"value": 0.05}, residual="threshold", encoding="auto")),
     "every stage": dense(
         MIDDLE, 20, "rbp", 3, traced=True,
         channels={"learning": EVERY_STAGE, "forward": {**EVERY_STAGE, "deadline": "1 us"}},

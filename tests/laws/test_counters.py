@@ -79,7 +79,7 @@ def test_what_is_written_down_is_not_seen(residual: bool | None, case: Case, enc
     """Messages that are not written down take a shorter way where they meet nothing, or only a threshold."""
     keys: dict[str, Any] = {"encoding": encoding, "header": 3}
     if residual is not None:
-        keys["threshold"] = {"value": 0.2, "residual": residual}
+        keys |= {"threshold": {"value": 0.2}, "residual": "threshold" if residual else "none"}
     plan, data = case.with_channels(forward=keys, learning=keys), case.data()
     state = engine.start(plan, data, trace_frames=plan.frames)
     advance(plan, state, plan.frames)
@@ -94,12 +94,12 @@ def test_a_run_repeated_is_the_same_run(case: Case) -> None:
 
 def test_a_snapshot_holds_what_is_on_its_way() -> None:
     """Taken with frames in flight, residuals kept back and momentum gained, and later undisturbed by the run."""
-    channel = {"latency": "170 ns", "threshold": {"value": 0.1, "residual": True}, "drop": {"probability": 0.2}}
+    channel = {"latency": "170 ns", "threshold": {"value": 0.1}, "residual": "threshold", "drop": {"probability": 0.2}}
     tables = {
         "learning": {"rule": "asrbp"},
         "training": {"batch": 3, "epochs": 4, "momentum": 0.5},
         "schedule": {"mode": "pipelined", "interval": "50 ns"},
-        "channels": {"learning": channel, "forward": {"threshold": {"value": 0.2, "residual": True}}},
+        "channels": {"learning": channel, "forward": {"threshold": {"value": 0.2}, "residual": "threshold"}},
     }
     case = dense_case([5, 6, 4, 3], ["tanh", "tanh", "softmax"], 10, tables)
     plan, data = case.plan(), case.data()

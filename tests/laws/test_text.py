@@ -110,5 +110,5 @@ def test_the_scenarios_have_everything() -> None:
         found["on_miss current"] += tables["schedule"].get("on_miss") == "current"
         found["momentum"] += tables["training"]["momentum"] > 0
         found["mini-batches"] += tables["training"]["batch"] > 1
-    assert len(found) == 8 + 2 + 2 + 13 + 5 + 3
+    assert len(found) == 8 + 2 + 2 + 14 + 5 + 3
     assert min(found.values()) >= 6, found.most_common()[-3:]

@@ -31,7 +31,7 @@ slow = st.fixed_dictionaries(
         "encoding": st.sampled_from(["aer", "auto"]),
         "header": st.integers(0, 9),
         "drop": st.just({"probability": 0.3, "rescale": True}),
-        "threshold": st.sampled_from([{"value": 0.2}, {"value": 0.1, "residual": True}]),
+        "threshold": st.sampled_from([{"value": 0.2}, {"value": 0.1}]),
         "quantize": st.sampled_from([{"kind": "log2", "bits": 3}, {"kind": "log2", "bits": 2, "scale": "rms"}]),
     },
 )

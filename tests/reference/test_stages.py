@@ -94,7 +94,7 @@ def test_threshold() -> None:
 
 
 def test_residual_is_kept_from_sample_to_sample() -> None:
-    c, _ = channel(threshold={"value": 0.5, "residual": True})
+    c, _ = channel(threshold={"value": 0.5}, residual="threshold")
     rows = [[0.25, 0.75, -0.3, 0, 0, 0, 0, 0]] * 3
     x = torch.tensor(rows)
     residual = torch.zeros(8)
@@ -104,12 +104,31 @@ def test_residual_is_kept_from_sample_to_sample() -> None:
     assert torch.allclose(residual[:3], torch.tensor([0, 0, -0.3]))
 
 
+def test_error_feedback_keeps_what_was_not_sent() -> None:
+    """By hand: signs of 0.5 of the values 0.2, and of 0.9, which is too much for them; without a threshold."""
+    c, _ = channel(quantize={"kind": "sign", "scale": 0.5}, residual="error_feedback")
+    residual = torch.zeros(8)
+    encoded = stages.encode(c, 0, 1, 0, range(4), torch.tensor([[0.2, 0.9, 0, 0, 0, 0, 0, 0]] * 4), residual)
+    assert torch.allclose(encoded.v[:, 0], torch.tensor([0.2, -0.1, 0.6, 0.3]))
+    assert torch.allclose(encoded.sent[:, 0], torch.tensor([0.5, -0.5, 0.5, 0.5]))
+    assert torch.allclose(encoded.v[:, 1], torch.tensor([0.9, 1.3, 1.7, 2.1]))
+    assert torch.allclose(residual[:3], torch.tensor([-0.2, 1.6, 0]))
+
+
+def test_error_feedback_goes_over_the_threshold_too() -> None:
+    c, _ = channel(threshold={"value": 0.3}, quantize={"kind": "sign", "scale": 0.5}, residual="error_feedback")
+    residual = torch.zeros(8)
+    encoded = stages.encode(c, 0, 1, 0, range(4), torch.tensor([[0.2, 0, 0, 0, 0, 0, 0, 0]] * 4), residual)
+    assert torch.allclose(encoded.sent[:, 0], torch.tensor([0, 0.5, 0, 0]))
+    assert torch.allclose(residual[:2], torch.tensor([0.3, 0]))
+
+
 def test_residual_outlives_the_frame() -> None:
     """Nothing is lost for good: what was sent and what is kept add up to what was to be encoded."""
     ref = start(
         [6, 5, 3],
         training={"batch": 4},
-        channels={"learning": {"threshold": {"value": 0.3, "residual": True}}},
+        channels={"learning": {"threshold": {"value": 0.3}, "residual": "threshold"}},
     )
     encoded: list[tuple[torch.Tensor, torch.Tensor]] = []
 
@@ -238,7 +257,8 @@ def test_evaluation_goes_through_the_forward_channels_alone() -> None:
     """The draws are the samples' own wherever the set is cut; residuals and the clock play no part."""
     tables = {
         "forward": {
-            "threshold": {"value": 0.1, "residual": True},
+            "threshold": {"value": 0.1},
+            "residual": "threshold",
             "drop": {"probability": 0.3},
             "deadline": "1 ps",
             "latency": "1 s",

@@ -65,8 +65,9 @@ quantizers = st.one_of(
 )
 
 stages: dict[str, st.SearchStrategy[Any]] = {
-    "threshold": table({"value": st.floats(0, 10)}, residual=st.booleans()),
+    "threshold": table({"value": st.floats(0, 10)}),
     "quantize": quantizers,
+    "residual": st.sampled_from(["threshold", "error_feedback", "none"]),
     "noise": table({"sigma": st.floats(0, 10)}, scale=scales),
     "bit_errors": table({"probability": probabilities}),
     "drop": table({"probability": probabilities}, rescale=st.booleans()),
@@ -77,9 +78,17 @@ stages: dict[str, st.SearchStrategy[Any]] = {
     "header": st.integers(0, 1000),
 }
 
-own_link = table({}, **stages, bandwidth=rates, queue=st.integers(0, 100))
+
+def sound(channel: Document) -> Document:
+    """Without a residual where nothing is held back."""
+    needed = {"threshold": {"threshold"}, "error_feedback": {"threshold", "quantize"}}
+    useless = "residual" in channel and not channel.keys() & needed.get(channel["residual"], {"residual"})
+    return {key: value for key, value in channel.items() if not (useless and key == "residual")}
+
+
+own_link = table({}, **stages, bandwidth=rates, queue=st.integers(0, 100)).map(sound)
 """Channels with a link of their own."""
-unlinked = table({}, **stages)
+unlinked = table({}, **stages).map(sound)
 """Channels of which nothing is said about links, as in a change."""
 
 

@@ -41,7 +41,9 @@ MISTAKES: list[tuple[Document, str]] = [
     ({"channels": {"forward.0": {}}}, '"forward.H" with H from 1 to 3'),
     ({"channels": {"learning.3": {}}}, '"learning.H" with H from 1 to 2'),
     (change(epoch=1, channels={"learning.3": {}}), 'schedule.change[0].channels."learning.3" is no channel'),
+    (channel(threshold={"value": 0.1, "residual": True}), "channels.learning.threshold.residual is unknown"),
     # types and values
+    (channel(residual=True), 'channels.learning.residual = true; accepted: "threshold", "error_feedback"'),
     ({"training": {"epochs": 0}}, "training.epochs = 0; accepted: an integer of at least 1"),
     ({"training": {"epochs": 1.0}}, "training.epochs = 1.0; accepted: an integer"),
     ({"training": {"epochs": True}}, "training.epochs = true; accepted: an integer"),
@@ -178,6 +180,23 @@ MISTAKES: list[tuple[Document, str]] = [
         "model = 3; accepted: the path of a model file or a table of name, input, layers, weights",
     ),
     ({"model": "nowhere.toml"}, "model: nowhere.toml: no such file"),
+    # residuals where nothing is held back
+    (
+        channel(residual="threshold", quantize={"kind": "sign"}),
+        "channels.learning.residual = 'threshold': learning.1 has no threshold, so nothing is held back; accepted: "
+        'a threshold beside it, or "none"',
+    ),
+    (
+        channel(residual="error_feedback"),
+        "channels.learning.residual = 'error_feedback': learning.1 has no threshold or quantize, so nothing is held",
+    ),
+    (
+        {
+            "channels": {"forward": {"quantize": {"kind": "sign"}, "residual": "error_feedback"}},
+            **change(epoch=1, channels={"forward.2": {"quantize": "none"}}),
+        },
+        "schedule.change[0].channels.\"forward.2\".residual = 'error_feedback': forward.2 has no threshold or quantize",
+    ),
 ]
 
 

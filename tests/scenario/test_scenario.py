@@ -287,7 +287,8 @@ def test_in_words() -> None:
         learning={"rule": "srbp", "derivative": False},
         channels={
             "learning": {
-                "threshold": {"value": 0.1, "residual": True},
+                "threshold": {"value": 0.1},
+                "residual": "threshold",
                 "quantize": {"kind": "log2", "bits": 3},
                 "drop": {"probability": 0.1},
                 "bandwidth": "10 Mbit/s",

@@ -72,7 +72,7 @@ def test_the_table_is_what_single_runs_give(grid: Grid, scheduler: str, tmp_path
     table = cs.sweep(scenario, out=tmp_path / "out", scheduler=scheduler, progress=told)
     assert list(table.columns) == [
         "point", "status", "reason", "learning.rule", "training.learning_rate", "seed",
-        *(name for name in MEASURES if name != "test_accuracy_deployed"), "trace",
+        *(name for name in MEASURES if name != "test_accuracy_deployed"), "warnings", "trace",
     ]  # fmt: skip
     assert told.begun == [("small", 4, 0, 2)]
     assert told.ended == [(4, 0)]

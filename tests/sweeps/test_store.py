@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from channelsim.data import load as load_module
 from channelsim.data import load_dataset
 from channelsim.errors import InputError
 from channelsim.scenario import Data, Scenario
@@ -101,6 +102,21 @@ def test_accuracy_as_deployed_has_a_column_where_some_point_has_one(grid: Grid) 
     assert column.dtype == "float64" and column[0] == 0.25 and np.isnan(column[1])
 
 
+def test_the_table_has_what_a_point_was_warned_about(grid: Grid, tmp_path: Path) -> None:
+    """From a run that loses half of its errors, through its record, to the table and what is read of it."""
+    scenario = grid({"seed": [1]}, **{"channels.learning.drop.probability": 0.5, "training.epochs": 1})
+    (point,) = points(scenario)
+    _store.claim(tmp_path / "out", scenario, {})
+    record = _worker.run_point(point, str(tmp_path / "out"))
+    _store.write_point(tmp_path / "out", {**record, "point": "other", "warnings": ["a; b, c", "d"]})
+    _store.Results(tmp_path / "out").write()
+    for table in (read_table(tmp_path / "out"), pd.read_csv(tmp_path / "out" / "results.csv")):
+        warned = dict(zip(table["point"], table["warnings"], strict=True))
+        assert warned["other"] == "a; b, c | d"
+        assert warned[point.name].startswith("events lost by drop: 49.2 % of learning.1; "), warned
+        assert table["lost"].tolist() == pytest.approx([0.5, 0.5], abs=0.03)
+
+
 def test_counts_are_exact_beside_a_point_without_any(grid: Grid, tmp_path: Path) -> None:
     large = 2**53 + 1
     table = keep(tmp_path / "out", grid({"seed": [large, large + 1]}), bits=large, learning_bits=large + 2)
@@ -146,7 +162,9 @@ def test_results_on_other_data_are_refused_with_what_changed(grid: Grid, tmp_pat
     again()
 
 
-def test_each_set_is_loaded_once_and_warned_about_once(grid: Grid, tmp_path: Path) -> None:
+def test_each_set_is_loaded_once_and_warned_about_once(
+    grid: Grid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     x, y = np.eye(10, 64), np.zeros(10, int)
     np.savez(tmp_path / "own.npz", train_x=x, train_y=y, test_x=x, test_y=y)
     names = [str(tmp_path / "own.npz"), "digits", str(tmp_path / "none.npz")]
@@ -154,8 +172,20 @@ def test_each_set_is_loaded_once_and_warned_about_once(grid: Grid, tmp_path: Pat
         {"data.test": "none"}
     )
     notes: list[str] = []
+    read: list[str] = []
+
+    def load(name: str, *rest: Any) -> Any:
+        read.append(name)
+        return raw(name, *rest)
+
+    raw = load_module._raw
+    monkeypatch.setattr(load_module, "_raw", load)
     found, data = _data.identified(points(scenario), notes.append)
+    assert read == names  # not for each value of data.train
     assert len(data) == 4
+    for point in found:
+        if point.data is not None:
+            assert point.scenario is not None and point.data == load_dataset(point.scenario.data).digests
     assert [point.data is None for point in found] == [name == names[2] for name in names for _ in range(8)]
     assert len(set(notes)) == len(notes) and f"warning: {names[0]}: all 5 training samples are of class 0" in "\n".join(
         notes

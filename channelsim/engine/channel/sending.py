@@ -284,7 +284,9 @@ def _send_at_once(net, mem, c, slot):
         if ch.has_threshold:
             _prefetch(net, mem, c, slot, b + 2)
             place = _place(net, mem, c, slot, b)
-            offers, passes = stages.sift(ch, _values(net, mem, c, slot, b), _residual(net, mem, c), place)
+            offers, passes = stages.sift(
+                ch, _values(net, mem, c, slot, b), _residual(net, mem, c), ch.residual != 0, place
+            )
         elif is_counted:
             offers = passes = counts[b]
         elif _is_from_data(net, c):

@@ -17,12 +17,13 @@ from channelsim.engine.channel import link_clock, quantizers
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.pointers import as_words, head
 from channelsim.engine.kernels import counter_hash, elementary, simd
-from channelsim.plan import Encoding, Jitter
+from channelsim.plan import Encoding, Jitter, Residual
 
 F = np.float32
 ZERO = F(0.0)
 DENSE, AER, AUTO = (np.int64(encoding) for encoding in Encoding)
 NO_JITTER, UNIFORM = int(Jitter.NONE), int(Jitter.UNIFORM)
+ERROR_FEEDBACK = int(Residual.ERROR_FEEDBACK)
 
 
 @inner(inlined=True)
@@ -44,9 +45,10 @@ def only_sifts(ch):
 
 
 @inner(inlined=True)
-def sift(ch, values, residual, out):
-    """The threshold: `out` = the values above it, else 0. Returns (offered, events)."""
-    both = simd.pass_threshold(values, residual, np.int64(ch.residual), ch.threshold, out)
+def sift(ch, values, residual, keep, out):
+    """The threshold: `out` = the values above it, else 0; with `keep` those below it stay in `residual`, and are added
+    to the next ones. Returns (offered, events)."""
+    both = simd.pass_threshold(values, residual, np.int64(keep), ch.threshold, out)
     return both >> 32, both & 0xFFFFFFFF
 
 
@@ -58,11 +60,19 @@ def encode(mem, ch, values, residual):
     """
     m, n = mem.message, ch.n
     index, value, words = mem.message_index, mem.message_value, as_words(mem.message_value)
+    offered, feeds_back = np.int64(-1), ch.residual == ERROR_FEEDBACK
+    if feeds_back:
+        offered = simd.count_events(values)
+        for i in range(n):
+            residual[i] += values[i]
+        values = residual
     if ch.has_threshold:
-        m.offered, m.events = sift(ch, values, residual, head(value, n))
+        m.offered, m.events = sift(ch, values, residual, ch.residual and not feeds_back, head(value, n))
         values = head(value, n)
     else:
         m.offered = m.events = simd.count_events(values)
+    if feeds_back:
+        m.offered = offered
     m.entries, m.scale, m.noise_scale = n, F(1.0), ZERO
     if 2 * m.events < n:
         m.entries = simd.compact(values, index, value)
@@ -75,7 +85,19 @@ def encode(mem, ch, values, residual):
         m.scale = quantizers.measure(ch.scale_kind, ch.scale, value, m.events)
         key = np.uint64(mem.keys[counter_hash.ROUNDING])
         quantizers.quantize(ch.quantizer, ch.bits, m.scale, ch.stochastic, key, listed(mem, ch), value, words)
+    if feeds_back:
+        _keep_the_rest(listed(mem, ch), value, residual)
     m.events = simd.mark(value, head(mem.message_alive, m.entries))
+
+
+@inner()
+def _keep_the_rest(index, sent, residual):
+    """Error feedback: of the values to send, which `residual` holds, what was not sent of them stays there."""
+    if len(index) == 0:
+        for i in range(len(sent)):
+            residual[i] -= sent[i]
+    for k in range(len(index)):
+        residual[index[k]] -= sent[k]
 
 
 @inner(inlined=True)

@@ -2,7 +2,9 @@
 
 A directory keyed on a hash of all of the engine's sources (and of Numba's version and what code may use of the
 processor) cannot be stale. Each object file in it stands behind a checksum, and what does not verify is made again.
-Where nothing can be written, a temporary directory of this process takes its place.
+Where nothing can be written, a temporary directory of this process takes its place. Directories of other engines are
+removed, when a new one is made, if no process has used them for a month. One that needs them all the same makes again
+what it misses.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from channelsim.engine.compile import machine
 SOURCES = Path(__file__).parents[1]
 _CHECKSUM = hashlib.sha256
 _ABANDONED = 600  # s after which a file that is not yet whole will not be finished
+_UNUSED = 30 * 24 * 3600  # s after which the directory of another engine is removed
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _private: list[Path] = []  # the temporary directory of this process, if it has one
 
@@ -62,6 +65,7 @@ def kept(name: str, make: Callable[[], bytes]) -> bytes:
     for place in _places():
         body = _verified(place / name)
         if body:
+            _mark_used(place)
             return body
     body = make()
     with contextlib.suppress(OSError):  # as where the disk is full: the next process makes it again
@@ -77,8 +81,11 @@ def writable() -> Path:
     if _private:
         return _private[0]
     try:
+        is_new = not directory().is_dir()
         directory().mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=directory()):
+            if is_new:
+                _remove_unused()
             return directory()
     except OSError as error:
         if error.errno in _FULL:
@@ -89,6 +96,21 @@ def writable() -> Path:
         note = f"compiled code cannot be kept in {directory()} ({error.strerror}); this process keeps it in {place}"
         print(f"channelsim: note: {note}", file=sys.stderr)
         return place
+
+
+@functools.cache  # once a process
+def _mark_used(place: Path) -> None:
+    """The time of the directory is when it was used last."""
+    with contextlib.suppress(OSError):  # one that can only be read
+        os.utime(place)
+
+
+def _remove_unused() -> None:
+    """Removes the directories of other engines that have not been used for long."""
+    for other in directory().parent.glob("engine-" + 16 * "[0-9a-f]"):
+        with contextlib.suppress(OSError):
+            if other != directory() and time.time() - other.stat().st_mtime > _UNUSED:
+                shutil.rmtree(other, ignore_errors=True)
 
 
 def use(place: Path) -> None:

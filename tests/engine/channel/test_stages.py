@@ -113,6 +113,39 @@ def test_what_was_not_sent_is_added_to_the_next_message() -> None:
     np.testing.assert_allclose(total + kept, 10 * source, rtol=1e-5)
 
 
+FEEDS_BACK = [
+    (Quantizer.SIGN, 1, 0),
+    (Quantizer.TERNARY, 2, 0),
+    (Quantizer.UNIFORM, 4, 0),
+    (Quantizer.UNIFORM, 4, 1),
+    (Quantizer.LOG2, 3, 0),
+]
+
+
+@pytest.mark.parametrize(("quantizer", "bits", "stochastic"), FEEDS_BACK)
+@pytest.mark.parametrize("theta", [None, 0.0, 0.3])
+@pytest.mark.parametrize("active", [1.0, 0.1])
+def test_error_feedback_keeps_what_was_not_sent(
+    quantizer: Quantizer, bits: int, stochastic: int, theta: float | None, active: float
+) -> None:
+    """r = v - Q(v), of all units, those included that send nothing; and v = x + r."""
+    n, rng = 70, np.random.default_rng(bits)
+    row = channel(n, quantizer, bits, stochastic=stochastic, residual=2)
+    row["has_threshold"], row["threshold"] = theta is not None, theta or 0.0
+    kept = np.zeros(n, F)
+    for _ in range(20):
+        source = (rng.normal(size=n) * (rng.random(n) < active)).astype(F)
+        v = source + kept
+        passes = np.where(np.abs(v) > F(theta or 0.0), v, 0).astype(F)
+        sent, (offered, _, a, _) = encoded(row, source, kept)
+        assert offered == np.count_nonzero(source)
+        assert a == np.abs(passes).max()
+        np.testing.assert_array_equal(sent != 0, (sent != 0) & (passes != 0))
+        if not stochastic:
+            np.testing.assert_array_equal(sent, naive.quantized(quantizer.name.lower(), bits, a, passes))
+        np.testing.assert_array_equal(kept, v - sent)
+
+
 @pytest.mark.parametrize("quantizer", [Quantizer.NONE, Quantizer.LOG2, Quantizer.UNIFORM])
 def test_scales_are_of_active_units(quantizer: Quantizer) -> None:
     source = np.array([0.1, 0.5, -2.0, 0.0], F)

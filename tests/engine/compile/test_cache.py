@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,36 @@ def test_made_once(directory: Path) -> None:
         assert cache.kept("a.o", make) == BODY
     assert make.made == 1
     assert [file.name for file in directory.iterdir()] == ["a.o"], "nothing else is left behind"
+
+
+def test_what_other_engines_have_not_used_for_a_month_goes(directory: Path) -> None:
+    """When a directory is made, and only directories of that name."""
+    month = time.time() - 30 * 24 * 3600
+    others = {
+        "engine-0123456789abcdef": month - 60,
+        "engine-fedcba9876543210": month + 3600,
+        "engine-notes": month - 60,
+        "data": month - 60,
+    }
+    for name, used in others.items():
+        (directory.parent / name).mkdir(parents=True)
+        (directory.parent / name / "a.o").write_bytes(BODY)
+        os.utime(directory.parent / name, (used, used))
+    cache.kept("a.o", Maker())
+    left = {path.name for path in directory.parent.iterdir()}
+    assert left == {*others, directory.name} - {"engine-0123456789abcdef"}
+
+
+def test_use_is_marked_and_a_process_survives_the_removal_of_its_directory(directory: Path) -> None:
+    make = Maker()
+    cache.kept("a.o", make)
+    os.utime(directory, (0, 0))
+    cache._mark_used.cache_clear()
+    cache.kept("a.o", make)
+    assert time.time() - directory.stat().st_mtime < 3600
+    shutil.rmtree(directory)
+    assert cache.kept("a.o", make) == BODY
+    assert cache.has("a.o") and make.made == 2
 
 
 DAMAGE = {
