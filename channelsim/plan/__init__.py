@@ -9,6 +9,7 @@ from channelsim.plan.layout import (
     LAYER,
     LINK,
     MESSAGE_ROW,
+    SMALLEST_UNIT,
     Direction,
     Encoding,
     Jitter,
@@ -16,6 +17,7 @@ from channelsim.plan.layout import (
     Quantizer,
     Scale,
     Transfer,
+    has_one_magnitude,
 )
 from channelsim.rules import Message, Wiring
 
@@ -25,6 +27,7 @@ __all__ = [
     "LAYER",
     "LINK",
     "MESSAGE_ROW",
+    "SMALLEST_UNIT",
     "Change",
     "Direction",
     "Edge",
@@ -39,6 +42,7 @@ __all__ = [
     "Transfer",
     "Wiring",
     "build",
+    "has_one_magnitude",
     "ideal_backpropagation",
     "is_ideal",
     "tables",

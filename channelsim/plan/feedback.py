@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from channelsim import hashing
 from channelsim.hashing import Stream
-from channelsim.plan.draws import deviation, draw, draw_entries, low_precision
+from channelsim.plan.draws import OF_ONE_MAGNITUDE, deviation, draw, draw_entries, low_precision
 from channelsim.plan.edges import Edge
+from channelsim.plan.layout import SMALLEST_UNIT
 from channelsim.plan.shapes import fans
 from channelsim.rules import SHAPED_AS_WEIGHTS, SPARSE_WIRINGS, WITHOUT_FEEDBACK, Wiring
 from channelsim.scenario import Feedback
@@ -36,11 +37,12 @@ class Wires:
 
 @dataclass(frozen=True)
 class Place:
-    """Where one channel's C lies: entries of `Plan.feedback` and, if sparse, of `Plan.c_start`."""
+    """Where one channel's C lies: entries of `Plan.feedback` and, if sparse, of `Plan.c_start`. And its unit."""
 
     offset: int = 0
     size: int = 0
     start_offset: int = 0
+    unit: float = 0.0  # CHANNEL's c_unit
 
 
 def draw_wires(edges: Sequence[Edge], layers: NDArray[Any], settings: Feedback, seed: int) -> tuple[Wires | None, ...]:
@@ -109,19 +111,22 @@ def draw_feedback(
     wires: Sequence[Wires | None],
     settings: Feedback,
     seed: int,
-) -> NDArray[np.float32]:
-    """The values of all C, flat, float32."""
-    flat = np.zeros(sum(place.size for place in places), np.float32)
+) -> tuple[NDArray[np.float32], tuple[Place, ...]]:
+    """The values of all C, flat, float32, and the places with their units."""
+    flat, found = np.zeros(sum(place.size for place in places), np.float32), []
     for c, (edge, place, own) in enumerate(zip(edges, places, wires, strict=True)):
+        unit = np.float32(0.0)
         if place.size:
-            flat[place.offset : place.offset + place.size] = _values(c, edge, layers, own, settings, seed)
-    return flat
+            values, unit = _values(c, edge, layers, own, settings, seed)
+            flat[place.offset : place.offset + place.size] = values
+        found.append(replace(place, unit=float(unit) if unit >= SMALLEST_UNIT else 0.0))
+    return flat, tuple(found)
 
 
 def _values(
     c: int, edge: Edge, layers: NDArray[Any], wires: Wires | None, settings: Feedback, seed: int
-) -> NDArray[np.float32]:
-    """C of channel c, flat."""
+) -> tuple[NDArray[np.float32], np.float32]:
+    """C of channel c, flat, and the number of which all its values are whole multiples; 0: of none."""
     shape, source = _shape(edge, layers), layers[edge.source]
     spread = deviation(settings.scale, *(fans(source) if edge.wiring in SHAPED_AS_WEIGHTS else shape))
     key = hashing.key(seed, Stream.FEEDBACK.of(c))
@@ -131,7 +136,9 @@ def _values(
         values = draw_entries(settings.distribution, spread, key, wires.entries(shape[1]))
     if edge.wiring in (Wiring.SIGN, Wiring.SPARSE_SIGN):
         values = np.abs(values)  # the signs are those of W
-    return values if settings.bits is None else low_precision(values, settings.bits)
+    if settings.bits is not None:
+        return low_precision(values, settings.bits)
+    return values, np.float32(spread if settings.distribution in OF_ONE_MAGNITUDE else 0.0)
 
 
 def _shape(edge: Edge, layers: NDArray[Any]) -> tuple[int, int]:
