@@ -18,7 +18,7 @@ from channelsim import engine, reference
 from channelsim.data import Dataset
 from channelsim.plan import Plan, Wiring
 from tests import networks
-from tests.laws.cases import Case, Network, any_network, dense_case
+from tests.laws.cases import Case, Network, any_network, dense_case, outcome, run
 from tests.neuronwise import Simulator
 
 COUNTED = ("messages", "offered", "sent", "delivered", "bits")
@@ -208,3 +208,24 @@ def test_evaluation_sums_in_units_too() -> None:
     data = networks.dataset(x, labels, 2)
     assert engine.evaluate(engine.start(plan, data), data.test_x, data.test_y)[1] == 1.0
     assert reference.evaluate(reference.start(plan, data), data.test_x, data.test_y)[1] == 1.0
+
+
+@pytest.mark.parametrize("rule", ["rbp", "arbp", "bp"])
+def test_units_survive_a_stop(rule: str) -> None:
+    """Stopped and resumed after each frame, W of +-0.3 and C of signs, which arbp changes: the same to the last bit."""
+    feedback = {} if rule == "bp" else {"feedback": {"distribution": "sign"}}
+    tables = {
+        "learning": {"rule": rule, **feedback},
+        "training": training(3),
+        "channels": {"forward": quantizer(0.7), "learning": quantizer(0.3)},
+        "synapses": {"weight": {"kind": "sign", "scale": "rms"}},
+    }
+    case = dense_case([5, 7, 6, 3], ["tanh", "tanh", "softmax"], 20, tables)
+    plan, data = case.plan(), case.data()
+    expected = run(plan, data)
+    state = engine.start(plan, data)
+    for frame in range(plan.frames):
+        engine.advance(plan, state, frame + 1)
+        state = engine.restore(plan, data, engine.snapshot(state))
+    assert outcome(state).same(expected)
+    assert len(np.unique(np.abs(state.weights[: 5 * 7]))) == 1
