@@ -52,10 +52,10 @@ def _forward_batch(net, mem, h, slot):
     n, fan_in, form, weights = layer.n, layer.fan_in, mem.input_form[slot, h], synapses(mem.weights, layer)
     bias, out = mem.biases[layer.b_offset : layer.b_offset + n], inputs.outputs(net, mem, h, slot, samples)
     x, images, chosen = inputs.activities(net, mem, h, slot), net.images, inputs.to_copy(net, mem, h, slot)
-    unit, units, added, transfer = mem.weight_units[h], inputs.units_of(net, mem, h - 1, slot), bias, layer.transfer
+    unit, units, added, transfer = mem.weight_units[h], mem.units[:samples], bias, layer.transfer
     if unit != ZERO:
         added, transfer = no_bias(mem, n), transfers.LINEAR
-        multiples.divide(x, fan_in, units)
+        multiples.divide(x, fan_in, inputs.units_of(net, mem, h - 1, slot))
     if form == inputs.SPARSE and samples < FEW_SAMPLES:
         minibatch.copy_images(images, chosen, chosen[1:], fan_in, 0, fan_in, x)
         minibatch.fill_bias(added, out, samples)

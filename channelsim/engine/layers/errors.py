@@ -27,9 +27,9 @@ def project_leaving(net, mem, c, slot, seen, recalled):
     sender learned from, with `recalled` samples.
     """
     channel, samples = net.channels[c], mem.slots[slot].samples
-    unit, units = _unit_of_wires(net, mem, c), inputs.units_of(net, mem, c, slot)
+    unit, units = _unit_of_wires(net, mem, c), mem.units[:samples]
     if unit != ZERO:
-        multiples.divide(mem.unprojected, channel.n, units)
+        multiples.divide(mem.unprojected, channel.n, inputs.units_of(net, mem, c, slot))
     if channel.wiring == TRANSPOSE:
         dispatch.transposed(net, mem, c, slot, seen, recalled)
     elif channel.wiring == SIGN:
@@ -117,9 +117,9 @@ def error_from(net, mem, c, slot, seen, recalled):
         return
     message = mem.messages[slot, first : first + samples * n]
     feedback = mem.feedback[channel.c_offset : channel.c_offset + channel.c_size]
-    unit, units = mem.feedback_units[c], inputs.units_of(net, mem, c, slot)
+    unit, units = mem.feedback_units[c], mem.units[:samples]
     if unit != ZERO:
-        multiples.divide(message, n, units)
+        multiples.divide(message, n, inputs.units_of(net, mem, c, slot))
     if channel.wiring == BANK:
         dispatch.through_bank(net, mem, c, slot)
     else:

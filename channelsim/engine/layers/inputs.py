@@ -43,7 +43,7 @@ def list_events(images, n, start, index, value):
 
 @inner()
 def units_of(net, mem, c, slot):
-    """Of what the values of each of the frame's messages on channel c are multiples; 0: of nothing."""
+    """mem.units = of what the values of each of the frame's messages on channel c are multiples; 0: of nothing."""
     units = mem.units[: mem.slots[slot].samples]
     for b in range(len(units)):
         units[b] = ZERO if net.ideal[c] else mem.message_units[slot, c, b]
