@@ -12,8 +12,9 @@ import numpy as np
 
 from channelsim import hashing
 from channelsim.hashing import Stream
-from channelsim.plan import Direction, Kind, Plan, Transfer
+from channelsim.plan import Direction, Kind, Plan, Quantizer, Transfer
 from tests.naive import windows
+from tests.words import TINY
 
 SATURATED = 9.01  # from here on tanh is 1
 
@@ -40,6 +41,12 @@ class Layer:
         self.set(self.weights, self.biases)
         self.w_speed, self.b_speed = np.zeros_like(self.weights), np.zeros_like(self.biases)
         self.pools = pools(record) if h and not len(self.biases) else []
+        quantizer = int(record["weight_quantizer"]), int(record["weight_bits"])
+        self.of_one_magnitude = quantizer[0] in (Quantizer.SIGN, Quantizer.TERNARY) or quantizer in (
+            (Quantizer.UNIFORM, 2),
+            (Quantizer.LOG2, 1),
+        )
+        self.learns = bool(plan.trains[h])
         self.free = 0
         self.computed: list[int] = []  # frames, in the order in which they were computed
         self.stored: dict[int, list[tuple[Any, Any]]] = {}  # frame -> per sample: input as delivered, activity
@@ -81,26 +88,39 @@ class Layer:
                 columns |= set((np.flatnonzero(r) // self.same_bias).tolist())
         return len(rows) * len(columns)
 
-    def activity(self, x: Any) -> Any:
+    def unit(self) -> float:
+        """The one magnitude of the wires to the layer below; 0: they have several, or learn in full precision."""
         if self.pools:
-            return rounded([self._pooled([x[j] for j in window]) for window in self.pools])
-        s = [self._sum(x, i) for i in range(self.n)]
+            return 1 / len(self.pools[0]) if self.kind != Kind.MAXPOOL else 1.0
+        found = {abs(w) for w in self.weights if w}
+        has_one = len(found) == 1 and min(found) >= TINY and (self.of_one_magnitude or not self.learns)
+        return float(found.pop()) if has_one else 0.0
+
+    def activity(self, x: Any, unit: float) -> Any:
+        """O, where x is made of multiples of a unit (0: of nothing)."""
+        if self.pools:
+            return rounded([self._pooled([x[j] for j in window], unit) for window in self.pools])
+        own = self.unit()
+        s = [self._sum(x, i, own, unit) for i in range(self.n)]
         if self.transfer == Transfer.SOFTMAX:
             exps = [math.exp(v - max(s)) for v in s]
             return rounded([e / sum(exps) for e in exps])
         return rounded([squash(self.transfer, v) for v in s])
 
-    def _pooled(self, values: list[float]) -> float:
+    def _pooled(self, values: list[float], unit: float) -> float:
         if self.kind != Kind.MAXPOOL:
-            self.unclear += bool(cancels(sum(values), sum(abs(v) for v in values)))
-            return sum(values) / len(values)
+            total, size = sum_in_units(values, [1.0] * len(values), 1.0, unit)
+            self.unclear += bool(cancels(total, size))
+            return total / len(values)
         close = 1e-6 * max(abs(v) for v in values)
         self.unclear += any(0 < max(values) - v <= close for v in values)
         return max(values)
 
-    def _sum(self, x: Any, i: int) -> float:
-        terms = [self.b[i], *(x[j] * self.w[j, i] for j in range(len(x)) if x[j])]
-        total, size = sum(terms), sum(abs(term) for term in terms)
+    def _sum(self, x: Any, i: int, own: float, unit: float) -> float:
+        active = np.flatnonzero(x)
+        total, size = sum_in_units(x[active], self.w[active, i], own, unit)
+        self.unclear += bool(own and cancels(total, size))  # it is multiplied before the bias is added
+        total, size = self.b[i] + total, abs(self.b[i]) + size
         self.unclear += bool(cancels(total, size))
         if self.transfer == Transfer.TANH:
             self.unclear += abs(abs(total) - SATURATED) <= 1e-6 * size
@@ -135,6 +155,22 @@ def squash(transfer: Transfer, s: float) -> float:
     if transfer == Transfer.LOGISTIC:
         return 1 / (1 + math.exp(-s))
     return max(s, 0.0) if transfer == Transfer.RELU else s
+
+
+def sum_in_units(values: Any, wires: Any, own: float, unit: float) -> tuple[float, float]:
+    """The sum over wires that are multiples of `own` of values that are multiples of `unit` (0: of nothing).
+
+    With the sum of magnitudes that its last digits may depend on, which is the sum's own where it is exact.
+    """
+    if not own:
+        terms = [v * w for v, w in zip(values, wires, strict=True)]
+        return sum(terms), sum(abs(term) for term in terms)
+    counts = [round(w / own) for w in wires]
+    if not unit:
+        terms = [v * count for v, count in zip(values, counts, strict=True)]
+        return sum(terms) * own, sum(abs(term) for term in terms) * own
+    total = sum(round(v / unit) * count for v, count in zip(values, counts, strict=True)) * own * unit
+    return total, abs(total)
 
 
 def cancels(total: Any, size: Any) -> Any:

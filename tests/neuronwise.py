@@ -30,8 +30,8 @@ from channelsim import hashing
 from channelsim.hashing import Stream
 from channelsim.plan import Direction, Encoding, Jitter, Plan, Residual, Scale, Wiring
 from channelsim.plan import Message as Carries
-from tests.neurons import Layer, cancels, image, rounded
-from tests.words import Quantized, decoded, flipped, quantized, scale_of, silence_of
+from tests.neurons import Layer, cancels, image, rounded, sum_in_units
+from tests.words import Quantized, decoded, flipped, quantized, scale_of, silence_of, unit_of
 
 LEARNING_FIRST, THEN_FORWARD, THEN_FRAMES = 0, 1, 2
 WHOLE, PARTLY, LOST_IN_QUEUE = 0, 1, 2
@@ -70,7 +70,9 @@ class Message:
     scale: float = 0.0
     sent: dict[int, float] = field(default_factory=dict)  # neuron -> value as sent
     received: dict[int, float] = field(default_factory=dict)  # neuron -> value, filled as the events arrive
+    unit: float = 0.0  # what the received values are multiples of; 0: of nothing
     wires: Any = None  # the sender's W at the moment of sending, for the wirings that need it
+    wires_unit: float = 0.0  # what these are multiples of
 
 
 class Link:
@@ -114,6 +116,7 @@ class Simulator:
         self.residual = [np.zeros(int(c["n"]), np.float32) for c in plan.channels]
         self.largest = [np.zeros(int(c["n"]), np.float32) for c in plan.channels]  # |v| of each neuron so far
         self.c, self.exists = map(list, zip(*(self._initial_wires(c) for c in range(len(plan.channels))), strict=True))
+        self.c_unit = [float(c["c_unit"]) for c in plan.channels]  # of a C that has not learned yet
         self.c_speed = [np.zeros_like(wires) for wires in self.c]
         self.counters: list[Counter[str]] = [Counter() for _ in plan.channels]
         self.ages: list[Counter[int]] = [Counter() for _ in self.layers]  # of the errors that each layer learned from
@@ -231,13 +234,15 @@ class Simulator:
         count["messages"] += 1
         count["offered"] += int(np.count_nonzero(vector))
         if record["wiring"] in FROM_WEIGHTS:
-            message.wires = self.layers[int(record["source"])].wires_back(inputs)
+            source = self.layers[int(record["source"])]
+            message.wires, message.wires_unit = source.wires_back(inputs), source.unit()
         v = self._to_send(c, vector)
         passed = self._above_threshold(c, v, vector)
         noise_scale = scale_of(record["noise_scale_kind"], record["noise_scale"], passed)
         sent = self._quantized(c, frame, sample, passed, [*v, *vector])
         self._keep(c, v, passed, sent)
         message.scale, message.events = sent.scale, len(sent.values)
+        message.unit = unit_of(record, sent.scale)
         message.sent = {neuron: float(value) for neuron, value in sent.values.items()}
         bits, word, message.encoding = self._length(record, message.events)
         priority = THEN_FORWARD if record["direction"] == Direction.FORWARD else LEARNING_FIRST
@@ -436,7 +441,7 @@ class Simulator:
             for neuron, value in message.received.items():
                 x[neuron] = value
                 self.counters[c]["macs"] += layer.wires_up(neuron)
-            stored.append((x, layer.activity(x)))
+            stored.append((x, layer.activity(x, message.unit)))
         layer.stored[frame] = stored
         layer.computed.append(frame)
         activities = [o for _, o in stored]
@@ -466,13 +471,11 @@ class Simulator:
         errors = []
         used = list(zip(messages, stored, strict=False))  # the newest frame may have fewer samples
         for message, (_, o) in used:
-            error, terms = np.zeros(layer.n), np.zeros(layer.n)
-            for neuron, value in message.received.items():
-                for i in range(layer.n):
-                    product = value * self._wire(c, message, neuron, i)
-                    error[i] += product
-                    terms[i] += abs(product)
-            layer.unclear += int(cancels(error, terms).sum())
+            error, own = np.zeros(layer.n), self._unit_of_wires(c, message)
+            for i in range(layer.n):
+                wires = [self._wire(c, message, neuron, i) for neuron in message.received]
+                error[i], size = sum_in_units(message.received.values(), wires, own, message.unit)
+                layer.unclear += bool(cancels(error[i], size))
             slopes = [layer.slope(v) for v in o] if self.plan.derivative else np.ones(layer.n)
             errors.append(rounded(slopes * error))
         if self.channels[c]["adaptive"]:
@@ -520,6 +523,10 @@ class Simulator:
             return float(self.c[c][neuron, i] * np.sign(message.wires[i, neuron]))
         return float(self.c[c][neuron, i])
 
+    def _unit_of_wires(self, c: int, message: Message) -> float:
+        """What the wires of a learning channel are multiples of; 0: of nothing."""
+        return message.wires_unit if self.channels[c]["wiring"] == Wiring.TRANSPOSE else self.c_unit[c]
+
     # --- learning ---------------------------------------------------------------------------------------
 
     def _rate(self, frame: int, initial: float) -> float:
@@ -528,6 +535,7 @@ class Simulator:
     def _adapt(self, c: int, frame: int, used: list[Any], batch: int) -> None:
         """C += eta_C m (x) O, averaged over the frame's samples, on the wires that exist; with momentum as W."""
         record, count = self.channels[c], self.counters[c]
+        self.c_unit[c] = 0.0
         step, active = np.zeros_like(self.c[c]), np.zeros(self.exists[c].shape, bool)
         source = self.layers[int(record["source"])]
         ms, os = [], []

@@ -44,6 +44,14 @@ CASES: dict[str, dict[str, Any]] = {
         "learning": {"rule": "srbp"},
         "synapses": {"update": {"kind": "log2", "bits": 4}, "weight": {"kind": "uniform", "bits": 8}},
     },
+    "wires of one magnitude": {
+        "learning": {"rule": "arbp", "feedback": {"distribution": "sign"}},
+        "channels": {
+            "forward": {"quantize": {"kind": "sign"}},
+            "learning": {"quantize": {"kind": "sign", "scale": 0.3}},
+        },
+        "synapses": {"weight": {"kind": "ternary", "scale": "rms"}},
+    },
     "pipelined": {
         "learning": {"rule": "arbp"},
         "schedule": PIPELINED,
@@ -71,6 +79,15 @@ ON_MAPS: dict[str, dict[str, Any]] = {
         "learning": {"rule": "sign"},
         "training": ONLINE,
         "data": {"name": "synthetic", "flip": True, "shift": 1},
+    },
+    "wires of one magnitude": {
+        "learning": {"rule": "rbp", "feedback": {"bits": 1}},
+        "training": {"batch": 2, "epochs": 1, "learning_rate": 0.1},
+        "channels": {
+            "forward": {"quantize": {"kind": "sign"}},
+            "learning": {"quantize": {"kind": "sign", "scale": 0.3}},
+        },
+        "synapses": {"weight": {"kind": "sign", "scale": 0.2}},
     },
     "arbp, lossy": {
         "learning": {"rule": "arbp"},

@@ -12,6 +12,7 @@ import numpy as np
 from channelsim.plan import Quantizer, Scale
 
 F = np.float32
+TINY = 2.0**-126  # the smallest unit
 Values = Mapping[int, np.float32]
 """Neuron -> value, of the neurons that send an event."""
 
@@ -60,6 +61,22 @@ def quantized(
         if value != 0:
             sent[j], words[j] = value, word
     return Quantized(float(a), sent, words, unclear)
+
+
+def unit_of(record: Any, a: float) -> float:
+    """What all that arrives of a message of this scale is whole multiples of; 0: of nothing."""
+    kind, bits, rescaled = int(record["quantizer"]), int(record["bits"]), bool(record["rescale"] and record["drop"] > 0)
+    level_by_level = kind == Quantizer.UNIFORM and bits > 2 and rescaled
+    if kind == Quantizer.NONE or record["noise"] > 0 or level_by_level:
+        return 0.0
+    unit = F(a)
+    if kind == Quantizer.UNIFORM:
+        unit = F(a) / F(2 ** (bits - 1) - 1)
+    if kind == Quantizer.LOG2:
+        unit = F(a) * F(2.0 ** (1 - bits))
+    if rescaled and record["drop"] < 1:
+        unit = unit / F(1.0 - record["drop"])
+    return float(unit) if unit >= TINY else 0.0
 
 
 def word_of(kind: int, bits: int, a: np.float32, v: np.float32, u: np.float32 | None) -> int:

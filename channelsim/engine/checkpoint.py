@@ -22,7 +22,8 @@ def snapshot(state: State) -> dict[str, NDArray[Any]]:
     kept = {name: array for name, array in state.memory._asdict().items() if name not in SCRATCH}
     for name in ("list_index", "list_value"):
         kept[name] = _without_rest(state, kept[name])
-    arrays = {name: state.weights if name == "weights" else np.array(array) for name, array in kept.items()}
+    kept["weights"] = strides.gather(state.net.layers, state.plan, kept["weights"])
+    arrays = {name: np.array(array) for name, array in kept.items()}
     arrays["changes_done"] = np.array([state.changes_done], np.int64)
     return arrays
 

@@ -55,7 +55,11 @@ class State:
     @property
     def weights(self) -> NDArray[np.float32]:
         """A copy in the plan's layout."""
-        return strides.gather(self.net.layers, self.plan, self.memory.weights)
+        weights = strides.gather(self.net.layers, self.plan, self.memory.weights)
+        for h in np.flatnonzero(self.memory.weight_units):
+            layer = self.plan.layers[h]
+            weights[layer["w_offset"] : layer["w_offset"] + layer["w_size"]] *= self.memory.weight_units[h]
+        return weights
 
     @property
     def biases(self) -> NDArray[np.float32]:
@@ -63,7 +67,15 @@ class State:
 
     @property
     def feedback(self) -> NDArray[np.float32]:
-        return _read_only(self.memory.feedback)
+        """A copy where values of C are kept as multiples of a unit."""
+        units = self.memory.feedback_units
+        if not units.any():
+            return _read_only(self.memory.feedback)
+        feedback = self.memory.feedback.copy()
+        for c in np.flatnonzero(units):
+            channel = self.plan.channels[c]
+            feedback[channel["c_offset"] : channel["c_offset"] + channel["c_size"]] *= units[c]
+        return feedback
 
     @property
     def counters(self) -> NDArray[Any]:

@@ -9,6 +9,7 @@ from channelsim.plan.layout import (
     LAYER,
     LINK,
     MESSAGE_ROW,
+    SMALLEST_UNIT,
     Direction,
     Encoding,
     Jitter,
@@ -17,6 +18,7 @@ from channelsim.plan.layout import (
     Residual,
     Scale,
     Transfer,
+    has_one_magnitude,
 )
 from channelsim.rules import Message, Wiring
 
@@ -26,6 +28,7 @@ __all__ = [
     "LAYER",
     "LINK",
     "MESSAGE_ROW",
+    "SMALLEST_UNIT",
     "Change",
     "Direction",
     "Edge",
@@ -41,6 +44,7 @@ __all__ = [
     "Transfer",
     "Wiring",
     "build",
+    "has_one_magnitude",
     "ideal_backpropagation",
     "is_ideal",
     "tables",

@@ -172,12 +172,12 @@ def build(scenario: Scenario, shape: tuple[int, ...], classes: int, train_size: 
     edges = edges_of(scenario, layers)
     training, schedule, learning = scenario.training, scenario.schedule, scenario.learning
     wires = draw_wires(edges, layers, learning.feedback, scenario.seed)
-    places = places_of(edges, layers, wires)
+    written = scenario.model.weights
+    initial = InitialWeights(written.distribution, written.scale, scenario.seed)
+    feedback, places = draw_feedback(edges, layers, places_of(edges, layers, wires), wires, learning.feedback, initial)
     settings = settings_of(scenario, edges)
     links, link_names, link_of = link_table(scenario.links, edges, settings)
     c_start, c_index = wire_tables(places, wires)
-    written = scenario.model.weights
-    initial = InitialWeights(written.distribution, written.scale, scenario.seed)
     pipelined = schedule.mode == "pipelined"
     energy = scenario.energy
     return Plan(
@@ -188,7 +188,7 @@ def build(scenario: Scenario, shape: tuple[int, ...], classes: int, train_size: 
         link_names=link_names,
         initial=initial,
         biases=np.zeros(int(layers["b_size"].sum()), np.float32),
-        feedback=draw_feedback(edges, layers, places, wires, learning.feedback, initial),
+        feedback=feedback,
         c_start=c_start,
         c_index=c_index,
         changes=_changes(scenario, edges, layers, places, math.ceil(train_size / training.batch)),

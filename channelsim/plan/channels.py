@@ -45,6 +45,7 @@ def channel_table(
             row["message_offset"] = learning_offset
             learning_offset += max(n, int(target["n"]))
         row["c_offset"], row["c_size"], row["start_offset"] = place.offset, place.size, place.start_offset
+        row["c_unit"] = place.unit
         channel_fields(row, channel)
     return table
 

@@ -15,6 +15,7 @@ from channelsim.plan.orthogonal import orthonormal_rows
 from channelsim.plan.shapes import fans
 
 Float = NDArray[np.float32]
+OF_ONE_MAGNITUDE = ("sign", "binary")  # distributions whose values are 0 or of one magnitude
 
 
 def deviation(scale: str | float, fan_in: int, fan_out: int) -> float:
@@ -61,16 +62,19 @@ def _orthogonal(gaussian: NDArray[np.float64]) -> NDArray[np.float64]:
     return q if rows <= columns else q.T
 
 
-def low_precision(values: Float, bits: int) -> Float:
-    """C in few bits: symmetric levels up to the largest magnitude (2^bits - 1 of them); 1 bit keeps the sign."""
+def low_precision(values: Float, bits: int) -> tuple[Float, np.float32]:
+    """C in few bits: symmetric levels up to the largest magnitude (2^bits - 1 of them); 1 bit keeps the sign.
+
+    With the number of which they are whole multiples; 0 where all are 0.
+    """
     if bits == 1:
-        scale = np.sqrt(elementary.total(np.square(values.ravel(), dtype=np.float64)) / values.size)
-        return (np.sign(values) * scale).astype(np.float32)
+        scale = np.float32(np.sqrt(elementary.total(np.square(values.ravel(), dtype=np.float64)) / values.size))
+        return np.sign(values) * scale, scale
     top = np.abs(values).max(initial=0.0)
     if top == 0.0:
-        return values
+        return values, np.float32(0.0)
     step = np.float32(top / (2 ** (bits - 1) - 1))
-    return (np.rint(values / step) * step).astype(np.float32)
+    return (np.rint(values / step) * step).astype(np.float32), step
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from channelsim import hashing
 from channelsim.hashing import Stream
 from channelsim.plan import congruent
-from channelsim.plan.draws import InitialWeights, deviation, draw, draw_entries, low_precision
+from channelsim.plan.draws import OF_ONE_MAGNITUDE, InitialWeights, deviation, draw, draw_entries, low_precision
 from channelsim.plan.edges import Edge
+from channelsim.plan.layout import SMALLEST_UNIT
 from channelsim.plan.shapes import fans
 from channelsim.rules import SHAPED_AS_WEIGHTS, SPARSE_WIRINGS, WITHOUT_FEEDBACK, Wiring
 from channelsim.scenario import Feedback
@@ -37,11 +38,12 @@ class Wires:
 
 @dataclass(frozen=True)
 class Place:
-    """Where one channel's C lies: entries of `Plan.feedback` and, if sparse, of `Plan.c_start`."""
+    """Where one channel's C lies: entries of `Plan.feedback` and, if sparse, of `Plan.c_start`. And its unit."""
 
     offset: int = 0
     size: int = 0
     start_offset: int = 0
+    unit: float = 0.0  # CHANNEL's c_unit
 
 
 def draw_wires(edges: Sequence[Edge], layers: NDArray[Any], settings: Feedback, seed: int) -> tuple[Wires | None, ...]:
@@ -110,25 +112,30 @@ def draw_feedback(
     wires: Sequence[Wires | None],
     settings: Feedback,
     initial: InitialWeights,
-) -> NDArray[np.float32]:
-    """The values of all C, flat, float32. Raises InputError where one cannot be congruent with the initial weights."""
-    flat = np.zeros(sum(place.size for place in places), np.float32)
+) -> tuple[NDArray[np.float32], tuple[Place, ...]]:
+    """The values of all C, flat, float32, and the places with their units.
+
+    Raises InputError where a C cannot be congruent with the initial weights.
+    """
+    flat, found = np.zeros(sum(place.size for place in places), np.float32), []
     weights = initial.draw(layers) if settings.congruent else None
     for c, (edge, place, own) in enumerate(zip(edges, places, wires, strict=True)):
+        unit = np.float32(0.0)
         if place.size:
-            values = _values(c, edge, layers, own, settings, initial.seed)
+            values, unit = _values(c, edge, layers, own, settings, initial.seed)
             if weights is not None and edge.wiring not in (Wiring.SIGN, Wiring.SPARSE_SIGN):
                 signs = congruent.signs(edge, layers, weights)
                 there = signs.ravel() if own is None else signs.ravel()[own.entries(signs.shape[1])]
                 values = np.where(there == 0, values, np.abs(values) * there).astype(np.float32)
             flat[place.offset : place.offset + place.size] = values
-    return flat
+        found.append(replace(place, unit=float(unit) if unit >= SMALLEST_UNIT else 0.0))
+    return flat, tuple(found)
 
 
 def _values(
     c: int, edge: Edge, layers: NDArray[Any], wires: Wires | None, settings: Feedback, seed: int
-) -> NDArray[np.float32]:
-    """C of channel c, flat."""
+) -> tuple[NDArray[np.float32], np.float32]:
+    """C of channel c, flat, and the number of which all its values are whole multiples; 0: of none."""
     shape, source = _shape(edge, layers), layers[edge.source]
     spread = deviation(settings.scale, *(fans(source) if edge.wiring in SHAPED_AS_WEIGHTS else shape))
     key = hashing.key(seed, Stream.FEEDBACK.of(c))
@@ -138,7 +145,9 @@ def _values(
         values = draw_entries(settings.distribution, spread, key, wires.entries(shape[1]))
     if edge.wiring in (Wiring.SIGN, Wiring.SPARSE_SIGN):
         values = np.abs(values)  # the signs are those of W
-    return values if settings.bits is None else low_precision(values, settings.bits)
+    if settings.bits is not None:
+        return low_precision(values, settings.bits)
+    return values, np.float32(spread if settings.distribution in OF_ONE_MAGNITUDE else 0.0)
 
 
 def _shape(edge: Edge, layers: NDArray[Any]) -> tuple[int, int]:

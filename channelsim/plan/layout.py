@@ -11,6 +11,9 @@ from enum import IntEnum
 
 import numpy as np
 
+SMALLEST_UNIT = np.finfo(np.float32).tiny
+"""Of the numbers of which values are taken as whole multiples: a smaller one has too few digits to divide by."""
+
 
 class Kind(IntEnum):
     """What a layer is."""
@@ -54,6 +57,12 @@ class Residual(IntEnum):
     NONE = 0
     THRESHOLD = 1
     ERROR_FEEDBACK = 2
+
+
+def has_one_magnitude(quantizer: int, bits: int) -> bool:
+    """Whether what a quantizer makes is 0 or +-a."""
+    of_few_bits = {Quantizer.UNIFORM: 2, Quantizer.LOG2: 1}
+    return quantizer in (Quantizer.SIGN, Quantizer.TERNARY) or of_few_bits.get(Quantizer(quantizer)) == bits
 
 
 class Scale(IntEnum):
@@ -125,6 +134,7 @@ CHANNEL = np.dtype(
         ("message_offset", "i8"),  # of the delivered message (or the projected error) in a frame's message buffer
         ("c_offset", "i8"),  # C's values; dense (n, n_target), sparse: by sender, see Plan.c_index and c_start
         ("c_size", "i8"),
+        ("c_unit", "f4"),  # until C learns, all its values are whole multiples of it; 0: of nothing
         ("start_offset", "i8"),  # sparse: n + 1 row starts in Plan.c_start
         ("residual_offset", "i8"),
         ("link", "i8"),

@@ -11,11 +11,12 @@ from channelsim.reference.stages import Encoded, Received
 from channelsim.reference.state import State
 
 
-def send(ref: State, c: int, frame: int, x: torch.Tensor) -> tuple[torch.Tensor, int]:
+def send(ref: State, c: int, frame: int, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, int]:
     """Sends the source layer's values, (B, n), one message per sample.
 
     Returns:
-        the values as the receiver reads them (B, n), and the time at which the last message is complete.
+        the values as the receiver reads them (B, n); what each message's are multiples of (B, 1), 0: of nothing; and
+        the time at which the last message is complete.
     """
     channel, seed, samples = ref.channels[c], ref.plan.seed, range(len(x))
     observe = partial(ref.witness.message, ref, c, frame) if ref.witness is not None else None
@@ -23,16 +24,17 @@ def send(ref: State, c: int, frame: int, x: torch.Tensor) -> tuple[torch.Tensor,
     encoded = stages.encode(channel, c, seed, frame, samples, x, residual, observe)
     received = stages.transmit(channel, c, seed, frame, samples, encoded)
     if not ref.clock:
-        return received.values, ref.now
+        return received.values, received.unit, ref.now
     ref.counters[c]["messages"] += len(x)
     ref.counters[c]["offered"] += int(torch.count_nonzero(x))
-    return deliver(ref, c, frame, encoded, received)
+    values, complete = deliver(ref, c, frame, encoded, received)
+    return values, received.unit, complete
 
 
 def deliver(ref: State, c: int, frame: int, encoded: Encoded, received: Received) -> tuple[torch.Tensor, int]:
     """Puts the messages on the link, one after another, and counts them.
 
-    What comes too late, or finds the queue full, is lost. Returns what `send` does.
+    What comes too late, or finds the queue full, is lost. Returns the values and the time, as `send`.
     """
     channel, counter = ref.channels[c], ref.counters[c]
     link = ref.links[channel.link]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from channelsim.plan import Direction
 from channelsim.reference import stages
-from channelsim.reference.layers import kind_of
+from channelsim.reference.rules import sums
 from channelsim.reference.state import State, one_hot
 from channelsim.reference.transfer import loss, transfer
 
@@ -44,6 +44,5 @@ def predict(ref: State, images: torch.Tensor, first: int = 0) -> torch.Tensor:
             encoded = stages.encode(channel, c, seed, EVALUATION_FRAME, samples, o)
             received = stages.transmit(channel, c, seed, EVALUATION_FRAME, samples, encoded)
             layer = ref.layers[channel.target]
-            w, b = ref.synapses(channel.target)
-            o = transfer(layer.transfer, kind_of(layer).forward(layer, w, b, received.values))
+            o = transfer(layer.transfer, sums(ref, channel.target, received.values, received.unit))
     return o

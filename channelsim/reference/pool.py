@@ -36,11 +36,11 @@ def average_forward(layer: SimpleNamespace, w: torch.Tensor, b: torch.Tensor, x:
 
 def average_backward(layer: SimpleNamespace, w: torch.Tensor, m: torch.Tensor, x: torch.Tensor | None) -> torch.Tensor:
     """Each value of a window has an even share of the error."""
-    share = torch.full((layer.out_channels, 1, layer.kernel, layer.kernel), layer.kernel**-2)
+    each = torch.ones(layer.out_channels, 1, layer.kernel, layer.kernel)
     error = functional.conv_transpose2d(
-        maps(layer, m), share, None, layer.stride, 0, rest(layer), groups=layer.out_channels
+        maps(layer, m), each, None, layer.stride, 0, rest(layer), groups=layer.out_channels
     )
-    return error.flatten(1)
+    return error.flatten(1) * layer.kernel**-2
 
 
 def same_forward(layer: SimpleNamespace, w: torch.Tensor, b: torch.Tensor, x: torch.Tensor) -> torch.Tensor:

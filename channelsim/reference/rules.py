@@ -9,6 +9,7 @@ from channelsim.hashing import Stream
 from channelsim.plan.layout import Quantizer
 from channelsim.reference import draws
 from channelsim.reference.layers import kind_of
+from channelsim.reference.multiples import in_units, of_units, weight_unit
 from channelsim.reference.quantizers import quantize, scale_of
 from channelsim.reference.state import State
 from channelsim.rules import SPARSE_WIRINGS, Wiring
@@ -34,25 +35,52 @@ def matrix(ref: State, c: int) -> torch.Tensor:
     return ref.wires(c).view(channel.n, n_target)
 
 
-def project(ref: State, c: int, m: torch.Tensor, x: torch.Tensor | None = None) -> torch.Tensor:
-    """The error at the target of learning channel c, (B, n_target), from the delivered message m (B, n).
+def sums(ref: State, h: int, x: torch.Tensor, unit: torch.Tensor) -> torch.Tensor:
+    """S of layer h, (B, n), from what arrived, x (B, fan_in), multiples of `unit` (B, 1)."""
+    layer = ref.layers[h]
+    w, b = ref.synapses(h)
+    own = wires_unit(ref, h)
+    if own == 0.0:
+        return kind_of(layer).forward(layer, w, b, x)
+    s = of_units(kind_of(layer).forward(layer, in_units(w, own), torch.zeros_like(b), in_units(x, unit)), own, unit)
+    return s + b.repeat_interleave(layer.n // len(b)) if layer.w_size else s
+
+
+def wires_unit(ref: State, h: int) -> float:
+    """The unit of layer h's W, 0 if it has none; 1 of a layer without synapses, which passes on what it receives."""
+    layer = ref.layers[h]
+    return weight_unit(layer, ref.synapses(h)[0], bool(ref.plan.trains[h])) if layer.w_size else 1.0
+
+
+def project(ref: State, c: int, m: torch.Tensor, unit: torch.Tensor, x: torch.Tensor | None = None) -> torch.Tensor:
+    """The error at the target of learning channel c, (B, n_target), from the delivered message m (B, n), multiples of
+    `unit` (B, 1).
 
     x: what the sender received in that frame, if stashed (see `LayerKind.backward`).
     """
     channel = ref.channels[c]
+    own = wires_unit(ref, channel.source) if channel.wiring == Wiring.TRANSPOSE else ref.feedback_units[c]
+    if own == 0.0:
+        return error_of(ref, c, m, own, x)
+    return of_units(error_of(ref, c, in_units(m, unit), own, x), own, unit)
+
+
+def error_of(ref: State, c: int, m: torch.Tensor, unit: float, x: torch.Tensor | None) -> torch.Tensor:
+    """m through the wires of channel c, in units of `unit` if that is not 0."""
+    channel = ref.channels[c]
     source = ref.layers[channel.source]
     kind = kind_of(source)
     if channel.wiring == Wiring.TRANSPOSE:
-        return kind.backward(source, ref.synapses(channel.source)[0], m, x)
+        return kind.backward(source, in_units(ref.synapses(channel.source)[0], unit), m, x)
     if channel.wiring == Wiring.SIGN:
         w, _ = ref.synapses(channel.source)
-        return kind.backward(source, ref.wires(c).view(w.shape) * w.sign(), m, x)
+        return kind.backward(source, in_units(ref.wires(c), unit).view(w.shape) * w.sign(), m, x)
     if channel.wiring == Wiring.SPARSE_SIGN:
         w, _ = ref.synapses(channel.source)
-        return m @ (matrix(ref, c) * w.T.sign())
+        return m @ (in_units(matrix(ref, c), unit) * w.T.sign())
     if channel.wiring == Wiring.BANK:
-        return kind.backward(source, ref.wires(c).view(kind.shape(source)), m, x)
-    return m @ matrix(ref, c)
+        return kind.backward(source, in_units(ref.wires(c), unit).view(kind.shape(source)), m, x)
+    return m @ in_units(matrix(ref, c), unit)
 
 
 def adapt(ref: State, c: int, frame: int, m: torch.Tensor, o: torch.Tensor, batch: int) -> None:
@@ -61,6 +89,7 @@ def adapt(ref: State, c: int, frame: int, m: torch.Tensor, o: torch.Tensor, batc
     A bank is shared by all positions, as W is: its step is that of W with O in the place of x, and m of R.
     """
     channel = ref.channels[c]
+    ref.feedback_units[c] = 0.0
     rate = ref.learning_rate(frame, ref.plan.feedback_learning_rate)
     if channel.wiring == Wiring.BANK:
         source = ref.layers[channel.source]

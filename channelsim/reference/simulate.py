@@ -17,7 +17,6 @@ from channelsim.reference import rules
 from channelsim.reference.augment import augment
 from channelsim.reference.channels import send
 from channelsim.reference.clock import arrival_gap
-from channelsim.reference.layers import kind_of
 from channelsim.reference.state import State, links_of, records
 from channelsim.reference.transfer import derivative, transfer
 from channelsim.rules import FROM_WEIGHTS, Message
@@ -77,8 +76,8 @@ def change_channels(ref: State, channels: Any, links: Any) -> None:
 def send_forward(ref: State, source: int, frame: int, o: torch.Tensor) -> None:
     """Layer `source` sends its activity (B, n) to the layer above."""
     c = source  # the forward channels come first in the plan, in the order of their sources
-    x, complete = send(ref, c, frame, o)
-    schedule(ref, complete, FORWARD, serve, FORWARD, source + 1, frame, len(o), receive_forward, x)
+    x, unit, complete = send(ref, c, frame, o)
+    schedule(ref, complete, FORWARD, serve, FORWARD, source + 1, frame, len(o), receive_forward, x, unit)
 
 
 def send_learning(ref: State, source: int, frame: int, r: torch.Tensor, x: torch.Tensor | None) -> None:
@@ -89,9 +88,9 @@ def send_learning(ref: State, source: int, frame: int, r: torch.Tensor, x: torch
     for c in ref.learning_channels(source):
         channel = ref.channels[c]
         encoded = ref.targets(frame) if channel.message == Message.TARGET else r
-        m, complete = send(ref, c, frame, encoded)
-        error = rules.project(ref, c, m, x) if channel.wiring in FROM_WEIGHTS else None
-        job = (LEARNING, channel.target, frame, len(r), receive_learning, c, m, error)
+        m, unit, complete = send(ref, c, frame, encoded)
+        error = rules.project(ref, c, m, unit, x) if channel.wiring in FROM_WEIGHTS else None
+        job = (LEARNING, channel.target, frame, len(r), receive_learning, c, m, unit, error)
         schedule(ref, complete, LEARNING, serve, *job)
 
 
@@ -117,11 +116,10 @@ def serve(
         schedule(ref, finish, priority, act, h, frame, *arguments)
 
 
-def receive_forward(ref: State, h: int, frame: int, x: torch.Tensor) -> None:
-    """Layer h has the activity x (B, fan_in) as the channel delivered it."""
+def receive_forward(ref: State, h: int, frame: int, x: torch.Tensor, unit: torch.Tensor) -> None:
+    """Layer h has the activity x (B, fan_in) as the channel delivered it, multiples of `unit` (B, 1)."""
     layer = ref.layers[h]
-    w, b = ref.synapses(h)
-    o = transfer(layer.transfer, kind_of(layer).forward(layer, w, b, x))
+    o = transfer(layer.transfer, rules.sums(ref, h, x, unit))
     remember(ref, h, frame, x, o)
     if h < ref.plan.top:
         send_forward(ref, h, frame, o)
@@ -132,8 +130,11 @@ def receive_forward(ref: State, h: int, frame: int, x: torch.Tensor) -> None:
     ref.ages[h][0] += 1
 
 
-def receive_learning(ref: State, h: int, frame: int, c: int, m: torch.Tensor, error: torch.Tensor | None) -> None:
-    """Layer h has the message m of learning channel c (and the error that W made of it where it left)."""
+def receive_learning(
+    ref: State, h: int, frame: int, c: int, m: torch.Tensor, unit: torch.Tensor, error: torch.Tensor | None
+) -> None:
+    """Layer h has the message m of learning channel c, multiples of `unit` (and the error that W made of it where it
+    left)."""
     layer, plan = ref.layers[h], ref.plan
     batch = len(m)
     age, remembered = recall(ref, h, frame)
@@ -143,7 +144,7 @@ def receive_learning(ref: State, h: int, frame: int, c: int, m: torch.Tensor, er
     x, o = (part[:batch] for part in remembered)
     used = len(x)  # after a miss: the newest frame may be the shorter last one of an epoch
     if error is None:
-        error = rules.project(ref, c, m)
+        error = rules.project(ref, c, m, unit)
     r = torch.zeros(batch, layer.n)
     r[:used] = error[:used] * (derivative(layer.transfer, o) if plan.derivative else 1.0)
     send_learning(ref, h, frame, r, x)

@@ -16,6 +16,7 @@ from channelsim.hashing import Stream
 from channelsim.plan.layout import Residual
 from channelsim.reference import draws, words
 from channelsim.reference.clock import message_bits
+from channelsim.reference.multiples import message_unit
 from channelsim.reference.quantizers import quantize, scale_of
 
 
@@ -55,12 +56,14 @@ class Received:
         values: what the receiver reads; 0 where there was no event or it was lost.
         corrupted, dropped: events lost to an unused code word, or by the drop stage.
         flipped: bits that the link flipped, int64 masks.
+        unit: what the values are whole multiples of, (B, 1); 0: of nothing.
     """
 
     values: torch.Tensor
     corrupted: torch.Tensor
     dropped: torch.Tensor
     flipped: torch.Tensor
+    unit: torch.Tensor
 
 
 def encode_message(channel: SimpleNamespace, v: torch.Tensor, u: torch.Tensor | None) -> Encoded:
@@ -142,4 +145,4 @@ def transmit(
         values = torch.where(lost, 0.0, values)
         if channel.rescale and channel.drop < 1:
             values = values / (1 - channel.drop)
-    return Received(values, corrupted, dropped, flipped)
+    return Received(values, corrupted, dropped, flipped, message_unit(channel, encoded.scale))

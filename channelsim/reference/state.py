@@ -38,6 +38,7 @@ class State:
 
     Attributes:
         weights, biases, feedback: W, b and C of all layers and channels, float32, flat.
+        feedback_units: per channel, what all values of C are whole multiples of; 0: of nothing.
         velocity, bias_velocity, feedback_velocity: the momentum's V of W, b and C, float32, flat.
         residuals: what the senders keep back, float32, flat: channel c's are `residual(c)`.
         now: simulated time in ps (0 throughout where the clock is off).
@@ -59,6 +60,7 @@ class State:
     weights: torch.Tensor
     biases: torch.Tensor
     feedback: torch.Tensor
+    feedback_units: list[float]
     velocity: torch.Tensor
     bias_velocity: torch.Tensor
     feedback_velocity: torch.Tensor
@@ -178,6 +180,7 @@ def start(plan: Plan, dataset: Dataset, clock: bool | None = None) -> State:
         weights=torch.tensor(plan.weights),
         biases=torch.tensor(plan.biases),
         feedback=torch.tensor(plan.feedback),
+        feedback_units=plan.channels["c_unit"].tolist(),
         velocity=torch.zeros(len(plan.weights)),
         bias_velocity=torch.zeros(len(plan.biases)),
         feedback_velocity=torch.zeros(len(plan.feedback)),

@@ -98,7 +98,8 @@ def _learning(rng: Random, rule: str, depth: int) -> dict[str, Any]:
         table["learning_rate"] = rng.choice([0.01, 0.05])
     if rule not in ("bp", "top"):
         distribution = rng.choice(["normal", "uniform", "sign", "binary"])
-        table["feedback"] = {"distribution": distribution} | _sometimes(rng, 0.3, connections=2, bits=3, scale="he")
+        table["feedback"] = {"distribution": distribution} | _sometimes(rng, 0.3, connections=2, scale="he")
+        table["feedback"] |= _sometimes(rng, 0.3, bits=rng.choice([1, 3]))
     return table
 
 
@@ -108,7 +109,7 @@ def _synapses(rng: Random) -> dict[str, Any]:
         0.2,
         update=rng.choice([{"kind": "log2", "bits": 4}, {"kind": "sign"}, {"kind": "ternary", "scale": "rms"}]),
         weight={"kind": "uniform", "bits": 5, "scale": 1.0, "rounding": rng.choice(["nearest", "stochastic"])},
-    )
+    ) | _sometimes(rng, 0.2, weight={"kind": rng.choice(["sign", "ternary"]), "scale": rng.choice([0.3, "rms"])})
 
 
 # --- channels ---------------------------------------------------------------------------------------------

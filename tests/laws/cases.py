@@ -242,6 +242,7 @@ synapses = st.sampled_from(
         {"update": {"kind": "log2", "bits": 4}},
         {"update": {"kind": "ternary", "scale": "rms"}, "weight": {"kind": "uniform", "bits": 8}},
         {"weight": {"kind": "uniform", "bits": 7, "scale": 1.0, "rounding": "stochastic"}},
+        {"weight": {"kind": "sign", "scale": 0.2}},
     ]
 )
 

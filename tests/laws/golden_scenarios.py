@@ -131,6 +131,19 @@ SCENARIOS: dict[str, Golden] = {
     ),
     "C of 1 bit": dense(MIDDLE, 20, "srbp", 3, learning={"feedback": {"bits": 1}}),
     "binary C": dense(MIDDLE, 20, "rbp", 1, learning={"feedback": {"distribution": "binary"}}),
+    # sums of whole numbers: signs over signs
+    "messages and C of 1 bit": dense(
+        MIDDLE, 50, "rbp", 20, learning={"feedback": {"distribution": "sign", "scale": 0.3}},
+        channels={"learning": quantizer("sign", scale="rms")},
+    ),
+    "messages and W of 1 bit, online": dense(
+        MIDDLE, 20, "bp", 1, synapses={"weight": {"kind": "sign", "scale": "rms"}},
+        **both(**quantizer("sign", scale=0.7)),
+    ),
+    "few signed wires, ternary": dense(
+        MIDDLE, 20, "sign", 3, learning={"feedback": {"distribution": "sign", "connections": 4}},
+        channels={"learning": {**quantizer("ternary", scale="rms"), "drop": {"probability": 0.2, "rescale": True}}},
+    ),
     # stages, one by one and all together
     "log2, max": dense(MIDDLE, 20, "srbp", 3, **both(**quantizer("log2", bits=3), encoding="aer", header=5)),
     "log2, rms, bit errors": dense(
@@ -187,6 +200,13 @@ SCENARIOS: dict[str, Golden] = {
     "maps, arbp": maps((2, 9, 9), CONVOLUTIONS, 10, "arbp", 3, training={"momentum": 0.5}),
     "maps, asrbp, few wires": maps(
         (2, 9, 9), CONVOLUTIONS, 10, "asrbp", 3, learning={"feedback": {"connections": 2}}, data={"shift": 2}
+    ),
+    "maps, messages and W of 1 bit": maps(
+        (2, 9, 9), CONVOLUTIONS, 10, "sign", 3, learning={"feedback": {"distribution": "sign"}},
+        synapses={"weight": {"kind": "ternary", "scale": "rms"}}, **both(**quantizer("sign", scale=0.3)),
+    ),
+    "maps, C of 3 bits": maps(
+        (2, 9, 9), CONVOLUTIONS, 10, "arbp", 3, learning={"feedback": {"bits": 3}}, **both(**quantizer("log2", bits=3))
     ),
     "maps, every stage": maps(
         (2, 9, 9), CONVOLUTIONS, 10, "rbp", 3,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -53,3 +55,24 @@ def test_all_c_lie_one_after_another_also_after_a_change() -> None:
     assert plan.feedback.size == plan.c_index.size == sizes.sum()
     for field in ("c_offset", "c_size", "start_offset"):
         np.testing.assert_array_equal(plan.changes[0].channels[field], plan.channels[field])
+
+
+@pytest.mark.parametrize("rule", ["rbp", "arbp", "sign"])
+@pytest.mark.parametrize("connections", ["none", 3])
+@pytest.mark.parametrize(
+    "keys", [{"distribution": "sign"}, {"distribution": "binary"}, {"bits": 1}, {"bits": 3}], ids=str
+)
+def test_c_of_few_levels_is_made_of_whole_multiples(rule: str, connections: str | int, keys: dict[str, Any]) -> None:
+    learning = {"rule": rule, "feedback": {"scale": 0.3, "connections": connections, **keys}}
+    plan = plan_of([5, 9, 8, 4], 7, learning=learning, seed=5)
+    for row in plan.channels[plan.top :]:
+        values = plan.feedback[row["c_offset"] :][: row["c_size"]]
+        counts = np.rint(values / row["c_unit"])
+        np.testing.assert_array_equal(counts * row["c_unit"], values)
+        assert np.abs(counts).max() == {3: 3}.get(keys.get("bits"), 1)
+
+
+@pytest.mark.parametrize("distribution", ["normal", "uniform", "orthogonal"])
+def test_other_c_have_no_unit(distribution: str) -> None:
+    plan = plan_of([5, 9, 4], 7, learning={"rule": "rbp", "feedback": {"distribution": distribution}})
+    assert not plan.channels["c_unit"].any()

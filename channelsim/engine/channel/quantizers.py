@@ -83,6 +83,14 @@ def quantize(kind, bits, a, stochastic, key, index, values, words):
                 values[i] = q * step
 
 
+@inner()
+def unit(kind, bits, a):
+    """What all values of scale `a` are whole multiples of: a, a / K of `uniform`, the smallest level of `log2`."""
+    if kind == UNIFORM:
+        return a / F((1 << (bits - 1)) - 1)
+    return a * _part(bits - 1) if kind == LOG2 else a
+
+
 @inner(inlined=True)
 def _part(level):
     """2^-level, for level < 63."""

@@ -191,6 +191,7 @@ def _lose(net, mem, c, slot, b):
     for i in range(len(place)):
         place[i] = ZERO
     _delivered(net, mem, c, slot)[b] = 0
+    mem.message_units[slot, c, b] = ZERO
 
 
 @inner()
@@ -201,6 +202,7 @@ def _receive(net, mem, c, slot, b):
     m.complete = m.finish + m.delay
     if not net.ideal[c]:
         stages.decode(net, mem, c, _place(net, mem, c, slot, b))
+        mem.message_units[slot, c, b] = stages.unit(ch, m.scale)
         if m.due >= 0:
             m.complete = min(m.complete, m.due)
     else:
@@ -295,6 +297,7 @@ def _send_at_once(net, mem, c, slot):
         else:
             offers = passes = simd.count_events(_values(net, mem, c, slot, b))
         delivered[b] = passes
+        mem.message_units[slot, c, b] = ZERO
         offered += offers
         events += passes
         of_message, encoding = stages.message_bits(ch, passes)

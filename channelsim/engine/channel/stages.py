@@ -17,7 +17,7 @@ from channelsim.engine.channel import link_clock, quantizers
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.pointers import as_words, head
 from channelsim.engine.kernels import counter_hash, elementary, simd
-from channelsim.plan import Encoding, Jitter, Residual
+from channelsim.plan import SMALLEST_UNIT, Encoding, Jitter, Residual
 
 F = np.float32
 ZERO = F(0.0)
@@ -239,6 +239,25 @@ def lose_late(ch, link, m, index, alive):
 
 
 @inner()
+def unit(ch, a):
+    """The number of which all values that arrive of a message of scale `a` are whole multiples; 0: of none."""
+    if ch.quantizer == quantizers.NONE or ch.noise > ZERO:
+        return ZERO
+    found = quantizers.unit(ch.quantizer, ch.bits, a)
+    if ch.drop > 0.0 and ch.rescale:
+        if ch.quantizer == quantizers.UNIFORM and ch.bits > 2:
+            return ZERO  # each level is rounded by itself
+        found /= _divisor(ch)
+    return found if found >= SMALLEST_UNIT else ZERO
+
+
+@inner(inlined=True)
+def _divisor(ch):
+    """What delivered values are divided by."""
+    return F(1.0 - ch.drop) if ch.rescale and ch.drop < 1.0 else F(1.0)
+
+
+@inner()
 def jitter(ch, keys):
     """Extra picoseconds of one message."""
     if ch.jitter_kind == NO_JITTER:
@@ -266,7 +285,7 @@ def first_event(ch, sent, encoding, events):
 @inner()
 def deliver(net, mem, ch, out):
     """out = the events that are left, rescaled, and 0 elsewhere."""
-    m, divisor = mem.message, F(1.0 - ch.drop) if ch.rescale and ch.drop < 1.0 else F(1.0)
+    m, divisor = mem.message, _divisor(ch)
     value, alive = head(mem.message_value, m.entries), head(mem.message_alive, m.entries)
     if m.entries == ch.n:
         m.delivered = simd.deliver(value, alive, divisor, out)

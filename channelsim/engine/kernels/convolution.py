@@ -18,7 +18,7 @@ ONE = np.float32(1.0)
 
 @inner()
 def forward(g, transfer, weights, stride, bias, x, count, out, macs, lo, hi, room):
-    """out = f(W * x + b) for samples lo .. hi - 1.
+    """out = f(W * x + b) for samples lo .. hi - 1; without b where `bias` is empty.
 
     macs[b] = products of active inputs with entries of W; count[b] as `conv_counts.operations` takes it.
     """
@@ -29,9 +29,10 @@ def forward(g, transfer, weights, stride, bias, x, count, out, macs, lo, hi, roo
         image, part = x[b * below : b * below + below], out[b * n : b * n + n]
         macs[b] = conv_counts.operations(g, image, count[b], False, room)
         patch_matrix.unfold(g, image, 0, rows, planes, patches)
-        for o in range(maps):
+        for o in range(len(bias)):
             part[o * positions : o * positions + positions] = bias[o]
-        simd.matmul(weights, 1, stride, patches, g[PITCH], maps, rows, positions, ONE, 1, part, positions)
+        add = np.int64(len(bias) > 0)
+        simd.matmul(weights, 1, stride, patches, g[PITCH], maps, rows, positions, ONE, add, part, positions)
         transfers.layer(transfer, part, n)
 
 

@@ -13,7 +13,7 @@ from channelsim.engine import sizes
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.thread_pool import in_parts
 from channelsim.engine.config import GROUP, GROUPS, PAIR, SPAN
-from channelsim.engine.kernels import simd, transfers
+from channelsim.engine.kernels import multiples, simd, transfers
 
 ZERO, ONE = np.float32(0.0), np.float32(1.0)
 parts, row_parts = inner(inlined=True)(sizes.parts), inner(inlined=True)(sizes.row_parts)
@@ -198,15 +198,22 @@ def _survey(signal, n, samples, events, totals, piece, pieces):
 
 
 @inner()
-def make_error(message, n, feedback, n_target, transfer, output, error, samples):
-    """error = message feedback for matrices (samples, n) and (n, n_target), times f'(S) as far as `output` goes."""
-    in_parts(_make_error, parts(samples), (message, n, feedback, n_target, transfer, output, error, samples))
+def make_error(message, n, feedback, n_target, unit, units, transfer, output, error, samples):
+    """error = message feedback for matrices (samples, n) and (n, n_target), times f'(S) as far as `output` goes.
+
+    They are multiples of `units` and of `unit`, if that is not 0.
+    """
+    given = message, n, feedback, n_target, unit, units, transfer, output, error, samples
+    in_parts(_make_error, parts(samples), given)
 
 
 @inner()
-def _make_error(message, n, feedback, n_target, transfer, output, error, samples, piece, pieces):
+def _make_error(message, n, feedback, n_target, unit, units, transfer, output, error, samples, piece, pieces):
     _through(n_target, n, message, error, samples, feedback, piece, pieces)
-    lo, hi = samples * piece // pieces * n_target, samples * (piece + 1) // pieces * n_target
+    first, last = samples * piece // pieces, samples * (piece + 1) // pieces
+    lo, hi = first * n_target, last * n_target
+    if unit != ZERO:
+        multiples.finish(error[lo:hi], n_target, unit, units[first:last])
     end = max(lo, min(hi, len(output)))
     transfers.times_derivative(transfer, error[lo:end], output[lo:end])
 

@@ -151,8 +151,10 @@ def share(g, error, out):
     out[:] = ZERO
     for y in range(g[ROWS]):
         for x in range(columns):
-            e = error[y * columns + x] * part
+            e = error[y * columns + x]
             for i in range(k):
                 first = (y * stride + i) * width + x * stride
                 for j in range(k):
                     out[first + j] += e
+    for i in range(len(out)):
+        out[i] *= part

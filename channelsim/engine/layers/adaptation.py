@@ -6,7 +6,7 @@ import numpy as np
 
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.units import ADAPTIVE, INT, NOTHING, unit
-from channelsim.engine.kernels import activity, simd, single
+from channelsim.engine.kernels import activity, multiples, simd, single
 from channelsim.engine.layers import dispatch, inputs
 from channelsim.engine.layers.learning import rate
 from channelsim.engine.tables.handles import MEMORY, NET
@@ -29,6 +29,10 @@ def adapt(net, mem, c, slot, seen, samples):
     first = channel.message_offset * config.batch
     message = mem.messages[slot, first : first + samples * n]
     feedback = mem.feedback[channel.c_offset : channel.c_offset + channel.c_size]
+    if mem.feedback_units[c] != ZERO:  # the error was made of multiples
+        multiples.multiply_all(feedback, mem.feedback_units[c])
+        multiples.multiply(message, n, inputs.units_of(net, mem, c, slot)[:samples])
+        mem.feedback_units[c] = ZERO
     scale, into = eta * share, feedback
     if momentum != ZERO:
         scale, into = share, mem.feedback_velocity[channel.c_offset : channel.c_offset + channel.c_size]

@@ -7,16 +7,28 @@ import numpy as np
 from channelsim.engine.channel import stages
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.pointers import address_of
-from channelsim.engine.kernels import activity, conv_counts
+from channelsim.engine.kernels import activity, conv_counts, multiples, transfers
 from channelsim.engine.layers import maps as map_work
 
 ZERO = np.float32(0.0)
 
 
 @inner()
-def forward(net, mem, h, x, out, samples):
-    """out = f(W * x + b) for samples of which mem.map_events inputs are active. Returns the multiply-accumulates."""
-    map_work.forward(net, mem, h, address_of(x), address_of(out), samples)
+def forward(net, mem, h, x, units, out, samples):
+    """out = f(W * x + b) for samples of which mem.map_events inputs are active, and multiples of `units`.
+
+    Returns the multiply-accumulates.
+    """
+    layer, unit = net.layers[h], mem.weight_units[h]
+    if unit == ZERO:
+        map_work.forward(net, mem, h, address_of(x), address_of(out), samples, np.int64(0))
+    else:
+        multiples.divide(x, layer.fan_in, units)
+        map_work.forward(net, mem, h, address_of(x), address_of(out), samples, np.int64(1))
+        multiples.multiply(x, layer.fan_in, units)
+        bias = mem.biases[layer.b_offset : layer.b_offset + layer.b_size]
+        multiples.finish_with_bias(out, layer.n, unit, units, bias)
+        transfers.layer(layer.transfer, out, layer.n)
     return activity.total(mem.map_macs, samples)
 
 

@@ -8,7 +8,7 @@ from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.pointers import head
 from channelsim.engine.compile.units import FLOAT, IMMEDIATE, INT, MINI_BATCH, NOTHING, ONE_SAMPLE, TRANSPOSED, unit
 from channelsim.engine.config import FEW_SAMPLES
-from channelsim.engine.kernels import activity, minibatch, simd, single, transfers
+from channelsim.engine.kernels import activity, minibatch, multiples, simd, single, transfers
 from channelsim.engine.layers import deferred, inputs
 from channelsim.engine.tables.handles import MEMORY, NET, synapses
 
@@ -29,9 +29,19 @@ def forward(net, mem, h, slot):
 def _forward_sample(net, mem, h, slot):
     """`forward` of a frame of one sample."""
     layer, out = net.layers[h], inputs.outputs(net, mem, h, slot, 1)
-    simd.copy(mem.biases[layer.b_offset : layer.b_offset + layer.n], out)
+    bias, unit = mem.biases[layer.b_offset : layer.b_offset + layer.n], mem.weight_units[h]
     index, value = inputs.events(net, mem, h, slot)
-    deferred.add_rows(net, mem, h, slot, index, value, out)
+    if unit == ZERO:
+        simd.copy(bias, out)
+        deferred.add_rows(net, mem, h, slot, index, value, out)
+    else:
+        units = inputs.units_of(net, mem, h - 1, slot)
+        multiples.divide(value, len(value), units)
+        for j in range(layer.n):
+            out[j] = ZERO
+        deferred.add_rows(net, mem, h, slot, index, value, out)
+        multiples.multiply(value, len(value), units)
+        multiples.finish_with_bias(out, layer.n, unit, units, bias)
     transfers.layer(layer.transfer, out, layer.n)
 
 
@@ -42,17 +52,35 @@ def _forward_batch(net, mem, h, slot):
     n, fan_in, form, weights = layer.n, layer.fan_in, mem.input_form[slot, h], synapses(mem.weights, layer)
     bias, out = mem.biases[layer.b_offset : layer.b_offset + n], inputs.outputs(net, mem, h, slot, samples)
     x, images, chosen = inputs.activities(net, mem, h, slot), net.images, inputs.to_copy(net, mem, h, slot)
+    unit, units, added, transfer = mem.weight_units[h], mem.units[:samples], bias, layer.transfer
+    if unit != ZERO:
+        added, transfer = no_bias(mem, n), transfers.LINEAR
+        multiples.divide(x, fan_in, inputs.units_of(net, mem, h - 1, slot))
     if form == inputs.SPARSE and samples < FEW_SAMPLES:
         minibatch.copy_images(images, chosen, chosen[1:], fan_in, 0, fan_in, x)
-        minibatch.fill_bias(bias, out, samples)
+        minibatch.fill_bias(added, out, samples)
         single.add_each(x, samples, fan_in, weights, layer.row_stride, n, out, mem.row_index, mem.row_value)
-        transfers.layer(layer.transfer, out, n)
+        transfers.layer(transfer, out, n)
         minibatch.count_each(out, n, mem.output_events[:samples])
     else:
         minibatch.forward(
-            form == inputs.SPARSE, layer.transfer, weights, layer.row_stride, bias, images, chosen, x, out, samples,
+            form == inputs.SPARSE, transfer, weights, layer.row_stride, added, images, chosen, x, out, samples,
             mem.output_events, mem.partial_sums, mem.term_lists,
         )  # fmt: skip
+    if unit != ZERO:
+        multiples.multiply(x, fan_in, units)
+        multiples.finish_with_bias(out, n, unit, units, bias)
+        transfers.layer(layer.transfer, out, n)
+        minibatch.count_each(out, n, mem.output_events[:samples])
+
+
+@inner()
+def no_bias(mem, size):
+    """So many zeros, for sums to begin from. They are where the next R will be."""
+    zeros = mem.signal[:size]
+    for j in range(size):
+        zeros[j] = ZERO
+    return zeros
 
 
 @inner()

@@ -28,10 +28,11 @@ def forward(net, mem, h, slot, delivered):
 def _forward_on_maps(net, mem, h, slot):
     samples = mem.slots[slot].samples
     x, out = inputs.activities(net, mem, h, slot), inputs.outputs(net, mem, h, slot, samples)
+    units = inputs.units_of(net, mem, h - 1, slot)
     if net.layers[h].kind == CONV2D:
         conv.set_counts(net, mem, h - 1, mem.input_events[slot, h], samples)
-        return conv.forward(net, mem, h, x, out, samples)
-    pooling.forward(net, mem, h, x, out, samples)
+        return conv.forward(net, mem, h, x, units, out, samples)
+    pooling.forward(net, mem, h, x, units, out, samples)
     return 0
 
 

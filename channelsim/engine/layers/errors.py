@@ -10,12 +10,12 @@ from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.pointers import as_words, head
 from channelsim.engine.compile.units import INT, NOTHING, SIGNED_WIRES, unit
 from channelsim.engine.config import SPARSE_BELOW
-from channelsim.engine.kernels import activity, minibatch, simd, transfers
+from channelsim.engine.kernels import activity, minibatch, multiples, simd, transfers
 from channelsim.engine.layers import deferred, dispatch, inputs
 from channelsim.engine.tables.handles import MEMORY, NET, synapses
 from channelsim.plan import Wiring
 
-ZERO = np.float32(0.0)
+ZERO, ONE = np.float32(0.0), np.float32(1.0)
 TRANSPOSE, DENSE, BANK, SIGN = int(Wiring.TRANSPOSE), int(Wiring.DENSE), int(Wiring.BANK), int(Wiring.SIGN)
 
 
@@ -26,13 +26,28 @@ def project_leaving(net, mem, c, slot, seen, recalled):
     The messages are in mem.unprojected, and the error goes to mem.messages. `seen` is the slot that the
     sender learned from, with `recalled` samples.
     """
-    channel = net.channels[c]
+    channel, samples = net.channels[c], mem.slots[slot].samples
+    unit, units = _unit_of_wires(net, mem, c), mem.units[:samples]
+    if unit != ZERO:
+        multiples.divide(mem.unprojected, channel.n, inputs.units_of(net, mem, c, slot))
     if channel.wiring == TRANSPOSE:
         dispatch.transposed(net, mem, c, slot, seen, recalled)
     elif channel.wiring == SIGN:
         dispatch.through_signs(net, mem, c, slot)
     else:
         _through_signed_wires(net, mem, c, slot)
+    if unit != ZERO:
+        first, n_target = channel.message_offset * net.config.batch, net.layers[channel.target].n
+        multiples.finish(mem.messages[slot, first : first + samples * n_target], n_target, unit, units)
+
+
+@inner()
+def _unit_of_wires(net, mem, c):
+    """Of what the wires of learning channel c are multiples; 0: of nothing. A pool passes on what it receives."""
+    channel = net.channels[c]
+    if channel.wiring != TRANSPOSE:
+        return mem.feedback_units[c]
+    return mem.weight_units[channel.source] if net.layers[channel.source].w_size > 0 else ONE
 
 
 @unit(NOTHING, NET, MEMORY, INT, INT, needed_by=(SIGNED_WIRES,))
@@ -102,15 +117,20 @@ def error_from(net, mem, c, slot, seen, recalled):
         return
     message = mem.messages[slot, first : first + samples * n]
     feedback = mem.feedback[channel.c_offset : channel.c_offset + channel.c_size]
+    unit, units = mem.feedback_units[c], mem.units[:samples]
+    if unit != ZERO:
+        multiples.divide(message, n, inputs.units_of(net, mem, c, slot))
     if channel.wiring == BANK:
         dispatch.through_bank(net, mem, c, slot)
     else:
         mem.counters[c].macs += _operations(net, mem, c, slot, message)
         events = activity.total(mem.message_events[slot, c], samples)
         if channel.wiring == DENSE and samples > 1 and events >= SPARSE_BELOW * samples * n:
-            minibatch.make_error(message, n, feedback, n_target, transfer, output, error, samples)
+            minibatch.make_error(message, n, feedback, n_target, unit, units, transfer, output, error, samples)
             return
         _through_wires(net, mem, c, samples, message, feedback, error)
+    if unit != ZERO:
+        multiples.finish(error, n_target, unit, units)
     transfers.times_derivative(transfer, error[: len(output)], output)
 
 

@@ -11,6 +11,8 @@ SPARSE  the same, with few active units
 
 from __future__ import annotations
 
+import numpy as np
+
 from channelsim.engine.channel import stages
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.units import INT, NOTHING, ONE_SAMPLE, unit
@@ -19,6 +21,7 @@ from channelsim.engine.config import SPARSE_BELOW
 from channelsim.engine.kernels import activity, minibatch, simd
 from channelsim.plan import Kind
 
+ZERO = np.float32(0.0)
 FULL, LIST, DATA, MATRIX, SPARSE = 0, 1, 2, 3, 4
 DENSE = int(Kind.DENSE)
 
@@ -36,6 +39,15 @@ def list_events(images, n, start, index, value):
     for i in range(len(images) // n):
         first = start[i]
         simd.compact(images[i * n : i * n + n], index[first : first + n], value[first : first + n])
+
+
+@inner()
+def units_of(net, mem, c, slot):
+    """mem.units = of what the values of each of the frame's messages on channel c are multiples; 0: of nothing."""
+    units = mem.units[: mem.slots[slot].samples]
+    for b in range(len(units)):
+        units[b] = ZERO if net.ideal[c] else mem.message_units[slot, c, b]
+    return units
 
 
 @inner(inlined=True)

@@ -9,9 +9,10 @@ from channelsim.engine.compile.fused import fma
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.pointers import address_of, as_words, floats_at
 from channelsim.engine.compile.units import FLOAT, IMMEDIATE, INT, NOTHING, QUANTIZED, unit
-from channelsim.engine.kernels import activity, counter_hash, simd
+from channelsim.engine.kernels import activity, counter_hash, multiples, simd
 from channelsim.engine.layers import deferred, dispatch
 from channelsim.engine.tables.handles import MEMORY, NET, synapses
+from channelsim.plan import SMALLEST_UNIT
 
 F = np.float32
 ZERO, ONE = F(0.0), F(1.0)
@@ -53,6 +54,8 @@ def _update_at_once(net, mem, h, slot, seen, samples, c):
     counter.update_macs += dispatch.update_macs(net, mem, h, seen, samples)
     share = ONE / F(mem.slots[slot].samples)
     weights = synapses(mem.weights, layer)
+    if mem.weight_units[h] != ZERO:
+        multiples.multiply_all(weights, mem.weight_units[h])
     _bias(mem, layer, eta, share, F(config.momentum))
     if config.momentum == 0.0 and layer.update_quantizer == 0:
         counter.writes += dispatch.accumulate(net, mem, h, seen, samples, eta * share, np.int64(0))
@@ -77,10 +80,14 @@ def _update_at_once(net, mem, h, slot, seen, samples, c):
             weights[k] += step[k]
     if layer.weight_quantizer != 0:
         key = counter_hash.key(config.seed, counter_hash.WEIGHT_ROUNDING + 64 * h, frame, np.int64(0))
-        _quantize_matrix(
+        a = _quantize_matrix(
             layer.weight_quantizer, layer.weight_bits, layer.weight_scale_kind, layer.weight_scale,
             layer.weight_stochastic, key, weights,
         )  # fmt: skip
+        if layer.has_unit:
+            mem.weight_units[h] = a if a >= SMALLEST_UNIT else ZERO
+            if mem.weight_units[h] != ZERO:
+                multiples.divide_all(weights, a)
 
 
 @inner()
@@ -107,13 +114,14 @@ def _gain_momentum(step, velocity, eta, momentum):
 
 @inner()
 def _quantize_matrix(kind, bits, scale_kind, scale, stochastic, key, values):
-    """Quantizes W, or a step of it, in place."""
-    _quantize(kind, bits, scale_kind, scale, stochastic, np.int64(key), address_of(values), len(values))
+    """Quantizes W, or a step of it, in place. Returns the scale."""
+    return _quantize(kind, bits, scale_kind, scale, stochastic, np.int64(key), address_of(values), len(values))
 
 
-@unit(NOTHING, INT, INT, INT, FLOAT, INT, INT, INT, INT, needed_by=(QUANTIZED,))
+@unit(FLOAT, INT, INT, INT, FLOAT, INT, INT, INT, INT, needed_by=(QUANTIZED,))
 def _quantize(kind, bits, scale_kind, scale, stochastic, key, address, size):
     values = floats_at(address, size)
     a = quantizers.measure(scale_kind, scale, values, simd.count_events(values))
     words = as_words(values)
     quantizers.quantize(kind, bits, a, stochastic, np.uint64(key), words[:0], values, words)
+    return a

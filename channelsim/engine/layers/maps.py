@@ -14,7 +14,7 @@ from channelsim.engine.compile.pointers import floats_at
 from channelsim.engine.compile.thread_pool import in_parts
 from channelsim.engine.compile.units import FLOAT, INT, MAPS, NOTHING, unit
 from channelsim.engine.config import MAP_PART_ROWS
-from channelsim.engine.kernels import convolution, windows
+from channelsim.engine.kernels import convolution, transfers, windows
 from channelsim.engine.sizes import map_parts
 from channelsim.engine.tables import geometry
 from channelsim.engine.tables.handles import MEMORY, NET, synapses
@@ -35,23 +35,23 @@ def _room(net, mem, h, piece):
     return mem.patches[piece * size : (piece + 1) * size]
 
 
-@unit(NOTHING, NET, MEMORY, INT, INT, INT, INT, needed_by=(MAPS,))
-def forward(net, mem, h, x, out, samples):
-    """A convolution's out = f(W * x + b).
+@unit(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, needed_by=(MAPS,))
+def forward(net, mem, h, x, out, samples, bare):
+    """A convolution's out = f(W * x + b), or if `bare` W * x.
 
     mem.map_events: how many inputs of each sample are events, as `conv.set_counts` has it; mem.map_macs: products.
     """
-    in_parts(_forward, parts(samples), (net, mem, h, x, out, samples))
+    in_parts(_forward, parts(samples), (net, mem, h, x, out, samples, bare))
 
 
 @inner()
-def _forward(net, mem, h, x, out, samples, piece, pieces):
+def _forward(net, mem, h, x, out, samples, bare, piece, pieces):
     layer, (lo, hi) = net.layers[h], _bounds(samples, piece, pieces)
-    bias = mem.biases[layer.b_offset : layer.b_offset + layer.b_size]
+    bias = mem.biases[layer.b_offset : layer.b_offset + (0 if bare else layer.b_size)]
     x, out = floats_at(x, samples * layer.fan_in), floats_at(out, samples * layer.n)
     convolution.forward(
-        net.geometry[h], layer.transfer, synapses(mem.weights, layer), layer.row_stride, bias, x, mem.map_events, out,
-        mem.map_macs, lo, hi, _room(net, mem, h, piece),
+        net.geometry[h], transfers.LINEAR if bare else layer.transfer, synapses(mem.weights, layer), layer.row_stride,
+        bias, x, mem.map_events, out, mem.map_macs, lo, hi, _room(net, mem, h, piece),
     )  # fmt: skip
 
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.pointers import address_of
+from channelsim.engine.kernels import multiples
 from channelsim.engine.layers import inputs, maps
 
 
 @inner()
-def forward(net, mem, h, x, out, samples):
-    """The output map of each sample."""
+def forward(net, mem, h, x, units, out, samples):
+    """The output map of each sample, whose values are multiples of `units`."""
+    layer = net.layers[h]
+    multiples.divide(x, layer.fan_in, units)
     maps.pool(net, mem, h, address_of(x), address_of(out), samples)
+    multiples.multiply(x, layer.fan_in, units)
+    multiples.multiply(out, layer.n, units)
 
 
 @inner()

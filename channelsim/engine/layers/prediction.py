@@ -10,10 +10,11 @@ from channelsim.engine.compile.thread_pool import in_parts
 from channelsim.engine.compile.units import CHANGED, EVALUATION, INT, NOTHING, unit
 from channelsim.engine.compile.views import view_of
 from channelsim.engine.config import SPARSE_BELOW
-from channelsim.engine.kernels import counter_hash, losses, minibatch, simd
-from channelsim.engine.layers import conv, dispatch, pooling
+from channelsim.engine.kernels import counter_hash, losses, minibatch, multiples, simd, transfers
+from channelsim.engine.layers import conv, dense, dispatch, pooling
 from channelsim.engine.tables.handles import MEMORY, NET, synapses
 
+ZERO = np.float32(0.0)
 EVALUATION_FRAME = np.int64(1 << 40)  # in all draws of an evaluation; the sample index is the place in the set
 
 
@@ -34,21 +35,30 @@ def evaluate(net, mem, images, labels, first, samples, here, there, events, list
     for h in range(1, config.top + 1):
         layer = net.layers[h]
         n, fan_in = layer.n, layer.fan_in
+        units = mem.units[:samples]
+        units[:] = ZERO
         if not net.ideal[h - 1]:
             _through_channel(net, mem, h - 1, address_of(x), address_of(there), first, samples)
             x = there[: samples * fan_in]
         out = here[: samples * n]
         if layer.kind == dispatch.DENSE:
             bias, weights = mem.biases[layer.b_offset : layer.b_offset + n], synapses(mem.weights, layer)
+            unit, added, transfer = mem.weight_units[h], bias, layer.transfer
+            if unit != ZERO:
+                added, transfer = dense.no_bias(mem, n), transfers.LINEAR
+                multiples.divide(x, fan_in, units)
             sparse = simd.count_events(x) < SPARSE_BELOW * len(x)
             none = mem.sample[0, :0]
-            given = sparse, layer.transfer, weights, layer.row_stride, bias, x, none, x, out, samples, events, lists
+            given = sparse, transfer, weights, layer.row_stride, added, x, none, x, out, samples, events, lists
             in_parts(minibatch.forward_part, minibatch.parts(samples), given)
+            if unit != ZERO:
+                multiples.finish_with_bias(out, n, unit, units, bias)
+                transfers.layer(layer.transfer, out, n)
         elif layer.kind == dispatch.CONV2D:
             mem.map_events[:] = fan_in  # they are not used
-            conv.forward(net, mem, h, x, out, samples)
+            conv.forward(net, mem, h, x, units, out, samples)
         else:
-            pooling.forward(net, mem, h, x, out, samples)
+            pooling.forward(net, mem, h, x, units, out, samples)
         x = out
         here, there = there, here
     loss, correct = 0.0, 0
@@ -63,7 +73,10 @@ def evaluate(net, mem, images, labels, first, samples, here, there, events, list
 
 @unit(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, needed_by=(EVALUATION, CHANGED))
 def _through_channel(net, mem, c, values, out, first, samples):
-    """What arrives of the activities of samples from number `first` of the set on, from and to these addresses."""
+    """What arrives of the activities of samples from number `first` of the set on, from and to these addresses.
+
+    mem.units: what its values are multiples of.
+    """
     ch, roots = net.channels[c], net.roots[c * counter_hash.PURPOSES : (c + 1) * counter_hash.PURPOSES]
     n = ch.n
     values, out = floats_at(values, samples * n), floats_at(out, samples * n)
@@ -72,5 +85,6 @@ def _through_channel(net, mem, c, values, out, first, samples):
         counter_hash.keys_of(roots, EVALUATION_FRAME, first + b, mem.keys)
         stages.encode(mem, ch, values[b * n : b * n + n], head(mem.residuals, n))
         mem.message.bits, mem.message.encoding = stages.message_bits(ch, mem.message.events)
+        mem.units[b] = stages.unit(ch, mem.message.scale)
         stages.disturb(net, mem, ch)
         stages.deliver(net, mem, ch, out[b * n : b * n + n])

@@ -10,19 +10,19 @@ from channelsim.engine.sizes import evaluated_at_once, list_room, map_parts, par
 from channelsim.engine.tables import strides
 from channelsim.engine.tables.handles import records
 from channelsim.engine.tables.layouts import CLOCK, EVENT, LAYER_STATE, LINK_STATE, MESSAGE, SLOT, Memory, Net
-from channelsim.plan import COUNTER, MESSAGE_ROW, Direction, Kind, Message, Plan, Quantizer, Wiring
+from channelsim.plan import COUNTER, MESSAGE_ROW, SMALLEST_UNIT, Direction, Kind, Message, Plan, Quantizer, Wiring
 from channelsim.rules import FROM_WEIGHTS
 
 # Of `Memory`, what has a row for each slot.
 BY_SLOT = ("slots", "sample", "outputs", "inputs", "computed", "input_events", "list_start", "input_form",
-           "list_index", "list_value", "messages", "message_events")  # fmt: skip
-SYNAPSES = ("weights", "biases", "feedback")
+           "list_index", "list_value", "messages", "message_events", "message_units")  # fmt: skip
+SYNAPSES = ("weights", "weight_units", "biases", "feedback", "feedback_units")
 # What is written anew before it is read in the next chunk, and what has been collected.
-SCRATCH = ("signal", "output_events", "signal_events", "learns", "signal_sums", "learning_signal", "learning_inputs",
-           "whole_step", "targets", "unprojected", "transposed", "partial_sums", "term_lists", "touched", "row_index",
-           "row_value", "message", "message_index", "message_value", "message_alive", "message_hits", "message_sent",
-           "keys", "word", "patches", "map_events", "map_macs", "map_sums", "turned_signal", "signed", "captured",
-           "message_rows", "payload")  # fmt: skip
+SCRATCH = ("units", "signal", "output_events", "signal_events", "learns", "signal_sums", "learning_signal",
+           "learning_inputs", "whole_step", "targets", "unprojected", "transposed", "partial_sums", "term_lists",
+           "touched", "row_index", "row_value", "message", "message_index", "message_value", "message_alive",
+           "message_hits", "message_sent", "keys", "word", "patches", "map_events", "map_macs", "map_sums",
+           "turned_signal", "signed", "captured", "message_rows", "payload")  # fmt: skip
 
 
 def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
@@ -62,8 +62,10 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
         ages=zeros((len(layers), AGE_BINS if plan.pipelined else 1), np.int64),
         misses=zeros(len(layers), np.int64),
         weights=shared.weights if shared else strides.spread(net.layers, plan, plan.weights),
+        weight_units=shared.weight_units if shared else zeros(len(layers), np.float32),
         biases=shared.biases if shared else plan.biases.copy(),
         feedback=shared.feedback if shared else plan.feedback.copy(),
+        feedback_units=shared.feedback_units if shared else channels["c_unit"].copy(),
         weight_velocity=zeros(strides.size(net.layers) if momentum else 0, np.float32),
         bias_velocity=zeros(plan.biases.size if momentum else 0, np.float32),
         feedback_velocity=zeros(plan.feedback.size if momentum else 0, np.float32),
@@ -84,7 +86,9 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
         list_value=zeros((slots, net.list_offset[-1]), np.float32),
         messages=zeros((slots, batch * message), np.float32),
         message_events=zeros((slots, len(channels), batch), np.int64),
+        message_units=zeros((slots, len(channels), batch), np.float32),
         residuals=zeros(int(channels["n"].sum()), np.float32),
+        units=zeros(most, np.float32),
         signal=zeros(batch * widest_learner, np.float32),
         output_events=zeros(batch, np.int64),
         signal_events=zeros(batch, np.int64),
@@ -122,7 +126,23 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
         payload=zeros(rows * widest, np.float32),
     )
     _begin(memory)
+    if shared is None:
+        _divide_synapses(plan, net, memory)
     return memory
+
+
+def _divide_synapses(plan: Plan, net: Net, memory: Memory) -> None:
+    """W and C as multiples of their units, where they have one."""
+    for channel in plan.channels[plan.channels["c_unit"] > 0]:
+        values = memory.feedback[channel["c_offset"] : channel["c_offset"] + channel["c_size"]]
+        values[:] = np.rint(values / channel["c_unit"])
+    for h in np.flatnonzero(net.layers["has_unit"]):
+        layer = net.layers[h]
+        values = memory.weights[layer["w_offset"] : layer["w_offset"] + layer["w_extent"]]
+        unit = np.abs(values).max()
+        if unit >= SMALLEST_UNIT and ((values == 0) | (np.abs(values) == unit)).all():
+            values[:] = np.sign(values)
+            memory.weight_units[h] = unit
 
 
 def _begin(memory: Memory) -> None:

@@ -20,6 +20,7 @@ LAYER = np.dtype(
     + [
         ("row_stride", "i8"),  # values from the start of one row of W to that of the next
         ("w_extent", "i8"),  # values from the start of W to its end, the gaps between rows included
+        ("has_unit", "u1"),  # W can have one magnitude: `Memory.weight_units` says which
         ("step_offset", "i8"),  # of the layer's steps in `Memory.pending_step`
         ("step_stride", "i8"),  # values from the start of one of them to that of the next
     ],
@@ -161,6 +162,7 @@ FloatRows = Annotated[NDArray[np.float32], Field(np.float32, 2)]
 Numbers = Annotated[NDArray[np.int32], Field(np.int32)]
 NumberRows = Annotated[NDArray[np.int32], Field(np.int32, 2)]
 Counts = Annotated[NDArray[np.int64], Field(np.int64)]
+FloatPlanes = Annotated[NDArray[np.float32], Field(np.float32, 3)]
 CountRows = Annotated[NDArray[np.int64], Field(np.int64, 2)]
 CountPlanes = Annotated[NDArray[np.int64], Field(np.int64, 3)]
 Flags = Annotated[NDArray[np.bool_], Field(np.bool_)]
@@ -208,9 +210,11 @@ class Memory(NamedTuple):
     ages: CountRows  # (L + 1, bins) updates by age in frames, the last bin for all that are older
     misses: Counts  # (L + 1,) errors whose frame was no longer stashed
     # what learns
-    weights: Floats
+    weights: Floats  # of a layer with a unit: how often W holds it
+    weight_units: Floats  # (L + 1,) what all values of each W are whole multiples of; 0: of nothing
     biases: Floats
-    feedback: Floats
+    feedback: Floats  # likewise
+    feedback_units: Floats  # (channels,)
     weight_velocity: Floats  # empty without momentum, like the two that follow
     bias_velocity: Floats
     feedback_velocity: Floats
@@ -229,8 +233,10 @@ class Memory(NamedTuple):
     list_value: FloatRows
     messages: FloatRows  # (F, B * message) learning messages as delivered, or the error they make (bp)
     message_events: CountPlanes  # (F, channels, B) events delivered by each learning channel
+    message_units: FloatPlanes  # (F, channels, B) what delivered values are whole multiples of; 0: of nothing
     residuals: Floats
     # of the layer at work
+    units: Floats  # (most samples at once,) what each sample's values are multiples of
     signal: Floats  # (B * widest that learns) R
     output_events: Counts  # (B,) nonzero values of each sample's O
     signal_events: Counts  # (B,) nonzero values of each sample's R

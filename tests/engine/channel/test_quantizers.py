@@ -177,3 +177,15 @@ def test_flipped_bits_are_those_of_the_hash(kind: str, bits: int, probability: f
         )  # fmt: skip
         assert flips == len(positions)
         assert (found == meant[0]) if valid[0] else np.isnan(found)
+
+
+@EACH_KIND
+@pytest.mark.parametrize("scale", ["max", "rms", "fixed"])
+def test_values_are_whole_multiples_of_the_unit(kind: str, bits: int, scale: str) -> None:
+    message = np.random.default_rng(bits).normal(size=500).astype(F)
+    a = naive.scale(scale, 0.3, message)
+    unit = F(quantizers.unit(np.int64(Quantizer[kind.upper()]), np.int64(bits), a))
+    values = quantized(kind, bits, a, message)
+    counts = np.rint(values / unit)
+    assert np.count_nonzero(counts) == np.count_nonzero(values)
+    np.testing.assert_array_equal(counts * unit, values)

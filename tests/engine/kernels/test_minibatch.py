@@ -86,17 +86,21 @@ def test_survey(samples: int, broken: int | None) -> None:
 @pytest.mark.parametrize("samples", [2, 7, MANY])
 @pytest.mark.parametrize("known", [0.0, 0.3, 1.0])
 @pytest.mark.parametrize("kind", ["linear", "tanh", "relu"])
-def test_errors_of_a_mini_batch(samples: int, known: float, kind: str) -> None:
-    """Made from messages, or taken as they are; with f' for those samples whose O is known."""
+@pytest.mark.parametrize("unit", [0.0, 0.3])
+def test_errors_of_a_mini_batch(samples: int, known: float, kind: str, unit: float) -> None:
+    """Made from messages, or taken as they are; with f' for those samples whose O is known. In units if there are any,
+    of the wires and of all messages but the first."""
     rng = np.random.default_rng(samples)
     n, n_target, there = 5, 17, int(known * samples)
     message, feedback = matrix(rng, samples, n), matrix(rng, n, n_target)
     output = thinned(rng, np.tanh(matrix(rng, there, n_target)))
     transfer, made, taken = np.int64(Transfer[kind.upper()]), *np.full((2, samples, n_target), np.nan, F)
-    error = message @ feedback
+    units = np.arange(samples, dtype=F)
+    error = message @ feedback * (F(unit) * np.maximum(units, 1)[:, None] if unit else F(1))
     minibatch.make_error(
-        message.ravel(), n, feedback.ravel(), n_target, transfer, output.ravel(), made.reshape(-1), samples
-    )
+        message.ravel(), n, feedback.ravel(), n_target, F(unit), units, transfer, output.ravel(), made.reshape(-1),
+        samples,
+    )  # fmt: skip
     minibatch.take_error(error.ravel(), transfer, output.ravel(), taken.reshape(-1), samples)
     slope = {"linear": np.ones_like(output), "tanh": 1 - output**2, "relu": (output > 0).astype(F)}[kind]
     error[:there] *= slope

@@ -33,3 +33,17 @@ def test_rows_start_on_cache_lines_where_that_is_cheap() -> None:
 def test_what_looks_at_w_as_one_buffer_finds_no_gaps(tables: dict[str, Any]) -> None:
     plan = plan_of([20, 100, 10], 12, **tables)
     np.testing.assert_array_equal(strides.lay_out(plan)["row_stride"][1:], [100, 10])
+
+
+def test_w_that_can_have_one_magnitude() -> None:
+    """What does not learn keeps the magnitudes that it is given; a quantizer of two levels gives it one."""
+
+    def found(rule: str, **synapses: Any) -> list[int]:
+        plan = plan_of([6, 5, 4, 3], 12, learning={"rule": rule}, synapses=synapses)
+        return strides.lay_out(plan)["has_unit"].tolist()
+
+    assert found("top") == [0, 1, 1, 0] and found("bp") == [0, 0, 0, 0]
+    for weight in ({"kind": "sign"}, {"kind": "ternary"}, {"kind": "uniform", "bits": 2}, {"kind": "log2", "bits": 1}):
+        assert found("bp", weight=weight) == [0, 1, 1, 1]
+    for weight in ({"kind": "uniform", "bits": 3}, {"kind": "log2", "bits": 2}):
+        assert found("bp", weight=weight) == [0, 0, 0, 0]
