@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
 from channelsim import codes, memory, units
 from channelsim.data import Values, dataset_of
 from channelsim.plan import Direction, Kind, Message, Tables, Transfer, sizes, tables
@@ -189,6 +191,7 @@ def check(scenario: Scenario) -> Check:
 def _layers(scenario: Scenario, found: Tables, batch: int) -> tuple[LayerCheck, ...]:
     top = len(found.layers) - 1
     learning = {edge.target for edge in found.edges if edge.direction == Direction.LEARNING} | {top}
+    learning -= set(np.flatnonzero(found.layers["learning_rate"] == 0))
     shapes = scenario.model.shapes()
     rows = []
     for h, layer in enumerate(found.layers[1:], start=1):

@@ -161,6 +161,13 @@ def fails(plan: Plan, wrong: Plan | None = None) -> None:
     assert not result.passed, result
 
 
+def with_rates(right: Plan, factor: float) -> Plan:
+    """The plan with its learning rates multiplied by a factor."""
+    layers = right.layers.copy()
+    layers["learning_rate"] *= factor
+    return replace(right, layers=layers)
+
+
 @pytest.mark.parametrize("channels", CHANNELS)
 class TestWrongRules:
     """Each of these passes when it is not broken: see `test_rules` and `test_stages`."""
@@ -168,7 +175,7 @@ class TestWrongRules:
     def test_flipped_sign(self, channels: str) -> None:
         right = plan(learning={"rule": "srbp"}, channels=CHANNELS[channels])
         fails(right, replace(right, feedback=-right.feedback))
-        fails(right, replace(right, learning_rate=-right.learning_rate))
+        fails(right, with_rates(right, -1.0))
 
     def test_transposed_feedback(self, channels: str) -> None:
         right = plan(learning={"rule": "rbp"}, channels=CHANNELS[channels])
@@ -211,7 +218,7 @@ class TestWrongRules:
 
     def test_wrong_by_a_few_parts_in_a_thousand(self, channels: str) -> None:
         right = plan(learning={"rule": "srbp"}, channels=CHANNELS[channels])
-        fails(right, replace(right, learning_rate=right.learning_rate * 1.003))
+        fails(right, with_rates(right, 1.003))
 
 
 def test_a_wrong_update_quantizer() -> None:

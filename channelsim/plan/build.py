@@ -58,8 +58,7 @@ class Plan:
     train_size: int
     batch: int
     epochs: int
-    learning_rate: float
-    feedback_learning_rate: float  # eta_C, of adaptive C
+    learning_rate: float  # of layers without their own; LAYER and CHANNEL have those at which W and C learn
     decay: float
     momentum: float
     derivative: bool
@@ -135,7 +134,7 @@ class Plan:
         has_errors = np.zeros(len(self.layers), bool)
         has_errors[self.channels["target"][self.channels["direction"] == Direction.LEARNING]] = True
         has_errors[self.top] = True
-        return has_errors & (self.layers["w_size"] > 0)
+        return has_errors & (self.layers["w_size"] > 0) & (self.layers["learning_rate"] > 0)
 
     def __repr__(self) -> str:
         units = "-".join(str(n) for n in self.layers["n"])
@@ -196,8 +195,7 @@ def build(scenario: Scenario, shape: tuple[int, ...], classes: int, train_size: 
         train_size=train_size,
         batch=training.batch,
         epochs=training.epochs,
-        learning_rate=training.learning_rate,
-        feedback_learning_rate=learning.learning_rate or training.learning_rate,
+        learning_rate=training.rate(0),
         decay=training.decay,
         momentum=training.momentum,
         derivative=learning.derivative,

@@ -86,7 +86,7 @@ class InitialWeights:
         weights = np.zeros(int(layers["w_size"].sum()), np.float32)
         for h, layer in enumerate(layers):
             if layer["w_size"]:
-                columns = int(layer["b_size"])
+                columns = int(layer["w_columns"])
                 shape = int(layer["w_size"]) // columns, columns
                 key = hashing.key(self.seed, Stream.WEIGHTS.of(h))
                 matrix = draw(self.distribution, deviation(self.scale, *fans(layer)), shape, key)

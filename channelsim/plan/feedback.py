@@ -138,6 +138,6 @@ def _shape(edge: Edge, layers: NDArray[Any]) -> tuple[int, int]:
     """Rows and columns of C, wires that do not exist included."""
     source = layers[edge.source]
     if edge.wiring in SHAPED_AS_WEIGHTS:
-        columns = int(source["b_size"])
+        columns = int(source["w_columns"])
         return int(source["w_size"]) // columns, columns
     return int(source["n"]), int(layers[edge.target]["n"])

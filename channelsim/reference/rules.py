@@ -61,7 +61,7 @@ def adapt(ref: State, c: int, frame: int, m: torch.Tensor, o: torch.Tensor, batc
     A bank is shared by all positions, as W is: its step is that of W with O in the place of x, and m of R.
     """
     channel = ref.channels[c]
-    rate = ref.learning_rate(frame, ref.plan.feedback_learning_rate)
+    rate = ref.learning_rate(frame, channel.learning_rate)
     if channel.wiring == Wiring.BANK:
         source = ref.layers[channel.source]
         step = kind_of(source).gradient(source, o, m)[0].flatten()
@@ -86,7 +86,8 @@ def update(ref: State, h: int, frame: int, x: torch.Tensor, r: torch.Tensor, bat
     layer = ref.layers[h]
     w, b = ref.synapses(h)
     step_w, step_b = kind_of(layer).gradient(layer, x, r)
-    rate = ref.learning_rate(frame, ref.plan.learning_rate)
+    step_b = step_b[: len(b)]  # none where the layer has no biases
+    rate = ref.learning_rate(frame, layer.learning_rate)
     if ref.plan.momentum > 0:
         v_w, v_b = ref.velocities(h)
         v_w.mul_(ref.plan.momentum).add_(step_w.flatten() / batch)

@@ -9,6 +9,7 @@ from channelsim import units
 from channelsim.rules import RULES
 from channelsim.scenario._channel import Channel, channel_ends, channel_name
 from channelsim.scenario._keys import Keys
+from channelsim.scenario._rates import layers_of
 from channelsim.scenario._sections import Change, Schedule
 from channelsim.scenario._table import Path, TableError, nearest, shown
 
@@ -25,8 +26,8 @@ def problems(scenario: Keys) -> list[Problem]:
         found += [(("sweep", *path), text) for path, text in error.problems]
     found += _schedule(scenario, swept)
     try:
-        scenario.routes()
-    except TableError as error:
+        found += _rates(scenario)
+    except TableError as error:  # of the routes
         found += error.problems
     return found
 
@@ -96,6 +97,21 @@ def _lengths(scenario: Keys) -> list[Problem]:
     return found
 
 
+def _rates(scenario: Keys) -> list[Problem]:
+    """Rates of layers that have nothing to learn at them."""
+    layers, routes = scenario.model.chain(), scenario.routes()
+    learners = [h for h, layer in enumerate(layers, start=1) if layer.synapses]
+    known = {"training": (learners, "has no synapses"), "learning": (list(routes), "receives no error")}
+    found: list[Problem] = []
+    for table, (numbers, lack) in known.items():
+        accepted = ", ".join(["default", *map(str, numbers)])
+        for h in layers_of(getattr(scenario, table).learning_rate):
+            if h not in numbers:
+                why = f"layer {h} {lack}" if h <= len(layers) else f"this network has {len(layers)} layers"
+                found.append(((table, "learning_rate", str(h)), f": {why}; accepted: {accepted}"))
+    return found
+
+
 def _images(scenario: Keys) -> list[Problem]:
     """Flips and shifts of samples that are no images."""
     shape = scenario.model.input
@@ -134,6 +150,9 @@ def advice(scenario: Keys) -> list[str]:
         found.append(f"learning.feedback is not used by the rule {learning.rule}")
     if learning.learning_rate is not None and not rule.adaptive:
         found.append(f"learning.learning_rate is not used by the rule {learning.rule}: its C does not learn")
+    rates = [scenario.training.rate(h) for h, layer in enumerate(scenario.model.chain(), start=1) if layer.synapses]
+    if not any(rates):
+        found.append("training.learning_rate is 0 for every layer: no weight changes")
     if rule.route is None:
         unused = f"is not used by the rule {learning.rule}: there are no learning channels"
         if any(name.startswith("learning") for name in scenario.channels):

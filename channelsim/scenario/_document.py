@@ -10,6 +10,7 @@ from typing import Any
 
 from channelsim.errors import InputError
 from channelsim.scenario._model import Model
+from channelsim.scenario._rates import DEFAULT, RATE_TABLES
 from channelsim.scenario._table import Table, TableError, dotted, nearest
 
 
@@ -76,6 +77,8 @@ def assign(document: dict[str, Any], parts: Sequence[str], value: Any) -> None:
     for depth, part in enumerate(parts[:-1], start=1):
         key = _index(place, parts[:depth])
         inner = place[key] if _has(place, part) else None
+        if tuple(parts[:depth]) in RATE_TABLES and isinstance(inner, int | float) and not isinstance(inner, bool):
+            inner = place[key] = {DEFAULT: inner}  # one rate for all layers, until one has its own
         if inner is None:
             inner = place[key] = {}
         elif not isinstance(inner, dict | list):

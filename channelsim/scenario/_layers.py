@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from channelsim.scenario._table import Table, TableError
-from channelsim.scenario._types import Count, PositiveInt
+from channelsim.scenario._types import Count, NoneWord, PositiveInt
 
 TransferName = Literal["tanh", "logistic", "relu", "linear", "softmax"]
 Shape = tuple[int, ...]
@@ -34,6 +34,11 @@ class _Kind(Table):
         return False
 
     @property
+    def biased(self) -> bool:
+        """Whether its neurons have biases, unless the model says that no layer has (see `Model.chain`)."""
+        return False
+
+    @property
     def nonlinearity(self) -> TransferName:
         """Its transfer function f; linear where there is none to choose."""
         return "linear"
@@ -48,10 +53,16 @@ class _Learner(_Kind):
 
     transfer: TransferName
     """The transfer function f; softmax (with cross-entropy) only at the top."""
+    bias: Annotated[bool | None, NoneWord] = None
+    """Whether its neurons have biases b; "none": as the model says."""
 
     @property
     def synapses(self) -> bool:
         return True
+
+    @property
+    def biased(self) -> bool:
+        return self.bias is not False
 
     @property
     def nonlinearity(self) -> TransferName:

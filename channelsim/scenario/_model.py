@@ -8,7 +8,15 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from channelsim.scenario._layers import MOST_VALUES, Layer, Shape, TransferName, shape_in_words
+from channelsim.scenario._layers import (
+    MOST_VALUES,
+    Conv2d,
+    Dense,
+    Layer,
+    Shape,
+    TransferName,
+    shape_in_words,
+)
 from channelsim.scenario._table import Table, TableError
 from channelsim.scenario._types import Listed, PositiveFloat, PositiveInt
 
@@ -17,7 +25,7 @@ MOST_LAYERS = 1000
 
 
 class Weights(Table):
-    """How initial weights are drawn; biases start at zero."""
+    """How initial weights are drawn; biases start at 0."""
 
     distribution: Literal["normal", "uniform", "orthogonal"] = "normal"
     """Shape of the distribution."""
@@ -36,6 +44,8 @@ class Model(Table):
     """The layers, from the one next to the input to the top."""
     weights: Weights = Weights()
     """How the initial weights of all layers are drawn."""
+    bias: bool = True
+    """Whether neurons have biases b, in layers that do not say it themselves."""
 
     _path: Path | None = PrivateAttr(None)
 
@@ -83,8 +93,13 @@ class Model(Table):
         return []
 
     def chain(self) -> tuple[Layer, ...]:
-        """Layers 1..L, with every `repeat` written out."""
-        return tuple(layer.model_copy(update={"repeat": 1}) for layer in self.layers for _ in range(layer.repeat))
+        """Layers 1..L, with every `repeat` written out, and each told whether it has biases."""
+        return tuple(self._told(layer) for layer in self.layers for _ in range(layer.repeat))
+
+    def _told(self, layer: Layer) -> Layer:
+        if not isinstance(layer, Dense | Conv2d):
+            return layer.model_copy(update={"repeat": 1})
+        return layer.model_copy(update={"repeat": 1, "bias": self.bias if layer.bias is None else layer.bias})
 
     def shapes(self) -> tuple[Shape, ...]:
         """Of the activities of layers 0..L, 0 being the input: (units,), or (channels, height, width) of a map."""

@@ -93,6 +93,10 @@ class Scenario(Keys):
                 del document["data"][key]
         if document["data"]["scale"] == "auto":
             del document["data"]["scale"]
+        del document["model"]["bias"]  # the layers say it
+        for layer in document["model"]["layers"]:
+            if layer.get("bias", True) is not False:
+                layer.pop("bias", None)
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:12]
 
     def advice(self) -> list[str]:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, mod
 from channelsim.errors import InputError
 from channelsim.rules import RULES, Message, Route
 from channelsim.scenario._channel import Channel, Quantize
+from channelsim.scenario._rates import Rates, rate_of
 from channelsim.scenario._table import Table, TableError, nearest
 from channelsim.scenario._types import Count, Duration, Energy, Listed, NoneWord, PositiveFloat, PositiveInt
 from channelsim.units import SECOND
@@ -76,6 +77,10 @@ class Data(Table):
     come in."""
 
 
+RATE = 0.1
+"""The learning rate where a scenario says nothing."""
+
+
 class Training(Table):
     """Stochastic gradient descent."""
 
@@ -83,14 +88,19 @@ class Training(Table):
     """How often the training set is shown."""
     batch: PositiveInt = 100
     """Samples in a frame; 1 is online learning."""
-    learning_rate: Annotated[float, Field(gt=0)] = 0.1
-    """eta of the first update."""
+    learning_rate: Rates = RATE
+    """eta of the first update: a number, or { default = 0.1, 2 = 0.0 } with rates of single layers; 0: that layer is
+    frozen."""
     decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """The learning rate is multiplied by 1 - decay after each update."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """V = momentum * V + gradient; the update is eta * V."""
     shuffle: bool = True
     """A new random order in every epoch."""
+
+    def rate(self, layer: int) -> float:
+        """eta of the first update of a layer's W and b; of layer 0, which has none, that of layers not named."""
+        return rate_of(self.learning_rate, layer, RATE)
 
 
 class Feedback(Table):
@@ -131,8 +141,9 @@ class Learning(Table):
     hidden layer from 1 upwards: "layered", "skipped" or "from N". "none": what the rule says."""
     feedback: Feedback = Feedback()
     """How C is drawn."""
-    learning_rate: Annotated[Annotated[float, Field(gt=0)] | None, NoneWord] = None
-    """The feedback learning rate, at which an adaptive C learns; "none": that of the weights."""
+    learning_rate: Annotated[Rates | None, NoneWord] = None
+    """The feedback learning rate, at which an adaptive C learns: a number, or a table by the layer that C leads to;
+    "none", or of layers that are not named without a default: that of the layer's weights."""
 
     def sources(self, depth: int) -> list[int]:
         """For each hidden layer 1..depth-1 the layer that its errors come from; [] where none comes (top).

@@ -15,7 +15,7 @@ import numpy as np
 from channelsim import elementary, hashing
 from channelsim.errors import InputError
 from channelsim.hashing import Stream
-from channelsim.scenario import Draw, Grid, Scenario, with_unit
+from channelsim.scenario import Draw, Grid, Scenario, parse_key, with_unit
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +67,9 @@ def points(scenario: Scenario) -> list[Point]:
 
 def _point(scenario: Scenario, values: Mapping[str, Any]) -> Point:
     try:
-        inner = scenario.with_({**values, "sweep": {}})
+        # A rate for all layers comes before that of one of them.
+        ordered = sorted(values.items(), key=lambda item: len(parse_key(item[0])))
+        inner = scenario.with_({**dict(ordered), "sweep": {}})
     except InputError as error:
         # Nothing that could be computed: what was asked for has to name it.
         asked = json.dumps([scenario.digest(), values], sort_keys=True, default=str)

@@ -48,6 +48,8 @@ def any_case(seed: int) -> Case:
     if rng.random() < 0.2 and samples > tables["training"]["batch"]:
         changed = {"latency": "35 ns", "drop": {"probability": 0.2}}
         tables["schedule"]["change"] = [{"frame": 1, "channels": {rng.choice(names): changed}}]
+    _without_biases(rng, layers)
+    _with_rates(rng, layers, tables)
     return Case(shape, layers, classes, samples, tables)
 
 
@@ -84,6 +86,29 @@ def _on_maps(rng: Random) -> tuple[tuple[int, ...], list[dict[str, Any]], int]:
 
 def _augmentation(rng: Random) -> dict[str, Any]:
     return _sometimes(rng, 0.3, flip=True, shift=1)
+
+
+def _learners(layers: list[dict[str, Any]]) -> list[int]:
+    """The numbers of the layers that have synapses."""
+    return [h for h, layer in enumerate(layers, start=1) if "transfer" in layer]
+
+
+def _without_biases(rng: Random, layers: list[dict[str, Any]]) -> None:
+    """In some networks some layers have no biases."""
+    if rng.random() < 0.4:
+        for h in _learners(layers):
+            layers[h - 1]["bias"] = rng.random() < 0.5
+
+
+def _with_rates(rng: Random, layers: list[dict[str, Any]], tables: dict[str, Any]) -> None:
+    """In some networks some layers, or C, have rates of their own, 0 among them."""
+    if rng.random() < 0.4:
+        own = {str(h): rng.choice([0, 0, 0.01, 0.03]) for h in _learners(layers) if rng.random() < 0.5}
+        tables["training"]["learning_rate"] = {"default": tables["training"]["learning_rate"], **own}
+    learning = tables["learning"]
+    if "learning_rate" in learning and rng.random() < 0.4:
+        h = rng.choice([*_learners(layers[:-1]), 0])
+        learning["learning_rate"] = {str(h): rng.choice([0, 0.02])} if h else {"default": learning["learning_rate"]}
 
 
 # --- rules ------------------------------------------------------------------------------------------------

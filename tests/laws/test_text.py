@@ -108,7 +108,12 @@ def test_the_scenarios_have_everything() -> None:
             found.update(f"stage {key}" for key in keys)
             found[f"quantizer {keys.get('quantize', {}).get('kind')}"] += 1
         found["on_miss current"] += tables["schedule"].get("on_miss") == "current"
+        found["without biases"] += any(layer.get("bias") is False for layer in any_case(seed).layers)
+        rates = tables["training"]["learning_rate"]
+        found["rates of layers"] += isinstance(rates, dict)
+        found["frozen layers"] += isinstance(rates, dict) and 0 in rates.values()
+        found["rates of C"] += isinstance(tables["learning"].get("learning_rate"), dict)
         found["momentum"] += tables["training"]["momentum"] > 0
         found["mini-batches"] += tables["training"]["batch"] > 1
-    assert len(found) == 8 + 2 + 2 + 13 + 5 + 3
+    assert len(found) == 8 + 2 + 2 + 13 + 5 + 7
     assert min(found.values()) >= 6, found.most_common()[-3:]

@@ -12,7 +12,7 @@ from channelsim.engine.compile.views import view_of
 from channelsim.engine.config import SPARSE_BELOW
 from channelsim.engine.kernels import counter_hash, losses, minibatch, simd
 from channelsim.engine.layers import conv, dispatch, pooling
-from channelsim.engine.tables.handles import MEMORY, NET, synapses
+from channelsim.engine.tables.handles import MEMORY, NET, biases, synapses
 
 EVALUATION_FRAME = np.int64(1 << 40)  # in all draws of an evaluation; the sample index is the place in the set
 
@@ -39,7 +39,7 @@ def evaluate(net, mem, images, labels, first, samples, here, there, events, list
             x = there[: samples * fan_in]
         out = here[: samples * n]
         if layer.kind == dispatch.DENSE:
-            bias, weights = mem.biases[layer.b_offset : layer.b_offset + n], synapses(mem.weights, layer)
+            bias, weights = biases(net, mem, layer), synapses(mem.weights, layer)
             sparse = simd.count_events(x) < SPARSE_BELOW * len(x)
             none = mem.sample[0, :0]
             given = sparse, layer.transfer, weights, layer.row_stride, bias, x, none, x, out, samples, events, lists
