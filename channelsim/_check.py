@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from channelsim import codes, memory, units
+from channelsim import codes, given, memory, units
 from channelsim.data import Values, dataset_of
 from channelsim.plan import Direction, Kind, Message, Tables, Transfer, sizes, tables
 from channelsim.scenario import Scenario, shape_in_words
@@ -162,12 +162,13 @@ class Check:
 def check(scenario: Scenario) -> Check:
     """What would be simulated. Loads the data, draws no weights, and runs nothing.
 
-    Raises InputError where `channelsim.run` would: data that are not there, a model that does not fit them, synapses
-    that do not fit into memory.
+    Raises InputError where `channelsim.run` would: data or weights that are not there, a model that does not fit them,
+    synapses that do not fit into memory.
     """
     dataset = dataset_of(scenario)
     found = tables(scenario, dataset.shape, dataset.classes)
     memory.refuse_excess(scenario, found)
+    given.load(scenario, found)
     training = scenario.training
     batch = min(training.batch, len(dataset.train_y))
     return Check(

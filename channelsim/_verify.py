@@ -25,7 +25,7 @@ except ModuleNotFoundError as missing:
         raise
     raise InputError("verify needs PyTorch, the reference: pip install 'channelsim[reference]'") from None
 
-from channelsim import engine, memory, reference, tolerances
+from channelsim import engine, given, memory, reference, tolerances
 from channelsim.boundaries import Follower, cuts, is_cut
 from channelsim.data import Dataset, dataset_of
 from channelsim.plan import Plan, build, tables
@@ -156,8 +156,9 @@ def verify(
         RunError: the engine's weights are no longer finite.
     """
     data = dataset or dataset_of(scenario)
-    memory.refuse_excess(scenario, tables(scenario, data.shape, data.classes))
-    plan = build(scenario, data.shape, data.classes, len(data.train_x))
+    found = tables(scenario, data.shape, data.classes)
+    memory.refuse_excess(scenario, found)
+    plan = build(scenario, data.shape, data.classes, len(data.train_x), given.load(scenario, found))
     epochs = plan.epochs if epochs is None else epochs
     with one_thread():
         first = compare(plan, data, updates)

@@ -6,6 +6,7 @@ A plan is made in one order: layers and edges, the wires of sparse C and so the 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from channelsim.plan.channels import channel_table, link_table, settings_of
 from channelsim.plan.draws import InitialWeights
 from channelsim.plan.edges import WORDS, Edge, backpropagation_edges, edges_of
 from channelsim.plan.feedback import Place, draw_feedback, draw_wires, places_of, wire_tables
+from channelsim.plan.given import Arrays, written
 from channelsim.plan.layout import Direction, Kind
 from channelsim.plan.shapes import layer_table
 from channelsim.scenario import Channel, Scenario, channel_name
@@ -162,11 +164,18 @@ def tables(scenario: Scenario, shape: tuple[int, ...], classes: int) -> Tables:
     return Tables(layers, edges, channels, links)
 
 
-def build(scenario: Scenario, shape: tuple[int, ...], classes: int, train_size: int) -> Plan:
+def build(
+    scenario: Scenario, shape: tuple[int, ...], classes: int, train_size: int, given: Arrays | None = None
+) -> Plan:
     """The plan of a scenario for data of this input shape, number of classes and number of training samples.
+
+    `given`: what `channelsim.given.load` read of the files of weights that the scenario names, if it names any.
 
     Raises InputError when model and data do not fit. What a machine cannot hold is refused by `channelsim.memory`.
     """
+    if given is None and (scenario.model.weights.file or scenario.learning.feedback.file):
+        raise ValueError("the scenario names files of weights, which channelsim.given.load reads")
+    arrays = {**(given or {}), **written(scenario)}
     layers = layer_table(scenario, shape, classes)
     edges = edges_of(scenario, layers)
     training, schedule, learning = scenario.training, scenario.schedule, scenario.learning
@@ -184,9 +193,9 @@ def build(scenario: Scenario, shape: tuple[int, ...], classes: int, train_size: 
         links=links,
         layer_names=tuple(str(h) for h in range(1, len(layers))),
         link_names=link_names,
-        initial=InitialWeights(initial.distribution, initial.scale, scenario.seed),
-        biases=np.zeros(int(layers["b_size"].sum()), np.float32),
-        feedback=draw_feedback(edges, layers, places, wires, learning.feedback, scenario.seed),
+        initial=InitialWeights(initial.distribution, initial.scale, scenario.seed, _by_layer(arrays, "W")),
+        biases=_biases(layers, _by_layer(arrays, "b")),
+        feedback=draw_feedback(edges, layers, places, wires, learning.feedback, scenario.seed, arrays),
         c_start=c_start,
         c_index=c_index,
         changes=_changes(scenario, edges, layers, places, math.ceil(train_size / training.batch)),
@@ -214,6 +223,19 @@ def build(scenario: Scenario, shape: tuple[int, ...], classes: int, train_size: 
         energy_read=energy.synapse_read,
         energy_write=energy.synapse_write,
     )
+
+
+def _by_layer(arrays: Arrays, what: str) -> dict[int, NDArray[np.float32]]:
+    """The arrays of one kind, by the number of their layer."""
+    return {int(name[2:]): array for name, array in arrays.items() if name.startswith(f"{what}_")}
+
+
+def _biases(layers: NDArray[Any], given: Mapping[int, NDArray[np.float32]]) -> NDArray[np.float32]:
+    """b of all layers, flat: 0 where it is not given."""
+    biases = np.zeros(int(layers["b_size"].sum()), np.float32)
+    for h, b in given.items():
+        biases[layers[h]["b_offset"] : layers[h]["b_offset"] + layers[h]["b_size"]] = b
+    return biases
 
 
 def _changes(

@@ -14,6 +14,7 @@ from channelsim import hashing
 from channelsim.hashing import Stream
 from channelsim.plan.draws import deviation, draw, draw_entries, low_precision
 from channelsim.plan.edges import Edge
+from channelsim.plan.given import Arrays
 from channelsim.plan.shapes import fans
 from channelsim.rules import SHAPED_AS_WEIGHTS, SPARSE_WIRINGS, WITHOUT_FEEDBACK, Wiring
 from channelsim.scenario import Feedback
@@ -109,19 +110,23 @@ def draw_feedback(
     wires: Sequence[Wires | None],
     settings: Feedback,
     seed: int,
+    given: Arrays,
 ) -> NDArray[np.float32]:
-    """The values of all C, flat, float32."""
+    """The values of all C, flat, float32: those that are given, and the others drawn."""
     flat = np.zeros(sum(place.size for place in places), np.float32)
     for c, (edge, place, own) in enumerate(zip(edges, places, wires, strict=True)):
         if place.size:
-            flat[place.offset : place.offset + place.size] = _values(c, edge, layers, own, settings, seed)
+            matrix = given.get(f"C_{edge.target}")
+            values = _values(c, edge, layers, own, settings, seed) if matrix is None else matrix.ravel()
+            values = values if settings.bits is None else low_precision(values, settings.bits)
+            flat[place.offset : place.offset + place.size] = values
     return flat
 
 
 def _values(
     c: int, edge: Edge, layers: NDArray[Any], wires: Wires | None, settings: Feedback, seed: int
 ) -> NDArray[np.float32]:
-    """C of channel c, flat."""
+    """C of channel c as it is drawn, flat."""
     shape, source = _shape(edge, layers), layers[edge.source]
     spread = deviation(settings.scale, *(fans(source) if edge.wiring in SHAPED_AS_WEIGHTS else shape))
     key = hashing.key(seed, Stream.FEEDBACK.of(c))
@@ -131,7 +136,7 @@ def _values(
         values = draw_entries(settings.distribution, spread, key, wires.entries(shape[1]))
     if edge.wiring in (Wiring.SIGN, Wiring.SPARSE_SIGN):
         values = np.abs(values)  # the signs are those of W
-    return values if settings.bits is None else low_precision(values, settings.bits)
+    return values
 
 
 def _shape(edge: Edge, layers: NDArray[Any]) -> tuple[int, int]:

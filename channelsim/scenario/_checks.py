@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 
 from channelsim import units
-from channelsim.rules import RULES
+from channelsim.rules import RULES, Wiring
 from channelsim.scenario._channel import Channel, channel_ends, channel_name
+from channelsim.scenario._given import misfit
 from channelsim.scenario._keys import Keys
 from channelsim.scenario._rates import layers_of
 from channelsim.scenario._sections import Change, Schedule
@@ -26,7 +27,7 @@ def problems(scenario: Keys) -> list[Problem]:
         found += [(("sweep", *path), text) for path, text in error.problems]
     found += _schedule(scenario, swept)
     try:
-        found += _rates(scenario)
+        found += _rates(scenario) + _given_feedback(scenario)
     except TableError as error:  # of the routes
         found += error.problems
     return found
@@ -109,6 +110,39 @@ def _rates(scenario: Keys) -> list[Problem]:
             if h not in numbers:
                 why = f"layer {h} {lack}" if h <= len(layers) else f"this network has {len(layers)} layers"
                 found.append(((table, "learning_rate", str(h)), f": {why}; accepted: {accepted}"))
+    return found
+
+
+def _given_feedback(scenario: Keys) -> list[Problem]:
+    """C that is given where there is none, or where it is no matrix from one layer's units to another's."""
+    learning, layers, shapes = scenario.learning, scenario.model.chain(), scenario.model.shapes()
+    feedback, rule, routes = learning.feedback, RULES[learning.rule], scenario.routes()
+    found: list[Problem] = []
+    if feedback.given and (not rule.has_feedback or rule.wiring == Wiring.SIGN):
+        why = "has no C" if not rule.has_feedback else "has magnitudes with the signs of W"
+        key, rules = "C" if feedback.C else "from", [name for name, r in RULES.items() if r.wiring == Wiring.DENSE]
+        text = (
+            f" is given, but the rule {learning.rule} {why}; accepted: a rule whose C is a matrix ({', '.join(rules)})"
+        )
+        return [(("learning", "feedback", key), text)]
+    for written, matrix in feedback.C.items():
+        place: Path = ("learning", "feedback", "C", written)
+        h = int(written) if written.isdecimal() else 0
+        source = routes.get(h)
+        if source is None:
+            found.append((place, f": no layer that receives errors; accepted: {', '.join(map(str, routes)) or 'none'}"))
+            continue
+        sender, adjacent = layers[source - 1], source == h + 1
+        if adjacent and sender.kind != "dense":
+            what = "a bank of kernels" if sender.synapses else "its own transpose"
+            text = f": layer {source}, a {sender.kind}, sends errors to layer {h} through {what}"
+            found.append((place, f"{text}; accepted: C of layers that receive through a matrix"))
+        elif feedback.connections is not None:
+            found.append((place, ": with learning.feedback.connections C is a list of wires; accepted: one of them"))
+        elif text := misfit(
+            matrix, (math.prod(shapes[source]), math.prod(shapes[h])), f"unit of layer {source}", f"unit of layer {h}"
+        ):
+            found.append((place, text))
     return found
 
 

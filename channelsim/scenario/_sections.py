@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, mod
 from channelsim.errors import InputError
 from channelsim.rules import RULES, Message, Route
 from channelsim.scenario._channel import Channel, Quantize
+from channelsim.scenario._given import Matrix, WeightsFile, epoch_problems
 from channelsim.scenario._rates import Rates, rate_of
 from channelsim.scenario._table import Table, TableError, nearest
 from channelsim.scenario._types import Count, Duration, Energy, Listed, NoneWord, PositiveFloat, PositiveInt
@@ -103,8 +104,15 @@ class Training(Table):
         return rate_of(self.learning_rate, layer, RATE)
 
 
+def _by_layer(value: Any) -> Any:
+    """The keys of a table of C as text: in Python they may be numbers."""
+    if not isinstance(value, dict):
+        return value
+    return {str(key): matrix for key, matrix in value.items()}
+
+
 class Feedback(Table):
-    """How the feedback weights C are drawn."""
+    """How the feedback weights C are drawn, or where they are given."""
 
     distribution: Literal["normal", "uniform", "sign", "binary", "orthogonal"] = "normal"
     """sign: +-scale; binary: 0 or scale, evenly, so that mean and standard deviation are half of it."""
@@ -114,9 +122,27 @@ class Feedback(Table):
     """Wires per receiving unit, on average; "none": all."""
     bits: Annotated[Annotated[int, Field(ge=1, le=16)] | None, NoneWord] = None
     """C itself has so few bits; "none": float32."""
+    C: Annotated[dict[str, Matrix], BeforeValidator(_by_layer)] = Field(default_factory=dict)
+    """Initial C by the number of the layer that it leads to: a row for each unit that sends, in it a number for each
+    unit that receives. Layers that are not named have drawn ones."""
+    file: Annotated[WeightsFile | None, NoneWord] = Field(default=None, alias="from")
+    """All C are read from this file, as `weights` of a model are; "none": drawn."""
+    epoch: Annotated[PositiveInt | None, NoneWord] = None
+    """Of a trace: after this epoch; "none": the last one that it keeps."""
+
+    @property
+    def given(self) -> bool:
+        """Whether any C is given, here or in a file of its own."""
+        return bool(self.C) or self.file is not None
 
     @model_validator(mode="after")
     def _drawable(self) -> Self:
+        problems = epoch_problems(self.file, self.epoch)
+        for key in ("C", "connections", "distribution", "scale") if self.file is not None else ():
+            if getattr(self, key) != type(self).model_fields[key].get_default(call_default_factory=True):
+                problems.append(((key,), " is not used, as C is read from a file; accepted: no such key"))
+        if problems:
+            raise TableError(problems)
         if self.distribution == "orthogonal" and self.connections is not None:
             text = " is given, but an orthogonal C has all wires; accepted: no key, or another distribution"
             raise TableError([(("connections",), text)])

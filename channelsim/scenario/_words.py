@@ -39,6 +39,9 @@ def summary(scenario: Keys) -> list[tuple[str, str]]:
             for name, channel in scenario.channels.items()
             if name.startswith(f"{direction}.")
         ]
+    for table, what in ((scenario.model.weights, "weights"), (learning.feedback, "feedback")):
+        if table.file is not None:
+            rows.append((what, table.file + ("" if table.epoch is None else f", epoch {table.epoch}")))
     schedule = scenario.schedule
     text: str = schedule.mode
     if schedule.mode == "pipelined" and schedule.interval:

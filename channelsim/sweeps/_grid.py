@@ -15,6 +15,7 @@ import numpy as np
 from channelsim import elementary, hashing
 from channelsim.errors import InputError
 from channelsim.hashing import Stream
+from channelsim.identity import files
 from channelsim.scenario import Draw, Grid, Scenario, parse_key, with_unit
 
 
@@ -23,7 +24,8 @@ class Point:
     """One run of a sweep.
 
     Attributes:
-        name: 12 hexadecimal digits, the digest of its scenario: equal points have one name, whatever sweep they are of.
+        name: 12 hexadecimal digits, the digest of its scenario and of the files of weights that it names: equal points
+            have one name, whatever sweep they are of.
         values: dotted key -> value, of the swept keys.
         scenario: None if the values do not go together.
         reason: why they do not.
@@ -74,8 +76,18 @@ def _point(scenario: Scenario, values: Mapping[str, Any]) -> Point:
         # Nothing that could be computed: what was asked for has to name it.
         asked = json.dumps([scenario.digest(), values], sort_keys=True, default=str)
         return Point(hashlib.sha256(asked.encode()).hexdigest()[:12], values, None, str(error))
-    digest = inner.digest()
+    digest = name_of(inner)
     return Point(digest, values, inner.with_({"name": f"{scenario.name[:180]}-{digest}"}))
+
+
+def name_of(scenario: Scenario) -> str:
+    """A point's name: another one when a file of weights has changed."""
+    digest = scenario.digest()
+    try:
+        named = files(scenario)
+    except InputError:  # the run says what is wrong
+        named = {}
+    return hashlib.sha256(json.dumps([digest, named]).encode()).hexdigest()[:12] if named else digest
 
 
 def _assignments(grid: Grid, seed: int) -> Iterator[dict[str, Any]]:
