@@ -37,15 +37,16 @@ def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value
 
 
+Tuples = BeforeValidator(_tuples)
 _Number = Annotated[float, Field(gt=-1e38, lt=1e38)]
 Numbers = Annotated[
     tuple[_Number, ...],
-    BeforeValidator(_tuples),
+    Tuples,
     Field(min_length=1, json_schema_extra={"x-accepted": "a list of numbers"}),
 ]
 Matrix = Annotated[
     tuple[tuple[_Number, ...], ...],
-    BeforeValidator(_tuples),
+    Tuples,
     Field(min_length=1, json_schema_extra={"x-accepted": "a list of rows, which are lists of numbers"}),
 ]
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from channelsim.scenario._given import Matrix, Numbers, misfit
+from channelsim.scenario._given import Matrix, Numbers, Tuples, misfit
 from channelsim.scenario._table import Table, TableError
 from channelsim.scenario._types import Count, NoneWord, PositiveInt
 
@@ -56,10 +56,10 @@ class _Learner(_Kind):
     """The transfer function f; softmax (with cross-entropy) only at the top."""
     bias: Annotated[bool | None, NoneWord] = None
     """Whether its neurons have biases b; "none": as the model says."""
-    W: Annotated[Matrix | None, NoneWord] = None
+    W: Annotated[Matrix | None, NoneWord, Tuples] = None
     """Initial weights, a row for each input and in it a number for each unit (conv2d: for each channel, row and column
     of a kernel, and for each map); "none": drawn."""
-    b: Annotated[Numbers | None, NoneWord] = None
+    b: Annotated[Numbers | None, NoneWord, Tuples] = None
     """Initial biases, one for each unit (conv2d: for each map); "none": 0."""
 
     @property

@@ -261,7 +261,7 @@ class Trace:
         target = Path(path)
         if target.suffix != ".npz":
             raise InputError(f"{target}: weights are written as an .npz; accepted: a name that ends in .npz")
-        arrays = self.weights(epoch)
+        arrays: dict[str, Any] = self.weights(epoch)
         try:
             np.savez(target, **arrays)
         except OSError as error:
