@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import channelsim as cs
-from channelsim import InputError, Scenario, Trace
+from channelsim import InputError, Scenario, Trace, reference
 from channelsim import given as files
 from channelsim.data import dataset_of
 from channelsim.plan import build, tables
