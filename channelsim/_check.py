@@ -25,7 +25,7 @@ MIB = 2**20
 class LayerCheck:
     """One layer: its synapses (entries of W) and multiply-accumulates a frame; no update_macs where nothing learns.
 
-    shape: (units,), or (channels, height, width) of a map.
+    shape: (units,), or (channels, height, width) of a map; biases: entries of b.
     """
 
     name: str
@@ -34,6 +34,7 @@ class LayerCheck:
     shape: tuple[int, ...]
     transfer: str
     synapses: int
+    biases: int
     forward_macs: int
     update_macs: int
 
@@ -131,9 +132,9 @@ class Check:
                 "(operations and bits of one frame in which all units are active)",
                 "",
                 *_columns(
-                    ("layer", "kind", "units", "shape", "transfer", "synapses", "forward", "update"),
+                    ("layer", "kind", "units", "shape", "transfer", "synapses", "biases", "forward", "update"),
                     [
-                        (at.name, at.kind, at.units, shape_in_words(at.shape), at.transfer, at.synapses,
+                        (at.name, at.kind, at.units, shape_in_words(at.shape), at.transfer, at.synapses, at.biases,
                          at.forward_macs, at.update_macs)
                         for at in self.layers
                     ],
@@ -205,6 +206,7 @@ def _layers(scenario: Scenario, found: Tables, batch: int) -> tuple[LayerCheck, 
                 shape=shapes[h],
                 transfer=Transfer(int(layer["transfer"])).name.lower(),
                 synapses=int(layer["w_size"]),
+                biases=int(layer["b_size"]),
                 forward_macs=macs,
                 update_macs=macs if h in learning else 0,
             )
