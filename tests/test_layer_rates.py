@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from channelsim import InputError, Scenario, engine
+from channelsim import InputError, Scenario, engine, reference
 from channelsim.plan import Plan
 from channelsim.rules import RULES
 from channelsim.sweeps._grid import points
@@ -130,6 +130,14 @@ def test_without_biases_a_network_is_one_whose_biases_stay_0(
     assert np.array_equal(states[0].weights, states[1].weights)
     assert states[0].biases.any() and states[1].biases.size == plans[1].biases.size == 0
     assert np.array_equal(states[0].counters, states[1].counters)
+
+
+@pytest.mark.parametrize(("shape", "layers"), [((5,), DENSE), (IMAGE, ON_MAPS)])
+def test_evaluations_without_biases(shape: tuple[int, ...], layers: list[dict[str, Any]]) -> None:
+    plan = small(shape, layers, 0.1, model={"bias": False})
+    x, y = data(shape)
+    found, ref = engine.start(plan, dataset(x, y, 3)), reference.start(plan, dataset(x, y, 3))
+    assert engine.evaluate(found, x, y) == pytest.approx(reference.evaluate(ref, x, y), rel=1e-6)
 
 
 def test_the_model_says_it_for_layers_that_do_not() -> None:

@@ -221,6 +221,21 @@ class TestWrongRules:
         fails(right, with_rates(right, 1.003))
 
 
+def test_a_frozen_layer_that_learns_and_one_that_should() -> None:
+    for rates in ({"default": 0.1, "2": 0.0}, 0.1):
+        right = plan(learning={"rule": "srbp"}, training={"learning_rate": rates})
+        layers = right.layers.copy()
+        layers["learning_rate"][2] = 0.1 - layers["learning_rate"][2]
+        assert compare(right, data(), 20).passed
+        fails(right, replace(right, layers=layers))
+
+
+def test_other_weights_than_those_that_are_given() -> None:
+    right = plan(learning={"rule": "rbp", "feedback": {"C": {"1": np.eye(5).tolist()}}})
+    assert compare(right, data(), 20).passed
+    fails(right, plan(learning={"rule": "rbp"}))
+
+
 def test_a_wrong_update_quantizer() -> None:
     right = plan(learning={"rule": "srbp"}, synapses={"update": {"kind": "log2", "bits": 4}})
     layers = right.layers.copy()
