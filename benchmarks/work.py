@@ -140,4 +140,6 @@ def accuracy(weights: tuple[Matrix, ...], biases: tuple[Matrix, ...], dataset: D
 
 def still(plan: Plan) -> Plan:
     """The same work with a learning rate so small that activities and errors keep the statistics they have."""
-    return replace(plan, learning_rate=1e-9)
+    layers = plan.layers.copy()
+    layers["learning_rate"] *= 1e-9
+    return replace(plan, layers=layers)

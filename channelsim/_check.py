@@ -11,7 +11,9 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
-from channelsim import codes, memory, units
+import numpy as np
+
+from channelsim import codes, given, memory, units
 from channelsim.data import Values, dataset_of
 from channelsim.plan import Direction, Kind, Message, Tables, Transfer, sizes, tables
 from channelsim.scenario import Scenario, shape_in_words
@@ -23,7 +25,7 @@ MIB = 2**20
 class LayerCheck:
     """One layer: its synapses (entries of W) and multiply-accumulates a frame; no update_macs where nothing learns.
 
-    shape: (units,), or (channels, height, width) of a map.
+    shape: (units,), or (channels, height, width) of a map; biases: entries of b.
     """
 
     name: str
@@ -32,6 +34,7 @@ class LayerCheck:
     shape: tuple[int, ...]
     transfer: str
     synapses: int
+    biases: int
     forward_macs: int
     update_macs: int
 
@@ -129,9 +132,9 @@ class Check:
                 "(operations and bits of one frame in which all units are active)",
                 "",
                 *_columns(
-                    ("layer", "kind", "units", "shape", "transfer", "synapses", "forward", "update"),
+                    ("layer", "kind", "units", "shape", "transfer", "synapses", "biases", "forward", "update"),
                     [
-                        (at.name, at.kind, at.units, shape_in_words(at.shape), at.transfer, at.synapses,
+                        (at.name, at.kind, at.units, shape_in_words(at.shape), at.transfer, at.synapses, at.biases,
                          at.forward_macs, at.update_macs)
                         for at in self.layers
                     ],
@@ -160,12 +163,13 @@ class Check:
 def check(scenario: Scenario) -> Check:
     """What would be simulated. Loads the data, draws no weights, and runs nothing.
 
-    Raises InputError where `channelsim.run` would: data that are not there, a model that does not fit them, synapses
-    that do not fit into memory.
+    Raises InputError where `channelsim.run` would: data or weights that are not there, a model that does not fit them,
+    synapses that do not fit into memory.
     """
     dataset = dataset_of(scenario)
     found = tables(scenario, dataset.shape, dataset.classes)
     memory.refuse_excess(scenario, found)
+    given.load(scenario, found)
     training = scenario.training
     batch = min(training.batch, len(dataset.train_y))
     return Check(
@@ -189,6 +193,7 @@ def check(scenario: Scenario) -> Check:
 def _layers(scenario: Scenario, found: Tables, batch: int) -> tuple[LayerCheck, ...]:
     top = len(found.layers) - 1
     learning = {edge.target for edge in found.edges if edge.direction == Direction.LEARNING} | {top}
+    learning -= set(np.flatnonzero(found.layers["learning_rate"] == 0))
     shapes = scenario.model.shapes()
     rows = []
     for h, layer in enumerate(found.layers[1:], start=1):
@@ -201,6 +206,7 @@ def _layers(scenario: Scenario, found: Tables, batch: int) -> tuple[LayerCheck, 
                 shape=shapes[h],
                 transfer=Transfer(int(layer["transfer"])).name.lower(),
                 synapses=int(layer["w_size"]),
+                biases=int(layer["b_size"]),
                 forward_macs=macs,
                 update_macs=macs if h in learning else 0,
             )

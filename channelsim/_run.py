@@ -24,6 +24,7 @@ from channelsim import (
     congestion,
     deployment,
     engine,
+    given,
     identity,
     memory,
     provenance,
@@ -94,11 +95,13 @@ def run(
     changed = identity.changes(begun, inputs) if begun is not None else ""
     if changed:
         raise InputError(
-            f"{resume}: begun with other data: {changed} (data.name = {scenario.data.name!r}); accepted: the data as"
-            " they were, or the whole run on these, with --force"
+            f"{resume}: begun with other data: {changed} (data.name = {scenario.data.name!r}{_files(scenario)});"
+            " accepted: the data as they were, or the whole run on these, with --force"
         )
-    memory.refuse_excess(scenario, tables(scenario, dataset.shape, dataset.classes))
-    plan = build(scenario, dataset.shape, dataset.classes, len(dataset.train_y))
+    found = tables(scenario, dataset.shape, dataset.classes)
+    memory.refuse_excess(scenario, found)
+    weights = given.load(scenario, found)
+    plan = build(scenario, dataset.shape, dataset.classes, len(dataset.train_y), weights)
     if resume is not None:
         writer = trace.reopen(resume, plan)
     else:
@@ -107,6 +110,11 @@ def run(
         writer = trace.create(target, scenario.text, scenario.resolved(), plan, about, force)
     with writer, _kernels(threads):
         return _Run(scenario, dataset, plan, writer, listener, began, arrays).go()
+
+
+def _files(scenario: Scenario) -> str:
+    """The files of weights, as they are told beside the data."""
+    return "".join(f", {key} = {name!r}" for key, name in identity.named_files(scenario).items())
 
 
 def _of_trace(old: trace.Trace) -> Scenario:

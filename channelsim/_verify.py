@@ -26,7 +26,7 @@ except ModuleNotFoundError as missing:
         raise
     raise InputError("verify needs PyTorch, the reference: pip install 'channelsim[reference]'") from None
 
-from channelsim import engine, memory, reference, side_by_side, tolerances
+from channelsim import engine, given, memory, reference, side_by_side, tolerances
 from channelsim.data import Dataset, dataset_of
 from channelsim.plan import Plan, build, tables
 from channelsim.scenario import Scenario
@@ -184,8 +184,9 @@ def verify(
     data = dataset or dataset_of(scenario)
     for sentence in dict.fromkeys((*scenario.advice(), *data.warnings)):
         watcher.note(f"warning: {sentence}")
-    memory.refuse_excess(scenario, tables(scenario, data.shape, data.classes))
-    plan = build(scenario, data.shape, data.classes, len(data.train_x))
+    structure = tables(scenario, data.shape, data.classes)
+    memory.refuse_excess(scenario, structure)
+    plan = build(scenario, data.shape, data.classes, len(data.train_x), given.load(scenario, structure))
     if seconds := engine.seconds_to_compile(plan, trace_frames=1):
         watcher.note(f"compiling the engine, once on this machine (about {seconds} s) ...")
     with one_thread():

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
 
 from channelsim.data import Dataset
+from channelsim.errors import InputError
 from channelsim.scenario import Scenario
 
 Inputs = Mapping[str, str]
@@ -12,12 +16,39 @@ Inputs = Mapping[str, str]
 
 
 def inputs(scenario: Scenario, dataset: Dataset) -> dict[str, str]:
-    """The parts of a run: the scenario with its model, and the arrays of its data.
+    """The parts of a run: the scenario with its model, the arrays of its data, and the files of weights that it names.
 
-    Whatever else a result comes to depend on (weights that are given, parts of a user's own) is a part here, and so
-    in the trace and in what `--resume` compares.
+    Whatever else a result comes to depend on (parts of a user's own) is a part here, and so in the trace and in what
+    `--resume` compares. Raises InputError for a file that cannot be read.
     """
-    return {"scenario": scenario.digest(), **dataset.digests}
+    return {"scenario": scenario.digest(), **dataset.digests, **files(scenario)}
+
+
+def files(scenario: Scenario) -> dict[str, str]:
+    """The files of weights that a scenario names: key -> size, a colon and the SHA-256 of the bytes."""
+    return {key: _file(Path(name)) for key, name in named_files(scenario).items()}
+
+
+def named_files(scenario: Scenario) -> dict[str, str]:
+    """The files of weights that a scenario names: key -> path."""
+    feedback = scenario.learning.feedback.file
+    named = {"model.weights.from": scenario.model.weights.file, "learning.feedback.from": feedback}
+    return {key: name for key, name in named.items() if name is not None}
+
+
+def _file(path: Path) -> str:
+    try:
+        about = path.stat()
+        return f"{about.st_size:,} bytes: {_digest_of(path, about.st_mtime_ns, about.st_size)}"
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; accepted: a file of weights that can be read") from None
+
+
+@lru_cache(maxsize=64)  # a sweep asks for each of its points
+def _digest_of(path: Path, changed: int, size: int) -> str:
+    """The SHA-256 of a file that was last changed at a time and has a size."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def changes(then: Inputs, now: Inputs) -> str:

@@ -42,8 +42,9 @@ def dense_layers(units: list[int], transfers: list[str] | None = None) -> list[d
 
 
 def chain(shape: Sequence[int], layers: list[dict[str, Any]], **tables: Any) -> Scenario:
-    """A network of these [[layers]] above an input; tables as in TOML, `weights` being the model's."""
+    """A network of these [[layers]] above an input; tables as in TOML, `weights` and `model` being the model's."""
     model = {"name": "small", "input": list(shape), "layers": layers, "weights": tables.pop("weights", {})}
+    model |= tables.pop("model", {})
     tables.setdefault("data", {"name": "synthetic"})
     return Scenario.model_validate({"name": "small", "model": model, **tables})
 

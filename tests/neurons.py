@@ -37,10 +37,11 @@ class Layer:
         self.weights = plan.weights[w : w + int(record["w_size"])].astype(np.float64)  # as the plan stores them
         self.biases = plan.biases[b : b + int(record["b_size"])].astype(np.float64)
         self.places = places(record)  # of each pair of neurons: which of the stored weights, or -1
-        self.same_bias = self.n // max(len(self.biases), 1)  # neurons of one channel share their bias
+        self.columns = max(int(record["w_columns"]), 1)  # of W: units, or channels
+        self.same_bias = self.n // self.columns  # neurons of one channel share their bias
         self.set(self.weights, self.biases)
         self.w_speed, self.b_speed = np.zeros_like(self.weights), np.zeros_like(self.biases)
-        self.pools = pools(record) if h and not len(self.biases) else []
+        self.pools = pools(record) if h and not len(self.weights) else []
         quantizer = int(record["weight_quantizer"]), int(record["weight_bits"])
         self.of_one_magnitude = quantizer[0] in (Quantizer.SIGN, Quantizer.TERNARY) or quantizer in (
             (Quantizer.UNIFORM, 2),
@@ -55,7 +56,8 @@ class Layer:
     def set(self, weights: Any, biases: Any) -> None:
         """New synapses, as the plan stores them; w and b are those of each pair of neurons, and of each neuron."""
         self.weights, self.biases = weights, biases
-        self.w, self.b = self.spread(weights), biases.repeat(self.same_bias)
+        self.w = self.spread(weights)
+        self.b = biases.repeat(self.same_bias) if len(biases) else np.zeros(self.n)  # 0: there is none
 
     def spread(self, stored: Any) -> Any:
         """A value for each stored weight, at each pair of neurons (fan-in, n) that has it; elsewhere 0."""
@@ -67,7 +69,7 @@ class Layer:
         return np.bincount(self.places[there], steps[there], len(self.weights))
 
     def gathered_bias(self, steps: Any) -> Any:
-        return steps.reshape(-1, self.same_bias).sum(1)
+        return steps.reshape(-1, self.same_bias).sum(1)[: len(self.biases)]
 
     def wires_up(self, j: int) -> int:
         """How many wires lead from neuron j below to this layer; a layer without synapses computes for free."""
@@ -84,7 +86,7 @@ class Layer:
         for x, r in zip(xs, rs, strict=False):
             if r.any():
                 met = self.places[x != 0]
-                rows |= set((met[met >= 0] // len(self.biases)).tolist())
+                rows |= set((met[met >= 0] // self.columns).tolist())
                 columns |= set((np.flatnonzero(r) // self.same_bias).tolist())
         return len(rows) * len(columns)
 

@@ -452,8 +452,7 @@ class Simulator:
         errors = [rounded(target - o) for target, o in zip(targets, activities, strict=True)]
         self._note("learn", h, frame)
         self._send_over(h, Direction.LEARNING, frame, errors, targets, [x for x, _ in stored])
-        self.ages[h][0] += 1
-        self._update(h, frame, c, stored, errors)
+        self._update(h, frame, c, stored, errors, age=0)
 
     def _learn(self, h: int, frame: int, c: int, messages: list[Message]) -> None:
         self._note("learn", h, frame)
@@ -483,8 +482,7 @@ class Simulator:
         nothing = [np.zeros(layer.n)] * (len(messages) - len(errors))
         self._send_over(h, Direction.LEARNING, frame, errors + nothing, inputs=[x for x, _ in stored])
         if not layer.pools:
-            self.ages[h][age] += 1
-            self._update(h, frame, c, stored, errors)
+            self._update(h, frame, c, stored, errors, age)
 
     def _operations(self, c: int, messages: list[Message]) -> int:
         """Multiply-accumulates of C m: the wires of each event that was delivered."""
@@ -555,12 +553,15 @@ class Simulator:
             written = source.written(os, ms)
         count["writes"] += int(record["c_size"]) if self.plan.momentum else written
         self.c_speed[c] = self.plan.momentum * self.c_speed[c] + step
-        rate = self._rate(frame, self.plan.feedback_learning_rate)
+        rate = self._rate(frame, float(record["learning_rate"]))
         self.c[c] = rounded(self.c[c] + np.where(self.exists[c], rate * self.c_speed[c], 0))
 
-    def _update(self, h: int, frame: int, c: int, stored: list[tuple[Any, Any]], errors: list[Any]) -> None:
-        """dW = eta R (x) x, averaged over the frame's samples; the synapses' quantizers."""
+    def _update(self, h: int, frame: int, c: int, stored: list[Any], errors: list[Any], age: int) -> None:
+        """dW = eta R (x) x, averaged over the frame's samples; the synapses' quantizers. With eta = 0 nothing."""
         layer, record, count = self.layers[h], self.plan.layers[h], self.counters[c]
+        if record["learning_rate"] == 0:
+            return
+        self.ages[h][age] += 1
         xs = [x for (x, _), _ in zip(stored, errors, strict=False)]
         size = len(self.samples(frame))
         there = layer.places >= 0
@@ -574,7 +575,7 @@ class Simulator:
         layer.w_speed = self.plan.momentum * layer.w_speed + layer.gathered(sum(products))
         if record["update_quantizer"]:
             layer.unclear += int(cancels(layer.w_speed, terms).sum())
-        rate = self._rate(frame, self.plan.learning_rate)
+        rate = self._rate(frame, float(record["learning_rate"]))
         b_terms = self.plan.momentum * np.abs(layer.b_speed) + layer.gathered_bias(
             sum(np.abs(r) for r in errors) / size
         )

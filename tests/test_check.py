@@ -170,7 +170,7 @@ def test_text_and_json_tell_the_same(data: str) -> None:
     check = cs.check(described(data, channels={"learning": deadline}))
     told = json.loads(json.dumps(check.to_json()))
     assert told["operations"] == check.operations
-    assert told["layers"][0]["synapses"] == 30
+    assert (told["layers"][0]["synapses"], told["layers"][0]["biases"]) == (30, 5)
     assert len(told["advice"]) == 1
     for part in ("learning.1", "softmax", f"forward {check.operations['forward']:,}", f"warning: {told['advice'][0]}"):
         assert part in repr(check)

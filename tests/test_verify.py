@@ -169,6 +169,13 @@ def fails(plan: Plan, wrong: Plan | None = None, samples: Any = None) -> None:
     assert any(used > 1 for used in result.tolerance_used) or result.disagreements, result
 
 
+def with_rates(right: Plan, factor: float) -> Plan:
+    """The plan with its learning rates multiplied by a factor."""
+    layers = right.layers.copy()
+    layers["learning_rate"] *= factor
+    return replace(right, layers=layers)
+
+
 @pytest.mark.parametrize("channels", CHANNELS)
 class TestWrongRules:
     """Each of these passes when it is not broken: see `test_rules` and `test_stages`."""
@@ -176,7 +183,7 @@ class TestWrongRules:
     def test_flipped_sign(self, channels: str) -> None:
         right = plan(learning={"rule": "srbp"}, channels=CHANNELS[channels])
         fails(right, replace(right, feedback=-right.feedback))
-        fails(right, replace(right, learning_rate=-right.learning_rate))
+        fails(right, with_rates(right, -1.0))
 
     def test_transposed_feedback(self, channels: str) -> None:
         right = plan(learning={"rule": "rbp"}, channels=CHANNELS[channels])
@@ -228,7 +235,22 @@ class TestWrongRules:
     @pytest.mark.parametrize("factor", [1.003, 1.0003])
     def test_a_rate_wrong_by_parts_in_a_thousand(self, channels: str, factor: float) -> None:
         right = plan(learning={"rule": "srbp"}, channels=CHANNELS[channels])
-        fails(right, replace(right, learning_rate=right.learning_rate * factor))
+        fails(right, with_rates(right, factor))
+
+
+def test_a_frozen_layer_that_learns_and_one_that_should() -> None:
+    for rates in ({"default": 0.1, "2": 0.0}, 0.1):
+        right = plan(learning={"rule": "srbp"}, training={"learning_rate": rates})
+        layers = right.layers.copy()
+        layers["learning_rate"][2] = 0.1 - layers["learning_rate"][2]
+        assert compare(right, data(), 20).passed
+        fails(right, replace(right, layers=layers))
+
+
+def test_other_weights_than_those_that_are_given() -> None:
+    right = plan(learning={"rule": "rbp", "feedback": {"C": {"1": np.eye(5).tolist()}}})
+    assert compare(right, data(), 20).passed
+    fails(right, plan(learning={"rule": "rbp"}))
 
 
 def test_a_wrong_update_quantizer() -> None:

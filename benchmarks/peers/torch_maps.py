@@ -26,7 +26,7 @@ class TorchMaps:
         self.w, self.b, weights = {}, {}, plan.weights
         for h, layer in enumerate(self.layers):
             if layer.w_size:
-                w = weights[layer.w_offset :][: layer.w_size].reshape(-1, layer.b_size).T.copy()
+                w = weights[layer.w_offset :][: layer.w_size].reshape(-1, layer.w_columns).T.copy()
                 shape = (-1, layer.in_channels, layer.kernel, layer.kernel)
                 self.w[h] = torch.from_numpy(w).view(shape) if layer.kind == Kind.CONV2D else torch.from_numpy(w)
                 self.b[h] = torch.from_numpy(plan.biases[layer.b_offset :][: layer.b_size].copy())
@@ -79,7 +79,7 @@ class TorchMaps:
         size, stride = [layer.kernel, layer.kernel], [layer.stride] * 2
         if layer.kind == Kind.CONV2D:
             error, dw, db = aten.convolution_backward(
-                r, x, self.w[h], [layer.b_size], stride, [layer.padding] * 2, [1, 1], False, [0, 0], 1,
+                r, x, self.w[h], [layer.w_columns], stride, [layer.padding] * 2, [1, 1], False, [0, 0], 1,
                 [back, True, True],
             )  # fmt: skip
         elif layer.kind == Kind.MAXPOOL:

@@ -1,4 +1,4 @@
-"""`channelsim trace`: what is in a trace."""
+"""`channelsim trace`: what is in a trace, and what can be taken out of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from channelsim.cli.options import Json
 from channelsim.cli.output import print_json
 
-app = typer.Typer(help="Look into a trace.", no_args_is_help=True)
+app = typer.Typer(help="Look into a trace, or take its weights out of it.", no_args_is_help=True)
 
 
 @app.command("info")
@@ -26,3 +26,21 @@ def info(
             print_json(opened.info())
         else:
             print(opened)
+
+
+@app.command("export")
+def export(
+    trace: Annotated[Path, typer.Argument(metavar="TRACE", help="Trace (HDF5).", show_default=False)],
+    weights: Annotated[
+        Path, typer.Option("--weights", metavar="FILE", help="Write W, b and C there, as an .npz.", show_default=False)
+    ],
+    epoch: Annotated[
+        int | None,
+        typer.Option("--epoch", metavar="N", help="After this epoch (default: the last one kept).", show_default=False),
+    ] = None,
+) -> None:
+    """Write the weights of a trace as an .npz, from which a scenario can start."""
+    from channelsim.trace import Trace
+
+    with Trace(trace) as opened:
+        opened.export_weights(weights, epoch)

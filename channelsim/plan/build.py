@@ -6,6 +6,7 @@ A plan is made in one order: layers and edges, the wires of sparse C and so the 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from channelsim.plan.channels import channel_table, link_table, settings_of
 from channelsim.plan.draws import InitialWeights
 from channelsim.plan.edges import WORDS, Edge, backpropagation_edges, edges_of
 from channelsim.plan.feedback import Place, draw_feedback, draw_wires, places_of, wire_tables
+from channelsim.plan.given import Arrays, written
 from channelsim.plan.layout import Direction, Kind
 from channelsim.plan.shapes import layer_table
 from channelsim.scenario import Channel, Scenario, channel_name
@@ -58,8 +60,7 @@ class Plan:
     train_size: int
     batch: int
     epochs: int
-    learning_rate: float
-    feedback_learning_rate: float  # eta_C, of adaptive C
+    learning_rate: float  # of layers without their own; LAYER and CHANNEL have those at which W and C learn
     decay: float
     momentum: float
     derivative: bool
@@ -135,7 +136,7 @@ class Plan:
         has_errors = np.zeros(len(self.layers), bool)
         has_errors[self.channels["target"][self.channels["direction"] == Direction.LEARNING]] = True
         has_errors[self.top] = True
-        return has_errors & (self.layers["w_size"] > 0)
+        return has_errors & (self.layers["w_size"] > 0) & (self.layers["learning_rate"] > 0)
 
     def __repr__(self) -> str:
         units = "-".join(str(n) for n in self.layers["n"])
@@ -163,18 +164,26 @@ def tables(scenario: Scenario, shape: tuple[int, ...], classes: int) -> Tables:
     return Tables(layers, edges, channels, links)
 
 
-def build(scenario: Scenario, shape: tuple[int, ...], classes: int, train_size: int) -> Plan:
+def build(
+    scenario: Scenario, shape: tuple[int, ...], classes: int, train_size: int, given: Arrays | None = None
+) -> Plan:
     """The plan of a scenario for data of this input shape, number of classes and number of training samples.
+
+    `given`: what `channelsim.given.load` read of the files of weights that the scenario names, if it names any.
 
     Raises InputError when model and data do not fit. What a machine cannot hold is refused by `channelsim.memory`.
     """
+    if given is None and (scenario.model.weights.file or scenario.learning.feedback.file):
+        raise ValueError("the scenario names files of weights, which channelsim.given.load reads")
+    arrays = {**(given or {}), **written(scenario)}
     layers = layer_table(scenario, shape, classes)
     edges = edges_of(scenario, layers)
     training, schedule, learning = scenario.training, scenario.schedule, scenario.learning
     wires = draw_wires(edges, layers, learning.feedback, scenario.seed)
-    written = scenario.model.weights
-    initial = InitialWeights(written.distribution, written.scale, scenario.seed)
-    feedback, places = draw_feedback(edges, layers, places_of(edges, layers, wires), wires, learning.feedback, initial)
+    drawn = scenario.model.weights
+    initial = InitialWeights(drawn.distribution, drawn.scale, scenario.seed, _by_layer(arrays, "W"))
+    places = places_of(edges, layers, wires)
+    feedback, places = draw_feedback(edges, layers, places, wires, learning.feedback, initial, arrays)
     settings = settings_of(scenario, edges)
     links, link_names, link_of = link_table(scenario.links, edges, settings)
     c_start, c_index = wire_tables(places, wires)
@@ -187,7 +196,7 @@ def build(scenario: Scenario, shape: tuple[int, ...], classes: int, train_size: 
         layer_names=tuple(str(h) for h in range(1, len(layers))),
         link_names=link_names,
         initial=initial,
-        biases=np.zeros(int(layers["b_size"].sum()), np.float32),
+        biases=_biases(layers, _by_layer(arrays, "b")),
         feedback=feedback,
         c_start=c_start,
         c_index=c_index,
@@ -197,8 +206,7 @@ def build(scenario: Scenario, shape: tuple[int, ...], classes: int, train_size: 
         train_size=train_size,
         batch=training.batch,
         epochs=training.epochs,
-        learning_rate=training.learning_rate,
-        feedback_learning_rate=learning.learning_rate or training.learning_rate,
+        learning_rate=training.rate(0),
         decay=training.decay,
         momentum=training.momentum,
         derivative=learning.derivative,
@@ -217,6 +225,19 @@ def build(scenario: Scenario, shape: tuple[int, ...], classes: int, train_size: 
         energy_read=energy.synapse_read,
         energy_write=energy.synapse_write,
     )
+
+
+def _by_layer(arrays: Arrays, what: str) -> dict[int, NDArray[np.float32]]:
+    """The arrays of one kind, by the number of their layer."""
+    return {int(name[2:]): array for name, array in arrays.items() if name.startswith(f"{what}_")}
+
+
+def _biases(layers: NDArray[Any], given: Mapping[int, NDArray[np.float32]]) -> NDArray[np.float32]:
+    """b of all layers, flat: 0 where it is not given."""
+    biases = np.zeros(int(layers["b_size"].sum()), np.float32)
+    for h, b in given.items():
+        biases[layers[h]["b_offset"] : layers[h]["b_offset"] + layers[h]["b_size"]] = b
+    return biases
 
 
 def _changes(

@@ -37,6 +37,7 @@ def channel_table(
         n, target = int(layers[edge.source]["n"]), layers[edge.target]
         row["direction"], row["source"], row["target"] = edge.direction, edge.source, edge.target
         row["message"], row["wiring"], row["adaptive"] = edge.message, edge.wiring, edge.adaptive
+        row["learning_rate"] = edge.learning_rate
         row["n"], row["link"], row["residual_offset"] = n, link, residual_offset
         residual_offset += n
         if edge.direction == Direction.FORWARD:

@@ -41,7 +41,7 @@ def signs(edge: Edge, layers: NDArray[Any], weights: NDArray[np.float32]) -> NDA
 def _matrix(layers: NDArray[Any], h: int, weights: NDArray[np.float32]) -> NDArray[np.float32]:
     """W of layer h: a row for each input, or element of a kernel; a column for each unit, or map."""
     layer = layers[h]
-    return weights[layer["w_offset"] : layer["w_offset"] + layer["w_size"]].reshape(-1, int(layer["b_size"]))
+    return weights[layer["w_offset"] : layer["w_offset"] + layer["w_size"]].reshape(-1, int(layer["w_columns"]))
 
 
 def _product(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:

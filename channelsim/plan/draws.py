@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -79,18 +80,21 @@ def low_precision(values: Float, bits: int) -> tuple[Float, np.float32]:
 
 @dataclass(frozen=True)
 class InitialWeights:
-    """What the draw of W depends on: [model.weights] and the seed."""
+    """What the draw of W depends on: [model.weights] and the seed; and the W of layers that are given, not drawn."""
 
     distribution: str
     scale: str | float
     seed: int
+    given: Mapping[int, Float] = field(default_factory=dict, compare=False)
 
     def draw(self, layers: NDArray[Any]) -> Float:
         """W of all layers in the plan's layout."""
         weights = np.zeros(int(layers["w_size"].sum()), np.float32)
         for h, layer in enumerate(layers):
-            if layer["w_size"]:
-                columns = int(layer["b_size"])
+            if h in self.given:
+                weights[layer["w_offset"] : layer["w_offset"] + layer["w_size"]] = self.given[h].ravel()
+            elif layer["w_size"]:
+                columns = int(layer["w_columns"])
                 shape = int(layer["w_size"]) // columns, columns
                 key = hashing.key(self.seed, Stream.WEIGHTS.of(h))
                 matrix = draw(self.distribution, deviation(self.scale, *fans(layer)), shape, key)

@@ -15,6 +15,7 @@ from channelsim.hashing import Stream
 from channelsim.plan import congruent
 from channelsim.plan.draws import OF_ONE_MAGNITUDE, InitialWeights, deviation, draw, draw_entries, low_precision
 from channelsim.plan.edges import Edge
+from channelsim.plan.given import Arrays
 from channelsim.plan.layout import SMALLEST_UNIT
 from channelsim.plan.shapes import fans
 from channelsim.rules import SHAPED_AS_WEIGHTS, SPARSE_WIRINGS, WITHOUT_FEEDBACK, Wiring
@@ -112,8 +113,9 @@ def draw_feedback(
     wires: Sequence[Wires | None],
     settings: Feedback,
     initial: InitialWeights,
+    given: Arrays,
 ) -> tuple[NDArray[np.float32], tuple[Place, ...]]:
-    """The values of all C, flat, float32, and the places with their units.
+    """The values of all C, flat, float32: those that are given, and the others drawn; and the places with their units.
 
     Raises InputError where a C cannot be congruent with the initial weights.
     """
@@ -122,8 +124,13 @@ def draw_feedback(
     for c, (edge, place, own) in enumerate(zip(edges, places, wires, strict=True)):
         unit = np.float32(0.0)
         if place.size:
-            values, unit = _values(c, edge, layers, own, settings, initial.seed)
-            if weights is not None and edge.wiring not in (Wiring.SIGN, Wiring.SPARSE_SIGN):
+            if (matrix := given.get(f"C_{edge.target}")) is not None:
+                values = matrix.ravel()
+            else:
+                values, unit = _values(c, edge, layers, own, settings, initial.seed)
+            if settings.bits is not None:
+                values, unit = low_precision(values, settings.bits)
+            if weights is not None and matrix is None and edge.wiring not in (Wiring.SIGN, Wiring.SPARSE_SIGN):
                 signs = congruent.signs(edge, layers, weights)
                 there = signs.ravel() if own is None else signs.ravel()[own.entries(signs.shape[1])]
                 values = np.where(there == 0, values, np.abs(values) * there).astype(np.float32)
@@ -135,7 +142,7 @@ def draw_feedback(
 def _values(
     c: int, edge: Edge, layers: NDArray[Any], wires: Wires | None, settings: Feedback, seed: int
 ) -> tuple[NDArray[np.float32], np.float32]:
-    """C of channel c, flat, and the number of which all its values are whole multiples; 0: of none."""
+    """C of channel c as it is drawn, flat, and the number of which all its values are whole multiples; 0: of none."""
     shape, source = _shape(edge, layers), layers[edge.source]
     spread = deviation(settings.scale, *(fans(source) if edge.wiring in SHAPED_AS_WEIGHTS else shape))
     key = hashing.key(seed, Stream.FEEDBACK.of(c))
@@ -145,8 +152,6 @@ def _values(
         values = draw_entries(settings.distribution, spread, key, wires.entries(shape[1]))
     if edge.wiring in (Wiring.SIGN, Wiring.SPARSE_SIGN):
         values = np.abs(values)  # the signs are those of W
-    if settings.bits is not None:
-        return low_precision(values, settings.bits)
     return values, np.float32(spread if settings.distribution in OF_ONE_MAGNITUDE else 0.0)
 
 
@@ -154,6 +159,6 @@ def _shape(edge: Edge, layers: NDArray[Any]) -> tuple[int, int]:
     """Rows and columns of C, wires that do not exist included."""
     source = layers[edge.source]
     if edge.wiring in SHAPED_AS_WEIGHTS:
-        columns = int(source["b_size"])
+        columns = int(source["w_columns"])
         return int(source["w_size"]) // columns, columns
     return int(source["n"]), int(layers[edge.target]["n"])

@@ -95,8 +95,10 @@ LAYER = np.dtype(
         ("input_offset", "i8"),  # likewise, of the activations delivered to this layer
         ("w_offset", "i8"),  # W: dense (fan_in, n); conv2d (in_channels * kernel * kernel, out_channels)
         ("w_size", "i8"),
+        ("w_columns", "i8"),  # of W: units, or maps of a convolution
         ("b_offset", "i8"),
-        ("b_size", "i8"),
+        ("b_size", "i8"),  # as many as W has columns; 0: no biases
+        ("learning_rate", "f8"),  # of the first update of W and b; 0: they are not touched
         ("in_channels", "i8"),
         ("in_height", "i8"),
         ("in_width", "i8"),
@@ -130,6 +132,7 @@ CHANNEL = np.dtype(
         ("message", "i8"),
         ("wiring", "i8"),
         ("adaptive", "u1"),
+        ("learning_rate", "f8"),  # of the first update of an adaptive C
         ("n", "i8"),  # units of the source
         ("message_offset", "i8"),  # of the delivered message (or the projected error) in a frame's message buffer
         ("c_offset", "i8"),  # C's values; dense (n, n_target), sparse: by sender, see Plan.c_index and c_start

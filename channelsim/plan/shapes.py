@@ -56,6 +56,7 @@ def layer_table(scenario: Scenario, shape: tuple[int, ...], classes: int) -> NDA
         _put_shape(row, "in", shapes[h - 1])
         _put_shape(row, "out", shapes[h])
         _put_synapses(row, layer)
+        row["learning_rate"] = scenario.training.rate(h) if layer.synapses else 0.0
         row["unit_offset"], row["input_offset"] = unit_offset, input_offset
         row["w_offset"], row["b_offset"] = w_offset, b_offset
         for word, quantize in (("update", scenario.synapses.update), ("weight", scenario.synapses.weight)):
@@ -86,10 +87,12 @@ def _put_shape(row: Any, side: str, shape: Shape) -> None:
 def _put_synapses(row: Any, layer: Layer) -> None:
     """Writes the sizes of W and b, and the window of a layer that has one."""
     if isinstance(layer, Dense):
-        row["w_size"], row["b_size"] = int(row["fan_in"]) * layer.units, layer.units
+        row["w_size"], row["w_columns"] = int(row["fan_in"]) * layer.units, layer.units
     elif isinstance(layer, Conv2d):
         row["kernel"], row["stride"], row["padding"] = layer.kernel, layer.stride, layer.padding
         row["w_size"] = int(row["in_channels"]) * layer.kernel**2 * layer.channels
-        row["b_size"] = layer.channels
+        row["w_columns"] = layer.channels
     elif isinstance(layer, MaxPool | AvgPool):
         row["kernel"], row["stride"] = layer.size, layer.stride
+    if layer.biased:
+        row["b_size"] = row["w_columns"]

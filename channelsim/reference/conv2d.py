@@ -28,7 +28,8 @@ def kernels(layer: SimpleNamespace, w: torch.Tensor) -> torch.Tensor:
 
 
 def forward(layer: SimpleNamespace, w: torch.Tensor, b: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    s = functional.conv2d(maps_below(layer, x), kernels(layer, w), b, layer.stride, layer.padding)
+    bias = b if len(b) else None
+    s = functional.conv2d(maps_below(layer, x), kernels(layer, w), bias, layer.stride, layer.padding)
     return s.flatten(1)
 
 

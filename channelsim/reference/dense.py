@@ -12,7 +12,7 @@ def shape(layer: SimpleNamespace) -> tuple[int, int]:
 
 
 def forward(layer: SimpleNamespace, w: torch.Tensor, b: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    return x @ w + b
+    return x @ w + b if len(b) else x @ w
 
 
 def backward(layer: SimpleNamespace, w: torch.Tensor, m: torch.Tensor, x: torch.Tensor | None) -> torch.Tensor:

@@ -18,7 +18,7 @@ class LayerKind:
 
     Attributes:
         shape: layer -> shape of its W, in the plan's layout.
-        forward: (layer, W, b, x (B, fan_in)) -> S (B, n).
+        forward: (layer, W, b, x (B, fan_in)) -> S (B, n); b is empty where the layer has no biases.
         backward: (layer, W, m (B, n), x) -> the error at the layer below, (B, fan_in); W transposed, or a random
             bank in its place. x is what the layer received in that frame, as it is stashed, which may be fewer samples
             than there are in m; None: nothing is stashed, or the layer has synapses and needs none.

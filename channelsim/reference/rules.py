@@ -43,7 +43,7 @@ def sums(ref: State, h: int, x: torch.Tensor, unit: torch.Tensor) -> torch.Tenso
     if own == 0.0:
         return kind_of(layer).forward(layer, w, b, x)
     s = of_units(kind_of(layer).forward(layer, in_units(w, own), torch.zeros_like(b), in_units(x, unit)), own, unit)
-    return s + b.repeat_interleave(layer.n // len(b)) if layer.w_size else s
+    return s + b.repeat_interleave(layer.n // len(b)) if len(b) else s
 
 
 def wires_unit(ref: State, h: int) -> float:
@@ -90,7 +90,7 @@ def adapt(ref: State, c: int, frame: int, m: torch.Tensor, o: torch.Tensor, batc
     """
     channel = ref.channels[c]
     ref.feedback_units[c] = 0.0
-    rate = ref.learning_rate(frame, ref.plan.feedback_learning_rate)
+    rate = ref.learning_rate(frame, channel.learning_rate)
     if channel.wiring == Wiring.BANK:
         source = ref.layers[channel.source]
         step = kind_of(source).gradient(source, o, m)[0].flatten()
@@ -115,7 +115,8 @@ def update(ref: State, h: int, frame: int, x: torch.Tensor, r: torch.Tensor, bat
     layer = ref.layers[h]
     w, b = ref.synapses(h)
     step_w, step_b = kind_of(layer).gradient(layer, x, r)
-    rate = ref.learning_rate(frame, ref.plan.learning_rate)
+    step_b = step_b[: len(b)]  # none where the layer has no biases
+    rate = ref.learning_rate(frame, layer.learning_rate)
     if ref.plan.momentum > 0:
         v_w, v_b = ref.velocities(h)
         v_w.mul_(ref.plan.momentum).add_(step_w.flatten() / batch)

@@ -126,8 +126,9 @@ def receive_forward(ref: State, h: int, frame: int, x: torch.Tensor, unit: torch
         return
     e = ref.targets(frame) - o
     send_learning(ref, h, frame, e, x)
-    rules.update(ref, h, frame, x, e, len(e))
-    ref.ages[h][0] += 1
+    if layer.learning_rate:
+        rules.update(ref, h, frame, x, e, len(e))
+        ref.ages[h][0] += 1
 
 
 def receive_learning(
@@ -150,7 +151,7 @@ def receive_learning(
     send_learning(ref, h, frame, r, x)
     if ref.channels[c].adaptive:
         rules.adapt(ref, c, frame, m[:used], o, batch)
-    if layer.w_size:
+    if layer.learning_rate:
         rules.update(ref, h, frame, x, r[:used], batch)
         ref.ages[h][age] += 1
 

@@ -80,7 +80,7 @@ class State:
     order: tuple[int, torch.Tensor] = (-1, torch.empty(0))
 
     def synapses(self, h: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Layer h's W, in the shape of its kind, and b: views."""
+        """Layer h's W, in the shape of its kind, and b: views. b is empty where the layer has no biases."""
         layer = self.layers[h]
         return (
             self.weights[layer.w_offset :][: layer.w_size].view(kind_of(layer).shape(layer)),

@@ -6,9 +6,11 @@ import math
 from collections.abc import Sequence
 
 from channelsim import units
-from channelsim.rules import RULES
+from channelsim.rules import RULES, Wiring
 from channelsim.scenario._channel import Channel, channel_ends, channel_name
+from channelsim.scenario._given import misfit
 from channelsim.scenario._keys import Keys
+from channelsim.scenario._rates import layers_of
 from channelsim.scenario._sections import Change, Schedule
 from channelsim.scenario._table import Path, TableError, nearest, shown
 
@@ -25,8 +27,8 @@ def problems(scenario: Keys) -> list[Problem]:
         found += [(("sweep", *path), text) for path, text in error.problems]
     found += _schedule(scenario, swept)
     try:
-        scenario.routes()
-    except TableError as error:
+        found += _rates(scenario) + _given_feedback(scenario)
+    except TableError as error:  # of the routes
         found += error.problems
     return found
 
@@ -117,6 +119,54 @@ def _lengths(scenario: Keys) -> list[Problem]:
     return found
 
 
+def _rates(scenario: Keys) -> list[Problem]:
+    """Rates of layers that have nothing to learn at them."""
+    layers, routes = scenario.model.chain(), scenario.routes()
+    learners = [h for h, layer in enumerate(layers, start=1) if layer.synapses]
+    known = {"training": (learners, "has no synapses"), "learning": (list(routes), "receives no error")}
+    found: list[Problem] = []
+    for table, (numbers, lack) in known.items():
+        accepted = ", ".join(["default", *map(str, numbers)])
+        for h in layers_of(getattr(scenario, table).learning_rate):
+            if h not in numbers:
+                why = f"layer {h} {lack}" if h <= len(layers) else f"this network has {len(layers)} layers"
+                found.append(((table, "learning_rate", str(h)), f": {why}; accepted: {accepted}"))
+    return found
+
+
+def _given_feedback(scenario: Keys) -> list[Problem]:
+    """C that is given where there is none, or where it is no matrix from one layer's units to another's."""
+    learning, layers, shapes = scenario.learning, scenario.model.chain(), scenario.model.shapes()
+    feedback, rule, routes = learning.feedback, RULES[learning.rule], scenario.routes()
+    found: list[Problem] = []
+    if feedback.given and (not rule.has_feedback or rule.wiring == Wiring.SIGN):
+        why = "has no C" if not rule.has_feedback else "has magnitudes with the signs of W"
+        key, rules = "C" if feedback.C else "from", [name for name, r in RULES.items() if r.wiring == Wiring.DENSE]
+        text = (
+            f" is given, but the rule {learning.rule} {why}; accepted: a rule whose C is a matrix ({', '.join(rules)})"
+        )
+        return [(("learning", "feedback", key), text)]
+    for written, matrix in feedback.C.items():
+        place: Path = ("learning", "feedback", "C", written)
+        h = int(written) if written.isdecimal() else 0
+        source = routes.get(h)
+        if source is None:
+            found.append((place, f": no layer that receives errors; accepted: {', '.join(map(str, routes)) or 'none'}"))
+            continue
+        sender, adjacent = layers[source - 1], source == h + 1
+        if adjacent and sender.kind != "dense":
+            what = "a bank of kernels" if sender.synapses else "its own transpose"
+            text = f": layer {source}, a {sender.kind}, sends errors to layer {h} through {what}"
+            found.append((place, f"{text}; accepted: C of layers that receive through a matrix"))
+        elif feedback.connections is not None:
+            found.append((place, ": with learning.feedback.connections C is a list of wires; accepted: one of them"))
+        elif text := misfit(
+            matrix, (math.prod(shapes[source]), math.prod(shapes[h])), f"unit of layer {source}", f"unit of layer {h}"
+        ):
+            found.append((place, text))
+    return found
+
+
 def _images(scenario: Keys) -> list[Problem]:
     """Flips and shifts of samples that are no images."""
     shape = scenario.model.input
@@ -157,6 +207,9 @@ def advice(scenario: Keys) -> list[str]:
         found.append("learning.feedback.congruent is not used by the rule sign: its C has the signs of W at all times")
     if learning.learning_rate is not None and not rule.adaptive:
         found.append(f"learning.learning_rate is not used by the rule {learning.rule}: its C does not learn")
+    rates = [scenario.training.rate(h) for h, layer in enumerate(scenario.model.chain(), start=1) if layer.synapses]
+    if not any(rates):
+        found.append("training.learning_rate is 0 for every layer: no weight changes")
     if rule.route is None:
         unused = f"is not used by the rule {learning.rule}: there are no learning channels"
         if any(name.startswith("learning") for name in scenario.channels):

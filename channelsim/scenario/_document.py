@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from channelsim.errors import InputError
+from channelsim.scenario._given import located
 from channelsim.scenario._model import Model
+from channelsim.scenario._rates import DEFAULT, RATE_TABLES
 from channelsim.scenario._table import Table, TableError, dotted, nearest
 
 
@@ -33,13 +35,22 @@ def read_toml(path: Path) -> tuple[dict[str, Any], str]:
 
 def read_model(path: Path) -> Model:
     """A model file, checked; InputError that names it."""
-    document, _ = read_toml(path)
     try:
-        model = Model(**document)
+        model = Model(**_model_at(path))
     except TableError as error:
         raise InputError(f"{path}: {error}") from None
     model._path = path
     return model
+
+
+def _model_at(path: Path) -> dict[str, Any]:
+    """The tables of a model file, a path in them relative to the file."""
+    return located_model(read_toml(path)[0], path.parent)
+
+
+def located_model(model: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """A model whose weights file is named relative to `folder`."""
+    return {**model, "weights": located(model["weights"], folder)} if "weights" in model else model
 
 
 def parse_key(text: str) -> list[str]:
@@ -76,6 +87,8 @@ def assign(document: dict[str, Any], parts: Sequence[str], value: Any) -> None:
     for depth, part in enumerate(parts[:-1], start=1):
         key = _index(place, parts[:depth])
         inner = place[key] if _has(place, part) else None
+        if tuple(parts[:depth]) in RATE_TABLES and isinstance(inner, int | float) and not isinstance(inner, bool):
+            inner = place[key] = {DEFAULT: inner}  # one rate for all layers, until one has its own
         if inner is None:
             inner = place[key] = {}
         elif not isinstance(inner, dict | list):
@@ -112,4 +125,4 @@ def _index(place: Any, parts: Sequence[str]) -> Any:
 def inline_model(document: dict[str, Any], folder: Path) -> None:
     """Put the model itself where its path is, so that its keys can be set."""
     if isinstance(document.get("model"), str):
-        document["model"] = read_toml(folder / document["model"])[0]
+        document["model"] = _model_at(folder / document["model"])

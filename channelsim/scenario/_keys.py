@@ -12,6 +12,7 @@ from channelsim.errors import InputError
 from channelsim.scenario._channel import Channel, DirectionName, Link, channel_name
 from channelsim.scenario._document import read_model
 from channelsim.scenario._model import Model
+from channelsim.scenario._rates import rate_of
 from channelsim.scenario._sections import (
     Change,
     Compute,
@@ -142,6 +143,10 @@ class Keys(Table):
                 raise InputError(place + text)
             timetable.append((frame, change))
         return sorted(timetable, key=lambda entry: entry[0])
+
+    def feedback_rate(self, layer: int) -> float:
+        """eta_C of the first update of an adaptive C that leads to `layer`."""
+        return rate_of(self.learning.learning_rate, layer, self.training.rate(layer))
 
     def compute_times(self, layer: int) -> tuple[int, int]:
         """Picoseconds that `layer` (1..L) computes for a sample's message: forward, learning."""

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from channelsim.scenario._given import Matrix, Numbers, Tuples, misfit
 from channelsim.scenario._table import Table, TableError
-from channelsim.scenario._types import Count, PositiveInt
+from channelsim.scenario._types import Count, NoneWord, PositiveInt
 
 TransferName = Literal["tanh", "logistic", "relu", "linear", "softmax"]
 Shape = tuple[int, ...]
@@ -34,6 +35,11 @@ class _Kind(Table):
         return False
 
     @property
+    def biased(self) -> bool:
+        """Whether its neurons have biases, unless the model says that no layer has (see `Model.chain`)."""
+        return False
+
+    @property
     def nonlinearity(self) -> TransferName:
         """Its transfer function f; linear where there is none to choose."""
         return "linear"
@@ -48,10 +54,28 @@ class _Learner(_Kind):
 
     transfer: TransferName
     """The transfer function f; softmax (with cross-entropy) only at the top."""
+    bias: Annotated[bool | None, NoneWord] = None
+    """Whether its neurons have biases b; "none": as the model says."""
+    W: Annotated[Matrix | None, NoneWord, Tuples] = None
+    """Initial weights, a row for each input and in it a number for each unit (conv2d: for each channel, row and column
+    of a kernel, and for each map); "none": drawn."""
+    b: Annotated[Numbers | None, NoneWord, Tuples] = None
+    """Initial biases, one for each unit (conv2d: for each map); "none": 0."""
 
     @property
     def synapses(self) -> bool:
         return True
+
+    @property
+    def biased(self) -> bool:
+        return self.bias is not False
+
+    def _check_given(self, shape: tuple[int, int], rows: str, columns: str) -> None:
+        """Raises TableError for numbers of another shape than that of W."""
+        if self.W is not None and (text := misfit(self.W, shape, rows, columns)):
+            raise TableError([(("W",), text)])
+        if self.b is not None and len(self.b) != shape[1]:
+            raise TableError([(("b",), f" has {len(self.b)} numbers; accepted: {shape[1]}, one for each {columns}")])
 
     @property
     def nonlinearity(self) -> TransferName:
@@ -67,6 +91,7 @@ class Dense(_Learner):
     """Number of neurons."""
 
     def shape(self, below: Shape) -> Shape:
+        self._check_given((math.prod(below), self.units), "input", "unit")
         return (self.units,)
 
 
@@ -89,7 +114,9 @@ class Conv2d(_Learner):
         if padded > MOST_VALUES:
             text = f" = {self.padding}: makes {padded:,} values of the map {shape_in_words(below)} below"
             raise TableError([(("padding",), f"{text}; accepted: at most {MOST_VALUES:,}")])
-        return (self.channels, *_sides(below, "kernel", self.kernel, self.stride, self.padding))
+        sides = _sides(below, "kernel", self.kernel, self.stride, self.padding)
+        self._check_given((below[0] * self.kernel**2, self.channels), "channel, row and column of a kernel", "map")
+        return (self.channels, *sides)
 
 
 class _Pool(_Kind):

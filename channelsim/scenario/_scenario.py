@@ -13,7 +13,8 @@ from pydantic import PrivateAttr, model_validator
 from channelsim.errors import InputError
 from channelsim.scenario import _checks, _words
 from channelsim.scenario._channel import channel_ends
-from channelsim.scenario._document import lay_over, parse_key
+from channelsim.scenario._document import lay_over, located_model, parse_key
+from channelsim.scenario._given import located
 from channelsim.scenario._keys import Keys
 from channelsim.scenario._table import TableError
 
@@ -93,6 +94,14 @@ class Scenario(Keys):
                 del document["data"][key]
         if document["data"]["scale"] == "auto":
             del document["data"]["scale"]
+        del document["model"]["bias"]  # the layers say it
+        for layer in document["model"]["layers"]:
+            for key, usual in (("bias", True), ("W", None), ("b", None)):
+                if layer.get(key) == usual:
+                    layer.pop(key, None)
+        for table, key in ((document["model"], "weights"), (document["learning"], "feedback")):
+            unused: dict[str, Any] = {"from": None, "epoch": None, "feedback": True, "C": {}}
+            table[key] = {word: value for word, value in table[key].items() if value != unused.get(word, ...)}
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:12]
 
     def advice(self) -> list[str]:
@@ -128,6 +137,11 @@ def from_document(document: dict[str, Any], path: Path | None, text: str) -> Sce
     model, data = document.get("model"), document.get("data")
     if isinstance(model, str):
         document["model"] = str(folder / model)
+    elif isinstance(model, dict):
+        document["model"] = located_model(model, folder)
+    learning = document.get("learning")
+    if isinstance(learning, dict) and "feedback" in learning:
+        document["learning"] = {**learning, "feedback": located(learning["feedback"], folder)}
     if isinstance(data, dict) and str(data.get("name", "")).endswith(".npz"):
         document["data"] = {**data, "name": str(folder / data["name"])}
     try:

@@ -11,6 +11,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, mod
 from channelsim.errors import InputError
 from channelsim.rules import RULES, Message, Route
 from channelsim.scenario._channel import Channel, Quantize
+from channelsim.scenario._given import Matrix, WeightsFile, epoch_problems
+from channelsim.scenario._rates import Rates, rate_of
 from channelsim.scenario._table import Table, TableError, nearest
 from channelsim.scenario._types import Count, Duration, Energy, Listed, NoneWord, PositiveFloat, PositiveInt
 from channelsim.units import SECOND
@@ -76,6 +78,10 @@ class Data(Table):
     come in."""
 
 
+RATE = 0.1
+"""The learning rate where a scenario says nothing."""
+
+
 class Training(Table):
     """Stochastic gradient descent."""
 
@@ -83,8 +89,9 @@ class Training(Table):
     """How often the training set is shown."""
     batch: PositiveInt = 100
     """Samples in a frame; 1 is online learning."""
-    learning_rate: Annotated[float, Field(gt=0)] = 0.1
-    """eta of the first update."""
+    learning_rate: Rates = RATE
+    """eta of the first update: a number, or { default = 0.1, 2 = 0.0 } with rates of single layers; 0: that layer is
+    frozen."""
     decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """The learning rate is multiplied by 1 - decay after each update."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -92,9 +99,20 @@ class Training(Table):
     shuffle: bool = True
     """A new random order in every epoch."""
 
+    def rate(self, layer: int) -> float:
+        """eta of the first update of a layer's W and b; of layer 0, which has none, that of layers not named."""
+        return rate_of(self.learning_rate, layer, RATE)
+
+
+def _by_layer(value: Any) -> Any:
+    """The keys of a table of C as text: in Python they may be numbers."""
+    if not isinstance(value, dict):
+        return value
+    return {str(key): matrix for key, matrix in value.items()}
+
 
 class Feedback(Table):
-    """How the feedback weights C are drawn."""
+    """How the feedback weights C are drawn, or where they are given."""
 
     distribution: Literal["normal", "uniform", "sign", "binary", "orthogonal"] = "normal"
     """sign: +-scale; binary: 0 or scale, evenly, so that mean and standard deviation are half of it."""
@@ -106,9 +124,27 @@ class Feedback(Table):
     """C itself has so few bits; "none": float32."""
     congruent: bool = False
     """C has at the start the signs of the weights that it stands for."""
+    C: Annotated[dict[str, Matrix], BeforeValidator(_by_layer)] = Field(default_factory=dict)
+    """Initial C by the number of the layer that it leads to: a row for each unit that sends, in it a number for each
+    unit that receives. Layers that are not named have drawn ones."""
+    file: Annotated[WeightsFile | None, NoneWord] = Field(default=None, alias="from")
+    """All C are read from this file, as `weights` of a model are; "none": drawn."""
+    epoch: Annotated[PositiveInt | None, NoneWord] = None
+    """Of a trace: after this epoch; "none": the last one that it keeps."""
+
+    @property
+    def given(self) -> bool:
+        """Whether any C is given, here or in a file of its own."""
+        return bool(self.C) or self.file is not None
 
     @model_validator(mode="after")
     def _drawable(self) -> Self:
+        problems = epoch_problems(self.file, self.epoch)
+        for key in ("C", "connections", "distribution", "scale") if self.file is not None else ():
+            if getattr(self, key) != type(self).model_fields[key].get_default(call_default_factory=True):
+                problems.append(((key,), " is not used, as C is read from a file; accepted: no such key"))
+        if problems:
+            raise TableError(problems)
         if self.distribution == "orthogonal" and self.connections is not None:
             text = " is given, but an orthogonal C has all wires; accepted: no key, or another distribution"
             raise TableError([(("connections",), text)])
@@ -133,8 +169,9 @@ class Learning(Table):
     hidden layer from 1 upwards: "layered", "skipped" or "from N". "none": what the rule says."""
     feedback: Feedback = Feedback()
     """How C is drawn."""
-    learning_rate: Annotated[Annotated[float, Field(gt=0)] | None, NoneWord] = None
-    """The feedback learning rate, at which an adaptive C learns; "none": that of the weights."""
+    learning_rate: Annotated[Rates | None, NoneWord] = None
+    """The feedback learning rate, at which an adaptive C learns: a number, or a table by the layer that C leads to;
+    "none", or of layers that are not named without a default: that of the layer's weights."""
 
     def sources(self, depth: int) -> list[int]:
         """For each hidden layer 1..depth-1 the layer that its errors come from; [] where none comes (top).

@@ -26,7 +26,7 @@ from pydantic import BaseModel
 
 from channelsim.errors import InputError
 from channelsim.scenario._document import parse_key
-from channelsim.scenario._table import Path, TableError, dotted, nearest, plain, shown
+from channelsim.scenario._table import Path, TableError, dotted, keys_of, nearest, plain, shown
 
 LISTED = ("range", "linspace", "logspace")
 DRAWN = ("uniform", "loguniform", "integers", "choice")
@@ -305,7 +305,8 @@ def _branches(annotation: Any) -> Iterator[Any]:
 def _inside(kind: Any, part: str) -> list[Any]:
     """The types of a key within a value of type `kind`; none if it can have no such key."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
-        return list(_branches(kind.model_fields[part].annotation)) if part in kind.model_fields else []
+        keys = keys_of(kind)
+        return list(_branches(keys[part].annotation)) if part in keys else []
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is dict:
         return list(_branches(arguments[1]))
@@ -316,5 +317,5 @@ def _inside(kind: Any, part: str) -> list[Any]:
 
 def _known(kind: Any) -> list[str]:
     if isinstance(kind, type) and issubclass(kind, BaseModel):
-        return [name for name in kind.model_fields if name not in FIXED]
+        return [name for name in keys_of(kind) if name not in FIXED]
     return ["0, 1, ..."] if get_origin(kind) in (tuple, list) and get_origin(kind) is not Literal else []

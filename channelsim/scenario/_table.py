@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
 
 from channelsim.errors import InputError
 
@@ -37,7 +38,12 @@ class Table(BaseModel):
     """
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+        serialize_by_alias=True,
     )
 
     def __init__(self, **data: Any):
@@ -46,6 +52,11 @@ class Table(BaseModel):
             super().__init__(**data)
         except ValidationError as error:
             raise TableError(_problems(type(self), data, error)) from None
+
+
+def keys_of(table: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The keys of a table as they are written: `from` is no name that a Python attribute can have."""
+    return {field.alias or name: field for name, field in table.model_fields.items()}
 
 
 def plain(value: Any) -> Any:
@@ -89,7 +100,7 @@ def _problems(table: type[Table], data: dict[str, Any], error: ValidationError) 
         elif item["type"] == "missing":
             found.setdefault(path, f" is missing; accepted: {accepted(table, str(path[0]))}")
         elif item["type"] == "extra_forbidden":
-            known = list(table.model_fields)
+            known = list(keys_of(table))
             found.setdefault(path, f" is unknown{nearest(str(path[-1]), known)}; accepted here: {', '.join(known)}")
         elif item["type"] == "default_factory_not_called":
             continue  # a default that another key sets, and that one is wrong

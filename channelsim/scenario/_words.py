@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from channelsim import units
 from channelsim.scenario._channel import Channel, Quantize
 from channelsim.scenario._keys import Keys
-from channelsim.scenario._sections import Data
+from channelsim.scenario._rates import DEFAULT, layers_of, rate_of
+from channelsim.scenario._sections import RATE, Data
 
 
 def summary(scenario: Keys) -> list[tuple[str, str]]:
@@ -25,7 +26,7 @@ def summary(scenario: Keys) -> list[tuple[str, str]]:
         (
             "training",
             f"{training.epochs} epochs of frames of {training.batch}, "
-            f"learning rate {training.learning_rate:g}, seed {scenario.seed}",
+            f"learning rate {_rates(training.learning_rate)}, seed {scenario.seed}",
         ),
         ("rule", rule),
     ]
@@ -38,6 +39,9 @@ def summary(scenario: Keys) -> list[tuple[str, str]]:
             for name, channel in scenario.channels.items()
             if name.startswith(f"{direction}.")
         ]
+    for table, what in ((scenario.model.weights, "weights"), (learning.feedback, "feedback")):
+        if table.file is not None:
+            rows.append((what, table.file + ("" if table.epoch is None else f", epoch {table.epoch}")))
     schedule = scenario.schedule
     text: str = schedule.mode
     if schedule.mode == "pipelined" and schedule.interval:
@@ -46,6 +50,14 @@ def summary(scenario: Keys) -> list[tuple[str, str]]:
         text += f", {len(schedule.change)} change" + ("s" if len(schedule.change) > 1 else "")
     rows.append(("schedule", text))
     return rows
+
+
+def _rates(rates: float | Mapping[str, float]) -> str:
+    """E.g. "0.1", or "0.1 (layer 2: 0)"."""
+    if not isinstance(rates, Mapping):
+        return f"{rates:g}"
+    own = ", ".join(f"layer {layer}: {rate_of(rates, layer, RATE):g}" for layer in sorted(layers_of(rates)))
+    return f"{rates.get(DEFAULT, RATE):g}" + (f" ({own})" if own else "")
 
 
 def _data(data: Data) -> str:

@@ -15,7 +15,8 @@ import numpy as np
 from channelsim import elementary, hashing
 from channelsim.errors import InputError
 from channelsim.hashing import Stream
-from channelsim.scenario import Draw, Grid, Scenario, with_unit
+from channelsim.identity import files
+from channelsim.scenario import Draw, Grid, Scenario, parse_key, with_unit
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +24,8 @@ class Point:
     """One run of a sweep.
 
     Attributes:
-        name: 12 hexadecimal digits, the digest of its scenario: equal points have one name, whatever sweep they are of.
+        name: 12 hexadecimal digits, the digest of its scenario and of the files of weights that it names: equal points
+            have one name, whatever sweep they are of.
         values: dotted key -> value, of the swept keys.
         scenario: None if the values do not go together.
         reason: why they do not.
@@ -67,13 +69,25 @@ def points(scenario: Scenario) -> list[Point]:
 
 def _point(scenario: Scenario, values: Mapping[str, Any]) -> Point:
     try:
-        inner = scenario.with_({**values, "sweep": {}})
+        # A rate for all layers comes before that of one of them.
+        ordered = sorted(values.items(), key=lambda item: len(parse_key(item[0])))
+        inner = scenario.with_({**dict(ordered), "sweep": {}})
     except InputError as error:
         # Nothing that could be computed: what was asked for has to name it.
         asked = json.dumps([scenario.digest(), values], sort_keys=True, default=str)
         return Point(hashlib.sha256(asked.encode()).hexdigest()[:12], values, None, str(error))
-    digest = inner.digest()
+    digest = name_of(inner)
     return Point(digest, values, inner.with_({"name": f"{scenario.name[:180]}-{digest}"}))
+
+
+def name_of(scenario: Scenario) -> str:
+    """A point's name: another one when a file of weights has changed."""
+    digest = scenario.digest()
+    try:
+        named = files(scenario)
+    except InputError:  # the run says what is wrong
+        named = {}
+    return hashlib.sha256(json.dumps([digest, named]).encode()).hexdigest()[:12] if named else digest
 
 
 def _assignments(grid: Grid, seed: int) -> Iterator[dict[str, Any]]:

@@ -173,9 +173,10 @@ def _refuse_other_data(
     for key in before.keys() & now.keys():
         changed = changes(before[key], now[key])
         if changed:
+            about = json.loads(key)
             raise InputError(
-                f"{directory}: its points were computed on other data (data.name = {json.loads(key)['name']!r}):"
-                f" {changed}; accepted: the data as they were, or another --out"
+                f"{directory}: its points were computed on other data ({about.get('key', 'data.name')} ="
+                f" {about['name']!r}): {changed}; accepted: the data as they were, or another --out"
             )
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from channelsim.errors import InputError, RunError, Unwritable
 from channelsim.scenario import Data, Scenario
 from channelsim.sweeps import _store
-from channelsim.sweeps._grid import Point
+from channelsim.sweeps._grid import Point, name_of
 from channelsim.version import version
 
 if TYPE_CHECKING:
@@ -90,6 +90,9 @@ def run_point(point: Point, folder: str) -> dict[str, Any]:
 def _attempt(point: Point, directory: Path) -> dict[str, Any]:
     if point.scenario is None:
         return _store.record_of(point, _store.FAILED, point.reason)
+    if name_of(point.scenario) != point.name:
+        reason = "a file of weights changed during the sweep, or is another one on this worker"
+        return _store.record_of(point, _store.FAILED, reason)
     trace = _store.trace_file(directory, point.name)
     try:
         with _ONE_AT_A_TIME:

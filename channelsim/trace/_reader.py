@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import h5py
 import numpy as np
@@ -18,8 +18,11 @@ from numpy.typing import NDArray
 
 from channelsim.errors import InputError
 from channelsim.plan.layout import CHANNEL
-from channelsim.trace import _bulk, _checkpoint, _layout, _weights
+from channelsim.trace import _bulk, _checkpoint, _layout, _torch, _weights
 from channelsim.units import number_text, seconds
+
+if TYPE_CHECKING:
+    import torch
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -238,6 +241,31 @@ class Trace:
         wanted = kept[-1] if epoch is None and kept else epoch
         self._known("weights of epoch", str(wanted), [str(one) for one in kept])
         return _weights.read(self._file["weights"], kept[-1] if epoch is None else epoch)
+
+    def to_torch(self, epoch: int | None = None) -> torch.nn.Sequential:
+        """The network with its weights after an epoch, by default the last one kept, as modules of PyTorch.
+
+        It computes the top layer's activity (N, units) over ideal forward channels, to rounding, from samples (N, ...)
+        as the network received them: scaled and normalized as `channelsim.data` returns them. Its state dict can be
+        given to a scenario again (`weights = { from = "FILE.pt" }`).
+
+        Raises InputError where PyTorch is not installed, or the epoch is not kept.
+        """
+        return _torch.sequential(self.resolved["model"], self.weights(epoch))
+
+    def export_weights(self, path: str | os.PathLike[str], epoch: int | None = None) -> None:
+        """Writes the arrays of `weights` as an .npz, which a scenario can read (`weights = { from = "FILE.npz" }`).
+
+        Raises InputError for another extension, a file that cannot be written, or an epoch that is not kept.
+        """
+        target = Path(path)
+        if target.suffix != ".npz":
+            raise InputError(f"{target}: weights are written as an .npz; accepted: a name that ends in .npz")
+        arrays: dict[str, Any] = self.weights(epoch)
+        try:
+            np.savez(target, **arrays)
+        except OSError as error:
+            raise InputError(f"{target}: {error.strerror or error}; accepted: a file that can be written") from None
 
     @_reads
     def checkpoint(self) -> dict[str, NDArray[Any]]:

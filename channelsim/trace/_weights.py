@@ -79,7 +79,8 @@ def _matrices(plan: Plan) -> Iterator[_Matrix]:
         axes = _axes(plan, h)
         layout = "(channels, rows, columns, maps)" if layer["kind"] == Kind.CONV2D else "(inputs, units)"
         yield _Matrix(f"W_{h}", "weights", int(layer["w_offset"]), axes, f"weights of layer {h}, {layout}")
-        yield _Matrix(f"b_{h}", "biases", int(layer["b_offset"]), axes[-1:], f"biases of layer {h}")
+        if layer["b_size"]:
+            yield _Matrix(f"b_{h}", "biases", int(layer["b_offset"]), axes[-1:], f"biases of layer {h}")
     for channel, label in _wired(plan):
         h, source = int(channel["target"]), int(channel["source"])
         if channel["wiring"] in SPARSE_WIRINGS:

@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 from tests.laws.cases import LAYERED, RULES, SKIPPED, Case
-from tests.networks import dense_layers
+from tests.networks import chain, dense_layers
 
 TRANSFERS = ("tanh", "logistic", "relu", "linear")
 
@@ -48,6 +48,9 @@ def any_case(seed: int) -> Case:
     if rng.random() < 0.2 and samples > tables["training"]["batch"]:
         changed = {"latency": "35 ns", "drop": {"probability": 0.2}}
         tables["schedule"]["change"] = [{"frame": 1, "channels": {rng.choice(names): changed}}]
+    _without_biases(rng, layers)
+    _with_rates(rng, layers, tables)
+    _with_numbers(rng, shape, layers, tables)
     return Case(shape, layers, classes, samples, tables)
 
 
@@ -84,6 +87,56 @@ def _on_maps(rng: Random) -> tuple[tuple[int, ...], list[dict[str, Any]], int]:
 
 def _augmentation(rng: Random) -> dict[str, Any]:
     return _sometimes(rng, 0.3, flip=True, shift=1)
+
+
+def _learners(layers: list[dict[str, Any]]) -> list[int]:
+    """The numbers of the layers that have synapses."""
+    return [h for h, layer in enumerate(layers, start=1) if "transfer" in layer]
+
+
+def _without_biases(rng: Random, layers: list[dict[str, Any]]) -> None:
+    """In some networks some layers have no biases."""
+    if rng.random() < 0.4:
+        for h in _learners(layers):
+            layers[h - 1]["bias"] = rng.random() < 0.5
+
+
+def _with_rates(rng: Random, layers: list[dict[str, Any]], tables: dict[str, Any]) -> None:
+    """In some networks some layers, or C, have rates of their own, 0 among them."""
+    if rng.random() < 0.4:
+        own = {str(h): rng.choice([0, 0, 0.01, 0.03]) for h in _learners(layers) if rng.random() < 0.5}
+        tables["training"]["learning_rate"] = {"default": tables["training"]["learning_rate"], **own}
+    learning = tables["learning"]
+    if "learning_rate" in learning and rng.random() < 0.4:
+        h = rng.choice([*_learners(layers[:-1]), 0])
+        learning["learning_rate"] = {str(h): rng.choice([0, 0.02])} if h else {"default": learning["learning_rate"]}
+
+
+def _with_numbers(rng: Random, shape: tuple[int, ...], layers: list[dict[str, Any]], tables: dict[str, Any]) -> None:
+    """In some networks W, b or C of some layers are given."""
+    if rng.random() < 0.7:
+        return
+    described = chain(shape, layers, **tables)
+    units = [math.prod(size) for size in described.model.shapes()]
+    for h in _learners(layers):
+        size = units[h - 1], units[h]
+        if layers[h - 1]["kind"] == "conv2d":
+            size = described.model.shapes()[h - 1][0] * layers[h - 1]["kernel"] ** 2, layers[h - 1]["channels"]
+        layers[h - 1] |= _sometimes(rng, 0.5, W=_numbers(rng, size))
+        if layers[h - 1].get("bias", True):
+            layers[h - 1] |= _sometimes(rng, 0.5, b=_numbers(rng, (1, size[1]))[0])
+    learning = tables["learning"]
+    if learning["rule"] not in ("bp", "sign", "top") and "connections" not in learning["feedback"]:
+        matrices = {
+            str(h): _numbers(rng, (units[source], units[h]))
+            for h, source in described.routes().items()
+            if source > h + 1 or layers[source - 1]["kind"] == "dense"
+        }
+        learning["feedback"]["C"] = {h: matrix for h, matrix in matrices.items() if rng.random() < 0.7}
+
+
+def _numbers(rng: Random, size: tuple[int, int]) -> list[list[float]]:
+    return [[rng.choice([0.0, rng.uniform(-1, 1), rng.uniform(-1, 1)]) for _ in range(size[1])] for _ in range(size[0])]
 
 
 # --- rules ------------------------------------------------------------------------------------------------

@@ -107,9 +107,9 @@ class DelayLine:
             return
         eta = (1 - plan.decay) ** frame
         if h < plan.top and plan.channels[i]["adaptive"]:
-            self.c[i] += eta * plan.feedback_learning_rate * self.gain(f"C {i}", m.T @ o / len(o))
-        self.w[h] += eta * plan.learning_rate * self.gain(f"W {h}", x.T @ r / len(x))
-        self.b[h] += eta * plan.learning_rate * self.gain(f"b {h}", r.mean(0))
+            self.c[i] += eta * plan.channels[i]["learning_rate"] * self.gain(f"C {i}", m.T @ o / len(o))
+        self.w[h] += eta * plan.layers[h]["learning_rate"] * self.gain(f"W {h}", x.T @ r / len(x))
+        self.b[h] += eta * plan.layers[h]["learning_rate"] * self.gain(f"b {h}", r.mean(0))
 
     def gain(self, name: str, gradient: Matrix) -> Matrix:
         """The momentum's V."""

@@ -193,6 +193,17 @@ SCENARIOS: dict[str, Golden] = {
         synapses={"update": {"kind": "ternary", "scale": "rms"},
                   "weight": {"kind": "uniform", "bits": 7, "scale": 1.0, "rounding": "stochastic"}},
     ),
+    # layers with rates of their own, and without biases
+    "frozen layers, online": dense(
+        [17, 10, 9, 8, 5], 30, "arbp", 1, learning={"learning_rate": {"2": 0.03}},
+        training={"learning_rate": {"default": 0.05, "2": 0, "3": 0.02}, "decay": 0.01},
+    ),
+    "no biases, online": dense(WIDE, 30, "bp", 1, model={"bias": False}),
+    "no biases, batch 20": dense(WIDE, 50, "srbp", 20, model={"bias": False}),
+    "maps, no biases, frozen": maps(
+        (2, 9, 9), CONVOLUTIONS, 10, "bp", 3, model={"bias": False},
+        training={"learning_rate": {"default": 0.05, "3": 0}},
+    ),
     # maps
     "maps, bp": maps((2, 9, 9), CONVOLUTIONS, 10, "bp", 3, data={"normalize": True}),
     "maps, bp, batch 20": maps((3, 9, 9), [conv(17, 3, "relu", stride=2)], 50, "bp", 20),

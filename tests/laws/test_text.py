@@ -108,7 +108,15 @@ def test_the_scenarios_have_everything() -> None:
             found.update(f"stage {key}" for key in keys)
             found[f"quantizer {keys.get('quantize', {}).get('kind')}"] += 1
         found["on_miss current"] += tables["schedule"].get("on_miss") == "current"
+        for layer in any_case(seed).layers:
+            found.update(f"given {key}" for key in ("W", "b") if key in layer)
+        found["given C"] += bool(tables["learning"].get("feedback", {}).get("C"))
+        found["without biases"] += any(layer.get("bias") is False for layer in any_case(seed).layers)
+        rates = tables["training"]["learning_rate"]
+        found["rates of layers"] += isinstance(rates, dict)
+        found["frozen layers"] += isinstance(rates, dict) and 0 in rates.values()
+        found["rates of C"] += isinstance(tables["learning"].get("learning_rate"), dict)
         found["momentum"] += tables["training"]["momentum"] > 0
         found["mini-batches"] += tables["training"]["batch"] > 1
-    assert len(found) == 8 + 2 + 2 + 14 + 5 + 3
+    assert len(found) == 8 + 2 + 2 + 14 + 5 + 10
     assert min(found.values()) >= 6, found.most_common()[-3:]

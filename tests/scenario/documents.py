@@ -92,11 +92,17 @@ unlinked = table({}, **stages).map(sound)
 """Channels of which nothing is said about links, as in a change."""
 
 
+def layer_rates(depth: int) -> st.SearchStrategy[dict[str, float]]:
+    """Learning rates of single layers; the top has synapses in any network."""
+    return st.dictionaries(st.sampled_from(["default", str(depth)]), st.just(0) | positive, min_size=1)
+
+
 @st.composite
 def documents(draw: st.DrawFn) -> Document:
     """Documents that a Scenario accepts."""
     dense = st.lists(st.integers(1, 20), min_size=2, max_size=6).map(model)
     network = draw(dense | images())
+    network |= draw(table({}, bias=st.booleans()))
     depth = len(network["layers"])
     names = ["forward", *(f"forward.{h}" for h in range(1, depth + 1))]
     if depth > 1:
@@ -109,7 +115,7 @@ def documents(draw: st.DrawFn) -> Document:
         "training": draw(
             table(
                 {"epochs": st.integers(3, 9)},
-                learning_rate=positive,
+                learning_rate=positive | layer_rates(depth),
                 decay=probabilities,
                 shuffle=st.booleans(),
             )

@@ -7,12 +7,14 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from channelsim.errors import InputError
-from channelsim.scenario import AvgPool, Conv2d, Data, MaxPool, Model, Scenario
+from channelsim.plan import build
+from channelsim.scenario import AvgPool, Conv2d, Data, MaxPool, Model, Scenario, Weights
 from tests.scenario.documents import Document, small
 
 TOP = {"kind": "dense", "units": 3, "transfer": "softmax"}
@@ -84,8 +86,19 @@ PAGE = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
 
 
 def test_the_model_of_the_page_is_sound() -> None:
-    (block,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    block, *_ = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
     assert str(Model(**tomllib.loads(block))) == "1x28x28-16x28x28-16x28x28-16x14x14-10"
+
+
+def test_the_weights_of_the_page_can_be_given() -> None:
+    _, file, layer, feedback = map(tomllib.loads, re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL))
+    assert Weights(**file["weights"]).epoch == 3
+    model = {"name": "chain", "input": [1], "layers": 2 * layer["layers"]}
+    learning = {"rule": "rbp", **feedback["learning"]}
+    scenario = Scenario(**{"name": "s", "model": model, "data": {"name": "synthetic"}, "learning": learning})
+    plan = build(scenario, (1,), 1, 1)
+    assert (plan.weights.tolist(), plan.biases.size) == ([np.float32(0.3)] * 2, 0)
+    assert plan.feedback.tolist() == [np.float32(0.8)]
 
 
 def test_the_page_has_every_kind_and_every_key_of_the_data() -> None:

@@ -23,7 +23,7 @@ def adapt(net, mem, c, slot, seen, samples):
     config = net.config
     channel = net.channels[c]
     n = channel.n
-    eta = rate(mem.slots[slot], config.feedback_learning_rate)
+    eta = rate(mem.slots[slot], channel.learning_rate)
     share = ONE / F(mem.slots[slot].samples)
     momentum = F(config.momentum)
     first = channel.message_offset * config.batch

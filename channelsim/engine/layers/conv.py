@@ -9,6 +9,7 @@ from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.pointers import address_of
 from channelsim.engine.kernels import activity, conv_counts, multiples, transfers
 from channelsim.engine.layers import maps as map_work
+from channelsim.engine.tables.handles import biases
 
 ZERO = np.float32(0.0)
 
@@ -26,8 +27,7 @@ def forward(net, mem, h, x, units, out, samples):
         multiples.divide(x, layer.fan_in, units)
         map_work.forward(net, mem, h, address_of(x), address_of(out), samples, np.int64(1))
         multiples.multiply(x, layer.fan_in, units)
-        bias = mem.biases[layer.b_offset : layer.b_offset + layer.b_size]
-        multiples.finish_with_bias(out, layer.n, unit, units, bias)
+        multiples.finish_with_bias(out, layer.n, unit, units, biases(net, mem, layer))
         transfers.layer(layer.transfer, out, layer.n)
     return activity.total(mem.map_macs, samples)
 

@@ -14,7 +14,7 @@ from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.pointers import head
 from channelsim.engine.compile.units import DEFERRED, FLOAT, INT, NOTHING, unit
 from channelsim.engine.config import STEPS
-from channelsim.engine.kernels import simd, single
+from channelsim.engine.kernels import activity, simd, single
 from channelsim.engine.layers import inputs
 from channelsim.engine.tables.handles import MEMORY, NET, synapses
 
@@ -97,7 +97,7 @@ def _catch_up_steps(net, mem, h, first, last):
 
 @unit(NOTHING, NET, MEMORY, INT, INT, FLOAT, needed_by=(DEFERRED,))
 def defer(net, mem, h, slot, eta):
-    """Defers the update by one sample, R in mem.signal and its activity in `slot`. The bias is updated at once."""
+    """Defers the update by one sample, R in mem.signal and its activity in `slot`. A bias is updated at once."""
     layer, state = net.layers[h], mem.layer_states[h]
     n, old, at = layer.n, _multiples(mem, layer), _places(mem, layer)
     index, value = inputs.events(net, mem, h, slot)
@@ -106,8 +106,10 @@ def defer(net, mem, h, slot, eta):
         flush(net, mem, h)
     place = _next_place(net, mem, h)
     step = _steps(mem, layer)[place * layer.step_stride : place * layer.step_stride + n]
-    bias = mem.biases[layer.b_offset : layer.b_offset + n]
-    simd.scale_and_add(eta, mem.signal[:n], step, bias)
+    if layer.b_size > 0:
+        simd.scale_and_add(eta, mem.signal[:n], step, mem.biases[layer.b_offset : layer.b_offset + n])
+    else:
+        activity.scale(mem.signal[:n], eta, step)
     if state.pending == MORE and state.settled != mem.slots[slot].frame:
         single.catch_up_rows(  # an update may have been deferred at these rows since they were read
             synapses(mem.weights, layer), layer.row_stride, index, _steps(mem, layer), layer.step_stride, at, old, n,

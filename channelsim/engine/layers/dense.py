@@ -10,7 +10,7 @@ from channelsim.engine.compile.units import FLOAT, IMMEDIATE, INT, MINI_BATCH, N
 from channelsim.engine.config import FEW_SAMPLES
 from channelsim.engine.kernels import activity, minibatch, multiples, simd, single, transfers
 from channelsim.engine.layers import deferred, inputs
-from channelsim.engine.tables.handles import MEMORY, NET, synapses
+from channelsim.engine.tables.handles import MEMORY, NET, biases, synapses
 
 F = np.float32
 ZERO = F(0.0)
@@ -29,7 +29,7 @@ def forward(net, mem, h, slot):
 def _forward_sample(net, mem, h, slot):
     """`forward` of a frame of one sample."""
     layer, out = net.layers[h], inputs.outputs(net, mem, h, slot, 1)
-    bias, unit = mem.biases[layer.b_offset : layer.b_offset + layer.n], mem.weight_units[h]
+    bias, unit = biases(net, mem, layer), mem.weight_units[h]
     index, value = inputs.events(net, mem, h, slot)
     if unit == ZERO:
         simd.copy(bias, out)
@@ -50,11 +50,11 @@ def _forward_batch(net, mem, h, slot):
     """`forward` of a frame of a mini-batch, whatever is left of it."""
     layer, samples = net.layers[h], mem.slots[slot].samples
     n, fan_in, form, weights = layer.n, layer.fan_in, mem.input_form[slot, h], synapses(mem.weights, layer)
-    bias, out = mem.biases[layer.b_offset : layer.b_offset + n], inputs.outputs(net, mem, h, slot, samples)
+    bias, out = biases(net, mem, layer), inputs.outputs(net, mem, h, slot, samples)
     x, images, chosen = inputs.activities(net, mem, h, slot), net.images, inputs.to_copy(net, mem, h, slot)
     unit, units, added, transfer = mem.weight_units[h], mem.units[:samples], bias, layer.transfer
     if unit != ZERO:
-        added, transfer = no_bias(mem, n), transfers.LINEAR
+        added, transfer = net.zeros[:n], transfers.LINEAR
         multiples.divide(x, fan_in, inputs.units_of(net, mem, h - 1, slot))
     if form == inputs.SPARSE and samples < FEW_SAMPLES:
         minibatch.copy_images(images, chosen, chosen[1:], fan_in, 0, fan_in, x)
@@ -72,15 +72,6 @@ def _forward_batch(net, mem, h, slot):
         multiples.finish_with_bias(out, n, unit, units, bias)
         transfers.layer(layer.transfer, out, n)
         minibatch.count_each(out, n, mem.output_events[:samples])
-
-
-@inner()
-def no_bias(mem, size):
-    """So many zeros, for sums to begin from. They are where the next R will be."""
-    zeros = mem.signal[:size]
-    for j in range(size):
-        zeros[j] = ZERO
-    return zeros
 
 
 @inner()

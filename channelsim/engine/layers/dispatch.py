@@ -72,7 +72,7 @@ def is_finite(net, mem, h, samples):
 def update_macs(net, mem, h, slot, samples):
     """The multiply-accumulates of an update, with R in mem.signal, after `is_finite`.
 
-    mem.signal_sums[:b_size] = R summed over all that shares a bias.
+    mem.signal_sums[:w_columns] = R summed over all that shares a bias.
     """
     if net.layers[h].kind == DENSE:
         return dense.update_macs(mem, mem.input_events[slot, h], samples)
@@ -116,7 +116,7 @@ def through_signs(net, mem, c, slot):
         mem.feedback[channel.c_offset : channel.c_offset + channel.c_size],
         mem.signed[: channel.c_size],
     )
-    columns = source.b_size
+    columns = source.w_columns
     deferred.flush(net, mem, channel.source)
     activity.copy_with_signs(magnitudes, columns, synapses(mem.weights, source), source.row_stride, signed)
     if source.kind == DENSE:

@@ -30,10 +30,9 @@ def update(net, mem, h, slot, seen, samples, c):
 
     `samples` of the frame's samples have an activity to go with. Counted on channel c.
     """
-    config = net.config
     layer = net.layers[h]
     counter = mem.counters[c]
-    eta = rate(mem.slots[slot], config.learning_rate)
+    eta = rate(mem.slots[slot], layer.learning_rate)
     if layer.kind == dispatch.DENSE and deferred.may_defer(net, h):
         errors = mem.signal_events[0]
         products = mem.input_events[seen, h, 0] * errors
@@ -50,7 +49,7 @@ def _update_at_once(net, mem, h, slot, seen, samples, c):
     """`update` where it is not deferred to the next pass over the rows."""
     config = net.config
     layer, counter = net.layers[h], mem.counters[c]
-    frame, eta = mem.slots[slot].frame, rate(mem.slots[slot], config.learning_rate)
+    frame, eta = mem.slots[slot].frame, rate(mem.slots[slot], layer.learning_rate)
     counter.update_macs += dispatch.update_macs(net, mem, h, seen, samples)
     share = ONE / F(mem.slots[slot].samples)
     weights = synapses(mem.weights, layer)

@@ -17,7 +17,7 @@ from channelsim.engine.config import MAP_PART_ROWS
 from channelsim.engine.kernels import convolution, transfers, windows
 from channelsim.engine.sizes import map_parts
 from channelsim.engine.tables import geometry
-from channelsim.engine.tables.handles import MEMORY, NET, synapses
+from channelsim.engine.tables.handles import MEMORY, NET, biases, synapses
 
 parts = inner()(map_parts)
 
@@ -47,7 +47,8 @@ def forward(net, mem, h, x, out, samples, bare):
 @inner()
 def _forward(net, mem, h, x, out, samples, bare, piece, pieces):
     layer, (lo, hi) = net.layers[h], _bounds(samples, piece, pieces)
-    bias = mem.biases[layer.b_offset : layer.b_offset + (0 if bare else layer.b_size)]
+    bias = biases(net, mem, layer)
+    bias = bias[: 0 if bare else len(bias)]
     x, out = floats_at(x, samples * layer.fan_in), floats_at(out, samples * layer.n)
     convolution.forward(
         net.geometry[h], transfers.LINEAR if bare else layer.transfer, synapses(mem.weights, layer), layer.row_stride,
@@ -67,7 +68,7 @@ def through_transposed(net, mem, h, matrix, stride, message, out, samples):
 @inner()
 def _through_transposed(net, mem, h, matrix, stride, message, out, samples, piece, pieces):
     layer, (lo, hi) = net.layers[h], _bounds(samples, piece, pieces)
-    matrix = floats_at(matrix, layer.w_size // layer.b_size * stride)
+    matrix = floats_at(matrix, layer.w_size // layer.w_columns * stride)
     message, out = floats_at(message, samples * layer.n), floats_at(out, samples * layer.fan_in)
     convolution.through_transposed(
         net.geometry[h], matrix, stride, message, mem.map_events, out, mem.map_macs, lo, hi, _room(net, mem, h, piece)
@@ -77,7 +78,7 @@ def _through_transposed(net, mem, h, matrix, stride, message, out, samples, piec
 @unit(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, FLOAT, needed_by=(MAPS,))
 def add_outer(net, mem, h, target, stride, x, samples, scale):
     """target, shaped like W of convolution h, += scale * sum of patch (x) R, after `survey`."""
-    rows = net.layers[h].w_size // net.layers[h].b_size
+    rows = net.layers[h].w_size // net.layers[h].w_columns
     pieces = max(1, min(parts(samples), rows // MAP_PART_ROWS))
     in_parts(_add_outer, pieces, (net, mem, h, target, stride, x, samples, scale))
 
@@ -85,7 +86,7 @@ def add_outer(net, mem, h, target, stride, x, samples, scale):
 @inner()
 def _add_outer(net, mem, h, target, stride, x, samples, scale, piece, pieces):
     layer = net.layers[h]
-    rows = layer.w_size // layer.b_size
+    rows = layer.w_size // layer.w_columns
     lo, hi = _bounds(rows, piece, pieces)
     target, x = floats_at(target, rows * stride), floats_at(x, samples * layer.fan_in)
     convolution.add_outer(

@@ -11,8 +11,8 @@ from channelsim.engine.compile.units import CHANGED, EVALUATION, INT, NOTHING, u
 from channelsim.engine.compile.views import view_of
 from channelsim.engine.config import SPARSE_BELOW
 from channelsim.engine.kernels import counter_hash, losses, minibatch, multiples, simd, transfers
-from channelsim.engine.layers import conv, dense, dispatch, pooling
-from channelsim.engine.tables.handles import MEMORY, NET, synapses
+from channelsim.engine.layers import conv, dispatch, pooling
+from channelsim.engine.tables.handles import MEMORY, NET, biases, synapses
 
 ZERO = np.float32(0.0)
 EVALUATION_FRAME = np.int64(1 << 40)  # in all draws of an evaluation; the sample index is the place in the set
@@ -42,10 +42,10 @@ def evaluate(net, mem, images, labels, first, samples, here, there, events, list
             x = there[: samples * fan_in]
         out = here[: samples * n]
         if layer.kind == dispatch.DENSE:
-            bias, weights = mem.biases[layer.b_offset : layer.b_offset + n], synapses(mem.weights, layer)
+            bias, weights = biases(net, mem, layer), synapses(mem.weights, layer)
             unit, added, transfer = mem.weight_units[h], bias, layer.transfer
             if unit != ZERO:
-                added, transfer = dense.no_bias(mem, n), transfers.LINEAR
+                added, transfer = net.zeros[:n], transfers.LINEAR
                 multiples.divide(x, fan_in, units)
             sparse = simd.count_events(x) < SPARSE_BELOW * len(x)
             none = mem.sample[0, :0]

@@ -106,7 +106,7 @@ def _compare(net, mem, slot):
             e[j] = -output[j]
         e[target] += ONE
     clock.samples += samples
-    clock.updates += 1
+    clock.updates += layer.learning_rate > 0
 
 
 @inner()
@@ -134,7 +134,7 @@ def _error(net, mem, c, slot):
     _clear(mem.signal[samples * layer.n : s.samples * layer.n])
     if config.capture:
         _capture(net, mem, h, s.frame, samples)
-    if layer.w_size > 0:
+    if layer.learning_rate > 0:
         mem.ages[h, min(age, mem.ages.shape[1] - 1)] += 1
     if channel.adaptive and not config.frozen:
         adaptation.adapt(net, mem, c, slot, seen, samples)
@@ -188,5 +188,5 @@ def _learn(net, mem, h, slot, seen, samples, c):
     """Layer h's synapses learn from mem.signal, and from the activity in slot `seen`."""
     if not dispatch.is_finite(net, mem, h, samples):
         mem.clock.fault_frame = mem.slots[slot].frame
-    elif not net.config.frozen:
+    elif not net.config.frozen and net.layers[h].learning_rate > 0:
         learning.update(net, mem, h, slot, seen, samples, c)

@@ -42,6 +42,7 @@ def net_of(plan: Plan, dataset: Dataset, *, trace_frames: int, frozen: bool, cap
         c_start=plan.c_start,
         c_index=plan.c_index,
         identity=np.arange(widest, dtype=np.int32),
+        zeros=np.zeros(int(plan.layers["w_columns"].max()), np.float32),
         order=sample_order(plan, 0),
         images=images.reshape(-1),
         labels=np.ascontiguousarray(dataset.train_y, np.int32),
@@ -62,7 +63,6 @@ def _config(plan: Plan, trace_frames: int, frozen: bool, capture: bool) -> NDArr
     row["on_miss_current"] = plan.pipelined and plan.stash > 0 and plan.on_miss_current
     row["derivative"], row["frozen"] = plan.derivative, frozen
     row["deferred"] = plan.batch == 1 and plan.momentum == 0.0
-    row["learning_rate"], row["feedback_learning_rate"] = plan.learning_rate, plan.feedback_learning_rate
     row["log_keep"], row["momentum"] = plan.log_keep, plan.momentum
     row["seed"], row["trace_frames"], row["capture"] = plan.seed, trace_frames, capture
     row["flip"], row["shift"] = plan.flip and not frozen, 0 if frozen else plan.shift  # a probe sees what is there

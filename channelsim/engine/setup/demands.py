@@ -33,7 +33,7 @@ def demands(plan: Plan, *, trace_frames: int = 0, frozen: bool = False) -> froze
     """The demands of a run from its beginning to its end, but for those of threads and evaluations."""
     ideal = always_ideal(plan)
     layers, wiring = plan.layers, plan.channels["wiring"]
-    dense, learns = layers["kind"] == Kind.DENSE, layers["w_size"] > 0
+    dense, learns = layers["kind"] == Kind.DENSE, layers["learning_rate"] > 0
     quantized = (layers["update_quantizer"] != Quantizer.NONE) | (layers["weight_quantizer"] != Quantizer.NONE)
     deferred = dense & ~quantized & (plan.batch == 1 and plan.momentum == 0.0)
     found = {

@@ -112,6 +112,14 @@ def _unbox(kind: HandleType, given: Any, c: Any) -> NativeValue:
 
 
 @inner(inlined=True)
+def biases(net, mem, layer):
+    """The biases of a layer, one for each column of W: zeros where it has none."""
+    if layer.b_size > 0:
+        return mem.biases[layer.b_offset : layer.b_offset + layer.b_size]
+    return net.zeros[: layer.w_columns]
+
+
+@inner(inlined=True)
 def synapses(buffer, layer):
     """The part of a flat buffer that holds a layer's W."""
     return buffer[layer.w_offset : layer.w_offset + layer.w_extent]

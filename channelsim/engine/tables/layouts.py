@@ -43,8 +43,6 @@ CONFIG = np.dtype(
         ("derivative", "u1"),
         ("frozen", "u1"),  # nothing learns: alignment probes
         ("deferred", "u1"),  # updates may wait for the next forward pass over the same rows
-        ("learning_rate", "f8"),
-        ("feedback_learning_rate", "f8"),
         ("log_keep", "f8"),  # log(1 - decay)
         ("momentum", "f8"),
         ("seed", "i8"),
@@ -184,6 +182,7 @@ class Net(NamedTuple):
     c_start: Numbers
     c_index: Numbers
     identity: Numbers  # (widest,) 0, 1, 2, ..: the event list of a layer all of whose units are active
+    zeros: Floats  # (most columns of a W,) where there are no biases
     order: Counts  # (samples of an epoch,) the order of this epoch
     images: Floats  # (N * n_0,)
     labels: Numbers  # (N,)

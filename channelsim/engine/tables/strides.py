@@ -25,7 +25,7 @@ def lay_out(plan: Plan) -> NDArray[Any]:
     for name in plan.layers.dtype.names or ():
         table[name] = plan.layers[name]
     for row, layer, learns in zip(table, plan.layers, plan.trains, strict=True):
-        columns = int(layer["b_size"])
+        columns = int(layer["w_columns"])
         if layer["w_size"]:
             rows = int(layer["w_size"]) // columns
             row["row_stride"] = _stride(rows, columns) if _by_rows(plan, layer) else columns
@@ -85,7 +85,7 @@ def gather(table: NDArray[Any], plan: Plan, there: Floats) -> Floats:
 def _matrices(table: NDArray[Any], there: Floats) -> list[Floats]:
     found = []
     for layer in table[table["w_size"] > 0]:
-        first, columns = int(layer["w_offset"]), int(layer["b_size"])
+        first, columns = int(layer["w_offset"]), int(layer["w_columns"])
         rows = there[first : first + int(layer["w_extent"])].reshape(-1, int(layer["row_stride"]))
         found.append(rows[:, :columns])
     return found
