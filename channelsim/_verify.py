@@ -1,4 +1,4 @@
-"""Engine against reference, from the same start: weights update by update, and accuracies after the run.
+"""Engine against reference, from the same start: weights update by update, and accuracy or loss after the run.
 
 Without quantizers and thresholds both run freely, and after each update no weight may differ by more than
 1e-5. With them, the reference starts each update from the engine's weights, values on a rounding boundary are
@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from channelsim.errors import InputError
 
@@ -25,7 +26,7 @@ except ModuleNotFoundError as missing:
         raise
     raise InputError("verify needs PyTorch, the reference: pip install 'channelsim[reference]'") from None
 
-from channelsim import engine, memory, reference, tolerances
+from channelsim import engine, memory, metrics, reference, tolerances
 from channelsim.boundaries import Follower, cuts, is_cut
 from channelsim.data import Dataset, dataset_of
 from channelsim.plan import Plan, build, tables
@@ -81,9 +82,12 @@ class Verification:
         max_weight_difference: see `Comparison`; one number an update.
         flips, values, accepted_flips: see `Comparison`.
         disagreements: see `Comparison`; empty if all is well.
-        epochs: after how many the accuracies were compared.
-        test_accuracy: {"engine": 0..1, "reference": 0..1}; None if they were not compared.
+        epochs: after how many accuracies or losses were compared.
+        test_accuracy: {"engine": 0..1, "reference": 0..1}; None if they were not compared, or if targets are real.
         accuracy_tolerance: how far they may differ.
+        loss: of real targets, {"engine": ..., "reference": ...}, on the test set, or on the training set where there is
+            no other; else None.
+        loss_tolerance: how far they may differ.
         passed: whether everything lies within its tolerance.
     """
 
@@ -96,6 +100,8 @@ class Verification:
     epochs: int
     test_accuracy: dict[str, float] | None
     accuracy_tolerance: float
+    loss: dict[str, float] | None
+    loss_tolerance: float
     passed: bool
 
     @property
@@ -114,6 +120,7 @@ class Verification:
             "disagreements": self.disagreements,
             "epochs": self.epochs,
             "test_accuracy": self.test_accuracy,
+            "loss": self.loss,
             "passed": self.passed,
         }
 
@@ -136,6 +143,11 @@ class Verification:
                 f"  accuracy  {ours:.2f} % and {theirs:.2f} % on the test set after {self.epochs} epochs"
                 f" (accepted: {100 * self.accuracy_tolerance:.1f} points)"
             )
+        if self.loss is not None:
+            lines.append(
+                f"  loss      {self.loss['engine']:.4g} and {self.loss['reference']:.4g} after {self.epochs} epochs"
+                f" (accepted: {self.loss_tolerance:.1g} apart)"
+            )
         return "\n".join(lines)
 
 
@@ -147,8 +159,8 @@ def verify(
     Arguments:
         scenario: what to run.
         updates: so many frames are compared one by one (fewer if the run has fewer).
-        epochs: after so many the test accuracies are compared, in runs of their own; 0: not at all; None: after the
-            scenario's own number.
+        epochs: after so many the test accuracies (of real targets: the losses) are compared, in runs of their own; 0:
+            not at all; None: after the scenario's own number.
         dataset: in place of the scenario's.
 
     Raises:
@@ -156,14 +168,21 @@ def verify(
         RunError: the engine's weights are no longer finite.
     """
     data = dataset or dataset_of(scenario)
-    memory.refuse_excess(scenario, tables(scenario, data.shape, data.classes))
-    plan = build(scenario, data.shape, data.classes, len(data.train_x))
+    found = tables(scenario, data.shape, data.outputs, data.real)
+    memory.refuse_excess(scenario, found, len(data.train_x))
+    plan = build(scenario, data.shape, data.outputs, len(data.train_x), data.real)
     epochs = plan.epochs if epochs is None else epochs
     with one_thread():
         first = compare(plan, data, updates)
-        accuracy = accuracies(replace(plan, epochs=epochs), data) if epochs else None
-    granted = accuracy_tolerance(accuracy, len(data.test_x)) if accuracy else tolerances.ACCURACY_ONE_SEED
-    close = accuracy is None or abs(accuracy["engine"] - accuracy["reference"]) <= granted
+        losses, shares = judged(replace(plan, epochs=epochs), data) if epochs else (None, None)
+    accuracy, loss = (None, losses) if data.real else (shares, None)
+    samples, targets = evaluated(data)
+    granted = accuracy_tolerance(accuracy, len(samples)) if accuracy else tolerances.ACCURACY_ONE_SEED
+    granted_loss = loss_tolerance(targets) if loss else tolerances.LOSS_ONE_SEED
+    close = all(
+        found is None or abs(found["engine"] - found["reference"]) <= most
+        for found, most in ((accuracy, granted), (loss, granted_loss))
+    )
     return Verification(
         scenario=scenario.name,
         max_weight_difference=first.max_weight_difference,
@@ -174,6 +193,8 @@ def verify(
         epochs=epochs,
         test_accuracy=accuracy,
         accuracy_tolerance=granted,
+        loss=loss,
+        loss_tolerance=granted_loss,
         passed=first.passed and close,
     )
 
@@ -255,16 +276,28 @@ def counted(theirs: State, ours: engine.State, plan: Plan) -> list[str]:
     return lines
 
 
-def accuracies(plan: Plan, dataset: Dataset) -> dict[str, float]:
-    """Test accuracies after a whole run of each, both judged by the reference."""
+def evaluated(dataset: Dataset) -> tuple[NDArray[np.float32], NDArray[Any]]:
+    """The test set, or the training set where there is no other: images and targets."""
+    part = "test" if len(dataset.test_y) else "train"
+    return getattr(dataset, f"{part}_x"), getattr(dataset, f"{part}_y")
+
+
+def judged(plan: Plan, dataset: Dataset) -> tuple[dict[str, float], dict[str, float]]:
+    """Losses and accuracies on `evaluated` samples after a whole run of each, both judged by the reference."""
     ours, theirs = engine.start(plan, dataset), reference.start(plan, dataset)
     engine.advance(plan, ours, plan.frames)
     engine.settle(ours)
     reference.advance(theirs, plan.frames)
-    _, of_reference = reference.evaluate(theirs, dataset.test_x, dataset.test_y)
+    of_reference = reference.evaluate(theirs, *evaluated(dataset))
     load_weights(theirs, ours)
-    _, of_engine = reference.evaluate(theirs, dataset.test_x, dataset.test_y)
-    return {"engine": of_engine, "reference": of_reference}
+    of_engine = reference.evaluate(theirs, *evaluated(dataset))
+    losses, shares = ({"engine": of_engine[i], "reference": of_reference[i]} for i in range(2))
+    return losses, shares
+
+
+def loss_tolerance(targets: NDArray[Any]) -> float:
+    """How far two losses of one seed may lie apart on these real targets (N, n_L)."""
+    return tolerances.LOSS_ONE_SEED * max(metrics.mean_square(targets) / 2, tolerances.WEIGHTS)
 
 
 def accuracy_tolerance(accuracy: dict[str, float], samples: int) -> float:

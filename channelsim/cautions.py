@@ -91,7 +91,7 @@ def _listed(parts: Sequence[str]) -> str:
     return ", ".join(parts[:MOST_NAMES]) + more
 
 
-def at_chance(name: str, accuracy: float, labels: NDArray[np.int32]) -> list[str]:
+def at_chance(name: str, accuracy: float, labels: NDArray[Any]) -> list[str]:
     """That an accuracy is no better than if the most frequent class of these labels had been answered always.
 
     No better means: by at most CHANCE_DEVIATIONS standard deviations of the share of correct answers at that level.

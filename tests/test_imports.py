@@ -47,6 +47,7 @@ ROOMS: dict[str, str] = {
     "engine.loop engine.setup",
     "reference": "rules elementary hashing data plan",
     "memory": "errors rules scenario data plan engine.sizes",
+    "metrics": "elementary",
     "trace": "errors rules units plan",
     "result": "units",
     "progress": "result",
@@ -58,9 +59,9 @@ ROOMS: dict[str, str] = {
     "deployment": "data plan engine",
     "boundaries": "tolerances plan reference",
     "_check": "units scenario data plan codes memory",
-    "_verify": "errors tolerances scenario data plan engine reference memory boundaries",
-    "_run": "errors units scenario data identity plan engine memory trace result progress provenance accounting "
-    "congestion cautions alignment deployment",
+    "_verify": "errors tolerances scenario data plan engine reference memory metrics boundaries",
+    "_run": "errors units scenario data identity plan engine memory metrics trace result progress provenance "
+    "accounting congestion cautions alignment deployment",
     "plots": "errors trace",
     "sweeps": "errors version units elementary hashing scenario data identity plots _run",
     "cli": "errors version scenario engine data trace result progress _check _verify _run plots sweeps",

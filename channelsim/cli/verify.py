@@ -19,7 +19,7 @@ def verify(
             "--epochs",
             min=0,
             metavar="N",
-            help="Epochs until the accuracies are compared; 0: not at all (default: the scenario's).",
+            help="Epochs until accuracies or losses are compared; 0: not at all (default: the scenario's).",
             show_default=False,
         ),
     ] = None,
@@ -28,7 +28,7 @@ def verify(
 ) -> None:
     """Compare the engine with the PyTorch reference.
 
-    From the same start: the weights after each of the first updates, and the accuracies after the run.
+    From the same start: the weights after each of the first updates, and accuracies (or losses) after the run.
     Exit status 1 if they differ.
     Needs PyTorch: pip install 'channelsim\\[reference]'.
     """

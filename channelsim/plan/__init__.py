@@ -17,6 +17,7 @@ from channelsim.plan.layout import (
     Scale,
     Transfer,
 )
+from channelsim.plan.targets import unreachable
 from channelsim.rules import Message, Wiring
 
 __all__ = [
@@ -42,4 +43,5 @@ __all__ = [
     "ideal_backpropagation",
     "is_ideal",
     "tables",
+    "unreachable",
 ]

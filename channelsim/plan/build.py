@@ -54,7 +54,7 @@ class Plan:
     c_index: NDArray[np.int32]
     changes: tuple[Change, ...]
     shape: tuple[int, ...]
-    classes: int
+    classes: int  # 0: targets are real vectors
     train_size: int
     batch: int
     epochs: int
@@ -153,9 +153,12 @@ class Tables:
     links: NDArray[Any]
 
 
-def tables(scenario: Scenario, shape: tuple[int, ...], classes: int) -> Tables:
-    """The structure of a scenario's network. Raises InputError when model and data do not fit."""
-    layers = layer_table(scenario, shape, classes)
+def tables(scenario: Scenario, shape: tuple[int, ...], outputs: int, real: bool = False) -> Tables:
+    """The structure of a scenario's network, for arguments as of `build`.
+
+    Raises InputError when model and data do not fit.
+    """
+    layers = layer_table(scenario, shape, outputs, real)
     edges = edges_of(scenario, layers)
     settings = settings_of(scenario, edges)
     links, _, link_of = link_table(scenario.links, edges, settings)
@@ -163,14 +166,16 @@ def tables(scenario: Scenario, shape: tuple[int, ...], classes: int) -> Tables:
     return Tables(layers, edges, channels, links)
 
 
-def build(scenario: Scenario, shape: tuple[int, ...], classes: int, train_size: int) -> Plan:
-    """The plan of a scenario for data of this input shape, number of classes and number of training samples.
+def build(scenario: Scenario, shape: tuple[int, ...], outputs: int, train_size: int, real: bool = False) -> Plan:
+    """The plan of a scenario for data of this input shape and number of training samples.
 
-    Raises InputError when model and data do not fit. What a machine cannot hold is refused by `channelsim.memory`.
+    `outputs` is the number of classes or, if the targets are `real`, of values that each has. Raises InputError when
+    model and data do not fit. What a machine cannot hold is refused by `channelsim.memory`.
     """
-    layers = layer_table(scenario, shape, classes)
+    layers = layer_table(scenario, shape, outputs, real)
     edges = edges_of(scenario, layers)
     training, schedule, learning = scenario.training, scenario.schedule, scenario.learning
+    batch = training.frame_size(train_size)
     wires = draw_wires(edges, layers, learning.feedback, scenario.seed)
     places = places_of(edges, layers, wires)
     settings = settings_of(scenario, edges)
@@ -190,11 +195,11 @@ def build(scenario: Scenario, shape: tuple[int, ...], classes: int, train_size: 
         feedback=draw_feedback(edges, layers, places, wires, learning.feedback, scenario.seed),
         c_start=c_start,
         c_index=c_index,
-        changes=_changes(scenario, edges, layers, places, math.ceil(train_size / training.batch)),
+        changes=_changes(scenario, edges, layers, places, math.ceil(train_size / batch)),
         shape=tuple(shape),
-        classes=classes,
+        classes=0 if real else outputs,
         train_size=train_size,
-        batch=training.batch,
+        batch=batch,
         epochs=training.epochs,
         learning_rate=training.learning_rate,
         feedback_learning_rate=learning.learning_rate or training.learning_rate,

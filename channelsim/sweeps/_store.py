@@ -39,11 +39,15 @@ DONE, FAILED, KILLED = "done", "failed", "killed"
 """Statuses of a point. `killed`: its workers died each time it was tried."""
 
 MEASURES = (
-    "test_accuracy", "test_loss", "test_accuracy_deployed", "validation_accuracy", "train_accuracy", "bits",
-    "learning_bits", "simulated_time_s", "energy_j", "wall_time_s", "updates",
+    "test_accuracy", "test_r2", "test_loss", "test_accuracy_deployed", "test_r2_deployed", "validation_accuracy",
+    "validation_r2", "train_accuracy", "train_r2", "loss", "bits", "learning_bits", "simulated_time_s", "energy_j",
+    "wall_time_s", "updates",
 )  # fmt: skip
-"""Columns of the table that a run fills: shares from 0 to 1, mean losses, bits, seconds and joules."""
-_WHERE_THERE_ARE_ANY = ("test_accuracy_deployed", "validation_accuracy")
+"""Columns of the table that a run fills: shares from 0 to 1, R^2, mean losses (`loss`: of training), bits, seconds and
+joules."""
+_WHERE_THERE_ARE_ANY = (
+    "test_accuracy_deployed", "test_r2_deployed", "validation_accuracy", "validation_r2", "test_r2", "train_r2",
+)  # fmt: skip
 _PARTS = {"point", "status", "reason", "final", "values", "scenario", "measures", "trace"}  # of a record
 _COUNTS = ("bits", "learning_bits", "updates")
 

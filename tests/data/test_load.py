@@ -14,7 +14,19 @@ from channelsim.errors import InputError
 
 
 def test_a_table_and_keywords_give_the_same() -> None:
-    table = SimpleNamespace(name="synthetic", train=50, test=20, validation=10, normalize=True, scale=0.5)
+    table = SimpleNamespace(
+        name="synthetic",
+        train=50,
+        test=20,
+        validation=10,
+        normalize=True,
+        scale=0.5,
+        target="auto",
+        train_x=None,
+        train_y=None,
+        test_x=None,
+        test_y=None,
+    )
     a = load_dataset(table)
     b = load_dataset(name="synthetic", train=50, test=20, validation=10, normalize=True, scale=0.5)
     for part in ("train_x", "train_y", "test_x", "test_y", "validation_x", "validation_y"):
@@ -64,6 +76,7 @@ def test_sizes_that_do_not_fit(keywords: dict, message: str) -> None:
 
 def test_errors_of_a_scenario_name_its_file(tmp_path: Path) -> None:
     table = {"name": "digits", "train": 1438, "test": None, "validation": 0, "normalize": False, "scale": "auto"}
+    table |= {"target": "auto", **dict.fromkeys(("train_x", "train_y", "test_x", "test_y"))}
     too_many = SimpleNamespace(path=tmp_path / "mine.toml", data=SimpleNamespace(**table))
     with pytest.raises(InputError, match=r"^.*/mine\.toml: data\.train = 1438: there are 1437 training samples"):
         dataset_of(too_many)

@@ -74,9 +74,8 @@ NAN = np.where(np.arange(120).reshape(20, 6) == 9, np.nan, 0.5)
         ({"train_x": np.zeros((0, 6)), "train_y": np.zeros(0, int)}, r"shape \(0, 6\)"),
         ({"test_x": np.zeros((8, 5))}, r"test_x has images of shape \(5,\), but train_x of \(6,\)"),
         ({"train_y": np.zeros(19, int)}, "train_y has 19 labels for the 20 images of train_x"),
-        ({"train_y": np.full(20, 0.5)}, "train_y has 0.5 at 0, which is no class number"),
         ({"train_y": np.where(np.arange(20) == 7, np.nan, 1)}, "train_y has nan at 7"),
-        ({"train_y": np.full((20, 3), 1 / 3)}, r"train_y is of type float64 and shape \(20, 3\), .* not one-hot"),
+        ({"train_y": np.full((20, 3), 2)}, r"train_y is of type int64 and shape \(20, 3\), .* not one-hot"),
         ({"train_y": np.zeros((20, 3, 1))}, r"train_y is of type float64 and shape \(20, 3, 1\)"),
         ({"train_y": np.array(["cat"] * 20)}, r"text; .* np\.unique\(train_y, return_inverse=True\)\[1\] numbers them"),
         (

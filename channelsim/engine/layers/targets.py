@@ -1,4 +1,4 @@
-"""What the top layer compares with: the targets T of a run's samples, real vectors. Class labels are the one-hot case."""
+"""What the top layer compares with: the targets T of the samples, real vectors. Class labels are the one-hot case."""
 
 from __future__ import annotations
 
