@@ -123,7 +123,11 @@ class Check:
         }
 
     def __repr__(self) -> str:
-        learned = f"{self.classes} classes" if self.classes else f"real targets of {self.outputs} values"
+        learned = (
+            f"{self.classes} classes"
+            if self.classes
+            else f"real targets of {self.outputs} value{'s' * (self.outputs > 1)}"
+        )
         frames = f"{self.frames_per_epoch:,} frames of {self.batch} an epoch, {self.epochs} epochs"
         return "\n".join(
             [

@@ -202,7 +202,7 @@ def _as_targets(y: NDArray, real: bool) -> NDArray:
     """Class numbers (samples,) as int32, real targets (samples, outputs) as float32; class numbers may become these."""
     if y.ndim == 1 and not real:
         return y.astype(np.int32)
-    return np.ascontiguousarray(y.reshape(len(y), -1), np.float32)
+    return np.ascontiguousarray(y[:, None] if y.ndim == 1 else y, np.float32)
 
 
 def _training_part(n: int, train: int | None, validation: int, own_validation: bool) -> tuple[int, slice]:
