@@ -84,8 +84,11 @@ PAGE = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
 
 
 def test_the_model_of_the_page_is_sound() -> None:
-    (block,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    block, problem = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
     assert str(Model(**tomllib.loads(block))) == "1x28x28-16x28x28-16x28x28-16x14x14-10"
+    tiny = {"name": "tiny", "input": [2], "layers": [{"kind": "dense", "units": 1, "transfer": "linear"}]}
+    scenario = Scenario(name="tiny", model=tiny, **tomllib.loads(problem))
+    assert (scenario.data.train_y, scenario.training.batch) == (((0.5,), (-1.0,)), "all")
 
 
 def test_the_page_has_every_kind_and_every_key_of_the_data() -> None:
