@@ -428,9 +428,7 @@ class _Run:
             return found
         last = self.rows[-1]
         found += cautions.overloads(state, counters)
-        if data.real:
-            pass  # there is no chance level
-        elif len(data.test_y):
+        if len(data.test_y):
             found += cautions.at_chance("test accuracy", last["test_accuracy"], data.test_y)
             found += cautions.at_chance("test accuracy as deployed", last["test_accuracy_deployed"], data.test_y)
         else:

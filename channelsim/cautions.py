@@ -94,7 +94,8 @@ def _listed(parts: Sequence[str]) -> str:
 def at_chance(name: str, accuracy: float, labels: NDArray[Any]) -> list[str]:
     """That an accuracy is no better than if the most frequent class of these labels had been answered always.
 
-    No better means: by at most CHANCE_DEVIATIONS standard deviations of the share of correct answers at that level.
+    Of real targets, which have no accuracy (NaN), there is nothing to tell. No better means: by at most
+    CHANCE_DEVIATIONS standard deviations of the share of correct answers at that level.
     """
     if len(labels) == 0 or math.isnan(accuracy):
         return []

@@ -97,11 +97,9 @@ class Dataset:
     @property
     def learned(self) -> str:
         """What there is to learn, in words: "10 classes" or "targets of 3 values"."""
-        return (
-            f"targets of {self.outputs} value{'' if self.outputs == 1 else 's'}"
-            if self.real
-            else (f"{self.classes} classes")
-        )
+        if not self.real:
+            return f"{self.classes} classes"
+        return f"targets of {self.outputs} value{'' if self.outputs == 1 else 's'}"
 
     def __repr__(self) -> str:
         size = " x ".join(map(str, self.shape))
