@@ -1,7 +1,7 @@
 """What a scenario would simulate, worked out without a frame: layers, wires, operations, bits and memory.
 
-All counts are of one frame of full size in which all units are active (of a target, its one nonzero unit): the most
-that a frame can cost before zeros, thresholds and losses make it cheaper. A run counts what it did cost.
+All counts are of one frame of full size in which all units are active (of a class label, its one nonzero unit): the
+most that a frame can cost before zeros, thresholds and losses make it cheaper. A run counts what it did cost.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from channelsim import codes, given, memory, units
 from channelsim.data import Values, dataset_of
-from channelsim.plan import Direction, Kind, Message, Tables, Transfer, sizes, tables
+from channelsim.plan import Direction, Kind, Message, Tables, Transfer, sizes, tables, unreachable
 from channelsim.scenario import Scenario, shape_in_words
 
 MIB = 2**20
@@ -68,10 +68,10 @@ class Check:
     """What `channelsim.check` found out.
 
     Attributes:
-        scenario, data: their names; samples: for training; classes: of the data; values: the range of the training
-            images as they came and what was done with them (None: not known); found: the same in words, and how else
-            the source was read.
-        batch, epochs, frames_per_epoch: frames_per_epoch * epochs frames enter during the run.
+        scenario, data: their names; samples: for training; classes: of the data, 0 where its targets are real; outputs:
+            values of a target (as many as classes); values: the range of the training images as they came and what was
+            done with them (None: not known); found: the same in words, and how else the source was read.
+        batch: samples in a full frame; epochs, frames_per_epoch: frames_per_epoch * epochs frames enter during the run.
         layers, channels: see `LayerCheck` and `ChannelCheck`.
         memory: bytes by what they are for: data, synapses (W, b and C with all their copies), frame (each frame in
             flight), layer (one layer at work on a frame, or on a part of an evaluation), patches (what convolutions
@@ -84,6 +84,7 @@ class Check:
     data: str
     samples: int
     classes: int
+    outputs: int
     values: Values | None
     found: str
     batch: int
@@ -125,10 +126,15 @@ class Check:
         }
 
     def __repr__(self) -> str:
+        learned = (
+            f"{self.classes} classes"
+            if self.classes
+            else f"real targets of {self.outputs} value{'s' * (self.outputs > 1)}"
+        )
         frames = f"{self.frames_per_epoch:,} frames of {self.batch} an epoch, {self.epochs} epochs"
         return "\n".join(
             [
-                f"{self.scenario}: {self.data}, {self.samples:,} training samples, {self.classes} classes; {frames}",
+                f"{self.scenario}: {self.data}, {self.samples:,} training samples, {learned}; {frames}",
                 "(operations and bits of one frame in which all units are active)",
                 "",
                 *_columns(
@@ -167,26 +173,27 @@ def check(scenario: Scenario) -> Check:
     synapses that do not fit into memory.
     """
     dataset = dataset_of(scenario)
-    found = tables(scenario, dataset.shape, dataset.classes)
-    memory.refuse_excess(scenario, found)
+    found = tables(scenario, dataset.shape, dataset.outputs, dataset.real)
+    samples = len(dataset.train_y)
+    memory.refuse_excess(scenario, found, samples)
     given.load(scenario, found)
-    training = scenario.training
-    batch = min(training.batch, len(dataset.train_y))
+    batch = min(scenario.training.frame_size(samples), samples)
     return Check(
         scenario=scenario.name,
         data=scenario.data.name,
-        samples=len(dataset.train_y),
+        samples=samples,
         classes=dataset.classes,
+        outputs=dataset.outputs,
         values=dataset.values,
         found=dataset.found,
         batch=batch,
-        epochs=training.epochs,
-        frames_per_epoch=math.ceil(len(dataset.train_y) / training.batch),
+        epochs=scenario.training.epochs,
+        frames_per_epoch=math.ceil(samples / batch),
         layers=_layers(scenario, found, batch),
-        channels=_channels(scenario, found, batch),
+        channels=_channels(scenario, found, batch, dataset.real),
         memory=memory.estimate(scenario, found, dataset, batch),
         machine_memory=memory.machine_bytes(),
-        advice=(*scenario.advice(), *dataset.warnings),
+        advice=(*scenario.advice(samples), *dataset.warnings, *unreachable(scenario, dataset.train_y)),
     )
 
 
@@ -214,11 +221,11 @@ def _layers(scenario: Scenario, found: Tables, batch: int) -> tuple[LayerCheck, 
     return tuple(rows)
 
 
-def _channels(scenario: Scenario, found: Tables, batch: int) -> tuple[ChannelCheck, ...]:
+def _channels(scenario: Scenario, found: Tables, batch: int, real: bool) -> tuple[ChannelCheck, ...]:
     connections = scenario.learning.feedback.connections
     rows = []
     for edge, row in zip(found.edges, found.channels, strict=True):
-        active = 1 if edge.message == Message.TARGET else int(row["n"])
+        active = 1 if edge.message == Message.TARGET and not real else int(row["n"])
         bits = int(codes.message_bits(row, active)[0])
         link = found.links[row["link"]]
         time = math.ceil(Fraction(bits * int(link["ps_numerator"]), int(link["ps_denominator"])))

@@ -27,13 +27,14 @@ from channelsim import (
     given,
     identity,
     memory,
+    metrics,
     provenance,
     trace,
     units,
 )
 from channelsim.data import Dataset, dataset_of
 from channelsim.errors import InputError, RunError
-from channelsim.plan import Plan, build, tables
+from channelsim.plan import Plan, build, tables, unreachable
 from channelsim.progress import Progress, Silent
 from channelsim.result import Result
 from channelsim.scenario import Scenario
@@ -42,8 +43,9 @@ CHUNK_SECONDS = 0.2  # between two looks at Ctrl-C, the clock and the progress b
 FIRST_CHUNK = 16  # frames
 LONGEST = 2**62  # ps of simulated time: half of what the engine can count, as it looks ahead from there
 ROW = (  # of each epoch, kept for the result and across a resume
-    "train_loss", "train_accuracy", "test_loss", "test_accuracy", "test_loss_deployed", "test_accuracy_deployed",
-    "validation_loss", "validation_accuracy", "energy", "updates",
+    "train_loss", "train_accuracy", "train_r2", "test_loss", "test_accuracy", "test_r2", "test_loss_deployed",
+    "test_accuracy_deployed", "test_r2_deployed", "validation_loss", "validation_accuracy", "validation_r2", "energy",
+    "updates",
 )  # fmt: skip
 
 
@@ -98,10 +100,10 @@ def run(
             f"{resume}: begun with other data: {changed} (data.name = {scenario.data.name!r}{_files(scenario)});"
             " accepted: the data as they were, or the whole run on these, with --force"
         )
-    found = tables(scenario, dataset.shape, dataset.classes)
-    memory.refuse_excess(scenario, found)
+    found = tables(scenario, dataset.shape, dataset.outputs, dataset.real)
+    memory.refuse_excess(scenario, found, len(dataset.train_y))
     weights = given.load(scenario, found)
-    plan = build(scenario, dataset.shape, dataset.classes, len(dataset.train_y), weights)
+    plan = build(scenario, dataset.shape, dataset.outputs, len(dataset.train_y), dataset.real, weights)
     if resume is not None:
         writer = trace.reopen(resume, plan)
     else:
@@ -191,6 +193,9 @@ class _Run:
             self.queue_max = np.array(arrays["run_queue_max"])
         self.differs = len(dataset.test_y) > 0 and deployment.differs(plan)
         self.probe = alignment.Probe(dataset, min(scenario.trace.probe, plan.train_size))
+        targets = {"train": dataset.train_y, "test": dataset.test_y, "validation": dataset.validation_y}
+        self.variances = {part: metrics.variance(y) for part, y in targets.items()}  # NaN where there are classes
+        self.data_warnings = (*dataset.warnings, *unreachable(scenario, dataset.train_y))
         self.behind: str | None = None  # the warning about a pipeline that cannot keep up
         self.told_losses = False
         self.epoch = len(self.rows)
@@ -202,7 +207,7 @@ class _Run:
     def go(self) -> Result:
         if self.dataset.found:
             self.listener.note(f"data: {self.dataset.found}")
-        for text in self.dataset.warnings:
+        for text in self.data_warnings:
             self.listener.note(f"warning: {text}")
         try:
             self._warm_up()
@@ -296,29 +301,24 @@ class _Run:
             raise engine.Diverged(f"weights are no longer finite after epoch {self.epoch + 1}")
         self.epoch += 1
         updates, tally = self._updates(), engine.tally(state)
-        test_loss, test_accuracy = engine.evaluate(state, self.dataset.test_x, self.dataset.test_y)
-        deployed_loss, deployed_accuracy = math.nan, math.nan
-        if self.differs:
-            deployed_loss, deployed_accuracy = deployment.evaluate(state, self.dataset)
-        validation_loss, validation_accuracy = math.nan, math.nan
-        if len(self.dataset.validation_y):
-            validation_loss, validation_accuracy = engine.evaluate(
-                state, self.dataset.validation_x, self.dataset.validation_y
-            )
+        data = self.dataset
+        passed = tally.samples or math.nan
+        judged = {  # (mean loss, accuracy)
+            "train": (tally.loss / passed, math.nan if data.real else tally.correct / passed),
+            "test": engine.evaluate(state, data.test_x, data.test_y),
+            "test_deployed": deployment.evaluate(state, data) if self.differs else (math.nan, math.nan),
+            "validation": engine.evaluate(state, data.validation_x, data.validation_y),
+        }
+        figures = {split: self._figures(split, *values) for split, values in judged.items()}
         counters = accounting.since(state.counters, self.counters_before)
         joules = accounting.energy(plan, counters)
         row = {
-            "train_loss": tally.loss / tally.samples if tally.samples else math.nan,
-            "train_accuracy": tally.correct / tally.samples if tally.samples else math.nan,
-            "test_loss": test_loss,
-            "test_accuracy": test_accuracy,
-            "test_loss_deployed": deployed_loss,
-            "test_accuracy_deployed": deployed_accuracy,
-            "validation_loss": validation_loss,
-            "validation_accuracy": validation_accuracy,
             "energy": float(joules.sum()) + (self.rows[-1]["energy"] if self.rows else 0.0),
             "updates": updates,
         }
+        for split, values in figures.items():
+            part, *deployed = split.split("_")
+            row |= {"_".join([part, name, *deployed]): value for name, value in values.items()}
         self.rows.append(row)
         common = {
             "epoch": self.epoch,
@@ -328,12 +328,13 @@ class _Run:
             "simulated_time": state.now,
             "wall_time": self._wall(),
         }
-        self.writer.train_row(common | {"loss": row["train_loss"], "accuracy": row["train_accuracy"]})
-        self.writer.test_row(common | {"loss": test_loss, "accuracy": test_accuracy})
+        self.writer.train_row(common | figures["train"])
+        if len(data.test_y):
+            self.writer.test_row(common | figures["test"])
         if self.differs:
-            self.writer.deployed_row(common | {"loss": deployed_loss, "accuracy": deployed_accuracy})
-        if len(self.dataset.validation_y):
-            self.writer.validation_row(common | {"loss": validation_loss, "accuracy": validation_accuracy})
+            self.writer.deployed_row(common | figures["test_deployed"])
+        if len(data.validation_y):
+            self.writer.validation_row(common | figures["validation"])
         elapsed = state.now - self.now_before
         self.writer.channel_rows(
             self.epoch, plan.channel_names, counters, accounting.utilisation(counters, elapsed), joules
@@ -342,9 +343,9 @@ class _Run:
             if state.ages[h].any():
                 self.writer.staleness(name, np.trim_zeros(state.ages[h], "b"))
         if trace_table.alignment == "epoch":
-            for found in alignment.measure(state, self.probe):
-                values = asdict(found)
-                self.writer.alignment_row(values.pop("layer"), {"epoch": self.epoch} | values)
+            for layer in alignment.measure(state, self.probe):
+                aligned = asdict(layer)
+                self.writer.alignment_row(aligned.pop("layer"), {"epoch": self.epoch} | aligned)
         if trace_table.weights_every and self.epoch % trace_table.weights_every == 0:
             self._keep_weights()
         self.queue_max = np.maximum(self.queue_max, state.counters["queue_max"])
@@ -361,6 +362,11 @@ class _Run:
         )
         self._look_at_losses()
         self._checkpoint_if_due()
+
+    def _figures(self, split: str, loss: float, accuracy: float) -> dict[str, float]:
+        """The columns of a split's row of metrics."""
+        r2 = metrics.r2(loss, self.variances[split.removesuffix("_deployed")])
+        return {"loss": loss, "accuracy": accuracy, "r2": r2}
 
     # --- what is kept ----------------------------------------------------------------------------------------
 
@@ -398,10 +404,15 @@ class _Run:
             status=status,
             test_accuracy=last["test_accuracy"],
             test_loss=last["test_loss"],
+            test_r2=last["test_r2"],
             test_accuracy_deployed=last["test_accuracy_deployed"],
             test_loss_deployed=last["test_loss_deployed"],
+            test_r2_deployed=last["test_r2_deployed"],
             validation_accuracy=last["validation_accuracy"],
+            validation_loss=last["validation_loss"],
+            validation_r2=last["validation_r2"],
             train_accuracy=last["train_accuracy"],
+            train_r2=last["train_r2"],
             loss=last["train_loss"],
             updates=self._updates(),
             frames=state.frame,
@@ -418,7 +429,7 @@ class _Run:
 
     def _warnings(self, status: str, counters: NDArray[Any]) -> list[str]:
         state, data = self.state, self.dataset
-        found = [*data.warnings, *([self.behind] if self.behind else congestion.losses(state, counters))]
+        found = [*self.data_warnings, *([self.behind] if self.behind else congestion.losses(state, counters))]
         found += cautions.losses(state, counters)
         if status != "done":
             return found

@@ -1,4 +1,4 @@
-"""Engine against reference: some updates, each from the same weights; on request also the accuracies of whole runs.
+"""Engine against reference: some updates, each from the same weights; on request also the results of whole runs.
 
 Before each update the reference starts from the engine's weights. What then differs is held against float32: 1e-5 of
 the layer's step, or what one rounding of all numbers does to the update in this network (`channelsim.sensitivity`).
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from channelsim.errors import InputError
 
@@ -26,7 +27,7 @@ except ModuleNotFoundError as missing:
         raise
     raise InputError("verify needs PyTorch, the reference: pip install 'channelsim[reference]'") from None
 
-from channelsim import engine, given, memory, reference, side_by_side, tolerances
+from channelsim import engine, given, memory, metrics, reference, side_by_side, tolerances
 from channelsim.data import Dataset, dataset_of
 from channelsim.plan import Plan, build, tables
 from channelsim.scenario import Scenario
@@ -79,9 +80,12 @@ class Verification:
         scenario: its name.
         compared: the updates that were compared, as (first, last), counted from 1.
         comparison: how these came out.
-        epochs: after how many the accuracies were compared; 0: they were not.
-        test_accuracy: {"engine": 0..1, "reference": 0..1}; None if they were not compared.
+        epochs: after how many accuracies or losses were compared; 0: they were not.
+        test_accuracy: {"engine": 0..1, "reference": 0..1}; None if they were not compared, or if targets are real.
         accuracy_tolerance: how far they may differ.
+        loss: of real targets, {"engine": ..., "reference": ...}, on the test set, or on the training set where there is
+            no other; else None.
+        loss_tolerance: how far they may differ.
         passed: whether everything lies within its tolerance.
     """
 
@@ -91,6 +95,8 @@ class Verification:
     epochs: int
     test_accuracy: dict[str, float] | None
     accuracy_tolerance: float
+    loss: dict[str, float] | None
+    loss_tolerance: float
     passed: bool
 
     @property
@@ -124,6 +130,7 @@ class Verification:
             "disagreements": found.disagreements,
             "epochs": self.epochs,
             "test_accuracy": self.test_accuracy,
+            "loss": self.loss,
             "passed": self.passed,
         }
 
@@ -154,6 +161,11 @@ class Verification:
                 f"  accuracy  {ours:.2f} % and {theirs:.2f} % on the test set after {self.epochs} epochs"
                 f" (accepted: {100 * self.accuracy_tolerance:.1f} points)"
             )
+        if self.loss is not None:
+            lines.append(
+                f"  loss      {self.loss['engine']:.4g} and {self.loss['reference']:.4g} after {self.epochs} epochs"
+                f" (accepted: {self.loss_tolerance:.1g} apart)"
+            )
         return "\n".join(lines)
 
 
@@ -172,7 +184,7 @@ def verify(
             from the middle and the end of the run, in seconds: fewer where an update takes long, and earlier ones where
             the engine takes long to get there. Only from the start where more than weights passes from one frame to
             the next (pipelined schedules, momentum, deadlines).
-        train: whether both also train to the end, to compare test accuracies.
+        train: whether both also train to the end, to compare test accuracies (of real targets: losses).
         dataset: in place of the scenario's.
         watcher: receives notes, and the progress of the training.
 
@@ -184,17 +196,24 @@ def verify(
     data = dataset or dataset_of(scenario)
     for sentence in dict.fromkeys((*scenario.advice(), *data.warnings)):
         watcher.note(f"warning: {sentence}")
-    structure = tables(scenario, data.shape, data.classes)
-    memory.refuse_excess(scenario, structure)
-    plan = build(scenario, data.shape, data.classes, len(data.train_x), given.load(scenario, structure))
+    structure = tables(scenario, data.shape, data.outputs, data.real)
+    memory.refuse_excess(scenario, structure, len(data.train_x))
+    weights = given.load(scenario, structure)
+    plan = build(scenario, data.shape, data.outputs, len(data.train_x), data.real, weights)
     if seconds := engine.seconds_to_compile(plan, trace_frames=1):
         watcher.note(f"compiling the engine, once on this machine (about {seconds} s) ...")
     with one_thread():
         parts = some_updates(plan, data) if updates is None else [(0, compare(plan, data, updates))]
-        accuracy = accuracies(plan, data, watcher) if train else None
+        losses, shares = judged(plan, data, watcher) if train else (None, None)
     found = merged([part for _, part in parts])
-    granted = accuracy_tolerance(accuracy, len(data.test_x)) if accuracy else tolerances.ACCURACY_ONE_SEED
-    close = accuracy is None or abs(accuracy["engine"] - accuracy["reference"]) <= granted
+    accuracy, loss = (None, losses) if data.real else (shares, None)
+    samples, targets = evaluated(data)
+    granted = accuracy_tolerance(accuracy, len(samples)) if accuracy else tolerances.ACCURACY_ONE_SEED
+    granted_loss = loss_tolerance(targets) if loss else tolerances.LOSS_ONE_SEED
+    close = all(
+        pair is None or abs(pair["engine"] - pair["reference"]) <= most
+        for pair, most in ((accuracy, granted), (loss, granted_loss))
+    )
     return Verification(
         scenario=scenario.name,
         compared=[(first + 1, first + len(part.tolerance_used)) for first, part in parts if part.tolerance_used],
@@ -202,6 +221,8 @@ def verify(
         epochs=plan.epochs if train else 0,
         test_accuracy=accuracy,
         accuracy_tolerance=granted,
+        loss=loss,
+        loss_tolerance=granted_loss,
         passed=found.passed and close,
     )
 
@@ -272,8 +293,14 @@ def merged(parts: list[Comparison]) -> Comparison:
     )
 
 
-def accuracies(plan: Plan, dataset: Dataset, watcher: Watcher) -> dict[str, float]:
-    """Test accuracies after a whole run of each, both judged by the reference."""
+def evaluated(dataset: Dataset) -> tuple[NDArray[np.float32], NDArray[Any]]:
+    """The test set, or the training set where there is no other: images and targets."""
+    part = "test" if len(dataset.test_y) else "train"
+    return getattr(dataset, f"{part}_x"), getattr(dataset, f"{part}_y")
+
+
+def judged(plan: Plan, dataset: Dataset, watcher: Watcher) -> tuple[dict[str, float], dict[str, float]]:
+    """Losses and accuracies on `evaluated` samples after a whole run of each, both judged by the reference."""
     ours, theirs = engine.start(plan, dataset), reference.start(plan, dataset)
     for until in chunks(plan):
         engine.advance(plan, ours, until)
@@ -282,16 +309,22 @@ def accuracies(plan: Plan, dataset: Dataset, watcher: Watcher) -> dict[str, floa
     for until in chunks(plan):
         reference.advance(theirs, until)
         watcher.trained("reference", until, plan.frames)
-    _, of_reference = reference.evaluate(theirs, dataset.test_x, dataset.test_y)
+    of_reference = reference.evaluate(theirs, *evaluated(dataset))
     for name in ("weights", "biases"):
         getattr(theirs, name).copy_(torch.tensor(getattr(ours, name)))
-    _, of_engine = reference.evaluate(theirs, dataset.test_x, dataset.test_y)
-    return {"engine": of_engine, "reference": of_reference}
+    of_engine = reference.evaluate(theirs, *evaluated(dataset))
+    losses, shares = ({"engine": of_engine[i], "reference": of_reference[i]} for i in range(2))
+    return losses, shares
 
 
 def chunks(plan: Plan) -> list[int]:
     """The frames up to which a whole run goes at a time: its end last."""
     return [plan.frames * part // CHUNKS for part in range(1, CHUNKS + 1)]
+
+
+def loss_tolerance(targets: NDArray[Any]) -> float:
+    """How far two losses of one seed may lie apart on these real targets (N, n_L)."""
+    return tolerances.LOSS_ONE_SEED * max(metrics.mean_square(targets) / 2, tolerances.WEIGHTS)
 
 
 def accuracy_tolerance(accuracy: dict[str, float], samples: int) -> float:

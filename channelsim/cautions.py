@@ -91,10 +91,11 @@ def _listed(parts: Sequence[str]) -> str:
     return ", ".join(parts[:MOST_NAMES]) + more
 
 
-def at_chance(name: str, accuracy: float, labels: NDArray[np.int32]) -> list[str]:
+def at_chance(name: str, accuracy: float, labels: NDArray[Any]) -> list[str]:
     """That an accuracy is no better than if the most frequent class of these labels had been answered always.
 
-    No better means: by at most CHANCE_DEVIATIONS standard deviations of the share of correct answers at that level.
+    Of real targets, which have no accuracy (NaN), there is nothing to tell. No better means: by at most
+    CHANCE_DEVIATIONS standard deviations of the share of correct answers at that level.
     """
     if len(labels) == 0 or math.isnan(accuracy):
         return []

@@ -30,7 +30,7 @@ def differs(plan: Plan) -> bool:
 
 def evaluate(learner: engine.State, dataset: Dataset) -> tuple[float, float]:
     """(mean loss, accuracy) on the test set as deployed, with weights and channels as they are at the moment; NaN
-    without test samples, or if an activity is not finite.
+    without test samples, or if an activity is not finite. Real targets have no accuracy (NaN).
 
     Leaves the learner as it is (but settled).
     """
@@ -45,7 +45,7 @@ def evaluate(learner: engine.State, dataset: Dataset) -> tuple[float, float]:
     except engine.Diverged:
         return math.nan, math.nan
     tally = engine.tally(passing)
-    return tally.loss / tally.samples, tally.correct / tally.samples
+    return tally.loss / tally.samples, math.nan if dataset.real else tally.correct / tally.samples
 
 
 def _in_use(learner: engine.State, samples: int) -> Plan:

@@ -26,12 +26,13 @@ BYTES_KEPT, BYTES_DRAWN = 12, 32
 def estimate(scenario: Scenario, found: Tables, dataset: Dataset, batch: int) -> dict[str, int]:
     """Bytes by what they are for: data, synapses, frame, layer and patches (see `channelsim.check`)."""
     layers = found.layers
-    images = (dataset.train_x, dataset.test_x, dataset.validation_x)
+    parts = [(getattr(dataset, f"{part}_x"), getattr(dataset, f"{part}_y")) for part in ("train", "test", "validation")]
+    arrays = [x for x, _ in parts] + [y for x, y in parts if y.ndim == 2 and y is not x]
     listed = layers[1]["kind"] == Kind.DENSE and not (scenario.data.flip or scenario.data.shift)
     events = 8 * int(np.count_nonzero(dataset.train_x)) if listed else 0  # an index and a value each
     synapses = synapse_bytes(layers, found.edges, scenario.learning.feedback.connections)
     return {
-        "data": sum(array.nbytes for array in images) + events,
+        "data": sum(array.nbytes for array in arrays) + events,
         "synapses": synapses + step_bytes(layers, momentum=scenario.training.momentum > 0),
         "frame": batch * sample_bytes(layers, found.channels),
         "layer": layer_bytes(layers, batch),
@@ -54,14 +55,15 @@ def machine_bytes() -> int | None:
         return None
 
 
-def refuse_excess(scenario: Scenario, found: Tables) -> None:
+def refuse_excess(scenario: Scenario, found: Tables, samples: int) -> None:
     """Raises InputError for a network that does not fit into this machine's memory, before any of it is drawn.
 
-    Counted are W, C and the patches of convolutions; the message names the largest C, and what makes it smaller.
+    Counted are W, C and the patches of convolutions in frames of a training set of so many `samples`; the message names
+    the largest C, and what makes it smaller.
     """
     layers, edges = found.layers, found.edges
     there, connections = machine_bytes(), scenario.learning.feedback.connections
-    needed = synapse_bytes(layers, edges, connections) + patch_bytes(layers, scenario.training.batch)
+    needed = synapse_bytes(layers, edges, connections) + patch_bytes(layers, scenario.training.frame_size(samples))
     if there is None or needed <= there:
         return
     text = f"{_gib(needed)}, but this machine has {_gib(there)}"

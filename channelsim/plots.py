@@ -1,10 +1,10 @@
-"""Traces in one picture: accuracy and loss, by epoch and by bits sent on the learning channels."""
+"""Traces in one picture: accuracy or R^2 and loss, by epoch and by bits sent on the learning channels."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +37,7 @@ _WIDE = 20.0  # totals of bits that differ by more than this factor are drawn on
 
 
 def plot(traces: Source | Sequence[Source], out: str | os.PathLike[str] | None = None) -> Figure:
-    """Draw traces in one picture: accuracy and loss, by epoch and by bits sent on the learning channels.
+    """Draw traces in one picture: accuracy (or R^2) and loss, by epoch and by bits sent on the learning channels.
 
     Drawn are the metrics on the test set, or on the training set for a trace without a test set. Where the test set was
     also evaluated as deployed (through queues, deadlines and residuals), that is a second, paler curve. A trace without
@@ -75,7 +75,8 @@ class _Curve:
     path: Path
     split: str
     epoch: NDArray[np.int64]
-    accuracy: NDArray[np.float64]  # %
+    accuracy: NDArray[np.float64]  # %; NaN where targets are real
+    r2: NDArray[np.float64]  # NaN where they are classes
     loss: NDArray[np.float64]
     bits: NDArray[np.int64]  # on the learning channels so far
 
@@ -98,7 +99,20 @@ def _curve(trace: Trace, split: str) -> _Curve:
     counted = trace.channels(trace.channel_names[0])["epoch"]
     so_far = np.concatenate([[0], trace.learning_bits()])
     bits = so_far[np.searchsorted(counted, rows["epoch"], side="right")]
-    return _Curve(trace.name, trace.path, split, rows["epoch"], 100 * rows["accuracy"], rows["loss"], bits)
+    accuracy = 100 * rows["accuracy"]
+    return _Curve(trace.name, trace.path, split, rows["epoch"], accuracy, rows["r2"], rows["loss"], bits)
+
+
+_MEASURES: tuple[tuple[str, Callable[[_Curve], NDArray[np.float64]]], ...] = (
+    ("accuracy (%)", lambda curve: curve.accuracy),
+    ("R$^2$", lambda curve: curve.r2),
+    ("loss", lambda curve: curve.loss),
+)
+"""A row of the picture each, where some curve has it."""
+
+
+def _absent(values: NDArray[np.float64]) -> bool:
+    return bool(np.isnan(values).all())
 
 
 def look(i: int) -> dict[str, Any]:
@@ -114,26 +128,27 @@ def look(i: int) -> dict[str, Any]:
 
 
 def _draw(of_traces: Sequence[Sequence[_Curve]]) -> Figure:
-    figure = Figure(figsize=(9.0, 6.4), layout="constrained")
-    axes = figure.subplots(2, 2, sharex="col", sharey="row", squeeze=False)
     curves = [curve for of_trace in of_traces for curve in of_trace]
     numbers = [i for i, of_trace in enumerate(of_traces) for _ in of_trace]
+    drawn = [(label, values) for label, values in _MEASURES if any(not _absent(values(curve)) for curve in curves)]
+    figure = Figure(figsize=(9.0, 0.4 + 3.0 * len(drawn)), layout="constrained")
+    axes = figure.subplots(len(drawn), 2, sharex="col", sharey="row", squeeze=False)
     labels = _labels(curves)
     for i, curve, label in zip(numbers, curves, labels, strict=True):
         style = {**look(i), "markevery": max(1, len(curve.epoch) // _MOST_MARKERS)}
         if curve.is_deployed:
             style |= {"alpha": _PALE, "linewidth": 2.6, "markerfacecolor": style["color"]}
-        for row, values in zip(axes, (curve.accuracy, curve.loss), strict=True):
-            row[0].plot(curve.epoch, values, label=label, **style)
+        for row, (_, of) in zip(axes, drawn, strict=True):
+            row[0].plot(curve.epoch, of(curve), label=label, **style)
             if curve.bits.any():
-                row[1].plot(curve.bits, values, **style)
+                row[1].plot(curve.bits, of(curve), **style)
     splits = {curve.split.removesuffix("_deployed") for curve in curves}
     which = f"{splits.pop()} " if len(splits) == 1 else ""
-    axes[0, 0].set_ylabel(f"{which}accuracy (%)")
-    axes[1, 0].set_ylabel(f"{which}loss")
-    axes[1, 0].set_xlabel("epoch")
-    axes[1, 0].xaxis.set_major_locator(MaxNLocator(integer=True))
-    _bits_axis(axes[1, 1], curves)
+    for row, (measure, _) in zip(axes, drawn, strict=True):
+        row[0].set_ylabel(f"{which}{measure}")
+    axes[-1, 0].set_xlabel("epoch")
+    axes[-1, 0].xaxis.set_major_locator(MaxNLocator(integer=True))
+    _bits_axis(axes[-1, 1], curves)
     for axis in axes.flat:
         axis.grid(color="0.9", linewidth=0.6)
         axis.set_axisbelow(True)

@@ -41,9 +41,10 @@ class Progress(Protocol):
     def epoch(self, row: Mapping[str, Any]) -> None:
         """An epoch is done and evaluated.
 
-        `row` has epoch (1-based), train_loss and train_accuracy (means during the epoch; NaN where no sample reached
-        the top in it), test_loss and test_accuracy (at its end), test_loss_deployed and test_accuracy_deployed (NaN
-        where they would say the same), accuracies from 0 to 1, simulated_time_s, bits (so far, all channels) and
+        `row` has epoch (1-based), train_loss, train_accuracy and train_r2 (means during the epoch; NaN where no sample
+        reached the top in it), test_loss, test_accuracy and test_r2 (at its end), test_loss_deployed,
+        test_accuracy_deployed and test_r2_deployed (NaN where they would say the same), accuracies from 0 to 1 (NaN
+        where targets are real) and R^2 (NaN where they are classes), simulated_time_s, bits (so far, all channels) and
         frames_per_second.
         """
 

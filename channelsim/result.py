@@ -9,25 +9,33 @@ from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any
 
-from channelsim.units import number_text, seconds
+from channelsim.units import seconds
 
 _NOT_JSON = ("history", "energy_history")
 
 
+def _four_digits(value: float) -> str:
+    return f"{value:.4g}"
+
+
 @dataclass(frozen=True, repr=False)
 class Result:
-    """The outcome of `channelsim.run`. Accuracies are shares from 0 to 1, NaN where there is no such data.
+    """The outcome of `channelsim.run`. Accuracies are shares from 0 to 1, NaN where there is no such data, or where
+    targets are real; R^2 (1 - squared error / variance of the targets) is NaN where there are classes instead, or where
+    all targets are equal.
 
     Attributes:
         name: the scenario's name.
         status: done, interrupted or diverged.
-        test_accuracy, test_loss: on the test set, after the last epoch, as trained: through the forward channels, but
-            nothing is late, lost in a queue or carried on as a residual.
-        test_accuracy_deployed, test_loss_deployed: the same as deployed: with queues, deadlines and residuals, frame
-            after frame. NaN where no forward channel has any of these, for then they would say the same.
-        validation_accuracy: on the samples held out by `data.validation`, after the last epoch; NaN if there are none.
-        train_accuracy, loss: means over the training samples during the last epoch, each as its frame passed, before
-            that frame's update; with `data.flip` and `data.shift` of the images as they were shown.
+        test_accuracy, test_loss, test_r2: on the test set, after the last epoch, as trained: through the forward
+            channels, but nothing is late, lost in a queue or carried on as a residual.
+        test_accuracy_deployed, test_loss_deployed, test_r2_deployed: the same as deployed: with queues, deadlines and
+            residuals, frame after frame. NaN where no forward channel has any of these, for then they would say the
+            same.
+        validation_accuracy, validation_loss, validation_r2: on the samples held out by `data.validation`, after the
+            last epoch; NaN if there are none.
+        train_accuracy, loss, train_r2: means over the training samples during the last epoch, each as its frame passed,
+            before that frame's update; with `data.flip` and `data.shift` of the images as they were shown.
         updates: updates of the top layer.
         frames: samples or mini-batches that entered the network.
         simulated_time_ps: what the simulated clock shows at the end, an integer; simulated_time_s: the nearest float.
@@ -63,7 +71,12 @@ class Result:
     trace: str
     test_accuracy_deployed: float = math.nan
     test_loss_deployed: float = math.nan
+    test_r2_deployed: float = math.nan
     validation_accuracy: float = math.nan
+    validation_loss: float = math.nan
+    validation_r2: float = math.nan
+    test_r2: float = math.nan
+    train_r2: float = math.nan
     warnings: tuple[str, ...] = ()
     history: tuple[float, ...] = ()
     energy_history: tuple[float, ...] = ()
@@ -110,30 +123,44 @@ class Result:
     def to_json(self) -> dict[str, Any]:
         """The object that `channelsim run --json` prints: plain numbers, strings and dictionaries, None for NaN.
 
-        Its keys are the attributes above, without the histories, and without accuracies and losses that are not there;
-        simulated_time_s and bits_per_update are added.
+        Its keys are the attributes above, without the histories, and without figures as deployed and of validation
+        samples that are not there; simulated_time_s and bits_per_update are added.
         """
         values = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _NOT_JSON}
         values["simulated_time_s"] = self.simulated_time_s
         values["channels"] = {name: dict(total) for name, total in self.channels.items()}
         values["trace"] = str(self.trace)
-        for name in ("test_accuracy_deployed", "test_loss_deployed", "validation_accuracy"):
+        for name in [name for name in values if name.endswith("_deployed") or name.startswith("validation_")]:
             if math.isnan(values[name]):
                 del values[name]
         values["warnings"] = list(self.warnings)
         values["bits_per_update"] = self.bits_per_update
         return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in values.items()}
 
-    def _deployed(self) -> str:
-        if math.isnan(self.test_accuracy_deployed):
-            return ""
-        return f" as trained, {100 * self.test_accuracy_deployed:.2f} % as deployed"
+    def figures(self) -> list[tuple[str, str]]:
+        """How well it has learned, in words: (label, value) pairs of the figures that there are."""
+        shown = {"accuracy": lambda share: f"{100 * share:.2f} %", "R^2": _four_digits, "loss": _four_digits}
+        found = []
+        for word, tested, deployed, trained in (
+            ("accuracy", self.test_accuracy, self.test_accuracy_deployed, self.train_accuracy),
+            ("R^2", self.test_r2, self.test_r2_deployed, self.train_r2),
+            ("loss", self.test_loss, self.test_loss_deployed, self.loss),
+        ):
+            show, during = shown[word], " (mean during the last epoch)"
+            if not math.isnan(tested) and not (word == "loss" and not math.isnan(self.test_accuracy)):
+                more = (
+                    ""
+                    if math.isnan(deployed)
+                    else f" as trained, {show(deployed)} as deployed (queues, deadlines, residuals)"
+                )
+                found.append((f"test {word}", show(tested) + more))
+            if not math.isnan(trained):
+                found.append((f"train {word}", show(trained) + during))
+        return found
 
     def _lines(self) -> list[tuple[str, str]]:
         return [
-            ("test accuracy", number_text(100 * self.test_accuracy, ".2f", " %") + self._deployed()),
-            ("train accuracy", f"{number_text(100 * self.train_accuracy, '.2f', ' %')} (mean during the last epoch)"),
-            ("train loss", f"{number_text(self.loss, '.4g')} (mean during the last epoch)"),
+            *self.figures(),
             ("updates", f"{self.updates:,}"),
             ("simulated time", f"{self.simulated_time_s:.4g} s"),
             ("learning bits", f"{self.learning_bits:,} ({self.bits_per_update:,.0f} per update)"),

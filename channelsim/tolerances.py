@@ -45,3 +45,6 @@ ACCURACY_ONE_SEED = 0.01
 
 ACCURACY_DEVIATIONS = 3.0
 """On small test sets: so many standard errors of the difference are granted to a single run instead."""
+
+LOSS_ONE_SEED = 0.01
+"""Largest difference of the loss on real targets for a single run, in units of the loss of an output of 0."""

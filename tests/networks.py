@@ -28,9 +28,12 @@ EVERY_STAGE: dict[str, Any] = {
 
 
 def dataset(x: Any, y: Any, classes: int) -> Dataset:
-    """A data set of these samples, vectors (N, n) or maps (N, C, H, W); the test set is the same."""
+    """A data set of these samples, vectors (N, n) or maps (N, C, H, W); the test set is the same.
+
+    With classes = 0 `y` has real targets (N, outputs).
+    """
     shape = np.shape(x)[1:]
-    x, y = np.ascontiguousarray(x, np.float32).reshape(len(x), -1), np.asarray(y, np.int32)
+    x, y = np.ascontiguousarray(x, np.float32).reshape(len(x), -1), np.asarray(y, np.int32 if classes else np.float32)
     none = x[:0]
     return Dataset("given", x, y, x, y, none, y[:0], shape, classes)
 
@@ -67,10 +70,10 @@ def tables_of(described: Scenario) -> plan.Tables:
 
 
 def plan_of_chain(
-    shape: Sequence[int], layers: list[dict[str, Any]], classes: int, samples: int, **tables: Any
+    shape: Sequence[int], layers: list[dict[str, Any]], outputs: int, samples: int, real: bool = False, **tables: Any
 ) -> plan.Plan:
-    """The plan of `chain(...)` for so many classes and training samples."""
-    return plan.build(chain(shape, layers, **tables), tuple(shape), classes, samples)
+    """The plan of `chain(...)` for so many classes, or values of real targets, and training samples."""
+    return plan.build(chain(shape, layers, **tables), tuple(shape), outputs, samples, real)
 
 
 def scenario(units: list[int], transfers: list[str] | None = None, **tables: Any) -> Scenario:

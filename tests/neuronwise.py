@@ -102,7 +102,8 @@ class Link:
 
 
 class Simulator:
-    """Runs a plan on given data. `x` is float32 (samples, inputs), `y` integer labels (samples,).
+    """Runs a plan on given data. `x` is float32 (samples, inputs), `y` class numbers (samples,) or real
+    targets (samples, outputs).
 
     `unclear` counts decisions (above a threshold or not, this level or the next, zero or not) that the last digits of a
     sum make: there two programs that are both right may differ.
@@ -448,11 +449,16 @@ class Simulator:
         if h < self.plan.top:
             self._send_over(h, Direction.FORWARD, frame, activities)
             return
-        targets = [np.eye(layer.n)[self.y[sample]] for sample in self.samples(frame)]
+        targets = [self._target(layer.n, sample) for sample in self.samples(frame)]
         errors = [rounded(target - o) for target, o in zip(targets, activities, strict=True)]
         self._note("learn", h, frame)
         self._send_over(h, Direction.LEARNING, frame, errors, targets, [x for x, _ in stored])
         self._update(h, frame, c, stored, errors, age=0)
+
+    def _target(self, n: int, sample: int) -> Any:
+        """T: the vector that is given, or a 1 at the class."""
+        given = self.y[sample]
+        return rounded(given) if np.ndim(given) else np.eye(n)[given]
 
     def _learn(self, h: int, frame: int, c: int, messages: list[Message]) -> None:
         self._note("learn", h, frame)

@@ -56,7 +56,7 @@ def digits(name: str = "dense", **keys: Any) -> Scenario:
 def plan_of(scenario: Scenario) -> Any:
     data = dataset_of(scenario)
     found = tables(scenario, data.shape, data.classes)
-    return build(scenario, data.shape, data.classes, len(data.train_y), files.load(scenario, found))
+    return build(scenario, data.shape, data.classes, len(data.train_y), given=files.load(scenario, found))
 
 
 def same(a: Any, b: Any) -> bool:

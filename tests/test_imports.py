@@ -49,6 +49,7 @@ ROOMS: dict[str, str] = {
     "engine.loop engine.setup",
     "reference": "rules elementary hashing data plan",
     "memory": "errors rules scenario data plan engine.sizes",
+    "metrics": "elementary",
     "trace": "errors rules units plan",
     "given": "errors scenario plan trace",
     "result": "units",
@@ -63,9 +64,9 @@ ROOMS: dict[str, str] = {
     "boundaries": "tolerances plan reference sensitivity",
     "side_by_side": "tolerances data plan engine reference sensitivity boundaries",
     "_check": "units scenario data plan codes memory given",
-    "_verify": "errors tolerances scenario data plan engine reference memory given side_by_side",
-    "_run": "errors units scenario data identity plan engine memory trace given result progress provenance accounting "
-    "congestion cautions alignment deployment",
+    "_verify": "errors tolerances scenario data plan engine reference memory metrics given side_by_side",
+    "_run": "errors units scenario data identity plan engine memory metrics trace given result progress provenance "
+    "accounting congestion cautions alignment deployment",
     "plots": "errors trace",
     "sweeps": "errors extras version units elementary hashing scenario data identity plots _run",
     "cli": "errors shipped version scenario engine data trace result progress _check _verify _run plots sweeps",

@@ -22,7 +22,7 @@ def refused(monkeypatch: pytest.MonkeyPatch, **learning: Any) -> str:
     monkeypatch.setattr(memory, "machine_bytes", lambda: 16 * memory.GIB)
     scenario = chain((3, 64, 64), LARGE, learning=learning)
     with pytest.raises(cs.InputError) as error:
-        memory.refuse_excess(scenario, tables_of(scenario))
+        memory.refuse_excess(scenario, tables_of(scenario), 1000)
     return str(error.value)
 
 
@@ -43,7 +43,7 @@ def test_both_remedies_help(monkeypatch: pytest.MonkeyPatch) -> None:
     route = ["from 3", "layered", "layered", "layered"]
     for learning in ({"rule": "rbp"}, {"rule": "rbp", "route": route, "feedback": {"connections": 8}}):
         scenario = chain((3, 64, 64), LARGE, learning=learning)
-        memory.refuse_excess(scenario, tables_of(scenario))
+        memory.refuse_excess(scenario, tables_of(scenario), 1000)
 
 
 def test_connections_that_are_too_many_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,7 +56,7 @@ def test_too_many_synapses_are_no_matter_of_feedback(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(memory, "machine_bytes", lambda: 1000)
     scenario = chain((1, 10, 10), [conv(4, 3), *dense_layers([1, 3])])
     with pytest.raises(cs.InputError, match=r"layers: W and C would take .* has 0\.0 GiB; accepted: fewer units$"):
-        memory.refuse_excess(scenario, tables_of(scenario))
+        memory.refuse_excess(scenario, tables_of(scenario), 1000)
 
 
 @pytest.mark.parametrize("simulate", ["run", "verify"])

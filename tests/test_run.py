@@ -594,7 +594,7 @@ def test_a_run_without_a_sample_at_the_top_tells_null_and_draws(tmp_path: Path) 
     with cs.Trace(tmp_path / "t.h5") as trace:
         told = trace.result
         assert trace.info()["updates"] == 0
-        assert "accuracy -, loss -" in str(trace)
+        assert "train      loss - (means" in str(trace)
     assert told is not None
     assert (told["updates"], told["loss"], told["train_accuracy"], told["bits_per_update"]) == (0, None, None, None)
     cs.plot(tmp_path / "t.h5", out=tmp_path / "t.png")

@@ -434,7 +434,7 @@ def test_a_wrong_sign_is_found_in_random_scenarios(first: int | None) -> None:
         for seed in range(first, first + number):
             right, given = random_scenario(seed)
             sound = compare(right, given, 20)
-            wrong = compare(right, given, 20, reference_plan=replace(right, learning_rate=-right.learning_rate))
+            wrong = compare(right, given, 20, reference_plan=with_rates(right, -1))
             if sound.blind < sound.steps and wrong.passed and "may exceed" not in wrong.end:
                 missed.append(seed)
     assert not missed, missed

@@ -23,7 +23,12 @@ def plot(
     ] = None,
     y: Annotated[
         str | None,
-        typer.Option("--y", metavar="COLUMN", help="Of a sweep: what is drawn (test_accuracy).", show_default=False),
+        typer.Option(
+            "--y",
+            metavar="COLUMN",
+            help="Of a sweep: what is drawn (test_accuracy, or test_r2 or test_loss where there is none).",
+            show_default=False,
+        ),
     ] = None,
     by: Annotated[
         str | None, typer.Option("--by", metavar="KEY", help="Of a sweep: a curve for each value.", show_default=False)
@@ -39,12 +44,12 @@ def plot(
         ),
     ] = None,
 ) -> None:
-    """Draw accuracy and loss, all traces in one picture: by epoch, and by bits sent on the learning channels.
+    """Draw accuracy (or R^2) and loss, all traces in one picture: by epoch, and by bits sent on the learning channels.
 
     Of a sweep's directory, draw a column of its table over a swept key, as means over seeds with 95 % intervals.
     """
     if any(source.is_dir() for source in sources):
-        _plot_sweep(sources, x, y or "test_accuracy", by, heat, where or [], out)
+        _plot_sweep(sources, x, y, by, heat, where or [], out)
     elif x or y or by or heat or where:
         raise InputError(f"plot: {sources[0]} is no directory; --x, --y, --by, --heat and --where are for a sweep's")
     else:
@@ -55,7 +60,7 @@ def plot(
 
 
 def _plot_sweep(
-    sources: list[Path], x: str | None, y: str, by: str | None, heat: str | None, where: list[str], out: Path
+    sources: list[Path], x: str | None, y: str | None, by: str | None, heat: str | None, where: list[str], out: Path
 ) -> None:
     if len(sources) > 1:
         raise InputError("plot: more than one directory; accepted: traces, or the directory of one sweep")

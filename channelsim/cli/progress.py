@@ -31,17 +31,28 @@ def shown(stream: TextIO | None) -> Iterator[Progress]:
 
 def epoch_line(row: Mapping[str, Any], epochs: int) -> str:
     """One epoch in one line of at most 100 characters, and a few more where test accuracies are two."""
-    deployed = row["test_accuracy_deployed"]
+    tested, deployed, trained = (figure(row, split) for split in ("test", "test_deployed", "train"))
     parts = [
         f"epoch {row['epoch']:>{len(str(epochs))}}/{epochs}",
-        f"test {percent(row['test_accuracy'])}" + ("" if math.isnan(deployed) else f" (deployed {percent(deployed)})"),
-        f"train {percent(row['train_accuracy'])}",
+        *([f"test {tested}" + (f" (deployed {deployed})" if deployed else "")] if tested else []),
+        *([f"train {trained or '-'}"] if trained or math.isnan(row["train_loss"]) else []),
         f"loss {number(row['train_loss'])}",
         f"{quantity(row['frames_per_second'], 'frames/s')}",
         f"{quantity(row['simulated_time_s'], 's')} simulated",
         f"{quantity(row['bits'], 'bit')}",
     ]
     return "  ".join(parts)
+
+
+def figure(row: Mapping[str, Any], split: str) -> str:
+    """How well a split fares, in a word or two: accuracy, else R^2, else the loss of what is tested; else ""."""
+    part, *deployed = split.split("_")
+    accuracy, r2, loss = (row["_".join([part, name, *deployed])] for name in ("accuracy", "r2", "loss"))
+    if not math.isnan(accuracy):
+        return percent(accuracy)
+    if not math.isnan(r2):
+        return f"R^2 {r2:.4g}"
+    return "" if math.isnan(loss) or part == "train" else f"loss {number(loss)}"
 
 
 class LineProgress(Silent):
@@ -84,7 +95,7 @@ class RichProgress(Silent):
         self._live = Live(console=self._console, refresh_per_second=8, transient=True)
         self._task: Any = None
         self._epochs = 0
-        self._accuracy = math.nan
+        self._tested = "-"
 
     def note(self, text: str) -> None:
         self._console.print(text, style="dim")
@@ -109,14 +120,14 @@ class RichProgress(Silent):
 
         self._bar.update(self._task, completed=frames_done)
         now = (
-            f"epoch {epoch}/{self._epochs}  test {percent(self._accuracy)}  loss {number(loss)}  "
+            f"epoch {epoch}/{self._epochs}  test {self._tested}  loss {number(loss)}  "
             f"{quantity(frames_per_second, 'frames/s')}  {quantity(simulated_time_s, 's')} simulated  "
             f"{quantity(bits, 'bit')}"
         )
         self._live.update(Group(self._bar, Text(now)))
 
     def epoch(self, row: Mapping[str, Any]) -> None:
-        self._accuracy = row["test_accuracy"]
+        self._tested = figure(row, "test") or "-"
         self._console.print(epoch_line(row, self._epochs))
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TextIO
 
-from channelsim.cli.output import percent
+from channelsim.cli.output import number, percent
 from channelsim.sweeps import COLUMNS, Silent
 
 
@@ -123,15 +123,29 @@ def closing(done: int, failed: int) -> str:
 
 
 def point_line(row: Mapping[str, Any], done: int, points: int) -> str:
-    """A point in a line: its values, and its accuracy or why it failed."""
+    """A point in a line: its values, and how well it fared, or why it failed."""
     values = [f"{key}={value}" for key, value in row.items() if key not in COLUMNS]
-    if row["status"] == "done":
-        accuracy = row["test_accuracy"]
-        told = f"test {percent(math.nan if accuracy is None else accuracy)}"
-        told += f"  warning: {row['warnings']}" if row["warnings"] else ""
-    else:
-        told = f"{row['status']}: {row['reason']}"
+    told = _fared(row) if row["status"] == "done" else f"{row['status']}: {row['reason']}"
+    told += f"  warning: {row['warnings']}" if row["status"] == "done" and row["warnings"] else ""
     return f"{done:>{len(str(points))}}/{points}  {'  '.join(values)}  {told}"
+
+
+def _fared(row: Mapping[str, Any]) -> str:
+    """The first figure that there is: of the test set, or of training where nothing is tested."""
+    figures = {"test_accuracy": percent, "test_r2": _r2, "test_loss": _loss, "train_accuracy": percent}
+    for name, show in (figures | {"train_r2": _r2, "loss": _loss}).items():
+        value = row[name]
+        if value is not None and not math.isnan(value):
+            return f"{'test' if name.startswith('test') else 'train'} {show(value)}"
+    return "test -"
+
+
+def _r2(value: float) -> str:
+    return f"R^2 {value:.4g}"
+
+
+def _loss(value: float) -> str:
+    return f"loss {number(value)}"
 
 
 def duration(seconds: float) -> str:

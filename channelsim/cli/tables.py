@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from channelsim.cli.output import number, percent, quantity
+from channelsim.cli.output import percent, quantity
 
 if TYPE_CHECKING:
     from channelsim.data import Entry
@@ -24,13 +23,8 @@ def print_result(result: Result) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.width = max(console.width, _WIDEST)
     summary = Table.grid(padding=(0, 2))
-    tested = percent(result.test_accuracy)
-    if not math.isnan(result.test_accuracy_deployed):
-        tested += f" as trained, {percent(result.test_accuracy_deployed)} as deployed (queues, deadlines, residuals)"
     for name, value in (
-        ("test accuracy", tested),
-        ("train accuracy", f"{percent(result.train_accuracy)} (mean during the last epoch)"),
-        ("train loss", f"{number(result.loss)} (mean during the last epoch)"),
+        *result.figures(),
         ("updates", f"{result.updates:,}"),
         (
             "learning bits",

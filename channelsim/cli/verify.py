@@ -29,7 +29,7 @@ def verify(
         ),
     ] = None,
     train: Annotated[
-        bool, typer.Option("--train", help="Also train both to the end, and compare the test accuracies.")
+        bool, typer.Option("--train", help="Also train both to the end, and compare the test accuracies (or losses).")
     ] = False,
     settings: Settings = None,
     as_json: Json = False,

@@ -1,4 +1,4 @@
-"""Data sets: images and labels as float32 and int32 arrays.
+"""Data sets: images and their targets, class numbers or real vectors, as float32 and int32 arrays.
 
 - `load_dataset`: the set of a scenario's [data] table, as a `Dataset`
 - `load_each`: the same of many tables, each source being read once

@@ -1,10 +1,11 @@
-"""What a data set is to the rest of the house, and how one is made from raw images and labels."""
+"""What a data set is to the rest of the house, and how one is made from raw images and targets."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +16,13 @@ from channelsim.errors import InputError
 
 Floats = NDArray[np.float32]
 Labels = NDArray[np.int32]
+Target = Literal["auto", "classes", "real", "input"]
+"""`data.target`: what is learned."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
-    """Images and labels, ready for the engine.
+    """Images and targets, ready for the engine.
 
     Attributes
     ----------
@@ -30,11 +33,12 @@ class Dataset:
         by row. Pixels lie in 0..1 unless the set was normalised or came with other values. Validation may
         have no rows.
     train_y, test_y, validation_y:
-        int32, shape (samples,): class numbers 0..classes-1.
+        int32, shape (samples,): class numbers 0..classes-1. Or, where the targets are real, float32, shape (samples,
+        outputs); the input's own array where that is the target.
     shape:
         Shape of one image: `(inputs,)` or `(channels, height, width)`; its product is `inputs`.
     classes:
-        Number of classes.
+        Number of classes; 0 where the targets are real.
     values:
         The range of the training images as they came, and what they were divided by; None for arrays that were given.
     notes:
@@ -45,11 +49,11 @@ class Dataset:
 
     name: str
     train_x: Floats
-    train_y: Labels
+    train_y: Labels | Floats
     test_x: Floats
-    test_y: Labels
+    test_y: Labels | Floats
     validation_x: Floats
-    validation_y: Labels
+    validation_y: Labels | Floats
     shape: tuple[int, ...]
     classes: int
     values: Values | None = None
@@ -80,12 +84,29 @@ class Dataset:
         """Number of input values of one sample."""
         return int(np.prod(self.shape))
 
+    @property
+    def real(self) -> bool:
+        """Whether the targets are real vectors, and no classes."""
+        return self.classes == 0
+
+    @property
+    def outputs(self) -> int:
+        """Number of values of a target: as many as there are classes."""
+        return int(self.train_y.shape[1]) if self.real else self.classes
+
+    @property
+    def learned(self) -> str:
+        """What there is to learn, in words: "10 classes" or "targets of 3 values"."""
+        if not self.real:
+            return f"{self.classes} classes"
+        return f"targets of {self.outputs} value{'' if self.outputs == 1 else 's'}"
+
     def __repr__(self) -> str:
         size = " x ".join(map(str, self.shape))
         held_out = f" + {len(self.validation_x)} validation" if len(self.validation_x) else ""
         return (
             f"Dataset({self.name}: {len(self.train_x)} train{held_out} + {len(self.test_x)} test samples"
-            f" of {size} values, {self.classes} classes)"
+            f" of {size} values, {self.learned})"
         )
 
 
@@ -98,9 +119,10 @@ def _digest(array: NDArray, shape: tuple[int, ...], source: str) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Raw:
-    """Images and labels as they came out of a source, before they are cut to size and scaled.
+    """Images and targets as they came out of a source, before they are cut to size and scaled.
 
-    Images have shape (samples, *shape) or (samples, inputs), labels are integers that the source has checked.
+    Images have shape (samples, *shape) or (samples, inputs), targets are class numbers (samples,) or, with classes = 0,
+    real (samples, outputs); the source has checked them.
     `divisor` takes the values to 0..1 where the source knows their range. `notes` and `warnings` are as in `Dataset`.
     """
 
@@ -117,14 +139,22 @@ class Raw:
 
 
 def assemble(
-    name: str, raw: Raw, train: int | None, test: int | None, validation: int, normalize: bool, scale: Scale
+    name: str,
+    raw: Raw,
+    train: int | None,
+    test: int | None,
+    validation: int,
+    normalize: bool,
+    scale: Scale,
+    target: Target = "auto",
 ) -> Dataset:
     """Cut a raw set into its parts, each converted to float32 once, straight from the source's numbers.
 
     `validation` samples are taken from the end of the training set, then the first `train` of what is left
     and the first `test` of the test set (None: all). `scale` says what the values are divided by (`findings.Scale`);
     that is decided by the whole set, however few samples are used. `normalize` then gives every channel zero mean and
-    unit variance over the training part; the other parts are shifted and scaled by the same numbers.
+    unit variance over the training part; the other parts are shifted and scaled by the same numbers. What `target`
+    says is learned may be the images then, or the class numbers as real numbers.
     """
     kept, held_out = _training_part(len(raw.train_x), train, validation, raw.validation is not None)
     n_test = _limit("test", test, len(raw.test_x), "test samples")
@@ -137,29 +167,40 @@ def assemble(
         images["validation"] = validation_x
     found = values_of(images, scale, raw.divisor, normalize)
     train_y, test_y, validation_y = (
-        labels.astype(np.int32) for labels in (raw.train_y[:kept], raw.test_y[:n_test], validation_y)
+        _as_targets(y, real=target == "real") for y in (raw.train_y[:kept], raw.test_y[:n_test], validation_y)
     )
+    others = {"validation": validation_y, "test": test_y}
     dataset = Dataset(
         name=name,
         train_x=_as_rows(raw.train_x[:kept], raw.shape, found["train"].divisor),
         train_y=train_y,
-        test_x=_as_rows(raw.test_x[:n_test], raw.shape, found["test"].divisor),
+        test_x=_as_rows(raw.test_x[:n_test], raw.shape, found.get("test", found["train"]).divisor),
         test_y=test_y,
         validation_x=_as_rows(validation_x, raw.shape, found.get("validation", found["train"]).divisor),
         validation_y=validation_y,
         shape=raw.shape,
-        classes=raw.classes,
+        classes=raw.classes if train_y.ndim == 1 else 0,
         values=found["train"],
         notes=raw.notes,
         warnings=(
             *raw.warnings,
             *range_warnings(found, scale),
-            *class_warnings(train_y, {"validation": validation_y, "test": test_y}, raw.classes),
+            *(() if train_y.ndim == 2 or target == "input" else class_warnings(train_y, others, raw.classes)),
         ),
     )
     if normalize:
         _normalize(dataset)
+    if target == "input":
+        images_as_targets = {f"{part}_y": getattr(dataset, f"{part}_x") for part in ("train", "test", "validation")}
+        return replace(dataset, classes=0, **images_as_targets)
     return dataset
+
+
+def _as_targets(y: NDArray, real: bool) -> NDArray:
+    """Class numbers (samples,) as int32, real targets (samples, outputs) as float32; class numbers may become these."""
+    if y.ndim == 1 and not real:
+        return y.astype(np.int32)
+    return np.ascontiguousarray(y[:, None] if y.ndim == 1 else y, np.float32)
 
 
 def _training_part(n: int, train: int | None, validation: int, own_validation: bool) -> tuple[int, slice]:

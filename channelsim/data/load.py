@@ -7,8 +7,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from channelsim.data import cifar10, digits, mnist, npz, synthetic
-from channelsim.data.dataset import Dataset, Raw, assemble
+from channelsim.data import cifar10, digits, inline, mnist, npz, synthetic
+from channelsim.data.dataset import Dataset, Raw, Target, assemble
 from channelsim.data.findings import Scale
 from channelsim.errors import InputError
 
@@ -16,7 +16,7 @@ NAMES = (digits.NAME, *mnist.NAMES, cifar10.NAME, *synthetic.ALIASES, *synthetic
 """The sets known by name; a path that ends in .npz is the user's own."""
 
 
-class DataTable(Protocol):
+class DataTable(inline.Samples, Protocol):
     """What `load_dataset` reads of a scenario's [data] table."""
 
     @property
@@ -31,6 +31,8 @@ class DataTable(Protocol):
     def normalize(self) -> bool: ...
     @property
     def scale(self) -> Scale: ...
+    @property
+    def target(self) -> Target: ...
 
 
 class DataSource(Protocol):
@@ -63,14 +65,16 @@ def load_dataset(
     validation: int = 0,
     normalize: bool = False,
     scale: Scale = "auto",
+    target: Target = "auto",
 ) -> Dataset:
     """The data set of a scenario's [data] table, or of the keywords that stand for it.
 
     Parameters
     ----------
     config:
-        Anything with the attributes `name`, `train`, `test`, `validation`, `normalize` and `scale`; the keywords of
-        these names are then not looked at.
+        Anything with the attributes `name`, `train`, `test`, `validation`, `normalize`, `scale` and `target`, and the
+        samples themselves in `train_x`, `train_y`, `test_x` and `test_y` (or None); the keywords are then not looked
+        at.
     base:
         The folder that a relative path to an .npz file starts from (None: the current directory).
     name:
@@ -85,6 +89,9 @@ def load_dataset(
         Divide the values by this number, or use them as they are ("none"). "auto": sets known by name have values of
         0..1; in an .npz file integers are divided by 255 if the largest needs 8 bits (128..255), all else is used as
         it is.
+    target:
+        What is learned: "classes"; "real" numbers (class numbers then are numbers too); "input": the images themselves;
+        "auto": in an .npz file classes or real numbers, by what its labels look like; else classes.
 
     Raises
     ------
@@ -94,11 +101,11 @@ def load_dataset(
     """
     if config is not None:
         name, train, test, validation = config.name, config.train, config.test, config.validation
-        normalize, scale = config.normalize, config.scale
+        normalize, scale, target = config.normalize, config.scale, config.target
     if name is None:
         raise TypeError("load_dataset needs a [data] table or a name")
-    raw = _raw(name, base, train, test, validation, scale)
-    return assemble(name, raw, train, test, validation, normalize, scale)
+    raw = _raw(name, base, train, test, validation, scale, target, config)
+    return assemble(name, raw, train, test, validation, normalize, scale, target)
 
 
 Table = TypeVar("Table", bound=DataTable)
@@ -115,13 +122,15 @@ def load_each(tables: Iterable[Table]) -> Iterator[tuple[Table, Dataset | InputE
     for same in by_source.values():
         first = same[0]
         try:
-            raw = _raw(first.name, None, first.train, first.test, first.validation, first.scale)
+            raw = _raw(first.name, None, first.train, first.test, first.validation, first.scale, first.target, first)
         except InputError as error:
             yield from ((table, error) for table in same)
             continue
         for one in same:
             try:
-                found = assemble(one.name, raw, one.train, one.test, one.validation, one.normalize, one.scale)
+                found = assemble(
+                    one.name, raw, one.train, one.test, one.validation, one.normalize, one.scale, one.target
+                )
             except InputError as error:
                 yield one, error
             else:
@@ -131,10 +140,26 @@ def load_each(tables: Iterable[Table]) -> Iterator[tuple[Table, Dataset | InputE
 def _source(table: DataTable) -> Hashable:
     """What `_raw` depends on: a synthetic set is made in the size that is asked for."""
     made = synthetic.ALIASES.get(table.name, table.name) in synthetic.KINDS
-    return table.name, table.scale, (table.train, table.test, table.validation) if made else None
+    inline_samples = table.train_x, table.train_y, table.test_x, table.test_y
+    sizes = (table.train, table.test, table.validation) if made else None
+    return table.name, table.scale, table.target, inline_samples, sizes
 
 
-def _raw(name: str, base: Path | None, train: int | None, test: int | None, validation: int, scale: Scale) -> Raw:
+def _raw(
+    name: str,
+    base: Path | None,
+    train: int | None,
+    test: int | None,
+    validation: int,
+    scale: Scale,
+    target: Target,
+    samples: inline.Samples | None,
+) -> Raw:
+    """The samples that stand in the table, those of an .npz file, or a set of `NAMES`."""
+    if samples is not None and samples.train_x is not None:
+        return inline.load(samples)
+    if name.endswith(".npz"):
+        return npz.load((base or Path()) / Path(name).expanduser(), scale, target)
     if name == digits.NAME:
         return digits.load()
     if name in mnist.NAMES:
@@ -146,8 +171,6 @@ def _raw(name: str, base: Path | None, train: int | None, test: int | None, vali
         n_train = synthetic.DEFAULT_TRAIN if train is None else train
         n_test = synthetic.DEFAULT_TEST if test is None else test
         return synthetic.load(kind, max(n_train, 0) + max(validation, 0), max(n_test, 0))
-    if name.endswith(".npz"):
-        return npz.load((base or Path()) / Path(name).expanduser(), scale)
     raise _unknown(name)
 
 

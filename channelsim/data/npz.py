@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from channelsim.data import keys
-from channelsim.data.dataset import Raw
+from channelsim.data.dataset import Raw, Target
 from channelsim.data.findings import WHITE, Scale
 from channelsim.data.keys import PARTS
 from channelsim.errors import InputError
@@ -18,24 +18,33 @@ from channelsim.errors import InputError
 COLOURS = (1, 3)  # channels of a grey and of a colour image
 
 
-def load(path: Path, scale: Scale = "auto") -> Raw:
+def load(path: Path, scale: Scale = "auto", target: Target = "auto") -> Raw:
     """The arrays `train_x`, `train_y`, `test_x`, `test_y`, and optionally `validation_x` and `validation_y`.
 
     Images have shape (samples, inputs) or (samples, channels, height, width) and are floats, integers or bool;
     integers beyond 0..255 need a `scale` other than "auto". Labels are class numbers from 0 on, or one-hot; the
-    training labels say how many classes there are. Raises InputError, naming file and key, for anything else.
+    training labels say how many classes there are. Real targets are floats, (samples,) or (samples, outputs); with
+    `target` = "auto" those are real which are neither one-hot nor all whole numbers. With "input" no labels are read.
+    Raises InputError, naming file and key, for anything else.
     """
     arrays, others = _arrays(path)
     images, labels, notes = {}, {}, []
     classes = 0
+    sides = "x" if target == "input" else "xy"
+    real = target == "real" or (target == "auto" and _is_real(arrays.get("train_y")))
     for part in PARTS:
-        wanted = (f"{part}_x", f"{part}_y")
+        wanted = tuple(f"{part}_{side}" for side in sides)
         if part == "validation" and not any(key in arrays for key in wanted):
             continue
         for key in wanted:
             if key not in arrays:
                 raise InputError(f"{path}: {keys.missing(key, [*arrays, *others], path.name)}")
         images[part] = _images(path, wanted[0], arrays[wanted[0]], scale)
+        if target == "input":
+            continue
+        if real:
+            labels[part] = _real(path, wanted[1], arrays[wanted[1]], images[part], wanted[0])
+            continue
         labels[part], one_hot, note = _labels(path, wanted[1], arrays[wanted[1]], images[part], wanted[0])
         notes += [note] if note else []
         if part == "train":
@@ -44,7 +53,9 @@ def load(path: Path, scale: Scale = "auto") -> Raw:
             raise InputError(
                 f"{path}: {wanted[1]} is one-hot with {one_hot} classes, train_y has {classes}; accepted are as many"
             )
-    if not any(arrays[f"{part}_y"].ndim == 2 and arrays[f"{part}_y"].shape[1] > 1 for part in labels):
+    if not (real or sides == "x") and not any(
+        arrays[f"{part}_y"].ndim == 2 and arrays[f"{part}_y"].shape[1] > 1 for part in labels
+    ):
         _refuse_labels_from_1(path, labels)
     shape = images["train"].shape[1:]
     for part in images:
@@ -53,7 +64,14 @@ def load(path: Path, scale: Scale = "auto") -> Raw:
                 f"{path}: {part}_x has images of shape {images[part].shape[1:]}, but train_x of {shape};"
                 " accepted are images of one shape"
             )
-        if labels[part].max() >= classes:
+        if sides == "x":
+            labels[part] = np.zeros(len(images[part]), np.int32)  # the images will take their place
+        elif real and labels[part].shape[1:] != labels["train"].shape[1:]:
+            raise InputError(
+                f"{path}: {part}_y has {labels[part].shape[1]} values a sample, train_y has {labels['train'].shape[1]};"
+                " accepted are as many"
+            )
+        elif not real and labels[part].max() >= classes:
             raise InputError(
                 f"{path}: {part}_y has label {labels[part].max()}, beyond the {classes} classes of train_y;"
                 f" accepted are 0 to {classes - 1}"
@@ -143,22 +161,20 @@ def _layout_warnings(path: Path, shape: tuple[int, ...]) -> list[str]:
 def _labels(path: Path, key: str, y: NDArray, images: NDArray, images_key: str) -> tuple[NDArray, int, str]:
     """Class numbers, the classes of one-hot labels (0 for other ones), and how they were read if in some other way."""
     what = f"{path}: {key} is of type {y.dtype} and shape {y.shape}"
-    accepted = "accepted are class numbers, integers of shape (samples,), or one-hot labels of (samples, classes)"
+    accepted = (
+        "accepted are class numbers, integers of shape (samples,), one-hot labels of (samples, classes), or real"
+        ' targets: floats, or any numbers with data.target = "real"'
+    )
     if y.dtype.kind in "USO":
         raise InputError(f"{what}: text; {accepted}: np.unique({key}, return_inverse=True)[1] numbers them")
     if y.dtype.kind not in "biuf" or y.ndim not in (1, 2) or not y.size:
         raise InputError(f"{what}; {accepted}")
-    if len(y) != len(images):
-        hint = f"; is {images_key} transposed?" if images.ndim == 2 and images.shape[1] == len(y) else ""
-        raise InputError(
-            f"{path}: {key} has {len(y)} labels for the {len(images)} images of {images_key};"
-            f" accepted is one label an image{hint}"
-        )
+    _refuse_other_numbers(path, key, y, images, images_key)
     one_hot, note = 0, ""
     if y.ndim == 2 and y.shape[1] == 1:
         y, note = y[:, 0], f"{key} is one column, read as class numbers"
     elif y.ndim == 2:
-        if not (np.isin(y, (0, 1)).all() and (np.count_nonzero(y, axis=1) == 1).all()):
+        if not _is_one_hot(y):
             raise InputError(f"{what}, and its rows are not one-hot (a single 1, else 0); {accepted}")
         one_hot, note = y.shape[1], f"{key} is one-hot, read as class numbers"
         return y.argmax(axis=1), one_hot, note
@@ -175,6 +191,45 @@ def _labels(path: Path, key: str, y: NDArray, images: NDArray, images_key: str) 
     if y.max() >= np.iinfo(np.int32).max:
         raise InputError(f"{path}: {key} has label {y.max():g}; accepted are class numbers below 2^31")
     return y.astype(np.int32) if y.dtype.kind in "bf" else y, one_hot, note
+
+
+def _refuse_other_numbers(path: Path, key: str, y: NDArray, images: NDArray, images_key: str) -> None:
+    if len(y) != len(images):
+        hint = f"; is {images_key} transposed?" if images.ndim == 2 and images.shape[1] == len(y) else ""
+        raise InputError(
+            f"{path}: {key} has {len(y)} labels for the {len(images)} images of {images_key};"
+            f" accepted is one label an image{hint}"
+        )
+
+
+def _is_real(y: NDArray | None) -> bool:
+    """Whether labels are real targets: floats that are neither one-hot nor all of them whole numbers in one column."""
+    if y is None or y.dtype.kind != "f" or y.ndim not in (1, 2) or not y.size:
+        return False
+    if y.ndim == 1 or y.shape[1] == 1:
+        finite = y[np.isfinite(y)]
+        return bool((finite != np.rint(finite)).any())
+    return not _is_one_hot(y)
+
+
+def _is_one_hot(y: NDArray) -> bool:
+    return bool(np.isin(y, (0, 1)).all() and (np.count_nonzero(y, axis=1) == 1).all())
+
+
+def _real(path: Path, key: str, y: NDArray, images: NDArray, images_key: str) -> NDArray[np.float32]:
+    """Real targets, (samples, outputs)."""
+    if y.dtype.kind not in "biuf" or y.ndim not in (1, 2) or not y.size:
+        raise InputError(
+            f"{path}: {key} is of type {y.dtype} and shape {y.shape}; accepted are real targets, numbers of shape"
+            " (samples,) or (samples, outputs)"
+        )
+    _refuse_other_numbers(path, key, y, images, images_key)
+    with np.errstate(over="ignore"):
+        single = y.astype(np.float32).reshape(len(y), -1)
+    if not np.isfinite(single).all():
+        at = tuple(int(i) for i in np.argwhere(~np.isfinite(single))[0])
+        raise InputError(f"{path}: {key} has {single[at]} at {at}; accepted are finite float32 values")
+    return single
 
 
 def _refuse_labels_from_1(path: Path, labels: dict[str, NDArray]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from channelsim.engine.compile.threads import thread_demands, within_threads
 from channelsim.engine.compile.units import EVALUATION
 from channelsim.engine.layers import prediction
+from channelsim.engine.setup.constants import split
 from channelsim.engine.setup.warm_up import compile_for
 from channelsim.engine.sizes import evaluated_at_once, list_room
 from channelsim.engine.state import State, settle
@@ -17,13 +19,15 @@ from channelsim.engine.tables.handles import handle, records
 from channelsim.plan import is_ideal
 
 
-def evaluate(state: State, images: NDArray[np.float32], labels: NDArray[np.int32]) -> tuple[float, float]:
+def evaluate(state: State, images: NDArray[np.float32], y: NDArray[Any]) -> tuple[float, float]:
     """(mean loss, accuracy) on images (N, n_0) with the weights as they are; NaN where there are none.
+
+    `y` has class numbers (N,), or real targets (N, n_L), for which there is no accuracy (NaN).
 
     The forward channels do to activities what they do in training, except that residuals are not kept and nothing is
     late.
     """
-    if len(labels) == 0:
+    if len(y) == 0:
         return math.nan, math.nan
     settle(state)
     plan, net = state.plan, state.net
@@ -32,7 +36,7 @@ def evaluate(state: State, images: NDArray[np.float32], labels: NDArray[np.int32
     channels["residual"], channels["deadline"], links["queue"] = 0, -1, -1
     clockless = net._replace(channels=channels, ideal=is_ideal(channels, links))
     flat = np.ascontiguousarray(images, np.float32).reshape(-1)
-    labels = np.ascontiguousarray(labels, np.int32)
+    labels, targets = split(y)
     widest = int(plan.layers["n"].max())
     at_once = evaluated_at_once(plan.layers)
     here, there = (np.zeros(at_once * widest, np.float32) for _ in range(2))
@@ -40,8 +44,8 @@ def evaluate(state: State, images: NDArray[np.float32], labels: NDArray[np.int32
     net, memory = handle(clockless), state.handles()[1]
     found = np.zeros(2)
     with within_threads():
-        for first in range(0, len(labels), at_once):
-            samples = min(at_once, len(labels) - first)
-            prediction.evaluate(net, memory, flat, labels, first, samples, here, there, *room, found)
-    loss, correct = found / len(labels)
-    return float(loss), float(correct)
+        for first in range(0, len(y), at_once):
+            samples = min(at_once, len(y) - first)
+            prediction.evaluate(net, memory, flat, labels, targets, first, samples, here, there, *room, found)
+    loss, correct = found / len(y)
+    return float(loss), float(correct) if len(labels) else math.nan

@@ -20,6 +20,7 @@ from channelsim.plan.layout import (
     Transfer,
     has_one_magnitude,
 )
+from channelsim.plan.targets import unreachable
 from channelsim.rules import Message, Wiring
 
 __all__ = [
@@ -48,4 +49,5 @@ __all__ = [
     "ideal_backpropagation",
     "is_ideal",
     "tables",
+    "unreachable",
 ]

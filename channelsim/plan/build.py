@@ -56,7 +56,7 @@ class Plan:
     c_index: NDArray[np.int32]
     changes: tuple[Change, ...]
     shape: tuple[int, ...]
-    classes: int
+    classes: int  # 0: targets are real vectors
     train_size: int
     batch: int
     epochs: int
@@ -154,9 +154,12 @@ class Tables:
     links: NDArray[Any]
 
 
-def tables(scenario: Scenario, shape: tuple[int, ...], classes: int) -> Tables:
-    """The structure of a scenario's network. Raises InputError when model and data do not fit."""
-    layers = layer_table(scenario, shape, classes)
+def tables(scenario: Scenario, shape: tuple[int, ...], outputs: int, real: bool = False) -> Tables:
+    """The structure of a scenario's network, for arguments as of `build`.
+
+    Raises InputError when model and data do not fit.
+    """
+    layers = layer_table(scenario, shape, outputs, real)
     edges = edges_of(scenario, layers)
     settings = settings_of(scenario, edges)
     links, _, link_of = link_table(scenario.links, edges, settings)
@@ -165,20 +168,27 @@ def tables(scenario: Scenario, shape: tuple[int, ...], classes: int) -> Tables:
 
 
 def build(
-    scenario: Scenario, shape: tuple[int, ...], classes: int, train_size: int, given: Arrays | None = None
+    scenario: Scenario,
+    shape: tuple[int, ...],
+    outputs: int,
+    train_size: int,
+    real: bool = False,
+    given: Arrays | None = None,
 ) -> Plan:
-    """The plan of a scenario for data of this input shape, number of classes and number of training samples.
+    """The plan of a scenario for data of this input shape and number of training samples.
 
-    `given`: what `channelsim.given.load` read of the files of weights that the scenario names, if it names any.
+    `outputs` is the number of classes or, if the targets are `real`, of values that each has. `given`: what
+    `channelsim.given.load` read of the files of weights that the scenario names, if it names any.
 
     Raises InputError when model and data do not fit. What a machine cannot hold is refused by `channelsim.memory`.
     """
     if given is None and (scenario.model.weights.file or scenario.learning.feedback.file):
         raise ValueError("the scenario names files of weights, which channelsim.given.load reads")
     arrays = {**(given or {}), **written(scenario)}
-    layers = layer_table(scenario, shape, classes)
+    layers = layer_table(scenario, shape, outputs, real)
     edges = edges_of(scenario, layers)
     training, schedule, learning = scenario.training, scenario.schedule, scenario.learning
+    batch = training.frame_size(train_size)
     wires = draw_wires(edges, layers, learning.feedback, scenario.seed)
     drawn = scenario.model.weights
     initial = InitialWeights(drawn.distribution, drawn.scale, scenario.seed, _by_layer(arrays, "W"))
@@ -200,11 +210,11 @@ def build(
         feedback=feedback,
         c_start=c_start,
         c_index=c_index,
-        changes=_changes(scenario, edges, layers, places, math.ceil(train_size / training.batch)),
+        changes=_changes(scenario, edges, layers, places, math.ceil(train_size / batch)),
         shape=tuple(shape),
-        classes=classes,
+        classes=0 if real else outputs,
         train_size=train_size,
-        batch=training.batch,
+        batch=batch,
         epochs=training.epochs,
         learning_rate=training.rate(0),
         decay=training.decay,

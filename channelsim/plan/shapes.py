@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from channelsim.errors import InputError
 from channelsim.plan.layout import LAYER, Kind, Transfer
 from channelsim.plan.settings import quantizer_fields
-from channelsim.scenario import AvgPool, Conv2d, Dense, Layer, MaxPool, Scenario, Shape, shape_in_words
+from channelsim.plan.targets import refuse_misfit
+from channelsim.scenario import AvgPool, Conv2d, Dense, Layer, MaxPool, Scenario, Shape
 
 
 def fans(layer: Any) -> tuple[int, int]:
@@ -25,8 +26,11 @@ def fans(layer: Any) -> tuple[int, int]:
     return int(layer["fan_in"]), int(layer["n"])
 
 
-def layer_table(scenario: Scenario, shape: tuple[int, ...], classes: int) -> NDArray[Any]:
-    """LAYER records 0..L, the input being layer 0. Raises InputError naming the layer whose sizes do not fit."""
+def layer_table(scenario: Scenario, shape: tuple[int, ...], outputs: int, real: bool = False) -> NDArray[Any]:
+    """LAYER records 0..L, the input being layer 0; outputs and real as of `build`.
+
+    Raises InputError naming the layer whose sizes do not fit.
+    """
     model = scenario.model
     declared = math.prod(model.input)
     given = math.prod(shape)
@@ -69,12 +73,7 @@ def layer_table(scenario: Scenario, shape: tuple[int, ...], classes: int) -> NDA
         input_offset += int(row["fan_in"])
         w_offset += int(row["w_size"])
         b_offset += int(row["b_size"])
-    if table[-1]["n"] != classes:
-        size = f" ({shape_in_words(shapes[-1])})" if len(shapes[-1]) == 3 else ""
-        raise InputError(
-            f"{model.where}: layers: the top layer has {table[-1]['n']} units{size}, but the data set "
-            f"'{scenario.data.name}' has {classes} classes"
-        )
+    refuse_misfit(scenario, outputs, real)
     return table
 
 

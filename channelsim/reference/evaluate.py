@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,7 +12,7 @@ from numpy.typing import NDArray
 from channelsim.plan import Direction
 from channelsim.reference import stages
 from channelsim.reference.rules import sums
-from channelsim.reference.state import State, one_hot
+from channelsim.reference.state import State, targets_of
 from channelsim.reference.transfer import loss, transfer
 
 EVALUATION_FRAME = 2**40
@@ -18,25 +21,26 @@ EVALUATION_FRAME = 2**40
 CHUNK = 1000
 
 
-def evaluate(ref: State, x: NDArray[np.float32], y: NDArray[np.integer]) -> tuple[float, float]:
-    """Mean loss and accuracy (0..1) on images x (N, ...) with labels y (N,).
+def evaluate(ref: State, x: NDArray[np.float32], y: NDArray[Any]) -> tuple[float, float]:
+    """Mean loss and accuracy (0..1) on images x (N, ...) with class numbers y (N,), or real targets y (N, n_L), for
+    which there is no accuracy (NaN).
 
     The forward channels do to the activity what they do in training: threshold (nothing is kept back),
     quantizer, noise, bit errors, drop. The clock does nothing here.
     """
     images = torch.from_numpy(np.ascontiguousarray(x, np.float32).reshape(len(x), -1))
-    labels = torch.from_numpy(np.asarray(y, np.int64))
+    targets = targets_of(y, ref.layers[-1].n)
     losses = hits = 0.0
     for first in range(0, len(images), CHUNK):
         o = predict(ref, images[first : first + CHUNK], first)
-        wanted = labels[first : first + CHUNK]
-        losses += float(loss(ref.layers[-1].transfer, o, one_hot(wanted, ref.plan.classes)).double().sum())
-        hits += int((o.argmax(1) == wanted).sum())
-    return losses / len(images), hits / len(images)
+        wanted = targets[first : first + CHUNK]
+        losses += float(loss(ref.layers[-1].transfer, o, wanted).double().sum())
+        hits += int((o.argmax(1) == wanted.argmax(1)).sum())
+    return losses / len(images), math.nan if y.ndim == 2 else hits / len(images)
 
 
 def predict(ref: State, images: torch.Tensor, first: int = 0) -> torch.Tensor:
-    """The top layer's activity, (N, classes), for images (N, n_0): samples first, first + 1, ... of a set."""
+    """The top layer's activity, (N, n_L), for images (N, n_0): samples first, first + 1, ... of a set."""
     samples, seed = range(first, first + len(images)), ref.plan.seed
     o = images
     for c, channel in enumerate(ref.channels):

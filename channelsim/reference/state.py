@@ -53,7 +53,7 @@ class State:
 
     plan: Plan
     images: torch.Tensor
-    labels: torch.Tensor
+    wanted: torch.Tensor
     layers: list[SimpleNamespace]
     channels: list[SimpleNamespace]
     links: list[Link]
@@ -125,8 +125,8 @@ class State:
         return self.order[1][position * plan.batch : (position + 1) * plan.batch]
 
     def targets(self, frame: int) -> torch.Tensor:
-        """T of a frame, one-hot, (B, classes)."""
-        return one_hot(self.labels[self.samples(frame)], self.plan.classes)
+        """T of a frame, (B, n_L)."""
+        return self.wanted[self.samples(frame)]
 
 
 def epoch_order(plan: Plan, epoch: int) -> NDArray[np.int64]:
@@ -136,8 +136,11 @@ def epoch_order(plan: Plan, epoch: int) -> NDArray[np.int64]:
     return hashing.permutation(hashing.key(plan.seed, Stream.ORDER.of(), epoch), plan.train_size)
 
 
-def one_hot(labels: torch.Tensor, classes: int) -> torch.Tensor:
-    return torch.nn.functional.one_hot(labels, classes).float()
+def targets_of(y: NDArray[Any], outputs: int) -> torch.Tensor:
+    """T, (N, outputs) in float32, of real targets (N, outputs) or of class numbers (N,), which are the one-hot case."""
+    if y.ndim == 2:
+        return torch.from_numpy(np.ascontiguousarray(y, np.float32))
+    return torch.nn.functional.one_hot(torch.from_numpy(np.asarray(y, np.int64)), outputs).float()
 
 
 def records(table: NDArray[Any]) -> list[SimpleNamespace]:
@@ -166,14 +169,15 @@ def start(plan: Plan, dataset: Dataset, clock: bool | None = None) -> State:
 
     Arguments:
         plan: what to run.
-        dataset: its training set is learned; float32 images (train_size, n_0) or more, and integer labels.
+        dataset: its training set is learned; float32 images (train_size, n_0) or more, and class numbers or real
+            targets.
         clock: whether to time and count messages. None: only where that can influence the weights.
     """
     n = plan.layers["n"]
     return State(
         plan=plan,
         images=torch.from_numpy(np.ascontiguousarray(dataset.train_x).reshape(len(dataset.train_x), -1)),
-        labels=torch.from_numpy(np.asarray(dataset.train_y, np.int64)),
+        wanted=targets_of(dataset.train_y, int(n[-1])),
         layers=records(plan.layers),
         channels=records(plan.channels),
         links=links_of(plan.links),

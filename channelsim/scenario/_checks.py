@@ -20,6 +20,7 @@ Problem = tuple[Path, str]
 def problems(scenario: Keys) -> list[Problem]:
     """What contradicts something else, each with the path of its key."""
     found = _names(scenario) + _links(scenario) + _residuals(scenario) + _lengths(scenario) + _images(scenario)
+    found += _loss(scenario)
     swept: tuple[str, ...] = ()
     try:
         swept = scenario.grid().keys
@@ -179,6 +180,33 @@ def _images(scenario: Keys) -> list[Problem]:
     ]
 
 
+def _loss(scenario: Keys) -> list[Problem]:
+    """A loss that is not the top layer's, and targets that would not be moved with their images."""
+    found: list[Problem] = []
+    loss, top = scenario.training.loss, scenario.model.chain()[-1].nonlinearity
+    key = ("training", "loss")
+    if loss == "squared" and top == "softmax":
+        text = (
+            " = 'squared', but the top layer is a softmax, whose error T - O is not the gradient of a squared error: "
+            'its units depend on each other; accepted: "cross-entropy", or a top with transfer = "linear", "tanh", '
+            '"logistic" or "relu"'
+        )
+        found.append((key, text))
+    if loss == "cross-entropy" and top != "softmax":
+        text = (
+            f" = 'cross-entropy', but the top layer is {top}, whose outputs are no distribution over classes; "
+            'accepted: "squared", or a top with transfer = "softmax"'
+        )
+        found.append((key, text))
+    data = scenario.data
+    if data.target == "input":
+        for name, value, unused in (("flip", data.flip, "false"), ("shift", data.shift, "0")):
+            if value:
+                text = f' = {shown(value)}: target = "input" is the image as it is in the data set; accepted: {unused}'
+                found.append((("data", name), text))
+    return found
+
+
 def _schedule(scenario: Keys, swept: Sequence[str]) -> list[Problem]:
     """Keys of a pipeline where there is none, unless the mode is swept, and changes at an epoch that never comes."""
     found: list[Problem] = []
@@ -196,8 +224,8 @@ def _schedule(scenario: Keys, swept: Sequence[str]) -> list[Problem]:
     return found
 
 
-def advice(scenario: Keys) -> list[str]:
-    """What is allowed but hardly meant, a sentence each."""
+def advice(scenario: Keys, samples: int | None = None) -> list[str]:
+    """What is allowed but hardly meant, a sentence each; samples: of the training set, None where that is not known."""
     learning = scenario.learning
     rule = RULES[learning.rule]
     found: list[str] = []
@@ -216,7 +244,7 @@ def advice(scenario: Keys) -> list[str]:
             found.append(f"channels.learning {unused}")
         if learning.route is not None:
             found.append(f"learning.route {unused}")
-    found += _unused_channel_advice(scenario) + _clock_advice(scenario)
+    found += _unused_channel_advice(scenario) + _clock_advice(scenario, samples)
     return found
 
 
@@ -232,11 +260,11 @@ def _unused_channel_advice(scenario: Keys) -> list[str]:
     ]
 
 
-def _clock_advice(scenario: Keys) -> list[str]:
+def _clock_advice(scenario: Keys, samples: int | None) -> list[str]:
     found: list[str] = []
     changes = scenario.schedule.change
     routes, senders = scenario.routes(), [math.prod(shape) for shape in scenario.model.shapes()]
-    batch = scenario.training.batch
+    batch = scenario.training.frame_size(samples or 1)
     for name in scenario.channel_names():
         direction, layer = channel_ends(name)
         n = senders[layer - 1 if direction == "forward" else routes[layer]]
@@ -247,13 +275,13 @@ def _clock_advice(scenario: Keys) -> list[str]:
             if changed:
                 path = f"schedule.change[{i}].channels.{changed[0]}"
                 found += _channel_advice(_settings(scenario, name, changes[: i + 1]), path, n, batch)
-    found += _shared_queue_advice(scenario, routes)
+    found += _shared_queue_advice(scenario, routes, batch)
     interval = scenario.schedule.interval
     if scenario.schedule.mode == "pipelined" and interval:
         for h in range(1, scenario.depth + 1):
             forward, learning = scenario.compute_times(h)
             learns = h in routes or h == scenario.depth
-            busy = (forward + (learning if learns else 0)) * scenario.training.batch
+            busy = (forward + (learning if learns else 0)) * batch
             if busy > interval:
                 found.append(
                     f"layer {h} computes {units.format_duration(busy)} a frame, but a frame enters every "
@@ -262,7 +290,7 @@ def _clock_advice(scenario: Keys) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _shared_queue_advice(scenario: Keys, routes: dict[int, int]) -> list[str]:
+def _shared_queue_advice(scenario: Keys, routes: dict[int, int], batch: int) -> list[str]:
     """Shared links whose queue cannot hold what one layer hands over at once, on all of its channels there."""
     at_once: dict[tuple[str, str, int], int] = {}  # (link, direction, source) -> channels
     for name in scenario.channel_names():
@@ -279,7 +307,7 @@ def _shared_queue_advice(scenario: Keys, routes: dict[int, int]) -> list[str]:
     for link, (channels, source) in most.items():
         queue = scenario.links[link].queue
         if queue is not None:
-            found += _queue_advice(f"links.{link}", queue, scenario.training.batch, channels, f"layer {source}")
+            found += _queue_advice(f"links.{link}", queue, batch, channels, f"layer {source}")
     return found
 
 

@@ -92,8 +92,13 @@ class Scenario(Keys):
         for key in ("normalize", "flip", "shift"):  # unused they say nothing, as before there were such keys
             if not document["data"][key]:
                 del document["data"][key]
-        if document["data"]["scale"] == "auto":
-            del document["data"]["scale"]
+        for key in ("scale", "target"):
+            if document["data"][key] == "auto":
+                del document["data"][key]
+        for key in ("train_x", "train_y", "test_x", "test_y"):
+            if document["data"][key] is None:
+                del document["data"][key]
+        del document["training"]["loss"]  # the top layer's transfer function says it
         del document["model"]["bias"]  # the layers say it
         for layer in document["model"]["layers"]:
             for key, usual in (("bias", True), ("W", None), ("b", None)):
@@ -104,9 +109,13 @@ class Scenario(Keys):
             table[key] = {word: value for word, value in table[key].items() if value != unused.get(word, ...)}
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:12]
 
-    def advice(self) -> list[str]:
-        """What is allowed but hardly meant, a sentence each: e.g. a deadline that nothing can meet."""
-        return _checks.advice(self)
+    def advice(self, samples: int | None = None) -> list[str]:
+        """What is allowed but hardly meant, a sentence each: e.g. a deadline that nothing can meet.
+
+        `samples` is the size of the training set, which frames of `batch = "all"` have; without it nothing is said of
+        such frames.
+        """
+        return _checks.advice(self, samples)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Scenario) and self.resolved() == other.resolved()

@@ -12,8 +12,9 @@ from channelsim.errors import InputError
 from channelsim.rules import RULES, Message, Route
 from channelsim.scenario._channel import Channel, Quantize
 from channelsim.scenario._given import Matrix, WeightsFile, epoch_problems
+from channelsim.scenario._inline import INLINE, inline_problems
 from channelsim.scenario._rates import Rates, rate_of
-from channelsim.scenario._table import Table, TableError, nearest
+from channelsim.scenario._table import Table, TableError, accepted, nearest
 from channelsim.scenario._types import Count, Duration, Energy, Listed, NoneWord, PositiveFloat, PositiveInt
 from channelsim.units import SECOND
 
@@ -43,12 +44,25 @@ RouteWord = Annotated[
 
 def _data_set(name: str) -> str:
     """A known name, or the absolute path of an .npz file."""
-    if name in DATA_SETS:
+    if name in (*DATA_SETS, INLINE):
         return name
     if name.endswith(".npz"):
         return str(Path(name).expanduser().absolute())
     known = ", ".join(DATA_SETS)
     raise InputError(f"no such data set{nearest(name, DATA_SETS)}; accepted: {known}, or the path of an .npz")
+
+
+_Row = Annotated[tuple[float, ...], Field(min_length=1), Listed]
+_Rows = Annotated[
+    Annotated[tuple[_Row, ...], Field(min_length=1), Listed] | None,
+    NoneWord,
+    WithJsonSchema({"type": "array", "items": {"type": "array"}, "x-accepted": "a list of lists of numbers"}),
+]
+_Targets = Annotated[
+    Annotated[tuple[int | float | _Row, ...], Field(min_length=1), Listed] | None,
+    NoneWord,
+    WithJsonSchema({"type": "array", "x-accepted": "a list of class numbers, of numbers, or of lists of numbers"}),
+]
 
 
 class Data(Table):
@@ -58,8 +72,20 @@ class Data(Table):
         str,
         AfterValidator(_data_set),
         WithJsonSchema({"anyOf": [{"enum": list(DATA_SETS)}, {"type": "string", "pattern": r"\.npz$"}]}),
-    ]
-    """A data set by name, or the path of an .npz file (relative to the scenario file)."""
+    ] = INLINE
+    """A data set by name, or the path of an .npz file (relative to the scenario file). Without it the samples are
+    train_x and train_y."""
+    train_x: _Rows = None
+    """The training samples themselves, one list of input values each: for tiny problems, in place of `name`."""
+    train_y: _Targets = None
+    """Their targets: class numbers (integers), real numbers, or one list of n_L real numbers each."""
+    test_x: _Rows = None
+    """Test samples, as train_x; without them nothing is tested."""
+    test_y: _Targets = None
+    """Their targets, as train_y."""
+    target: Literal["auto", "classes", "real", "input"] = "auto"
+    """What is learned: "classes", from class numbers or one-hot rows; "real" numbers; the "input" itself (an
+    autoencoder); "auto": classes or real numbers, by what the data look like."""
     train: Annotated[PositiveInt | None, NoneWord] = None
     """Only the first so many training samples; "none": all."""
     test: Annotated[PositiveInt | None, NoneWord] = None
@@ -77,6 +103,13 @@ class Data(Table):
     """Each training image is moved by up to so many pixels down or up and across each time that it is shown; zeros
     come in."""
 
+    @model_validator(mode="after")
+    def _either_named_or_here(self) -> Self:
+        problems = inline_problems(self, accepted(Data, "name"))
+        if problems:
+            raise TableError(problems)
+        return self
+
 
 RATE = 0.1
 """The learning rate where a scenario says nothing."""
@@ -87,8 +120,11 @@ class Training(Table):
 
     epochs: PositiveInt = 5
     """How often the training set is shown."""
-    batch: PositiveInt = 100
-    """Samples in a frame; 1 is online learning."""
+    batch: PositiveInt | Literal["all"] = 100
+    """Samples in a frame; 1 is online learning, "all" full-batch learning: one frame an epoch."""
+    loss: Annotated[Literal["cross-entropy", "squared"] | None, NoneWord] = None
+    """What is minimized: "cross-entropy" with a softmax top, half the "squared" error with any other; "none": what the
+    top layer's transfer function says."""
     learning_rate: Rates = RATE
     """eta of the first update: a number, or { default = 0.1, 2 = 0.0 } with rates of single layers; 0: that layer is
     frozen."""
@@ -98,6 +134,10 @@ class Training(Table):
     """V = momentum * V + gradient; the update is eta * V."""
     shuffle: bool = True
     """A new random order in every epoch."""
+
+    def frame_size(self, samples: int) -> int:
+        """Samples in a full frame, of a training set of so many."""
+        return samples if self.batch == "all" else self.batch
 
     def rate(self, layer: int) -> float:
         """eta of the first update of a layer's W and b; of layer 0, which has none, that of layers not named."""

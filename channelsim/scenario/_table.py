@@ -84,6 +84,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 def shown(value: object) -> str:
     """`value` as a user wrote it, cut to a length that fits into a line."""
+    value = list(value) if isinstance(value, tuple) else value
     text = str(value).lower() if isinstance(value, bool) else repr(value)
     return " ".join(text.split()) if len(text) <= 60 else " ".join(text[:57].split()) + "..."
 

@@ -25,7 +25,7 @@ def summary(scenario: Keys) -> list[tuple[str, str]]:
         ("data", _data(scenario.data)),
         (
             "training",
-            f"{training.epochs} epochs of frames of {training.batch}, "
+            f"{training.epochs} epochs of frames of {'all samples' if training.batch == 'all' else training.batch}, "
             f"learning rate {_rates(training.learning_rate)}, seed {scenario.seed}",
         ),
         ("rule", rule),
@@ -61,7 +61,8 @@ def _rates(rates: float | Mapping[str, float]) -> str:
 
 
 def _data(data: Data) -> str:
-    words = [data.name]
+    words = [data.name] if data.train_x is None else [f"{len(data.train_x)} samples in the scenario"]
+    words += {"auto": [], "input": ["the input is the target"]}.get(data.target, [f"targets are {data.target}"])
     words += [] if data.scale == "auto" else ["not scaled" if data.scale == "none" else f"divided by {data.scale:g}"]
     words += ["normalized"] if data.normalize else []
     words += ["mirrored at random"] if data.flip else []

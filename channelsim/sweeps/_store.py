@@ -40,14 +40,18 @@ DONE, FAILED, KILLED = "done", "failed", "killed"
 """Statuses of a point. `killed`: its workers died each time it was tried."""
 
 MEASURES = (
-    "test_accuracy", "test_loss", "test_accuracy_deployed", "validation_accuracy", "train_accuracy", "bits",
-    "learning_bits", "lost", "simulated_time_s", "energy_j", "wall_time_s", "updates",
+    "test_accuracy", "test_r2", "test_loss", "test_accuracy_deployed", "test_r2_deployed", "validation_accuracy",
+    "validation_r2", "train_accuracy", "train_r2", "loss", "bits", "learning_bits", "lost", "simulated_time_s",
+    "energy_j", "wall_time_s", "updates",
 )  # fmt: skip
-"""Columns of the table that a run fills: shares from 0 to 1, mean losses, bits, seconds and joules."""
+"""Columns of the table that a run fills: shares from 0 to 1, R^2, mean losses (`loss`: of training), bits, seconds and
+joules."""
 COLUMNS = ("point", "status", "reason", *MEASURES, "warnings", "trace")
 """All columns but those of keys."""
 _BETWEEN = " | "  # two warnings in one cell, which have commas, colons and semicolons
-_WHERE_THERE_ARE_ANY = ("test_accuracy_deployed", "validation_accuracy")
+_WHERE_THERE_ARE_ANY = (
+    "test_accuracy_deployed", "test_r2_deployed", "validation_accuracy", "validation_r2", "test_r2", "train_r2",
+)  # fmt: skip
 _PARTS = {"point", "status", "reason", "final", "values", "scenario", "measures", "warnings", "trace"}  # of a record
 _COUNTS = ("bits", "learning_bits", "updates")
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 CONFIDENCE = 0.95
 _WIDE = 30.0  # numbers that differ by more than this factor stand on a logarithmic axis
+_BY_DEFAULT = ("test_accuracy", "test_r2", "test_loss", "train_accuracy", "train_r2", "loss")  # the first there is
 _UNITS = {
     "test_loss": "", "bits": "bit", "learning_bits": "bit", "updates": "", "simulated_time_s": "s",
     "energy_j": "J", "wall_time_s": "s",
@@ -50,7 +51,7 @@ class Cell:
 def plot_sweep(
     source: Source | pd.DataFrame,
     x: str,
-    y: str = "test_accuracy",
+    y: str | None = None,
     by: str | None = None,
     heat: str | None = None,
     where: Mapping[str, Any] | None = None,
@@ -63,7 +64,8 @@ def plot_sweep(
     Arguments:
         source: the directory of a sweep, or its table.
         x: swept key along the axis.
-        y: column of the table, such as test_accuracy or learning_bits.
+        y: column of the table, such as test_accuracy or learning_bits; None: test_accuracy, or where no point has one
+            the first of test_r2, test_loss, train_accuracy, train_r2 and loss (of training).
         by: swept key that has a curve for each of its values.
         heat: swept key along the second axis of a heat map, in place of `by`.
         where: swept key -> the value of the rows to draw, where others vary too.
@@ -87,6 +89,8 @@ def plot_sweep(
         if name is not None and name not in swept:
             raise InputError(f"plot: {name} is not swept{nearest(name, swept)}; accepted: {', '.join(swept)}")
     measures = [name for name in MEASURES if name in table.columns]
+    if y is None:
+        y = next((name for name in _BY_DEFAULT if name in measures and table[name].notna().any()), _BY_DEFAULT[0])
     if y not in measures:
         raise InputError(f"plot: --y {y} is no measure{nearest(y, measures)}; accepted: {', '.join(measures)}")
     for name, value in (where or {}).items():
@@ -153,7 +157,7 @@ def number(value: Any) -> float | None:
 
 def _scaled(y: str) -> tuple[str, float]:
     """The name of a measure on an axis, and what to multiply it by."""
-    words = y.removesuffix("_s").removesuffix("_j").replace("_", " ")
+    words = y.removesuffix("_s").removesuffix("_j").replace("_", " ").replace(" r2", " R$^2$")
     if y.endswith("_accuracy"):
         return f"{words} (%)", 100.0
     return words + (f" ({_UNITS[y]})" if _UNITS.get(y) else ""), 1.0

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 FORMAT = "channelsim trace"
 """The root attribute `format`, by which a trace is told from any other HDF5 file."""
 
@@ -48,7 +48,8 @@ METRICS = _columns(
         "1",
         "mean loss of a sample (softmax: cross-entropy in nats; else half the squared error)",
     ),
-    ("accuracy", "f8", "1", "share of samples classified correctly"),
+    ("accuracy", "f8", "1", "share of samples classified correctly; NaN where targets are real"),
+    ("r2", "f8", "1", "1 - squared error / variance of the targets; NaN where targets are classes or all equal"),
     ("learning_rate", "f8", "1", "learning rate of the next update"),
     ("simulated_time", "i8", "ps", "simulated time since the start"),
     ("wall_time", "f8", "s", "wall time since the start, earlier sittings of a resumed run included"),
@@ -57,10 +58,12 @@ METRICS = _columns(
 _DURING = {
     "loss": "mean loss of the epoch's training samples, each as its frame met the weights of its moment",
     "accuracy": "share of the epoch's training samples classified correctly, each as its frame met the weights of its "
-    "moment",
+    "moment; NaN where targets are real",
+    "r2": "1 - squared error of the epoch's training samples, each as its frame met the weights of its moment / "
+    "variance of the targets; NaN where targets are classes or all equal",
 }
 TRAIN_METRICS = tuple(replace(column, long_name=_DURING.get(column.name, column.long_name)) for column in METRICS)
-"""As METRICS; loss and accuracy are running means during the epoch, and not of the weights at its end."""
+"""As METRICS; loss, accuracy and r2 are running means during the epoch, and not of the weights at its end."""
 
 # Field of COUNTER (channelsim.plan.layout) -> column. A row holds what one epoch added.
 COUNTERS: dict[str, Column] = {

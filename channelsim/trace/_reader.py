@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -161,8 +162,8 @@ class Trace:
 
     def metrics(self, split: str) -> NDArray[Any]:
         """Rows of /metrics/<split>, "train", "test", "test_deployed" or "validation": epoch, frames, updates, loss,
-        accuracy (0..1), learning_rate, simulated_time (ps), wall_time (s). Without rows, an empty array with these
-        fields. Loss and accuracy of "train" are running means during the epoch."""
+        accuracy (0..1), r2, learning_rate, simulated_time (ps), wall_time (s). Without rows, an empty array with these
+        fields. Loss, accuracy and r2 of "train" are running means during the epoch."""
         return self._table(f"metrics/{split}", _layout.METRICS)
 
     @property
@@ -357,8 +358,7 @@ class Trace:
                 row = info[split]
                 during = " (means during the epoch)" if split == "train" else ""
                 lines.append(
-                    f"{split.removeprefix('test_'):10} accuracy {number_text(100 * row['accuracy'], '.2f', ' %')}, "
-                    f"loss {number_text(row['loss'], '.4g')}{during}, "
+                    f"{split.removeprefix('test_'):10} {_judged(row)}loss {number_text(row['loss'], '.4g')}{during}, "
                     f"simulated time {seconds(row['simulated_time']):.4g} s"
                 )
         lines.append(f"weights    of {_count(self.epochs, 'epoch')}; {info['messages_recorded']:,} messages in /events")
@@ -382,7 +382,8 @@ class Trace:
         rows = {"scenario": self.name, "status": _status_words(self.status), "epochs": info["epochs"]}
         for split in ("train", "test", "test_deployed"):
             if info[split]:
-                rows[f"{split.replace('_', ' ')} accuracy"] = f"{100 * info[split]['accuracy']:.2f} %"
+                told = f"{_judged(info[split])}loss {number_text(info[split]['loss'], '.4g')}"
+                rows[split.replace("_", " ")] = told
         rows["updates"] = f"{info['updates']:,}"
         rows["weights"] = f"of {_count(self.epochs, 'epoch')}"
         cells = "".join(
@@ -393,6 +394,13 @@ class Trace:
 
 def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _judged(row: dict[str, Any]) -> str:
+    """Accuracy or R^2 in words, before the loss; "" where there is neither."""
+    if not math.isnan(row["accuracy"]):
+        return f"accuracy {100 * row['accuracy']:.2f} %, "
+    return "" if math.isnan(row["r2"]) else f"R^2 {row['r2']:.4g}, "
 
 
 def _last(table: NDArray[Any]) -> dict[str, Any]:

@@ -56,9 +56,9 @@ class Writer:
     # --- rows -----------------------------------------------------------------------------------------
 
     def train_row(self, row: Mapping[str, Any]) -> None:
-        """A row of /metrics/train: epoch, frames, updates, and what there is of loss, accuracy (0..1; both running
-        means during the epoch), learning_rate, simulated_time (ps) and wall_time (s). Raises ValueError for any other
-        key."""
+        """A row of /metrics/train: epoch, frames, updates, and what there is of loss, accuracy (0..1) and r2 (all three
+        running means during the epoch), learning_rate, simulated_time (ps) and wall_time (s). Raises ValueError for any
+        other key."""
         self._table("metrics/train", _layout.TRAIN_METRICS).append(row)
 
     def test_row(self, row: Mapping[str, Any]) -> None:

@@ -20,6 +20,9 @@ ROW = {
     "test_accuracy": 0.875,
     "test_loss_deployed": math.nan,
     "test_accuracy_deployed": math.nan,
+    "train_r2": math.nan,
+    "test_r2": math.nan,
+    "test_r2_deployed": math.nan,
     "simulated_time_s": 0.0123,
     "bits": 4_560_000,
     "frames_per_second": 25_100.0,
@@ -73,7 +76,17 @@ def test_epoch_line_where_test_accuracies_are_two() -> None:
 
 def test_epoch_line_of_a_scenario_without_a_test_set() -> None:
     row: dict[str, Any] = {**ROW, "test_accuracy": math.nan, "test_loss": math.nan}
-    assert "test -" in epoch_line(row, 3)
+    assert epoch_line(row, 3).startswith("epoch 3/3  train 90.00 %  loss 0.5123  ")
+
+
+def test_epoch_line_of_real_targets() -> None:
+    """R^2 in place of accuracy; the loss where R^2 is not defined."""
+    row: dict[str, Any] = {**ROW, "test_accuracy": math.nan, "train_accuracy": math.nan}
+    line = epoch_line({**row, "test_r2": 0.87654, "train_r2": -12.3456}, 3)
+    assert line.startswith("epoch 3/3  test R^2 0.8765  train R^2 -12.35  loss 0.5123  ")
+    line = epoch_line({**row, "test_r2": 0.9, "test_r2_deployed": 0.25, "train_r2": 0.9}, 3)
+    assert line.startswith("epoch 3/3  test R^2 0.9 (deployed R^2 0.25)  train R^2 0.9  loss")
+    assert epoch_line({**row, "test_loss": 0.25}, 3).startswith("epoch 3/3  test loss 0.2500  loss 0.5123  ")
 
 
 def test_lines_elsewhere_than_on_a_terminal() -> None:

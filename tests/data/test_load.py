@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,9 +15,14 @@ from channelsim.data import NAMES, Dataset, dataset_of, load_dataset, load_each
 from channelsim.errors import InputError
 
 
+def table(**keys: Any) -> Any:
+    """A [data] table."""
+    samples = dict.fromkeys(("train_x", "train_y", "test_x", "test_y"))
+    return SimpleNamespace(**{"target": "auto", "scale": "auto", **samples, **keys})
+
+
 def test_a_table_and_keywords_give_the_same() -> None:
-    table = SimpleNamespace(name="synthetic", train=50, test=20, validation=10, normalize=True, scale=0.5)
-    a = load_dataset(table)
+    a = load_dataset(table(name="synthetic", train=50, test=20, validation=10, normalize=True, scale=0.5))
     b = load_dataset(name="synthetic", train=50, test=20, validation=10, normalize=True, scale=0.5)
     for part in ("train_x", "train_y", "test_x", "test_y", "validation_x", "validation_y"):
         np.testing.assert_array_equal(getattr(a, part), getattr(b, part))
@@ -27,19 +33,16 @@ def test_a_table_and_keywords_give_the_same() -> None:
 def test_many_tables_at_once_are_those_of_each() -> None:
     """Also where the size decides what a set is (synthetic), and where a part does not fit."""
     sizes = [("digits", 30), ("synthetic", 30), ("digits", 9999), ("none", 1), ("synthetic", 20), ("digits", 20)]
-    tables = [
-        SimpleNamespace(name=name, train=train, test=5, validation=3, normalize=True, scale="auto")
-        for name, train in sizes
-    ]
-    found = {(table.name, table.train): dataset for table, dataset in load_each(tables)}
+    tables = [table(name=name, train=train, test=5, validation=3, normalize=True) for name, train in sizes]
+    found = {(one.name, one.train): dataset for one, dataset in load_each(tables)}
     assert found.keys() == set(sizes)
-    for table in tables:
-        dataset = found[table.name, table.train]
+    for one in tables:
+        dataset = found[one.name, one.train]
         if isinstance(dataset, InputError):
             with pytest.raises(InputError, match=re.escape(str(dataset))):
-                load_dataset(table)
+                load_dataset(one)
         else:
-            assert dataset.digests == load_dataset(table).digests
+            assert dataset.digests == load_dataset(one).digests
     assert [key for key, dataset in found.items() if isinstance(dataset, InputError)] == [("digits", 9999), ("none", 1)]
 
 
@@ -84,6 +87,7 @@ def test_sizes_that_do_not_fit(keywords: dict, message: str) -> None:
 
 def test_errors_of_a_scenario_name_its_file(tmp_path: Path) -> None:
     table = {"name": "digits", "train": 1438, "test": None, "validation": 0, "normalize": False, "scale": "auto"}
+    table |= {"target": "auto", **dict.fromkeys(("train_x", "train_y", "test_x", "test_y"))}
     too_many = SimpleNamespace(path=tmp_path / "mine.toml", data=SimpleNamespace(**table))
     with pytest.raises(InputError, match=r"^.*/mine\.toml: data\.train = 1438: there are 1437 training samples"):
         dataset_of(too_many)

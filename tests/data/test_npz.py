@@ -74,9 +74,8 @@ NAN = np.where(np.arange(120).reshape(20, 6) == 9, np.nan, 0.5)
         ({"train_x": np.zeros((0, 6)), "train_y": np.zeros(0, int)}, r"shape \(0, 6\)"),
         ({"test_x": np.zeros((8, 5))}, r"test_x has images of shape \(5,\), but train_x of \(6,\)"),
         ({"train_y": np.zeros(19, int)}, "train_y has 19 labels for the 20 images of train_x"),
-        ({"train_y": np.full(20, 0.5)}, "train_y has 0.5 at 0, which is no class number"),
         ({"train_y": np.where(np.arange(20) == 7, np.nan, 1)}, "train_y has nan at 7"),
-        ({"train_y": np.full((20, 3), 1 / 3)}, r"train_y is of type float64 and shape \(20, 3\), .* not one-hot"),
+        ({"train_y": np.full((20, 3), 2)}, r"train_y is of type int64 and shape \(20, 3\), .* not one-hot"),
         ({"train_y": np.zeros((20, 3, 1))}, r"train_y is of type float64 and shape \(20, 3, 1\)"),
         ({"train_y": np.array(["cat"] * 20)}, r"text; .* np\.unique\(train_y, return_inverse=True\)\[1\] numbers them"),
         (
@@ -316,3 +315,85 @@ def test_classes_without_samples_and_sorted_sets_are_warned_about(tmp_path: Path
     assert load_dataset(name=path).warnings[0].startswith("all 8 test samples are of class 2")
     many = load_dataset(name=str(write(tmp_path, train_y=np.append(np.zeros(19, int), 9), test_y=np.arange(8))))
     assert many.warnings == ("no training sample is of class 1, 2, 3, 4, 5 and 3 more (of 10 classes)",)
+
+
+# --- real targets -------------------------------------------------------------------------------------------------
+
+REAL = np.random.default_rng(4).normal(size=(28, 3))
+
+
+@pytest.mark.parametrize("columns", [None, 1, 3])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16])
+def test_floats_are_real_targets(tmp_path: Path, columns: int | None, dtype: type) -> None:
+    y = (REAL[:, 0] if columns is None else REAL[:, :columns]).astype(dtype)
+    data = load_dataset(
+        name=str(write(tmp_path, train_y=y[:20], test_y=y[20:], validation_x=np.ones((8, 6)), validation_y=y[20:]))
+    )
+    assert (data.real, data.classes, data.outputs, data.warnings, data.notes) == (True, 0, columns or 1, (), ())
+    for part, rows in (("train", y[:20]), ("test", y[20:]), ("validation", y[20:])):
+        found = getattr(data, f"{part}_y")
+        assert found.dtype == np.float32 and found.flags.c_contiguous
+        np.testing.assert_array_equal(found, rows.reshape(len(rows), -1).astype(np.float32))
+    cut = load_dataset(name=str(tmp_path / "own.npz"), train=5, test=3)
+    assert (cut.train_y.shape, cut.test_y.shape) == ((5, columns or 1), (3, columns or 1))
+
+
+def test_validation_samples_are_held_out_with_their_targets(tmp_path: Path) -> None:
+    path = str(write(tmp_path, train_y=REAL[:20], test_y=REAL[20:]))
+    data = load_dataset(name=path, validation=4)
+    np.testing.assert_array_equal(data.validation_y, REAL[16:20].astype(np.float32))
+
+
+def test_parts_are_what_the_training_part_is(tmp_path: Path) -> None:
+    """Whole numbers in a part of real targets are real."""
+    data = load_dataset(name=str(write(tmp_path, train_y=REAL[:20, 0], test_y=np.arange(8))))
+    np.testing.assert_array_equal(data.test_y, np.arange(8, dtype=np.float32)[:, None])
+
+
+@pytest.mark.parametrize(
+    "y",
+    [np.arange(20) % 3, (np.arange(20) % 3).astype(float), np.eye(3)[np.arange(20) % 3], np.arange(20) % 2 == 1],
+    ids=["integers", "whole floats", "one-hot", "bool"],
+)
+def test_target_says_what_is_real_and_what_are_classes(tmp_path: Path, y: np.ndarray) -> None:
+    path = str(write(tmp_path, train_y=y, test_y=y[:8]))
+    real = load_dataset(name=path, target="real")
+    np.testing.assert_array_equal(real.train_y, y.reshape(20, -1).astype(np.float32))
+    assert (real.classes, real.outputs) == (0, 3 if y.ndim == 2 else 1)
+    assert load_dataset(name=path, target="classes").digests == load_dataset(name=path).digests
+
+
+def test_a_set_known_by_name_has_classes_unless_it_is_said() -> None:
+    classes, real = (load_dataset(name="synthetic", train=9, test=5, target=t) for t in ("auto", "real"))
+    np.testing.assert_array_equal(real.train_y, classes.train_y[:, None].astype(np.float32))
+    assert (classes.real, real.real, real.warnings) == (False, True, ())
+    image = load_dataset(name="synthetic", train=9, test=5, target="input", validation=2)
+    assert image.test_y is image.test_x and image.validation_y is image.validation_x and len(image.validation_y) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "target", "message"),
+    [
+        (
+            {"train_y": REAL[:20, 0], "test_y": REAL[20:, 0]},
+            "classes",
+            r"train_y has .* at 0, which is no class number",
+        ),
+        ({"train_y": REAL[:20], "test_y": REAL[20:]}, "classes", r"its rows are not one-hot .*data\.target = \"real\""),
+        ({"train_y": REAL[:20], "test_y": REAL[20:, :2]}, "auto", "test_y has 2 values a sample, train_y has 3"),
+        ({"train_y": REAL[:19], "test_y": REAL[20:]}, "auto", "train_y has 19 labels for the 20 images of train_x"),
+        (
+            {"train_y": REAL[:20] * 1e300, "test_y": REAL[20:]},
+            "auto",
+            r"train_y has -?inf at \(0, 0\); accepted are finite",
+        ),
+        ({"train_y": np.where(REAL[:20] > 2, REAL[:20], np.nan)}, "real", r"train_y has nan at \(0, 0\); accepted"),
+        ({"train_y": np.zeros((20, 3, 1))}, "real", r"shape \(20, 3, 1\); accepted are real targets"),
+        ({"train_y": np.array(["cat"] * 20)}, "real", "accepted are real targets"),
+        ({"train_y": REAL[:20], "test_y": None}, "auto", "test_y is missing"),
+    ],
+)
+def test_real_targets_that_are_wrong_are_named(tmp_path: Path, changes: dict, target: str, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        load_dataset(name=str(write(tmp_path, **changes)), target=target)
+    assert "own.npz" in str(caught.value) and "\n" not in str(caught.value)

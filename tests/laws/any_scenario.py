@@ -1,4 +1,4 @@
-"""Any small scenario, made from a seed: every rule, stage, code, link, schedule and kind of layer, many at once.
+"""Any small scenario, made from a seed: every rule, stage, code, link, schedule and layer, classes and real targets.
 
 What the strategies of `tests.laws.cases` draw is simple more often than not, so that what fails is small. Here most
 scenarios have several stages on several channels, because what is wrong often is what two of them do together.
@@ -7,6 +7,7 @@ scenarios have several stages on several channels, because what is wrong often i
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -48,10 +49,22 @@ def any_case(seed: int) -> Case:
     if rng.random() < 0.2 and samples > tables["training"]["batch"]:
         changed = {"latency": "35 ns", "drop": {"probability": 0.2}}
         tables["schedule"]["change"] = [{"frame": 1, "channels": {rng.choice(names): changed}}]
-    _without_biases(rng, layers)
-    _with_rates(rng, layers, tables)
-    _with_numbers(rng, shape, layers, tables)
-    return Case(shape, layers, classes, samples, tables)
+    case = _with_targets(Random(f"targets {seed}"), Case(shape, layers, classes, samples, tables))
+    _without_biases(rng, case.layers)
+    _with_rates(rng, case.layers, case.tables)
+    _with_numbers(rng, shape, case.layers, case.tables)
+    return case
+
+
+def _with_targets(rng: Random, case: Case) -> Case:
+    """The case, or it with real targets of any width in place of classes; sometimes learned in full batches."""
+    if rng.random() < 0.1 and "change" not in case.tables["schedule"]:  # a change comes at frame 1
+        case = case.with_tables(training={**case.tables["training"], "batch": "all"})
+    if rng.random() < 0.65:
+        return case
+    width = rng.randint(1, 5)
+    top = {**case.layers[-1], "units": width, "transfer": rng.choice(TRANSFERS)}
+    return replace(case, layers=[*case.layers[:-1], top], classes=width, real=True)
 
 
 def _sometimes(rng: Random, probability: float, **keys: Any) -> dict[str, Any]:

@@ -23,17 +23,20 @@ RULES = ("bp", *LAYERED, *SKIPPED, "sign", "drtp", "top")
 
 @dataclass(frozen=True)
 class Case:
-    """A scenario in small: the shape of its input, its [[layers]], classes, samples, and TOML tables."""
+    """A scenario in small: the shape of its input, its [[layers]], classes (of `real` targets: the values of one),
+    samples, and TOML tables."""
 
     shape: tuple[int, ...]
     layers: list[dict[str, Any]]
     classes: int
     samples: int
     tables: dict[str, Any]
+    real: bool = False
 
     def plan(self, **tables: Any) -> Plan:
         """The plan, with these tables in place of the case's own."""
-        return plan_of_chain(self.shape, self.layers, self.classes, self.samples, **{**self.tables, **tables})
+        tables = {**self.tables, **tables}
+        return plan_of_chain(self.shape, self.layers, self.classes, self.samples, real=self.real, **tables)
 
     def with_tables(self, **tables: Any) -> Case:
         """The case with these tables in place of its own."""
@@ -58,10 +61,14 @@ class Case:
         return self.plan(channels=merged)
 
     def data(self) -> Dataset:
-        """Images with silent pixels, and labels."""
+        """Images with silent pixels, and labels or real targets, of which some are 0."""
         rng = np.random.default_rng([self.samples, self.classes, *self.shape])
         x = rng.uniform(-1, 1, (self.samples, *self.shape)).astype(np.float32)
         x[rng.random(x.shape) < 0.3] = 0
+        if self.real:
+            y = rng.normal(size=(self.samples, self.classes))
+            y[rng.random(y.shape) < 0.2] = 0
+            return dataset(x, y, 0)
         return dataset(x, rng.integers(self.classes, size=self.samples), self.classes)
 
 
@@ -332,4 +339,5 @@ def cases(
         "schedule": draw(schedules) if schedules is not None else {},
         "compute": draw(compute) if schedules is not None else {},
     }
-    return Case(network.shape, network.layers, network.classes, draw(st.integers(5, 20)), tables)
+    real = network.layers[-1]["transfer"] != "softmax" and tables["seed"] % 2 == 1
+    return Case(network.shape, network.layers, network.classes, draw(st.integers(5, 20)), tables, real)

@@ -100,7 +100,10 @@ def test_the_scenarios_have_everything() -> None:
     """What the seeds of the default suite draw, often enough that a mistake is seen."""
     found: Counter[str] = Counter()
     for seed in range(120):
-        tables = any_case(seed).tables
+        case = any_case(seed)
+        tables = case.tables
+        found["real targets"] += case.real
+        found["full batches"] += tables["training"]["batch"] == "all"
         found[f"rule {tables['learning']['rule']}"] += 1
         found[tables["schedule"].get("mode", "sequential")] += 1
         found.update(tables["synapses"].keys())
@@ -117,6 +120,6 @@ def test_the_scenarios_have_everything() -> None:
         found["frozen layers"] += isinstance(rates, dict) and 0 in rates.values()
         found["rates of C"] += isinstance(tables["learning"].get("learning_rate"), dict)
         found["momentum"] += tables["training"]["momentum"] > 0
-        found["mini-batches"] += tables["training"]["batch"] > 1
-    assert len(found) == 8 + 2 + 2 + 14 + 5 + 10
+        found["mini-batches"] += tables["training"]["batch"] not in (1, "all")
+    assert len(found) == 8 + 2 + 2 + 14 + 5 + 10 + 2
     assert min(found.values()) >= 6, found.most_common()[-3:]

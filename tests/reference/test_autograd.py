@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -68,17 +69,21 @@ def loss_of_chain(ref: State, leaves: list[torch.Tensor], frame: int, top: str) 
 
 
 @pytest.mark.parametrize("batch", [1, 5])
-@pytest.mark.parametrize("top", LOSSES)
+@pytest.mark.parametrize("top", [*LOSSES, *(f"{top}, real targets" for top in LOSSES if top != "softmax")])
 @pytest.mark.parametrize("hidden", ACTIVATIONS)
 def test_bp_is_the_gradient(hidden: str, top: str, batch: int) -> None:
-    training = {"batch": batch, "epochs": 2, "learning_rate": 0.1}
+    top, *real = top.split(", ")
+    rate = 0.02 if real else 0.1
+    training = {"batch": batch, "epochs": 2, "learning_rate": rate}
     ref = start([6, 5, 4, 3], transfers=[hidden, hidden, top], training=training, learning={"rule": "bp"})
+    if real:
+        ref.wanted = torch.from_numpy(np.random.default_rng(5).uniform(0, 0.3, ref.wanted.shape).astype(np.float32))
     for frame in range(ref.plan.frames):
         leaves = parameters(ref)
         gradients = torch.autograd.grad(loss(ref, leaves, frame, hidden, top), leaves)
         reference.step(ref)
         for leaf, gradient, now in zip(leaves, gradients, parameters(ref), strict=True):
-            assert torch.allclose(now, leaf - 0.1 * gradient, atol=1e-6, rtol=0)
+            assert torch.allclose(now, leaf - rate * gradient, atol=1e-6, rtol=0)
 
 
 @settings(deadline=None, max_examples=60, derandomize=True)
@@ -118,6 +123,6 @@ def test_evaluation_is_the_mean_loss() -> None:
     ref = start([6, 5, 3], training={"batch": 12})
     with torch.no_grad():
         expected = loss(ref, parameters(ref), 0, "tanh", "softmax")
-    found, accuracy = reference.evaluate(ref, ref.images.numpy(), ref.labels.numpy())
+    found, accuracy = reference.evaluate(ref, ref.images.numpy(), ref.wanted.argmax(1).numpy())
     assert found == pytest.approx(float(expected), abs=1e-6)
     assert 0 <= accuracy <= 1

@@ -71,7 +71,7 @@ def test_equals_one_event_a_neuron(
         channels={"forward": with_own_bandwidth(forward), "learning": with_own_bandwidth(learning)},
         compute={"forward": ["20 ns", "5 ns"], "learning": "10 ns"} if busy else {},
     )
-    judge = Simulator(ref.plan, ref.images.numpy(), ref.labels.numpy()).run(ref.plan.frames)
+    judge = Simulator(ref.plan, ref.images.numpy(), ref.wanted.argmax(1).numpy()).run(ref.plan.frames)
     reference.advance(ref, ref.plan.frames)
     assert ref.now == judge.now
     for c in range(len(ref.channels)):

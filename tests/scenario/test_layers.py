@@ -86,12 +86,15 @@ PAGE = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
 
 
 def test_the_model_of_the_page_is_sound() -> None:
-    block, *_ = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    block, *_, problem = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
     assert str(Model(**tomllib.loads(block))) == "1x28x28-16x28x28-16x28x28-16x14x14-10"
+    tiny = {"name": "tiny", "input": [2], "layers": [{"kind": "dense", "units": 1, "transfer": "linear"}]}
+    scenario = Scenario(name="tiny", model=tiny, **tomllib.loads(problem))
+    assert (scenario.data.train_y, scenario.training.batch) == (((0.5,), (-1.0,)), "all")
 
 
 def test_the_weights_of_the_page_can_be_given() -> None:
-    _, file, layer, feedback = map(tomllib.loads, re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL))
+    _, file, layer, feedback, _ = map(tomllib.loads, re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL))
     assert Weights(**file["weights"]).epoch == 3
     model = {"name": "chain", "input": [1], "layers": 2 * layer["layers"]}
     learning = {"rule": "rbp", **feedback["learning"]}

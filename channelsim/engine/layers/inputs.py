@@ -19,6 +19,7 @@ from channelsim.engine.compile.units import INT, NOTHING, ONE_SAMPLE, unit
 from channelsim.engine.compile.views import view_of
 from channelsim.engine.config import SPARSE_BELOW
 from channelsim.engine.kernels import activity, minibatch, simd
+from channelsim.engine.layers import targets
 from channelsim.plan import Kind
 
 ZERO = np.float32(0.0)
@@ -133,7 +134,7 @@ def prefetch_ahead(net, sample):
         simd.prefetch(start[order[sample + 2] : order[sample + 2] + 2])
     if sample + 1 < len(order):
         image, n = order[sample + 1], net.layers[0].n
-        simd.prefetch(net.labels[image : image + 1])
+        targets.prefetch(net, image)
         if net.ideal[0] and net.layers[1].kind == DENSE:
             simd.prefetch(net.event_index[start[image] : start[image + 1]])
             simd.prefetch(net.event_value[start[image] : start[image + 1]])
@@ -144,10 +145,10 @@ def prefetch_ahead(net, sample):
 @inner()
 def prefetch_next(net, first, samples):
     """Prefetches what is looked up of each sample of a mini-batch that enters next, from place `first` on."""
-    order, start, labels = net.order, net.event_start, net.labels
+    order, start = net.order, net.event_start
     for k in range(first, min(first + samples, len(order))):
         simd.prefetch(start[order[k] : order[k] + 2])
-        simd.prefetch(labels[order[k] : order[k] + 1])
+        targets.prefetch(net, order[k])
 
 
 @inner(inlined=True)

@@ -12,6 +12,7 @@ from channelsim.engine.compile.views import view_of
 from channelsim.engine.config import SPARSE_BELOW
 from channelsim.engine.kernels import counter_hash, losses, minibatch, multiples, simd, transfers
 from channelsim.engine.layers import conv, dispatch, pooling
+from channelsim.engine.layers.targets import target_of
 from channelsim.engine.tables.handles import MEMORY, NET, biases, synapses
 
 ZERO = np.float32(0.0)
@@ -19,11 +20,11 @@ EVALUATION_FRAME = np.int64(1 << 40)  # in all draws of an evaluation; the sampl
 
 
 @unit(
-    NOTHING, NET, MEMORY, view_of("f4"), view_of("i4"), INT, INT, view_of("f4"), view_of("f4"), view_of("i8"),
-    view_of("i4"), view_of("f8"), needed_by=(EVALUATION,),
+    NOTHING, NET, MEMORY, view_of("f4"), view_of("i4"), view_of("f4"), INT, INT, view_of("f4"), view_of("f4"),
+    view_of("i8"), view_of("i4"), view_of("f8"), needed_by=(EVALUATION,),
 )  # fmt: skip
-def evaluate(net, mem, images, labels, first, samples, here, there, events, lists, found):
-    """found += (summed loss, correct) on samples first .. first + samples - 1 of a set; images is flat.
+def evaluate(net, mem, images, labels, targets, first, samples, here, there, events, lists, found):
+    """found += (summed loss, correct) on samples first .. first + samples - 1 of a set; images and targets are flat.
 
     `here` and `there` hold samples * widest values each and take turns as a layer's input and output; `events` and
     `lists` are room as `minibatch.forward` asks for. Forward channels do what they do in training (threshold without
@@ -63,8 +64,10 @@ def evaluate(net, mem, images, labels, first, samples, here, there, events, list
         here, there = there, here
     loss, correct = 0.0, 0
     n = net.layers[config.top].n
+    target = mem.targets[:n]
     for b in range(samples):
-        more, right = losses.score(net.layers[config.top].transfer, x[b * n : b * n + n], labels[first + b])
+        target_of(labels, targets, first + b, target)
+        more, right = losses.score(net.layers[config.top].transfer, x[b * n : b * n + n], target)
         loss += more
         correct += right
     found[0] += loss

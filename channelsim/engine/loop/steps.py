@@ -11,15 +11,14 @@ from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.units import AUGMENTED, INT, NOTHING, unit
 from channelsim.engine.kernels import augment, counter_hash, elementary, losses
 from channelsim.engine.layers import adaptation, dispatch, errors, inputs, learning
+from channelsim.engine.layers.targets import target_of
 from channelsim.engine.loop import frames
 from channelsim.engine.loop.frames import COMPLETE
 from channelsim.engine.tables import geometry
 from channelsim.engine.tables.handles import MEMORY, NET
-from channelsim.plan import Message
 
 F = np.float32
-ZERO, ONE = F(0.0), F(1.0)
-TARGET = int(Message.TARGET)
+ZERO = F(0.0)
 
 
 @inner()
@@ -92,19 +91,19 @@ def receive_error(net, mem, c, slot):
 
 @inner()
 def _compare(net, mem, slot):
-    """The output layer compares with the target: mem.signal = e = T - O, which is R^L."""
+    """The output layer compares with the targets, mem.targets: mem.signal = e = T - O, which is R^L."""
     config, clock = net.config, mem.clock
     layer, samples = net.layers[config.top], mem.slots[slot].samples
     n, out = layer.n, inputs.outputs(net, mem, config.top, slot, samples)
     for b in range(samples):
-        target = net.labels[mem.sample[slot, b]]
+        target = mem.targets[b * n : b * n + n]
+        target_of(net.labels, net.targets, mem.sample[slot, b], target)
         output, e = out[b * n : b * n + n], mem.signal[b * n : b * n + n]
         loss, correct = losses.score(layer.transfer, output, target)
         clock.loss += loss
         clock.correct += correct
         for j in range(n):
-            e[j] = -output[j]
-        e[target] += ONE
+            e[j] = target[j] - output[j]
     clock.samples += samples
     clock.updates += layer.learning_rate > 0
 
@@ -165,22 +164,10 @@ def _send_learning(net, mem, h, slot, seen, recalled):
     """
     for k in range(net.leaving_start[h], net.leaving_start[h + 1]):
         c = net.leaving[k]
-        if net.channels[c].message == TARGET:
-            _one_hot(net, mem, slot)
         complete = sending.send(net, mem, c, slot)
         if sending.is_projected(net.channels[c].wiring):
             errors.project_leaving(net, mem, c, slot, seen, recalled)
         frames.schedule(net, mem, complete, COMPLETE, c, slot)
-
-
-@inner()
-def _one_hot(net, mem, slot):
-    """mem.targets = those of the frame."""
-    n = net.layers[net.config.top].n
-    for b in range(mem.slots[slot].samples):
-        target = mem.targets[b * n : b * n + n]
-        _clear(target)
-        target[net.labels[mem.sample[slot, b]]] = ONE
 
 
 @inner()

@@ -26,6 +26,7 @@ def net_of(plan: Plan, dataset: Dataset, *, trace_frames: int, frozen: bool, cap
     images = np.ascontiguousarray(dataset.train_x, np.float32)
     ideal = always_ideal(plan)
     reads_events = plan.batch == 1 and plan.layers[1]["kind"] == Kind.DENSE and ideal[0] and not config[0]["augmented"]
+    labels, targets = split(dataset.train_y)
     event_start, event_index, event_value = _events_of(images, lists=bool(reads_events))
     widest = int(plan.layers["n"].max())
     return Net(
@@ -45,7 +46,8 @@ def net_of(plan: Plan, dataset: Dataset, *, trace_frames: int, frozen: bool, cap
         zeros=np.zeros(int(plan.layers["w_columns"].max()), np.float32),
         order=sample_order(plan, 0),
         images=images.reshape(-1),
-        labels=np.ascontiguousarray(dataset.train_y, np.int32),
+        labels=labels,
+        targets=targets,
         event_start=event_start,
         event_index=event_index,
         event_value=event_value,
@@ -68,6 +70,13 @@ def _config(plan: Plan, trace_frames: int, frozen: bool, capture: bool) -> NDArr
     row["flip"], row["shift"] = plan.flip and not frozen, 0 if frozen else plan.shift  # a probe sees what is there
     row["augmented"] = row["flip"] or row["shift"] > 0
     return config
+
+
+def split(y: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """(labels, targets) of class numbers (N,) or of real targets (N, n_L): one of them flat, the other empty."""
+    if y.ndim == 1:
+        return np.ascontiguousarray(y, np.int32), np.zeros(0, np.float32)
+    return np.zeros(0, np.int32), np.ascontiguousarray(y, np.float32).reshape(-1)
 
 
 def sample_order(plan: Plan, epoch: int) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ from channelsim.engine.sizes import evaluated_at_once, list_room, map_parts, par
 from channelsim.engine.tables import strides
 from channelsim.engine.tables.handles import records
 from channelsim.engine.tables.layouts import CLOCK, EVENT, LAYER_STATE, LINK_STATE, MESSAGE, SLOT, Memory, Net
-from channelsim.plan import COUNTER, MESSAGE_ROW, SMALLEST_UNIT, Direction, Kind, Message, Plan, Quantizer, Wiring
+from channelsim.plan import COUNTER, MESSAGE_ROW, SMALLEST_UNIT, Direction, Kind, Plan, Quantizer, Wiring
 from channelsim.rules import FROM_WEIGHTS
 
 # Of `Memory`, what has a row for each slot.
@@ -45,7 +45,6 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
     first_held = batch > 1 or layers[1]["kind"] != Kind.DENSE or bool(config["augmented"])
     rows = _row_capacity(plan, widest) if config["trace_frames"] else 0
     projected = bool(np.isin(channels["wiring"], FROM_WEIGHTS).any())
-    targets = bool((channels["message"] == Message.TARGET).any())
     maps_units = int(convolutions["n"].max(initial=0))
     zeros = np.zeros
     memory = Memory(
@@ -97,7 +96,7 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
         learning_signal=zeros(batch * widest_learner, np.float32),
         learning_inputs=zeros(batch * widest if batch > 1 else 0, np.float32),
         whole_step=zeros(int(layers["w_size"].max()) if whole else 0, np.float32),
-        targets=zeros(batch * int(layers["n"][plan.top]) if targets else 0, np.float32),
+        targets=zeros(batch * int(layers["n"][plan.top]), np.float32),
         unprojected=zeros(batch * widest_learner if projected else 0, np.float32),
         transposed=zeros(_transposed(plan), np.float32),
         signed=zeros(

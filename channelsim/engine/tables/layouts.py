@@ -185,7 +185,8 @@ class Net(NamedTuple):
     zeros: Floats  # (most columns of a W,) where there are no biases
     order: Counts  # (samples of an epoch,) the order of this epoch
     images: Floats  # (N * n_0,)
-    labels: Numbers  # (N,)
+    labels: Numbers  # (N,) class numbers; empty where targets are given
+    targets: Floats  # (N * n_L,) real targets; empty where classes are
     event_start: Counts  # (N + 1,) the images as events
     event_index: Numbers  # empty where layer 1 reads the images themselves
     event_value: Floats
@@ -244,7 +245,7 @@ class Memory(NamedTuple):
     learning_signal: Floats  # (B * widest that learns) R of the samples that learn, perhaps times the rate
     learning_inputs: Floats  # (B * widest) the activities of the samples that learn
     whole_step: Floats  # (largest W) an update that has to be seen whole: momentum, quantizers
-    targets: Floats  # (B * classes) one-hot
+    targets: Floats  # (B * n_L) T of the frame that the top compares
     unprojected: Floats  # (B * widest that learns) delivered messages that are yet to pass the sender's W
     transposed: Floats  # (largest W that errors pass) a W transposed
     signed: Floats  # (largest W that lends its signs) |C| with the signs of W
