@@ -58,7 +58,7 @@ class Matrix:
     """A[N0, N1, N2]: one linear hidden layer. With N1 = 1 it is the paper's bottleneck A[N, 1, M].
 
     a: (N1, N0) and b: (N2, N1), the weights at the start; c: (N1, N2) the learning channel; sigma_II: (N0, N0) = E(I I^T),
-    positive definite; sigma_TI: (N2, N0) = E(T I^T).
+    positive definite; sigma_TI: (N2, N0) = E(T I^T); rho: rate of c over that of a and b (arbp, asrbp).
     """
 
     rule: Rule
@@ -67,6 +67,7 @@ class Matrix:
     c: Array
     sigma_II: Array
     sigma_TI: Array
+    rho: float = 1.0
 
 
 @dataclass(frozen=True)

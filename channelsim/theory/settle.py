@@ -1,0 +1,296 @@
+"""Where a flow goes for which there is no closed form: integrate, land on a fixed point, or name the growth.
+
+The landing: Newton's method from the state at hand, kept on the leaf by the exact invariants and, along a continuum of
+fixed points, by the left null vectors of the Jacobian, which are what every solution conserves close to the limit. Its
+eigenvalues give rate and stability, its modes the rest of the approach, so that no integration has to go to the end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import brentq
+
+from channelsim.theory.integration import Path, Undecided, steps
+from channelsim.theory.outcome import FixedPoint
+from channelsim.theory.systems import Array, Flow
+
+NEUTRAL = 1e-8  # eigenvalues below this part of the largest count as 0
+NEAR = 1e-6  # envelope of all modes, relative to the state, below which they stand for the solution
+NEAR_SADDLE = 1e-3
+ON_MANIFOLD = 1e-11  # unstable part of the distance to a saddle, relative to the state, that rounding explains
+LATE = 1e8  # times the slowest time scale of the start, from which a growth is looked at
+EXPONENT = 2e-4  # local exponents of a decade apart that agree so far name a growth
+
+
+@dataclass(frozen=True)
+class Landing:
+    """A fixed point near a state: its rates without neutral directions, and the modes of the distance to it.
+
+    factors (n, m) and exponents (m,): x(t) - point = Re(factors exp(-exponents t)), t from the state on.
+    unstable: the largest unstable part of the distance.
+    """
+
+    point: Array
+    rates: Array
+    factors: Array
+    unstable: float
+
+    @property
+    def stable(self) -> bool:
+        return bool(np.all(self.rates.real > 0))
+
+    @property
+    def rate(self) -> float:
+        """The slowest rate of approach; 0 where all directions are neutral."""
+        attracting = self.rates.real[self.rates.real > 0]
+        return float(attracting.min()) if attracting.size else 0.0
+
+    def envelope(self) -> float:
+        """A bound for every parameter's distance from the limit, from here on, without the unstable part."""
+        attracting = self.rates.real > 0
+        return float(np.max(np.sum(np.abs(self.factors[:, attracting]), axis=1), initial=0.0))
+
+    def last_outside(self, tolerance: float) -> float:
+        """The last time, from the state on, at which a parameter is further than the tolerance from the limit."""
+        attracting = self.rates.real > 0
+        exponents, factors = self.rates[attracting], self.factors[:, attracting]
+
+        def excess(t: float) -> float:
+            return float(np.max(np.abs((factors @ np.exp(-exponents * t)).real))) - tolerance
+
+        if self.envelope() <= tolerance:
+            return 0.0
+        end = float(np.log(self.envelope() / tolerance) / self.rate)
+        fastest = float(np.max(np.abs(exponents.imag), initial=self.rate))
+        times = np.linspace(0.0, end, min(200_000, 50 + int(20 * end * fastest)))
+        outside = [n for n, t in enumerate(times) if excess(t) > 0]
+        if not outside:
+            return 0.0
+        last = outside[-1]
+        return end if last == len(times) - 1 else float(brentq(excess, times[last], times[last + 1], xtol=1e-15 + 1e-14 * end))
+
+
+@dataclass(frozen=True)
+class Growth:
+    """What a state does that never comes to rest, by its parameters: x ~ coefficient t^exponent (or ln t).
+
+    kind of a parameter: "power", "log" or "bounded" (then the coefficient is its value at the end).
+    """
+
+    time: float
+    state: Array
+    kinds: tuple[str, ...]
+    coefficients: Array
+    exponents: Array
+
+    def words(self, names: list[str]) -> str:
+        """The asymptotes of the parameters that grow, such as "a1 ~ 0.15057 t; a2 -> 0.71307"."""
+        said = []
+        for name, kind, k, p in zip(names, self.kinds, self.coefficients, self.exponents, strict=True):
+            if kind == "power":
+                power = "t" if abs(p - 1) < 1e-3 else f"t^{p:.3g}"
+                said.append(f"{name} ~ {k:.5g} {power}")
+            elif kind == "log":
+                said.append(f"{name} ~ {k:.5g} ln t")
+            else:
+                said.append(f"{name} -> {k:.5g}")
+        return "; ".join(said)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Result of an integration: kind as in Outcome, with the landing or the growth that it rests on."""
+
+    kind: str
+    time: float | None
+    landing: Landing | None
+    growth: Growth | None = None
+
+
+def scale_of(x: Array) -> float:
+    return max(1.0, float(np.max(np.abs(x))))
+
+
+def at_rest(flow: Flow, x: Array) -> bool:
+    """Whether nothing moves at x, up to the rounding of the terms of its velocity."""
+    terms = float(np.max(np.sum(np.abs(flow.jacobian(x)), axis=1))) * float(np.max(np.abs(x)))
+    return float(np.max(np.abs(flow.velocity(x)))) <= 8 * np.finfo(float).eps * terms
+
+
+def rates_at(flow: Flow, x: Array) -> Array:
+    """Eigenvalues of minus the Jacobian at a fixed point, without the neutral ones, slowest first."""
+    values = -np.linalg.eigvals(flow.jacobian(x))
+    values = values[np.abs(values) > NEUTRAL * np.max(np.abs(values), initial=1e-300)]
+    return values[np.lexsort((values.imag, values.real))]
+
+
+def fixed_point(flow: Flow, x: Array) -> FixedPoint:
+    """x as a fixed point, with its rates and its stability; neutral directions are left out of both."""
+    rates = rates_at(flow, x)
+    return FixedPoint(flow.unpack(x), tuple(complex(r) for r in rates), bool(np.all(rates.real > 0)))
+
+
+def land(flow: Flow, x: Array, point: Array | None = None) -> Landing | None:
+    """The fixed point close to x on its leaf, or `point` if it is given, with its modes; None where Newton finds none."""
+    y = _newton(flow, x) if point is None else point
+    if y is None:
+        return None
+    jacobian = flow.jacobian(y)
+    values, vectors = np.linalg.eig(jacobian)
+    moving = np.abs(values) > NEUTRAL * max(float(np.max(np.abs(values))), 1e-300)
+    try:
+        parts = np.linalg.solve(vectors, (x - y).astype(complex))
+    except np.linalg.LinAlgError:
+        return None
+    factors = vectors[:, moving] * parts[moving]
+    rates = -values[moving]
+    repelling = rates.real < 0
+    unstable = float(np.max(np.abs(np.sum(factors[:, repelling], axis=1)), initial=0.0))
+    return Landing(y, rates, factors, unstable)
+
+
+def _newton(flow: Flow, x: Array) -> Array | None:
+    known = np.concatenate([np.ravel(f(flow.start)) for f in flow.invariants.values()] or [np.zeros(0)])
+    y = x.copy()
+    for _ in range(12):
+        jacobian = flow.jacobian(y)
+        left, singular, _right = np.linalg.svd(jacobian)
+        null = left[:, singular <= NEUTRAL * max(float(singular[0]), 1e-300)].T
+        gradients = _gradients(flow, y)
+        # Left null vectors beyond the invariants' gradients: where the limits on the leaf form a continuum.
+        kept = _span(gradients)
+        null = _span(null - (null @ kept.T) @ kept)
+        now = np.concatenate([np.ravel(f(y)) for f in flow.invariants.values()] or [np.zeros(0)])
+        rows = np.concatenate([jacobian, gradients, null])
+        wanted = np.concatenate([-flow.velocity(y), known - now, null @ (x - y)])
+        step = np.linalg.lstsq(rows, wanted, rcond=1e-12)[0]
+        if not np.all(np.isfinite(step)) or np.max(np.abs(step)) > 10 * scale_of(y):
+            return None
+        y = y + step
+        if np.max(np.abs(step)) < 1e-14 * scale_of(y):
+            break
+    rest = float(np.max(np.abs(flow.velocity(y))))
+    size = float(np.max(np.sum(np.abs(flow.jacobian(y)), axis=1))) * scale_of(y)
+    return y if rest <= 1e-13 * max(size, 1e-300) else None
+
+
+def _span(rows: Array) -> Array:
+    """An orthonormal basis of the rows' span, (rank, n)."""
+    if not rows.size:
+        return rows
+    _, singular, right = np.linalg.svd(rows, full_matrices=False)
+    return right[singular > 1e-7]
+
+
+def _gradients(flow: Flow, y: Array) -> Array:
+    """(m, n): derivatives of all invariants, by central differences, exact for the quadratic ones up to rounding."""
+    if not flow.invariants:
+        return np.zeros((0, y.size))
+    step = 1e-3 * scale_of(y)
+    columns = []
+    for k in range(y.size):
+        ahead, behind = y.copy(), y.copy()
+        ahead[k] += step
+        behind[k] -= step
+        columns.append(
+            np.concatenate([np.ravel(f(ahead)) - np.ravel(f(behind)) for f in flow.invariants.values()]) / (2 * step)
+        )
+    return np.array(columns).T
+
+
+def settle(flow: Flow, tolerance: float, point: Array | None = None) -> Settled:
+    """Integrate until the flow's end can be said.
+
+    point: the limit, where it is known; then only the time is looked for, and a saddle's unstable modes are ignored.
+    Raises Undecided where neither rest nor a growth shows.
+    """
+    start = flow.start
+    if at_rest(flow, start):
+        landing = land(flow, start, start)
+        return Settled("stays", 0.0, landing)
+    path = Path()
+    tried = np.inf
+    watch = _Watch(flow)
+    degenerate: Landing | None = None
+    for t, x in steps(flow, path):
+        speed = float(np.max(np.abs(flow.velocity(x))))
+        if speed < 0.2 * tried and speed < 1e-2 * scale_of(x):
+            tried = speed
+            landing = land(flow, x, point)
+            kind = _verdict(flow, x, landing, point is not None)
+            if landing is not None and kind is not None:
+                return Settled(kind, _time(path, landing, t, tolerance), landing)
+        if point is not None and np.max(np.abs(x - point)) < 0.01 * tolerance:
+            return Settled("converges", path.last_outside(point, tolerance) or 0.0, land(flow, x, point))
+        slow = watch(t, x) if degenerate is None else None
+        if isinstance(slow, Growth):
+            return Settled("diverges", None, None, slow)
+        degenerate = degenerate or slow
+        if degenerate is not None and np.max(np.abs(x - degenerate.point)) < 0.1 * tolerance:
+            return Settled("converges", path.last_outside(degenerate.point, tolerance) or 0.0, degenerate)
+    raise Undecided("the integration ended")
+
+
+def _verdict(flow: Flow, x: Array, landing: Landing | None, known: bool) -> str | None:
+    """"converges" or "saddle" if x is so close to the landing that its modes stand for the solution; else None."""
+    if landing is None or landing.rates.size == 0:
+        return None
+    size = scale_of(x)
+    distance = float(np.max(np.abs(x - landing.point)))
+    if landing.envelope() > (NEAR if landing.stable or known else NEAR_SADDLE) * size:
+        return None
+    if distance > 1e-14 * size:
+        linear = flow.jacobian(landing.point) @ (x - landing.point)
+        velocity = flow.velocity(x)
+        if np.max(np.abs(velocity - linear)) > 1e-2 * np.max(np.abs(velocity)):
+            return None
+    if landing.stable:
+        return "converges"
+    return "saddle" if known or landing.unstable <= ON_MANIFOLD * size else None
+
+
+def _time(path: Path, landing: Landing, t: float, tolerance: float) -> float:
+    after = landing.last_outside(tolerance)
+    if after > 0:
+        return t + after
+    return path.last_outside(landing.point, tolerance) or 0.0
+
+
+class _Watch:
+    """Looks at a path once in a factor 10 of time for what is slower than any exponential.
+
+    That is growth like a power of t or like ln t, or an approach like a power of 1/t.
+    """
+
+    def __init__(self, flow: Flow) -> None:
+        self.flow = flow
+        self.next = LATE / max(float(np.max(np.abs(flow.velocity(flow.start)))), 1e-6)
+        self.before: tuple[float, Array, Array] | None = None
+
+    def __call__(self, t: float, x: Array) -> Growth | Landing | None:
+        if t < self.next:
+            return None
+        self.next = 10 * t
+        drift = t * self.flow.velocity(x)  # dx / d ln t
+        exponents = drift / np.where(x == 0, 1.0, x)
+        before, self.before = self.before, (t, drift, exponents)
+        if before is None:
+            return None
+        decades = np.log(t / before[0])
+        powers = (np.abs(exponents - before[2]) < EXPONENT) & (np.abs(exponents) > 0.05)
+        logs = ~powers & (np.abs(drift) > 1e-3) & (np.abs(drift - before[1]) < 1e-2 * np.abs(drift)) & (exponents < 0.2)
+        resting = ~powers & ~logs & (np.abs(drift) < 1e-2)
+        grows = (powers & (exponents > 0)) | logs
+        if np.any(grows) and np.all(powers | logs | resting):
+            kinds = tuple("power" if p else "log" if g else "bounded" for p, g in zip(powers, logs, strict=True))
+            rounded = np.where(powers, np.round(exponents, 3), 0.0)
+            return Growth(t, x, kinds, np.where(logs, drift, x / t**rounded), rounded)
+        if not np.any(grows) and np.all(np.abs(drift) < 1e-2):
+            with np.errstate(divide="ignore", invalid="ignore"):
+                powers_left = -np.log(np.abs(drift / before[1])) / decades
+            if np.all((powers_left > 0.05) | (np.abs(drift) < 1e-9)):
+                rest = np.where(np.abs(drift) < 1e-9, 0.0, drift / np.where(powers_left > 0, powers_left, 1.0))
+                return Landing(x + rest, np.zeros(0, complex), np.zeros((x.size, 0), complex), 0.0)
+        return None
