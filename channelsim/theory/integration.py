@@ -12,11 +12,12 @@ from scipy.optimize import brentq
 from channelsim.theory.systems import Array, Flow
 
 EXPLICIT_STEPS = 1500  # then the flow counts as stiff
-IMPLICIT_STEPS = 12000  # then the integration is given up
+IMPLICIT_STEPS = 4000  # then the integration is given up
 
 RELATIVE = 1e-12  # error of a step
 RELATIVE_IMPLICIT = 1e-10
 ABSOLUTE = 1e-15
+ABSOLUTE_IMPLICIT = 1e-12
 
 _INSIDE = np.linspace(0.0, 1.0, 9)  # where a step is looked at for the last time outside a tolerance
 
@@ -66,7 +67,7 @@ def steps(flow: Flow, path: Path | None = None) -> Iterator[tuple[float, Array]]
     yield 0.0, flow.start
     for number in range(EXPLICIT_STEPS + IMPLICIT_STEPS):
         if number == EXPLICIT_STEPS:
-            tolerances["rtol"] = RELATIVE_IMPLICIT
+            tolerances = {"rtol": RELATIVE_IMPLICIT, "atol": ABSOLUTE_IMPLICIT}
             first = float(solver.step_size or 1e-3)
             solver = Radau(velocity, solver.t, solver.y, np.inf, jac=jacobian, first_step=first, **tolerances)
         with np.errstate(over="ignore", invalid="ignore"):

@@ -7,6 +7,7 @@ eigenvalues give rate and stability, its modes the rest of the approach, so that
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,9 @@ NEUTRAL = 1e-8  # eigenvalues below this part of the largest count as 0
 NEAR = 1e-6  # envelope of all modes, relative to the state, below which they stand for the solution
 NEAR_SADDLE = 1e-3
 ON_MANIFOLD = 1e-11  # unstable part of the distance to a saddle, relative to the state, that rounding explains
-LATE = 1e8  # times the slowest time scale of the start, from which a growth is looked at
+LATE = 1e4  # over the speed at the start: the time from which growth is looked for
+STRETCH = 4.0
+RETURNED = 1e-7  # distance from an earlier state, relative to the orbit's extent, that counts as a return
 EXPONENT = 2e-4  # local exponents of a decade apart that agree so far name a growth
 
 
@@ -79,7 +82,6 @@ class Growth:
     kind of a parameter: "power", "log" or "bounded" (then the coefficient is its value at the end).
     """
 
-    time: float
     state: Array
     kinds: tuple[str, ...]
     coefficients: Array
@@ -107,6 +109,7 @@ class Settled:
     time: float | None
     landing: Landing | None
     growth: Growth | None = None
+    period: float | None = None
 
 
 def scale_of(x: Array) -> float:
@@ -171,9 +174,8 @@ def _newton(flow: Flow, x: Array) -> Array | None:
         y = y + step
         if np.max(np.abs(step)) < 1e-14 * scale_of(y):
             break
-    rest = float(np.max(np.abs(flow.velocity(y))))
-    size = float(np.max(np.sum(np.abs(flow.jacobian(y)), axis=1))) * scale_of(y)
-    return y if rest <= 1e-13 * max(size, 1e-300) else None
+    terms = np.abs(flow.jacobian(y)) @ np.abs(y)
+    return y if np.all(np.abs(flow.velocity(y)) <= 1e-13 * np.maximum(terms, 1e-16 * scale_of(y))) else None
 
 
 def _span(rows: Array) -> Array:
@@ -200,10 +202,16 @@ def _gradients(flow: Flow, y: Array) -> Array:
     return np.array(columns).T
 
 
-def settle(flow: Flow, tolerance: float, point: Array | None = None) -> Settled:
+def settle(
+    flow: Flow,
+    tolerance: float,
+    point: Array | None = None,
+    trap: Callable[[Array], Growth | None] | None = None,
+) -> Settled:
     """Integrate until the flow's end can be said.
 
-    point: the limit, where it is known; then only the time is looked for, and a saddle's unstable modes are ignored.
+    point: the limit, where it is known; then only the time is looked for, and a saddle's unstable modes are ignored. trap: says of a
+    state that it is bound for a growth, sooner than the growth shows.
     Raises Undecided where neither rest nor a growth shows.
     """
     start = flow.start
@@ -212,7 +220,7 @@ def settle(flow: Flow, tolerance: float, point: Array | None = None) -> Settled:
         return Settled("stays", 0.0, landing)
     path = Path()
     tried = np.inf
-    watch = _Watch(flow)
+    watch, returns = _Watch(flow), _Returns(flow)
     degenerate: Landing | None = None
     for t, x in steps(flow, path):
         speed = float(np.max(np.abs(flow.velocity(x))))
@@ -224,6 +232,12 @@ def settle(flow: Flow, tolerance: float, point: Array | None = None) -> Settled:
                 return Settled(kind, _time(path, landing, t, tolerance), landing)
         if point is not None and np.max(np.abs(x - point)) < 0.01 * tolerance:
             return Settled("converges", path.last_outside(point, tolerance) or 0.0, land(flow, x, point))
+        bound = trap(x) if trap is not None else None
+        if bound is not None:
+            return Settled("diverges", None, None, bound)
+        period = returns(t, x, path)
+        if period is not None:
+            return Settled("oscillates", None, None, None, period)
         slow = watch(t, x) if degenerate is None else None
         if isinstance(slow, Growth):
             return Settled("diverges", None, None, slow)
@@ -258,39 +272,71 @@ def _time(path: Path, landing: Landing, t: float, tolerance: float) -> float:
     return path.last_outside(landing.point, tolerance) or 0.0
 
 
-class _Watch:
-    """Looks at a path once in a factor 10 of time for what is slower than any exponential.
-
-    That is growth like a power of t or like ln t, or an approach like a power of 1/t.
-    """
+class _Returns:
+    """Looks for a period: whether the path comes back, in the same direction, to a state that it has passed."""
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
+        self.since, self.until, self.number = 0.0, 16, 0
+        self.state, self.normal = flow.start, flow.velocity(flow.start)
+        self.side, self.extent = 0.0, 0.0
+
+    def __call__(self, t: float, x: Array, path: Path) -> float | None:
+        self.number += 1
+        before, self.side = self.side, float(self.normal @ (x - self.state))
+        self.extent = max(self.extent, float(np.max(np.abs(x - self.state))))
+        if before < 0 <= self.side:
+            t0, t1, solution = path.steps[-1]
+            back = float(brentq(lambda t: float(self.normal @ (solution(t) - self.state)), t0, t1, xtol=1e-14 * t1))
+            if np.max(np.abs(solution(back) - self.state)) < RETURNED * self.extent:
+                return back - self.since
+        if self.number >= self.until:  # a later state, closer to the orbit that attracts
+            self.since, self.until, self.state = t, int(1.5 * self.until), x
+            self.normal, self.side, self.extent = self.flow.velocity(x), 0.0, 0.0
+        return None
+
+
+class _Watch:
+    """Looks at a path at times a factor STRETCH apart for what is slower than any exponential.
+
+    That is growth like a power of t or like ln t, or an approach like a power of 1/t: exponents between three looks agree.
+    """
+
+    def __init__(self, flow: Flow) -> None:
         self.next = LATE / max(float(np.max(np.abs(flow.velocity(flow.start)))), 1e-6)
-        self.before: tuple[float, Array, Array] | None = None
+        self.looks: list[tuple[float, Array]] = []
 
     def __call__(self, t: float, x: Array) -> Growth | Landing | None:
         if t < self.next:
             return None
-        self.next = 10 * t
-        drift = t * self.flow.velocity(x)  # dx / d ln t
-        exponents = drift / np.where(x == 0, 1.0, x)
-        before, self.before = self.before, (t, drift, exponents)
-        if before is None:
+        self.next = STRETCH * t
+        self.looks = [*self.looks[-3:], (t, x)]
+        if len(self.looks) < 4:
             return None
-        decades = np.log(t / before[0])
-        powers = (np.abs(exponents - before[2]) < EXPONENT) & (np.abs(exponents) > 0.05)
-        logs = ~powers & (np.abs(drift) > 1e-3) & (np.abs(drift - before[1]) < 1e-2 * np.abs(drift)) & (exponents < 0.2)
-        resting = ~powers & ~logs & (np.abs(drift) < 1e-2)
-        grows = (powers & (exponents > 0)) | logs
+        spans = [np.log(self.looks[n + 1][0] / self.looks[n][0]) for n in range(3)]
+        drifts = np.array([(self.looks[n + 1][1] - self.looks[n][1]) / spans[n] for n in range(3)])  # dx / d ln t
+        sizes = [np.log(np.maximum(np.abs(look[1]), 1e-300)) for look in self.looks]
+        exponents = np.array([(sizes[n + 1] - sizes[n]) / spans[n] for n in range(3)])
+        powers = (np.ptp(exponents[1:], axis=0) < EXPONENT) & (np.abs(exponents[-1]) > 0.05)
+        steady = np.abs(drifts[-1] - drifts[-2]) < 1e-2 * np.abs(drifts[-1])
+        logs = ~powers & steady & (np.abs(drifts[-1]) > 1e-3) & (exponents[-1] < 0.2)
+        resting = ~powers & ~logs & (np.abs(drifts[-1]) < 1e-2)
+        grows = (powers & (exponents[-1] > 0)) | logs
         if np.any(grows) and np.all(powers | logs | resting):
             kinds = tuple("power" if p else "log" if g else "bounded" for p, g in zip(powers, logs, strict=True))
-            rounded = np.where(powers, np.round(exponents, 3), 0.0)
-            return Growth(t, x, kinds, np.where(logs, drift, x / t**rounded), rounded)
-        if not np.any(grows) and np.all(np.abs(drift) < 1e-2):
-            with np.errstate(divide="ignore", invalid="ignore"):
-                powers_left = -np.log(np.abs(drift / before[1])) / decades
-            if np.all((powers_left > 0.05) | (np.abs(drift) < 1e-9)):
-                rest = np.where(np.abs(drift) < 1e-9, 0.0, drift / np.where(powers_left > 0, powers_left, 1.0))
-                return Landing(x + rest, np.zeros(0, complex), np.zeros((x.size, 0), complex), 0.0)
-        return None
+            rounded = np.where(powers, np.round(exponents[-1], 3), 0.0)
+            return Growth(x, kinds, np.where(logs, drifts[-1], x / t**rounded), rounded)
+        return None if np.any(grows) else self._approach(x, drifts, spans)
+
+    def _approach(self, x: Array, drifts: Array, spans: list[float]) -> Landing | None:
+        """The limit of an approach like t^-p, if p is the same over the last looks in all parameters that still move."""
+        moving = np.abs(drifts[-1]) > 1e-11
+        if np.any(np.abs(drifts[-1]) > 1e-2) or not np.any(moving):
+            return None
+        with np.errstate(divide="ignore", invalid="ignore"):
+            fall = -np.log(np.abs(drifts[1:] / drifts[:-1])) / np.array(spans[1:])[:, None]
+        if not np.all((fall[-1] > 0.05) & (np.abs(fall[-1] - fall[-2]) < 0.02), where=moving):
+            return None
+        # From a span's end on, a sum of t^-p goes on as a geometric series over spans.
+        rest = np.where(moving, drifts[-1] * spans[-1] / (STRETCH ** np.where(moving, fall[-1], 1.0) - 1), 0.0)
+        return Landing(x + rest, np.zeros(0, complex), np.zeros((x.size, 0), complex), 0.0)
