@@ -75,7 +75,9 @@ def _to_root(system: Matrix, w: Array, k: float, tolerance: float) -> Outcome:
         kind = "saddle" if many else "converges"
         return Outcome(kind, points[1].parameters, 0.0, time, None, why, None, points, _constant(k))  # type: ignore[arg-type]
     if abs(start - bs[1]) <= _ROUNDING * abs(bs[1]):
-        why = f"A = b w from the start, b = {bs[1]:.6g} the inner negative root of {numbers}, which every other A leaves"
+        why = (
+            f"A = b w from the start, b = {bs[1]:.6g} the inner negative root of {numbers}, which every other A leaves"
+        )
         rest, rate = points[1].parameters["b"], float(bs[1] ** 2 * (w @ system.sigma_II @ w))
         far = float(np.max(np.abs(system.b - rest)))
         if far <= _ROUNDING * float(np.max(np.abs(rest))):
@@ -146,7 +148,15 @@ def _without_signal(system: Matrix, k: float, tolerance: float) -> Outcome:
             top = np.array2string(drive / np.sqrt(variances[slowest]), precision=5)
             asymptote += f"; B ~ {top} t^1/2"
             return Outcome(
-                "diverges", None, None, None, None, f"{why} vanishes so slowly that B has no limit", asymptote, (), _constant(k)
+                "diverges",
+                None,
+                None,
+                None,
+                None,
+                f"{why} vanishes so slowly that B has no limit",
+                asymptote,
+                (),
+                _constant(k),
             )
     elif k < 0:
         scale = 1.0 / variances[0]

@@ -105,13 +105,23 @@ def _integrated(system: Hidden, equation: Flow, tolerance: float, invariants: di
         why = "the weights return to where they were: a closed orbit, and no fixed point attracts"
         return Outcome("oscillates", None, None, None, settled.period, why, None, points, invariants)
     if settled.growth is not None:
-        if system.transfer == "power" and system.power != int(system.power) and settled.growth.state[0] * system.a[0] <= 0:
+        if (
+            system.transfer == "power"
+            and system.power != int(system.power)
+            and settled.growth.state[0] * system.a[0] <= 0
+        ):
             raise Undecided(f"a1 changes its sign, where the power {system.power:g} is not defined")
         words = settled.growth.words(_NAMES)
-        return Outcome("diverges", None, None, None, None, _why_it_grows(system, settled.growth), words, points, invariants)
+        return Outcome(
+            "diverges", None, None, None, None, _why_it_grows(system, settled.growth), words, points, invariants
+        )
     assert settled.landing is not None
     here = fixed_point(equation, settled.landing.point)
-    points = points if any(np.allclose(p.parameters["a"], here.parameters["a"], atol=1e-8) for p in points) else (*points, here)
+    points = (
+        points
+        if any(np.allclose(p.parameters["a"], here.parameters["a"], atol=1e-8) for p in points)
+        else (*points, here)
+    )
     loss = _loss(system, settled.landing.point)
     if settled.kind == "saddle":
         why = f"the start lies on the stable manifold of a saddle, half mean squared error {loss:.6g}"
@@ -121,7 +131,9 @@ def _integrated(system: Hidden, equation: Flow, tolerance: float, invariants: di
         spiral = max(abs(r.imag) for r in here.rates)
         how = f" in a spiral of angular frequency {spiral:.6g}" if spiral > 1e-9 else ""
         why = f"a fixed point that attracts{how}, half mean squared error {loss:.6g}"
-    return Outcome(settled.kind, here.parameters, settled.landing.rate, settled.time, None, why, None, points, invariants)  # type: ignore[arg-type]
+    return Outcome(
+        settled.kind, here.parameters, settled.landing.rate, settled.time, None, why, None, points, invariants
+    )  # type: ignore[arg-type]
 
 
 def _has_regimes(system: Hidden) -> bool:

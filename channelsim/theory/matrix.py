@@ -38,7 +38,11 @@ def outcome(system: Matrix, tolerance: float) -> Outcome:
     settled = settle(equation, tolerance)
     invariants = {name: f(equation.start) for name, f in equation.invariants.items()}
     if settled.growth is not None:
-        names = [f"{name}{list(index)}" for name, part in equation.unpack(equation.start).items() for index in np.ndindex(part.shape)]
+        names = [
+            f"{name}{list(index)}"
+            for name, part in equation.unpack(equation.start).items()
+            for index in np.ndindex(part.shape)
+        ]
         asymptote = settled.growth.words(names)
         return Outcome("diverges", None, None, None, None, f"no rest: {asymptote}", asymptote, (), invariants)
     assert settled.landing is not None
@@ -69,7 +73,9 @@ def _reason(system: Matrix, settled: Settled, point: FixedPoint) -> str:
     if settled.kind == "stays":
         words = ["nothing moves at the start" + ("" if point.stable else ", a point that others leave")]
     elif settled.kind == "saddle":
-        words = [f"the start lies on the stable manifold of a saddle, slowest rate away {-min(r.real for r in point.rates):.6g}"]
+        words = [
+            f"the start lies on the stable manifold of a saddle, slowest rate away {-min(r.real for r in point.rates):.6g}"
+        ]
     else:
         words = [_what(system, product, m)]
     spirals = [r for r in point.rates if r.real > 0 and abs(r.imag) > _EQUAL * abs(r)]

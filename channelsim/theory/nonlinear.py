@@ -65,7 +65,9 @@ def check(system: Hidden) -> None:
         if not system.power >= 1:
             raise InputError(f"power {system.power:g}: use 1 or more")
         if system.power != int(system.power) and np.any(system.a[0] * system.inputs < 0):
-            raise InputError(f"power {system.power:g} of a negative number: use an integer, or inputs of the sign of a[0]")
+            raise InputError(
+                f"power {system.power:g} of a negative number: use an integer, or inputs of the sign of a[0]"
+            )
 
 
 def flow(system: Hidden) -> Flow:

@@ -72,7 +72,11 @@ class Landing:
         if not outside:
             return 0.0
         last = outside[-1]
-        return end if last == len(times) - 1 else float(brentq(excess, times[last], times[last + 1], xtol=1e-15 + 1e-14 * end))
+        return (
+            end
+            if last == len(times) - 1
+            else float(brentq(excess, times[last], times[last + 1], xtol=1e-15 + 1e-14 * end))
+        )
 
 
 @dataclass(frozen=True)
@@ -248,7 +252,7 @@ def settle(
 
 
 def _verdict(flow: Flow, x: Array, landing: Landing | None, known: bool) -> str | None:
-    """"converges" or "saddle" if x is so close to the landing that its modes stand for the solution; else None."""
+    """ "converges" or "saddle" if x is so close to the landing that its modes stand for the solution; else None."""
     if landing is None or landing.rates.size == 0:
         return None
     size = scale_of(x)

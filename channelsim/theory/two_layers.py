@@ -67,7 +67,9 @@ def _transposition(rows: int, columns: int) -> npt.NDArray[np.intp]:
     return np.arange(columns * rows).reshape(columns, rows).T.ravel()
 
 
-def _invariants(system: Matrix, parts: Callable[[Array], tuple[Array, Array, Array]]) -> dict[str, Callable[[Array], Array]]:
+def _invariants(
+    system: Matrix, parts: Callable[[Array], tuple[Array, Array, Array]]
+) -> dict[str, Callable[[Array], Array]]:
     upper = np.triu_indices(system.a.shape[0])
     adapts = system.rule in ("arbp", "asrbp")
 
