@@ -62,6 +62,8 @@ ROOMS: dict[str, str] = {
     "_run": "errors units scenario data identity plan engine memory trace result progress provenance accounting "
     "congestion cautions alignment deployment",
     "plots": "errors trace",
+    "theory": "errors",
+    "theory.portrait": "errors plots theory",
     "sweeps": "errors version units elementary hashing scenario data identity plots _run",
     "cli": "errors version scenario engine data trace result progress _check _verify _run plots sweeps",
     "__main__": "cli",

@@ -66,7 +66,7 @@ def _to_root(system: Matrix, w: Array, k: float, tolerance: float) -> Outcome:
     if not on_line or len(bs) == 1 or start > bs[1] + _ROUNDING * abs(bs[1]):
         why = f"A -> b w, b = {bs[0]:.6g} the positive root of {numbers}, the minimum of the potential"
         return _arrives(system, points[0], tolerance, k, points, why)
-    line, many = _on_line(system, w), w.size > 1
+    many = w.size > 1
     saddle = ": a saddle; A starts on its stable manifold, the line along w, which is an eigenvector of Sigma_II"
     saddle = saddle if many else ""
     if len(bs) == 2:
@@ -85,7 +85,7 @@ def _to_root(system: Matrix, w: Array, k: float, tolerance: float) -> Outcome:
         time = max(0.0, float(np.log(far / tolerance)) / rate)
         return Outcome("saddle", points[1].parameters, rate, time, None, why, None, points, _constant(k))
     why = f"A -> b w, b = {bs[2]:.6g} the outer negative root of {numbers}{saddle}"
-    return _arrives(system, points[2], tolerance, k, points, why, line)
+    return _arrives(system, points[2], tolerance, k, points, why, (w / length)[:, None])
 
 
 def _time_to_double_root(
@@ -119,11 +119,10 @@ def _along(system: Matrix, w: Array) -> tuple[bool, float]:
     return bool(not off and np.linalg.norm(a - x * w) <= _ROUNDING * np.linalg.norm(a)), x
 
 
-def _on_line(system: Matrix, w: Array) -> Matrix:
-    """The system of A[1, 1, M] that a start along an eigenvector w of Sigma_II follows: its component along w."""
-    unit = (w / np.linalg.norm(w))[:, None]
+def _on_line(system: Matrix, axis: Array) -> Matrix:
+    """The system of A[1, 1, M] that a start along an eigenvector of Sigma_II follows: its component along it."""
     return Matrix(
-        system.rule, system.a @ unit, system.b, system.c, unit.T @ system.sigma_II @ unit, system.sigma_TI @ unit
+        system.rule, system.a @ axis, system.b, system.c, axis.T @ system.sigma_II @ axis, system.sigma_TI @ axis
     )
 
 
@@ -208,13 +207,13 @@ def _arrives(
     k: float,
     points: tuple[FixedPoint, ...],
     why: str,
-    line: Matrix | None = None,
+    axis: Array | None = None,
 ) -> Outcome:
-    """The outcome of a start that goes to `point`; `line`: the system along w, for a start that never leaves it."""
-    followed = system if line is None else line
+    """The outcome of a start that goes to `point`; axis: the unit vector (N, 1) along w, if it never leaves that line."""
+    followed = system if axis is None else _on_line(system, axis)
     a = point.parameters["a"]
-    if line is not None:
-        a = np.array([[np.copysign(np.linalg.norm(a), a @ system.a.T)]])
+    if axis is not None:
+        a = a @ axis
     settled = settle(flow(followed), tolerance, np.concatenate([a.ravel(), point.parameters["b"].ravel()]))
     kind = settled.kind if settled.kind == "stays" or point.stable else "saddle"
     rate = settled.landing.rate if settled.landing is not None and settled.landing.rate > 0 else None

@@ -6,18 +6,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.integrate import DOP853, OdeSolver, Radau
+from scipy.integrate import DOP853, LSODA, OdeSolver
 from scipy.optimize import brentq
 
 from channelsim.theory.systems import Array, Flow
 
-EXPLICIT_STEPS = 1500  # then the flow counts as stiff
-IMPLICIT_STEPS = 4000  # then the integration is given up
+EXPLICIT_STEPS = 800  # then the flow counts as stiff
+IMPLICIT_STEPS = 30000  # then the integration is given up
 
 RELATIVE = 1e-12  # error of a step
-RELATIVE_IMPLICIT = 1e-10
+RELATIVE_IMPLICIT = 1e-11
 ABSOLUTE = 1e-15
-ABSOLUTE_IMPLICIT = 1e-12
+ABSOLUTE_IMPLICIT = 1e-14
+LATEST = 1e30
 
 _INSIDE = np.linspace(0.0, 1.0, 9)  # where a step is looked at for the last time outside a tolerance
 
@@ -52,7 +53,7 @@ class Path:
 def steps(flow: Flow, path: Path | None = None) -> Iterator[tuple[float, Array]]:
     """Yields (time, state) from the start on, without end; adds each step to `path`.
 
-    DOP853 for EXPLICIT_STEPS steps, then Radau IIA with the flow's Jacobian. Raises Undecided where a step fails or after
+    DOP853 for EXPLICIT_STEPS steps, then LSODA with the flow's Jacobian. Raises Undecided where a step fails or after
     IMPLICIT_STEPS steps more.
     """
 
@@ -62,14 +63,14 @@ def steps(flow: Flow, path: Path | None = None) -> Iterator[tuple[float, Array]]
     def jacobian(_: float, x: Array) -> Array:
         return flow.jacobian(x)
 
-    tolerances = {"rtol": RELATIVE, "atol": ABSOLUTE}
-    solver: OdeSolver = DOP853(velocity, 0.0, flow.start, np.inf, **tolerances)
+    solver: OdeSolver = DOP853(velocity, 0.0, flow.start, np.inf, rtol=RELATIVE, atol=ABSOLUTE)
     yield 0.0, flow.start
     for number in range(EXPLICIT_STEPS + IMPLICIT_STEPS):
         if number == EXPLICIT_STEPS:
-            tolerances = {"rtol": RELATIVE_IMPLICIT, "atol": ABSOLUTE_IMPLICIT}
             first = float(solver.step_size or 1e-3)
-            solver = Radau(velocity, solver.t, solver.y, np.inf, jac=jacobian, first_step=first, **tolerances)
+            solver = LSODA(
+                velocity, solver.t, solver.y, LATEST, first, rtol=RELATIVE_IMPLICIT, atol=ABSOLUTE_IMPLICIT, jac=jacobian
+            )
         with np.errstate(over="ignore", invalid="ignore"):
             solver.step()
         if solver.status == "failed":

@@ -292,7 +292,8 @@ class _Returns:
         if before < 0 <= self.side:
             t0, t1, solution = path.steps[-1]
             back = float(brentq(lambda t: float(self.normal @ (solution(t) - self.state)), t0, t1, xtol=1e-14 * t1))
-            if np.max(np.abs(solution(back) - self.state)) < RETURNED * self.extent:
+            near = np.max(np.abs(solution(back) - self.state)) < RETURNED * self.extent
+            if near and self.extent > NEAR_SADDLE * scale_of(x):
                 return back - self.since
         if self.number >= self.until:  # a later state, closer to the orbit that attracts
             self.since, self.until, self.state = t, int(1.5 * self.until), x
