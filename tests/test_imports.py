@@ -26,6 +26,7 @@ ROOMS: dict[str, str] = {
     "hashing": "elementary",
     "units": "errors",
     "scenario": "errors rules units",
+    "theory": "errors",
     "data": "errors elementary hashing",
     "identity": "scenario data",
     "plan": "errors rules elementary hashing scenario",
@@ -62,7 +63,6 @@ ROOMS: dict[str, str] = {
     "_run": "errors units scenario data identity plan engine memory trace result progress provenance accounting "
     "congestion cautions alignment deployment",
     "plots": "errors trace",
-    "theory": "errors",
     "theory.portrait": "errors plots theory",
     "sweeps": "errors version units elementary hashing scenario data identity plots _run",
     "cli": "errors version scenario engine data trace result progress _check _verify _run plots sweeps",

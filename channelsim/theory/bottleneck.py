@@ -1,10 +1,10 @@
 """A[N, 1, M] under rbp, with any covariance: A runs down a potential to a multiple of w = C Sigma_TI Sigma_II^-1.
 
-K = C B - |A|^2/2 is constant [P], so that A' = -grad U(A) Sigma_II with U = |A|^4/8 + K |A|^2/2 - w A^T. Where w != 0 its
-critical points are A = b w with |w|^2 b^3/2 + K b - 1 = 0: one positive root, the minimum of U, and for K <= -3/2 |w|^(2/3)
-two negative ones. The Hessian there is Id/b + A^T A, so a negative root repels in all directions across w: with N > 1 the
-outer one is a saddle whose stable manifold is a curve. That curve is the straight line along w where w is an
-eigenvector of Sigma_II (always so with decorrelated data); the inner one repels along w too.
+K = C B - |A|^2/2 is constant [P], so that A' = -grad U(A) Sigma_II with U = |A|^4/8 + K |A|^2/2 - w A^T. Where w != 0
+its critical points are A = b w with |w|^2 b^3/2 + K b - 1 = 0: one positive root, the minimum of U, and for K <= -3/2
+|w|^(2/3) two negative ones. The Hessian there is Id/b + A^T A, so a negative root repels in all directions across w:
+with N > 1 the outer one is a saddle whose stable manifold is a curve. That curve is the straight line along w where w
+is an eigenvector of Sigma_II (always so with decorrelated data); the inner one repels along w too.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import brentq
 
-from channelsim.theory.outcome import FixedPoint, Outcome
+from channelsim.theory.outcome import FixedPoint, Kind, Outcome
 from channelsim.theory.settle import fixed_point, settle
 from channelsim.theory.systems import Array, Matrix
 from channelsim.theory.two_layers import flow
@@ -44,16 +44,17 @@ def roots(length: float, k: float) -> tuple[float, ...]:
     """
     unit = length ** (-2 / 3)  # b = unit x: x^3/2 + kappa x - 1 = 0
     kappa = k * unit
-    high = 2.0 + np.sqrt(max(0.0, -2 * kappa))
-    found = [float(brentq(lambda x: x**3 / 2 + kappa * x - 1, 0.0, high, xtol=1e-300, rtol=_ROUNDING / 16))]
+    high = 2.0 + float(np.sqrt(max(0.0, -2 * kappa)))
+
+    def between(low: float, high: float) -> float:
+        return float(brentq(lambda x: x**3 / 2 + kappa * x - 1, low, high, xtol=1e-300, rtol=float(_ROUNDING) / 16))
+
+    found = [between(0.0, high)]
     if abs(kappa + 1.5) <= _ROUNDING:
         found.append(-1.0)
     elif kappa < -1.5:
-        # Its minimum lies at the largest of the stationary points, between the negative roots' own maximum and 0.
-        top = -np.sqrt(-2 * kappa / 3)
-        low = -2.0 - np.sqrt(-2 * kappa)
-        for ends in ((top, 0.0), (low, top)):
-            found.append(float(brentq(lambda x: x**3 / 2 + kappa * x - 1, *ends, xtol=1e-300, rtol=_ROUNDING / 16)))
+        top = -float(np.sqrt(-2 * kappa / 3))  # where the cubic has its maximum, between the negative roots
+        found += [between(top, 0.0), between(-2.0 - float(np.sqrt(-2 * kappa)), top)]
     return tuple(unit * x for x in found)
 
 
@@ -72,8 +73,8 @@ def _to_root(system: Matrix, w: Array, k: float, tolerance: float) -> Outcome:
     if len(bs) == 2:
         why = f"A -> b w, b = {bs[1]:.6g} the double negative root of {numbers}, approached like 1/t{saddle}"
         time = _time_to_double_root(system, w, start, bs, points[1], tolerance)
-        kind = "saddle" if many else "converges"
-        return Outcome(kind, points[1].parameters, 0.0, time, None, why, None, points, _constant(k))  # type: ignore[arg-type]
+        kind: Kind = "saddle" if many else "converges"
+        return Outcome(kind, points[1].parameters, 0.0, time, None, why, None, points, _constant(k))
     if abs(start - bs[1]) <= _ROUNDING * abs(bs[1]):
         why = (
             f"A = b w from the start, b = {bs[1]:.6g} the inner negative root of {numbers}, which every other A leaves"
@@ -186,7 +187,7 @@ def _regression(system: Matrix, a: Array) -> Array:
 
 
 def _fixed_point(system: Matrix, a: Array, inverse: float) -> FixedPoint:
-    """The fixed point A = b w, inverse = 1/b: rates from the Hessian, and A Sigma_II A^T for each direction of B across C."""
+    """The fixed point A = b w, inverse = 1/b: rates of A, and A Sigma_II A^T for each direction of B across C."""
     half = np.linalg.cholesky(system.sigma_II)
     hessian = inverse * np.eye(a.size) + np.outer(a, a)
     across = float(a @ system.sigma_II @ a)
@@ -209,12 +210,12 @@ def _arrives(
     why: str,
     axis: Array | None = None,
 ) -> Outcome:
-    """The outcome of a start that goes to `point`; axis: the unit vector (N, 1) along w, if it never leaves that line."""
+    """The outcome of a start that goes to `point`; axis: the unit vector (N, 1) along w, if it stays on that line."""
     followed = system if axis is None else _on_line(system, axis)
     a = point.parameters["a"]
     if axis is not None:
         a = a @ axis
     settled = settle(flow(followed), tolerance, np.concatenate([a.ravel(), point.parameters["b"].ravel()]))
-    kind = settled.kind if settled.kind == "stays" or point.stable else "saddle"
+    kind: Kind = settled.kind if settled.kind == "stays" or point.stable else "saddle"
     rate = settled.landing.rate if settled.landing is not None and settled.landing.rate > 0 else None
-    return Outcome(kind, point.parameters, rate, settled.time, None, why, None, points, _constant(k))  # type: ignore[arg-type]
+    return Outcome(kind, point.parameters, rate, settled.time, None, why, None, points, _constant(k))

@@ -1,11 +1,12 @@
 """A[1, 1, 1] with a non-linear hidden unit: where it goes, and why.
 
-Powers and ReLU with f' have closed forms (monomial.py); what is left is integrated. Without f' there is in general no fixed
-point that attracts. A power or a ReLU has two regimes, by r = gamma/delta against q = alpha/beta: P -> q while a1 ~
-c (gamma - delta q) t; or P -> r, which is suboptimal, while a2 ~ sqrt(2 r (alpha - beta r) t). A bounded f has one for each
-sign of a1: f turns into its values at infinity, a2 into the regression on them, and a1 ~ v t with v = c E(E I) there. tanh
-has one more: a1 -> 0 and a2 ~ t^(1/4), where a linear unit that learns forever sheds its non-linearity. With f', a1 can only
-grow like ln t/m, m = 2 min |I| for tanh and min |I| for logistic units, over the inputs that are not 0.
+Powers and ReLU with f' have closed forms (monomial.py); what is left is integrated. Without f' there is in general no
+fixed point that attracts. A power or a ReLU has two regimes, by r = gamma/delta against q = alpha/beta: P -> q while
+a1 ~ c (gamma - delta q) t; or P -> r, which is suboptimal, while a2 ~ sqrt(2 r (alpha - beta r) t). A bounded f has
+one for each sign of a1: f turns into its values at infinity, a2 into the regression on them, and a1 ~ v t with v = c
+E(E I) there. tanh has one more: a1 -> 0 and a2 ~ t^(1/4), where the unit becomes linear and the next order of f
+drives the top. With f', a1 can only grow like ln t/m, m = 2 min |I| for tanh and min |I| for logistic units, over the
+inputs that are not 0.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def _only_the_top(system: Hidden, equation: Flow, tolerance: float, invariants: 
     rate = here.beta * active**2
     time = max(0.0, float(np.log(max(abs(system.a[1] - limit[1]), 1e-300) / tolerance))) / rate
     point = fixed_point(equation, limit)
-    why = f"c = 0: a1 does not move, and P -> alpha/beta = {here.alpha / here.beta:.6g}"
+    why = f"c = 0: a1 does not move, and P -> {_optimum(system, float(system.a[0]))}"
     return Outcome("converges", point.parameters, rate, time, None, why, None, (point,), invariants)
 
 
@@ -63,8 +64,7 @@ def _closed(
     time = monomial.time_within(run, tolerance)
     roots = tuple(fixed_point(equation, np.array(root)) for root in run.roots)
     listed = ", ".join(f"({a1:.6g}, {a2:.6g})" for a1, a2 in run.roots) or "none"
-    here = monomial.side(system, int(np.sign(run.segments[-1].place(run.segments[-1].first)[0])) or 1)
-    optimum = f"alpha/beta = {here.alpha / here.beta:.6g}" if here.beta > 0 else "alpha/beta"
+    optimum = _optimum(system, float(run.point[0] or system.a[0]))
     level = ", ".join(f"{name} = {value:.6g}" for name, value in invariants.items())
     where = f"on the curve {level or 'through the start'}"
     end = {"a": run.point}
@@ -82,8 +82,14 @@ def _closed(
         return Outcome("converges", end, None, time, None, why, None, points, invariants)
     leaves = _leaves_zero(system, run)
     rate = rest.rates[0].real if rest.rates and rest.rates[0].real > 0 else 0.0
-    why = f"a1 -> 0 where nothing moves: no root {where} lies between (roots: {listed}), P -> 0 and {optimum} is not reached"
+    why = f"a1 -> 0 where nothing moves: no root {where} lies between (roots: {listed}); {optimum} is not reached"
     return Outcome("saddle" if leaves else "converges", end, rate, time, None, why, None, points, invariants)
+
+
+def _optimum(system: Hidden, a1: float) -> str:
+    """alpha/beta with its number, in terms of P = a2 a1^mu; for relu that of a1's side, with P = a2 |a1|."""
+    here = monomial.side(system, int(np.sign(a1)) if system.transfer == "relu" or a1 < 0 < system.power % 1 else 1)
+    return f"alpha/beta = {here.alpha / here.beta:.6g}" if here.beta > 0 else "alpha/beta"
 
 
 def _leaves_zero(system: Hidden, run: monomial.Run) -> bool:
@@ -133,7 +139,7 @@ def _integrated(system: Hidden, equation: Flow, tolerance: float, invariants: di
         why = f"a fixed point that attracts{how}, half mean squared error {loss:.6g}"
     return Outcome(
         settled.kind, here.parameters, settled.landing.rate, settled.time, None, why, None, points, invariants
-    )  # type: ignore[arg-type]
+    )
 
 
 def _has_regimes(system: Hidden) -> bool:
@@ -152,21 +158,22 @@ def _why_it_grows(system: Hidden, growth: Growth) -> str:
         here = monomial.side(system, sign)
         if here.beta == 0:
             return f"no input passes, and a1' = c E(T I) = {system.c * here.gamma:.6g} for ever"
-        q = f"alpha/beta = {here.alpha / here.beta:.6g}"
+        turned = here.sign**system.power if system.transfer == "power" and a1 < 0 else 1.0  # P = a2 a1^mu
+        q = f"alpha/beta = {turned * here.alpha / here.beta:.6g}"
         if here.delta == 0:
             return f"delta = 0, so that a1' = c gamma for ever, and P -> {q}"
-        r = f"gamma/delta = {here.gamma / here.delta:.6g}"
+        r = f"gamma/delta = {turned * here.gamma / here.delta:.6g}"
         if growth.exponents[0] > 0:
             return f"{q} and {r} differ: P -> alpha/beta, and a1 grows for ever"
         return f"{q} and {r} differ: P -> gamma/delta, suboptimal, and a2 grows for ever"
     loss = f"half mean squared error -> {_loss(system, growth.state):.6g}"
     if system.transfer in ("power", "relu"):
         return f"no rest: {growth.words(_NAMES)}; {loss}"
-    if growth.kinds[0] == "log":
+    if "log" in growth.kinds:
         nearest = float(np.min(np.abs(system.inputs[system.inputs != 0])))
         return f"the unit saturates, f' of the smallest input {nearest:.6g} is what is left of the error's path: {loss}"
-    if growth.exponents[0] < 0:
-        return f"the unit becomes linear, a1 a2 -> {a1 * a2:.6g}, and the next order drives a2 for ever: {loss}"
+    if growth.exponents[1] > 0:
+        return f"the top grows for ever and a1 falls behind, a1 a2 = {a1 * a2:.6g} so far: {loss}"
     speed = _saturated_speed(system, sign)
     return f"without f' the unit saturates: a1' -> {speed:.6g}, f -> its values at infinity: {loss}"
 

@@ -69,7 +69,14 @@ def steps(flow: Flow, path: Path | None = None) -> Iterator[tuple[float, Array]]
         if number == EXPLICIT_STEPS:
             first = float(solver.step_size or 1e-3)
             solver = LSODA(
-                velocity, solver.t, solver.y, LATEST, first, rtol=RELATIVE_IMPLICIT, atol=ABSOLUTE_IMPLICIT, jac=jacobian
+                velocity,
+                solver.t,
+                solver.y,
+                LATEST,
+                first,
+                rtol=RELATIVE_IMPLICIT,
+                atol=ABSOLUTE_IMPLICIT,
+                jac=jacobian,
             )
         with np.errstate(over="ignore", invalid="ignore"):
             solver.step()

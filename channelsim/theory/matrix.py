@@ -1,11 +1,11 @@
 """A[N0, N1, N2]: where a linear network with one hidden layer goes, the linear autoencoder among them.
 
 What rbp does to the hidden layer is a system of its own: with X = A, S = C B, W = C M and M = Sigma_TI Sigma_II^-1,
-X' = (W - S X) Sigma_II and S' = X' X^T. |S|^2/2 - <X, W> falls along every solution, so S X -> W, and A2 A1 -> M where C has
-full column rank. In general C (M - A2 A1) = 0 at the end, and the error left is orthogonal to the hidden units' activity:
-if S is invertible, A2 A1 = Sigma_TI W^T (W Sigma_II W^T)^-1 W, for an autoencoder the projector
-Sigma C^T (C Sigma C^T)^-1 C. For N1 = 1 there is a closed form (bottleneck.py). For N1 > 1 the invariants leave a continuum
-of limits, so A and B are integrated; that they converge, and not only their product, is a conjecture.
+X' = (W - S X) Sigma_II and S' = X' X^T. |S|^2/2 - <X, W> falls along every solution, so S X -> W, and A2 A1 -> M
+where C has full column rank. In general C (M - A2 A1) = 0 at the end, and the error left is orthogonal to the hidden
+units' activity: if S is invertible, A2 A1 = Sigma_TI W^T (W Sigma_II W^T)^-1 W, for an autoencoder the projector
+Sigma C^T (C Sigma C^T)^-1 C. For N1 = 1 there is a closed form (bottleneck.py). For N1 > 1 the invariants leave a
+continuum of limits, so A and B are integrated; that they converge, and not only their product, is a conjecture.
 
 Rates leave out the neutral directions along that continuum.
 """
@@ -50,7 +50,7 @@ def outcome(system: Matrix, tolerance: float) -> Outcome:
     rate = settled.landing.rate
     reason = _reason(system, settled, point)
     found = None if settled.kind == "stays" and not (point.stable and point.rates) else rate
-    return Outcome(settled.kind, point.parameters, found, settled.time, None, reason, None, (point,), invariants)  # type: ignore[arg-type]
+    return Outcome(settled.kind, point.parameters, found, settled.time, None, reason, None, (point,), invariants)
 
 
 def projector(system: Matrix) -> Array:
@@ -60,7 +60,7 @@ def projector(system: Matrix) -> Array:
 
 
 def best_of_rank(system: Matrix) -> Array:
-    """(N2, N0): the product of rank N1 at most with the smallest squared error, what bp finds from almost every start."""
+    """(N2, N0): the product of rank N1 with the smallest squared error, which bp finds from almost every start."""
     half = np.linalg.cholesky(system.sigma_II)
     u, s, vt = np.linalg.svd(np.linalg.solve(half, system.sigma_TI.T).T, full_matrices=False)
     rank = system.a.shape[0]
@@ -68,14 +68,13 @@ def best_of_rank(system: Matrix) -> Array:
 
 
 def _reason(system: Matrix, settled: Settled, point: FixedPoint) -> str:
-    m = np.linalg.solve(system.sigma_II, system.sigma_TI.T).T
+    m: Array = np.asarray(np.linalg.solve(system.sigma_II, system.sigma_TI.T).T, dtype=float)
     product = point.parameters["b"] @ point.parameters["a"]
     if settled.kind == "stays":
         words = ["nothing moves at the start" + ("" if point.stable else ", a point that others leave")]
     elif settled.kind == "saddle":
-        words = [
-            f"the start lies on the stable manifold of a saddle, slowest rate away {-min(r.real for r in point.rates):.6g}"
-        ]
+        away = -min(r.real for r in point.rates)
+        words = [f"the start lies on the stable manifold of a saddle that others leave at rate {away:.6g}"]
     else:
         words = [_what(system, product, m)]
     spirals = [r for r in point.rates if r.real > 0 and abs(r.imag) > _EQUAL * abs(r)]

@@ -1,20 +1,22 @@
 """A[1, 1, 1] with a power or a ReLU in the hidden unit, where both weights follow one error: solved along a curve.
 
-On the half-line of a1's sign, with u = |a1|, P = a2 u^mu (mu = 1 for relu) and that half-line's moments alpha = E(T f),
-beta = E(f^2), f = f(+-I): with f', u' = g mu u^(mu-1) e and a2' = u^mu e with e = alpha - beta P, g = c (bp: a2) [P 12].
-Without f', and with gamma = E(T I), delta = E(I f): u' = +-c (gamma - delta P), the same error up to a factor only if
-gamma/delta = alpha/beta. Then a solution runs along one curve of the plane (an invariant) to the first point on it at
-which P = alpha/beta, or to a1 = 0 if nothing moves there.
+On the half-line of a1's sign, with u = |a1|, P = a2 u^mu (mu = 1 for relu) and that half-line's moments alpha = E(T
+f), beta = E(f^2), f = f(+-I): with f', u' = g mu u^(mu-1) e and a2' = u^mu e with e = alpha - beta P, g = c (bp: a2)
+[P 12]. Without f', and with gamma = E(T I), delta = E(I f): u' = +-c (gamma - delta P), the same error up to a factor
+only if gamma/delta = alpha/beta. Then a solution runs along one curve of the plane (an invariant) to the first point
+on it at which P = alpha/beta, or to a1 = 0 if nothing moves there.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from math import factorial
 
 import numpy as np
-from scipy.integrate import quad
+from scipy.integrate import IntegrationWarning, quad
 from scipy.optimize import brentq
 
 from channelsim.theory.systems import Array, Hidden
@@ -38,7 +40,7 @@ class Side:
     def one_error(self) -> bool:
         """Whether gamma - delta P and alpha - beta P vanish together."""
         left, right = self.gamma * self.beta, self.alpha * self.delta
-        return self.beta > 0 and self.delta != 0 and abs(left - right) <= _ROUNDING * (abs(left) + abs(right))
+        return self.beta > 0 and self.delta != 0 and bool(abs(left - right) <= _ROUNDING * (abs(left) + abs(right)))
 
 
 def exponent(system: Hidden) -> float:
@@ -56,7 +58,7 @@ def side(system: Hidden, sign: int) -> Side:
 
 @dataclass(frozen=True)
 class Segment:
-    """A piece of a solution's curve in a coordinate z, from z = first to z = last; velocity: dz/dt; place: z to (a1, a2)."""
+    """A piece of a solution's curve, from z = first to z = last; velocity: dz/dt; place: z to (a1, a2)."""
 
     first: float
     last: float
@@ -66,7 +68,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Run:
-    """A solution as segments. end: "root", "double" (touched like 1/t), "zero" (a1 -> 0) or "dead" (a1 = 0 in finite time)."""
+    """A solution as segments. end: "root", "double" (like 1/t), "zero" (a1 -> 0) or "dead" (a1 = 0 in finite time)."""
 
     segments: tuple[Segment, ...]
     end: str
@@ -265,7 +267,7 @@ def _roots(curve: _Curve) -> list[float]:
 
 
 def time_within(run: Run, tolerance: float) -> float:
-    """The last time at which a weight is further than the tolerance from its limit, by quadrature; 0 if there is none."""
+    """The last time at which a weight is further than the tolerance from its limit, by quadrature; 0 if none."""
     total = found = 0.0
     for number, piece in enumerate(run.segments):
 
@@ -292,10 +294,14 @@ def _travel(piece: Segment, end: float) -> float:
         return 1 / abs(piece.velocity(piece.last + np.copysign(d, piece.first - piece.last)))
 
     if end == 0:
-        return float(quad(slowness, 0.0, span, epsrel=1e-11, epsabs=0.0, limit=500)[0])
+        return _integral(slowness, 0.0, span)
     # Close to a root time is a logarithm, or a power, of the distance: one decade at a time.
     edges = np.append(np.arange(np.log(end), np.log(span), np.log(10.0)), np.log(span))
-    return sum(
-        float(quad(lambda w: np.exp(w) * slowness(np.exp(w)), a, b, epsrel=1e-11, epsabs=0.0, limit=500)[0])
-        for a, b in zip(edges[:-1], edges[1:], strict=True)
-    )
+    return sum(_integral(lambda w: float(np.exp(w) * slowness(np.exp(w))), a, b) for a, b in pairwise(edges))
+
+
+def _integral(f: Callable[[float], float], a: float, b: float) -> float:
+    with warnings.catch_warnings():
+        # Close to a root rounding keeps the integrand from the accuracy asked for; what is reached is good for a time.
+        warnings.simplefilter("ignore", IntegrationWarning)
+        return float(quad(f, a, b, epsrel=1e-10, epsabs=0.0, limit=500)[0])

@@ -71,7 +71,7 @@ def check(system: Hidden) -> None:
 
 
 def flow(system: Hidden) -> Flow:
-    """The equation of a1 and a2. Invariants: those of the powers and of relu with f' (its two half-planes share one)."""
+    """The equation of a1 and a2. Invariants: those of powers and of relu with f' (its half-planes share one)."""
     check(system)
     f = transfer(system)
     inputs, targets, weights = system.inputs, system.targets, system.weights

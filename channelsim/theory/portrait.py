@@ -31,9 +31,9 @@ _HATCHES = (None, "..", "//", "\\\\\\\\", "xx")
 class _Plane:
     """A system as a flow in the plane.
 
-    velocity: (a1, a2), arrays of one shape, to their derivatives; optimum: P = alpha/beta as a function from a1 to a2 where
-    that curve consists of fixed points, else None; fades: (a1, a2) to the rate at which the distance from it fades;
-    stops_at_zero: whether a1 = 0 can be a limit too.
+    velocity: (a1, a2), arrays of one shape, to their derivatives; optimum: P = alpha/beta as a function from a1 to a2
+    where that curve consists of fixed points, else None; fades: (a1, a2) to the rate at which the distance from it
+    fades; stops_at_zero: whether a1 = 0 can be a limit too.
     """
 
     start: Array
@@ -189,7 +189,11 @@ def _path(plane: _Plane) -> Array:
 
 def _window(plane: _Plane, path: Array) -> tuple[tuple[float, float], tuple[float, float]]:
     shown = [path.T, np.zeros((1, 2))]
-    shown += [np.array([_point(p.parameters)]) for p in plane.outcome.fixed_points if np.all(np.abs(_point(p.parameters)) < 20)]
+    shown += [
+        np.array([_point(p.parameters)])
+        for p in plane.outcome.fixed_points
+        if np.all(np.abs(_point(p.parameters)) < 20)
+    ]
     points = np.concatenate(shown)
     low, high = points.min(axis=0), points.max(axis=0)
     half = np.maximum(0.65 * (high - low), 1.5)
@@ -198,7 +202,7 @@ def _window(plane: _Plane, path: Array) -> tuple[tuple[float, float], tuple[floa
 
 
 def _mesh(window: tuple[tuple[float, float], tuple[float, float]], count: int) -> tuple[Array, Array]:
-    return np.meshgrid(np.linspace(*window[0], count), np.linspace(*window[1], count))  # type: ignore[return-value]
+    return np.meshgrid(np.linspace(*window[0], count), np.linspace(*window[1], count))
 
 
 def _draw_flow(axes: Axes, plane: _Plane, window: tuple[tuple[float, float], tuple[float, float]]) -> None:
@@ -246,7 +250,9 @@ def _labels(plane: _Plane, x: Array, y: Array, wide: float, high: float) -> tupl
     stable = [_point(p.parameters) for p in plane.outcome.fixed_points if p.stable]
     names = [f"goes to ({p[0]:.3g}, {p[1]:.3g})" for p in stable]
     names += [r"$a_1 \to \infty$", r"$a_1 \to -\infty$", r"$|a_2| \to \infty$"]
-    labels = np.where(np.abs(y / high) > np.abs(x / wide), len(stable) + 2, np.where(x > 0, len(stable), len(stable) + 1))
+    labels = np.where(
+        np.abs(y / high) > np.abs(x / wide), len(stable) + 2, np.where(x > 0, len(stable), len(stable) + 1)
+    )
     for k, (p, q) in enumerate(stable):
         labels = np.where(np.hypot((x - p) / wide, (y - q) / high) < 0.1, k, labels)
     return labels, names
@@ -256,23 +262,32 @@ def _draw_optima(axes: Axes, plane: _Plane, window: tuple[tuple[float, float], t
     if plane.optimum is None or plane.fades is None:
         for p in plane.outcome.fixed_points:
             a1, a2 = _point(p.parameters)
-            style = {"markerfacecolor": "black" if p.stable else "white", "markeredgecolor": "black"}
-            axes.plot(a1, a2, "o", markersize=7, zorder=5, label=f"{'stable' if p.stable else 'unstable'} point", **style)
+            name, fill = ("stable", "black") if p.stable else ("unstable", "white")
+            axes.plot(
+                a1,
+                a2,
+                "o",
+                markersize=7,
+                zorder=5,
+                label=f"{name} point",
+                markerfacecolor=fill,
+                markeredgecolor="black",
+            )
         return
     labelled: set[bool] = set()
     for low, high in ((max(window[0][0], 1e-6), window[0][1]), (window[0][0], min(window[0][1], -1e-6))):
         if low >= high:
             continue
-        a1 = np.linspace(low, high, 4000)
-        a2 = plane.optimum(a1)
-        stable = plane.fades(a1, a2) > 0
+        first = np.linspace(low, high, 4000)
+        second = plane.optimum(first)
+        stable = plane.fades(first, second) > 0
         for part in (True, False):
-            shown = np.where((stable == part) & np.isfinite(a2), a2, np.nan)
+            shown = np.where((stable == part) & np.isfinite(second), second, np.nan)
             if np.all(np.isnan(shown)):
                 continue
             label = None if part in labelled else f"$P = \\alpha/\\beta$, {'stable' if part else 'unstable'}"
             labelled.add(part)
-            axes.plot(a1, shown, "k-" if part else "k:", linewidth=2.4, zorder=3, label=label)
+            axes.plot(first, shown, "k-" if part else "k:", linewidth=2.4, zorder=3, label=label)
 
 
 def _draw_path(axes: Axes, plane: _Plane, path: Array) -> None:

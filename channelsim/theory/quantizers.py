@@ -1,7 +1,7 @@
 """Where a weight comes to rest, or circles, whose error is quantized: e_{n+1} = e_n - h Q(e_n).
 
-h = rate times the square of the weight's input, summed like beta. The top layer receives the exact error, so a quantized
-channel does not stop a chain unless the top is frozen.
+h = rate times the square of the weight's input, summed like beta. The top layer receives the exact error, so a
+quantized channel does not stop a chain unless the top is frozen.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ LOG2_CONTRACTS = float(np.sqrt(2))
 
 
 def sign_on_hidden(rate: float, beta: float, a1: float, a2: float, c: float, scale: float) -> float:
-    """|e| of the cycle of period 2 of a chain of two layers whose hidden layer gets signs and whose top the exact error.
+    """|e| in the cycle of period 2 of a chain of two layers: signs to the hidden layer, the exact error at the top.
 
     About rate beta |c a2| a / (2 - rate beta a1^2), for c a2 > 0.
     """
@@ -62,8 +62,8 @@ def sign_gain(flips: float) -> float:
 def uniform_with_flips(value: float, step: float, bits: int, flips: float) -> float:
     """The mean of what arrives of `value`, a multiple of `step` q, in words of `bits` bits flipped with probability p.
 
-    (1 - 2 p) v + p q - (K + 1) q Pr(all ones), K = 2^(bits - 1) - 1: words count from -K q up, and that of all ones, which
-    no value has, arrives as 0.
+    (1 - 2 p) v + p q - (K + 1) q Pr(all ones), K = 2^(bits - 1) - 1: words count from -K q up, and that of all ones,
+    which no value has, arrives as 0.
     """
     most = 2 ** (bits - 1) - 1
     word = round(value / step) + most

@@ -1,9 +1,10 @@
 """Powers and ReLU without f': how a state shows into which of its two regimes it is bound.
 
-On a half-line of a1 (monomial.py) with q = alpha/beta and r = gamma/delta, r != q: u' = s c delta (r - P) with s = +-1 the
-side, and P' = u^(2 mu) beta (q - P) + mu P u'/u. *The growing unit*: if v = s c delta (r - q) > 0, a band around P = q is
-entered for good once u is large: a1 ~ s v t. *The growing top*: if r (q - r) > 0 and s c delta r > 0, a band around P = r is
-entered for good once u is small: a2^2 ~ 2 r (alpha - beta r) t. Both bands only get harder to leave.
+On a half-line of a1 (monomial.py) with q = alpha/beta and r = gamma/delta, r != q: u' = s c delta (r - P) with s =
++-1 the side, and P' = u^(2 mu) beta (q - P) + mu P u'/u. *The growing unit*: if v = s c delta (r - q) > 0, a band
+around P = q is entered for good once u is large: a1 ~ s v t. *The growing top*: if r (q - r) > 0 and s c delta r > 0,
+a band around P = r is entered for good once u is small: a2^2 ~ 2 r (alpha - beta r) t. Both bands only get harder to
+leave.
 """
 
 from __future__ import annotations

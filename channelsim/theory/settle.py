@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from scipy.optimize import brentq
 
 from channelsim.theory.integration import Path, Undecided, steps
-from channelsim.theory.outcome import FixedPoint
+from channelsim.theory.outcome import FixedPoint, Kind
 from channelsim.theory.systems import Array, Flow
 
 NEUTRAL = 1e-8  # eigenvalues below this part of the largest count as 0
@@ -24,7 +25,8 @@ ON_MANIFOLD = 1e-11  # unstable part of the distance to a saddle, relative to th
 LATE = 1e4  # over the speed at the start: the time from which growth is looked for
 STRETCH = 4.0
 RETURNED = 1e-7  # distance from an earlier state, relative to the orbit's extent, that counts as a return
-EXPONENT = 2e-4  # local exponents of a decade apart that agree so far name a growth
+EXPONENT = 2e-3  # local exponents between three looks that agree so far name a growth
+LOOKS = 9  # after which a growth is named by its local exponents, though they still change
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ class Growth:
 class Settled:
     """Result of an integration: kind as in Outcome, with the landing or the growth that it rests on."""
 
-    kind: str
+    kind: Kind
     time: float | None
     landing: Landing | None
     growth: Growth | None = None
@@ -123,7 +125,7 @@ def scale_of(x: Array) -> float:
 def at_rest(flow: Flow, x: Array) -> bool:
     """Whether nothing moves at x, up to the rounding of the terms of its velocity."""
     terms = float(np.max(np.sum(np.abs(flow.jacobian(x)), axis=1))) * float(np.max(np.abs(x)))
-    return float(np.max(np.abs(flow.velocity(x)))) <= 8 * np.finfo(float).eps * terms
+    return float(np.max(np.abs(flow.velocity(x)))) <= 8 * float(np.finfo(float).eps) * terms
 
 
 def rates_at(flow: Flow, x: Array) -> Array:
@@ -140,7 +142,7 @@ def fixed_point(flow: Flow, x: Array) -> FixedPoint:
 
 
 def land(flow: Flow, x: Array, point: Array | None = None) -> Landing | None:
-    """The fixed point close to x on its leaf, or `point` if it is given, with its modes; None where Newton finds none."""
+    """The fixed point close to x on its leaf, or `point` if it is given, with its modes; None where there is none."""
     y = _newton(flow, x) if point is None else point
     if y is None:
         return None
@@ -214,9 +216,9 @@ def settle(
 ) -> Settled:
     """Integrate until the flow's end can be said.
 
-    point: the limit, where it is known; then only the time is looked for, and a saddle's unstable modes are ignored. trap: says of a
-    state that it is bound for a growth, sooner than the growth shows.
-    Raises Undecided where neither rest nor a growth shows.
+    point: the limit, where it is known; then only the time is looked for, and a saddle's unstable modes are ignored.
+    trap: says of a state that it is bound for a growth, sooner than the growth shows. Raises Undecided where neither
+    rest nor a growth shows.
     """
     start = flow.start
     if at_rest(flow, start):
@@ -251,7 +253,7 @@ def settle(
     raise Undecided("the integration ended")
 
 
-def _verdict(flow: Flow, x: Array, landing: Landing | None, known: bool) -> str | None:
+def _verdict(flow: Flow, x: Array, landing: Landing | None, known: bool) -> Kind | None:
     """ "converges" or "saddle" if x is so close to the landing that its modes stand for the solution; else None."""
     if landing is None or landing.rates.size == 0:
         return None
@@ -262,7 +264,8 @@ def _verdict(flow: Flow, x: Array, landing: Landing | None, known: bool) -> str 
     if distance > 1e-14 * size:
         linear = flow.jacobian(landing.point) @ (x - landing.point)
         velocity = flow.velocity(x)
-        if np.max(np.abs(velocity - linear)) > 1e-2 * np.max(np.abs(velocity)):
+        rounding = 20 * np.finfo(float).eps * (np.abs(flow.jacobian(x)) @ np.abs(x))
+        if np.any(np.abs(velocity - linear) > 1e-2 * np.max(np.abs(velocity)) + rounding):
             return None
     if landing.stable:
         return "converges"
@@ -301,15 +304,24 @@ class _Returns:
         return None
 
 
+def _growth(x: Array, t: float, powers: Array, logs: Array, drift: Array, exponents: Array) -> Growth:
+    simple = np.array([float(Fraction(p).limit_denominator(8)) for p in exponents])
+    exponents = np.where(np.abs(simple - exponents) < 5e-3, simple, np.round(exponents, 3)) * powers
+    kinds = tuple("power" if p else "log" if g else "bounded" for p, g in zip(powers, logs, strict=True))
+    return Growth(x, kinds, np.where(logs, drift, x / t**exponents), exponents)
+
+
 class _Watch:
     """Looks at a path at times a factor STRETCH apart for what is slower than any exponential.
 
-    That is growth like a power of t or like ln t, or an approach like a power of 1/t: exponents between three looks agree.
+    That is growth like a power of t or like ln t, or an approach like a power of 1/t: exponents between three looks
+    agree.
     """
 
     def __init__(self, flow: Flow) -> None:
         self.next = LATE / max(float(np.max(np.abs(flow.velocity(flow.start)))), 1e-6)
         self.looks: list[tuple[float, Array]] = []
+        self.number = 0
 
     def __call__(self, t: float, x: Array) -> Growth | Landing | None:
         if t < self.next:
@@ -322,19 +334,23 @@ class _Watch:
         drifts = np.array([(self.looks[n + 1][1] - self.looks[n][1]) / spans[n] for n in range(3)])  # dx / d ln t
         sizes = [np.log(np.maximum(np.abs(look[1]), 1e-300)) for look in self.looks]
         exponents = np.array([(sizes[n + 1] - sizes[n]) / spans[n] for n in range(3)])
+        size = np.abs(drifts[-1])
         powers = (np.ptp(exponents[1:], axis=0) < EXPONENT) & (np.abs(exponents[-1]) > 0.05)
-        steady = np.abs(drifts[-1] - drifts[-2]) < 1e-2 * np.abs(drifts[-1])
-        logs = ~powers & steady & (np.abs(drifts[-1]) > 1e-3) & (exponents[-1] < 0.2)
-        resting = ~powers & ~logs & (np.abs(drifts[-1]) < 1e-2)
+        steady = np.abs(drifts[-1] - drifts[-2]) < 1e-2 * size
+        logs = ~powers & steady & (size > 1e-3) & (exponents[-1] < 0.2)
+        resting = ~powers & ~logs & (size < 1e-2)
         grows = (powers & (exponents[-1] > 0)) | logs
         if np.any(grows) and np.all(powers | logs | resting):
-            kinds = tuple("power" if p else "log" if g else "bounded" for p, g in zip(powers, logs, strict=True))
-            rounded = np.where(powers, np.round(exponents[-1], 3), 0.0)
-            return Growth(x, kinds, np.where(logs, drifts[-1], x / t**rounded), rounded)
+            return _growth(x, t, powers, logs, drifts[-1], exponents[-1])
+        self.number += 1
+        lasting = (size > 0.8 * np.abs(drifts[-2])) & (size > 0.8**2 * np.abs(drifts[-3])) & (size > 1e-3)
+        if self.number > LOOKS and np.any(lasting & (exponents[-1] > 0)):
+            powers = np.abs(exponents[-1]) > 0.15
+            return _growth(x, t, powers, ~powers & lasting, drifts[-1], exponents[-1])
         return None if np.any(grows) else self._approach(x, drifts, spans)
 
     def _approach(self, x: Array, drifts: Array, spans: list[float]) -> Landing | None:
-        """The limit of an approach like t^-p, if p is the same over the last looks in all parameters that still move."""
+        """The limit of an approach like t^-p, if p stayed the same in all parameters that still move."""
         moving = np.abs(drifts[-1]) > 1e-11
         if np.any(np.abs(drifts[-1]) > 1e-2) or not np.any(moving):
             return None

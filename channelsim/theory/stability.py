@@ -1,8 +1,8 @@
 """What a channel's delay, loss and noise do to the stability of a weight close to its limit.
 
-There a weight obeys x_{n+1} = x_n - h m_n x_{n-D} + s xi_n: h = rate times lambda (the system's rate of approach), D how many
-updates late the error is, m_n an independent gain of mean 1 and variance v, xi white noise of variance 1. Finite steps and
-label noise are here too: they shift what the differential equation keeps constant.
+There a weight obeys x_{n+1} = x_n - h m_n x_{n-D} + s xi_n: h = rate times lambda (the system's rate of approach), D
+how many updates late the error is, m_n an independent gain of mean 1 and variance v, xi white noise of variance 1.
+Finite steps and label noise are here too: they shift what the differential equation keeps constant.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def roots(h: float, gains: Sequence[float] = (1.0,), delays: Sequence[int] = (0,
 
 
 def critical_rate_of_layers(gains: Sequence[float], delays: Sequence[int], momentum: float = 0.0) -> float:
-    """The h at which the first of `roots` reaches the unit circle; 0 if the gains' sum is not positive, inf if none does.
+    """The h at which the first of `roots` reaches the unit circle; 0 if the gains' sum is not positive, inf if none.
 
     On the circle, z = exp(i w), h = -(z - 1)(z - mu) / (z sum_i k_i z^(-D_i)) has to be real and positive.
     """
@@ -97,7 +97,7 @@ def critical_latency(prompt: float, late: float) -> float:
 
 
 def critical_rate_of_geometric_delays(r: float) -> float:
-    """The h below which the mean is stable if every update is d late with probability (1 - r) r^d: 2 (1 + r) / (1 - r)."""
+    """The h below which the mean is stable if updates are d late with probability (1 - r) r^d: 2 (1 + r) / (1 - r)."""
     return 2 * (1 + r) / (1 - r)
 
 
@@ -131,8 +131,8 @@ def critical_rate_of_random_gain(gain_variance: float, delay: int = 0) -> float:
 def critical_rate_with_drop(drop: float, delay: int = 0, rescale: bool = False) -> tuple[float, float]:
     """(for the mean, for the mean square): the largest h with errors lost independently with probability `drop`.
 
-    What arrives has mean gain 1 - p, or 1 if `rescale`, and relative variance p / (1 - p). Without delay the mean square's
-    limits are 2, and 2 (1 - p) rescaled.
+    What arrives has mean gain 1 - p, or 1 if `rescale`, and relative variance p / (1 - p). Without delay the mean
+    square's limits are 2, and 2 (1 - p) rescaled.
     """
     arriving = 1.0 if rescale else 1 - drop
     return critical_rate(delay) / arriving, critical_rate_of_random_gain(drop / (1 - drop), delay) / arriving
@@ -164,7 +164,7 @@ def channel_with_drop(c: float, drop: float) -> float:
 
 
 def invariant_step_rbp(change_a: Array) -> Array:
-    """(N1, N1): what an update changes in C B + (C B)^T - A A^T, for any batch, linear units and A's change (N1, N0)."""
+    """(N1, N1): what an update of linear units changes in C B + (C B)^T - A A^T, for A's change (N1, N0)."""
     return -change_a @ change_a.T
 
 
@@ -176,8 +176,8 @@ def invariant_step_bp(change_a: Array, change_b: Array) -> Array:
 def shifted_limit(a: Array, c: float, alpha: float, beta: float, rate: float) -> Array:
     """(2,): the limit of a chain of two layers under full-batch rbp with a finite learning rate, up to O(rate^2).
 
-    c a2 - a1^2/2 drifts by -(rate c^2/2)(V(0) - V(s*)), V(s) = (beta/2) a2(s)^2 - alpha s in the clock da1 = c ds; the cubic
-    a^3/(2 c) + K a = alpha/beta has its K shifted by that over c.
+    c a2 - a1^2/2 drifts by -(rate c^2/2)(V(0) - V(s*)), V(s) = (beta/2) a2(s)^2 - alpha s in the clock da1 = c ds;
+    the cubic a^3/(2 c) + K a = alpha/beta has its K shifted by that over c.
     """
     first, second = (float(x) for x in a)
     k = second - first**2 / (2 * c)
@@ -199,7 +199,7 @@ def _nearest_root(k: float, c: float, wanted: float, start: float, error: float)
 
 
 def label_noise_drift(rate: float, c: float, noise: float, h: float) -> float:
-    """The change of K = a2 - a1^2/(2 c) per update under label noise of variance `noise`, with I = 1: the weights never settle.
+    """The change of K = a2 - a1^2/(2 c) per update under label noise of variance `noise`, I = 1: no weight settles.
 
     -(rate^2 c/2) 2 sigma^2 / (2 - h), though their product does settle.
     """

@@ -1,8 +1,8 @@
 """The learning equation of A[N0, N1, N2], a linear network with one hidden layer.
 
-With E = Sigma_TI - B A Sigma_II: A' = C E and B' = E A^T under rbp, which is srbp with one hidden layer; bp has B^T for C;
-arbp and asrbp let C follow C' = rho A E^T. Invariants: C B + (C B)^T - A A^T under rbp [P]; B^T B - A A^T under bp; C - rho
-B^T =: D and D B + (D B)^T + rho B^T B - A A^T where C adapts.
+With E = Sigma_TI - B A Sigma_II: A' = C E and B' = E A^T under rbp, which is srbp with one hidden layer; bp has B^T
+for C; arbp and asrbp let C follow C' = rho A E^T. Invariants: C B + (C B)^T - A A^T under rbp [P]; B^T B - A A^T
+under bp; C - rho B^T =: D and D B + (D B)^T + rho B^T B - A A^T where C adapts.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the theory is held to: the differential equations written down again, sample by sample, and SciPy's integration."""
+"""What the theory is held to: the differential equations written down again, and SciPy's integration."""
 
 from __future__ import annotations
 
@@ -55,8 +55,6 @@ def hidden_velocity(system: Hidden, x: Array) -> Array:
 
 def ends(velocity: Callable[[Array], Array], start: Array, times: Array, method: str = "DOP853") -> Array:
     """(times, n): the solution at given times, with tight tolerances."""
-    found = solve_ivp(
-        lambda t, x: velocity(x), (0, times[-1]), start, method, t_eval=times, rtol=3e-14, atol=1e-15
-    )
+    found = solve_ivp(lambda t, x: velocity(x), (0, times[-1]), start, method, t_eval=times, rtol=3e-14, atol=1e-15)
     assert found.success
     return found.y.T

@@ -176,9 +176,7 @@ def test_a_start_along_w_ends_at_the_outer_negative_root_which_is_a_saddle() -> 
     b = roots(1.0, -2.5)[2]
     assert found.outcome == "saddle" and found.limit is not None and found.time is not None
     np.testing.assert_allclose(found.limit["a"], [b * W], atol=1e-9)
-    path = ends(
-        lambda x: matrix_velocity(system, x), flow(system).start, np.array([0, found.time])
-    )
+    path = ends(lambda x: matrix_velocity(system, x), flow(system).start, np.array([0, found.time]))
     assert np.max(np.abs(path[-1] - flat(dict(found.limit)))) == pytest.approx(TOLERANCE, rel=1e-3)
 
 

@@ -41,13 +41,20 @@ def test_basins_agree_with_the_limits() -> None:
     (axes,) = portrait(chain("rbp")).axes
     labels = axes.get_legend_handles_labels()[1]
     assert "goes to $a_1 > 0$" in labels and "goes to $a_1 < 0$" in labels
-    limits = [np.asarray(portrait(chain("rbp", (a1, 1.2))).axes[0].get_lines()[-1].get_xdata())[0] for a1 in (-3.0, -1.0)]
+    limits = [
+        np.asarray(portrait(chain("rbp", (a1, 1.2))).axes[0].get_lines()[-1].get_xdata())[0] for a1 in (-3.0, -1.0)
+    ]
     assert limits[0] < 0 < limits[1]
 
 
 @pytest.mark.parametrize(
     ("transfer", "derivative", "label"),
-    [("tanh", True, "stable point"), ("tanh", False, "unstable point"), ("power 2", True, "its limit"), ("relu", True, "start")],
+    [
+        ("tanh", True, "stable point"),
+        ("tanh", False, "unstable point"),
+        ("power 2", True, "its limit"),
+        ("relu", True, "start"),
+    ],
 )
 def test_a_hidden_unit(transfer: str, derivative: bool, label: str, tmp_path: Path) -> None:
     figure = portrait(system(transfer, (0.3, 0.4), 0.8, derivative=derivative), tmp_path / "hidden.png")

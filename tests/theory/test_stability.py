@@ -61,8 +61,10 @@ def test_layers_of_different_ages_are_stable_up_to_the_rate_found_on_the_unit_ci
 def test_gains_of_both_signs() -> None:
     assert stability.critical_rate_of_layers((-1.0, 0.5), (0, 1)) == 0
     limit = stability.critical_rate_of_layers((1.0, -0.4), (1, 3))
-    assert abs(stability.roots(0.999 * limit, (1.0, -0.4), (1, 3))[0]) < 1 < abs(
-        stability.roots(1.001 * limit, (1.0, -0.4), (1, 3))[0]
+    assert (
+        abs(stability.roots(0.999 * limit, (1.0, -0.4), (1, 3))[0])
+        < 1
+        < abs(stability.roots(1.001 * limit, (1.0, -0.4), (1, 3))[0])
     )
 
 
