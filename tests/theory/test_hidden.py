@@ -63,7 +63,7 @@ def drawn(seed: int, transfer: str, rule: str, derivative: bool) -> Hidden:
     return system(transfer, tuple(a), c, tuple(inputs), tuple(draws.uniform(-1.5, 1.5, 3)), rule, derivative)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from(TRANSFERS), st.sampled_from(["bp", "rbp", "srbp"]))
 def test_random_starts_with_the_derivative(seed: int, transfer: str, rule: str) -> None:
     case = drawn(seed, transfer, rule, True)
@@ -75,7 +75,7 @@ def test_random_starts_with_the_derivative(seed: int, transfer: str, rule: str) 
     check(case, found)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from(["power 2", "power 3", "relu"]))
 def test_random_starts_without_the_derivative_follow_one_of_two_regimes(seed: int, transfer: str) -> None:
     case = drawn(seed, transfer, "rbp", False)

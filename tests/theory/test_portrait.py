@@ -16,7 +16,7 @@ def chain(rule: str, a: tuple[float, ...] = (-3.0, 1.2), c: float = 0.8) -> Chai
     return Chain(rule, np.array(a), np.full(len(a) - 1, c), 1.0, 1.0)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("rule", ["bp", "rbp", "srbp", "arbp", "asrbp"])
+@pytest.mark.parametrize("rule", ["bp", "rbp", "arbp"])
 def test_a_chain_of_two_layers(rule: str, tmp_path: Path) -> None:
     began = time.perf_counter()
     figure = portrait(chain(rule), tmp_path / "chain.svg")
