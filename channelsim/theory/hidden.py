@@ -131,7 +131,7 @@ def _integrated(system: Hidden, equation: Flow, tolerance: float, invariants: di
     loss = _loss(system, settled.landing.point)
     if settled.kind == "saddle":
         why = f"the start lies on the stable manifold of a saddle, half mean squared error {loss:.6g}"
-    elif not here.rates:
+    elif settled.landing.rates.size == 0:
         why = f"more slowly than any exponential, half mean squared error {loss:.6g}"
     else:
         spiral = max(abs(r.imag) for r in here.rates)

@@ -80,7 +80,7 @@ def _reason(system: Matrix, settled: Settled, point: FixedPoint) -> str:
     spirals = [r for r in point.rates if r.real > 0 and abs(r.imag) > _EQUAL * abs(r)]
     if spirals and settled.kind == "converges":
         words.append(f"in spirals: rate {spirals[0].real:.6g} with angular frequency {abs(spirals[0].imag):.6g}")
-    if settled.kind == "converges" and not point.rates:
+    if settled.kind == "converges" and settled.landing is not None and settled.landing.rates.size == 0:
         words.append("more slowly than any exponential")
     left = float(np.trace((m - product) @ system.sigma_II @ (m - product).T))
     words.append(f"squared error above the best linear map's {left:.6g}")

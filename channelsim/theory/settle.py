@@ -26,6 +26,7 @@ LATE = 1e4  # over the speed at the start: the time from which growth is looked 
 STRETCH = 4.0
 RETURNED = 1e-7  # distance from an earlier state, relative to the orbit's extent, that counts as a return
 EXPONENT = 2e-3  # local exponents between three looks that agree so far name a growth
+PATIENCE = 400  # steps for which an approach like a power of 1/t is followed before it is extrapolated
 LOOKS = 9  # after which a growth is named by its local exponents, though they still change
 
 
@@ -108,6 +109,24 @@ class Growth:
 
 
 @dataclass(frozen=True)
+class Approach:
+    """An approach like a power of 1/t: x(t') = point - rest (t'/t)^-powers for t' > t."""
+
+    t: float
+    point: Array
+    rest: Array
+    powers: Array
+
+    def landing(self) -> Landing:
+        return Landing(self.point, np.zeros(0, complex), np.zeros((self.point.size, 0), complex), 0.0)
+
+    def last_outside(self, tolerance: float) -> float:
+        """The last time at which a parameter is further than the tolerance from its limit, if that is after t."""
+        ratios = np.maximum(np.abs(self.rest) / tolerance, 1.0)
+        return self.t * float(np.max(ratios ** (1 / self.powers)))
+
+
+@dataclass(frozen=True)
 class Settled:
     """Result of an integration: kind as in Outcome, with the landing or the growth that it rests on."""
 
@@ -149,11 +168,11 @@ def land(flow: Flow, x: Array, point: Array | None = None) -> Landing | None:
     jacobian = flow.jacobian(y)
     values, vectors = np.linalg.eig(jacobian)
     moving = np.abs(values) > NEUTRAL * max(float(np.max(np.abs(values))), 1e-300)
-    try:
-        parts = np.linalg.solve(vectors, (x - y).astype(complex))
-    except np.linalg.LinAlgError:
-        return None
-    factors = vectors[:, moving] * parts[moving]
+    # What does not move spans the null space of the Jacobian's square, also where an eigenvector is missing.
+    right = np.linalg.svd(jacobian @ jacobian)[2]
+    still = right[len(right) - int(np.sum(~moving)) :].T
+    parts = np.linalg.lstsq(np.hstack([vectors[:, moving], still]), (x - y).astype(complex), rcond=None)[0]
+    factors = vectors[:, moving] * parts[: int(np.sum(moving))]
     rates = -values[moving]
     repelling = rates.real < 0
     unstable = float(np.max(np.abs(np.sum(factors[:, repelling], axis=1)), initial=0.0))
@@ -180,8 +199,9 @@ def _newton(flow: Flow, x: Array) -> Array | None:
         y = y + step
         if np.max(np.abs(step)) < 1e-14 * scale_of(y):
             break
-    terms = np.abs(flow.jacobian(y)) @ np.abs(y)
-    return y if np.all(np.abs(flow.velocity(y)) <= 1e-13 * np.maximum(terms, 1e-16 * scale_of(y))) else None
+    slopes = np.abs(flow.jacobian(y))
+    rounding = 1e-13 * (slopes @ np.abs(y)) + 1e-15 * scale_of(y) * np.sum(slopes, axis=1)
+    return y if np.all(np.abs(flow.velocity(y)) <= rounding) else None
 
 
 def _span(rows: Array) -> Array:
@@ -227,7 +247,8 @@ def settle(
     path = Path()
     tried = np.inf
     watch, returns = _Watch(flow), _Returns(flow)
-    degenerate: Landing | None = None
+    approach: Approach | None = None
+    waited = 0
     for t, x in steps(flow, path):
         speed = float(np.max(np.abs(flow.velocity(x))))
         if speed < 0.2 * tried and speed < 1e-2 * scale_of(x):
@@ -244,12 +265,16 @@ def settle(
         period = returns(t, x, path)
         if period is not None:
             return Settled("oscillates", None, None, None, period)
-        slow = watch(t, x) if degenerate is None else None
+        slow = watch(t, x)
         if isinstance(slow, Growth):
             return Settled("diverges", None, None, slow)
-        degenerate = degenerate or slow
-        if degenerate is not None and np.max(np.abs(x - degenerate.point)) < 0.1 * tolerance:
-            return Settled("converges", path.last_outside(degenerate.point, tolerance) or 0.0, degenerate)
+        approach = slow or approach
+        if approach is not None:
+            waited += 1
+            if np.max(np.abs(x - approach.point)) < 0.1 * tolerance:
+                return Settled("converges", path.last_outside(approach.point, tolerance) or 0.0, approach.landing())
+            if waited > PATIENCE:
+                return Settled("converges", approach.last_outside(tolerance), approach.landing())
     raise Undecided("the integration ended")
 
 
@@ -304,9 +329,14 @@ class _Returns:
         return None
 
 
+def _simple(exponents: Array, within: float) -> Array:
+    """Each exponent, or the simple fraction close to it, which is what it tends to."""
+    simple = np.array([float(Fraction(p).limit_denominator(6)) if np.isfinite(p) else p for p in exponents])
+    return np.where(np.abs(simple - exponents) < within, simple, exponents)
+
+
 def _growth(x: Array, t: float, powers: Array, logs: Array, drift: Array, exponents: Array) -> Growth:
-    simple = np.array([float(Fraction(p).limit_denominator(8)) for p in exponents])
-    exponents = np.where(np.abs(simple - exponents) < 5e-3, simple, np.round(exponents, 3)) * powers
+    exponents = _simple(exponents, 5e-3) * powers
     kinds = tuple("power" if p else "log" if g else "bounded" for p, g in zip(powers, logs, strict=True))
     return Growth(x, kinds, np.where(logs, drift, x / t**exponents), exponents)
 
@@ -323,7 +353,7 @@ class _Watch:
         self.looks: list[tuple[float, Array]] = []
         self.number = 0
 
-    def __call__(self, t: float, x: Array) -> Growth | Landing | None:
+    def __call__(self, t: float, x: Array) -> Growth | Approach | None:
         if t < self.next:
             return None
         self.next = STRETCH * t
@@ -347,9 +377,9 @@ class _Watch:
         if self.number > LOOKS and np.any(lasting & (exponents[-1] > 0)):
             powers = np.abs(exponents[-1]) > 0.15
             return _growth(x, t, powers, ~powers & lasting, drifts[-1], exponents[-1])
-        return None if np.any(grows) else self._approach(x, drifts, spans)
+        return None if np.any(grows) else self._approach(t, x, drifts, spans)
 
-    def _approach(self, x: Array, drifts: Array, spans: list[float]) -> Landing | None:
+    def _approach(self, t: float, x: Array, drifts: Array, spans: list[float]) -> Approach | None:
         """The limit of an approach like t^-p, if p stayed the same in all parameters that still move."""
         moving = np.abs(drifts[-1]) > 1e-11
         if np.any(np.abs(drifts[-1]) > 1e-2) or not np.any(moving):
@@ -359,5 +389,7 @@ class _Watch:
         if not np.all((fall[-1] > 0.05) & (np.abs(fall[-1] - fall[-2]) < 0.02), where=moving):
             return None
         # From a span's end on, a sum of t^-p goes on as a geometric series over spans.
-        rest = np.where(moving, drifts[-1] * spans[-1] / (STRETCH ** np.where(moving, fall[-1], 1.0) - 1), 0.0)
-        return Landing(x + rest, np.zeros(0, complex), np.zeros((x.size, 0), complex), 0.0)
+        powers = np.where(moving, _simple(fall[-1], 0.03), 1.0)
+        rest = np.where(moving, drifts[-1] * spans[-1] / (np.exp(powers * spans[-1]) - 1), 0.0)
+        point = np.where(np.abs(x + rest) < 0.05 * np.abs(rest), 0.0, x + rest)  # what vanishes within the error of p
+        return Approach(t, point, point - x, powers)

@@ -174,6 +174,16 @@ def test_one_sample_without_the_derivative_converges() -> None:
     check(case, found)
 
 
+def test_a_hidden_unit_that_vanishes_like_a_power_of_time() -> None:
+    """gamma = 0, so a1' = -c delta a2 a1^4: a1 ~ (3 c |delta| a2 t)^(-1/3), and P -> 0."""
+    case = system("power 4", (-1.0, 0.5), 1.0, (-1.0, 0.5), (0.5, 1.0), derivative=False)
+    found = outcome(case, TOLERANCE)
+    assert found.outcome == "converges" and found.rate == 0 and found.limit is not None and found.time is not None
+    assert found.limit["a"][0] == 0 and "more slowly than any exponential" in found.reason
+    delta = abs(side(case, 1).delta)
+    assert found.time == pytest.approx(TOLERANCE**-3 / (3 * delta * found.limit["a"][1]), rel=0.2)
+
+
 # --- relu ---------------------------------------------------------------------------------------------------
 
 

@@ -237,6 +237,20 @@ def test_without_a_signal_to_the_hidden_unit() -> None:
     assert outcome(system, TOLERANCE).outcome == "diverges"
 
 
+def test_an_adaptive_channel_whose_weight_decays_to_zero() -> None:
+    """The third target is absent, so b_3 -> 0: its row of the Jacobian has only that one term left."""
+    check(
+        Matrix(
+            "arbp",
+            np.array([[-1.0, 0.5]]),
+            np.array([[1.0], [0.5], [0.5]]),
+            np.array([[1.0, 0.5, 1.0]]),
+            0.5 * np.eye(2),
+            np.array([[0.5, 0.5], [0.0, 1.0], [0.0, 0.0]]),
+        )
+    )
+
+
 # --- starts at zero and at rest -----------------------------------------------------------------------------
 
 
