@@ -20,7 +20,7 @@ from channelsim.theory.nonlinear import transfer
 from channelsim.theory.outcome import Outcome
 from channelsim.theory.systems import Array, Branch, Chain, Hidden, Matrix
 
-_GRID = 64  # basins, in points along each axis
+_GRID = 96  # basins, in points along each axis
 _STREAMS = 26  # flow, likewise
 _STEPS = 350  # along each path to a basin
 _SHADES = ("#ffffff", "#d9d9d9", "#efefef", "#bdbdbd", "#e0e0e0")
