@@ -28,6 +28,7 @@ ROOMS: dict[str, str] = {
     "hashing": "elementary",
     "units": "errors",
     "scenario": "errors rules units",
+    "theory": "errors",
     "data": "errors elementary hashing",
     "identity": "errors scenario data",
     "plan": "errors rules elementary hashing scenario",
@@ -68,6 +69,7 @@ ROOMS: dict[str, str] = {
     "_run": "errors units scenario data identity plan engine memory metrics trace given result progress provenance "
     "accounting congestion cautions alignment deployment",
     "plots": "errors trace",
+    "theory.portrait": "errors plots theory",
     "sweeps": "errors extras version units elementary hashing scenario data identity plots _run",
     "cli": "errors shipped version scenario engine data trace result progress _check _verify _run plots sweeps",
     "__main__": "cli",

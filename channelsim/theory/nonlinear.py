@@ -1,0 +1,113 @@
+"""The learning equation of A[1, 1, 1] with a non-linear hidden unit S = a1 I and output O = a2 f(S).
+
+With E = T - O: a1' = c E(E f'(S) I) and a2' = E(E f(S)); bp has a2 for c; without the derivative f' is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from channelsim.errors import InputError
+from channelsim.theory.systems import Array, Flow, Hidden
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """A transfer function with its first two derivatives, elementwise."""
+
+    value: Callable[[Array], Array]
+    slope: Callable[[Array], Array]
+    curvature: Callable[[Array], Array]
+
+
+def _logistic(s: Array) -> Array:
+    return 0.5 * (1 + np.tanh(s / 2))
+
+
+def _bell(s: Array) -> Array:
+    """The logistic function's derivative, also where the function itself rounds to 0 or 1."""
+    small = np.exp(-np.abs(s))
+    return small / (1 + small) ** 2
+
+
+_SMOOTH = {
+    "tanh": Transfer(np.tanh, lambda s: 4 * _bell(2 * s), lambda s: -8 * np.tanh(s) * _bell(2 * s)),
+    "logistic": Transfer(_logistic, _bell, lambda s: -np.tanh(s / 2) * _bell(s)),
+    "relu": Transfer(lambda s: np.maximum(s, 0.0), lambda s: (s > 0).astype(float), np.zeros_like),
+}
+
+
+def transfer(system: Hidden) -> Transfer:
+    """f, f' and f'' of the hidden unit; a power with a fraction has the domain S >= 0, below which it is 0."""
+    if system.transfer != "power":
+        return _SMOOTH[system.transfer]
+    mu = float(system.power)
+
+    def power(s: Array, exponent: float) -> Array:
+        if exponent == int(exponent):
+            return np.power(s, int(exponent)) if exponent >= 0 else np.zeros_like(s)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(s > 0, np.power(np.maximum(s, 0.0), exponent), 0.0)
+
+    return Transfer(lambda s: power(s, mu), lambda s: mu * power(s, mu - 1), lambda s: mu * (mu - 1) * power(s, mu - 2))
+
+
+def check(system: Hidden) -> None:
+    """Raises InputError for what this module has no equation for."""
+    if system.rule not in ("bp", "rbp", "srbp"):
+        raise InputError(f"rule {system.rule}: a hidden unit that is not linear has bp, rbp and srbp")
+    if system.transfer not in ("power", *_SMOOTH):
+        raise InputError(f"transfer {system.transfer}: use power, {', '.join(_SMOOTH)}")
+    if system.transfer == "power":
+        if not system.power >= 1:
+            raise InputError(f"power {system.power:g}: use 1 or more")
+        if system.power != int(system.power) and np.any(system.a[0] * system.inputs < 0):
+            raise InputError(
+                f"power {system.power:g} of a negative number: use an integer, or inputs of the sign of a[0]"
+            )
+
+
+def flow(system: Hidden) -> Flow:
+    """The equation of a1 and a2. Invariants: those of powers and of relu with f' (its half-planes share one)."""
+    check(system)
+    f = transfer(system)
+    inputs, targets, weights = system.inputs, system.targets, system.weights
+    bp = system.rule == "bp"
+
+    def velocity(x: Array) -> Array:
+        s = x[0] * inputs
+        value = f.value(s)
+        error = weights * (targets - x[1] * value)
+        through = error * f.slope(s) if system.derivative else error
+        return np.array([(x[1] if bp else system.c) * float(through @ inputs), float(error @ value)])
+
+    def jacobian(x: Array) -> Array:
+        s = x[0] * inputs
+        value, slope = f.value(s), f.slope(s)
+        error = targets - x[1] * value
+        through = slope if system.derivative else np.ones_like(s)
+        bent = f.curvature(s) if system.derivative else np.zeros_like(s)
+        gain = x[1] if bp else system.c
+        of_first = gain * float(weights @ (inputs**2 * (error * bent - x[1] * slope * through)))
+        of_second = -gain * float(weights @ (inputs * value * through))
+        if bp:
+            of_second += float(weights @ (inputs * error * through))
+        top_first = float(weights @ (inputs * slope * (error - x[1] * value)))
+        return np.array([[of_first, of_second], [top_first, -float(weights @ value**2)]])
+
+    def unpack(x: Array) -> dict[str, Array]:
+        return {"a": x.copy()}
+
+    return Flow(system.a.astype(float), velocity, jacobian, unpack, _invariants(system))
+
+
+def _invariants(system: Hidden) -> dict[str, Callable[[Array], Array]]:
+    if not system.derivative or system.transfer not in ("power", "relu"):
+        return {}
+    mu = float(system.power) if system.transfer == "power" else 1.0
+    if system.rule == "bp":
+        return {"a2^2 - a1^2/mu": lambda x: np.array([x[1] ** 2 - x[0] ** 2 / mu])}
+    return {"c a2 - a1^2/(2 mu)": lambda x: np.array([system.c * x[1] - x[0] ** 2 / (2 * mu)])}
