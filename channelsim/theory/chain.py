@@ -344,7 +344,8 @@ def _outcome_of_bp(system: Chain, clock: Clock) -> Outcome:
     # u for P = alpha/beta on this curve: P has the sign of u times that of the other weights, which change with u if tied.
     solutions = [one for one in dict.fromkeys((-there, there)) if _bp_sign(one, u, others, count) == np.sign(ratio)]
     points = {one: _bp_point(system, clock, curve, one) for one in solutions}
-    saddle = FixedPoint(clock.unpack(a - a * tied), (complex(_bp_rate(curve, 0.0, count - 1, clock)),), False)
+    leaving = abs(_bp_rate(curve, 0.0, count - 1, clock))
+    saddle = FixedPoint(clock.unpack(np.where(tied, 0, a)), (complex(leaving), complex(-leaving)), False)
     fixed = tuple(points.values()) + ((saddle,) if count > 1 and ratio else ())
     if abs(ratio - product) <= _product_noise(a.size, ratio)(a, np.abs(a)):
         return resting(clock, a, f"the error is 0 at the start: P = alpha/beta = {shown(ratio)}", fixed)

@@ -47,12 +47,12 @@ def outcome_of(clock: Clock, curve: Curve, why: str) -> Outcome:
     first = curve.expand(curve.y, 1.0)
     start, error = first.x[:, 0], float(first.g[0])
     if abs(error) <= curve.noise(start, np.abs(start)):
-        zeros = _all_zeros(walk(curve, 1.0), walk(curve, -1.0))
+        zeros = _all_zeros(walk(curve, 1.0, False), walk(curve, -1.0, False))
         reason = f"the error is 0 at the start: P = alpha/beta = {shown(clock.ratio)}"
         return resting(clock, start, reason, _fixed_points(clock, zeros))
     direction = math.copysign(1.0, error)
-    ahead = walk(curve, direction)
-    behind = None if ahead.ends == "returns" else walk(curve, -direction)
+    ahead = walk(curve, direction, True)
+    behind = None if ahead.ends == "returns" else walk(curve, -direction, False)
     zeros = _all_zeros(ahead, behind)
     fixed = _fixed_points(clock, zeros)
     if ahead.zeros:
@@ -152,7 +152,7 @@ def _settles(
     time = time_within(ahead.pieces, x, None, clock.tolerance) / clock.beta
     decay = _decay(last)
     rate = decay * abs(alpha) if decay * abs(last.start + last.length) > 10 else 0.0
-    point = FixedPoint(clock.unpack(x), (complex(rate),), False)
+    point = FixedPoint(clock.unpack(x), (complex(rate), complex(-rate)), False)
     kind: Literal["converges", "saddle"] = "saddle" if alpha else "converges"
     return Outcome(kind, clock.unpack(x), rate, time, None, reason, None, (*fixed, point), clock.invariants)
 

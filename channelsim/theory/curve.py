@@ -26,7 +26,8 @@ _POWERS = np.arange(ORDER + 1)
 _EPS = float(np.finfo(np.float64).eps)
 _TAIL = 1e-17  # of a series, what its last terms may be
 _NOISE = 32 * _EPS  # of a parameter, what rounding may have done to it on the way
-_MOST_PIECES = 3000
+_MOST_PIECES = 30000
+_LARGEST = 1e60  # of alpha/beta or P at the start, what P may become while more zeros are looked for
 _GAUSS = np.polynomial.legendre.leggauss(16)
 
 
@@ -50,7 +51,7 @@ class Curve:
 
     y: (m,) the coordinates at the start. expand(y, length): the series about y. noise(x, largest): what rounding can do to g
     at the parameters x, where `largest` holds the largest magnitude that each has had. balance: the largest change of g in a
-    piece, given g at its start (none if 0 is returned).
+    piece, given g at its start (0: the parameters' changes are limited instead).
     settling: rows of x that may come to rest as s goes to infinity, empty where none can.
     returns: the curve may be closed.
     """
@@ -114,7 +115,7 @@ def piece_from(curve: Curve, y: Array, start: float, length: float, at_most: flo
     """The longest piece about y whose series is exact to rounding; `length` gives the direction and a first guess."""
     for _ in range(200):
         series = curve.expand(y, length)
-        factor = min(_usable(curve, series), at_most / abs(length))
+        factor = min(_usable(curve, series, at_most == math.inf), at_most / abs(length))
         if 0.5 <= factor < 2:
             break
         length *= factor
@@ -125,8 +126,8 @@ def piece_from(curve: Curve, y: Array, start: float, length: float, at_most: flo
     return Piece(start, length, series)
 
 
-def _usable(curve: Curve, series: Series) -> float:
-    """By which factor the length may be multiplied, between 1/1000 and 1000."""
+def _usable(curve: Curve, series: Series, balanced: bool) -> float:
+    """By which factor the length may be multiplied, between 1/1000 and 1000; `balanced` limits what changes in a piece."""
     rows = np.vstack([series.x, series.g])
     if not np.isfinite(rows).all():
         return 1e-3
@@ -135,10 +136,14 @@ def _usable(curve: Curve, series: Series) -> float:
     factor = min(1e3, float(_root(_TAIL, last.max(), ORDER)))
     if series.lost.size:
         factor = min(factor, _root(_TAIL, float((series.lost / size[:-1]).max()), ORDER + 1))
+    if not balanced:
+        return max(factor, 1e-3)
     most = curve.balance(float(series.g[0]))
-    if most > 0:
-        change = np.abs(series.g[1:])
-        factor = min(factor, *(_root(most, float(one), n) for n, one in enumerate(change, start=1)))
+    changes = np.abs(series.g) if most > 0 else np.abs(series.x).max(axis=0)
+    most = most or 4 * float(changes[0])
+    if most == 0:  # a start at 0 without targets has no scale of its own
+        return max(min(factor, 1.0), 1e-3)
+    factor = min(factor, *(_root(most, float(one), n) for n, one in enumerate(changes[1:], start=1)))
     return max(factor, 1e-3)
 
 
@@ -155,8 +160,13 @@ def pieces(curve: Curve, direction: float) -> Iterator[Piece]:
         y, start, length = piece.series.y.sum(axis=1), start + piece.length, piece.length
 
 
-def walk(curve: Curve, direction: float) -> Walk:
-    """Follow the curve until no zero of g can come any more, or it returns, or it settles."""
+def walk(curve: Curve, direction: float, needed: bool) -> Walk:
+    """Follow the curve until no zero of g can come any more, or it returns, or it settles.
+
+    needed: the first zero is wanted, however long it takes; any others only if they are not too far away: within a number
+    of pieces that falls with the number of parameters, and before P is _LARGEST.
+    """
+    enough = max(40, 4000 // curve.y.size)
     passed: list[Piece] = []
     zeros: list[Zero] = []
     largest = np.zeros(0)
@@ -183,9 +193,10 @@ def walk(curve: Curve, direction: float) -> Walk:
         growing = bool((series.x[:, 0] * series.x[:, 1] >= 0).all())
         if growing and piece.g(1) * direction < -curve.noise(piece.x(1), largest):
             return Walk(passed, zeros, "grows")
-        if len(passed) >= _MOST_PIECES and zeros:
+        far = len(passed) >= enough or abs(piece.g(1)) > _LARGEST * abs(passed[0].series.g[0])
+        if far and (zeros or not needed):
             return Walk(passed, zeros, "cut")
-        if len(passed) >= 10 * _MOST_PIECES:
+        if len(passed) >= _MOST_PIECES:
             raise ArithmeticError("the curve of the learning clock has no end that could be found")
     raise AssertionError
 
