@@ -226,11 +226,9 @@ def _product_noise(depth: int, ratio: float) -> Callable[[Array, Array], float]:
     """What rounding can do to alpha/beta - P: each factor off by 32 eps of the largest that it was."""
 
     def noise(x: Array, largest: Array) -> float:
-        product, change = 1.0, 0.0
-        for value, most in zip(np.abs(x[:depth]).tolist(), largest[:depth].tolist(), strict=True):
-            off = 32 * _EPS * max(value, most)
-            product, change = product * value, change * (value + off) + product * off
-        return change + 4 * _EPS * abs(ratio)
+        size = np.abs(x[:depth])
+        rounded = size + 32 * _EPS * np.maximum(size, largest[:depth])
+        return float(np.prod(rounded) - np.prod(size)) + 4 * _EPS * abs(ratio)
 
     return noise
 
@@ -245,23 +243,29 @@ def _clock_curve(system: Chain, ratio: float) -> Curve:
 
     def expand(y: Array, length: float) -> Series:
         x = np.empty((depth, ORDER + 1))
-        lost = np.zeros(depth)
-        product, beyond = np.zeros(ORDER + 1), 0.0
-        product[0] = 1
+        x[:, 0] = y
+        factors = learning[:, None] * length / _COUNT
+        products = np.zeros((depth + 1, 2 * ORDER + 1))
+        products[0, 0] = 1
         for i in range(depth):
-            x[i, 0] = y[i]
-            x[i, 1:] = learning[i] * length * product[:-1] / _COUNT
-            lost[i] = abs(learning[i] * length) * (abs(product[-1]) + beyond) / (ORDER + 1)
-            product, beyond = _times(product, x[i])
-        return Series(x, x, _error_series(product, ratio), lost)
+            x[i, 1:] = factors[i] * products[i, :ORDER]
+            products[i + 1] = np.convolve(products[i, : ORDER + 1], x[i])
+        lost = np.abs(learning * length) * np.abs(products[:-1, ORDER:]).sum(axis=1) / (ORDER + 1)
+        return Series(x, x, _error_series(products[-1, : ORDER + 1], ratio), lost)
 
     return Curve(system.a, expand, _product_noise(depth, ratio), _balance(ratio))
 
 
-def _times(left: Array, right: Array) -> tuple[Array, float]:
-    """The product of two series, and the sum of what the truncation leaves out."""
-    whole = np.convolve(left, right)
-    return whole[: ORDER + 1], float(np.abs(whole[ORDER + 1 :]).sum())
+def _inner(left: Array, right: Array) -> Array:
+    return np.einsum("ij,ij->i", left, right)
+
+
+def _running(first: float, factors: Array, added: Array) -> list[float]:
+    """x_0 = first, x_{i+1} = x_i factors_i + added_i: the coefficients of one order of a running product of series."""
+    values = [first]
+    for factor, more in zip(factors.tolist(), added.tolist(), strict=True):
+        values.append(values[-1] * factor + more)
+    return values
 
 
 def _error_series(product: Array, ratio: float) -> Array:
@@ -282,38 +286,37 @@ def _adaptive_curve(system: Chain, ratio: float) -> Curve:
         u, v, top = np.zeros((hidden, ORDER + 1)), np.zeros((hidden, ORDER + 1)), np.zeros(ORDER + 1)
         u[:, 0], v[:, 0], top[0] = y[:hidden], y[hidden:-1], y[-1]
         a, c = np.zeros((hidden, ORDER + 1)), np.zeros((hidden, ORDER + 1))
-        before, after = np.zeros((depth, ORDER + 1)), np.zeros((depth, ORDER + 1))
-        before[0, 0] = after[hidden, 0] = 1
+        before, after = np.zeros((depth, ORDER + 1)), np.zeros((depth, ORDER + 1))  # products of a below, of c from here up
         drive = np.zeros((hidden, ORDER + 1))
         for n in range(ORDER + 1):
             a[:, n], c[:, n] = (u[:, n] - v[:, n]) / (2 * w), (u[:, n] + v[:, n]) / 2
-            for i in range(hidden):
-                before[i + 1, n] = before[i, : n + 1] @ a[i, n::-1]
+            one = float(n == 0)
+            before[:, n] = _running(one, a[:, 0], _inner(before[:-1, :n], a[:, n:0:-1]))
             if layered:
-                for i in range(hidden - 1, 0, -1):
-                    after[i, n] = after[i + 1, : n + 1] @ c[i, n::-1]
-                drive[:, n] = np.einsum("ij,ij->i", before[:-1, : n + 1], after[1:, n::-1])
+                after[::-1, n] = _running(one, c[::-1, 0], _inner(after[1:, :n], c[:, n:0:-1])[::-1])
+                drive[:, n] = _inner(before[:-1, : n + 1], after[1:, n::-1])
             else:
                 drive[:, n] = before[:-1, n]
             if n < ORDER:
                 step = length / (n + 1)
-                u[:, n + 1] = w * step * np.einsum("ij,ij->i", drive[:, : n + 1], u[:, n::-1])
-                v[:, n + 1] = -w * step * np.einsum("ij,ij->i", drive[:, : n + 1], v[:, n::-1])
+                u[:, n + 1] = w * step * _inner(drive[:, : n + 1], u[:, n::-1])
+                v[:, n + 1] = -w * step * _inner(drive[:, : n + 1], v[:, n::-1])
                 top[n + 1] = step * before[hidden, n]
-        product, _ = _times(before[hidden], top)
+        g = _error_series(np.convolve(before[hidden], top)[: ORDER + 1], ratio)
         x = np.vstack([a, top, c])
-        return Series(np.vstack([u, v, top]), x, _error_series(product, ratio), lost(a, c, before, after, length))
+        return Series(np.vstack([u, v, top]), x, g, lost(a, c, before, after, abs(length) / (ORDER + 1)))
 
-    def lost(a: Array, c: Array, before: Array, after: Array, length: float) -> Array:
-        low, high = np.zeros(depth), np.zeros(depth)
+    def lost(a: Array, c: Array, before: Array, after: Array, step: float) -> Array:
+        low, high = np.abs(before[:, -1]), np.abs(after[:, -1])
         for i in range(hidden):
-            low[i + 1] = _times(before[i], a[i])[1] + abs(before[i + 1, -1])
-            if layered and i > 0:
-                high[i] = _times(after[i + 1], c[i])[1] + abs(after[i, -1])
-        sizes = np.abs(before).sum(axis=1), np.abs(after).sum(axis=1)
-        drive = (low[:-1] * sizes[1][1:] + high[1:] * sizes[0][:-1]) * abs(length) / (ORDER + 1)
+            low[i + 1] += np.abs(np.convolve(before[i], a[i])[ORDER + 1 :]).sum()
+        drive = low[:-1]
+        if layered:
+            for i in range(hidden):
+                high[i] += np.abs(np.convolve(after[i + 1], c[i])[ORDER + 1 :]).sum()
+            drive = low[:-1] * np.abs(after[1:]).sum(axis=1) + high[1:] * np.abs(before[:-1]).sum(axis=1)
         of_a, of_c = drive * np.abs(c).sum(axis=1), drive * np.abs(a).sum(axis=1) * system.rho
-        return np.concatenate([of_a, [low[-1] * abs(length) / (ORDER + 1)], of_c])
+        return step * np.concatenate([of_a, low[-1:], of_c])
 
     u, v = system.c + w * system.a[:-1], system.c - w * system.a[:-1]
     size = 4 * _EPS * (np.abs(system.c) + w * np.abs(system.a[:-1]))
@@ -450,16 +453,16 @@ def _bp_curve(a: Array, smallest: int, tied: Array, squares: Array, ratio: float
         x[:, 0] = np.sqrt(squared[:, 0])
         half = 1 / (2 * np.where(straight, 1.0, x[:, 0]))
         for n in range(1, ORDER + 1):
-            x[:, n] = half * (squared[:, n] - np.einsum("ij,ij->i", x[:, 1:n], x[:, n - 1 : 0 : -1]))
+            x[:, n] = half * (squared[:, n] - _inner(x[:, 1:n], x[:, n - 1 : 0 : -1]))
         x *= signs[:, None]
         x[straight] = 0
         x[straight, 0], x[straight, 1] = linear[straight] * u, linear[straight] * length
         rest = np.zeros(ORDER + 1)
         rest[0] = 1
         for row in np.delete(x, smallest, axis=0):
-            rest, _ = _times(rest, row)
-        product, _ = _times(rest, x[smallest])
-        g, _ = _times(_error_series(product, ratio), rest)
+            rest = np.convolve(rest, row)[: ORDER + 1]
+        product = np.convolve(rest, x[smallest])[: ORDER + 1]
+        g = np.convolve(_error_series(product, ratio), rest)[: ORDER + 1]
         return Series(x[smallest : smallest + 1], x, g, np.zeros(a.size))
 
     return Curve(np.array([u0]), expand, _product_noise(a.size, ratio), lambda g: 0.0)

@@ -21,11 +21,11 @@ from scipy.optimize import brentq
 
 from channelsim.theory.systems import Array
 
-ORDER = 24
+ORDER = 32
 _POWERS = np.arange(ORDER + 1)
 _EPS = float(np.finfo(np.float64).eps)
 _TAIL = 1e-17  # of a series, what its last terms may be
-_NOISE = 32 * _EPS  # of a parameter, what rounding may have done to it on the way
+_SMALL = 1e-12  # of the largest parameter: those below it need not be exact to their own rounding
 _MOST_PIECES = 30000
 _LARGEST = 1e60  # of alpha/beta or P at the start, what P may become while more zeros are looked for
 _GAUSS = np.polynomial.legendre.leggauss(16)
@@ -79,8 +79,9 @@ class Piece:
         return float(self.series.g @ theta**_POWERS)
 
     def nodes(self) -> list[float]:
-        """0, 1 and values of theta between which g is monotone."""
-        return _nodes(self.series.g)
+        """0, 1 and, unless g cannot come near 0, values of theta between which it is monotone."""
+        g = self.series.g
+        return [0.0, 1.0] if abs(g[0]) > 2 * np.abs(g[1:]).sum() else _nodes(g)
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def _usable(curve: Curve, series: Series, balanced: bool) -> float:
     rows = np.vstack([series.x, series.g])
     if not np.isfinite(rows).all():
         return 1e-3
-    size = np.abs(rows).sum(axis=1) + 1e-30 * np.abs(series.x).max() + 1e-300
+    size = np.abs(rows).sum(axis=1) + _SMALL * np.abs(series.x).max() + 1e-300
     last = np.maximum(np.abs(rows[:, -1]), np.abs(rows[:, -2])) / size
     factor = min(1e3, float(_root(_TAIL, last.max(), ORDER)))
     if series.lost.size:
@@ -166,7 +167,7 @@ def walk(curve: Curve, direction: float, needed: bool) -> Walk:
     needed: the first zero is wanted, however long it takes; any others only if they are not too far away: within a number
     of pieces that falls with the number of parameters, and before P is _LARGEST.
     """
-    enough = max(40, 4000 // curve.y.size)
+    enough = max(20, 2000 // curve.y.size)
     passed: list[Piece] = []
     zeros: list[Zero] = []
     largest = np.zeros(0)
@@ -395,7 +396,7 @@ def _last_beyond(row: Array, tolerance: float) -> float | None:
 def _duration(piece: Piece, low: float, high: float) -> float:
     """Time from theta = low to high."""
     g = piece.series.g
-    return piece.length * _integral(lambda theta: 1 / np.polynomial.polynomial.polyval(theta, g), low, high)
+    return piece.length * _integral(lambda theta: 1 / (theta[:, None] ** _POWERS @ g), low, high)
 
 
 def _final(approach: Piece, near: float, far: float) -> float:
@@ -404,7 +405,7 @@ def _final(approach: Piece, near: float, far: float) -> float:
 
     def integrand(z: Array) -> Array:
         theta = np.exp(-z)
-        return theta / np.polynomial.polynomial.polyval(theta, g)
+        return theta / (theta[:, None] ** _POWERS @ g)
 
     return -approach.length * _integral(integrand, -math.log(far), -math.log(near))
 
