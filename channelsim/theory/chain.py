@@ -325,7 +325,14 @@ def _adaptive_curve(system: Chain, ratio: float) -> Curve:
     first = 0 if layered else int(np.argmax(tied))
     rows = [*range(first, depth), *range(depth + first, depth + hidden)] if layered or tied.any() else []
     start = np.concatenate([u, v, system.a[-1:]])
-    return Curve(start, expand, _product_noise(depth, ratio), _balance(ratio), rows, returns=layered)
+    noise = _product_noise(depth, ratio)
+    if tied.any() and ratio == 0:  # P may decay towards the targets' 0, and is never rounding
+        noise = _no_noise
+    return Curve(start, expand, noise, _balance(ratio), rows, returns=layered)
+
+
+def _no_noise(x: Array, largest: Array) -> float:
+    return 0.0
 
 
 # --- bp ---------------------------------------------------------------------------------------------------

@@ -148,7 +148,8 @@ def _settles(
         asymptote = f"s ~ {shown(alpha)} t, and the {moving.size} weights below the layer that dies out grow at least "
         asymptote += "exponentially in s" if alpha else "exponentially in s, which itself grows slower than log t"
         return Outcome("diverges", None, None, None, None, reason, asymptote, fixed, clock.invariants)
-    x = np.where(np.abs(x) < 1e-14 * np.abs(x).max(), 0, x)
+    size = max(np.abs(x).max(), np.abs(ahead.pieces[0].series.x[:, 0]).max())
+    x = np.where(np.abs(x) < 1e-14 * size, 0, x)
     time = time_within(ahead.pieces, x, None, clock.tolerance) / clock.beta
     decay = _decay(last)
     rate = decay * abs(alpha) if decay * abs(last.start + last.length) > 10 else 0.0

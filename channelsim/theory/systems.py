@@ -42,7 +42,8 @@ class Chain:
 class Branch:
     """A[1, N, 1]: one linear hidden layer of N units between one input and one output.
 
-    a: (N,) into the hidden units; b: (N,) out of them; c: (N,) the learning channel; alpha = E(IT), beta = E(I^2) > 0.
+    a: (N,) into the hidden units; b: (N,) out of them; c: (N,) the learning channel (its start where the rule adapts it);
+    alpha = E(IT), beta = E(I^2) > 0; rho: rate of c over that of a and b (arbp, asrbp).
     """
 
     rule: Rule
@@ -51,6 +52,7 @@ class Branch:
     c: Array
     alpha: float
     beta: float
+    rho: float = 1.0
 
 
 @dataclass(frozen=True)
