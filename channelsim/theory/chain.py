@@ -328,7 +328,39 @@ def _adaptive_curve(system: Chain, ratio: float) -> Curve:
     noise = _product_noise(depth, ratio)
     if tied.any() and ratio == 0:  # P may decay towards the targets' 0, and is never rounding
         noise = _no_noise
-    return Curve(start, expand, noise, _balance(ratio), rows, returns=layered)
+    rest = _separatrix(system) if layered and hidden > 1 else None
+    return Curve(start, expand, noise, _balance(ratio), rows, rest, returns=layered)
+
+
+def _separatrix(system: Chain) -> Callable[[Array, Array], tuple[Array, float] | None]:
+    """Finds the points of an arbp chain where s goes to infinity although no c_i = +-w a_i: a_p = 0 and c_q = 0, p < q.
+
+    The invariants decide whether a chain can reach one. Rounding keeps it from there by a share of about 1e-8, within which
+    it is said to arrive; what else depends on a_p and c_q does so by their squares, or by c_i - rho a_{i+1}, which is kept.
+    """
+    depth, rho = system.a.size, system.rho
+
+    def distance(x: Array) -> Array:
+        below = np.minimum.accumulate(np.abs(x[: depth - 2]))
+        return np.maximum(below * math.sqrt(rho), np.abs(x[depth + 1 :]))
+
+    kept = system.c - rho * system.a[1:]
+    at_start = np.concatenate([system.a, system.c])
+
+    def rest(x: Array, largest: Array) -> tuple[Array, float] | None:
+        apart = distance(x)
+        q = int(np.argmin(apart))
+        if not (apart[q] < 1e-7 * largest.max() and distance(at_start)[q] > 1e-3 * largest.max()):
+            return None
+        p = int(np.argmin(np.abs(x[: q + 1])))
+        point = x.copy()
+        point[p] = point[depth + 1 + q] = 0
+        point[q + 2] = -kept[q + 1] / rho
+        if p > 0:
+            point[depth + p - 1] = kept[p - 1]
+        return point, float(np.linalg.eigvals(_direction_slope(system, point)).real.max())
+
+    return rest
 
 
 def _no_noise(x: Array, largest: Array) -> float:

@@ -141,19 +141,21 @@ def _settles(
 ) -> Outcome:
     """s goes to infinity: P goes to 0, and so do the derivatives of the weights that can settle."""
     last = ahead.pieces[-1]
-    x, alpha = last.series.x.sum(axis=1), clock.ratio * clock.beta
+    x, alpha = last.x(1), clock.ratio * clock.beta
     reason = f"{why}; here, for a start exactly so, no root lies ahead: P goes to 0 as s goes to infinity"
     if len(curve.settling) < x.size:
         moving = np.setdiff1d(np.arange(x.size), curve.settling)
         asymptote = f"s ~ {shown(alpha)} t, and the {moving.size} weights below the layer that dies out grow at least "
         asymptote += "exponentially in s" if alpha else "exponentially in s, which itself grows slower than log t"
         return Outcome("diverges", None, None, None, None, reason, asymptote, fixed, clock.invariants)
-    size = max(np.abs(x).max(), np.abs(ahead.pieces[0].series.x[:, 0]).max())
-    x = np.where(np.abs(x) < 1e-14 * size, 0, x)
+    if ahead.rest is not None:
+        x, decay = ahead.rest
+    else:
+        size = max(np.abs(x).max(), np.abs(ahead.pieces[0].series.x[:, 0]).max())
+        x, decay = np.where(np.abs(x) < 1e-14 * size, 0, x), _decay(last)
     time = time_within(ahead.pieces, x, None, clock.tolerance) / clock.beta
-    decay = _decay(last)
-    rate = decay * abs(alpha) if decay * abs(last.start + last.length) > 10 else 0.0
-    point = FixedPoint(clock.unpack(x), (complex(rate), complex(-rate)), False)
+    rate = decay * abs(alpha) if decay * abs(last.end) > 10 else 0.0
+    point = FixedPoint(clock.unpack(x), (complex(rate), complex(-rate)) if rate else (0j,), False)
     kind: Literal["converges", "saddle"] = "saddle" if alpha else "converges"
     return Outcome(kind, clock.unpack(x), rate, time, None, reason, None, (*fixed, point), clock.invariants)
 

@@ -28,6 +28,7 @@ _TAIL = 1e-17  # of a series, what its last terms may be
 _SMALL = 1e-12  # of the largest parameter: those below it need not be exact to their own rounding
 _MOST_PIECES = 30000
 _LARGEST = 1e60  # of alpha/beta or P at the start, what P may become while more zeros are looked for
+_GRID = np.linspace(0.05, 1, 20).tolist()
 _GAUSS = np.polynomial.legendre.leggauss(16)
 
 
@@ -53,6 +54,8 @@ class Curve:
     at the parameters x, where `largest` holds the largest magnitude that each has had. balance: the largest change of g in a
     piece, given g at its start (0: the parameters' changes are limited instead).
     settling: rows of x that may come to rest as s goes to infinity, empty where none can.
+    rest(x, largest): the point where s goes to infinity that x is next to, to rounding, and the rate, in s, at which such a
+    point is approached; None if there is none.
     returns: the curve may be closed.
     """
 
@@ -61,6 +64,7 @@ class Curve:
     noise: Callable[[Array, Array], float]
     balance: Callable[[float], float]
     settling: Sequence[int] = ()
+    rest: Callable[[Array, Array], tuple[Array, float] | None] | None = None
     returns: bool = False
 
 
@@ -71,6 +75,10 @@ class Piece:
     start: float
     length: float
     series: Series
+
+    @property
+    def end(self) -> float:
+        return self.start + self.length
 
     def x(self, theta: float) -> Array:
         return self.series.x @ theta**_POWERS
@@ -110,6 +118,7 @@ class Walk:
     pieces: list[Piece]
     zeros: list[Zero]
     ends: str
+    rest: tuple[Array, float] | None = None
 
 
 def piece_from(curve: Curve, y: Array, start: float, length: float, at_most: float = math.inf) -> Piece:
@@ -158,7 +167,7 @@ def pieces(curve: Curve, direction: float) -> Iterator[Piece]:
     while True:
         piece = piece_from(curve, y, start, length)
         yield piece
-        y, start, length = piece.series.y.sum(axis=1), start + piece.length, piece.length
+        y, start, length = piece.series.y.sum(axis=1), piece.end, piece.length
 
 
 def walk(curve: Curve, direction: float, needed: bool) -> Walk:
@@ -188,8 +197,13 @@ def walk(curve: Curve, direction: float, needed: bool) -> Walk:
                 zeros.append(zero)
         if closing is not None:
             return Walk(passed, zeros, "returns")
-        end = piece.start + piece.length
-        if curve.settling and _settled(curve, piece, end, largest):
+        if curve.rest is not None:
+            for theta in _GRID:
+                rest = curve.rest(piece.x(theta), largest)
+                if rest is not None:
+                    passed[-1] = _cut(piece, theta)
+                    return Walk(passed, [zero for zero in zeros if (passed[-1].end - zero.s) * direction > 0], "settles", rest)
+        if curve.settling and _settled(curve, piece, largest):
             return Walk(passed, zeros, "settles")
         growing = bool((series.x[:, 0] * series.x[:, 1] >= 0).all())
         if growing and piece.g(1) * direction < -curve.noise(piece.x(1), largest):
@@ -202,11 +216,11 @@ def walk(curve: Curve, direction: float, needed: bool) -> Walk:
     raise AssertionError
 
 
-def _settled(curve: Curve, piece: Piece, end: float, largest: Array) -> bool:
+def _settled(curve: Curve, piece: Piece, largest: Array) -> bool:
     """What is left to come of the settling rows is less than rounding: their speed times s, as powers of s or faster."""
     rows = list(curve.settling)
     speed = np.abs(piece.series.x[rows] @ _POWERS) / abs(piece.length)  # at theta = 1
-    return bool((speed * abs(end) <= 1e-17 * largest[rows].max()).all())
+    return bool((speed * abs(piece.end) <= 1e-17 * largest[rows].max()).all())
 
 
 def _closing(piece: Piece, origin: Array, normal: Array, largest: Array) -> float | None:
