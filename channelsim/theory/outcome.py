@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+import numpy as np
 
 from channelsim.theory.systems import Array
 
@@ -46,3 +49,40 @@ class Outcome:
     asymptote: str | None = None
     fixed_points: tuple[FixedPoint, ...] = ()
     invariants: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain lists, numbers and None, which also stands for what is not finite.
+
+        A fixed point's rates are told by their real parts ("rates") and imaginary parts ("frequencies").
+        """
+        return {
+            "outcome": self.outcome,
+            "limit": None if self.limit is None else _plain(self.limit),
+            "rate": _plain(self.rate),
+            "time": _plain(self.time),
+            "period": _plain(self.period),
+            "reason": self.reason,
+            "asymptote": self.asymptote,
+            "fixed_points": [
+                {
+                    "parameters": _plain(point.parameters),
+                    "rates": _plain([complex(rate).real for rate in point.rates]),
+                    "frequencies": _plain([complex(rate).imag for rate in point.rates]),
+                    "stable": bool(point.stable),
+                }
+                for point in self.fixed_points
+            ],
+            "invariants": _plain(self.invariants),
+        }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(value.tolist())
+    if isinstance(value, float):
+        return value + 0.0 if math.isfinite(value) else None  # + 0.0: no -0.0
+    return value

@@ -1,0 +1,25 @@
+"""One question for all systems: where does it go?"""
+
+from __future__ import annotations
+
+from channelsim.errors import InputError
+from channelsim.theory import branch, chain
+from channelsim.theory.outcome import Outcome
+from channelsim.theory.systems import Branch, Chain, System
+
+
+def solve(system: System, tolerance: float = 1e-6) -> Outcome:
+    """Where a system goes from its start, when, and why.
+
+    `tolerance` is that of `Outcome.time`. Raises InputError where the numbers leave the range of float64, and for a
+    tolerance that is not above 0.
+    """
+    if not tolerance > 0:
+        raise InputError(f"tolerance = {tolerance}; accepted: a number above 0")
+    match system:
+        case Chain():
+            return chain.outcome(system, tolerance)
+        case Branch():
+            return branch.outcome(system, tolerance)
+        case _:
+            raise InputError(f"{type(system).__name__} has no solver; accepted: Chain, Branch")
