@@ -26,6 +26,7 @@ ROOMS: dict[str, str] = {
     "hashing": "elementary",
     "units": "errors",
     "scenario": "errors rules units",
+    "theory": "errors scenario",
     "data": "errors elementary hashing",
     "identity": "scenario data",
     "plan": "errors rules elementary hashing scenario",
@@ -63,7 +64,7 @@ ROOMS: dict[str, str] = {
     "congestion cautions alignment deployment",
     "plots": "errors trace",
     "sweeps": "errors version units elementary hashing scenario data identity plots _run",
-    "cli": "errors version scenario engine data trace result progress _check _verify _run plots sweeps",
+    "cli": "errors version scenario engine data trace result progress _check _verify _run plots sweeps theory",
     "__main__": "cli",
 }
 """Room -> what it may import beside itself, all of it in lines above. A room is a module, or a package without those of

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 def theory(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A TOML file with a table [theory].", show_default=False)],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A TOML file with a table [theory].", show_default=False)
+    ],
     settings: Settings = None,
     tolerance: Annotated[
         float, typer.Option(metavar="X", help="How close to its limit every parameter must stay for the time.")

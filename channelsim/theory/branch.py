@@ -1,7 +1,7 @@
 """A[1, N, 1]: the flow, where it goes, why and when.
 
-In the learning clock s, ds = e dt, the weights follow a linear equation under every rule, and P = a.b is d(b.b)/ds / 2. With
-one hidden layer the skipped and the layered route are the same: rbp = srbp and arbp = asrbp.
+In the learning clock s, ds = e dt, the weights follow a linear equation under every rule, and P = a.b is d(b.b)/ds / 2.
+With one hidden layer the skipped and the layered route are the same: rbp = srbp and arbp = asrbp.
 """
 
 from __future__ import annotations
@@ -89,8 +89,12 @@ def _why(system: Branch) -> str:
         square = float(system.c @ system.c)
         return f"in the learning clock P(s) is a cubic that begins with |c|^2/2 = {shown(square / 2)}"
     if system.rule == "bp":
-        return "in the learning clock P(s) = |a + b|^2 e^(2s)/4 - |a - b|^2 e^(-2s)/4, which takes every value unless a = b or a = -b"
-    return "in the learning clock |b|^2 grows exponentially both ways unless c = +-sqrt(rho) a, so that P takes every value"
+        return (
+            "in the learning clock P(s) = |a + b|^2 e^(2s)/4 - |a - b|^2 e^(-2s)/4, which takes every value unless "
+            "a = b or a = -b"
+        )
+    return "in the learning clock |b|^2 grows exponentially both ways unless c = +-sqrt(rho) a, so that P takes every "
+        "value"
 
 
 def _curve(system: Branch, ratio: float) -> Curve:
@@ -135,13 +139,12 @@ def _curve(system: Branch, ratio: float) -> Curve:
         return float(change) + 4 * _EPS * (abs(ratio) + float(size[:n] @ size[n:]))
 
     if fixed:
-        start, settling = np.concatenate([system.a, system.b]), 0
-    else:
-        start, size = [], 4 * _EPS * (np.abs(partner) + w * np.abs(system.a))
-        for side in (partner + w * system.a, partner - w * system.a):
-            start.append(np.where(np.abs(side) <= size, 0, side))
-        settling = 0 if np.any(start[0]) and np.any(start[1]) else (2 if system.rule == "bp" else 3) * n
-        start = np.concatenate([*start, system.b] if system.rule != "bp" else start)
+        return Curve(np.concatenate([system.a, system.b]), expand, noise, lambda g: 4 * max(abs(ratio - g), abs(ratio)))
+    size = 4 * _EPS * (np.abs(partner) + w * np.abs(system.a))
+    u, v = partner + w * system.a, partner - w * system.a
+    u, v = np.where(np.abs(u) <= size, 0, u), np.where(np.abs(v) <= size, 0, v)
+    start = np.concatenate([u, v] if system.rule == "bp" else [u, v, system.b])
+    settling = 0 if np.any(u) and np.any(v) else start.size
     if settling and ratio == 0:  # P decays towards the targets' 0 and is never rounding
         return Curve(start, expand, lambda x, largest: 0.0, lambda g: 4 * abs(g), range(settling))
     return Curve(start, expand, noise, lambda g: 4 * max(abs(ratio - g), abs(ratio)), range(settling))

@@ -1,7 +1,8 @@
 """Linear chains of any length: the flow, where it goes, why and when.
 
-All rules but bp share the learning clock s, ds = e dt, in which the weights do not depend on the targets; bp's chain keeps
-all a_i^2 - a_j^2, so one weight says where the others are. Either way the chain moves on a curve, and `curve` follows it.
+All rules but bp share the learning clock s, ds = e dt, in which the weights do not depend on the targets; bp's chain
+keeps all a_i^2 - a_j^2, so one weight says where the others are. Either way the chain moves on a curve, and `curve`
+follows it.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 from scipy.optimize import brentq
 
 from channelsim.theory.clock import Clock, listed, outcome_of, resting, shown
-from channelsim.theory.curve import ORDER, Curve, Series, piece_from, time_within, zero_at
+from channelsim.theory.curve import ORDER, Curve, Piece, Series, piece_from, time_within, zero_at
 from channelsim.theory.outcome import FixedPoint, Outcome
 from channelsim.theory.systems import Array, Chain, Flow
 
@@ -96,7 +98,7 @@ def _direction_slope(system: Chain, x: Array) -> Array:
     return fixed[:, None] * slope
 
 
-def _factors(system: Chain) -> list[Array]:
+def _factors(system: Chain) -> list[npt.NDArray[np.intp]]:
     """The indices into x of the factors of dx/ds, for each of the state's parameters."""
     depth = system.a.size
     layers = range(depth)
@@ -142,6 +144,10 @@ def outcome(system: Chain, tolerance: float = 1e-6) -> Outcome:
         curve = _adaptive_curve(system, clock.ratio) if adaptive else _clock_curve(system, clock.ratio)
         if not np.any(_direction(system, found.start)):
             return resting(clock, found.start, _why_still(system))
+        if _dead(system) is not None and system.alpha == 0:
+            return resting(
+                clock, found.start, "a dead chain: the product is 0 for ever, and so is the error with alpha = 0"
+            )
         if _drifts(system):
             return _drift(system, clock)
         return outcome_of(clock, curve, _why(system))
@@ -163,7 +169,7 @@ def _dead(system: Chain) -> int | None:
 def _drifts(system: Chain) -> bool:
     """A dead chain whose lower weights move without end."""
     dead = _dead(system)
-    if dead is None or system.alpha == 0:
+    if dead is None:
         return False
     if system.rule != "asrbp":
         return True
@@ -211,8 +217,8 @@ def _why(system: Chain) -> str:
         )
     if system.rule == "arbp":
         return (
-            "the invariants leave a curve for the weights: where it is unbounded P takes every value, where it is closed "
-            "only those of its range"
+            "the invariants leave a curve for the weights: where it is unbounded P takes every value, where it is "
+            "closed only those of its range"
         )
     degree = f"{2**depth - 1}" if depth <= 20 else f"2^{depth} - 1"
     text = f"in the learning clock P(s) is a polynomial of odd degree (at most {degree}) that rises at infinity"
@@ -286,7 +292,10 @@ def _adaptive_curve(system: Chain, ratio: float) -> Curve:
         u, v, top = np.zeros((hidden, ORDER + 1)), np.zeros((hidden, ORDER + 1)), np.zeros(ORDER + 1)
         u[:, 0], v[:, 0], top[0] = y[:hidden], y[hidden:-1], y[-1]
         a, c = np.zeros((hidden, ORDER + 1)), np.zeros((hidden, ORDER + 1))
-        before, after = np.zeros((depth, ORDER + 1)), np.zeros((depth, ORDER + 1))  # products of a below, of c from here up
+        before, after = (
+            np.zeros((depth, ORDER + 1)),
+            np.zeros((depth, ORDER + 1)),
+        )  # products of a below, of c from here up
         drive = np.zeros((hidden, ORDER + 1))
         for n in range(ORDER + 1):
             a[:, n], c[:, n] = (u[:, n] - v[:, n]) / (2 * w), (u[:, n] + v[:, n]) / 2
@@ -335,8 +344,9 @@ def _adaptive_curve(system: Chain, ratio: float) -> Curve:
 def _separatrix(system: Chain) -> Callable[[Array, Array], tuple[Array, float] | None]:
     """Finds the points of an arbp chain where s goes to infinity although no c_i = +-w a_i: a_p = 0 and c_q = 0, p < q.
 
-    The invariants decide whether a chain can reach one. Rounding keeps it from there by a share of about 1e-8, within which
-    it is said to arrive; what else depends on a_p and c_q does so by their squares, or by c_i - rho a_{i+1}, which is kept.
+    The invariants decide whether a chain can reach one. Rounding keeps it from there by a share of about 1e-8, within
+    which it is said to arrive; what else depends on a_p and c_q does so by their squares, or by c_i - rho a_{i+1},
+    which is kept.
     """
     depth, rho = system.a.size, system.rho
 
@@ -383,7 +393,7 @@ def _outcome_of_bp(system: Chain, clock: Clock) -> Outcome:
     curve = _bp_curve(a, smallest, tied, squares, ratio)
     others = float(np.prod(np.sign(np.delete(a, smallest))))
     there = _bp_solution(squares, ratio)
-    # u for P = alpha/beta on this curve: P has the sign of u times that of the other weights, which change with u if tied.
+    # P has the sign of u times that of the other weights, which change with u where they are tied to it.
     solutions = [one for one in dict.fromkeys((-there, there)) if _bp_sign(one, u, others, count) == np.sign(ratio)]
     points = {one: _bp_point(system, clock, curve, one) for one in solutions}
     leaving = abs(_bp_rate(curve, 0.0, count - 1, clock))
@@ -416,8 +426,8 @@ def _bp_reason(system: Chain, limit: float, count: int, smallest: int, solved: b
     if not solved:
         speed = "exponentially" if count == 2 else f"like t^(-1/{count - 2})"
         return (
-            f"{reason}; P and alpha/beta = {ratio} have different signs, and the smallest |a_i| is that of {count} weights, "
-            f"which reach 0 together: a saddle, approached {speed}"
+            f"{reason}; P and alpha/beta = {ratio} have different signs, and the smallest |a_i| is that of {count} "
+            f"weights, which reach 0 together: a saddle, approached {speed}"
         )
     if system.alpha == 0:
         speed = "exponentially" if count == 1 else f"like t^(-1/{2 * count - 2})"
@@ -462,7 +472,7 @@ def _bp_point(system: Chain, clock: Clock, curve: Curve, u: float) -> FixedPoint
 
 def _bp_way(curve: Curve, u: float, limit: float, multiplicity: int, clock: Clock) -> tuple[Array, float, float]:
     """The limit, its rate and the time to it, as u goes from its start to a known zero of u'."""
-    passed = []
+    passed: list[Piece] = []
     at, length = u, limit - u
     while at != limit:
         piece = piece_from(curve, np.array([at]), at, math.copysign(length, limit - at), abs(limit - at))

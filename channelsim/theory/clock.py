@@ -18,8 +18,8 @@ from channelsim.theory.systems import Array
 class Clock:
     """What turns a curve in s, with ds/dt = alpha/beta - P, into an outcome in the equation's time.
 
-    unpack: state -> parameters by name; ratio = alpha/beta; beta: the curves count time in units of 1/beta; tolerance: of
-    `Outcome.time`; invariants: their values at the start.
+    unpack: state -> parameters by name; ratio = alpha/beta; beta: the curves count time in units of 1/beta; tolerance:
+    of `Outcome.time`; invariants: their values at the start.
     """
 
     unpack: Callable[[Array], dict[str, Array]]

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.optimize import brentq
@@ -26,7 +27,7 @@ _POWERS = np.arange(ORDER + 1)
 _EPS = float(np.finfo(np.float64).eps)
 _TAIL = 1e-17  # of a series, what its last terms may be
 _SMALL = 1e-12  # of the largest parameter: those below it need not be exact to their own rounding
-_MOST_PIECES = 30000
+_MOST_PIECES = 5000
 _LARGEST = 1e60  # of alpha/beta or P at the start, what P may become while more zeros are looked for
 _GRID = np.linspace(0.05, 1, 20).tolist()
 _GAUSS = np.polynomial.legendre.leggauss(16)
@@ -50,13 +51,12 @@ class Series:
 class Curve:
     """A curve through a start, and the flow on it.
 
-    y: (m,) the coordinates at the start. expand(y, length): the series about y. noise(x, largest): what rounding can do to g
-    at the parameters x, where `largest` holds the largest magnitude that each has had. balance: the largest change of g in a
-    piece, given g at its start (0: the parameters' changes are limited instead).
-    settling: rows of x that may come to rest as s goes to infinity, empty where none can.
-    rest(x, largest): the point where s goes to infinity that x is next to, to rounding, and the rate, in s, at which such a
-    point is approached; None if there is none.
-    returns: the curve may be closed.
+    y: (m,) the coordinates at the start. expand(y, length): the series about y. noise(x, largest): what rounding can do
+    to g at the parameters x, where `largest` holds the largest magnitude that each has had. balance: the largest change
+    of g in a piece, given g at its start (0: the parameters' changes are limited instead). settling: rows of x that may
+    come to rest as s goes to infinity, empty where none can. rest(x, largest): the point where s goes to infinity that
+    x is next to, to rounding, and the rate, in s, at which such a point is approached; None if there is none. returns:
+    the curve may be closed.
     """
 
     y: Array
@@ -110,9 +110,9 @@ class Zero:
 class Walk:
     """The curve in one direction from the start, as far as it is of interest: its pieces and the zeros of g on them.
 
-    ends: "grows" (every parameter that moves grows in magnitude for ever, g has no more zeros), "returns" (the last piece
-    ends at the start, which closes the curve), "settles" (s goes to infinity while the rows `settling` come to rest), or
-    "cut" (given up after very many pieces, with at least one zero found).
+    ends: "grows" (every parameter that moves grows in magnitude for ever, g has no more zeros), "returns" (the last
+    piece ends at the start, which closes the curve), "settles" (s goes to infinity while the rows `settling` come to
+    rest), or "cut" (given up after very many pieces, with at least one zero found).
     """
 
     pieces: list[Piece]
@@ -122,13 +122,22 @@ class Walk:
 
 
 def piece_from(curve: Curve, y: Array, start: float, length: float, at_most: float = math.inf) -> Piece:
-    """The longest piece about y whose series is exact to rounding; `length` gives the direction and a first guess."""
+    """The longest piece about y whose series is exact to rounding; `length` gives the direction and a first guess.
+
+    Raises ArithmeticError where the numbers leave the range of float64.
+    """
     for _ in range(200):
+        if length == 0 or not math.isfinite(length):
+            break
         series = curve.expand(y, length)
         factor = min(_usable(curve, series, at_most == math.inf), at_most / abs(length))
         if 0.5 <= factor < 2:
             break
         length *= factor
+    else:
+        length = 0.0
+    if length == 0 or not (math.isfinite(length) and np.isfinite(series.x).all() and np.isfinite(series.g).all()):
+        raise ArithmeticError("the weights leave the range of float64")
     if factor < 1:
         length *= factor
         scale = factor**_POWERS
@@ -137,7 +146,7 @@ def piece_from(curve: Curve, y: Array, start: float, length: float, at_most: flo
 
 
 def _usable(curve: Curve, series: Series, balanced: bool) -> float:
-    """By which factor the length may be multiplied, between 1/1000 and 1000; `balanced` limits what changes in a piece."""
+    """By which factor the length may be multiplied, 1/1000 to 1000; `balanced` limits what changes in a piece."""
     rows = np.vstack([series.x, series.g])
     if not np.isfinite(rows).all():
         return 1e-3
@@ -173,8 +182,8 @@ def pieces(curve: Curve, direction: float) -> Iterator[Piece]:
 def walk(curve: Curve, direction: float, needed: bool) -> Walk:
     """Follow the curve until no zero of g can come any more, or it returns, or it settles.
 
-    needed: the first zero is wanted, however long it takes; any others only if they are not too far away: within a number
-    of pieces that falls with the number of parameters, and before P is _LARGEST.
+    needed: the first zero is wanted, however long it takes; any others only if they are not too far away: within a
+    number of pieces that falls with the number of parameters, and before P is _LARGEST.
     """
     enough = max(20, 2000 // curve.y.size)
     passed: list[Piece] = []
@@ -202,7 +211,9 @@ def walk(curve: Curve, direction: float, needed: bool) -> Walk:
                 rest = curve.rest(piece.x(theta), largest)
                 if rest is not None:
                     passed[-1] = _cut(piece, theta)
-                    return Walk(passed, [zero for zero in zeros if (passed[-1].end - zero.s) * direction > 0], "settles", rest)
+                    return Walk(
+                        passed, [zero for zero in zeros if (passed[-1].end - zero.s) * direction > 0], "settles", rest
+                    )
         if curve.settling and _settled(curve, piece, largest):
             return Walk(passed, zeros, "settles")
         growing = bool((series.x[:, 0] * series.x[:, 1] >= 0).all())
@@ -212,12 +223,12 @@ def walk(curve: Curve, direction: float, needed: bool) -> Walk:
         if far and (zeros or not needed):
             return Walk(passed, zeros, "cut")
         if len(passed) >= _MOST_PIECES:
-            raise ArithmeticError("the curve of the learning clock has no end that could be found")
-    raise AssertionError
+            raise ArithmeticError("the learning clock comes to no end in float64")
+    raise AssertionError("a curve has no last piece")
 
 
 def _settled(curve: Curve, piece: Piece, largest: Array) -> bool:
-    """What is left to come of the settling rows is less than rounding: their speed times s, as powers of s or faster."""
+    """What is left to come of the settling rows, at most their speed times s, is less than rounding."""
     rows = list(curve.settling)
     speed = np.abs(piece.series.x[rows] @ _POWERS) / abs(piece.length)  # at theta = 1
     return bool((speed * abs(piece.end) <= 1e-17 * largest[rows].max()).all())
@@ -331,8 +342,8 @@ def _multiplicity(g: Array, noise: float) -> int:
 def time_within(passed: Sequence[Piece], limit: Array, approach: Piece | None, tolerance: float) -> float:
     """The time after which every parameter stays within a tolerance of its limit.
 
-    passed: the pieces from the start on. approach: the piece about the zero, where there is one, in which theta runs back
-    towards the start; without it the limit is at the end of what was passed.
+    passed: the pieces from the start on. approach: the piece about the zero, where there is one, in which theta runs
+    back towards the start; without it the limit is at the end of what was passed.
     """
     if approach is None:
         return _time_before(passed, limit, tolerance)
@@ -401,7 +412,7 @@ def _last_beyond(row: Array, tolerance: float) -> float | None:
     nodes = _nodes(row)[::-1]
     if abs(_value(row, 1)) > tolerance:
         return 1.0
-    for high, low in zip(nodes[:-1], nodes[1:], strict=True):
+    for high, low in pairwise(nodes):
         if abs(_value(row, low)) > tolerance:
             return _between(lambda theta: abs(_value(row, theta)) - tolerance, low, high)
     return None
@@ -414,7 +425,7 @@ def _duration(piece: Piece, low: float, high: float) -> float:
 
 
 def _final(approach: Piece, near: float, far: float) -> float:
-    """Time from theta = far to near in a piece about a zero, where 1/g has a pole at 0: in z = -ln theta it has none."""
+    """Time from theta = far to near in a piece about a zero, at which 1/g has a pole: in z = -ln theta it has none."""
     g = approach.series.g
 
     def integrand(z: Array) -> Array:
@@ -425,7 +436,7 @@ def _final(approach: Piece, near: float, far: float) -> float:
 
 
 def _integral(function: Callable[[Array], Array], low: float, high: float) -> float:
-    """An integral to 1e-12 of its size, by bisection and Gauss' rule; parts narrower than 1e-9 are taken as they are."""
+    """An integral to 1e-12 of its size, by bisection and Gauss' rule; parts below 1e-9 are taken as they are."""
     total, size, least = 0.0, 0.0, 1e-9 * (high - low)
     nodes, weights = _GAUSS
 

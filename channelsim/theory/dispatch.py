@@ -16,10 +16,13 @@ def solve(system: System, tolerance: float = 1e-6) -> Outcome:
     """
     if not tolerance > 0:
         raise InputError(f"tolerance = {tolerance}; accepted: a number above 0")
-    match system:
-        case Chain():
-            return chain.outcome(system, tolerance)
-        case Branch():
-            return branch.outcome(system, tolerance)
-        case _:
-            raise InputError(f"{type(system).__name__} has no solver; accepted: Chain, Branch")
+    try:
+        match system:
+            case Chain():
+                return chain.outcome(system, tolerance)
+            case Branch():
+                return branch.outcome(system, tolerance)
+            case _:
+                raise InputError(f"no solver for {type(system).__name__}; accepted: Chain, Branch")
+    except ArithmeticError as error:
+        raise InputError(f"{error}; accepted: numbers whose products stay away from 1e-300 and 1e300") from None

@@ -1,12 +1,12 @@
 """The [theory] table: ten lines of TOML turned into a system.
 
-    [theory]
-    system = "chain"
-    rule = "rbp"
-    a = [0.3, -0.5]
-    c = [0.8]
-    alpha = 1.0
-    beta = 1.0
+[theory]
+system = "chain"
+rule = "rbp"
+a = [0.3, -0.5]
+c = [0.8]
+alpha = 1.0
+beta = 1.0
 """
 
 from __future__ import annotations
@@ -201,7 +201,7 @@ def _rho(keys: Mapping[str, Any], rule: str) -> float:
 
 
 def _source(keys: Mapping[str, Any], ways: Sequence[Sequence[str]]) -> Sequence[str]:
-    """Which of several groups of keys the data are given by; the first key of each must be there, and no other group's."""
+    """The one of several groups of keys that gives the data; its first two keys must be there."""
     named = [way for way in ways if any(key in keys for key in way)]
     words = " or ".join(" and ".join(way[:2]) for way in ways)
     if not named:
@@ -271,7 +271,9 @@ def _second_moments(keys: Mapping[str, Any], inputs: int, outputs: int) -> tuple
         first = _source(keys, ways)[0]
     if first in ("alpha", "beta"):
         if (inputs, outputs) != (1, 1):
-            raise _error("beta", f": {inputs} inputs and {outputs} outputs", "sigma_II and sigma_TI, or samples I and T")
+            raise _error(
+                "beta", f": {inputs} inputs and {outputs} outputs", "sigma_II and sigma_TI, or samples I and T"
+            )
         sigma_ii = np.array([[_positive(keys, "beta", "a number above 0")]])
         return (sigma_ii if itself else np.array([[_number(keys, "alpha")]])), sigma_ii
     if first == "I":
@@ -280,7 +282,9 @@ def _second_moments(keys: Mapping[str, Any], inputs: int, outputs: int) -> tuple
         targets = samples if itself else _rows(keys, "T", len(samples), outputs)
         sigma_ii = samples.T @ (weights[:, None] * samples)
         if np.linalg.matrix_rank(sigma_ii, hermitian=True) < inputs:
-            raise _error("I", f": E(I I^T) is singular, {len(samples)} samples of {inputs} inputs", "samples that span them")
+            raise _error(
+                "I", f": E(I I^T) is singular, {len(samples)} samples of {inputs} inputs", "samples that span them"
+            )
         return targets.T @ (weights[:, None] * samples), sigma_ii
     sigma_ii = _rows(keys, "sigma_II", inputs, inputs)
     size = np.abs(sigma_ii).max()
@@ -353,7 +357,9 @@ def _realized(keys: Mapping[str, Any], power: float, derivative: bool) -> tuple[
     try:
         found = realize(power, alpha, beta, gamma, delta)
     except ValueError as error:
-        raise _error("delta", f" = {shown(keys['delta'])}: {error}", "moments that data can have, or samples I and T") from None
+        raise _error(
+            "delta", f" = {shown(keys['delta'])}: {error}", "moments that data can have, or samples I and T"
+        ) from None
     if not all(math.isfinite(one) for row in found for one in row):
         raise _error("delta", f" = {shown(keys['delta'])}", "moments closer to 1, or samples I and T")
     return found

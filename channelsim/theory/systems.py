@@ -1,8 +1,8 @@
 """The paper's systems: small networks whose learning under random backpropagation is a differential equation.
 
-A system is what is fixed (the data's second moments, the learning channel) together with the start. Its weights follow the
-mean of an update per unit of time, where time is the learning rate times the number of updates, as the rate goes to 0.
-All numbers are float64. Source: Baldi, Sadowski and Lu, arXiv 1612.02734, sections on the mathematics of random
+A system is what is fixed (the data's second moments, the learning channel) together with the start. Its weights follow
+the mean of an update per unit of time, where time is the learning rate times the number of updates, as the rate goes to
+0. All numbers are float64. Source: Baldi, Sadowski and Lu, arXiv 1612.02734, sections on the mathematics of random
 backpropagation; docs/theory.md says which statement is the paper's.
 """
 
@@ -23,11 +23,10 @@ Rule = Literal["bp", "rbp", "srbp", "arbp", "asrbp"]
 class Chain:
     """A[1, .., 1]: L linear layers of one unit each, without biases.
 
-    a: (L,) the weights at the start, from the input on; c: (L-1,) one weight of the learning channel to each hidden layer
-    (its start where the rule adapts it; unused by bp); alpha = E(IT), beta = E(I^2) > 0; rho: rate of c over that of a
-    (arbp, asrbp). The error at the top is e = alpha - beta P with P the product of a; layer i follows
-    a_i' = C_i e prod_{k<i} a_k, where C_L = 1 and C_i is c_i (srbp), c_i c_{i+1} .. c_{L-1} (rbp) or
-    a_{i+1} .. a_L (bp).
+    a: (L,) the weights at the start, from the input on; c: (L-1,) one weight of the learning channel to each hidden
+    layer (its start where the rule adapts it; unused by bp); alpha = E(IT), beta = E(I^2) > 0; rho: rate of c over that
+    of a (arbp, asrbp). The error at the top is e = alpha - beta P with P the product of a; layer i follows a_i' = C_i e
+    prod_{k<i} a_k, where C_L = 1 and C_i is c_i (srbp), c_i c_{i+1} .. c_{L-1} (rbp) or a_{i+1} .. a_L (bp).
     """
 
     rule: Rule
@@ -42,8 +41,8 @@ class Chain:
 class Branch:
     """A[1, N, 1]: one linear hidden layer of N units between one input and one output.
 
-    a: (N,) into the hidden units; b: (N,) out of them; c: (N,) the learning channel (its start where the rule adapts it);
-    alpha = E(IT), beta = E(I^2) > 0; rho: rate of c over that of a and b (arbp, asrbp).
+    a: (N,) into the hidden units; b: (N,) out of them; c: (N,) the learning channel (its start where the rule adapts
+    it); alpha = E(IT), beta = E(I^2) > 0; rho: rate of c over that of a and b (arbp, asrbp).
     """
 
     rule: Rule
@@ -59,8 +58,8 @@ class Branch:
 class Matrix:
     """A[N0, N1, N2]: one linear hidden layer. With N1 = 1 it is the paper's bottleneck A[N, 1, M].
 
-    a: (N1, N0) and b: (N2, N1), the weights at the start; c: (N1, N2) the learning channel; sigma_II: (N0, N0) = E(I I^T),
-    positive definite; sigma_TI: (N2, N0) = E(T I^T).
+    a: (N1, N0) and b: (N2, N1), the weights at the start; c: (N1, N2) the learning channel; sigma_II: (N0, N0) = E(I
+    I^T), positive definite; sigma_TI: (N2, N0) = E(T I^T); rho: rate of c over that of a and b (arbp, asrbp).
     """
 
     rule: Rule
@@ -69,14 +68,15 @@ class Matrix:
     c: Array
     sigma_II: Array
     sigma_TI: Array
+    rho: float = 1.0
 
 
 @dataclass(frozen=True)
 class Hidden:
     """A[1, 1, 1] with a non-linear hidden unit and a linear output.
 
-    a: (2,) the weights at the start; c: the weight of the learning channel; inputs, targets, weights: (K,) the samples and
-    their probabilities, which sum to 1. `transfer` is "power" (S^power), "tanh", "logistic" or "relu"; without
+    a: (2,) the weights at the start; c: the weight of the learning channel; inputs, targets, weights: (K,) the samples
+    and their probabilities, which sum to 1. `transfer` is "power" (S^power), "tanh", "logistic" or "relu"; without
     `derivative` the hidden unit's update leaves out f'.
     """
 
