@@ -93,8 +93,10 @@ def _why(system: Branch) -> str:
             "in the learning clock P(s) = |a + b|^2 e^(2s)/4 - |a - b|^2 e^(-2s)/4, which takes every value unless "
             "a = b or a = -b"
         )
-    return "in the learning clock |b|^2 grows exponentially both ways unless c = +-sqrt(rho) a, so that P takes every "
+    return (
+        "in the learning clock |b|^2 grows exponentially both ways unless c = +-sqrt(rho) a, so that P takes every "
         "value"
+    )
 
 
 def _curve(system: Branch, ratio: float) -> Curve:

@@ -281,24 +281,27 @@ def _error_series(product: Array, ratio: float) -> Array:
 
 
 def _adaptive_curve(system: Chain, ratio: float) -> Curve:
-    """arbp and asrbp in the learning clock, in the coordinates u = c + w a, v = c - w a, w = sqrt(rho).
+    """arbp and asrbp in the learning clock: a_i' = W_i c_i and c_i' = rho W_i a_i.
 
-    u_i' = w W_i u_i and v_i' = -w W_i v_i, where W_i is a_i' / c_i: a weight with c_i = +-w a_i keeps exactly to that.
+    W_i is the product of the weights below and, for arbp, of those of the learning channel above. A weight that starts
+    with c_i = +-w a_i, w = sqrt(rho), keeps to that, and is set to it before every step, so that rounding cannot take
+    it away.
     """
     depth, hidden, w = system.a.size, system.a.size - 1, math.sqrt(system.rho)
     layered = system.rule == "arbp"
+    ties = np.zeros(hidden)
+    for sign in (1.0, -1.0):
+        apart = np.abs(system.c - sign * w * system.a[:-1])
+        ties[apart <= 4 * _EPS * (np.abs(system.c) + w * np.abs(system.a[:-1]))] = sign * w
+    tied = ties != 0
 
     def expand(y: Array, length: float) -> Series:
-        u, v, top = np.zeros((hidden, ORDER + 1)), np.zeros((hidden, ORDER + 1)), np.zeros(ORDER + 1)
-        u[:, 0], v[:, 0], top[0] = y[:hidden], y[hidden:-1], y[-1]
-        a, c = np.zeros((hidden, ORDER + 1)), np.zeros((hidden, ORDER + 1))
-        before, after = (
-            np.zeros((depth, ORDER + 1)),
-            np.zeros((depth, ORDER + 1)),
-        )  # products of a below, of c from here up
+        a, c, top = np.zeros((hidden, ORDER + 1)), np.zeros((hidden, ORDER + 1)), np.zeros(ORDER + 1)
+        a[:, 0], top[0], c[:, 0] = y[:hidden], y[hidden], np.where(tied, ties * y[:hidden], y[depth:])
+        # The products of a below a layer, and of c from a layer up.
+        before, after = np.zeros((depth, ORDER + 1)), np.zeros((depth, ORDER + 1))
         drive = np.zeros((hidden, ORDER + 1))
         for n in range(ORDER + 1):
-            a[:, n], c[:, n] = (u[:, n] - v[:, n]) / (2 * w), (u[:, n] + v[:, n]) / 2
             one = float(n == 0)
             before[:, n] = _running(one, a[:, 0], _inner(before[:-1, :n], a[:, n:0:-1]))
             if layered:
@@ -308,12 +311,12 @@ def _adaptive_curve(system: Chain, ratio: float) -> Curve:
                 drive[:, n] = before[:-1, n]
             if n < ORDER:
                 step = length / (n + 1)
-                u[:, n + 1] = w * step * _inner(drive[:, : n + 1], u[:, n::-1])
-                v[:, n + 1] = -w * step * _inner(drive[:, : n + 1], v[:, n::-1])
+                a[:, n + 1] = step * _inner(drive[:, : n + 1], c[:, n::-1])
+                c[:, n + 1] = step * system.rho * _inner(drive[:, : n + 1], a[:, n::-1])
                 top[n + 1] = step * before[hidden, n]
         g = _error_series(np.convolve(before[hidden], top)[: ORDER + 1], ratio)
         x = np.vstack([a, top, c])
-        return Series(np.vstack([u, v, top]), x, g, lost(a, c, before, after, abs(length) / (ORDER + 1)))
+        return Series(x, x, g, lost(a, c, before, after, abs(length) / (ORDER + 1)))
 
     def lost(a: Array, c: Array, before: Array, after: Array, step: float) -> Array:
         low, high = np.abs(before[:, -1]), np.abs(after[:, -1])
@@ -327,13 +330,9 @@ def _adaptive_curve(system: Chain, ratio: float) -> Curve:
         of_a, of_c = drive * np.abs(c).sum(axis=1), drive * np.abs(a).sum(axis=1) * system.rho
         return step * np.concatenate([of_a, low[-1:], of_c])
 
-    u, v = system.c + w * system.a[:-1], system.c - w * system.a[:-1]
-    size = 4 * _EPS * (np.abs(system.c) + w * np.abs(system.a[:-1]))
-    u, v = np.where(np.abs(u) <= size, 0, u), np.where(np.abs(v) <= size, 0, v)
-    tied = (u == 0) | (v == 0)
     first = 0 if layered else int(np.argmax(tied))
     rows = [*range(first, depth), *range(depth + first, depth + hidden)] if layered or tied.any() else []
-    start = np.concatenate([u, v, system.a[-1:]])
+    start = np.concatenate([system.a, system.c])
     noise = _product_noise(depth, ratio)
     if tied.any() and ratio == 0:  # P may decay towards the targets' 0, and is never rounding
         noise = _no_noise
@@ -472,17 +471,17 @@ def _bp_point(system: Chain, clock: Clock, curve: Curve, u: float) -> FixedPoint
 
 def _bp_way(curve: Curve, u: float, limit: float, multiplicity: int, clock: Clock) -> tuple[Array, float, float]:
     """The limit, its rate and the time to it, as u goes from its start to a known zero of u'."""
+    local = piece_from(curve, np.array([limit]), limit, u - limit, abs(u - limit), balanced=False)
+    zero = zero_at(local, multiplicity)
     passed: list[Piece] = []
-    at, length = u, limit - u
-    while at != limit:
-        piece = piece_from(curve, np.array([at]), at, math.copysign(length, limit - at), abs(limit - at))
-        if not piece.g(0) or len(passed) > 3000:
-            return curve.expand(np.array([limit]), 1.0).x[:, 0], 0.0, math.inf
+    at, length, end = u, limit - u, zero.approach.end
+    while abs(end - at) > 1e-14 * abs(end - u):
+        piece = piece_from(curve, np.array([at]), at, length, abs(end - at))
+        if not piece.g(0) or len(passed) > 3000:  # so flat that float64 does not see it move
+            return zero.x, -clock.beta * zero.slope if multiplicity == 1 else 0.0, math.inf
         passed.append(piece)
-        reached = at + piece.length
-        at, length = (limit if abs(limit - reached) <= 1e-12 * abs(limit - u) else reached), piece.length
-    zero = zero_at(piece_from(curve, np.array([limit]), limit, u - limit, abs(u - limit)), multiplicity)
-    time = time_within(passed, zero.x, zero.approach, clock.tolerance) / clock.beta
+        at, length = piece.end, piece.length
+    time = time_within(passed, zero.x, zero.approach, clock.tolerance, u) / clock.beta
     return zero.x, -clock.beta * zero.slope if multiplicity == 1 else 0.0, time
 
 
@@ -514,4 +513,4 @@ def _bp_curve(a: Array, smallest: int, tied: Array, squares: Array, ratio: float
         g = np.convolve(_error_series(product, ratio), rest)[: ORDER + 1]
         return Series(x[smallest : smallest + 1], x, g, np.zeros(a.size))
 
-    return Curve(np.array([u0]), expand, _product_noise(a.size, ratio), lambda g: 0.0)
+    return Curve(np.array([u0]), expand, _product_noise(a.size, ratio), lambda g: 4 * abs(g))

@@ -22,7 +22,7 @@ from scipy.optimize import brentq
 
 from channelsim.theory.systems import Array
 
-ORDER = 32
+ORDER = 40
 _POWERS = np.arange(ORDER + 1)
 _EPS = float(np.finfo(np.float64).eps)
 _TAIL = 1e-17  # of a series, what its last terms may be
@@ -121,16 +121,19 @@ class Walk:
     rest: tuple[Array, float] | None = None
 
 
-def piece_from(curve: Curve, y: Array, start: float, length: float, at_most: float = math.inf) -> Piece:
+def piece_from(
+    curve: Curve, y: Array, start: float, length: float, at_most: float = math.inf, balanced: bool = True
+) -> Piece:
     """The longest piece about y whose series is exact to rounding; `length` gives the direction and a first guess.
 
+    balanced: nor may it be so long that terms of g that cancel leave much of its rounding (`Curve.balance`).
     Raises ArithmeticError where the numbers leave the range of float64.
     """
     for _ in range(200):
         if length == 0 or not math.isfinite(length):
             break
         series = curve.expand(y, length)
-        factor = min(_usable(curve, series, at_most == math.inf), at_most / abs(length))
+        factor = min(_usable(curve, series, balanced), at_most / abs(length))
         if 0.5 <= factor < 2:
             break
         length *= factor
@@ -307,7 +310,7 @@ def _refined(curve: Curve, piece: Piece, theta: float, largest: Array) -> Zero:
     back = -piece.length if piece.start == 0 and theta == 0 else -(piece.start + theta * piece.length)
     for _ in range(3):
         most = min(abs(back), abs(piece.length))
-        local = piece_from(curve, y, s, math.copysign(most, -piece.length), most)
+        local = piece_from(curve, y, s, math.copysign(most, -piece.length), most, balanced=False)
         multiplicity = _multiplicity(local.series.g, curve.noise(local.series.x[:, 0], largest))
         if multiplicity > 1 or local.series.g[0] == 0:
             break
@@ -320,7 +323,10 @@ def _refined(curve: Curve, piece: Piece, theta: float, largest: Array) -> Zero:
 
 
 def zero_at(local: Piece, multiplicity: int) -> Zero:
-    """The zero that a piece starts at, of known multiplicity."""
+    """The zero that a piece starts at, of known multiplicity; the piece is cut to where g's first term leads."""
+    leading = abs(float(local.series.g[multiplicity]))
+    later = np.abs(local.series.g[multiplicity + 1 :]).tolist()
+    local = _cut(local, min(1.0, *(_root(leading, one, n) for n, one in enumerate(later, start=1))))
     series = local.series
     g = np.where(multiplicity <= _POWERS, series.g, 0.0)
     slope = float(g[1] / local.length)
@@ -339,15 +345,16 @@ def _multiplicity(g: Array, noise: float) -> int:
 # --- time -------------------------------------------------------------------------------------------------
 
 
-def time_within(passed: Sequence[Piece], limit: Array, approach: Piece | None, tolerance: float) -> float:
+def time_within(
+    passed: Sequence[Piece], limit: Array, approach: Piece | None, tolerance: float, start: float = 0.0
+) -> float:
     """The time after which every parameter stays within a tolerance of its limit.
 
     passed: the pieces from the start on. approach: the piece about the zero, where there is one, in which theta runs
-    back towards the start; without it the limit is at the end of what was passed.
+    back towards the start; without it the limit is at the end of what was passed. start: s at the start.
     """
     if approach is None:
         return _time_before(passed, limit, tolerance)
-    start = passed[0].start
     whole = min(1.0, abs((approach.start - start) / approach.length)) if approach.start != start else 0.0
     if whole == 0:
         return 0.0
@@ -420,36 +427,43 @@ def _last_beyond(row: Array, tolerance: float) -> float | None:
 
 def _duration(piece: Piece, low: float, high: float) -> float:
     """Time from theta = low to high."""
-    g = piece.series.g
-    return piece.length * _integral(lambda theta: 1 / (theta[:, None] ** _POWERS @ g), low, high)
+    return piece.length * _integral(lambda theta: _inverse(piece.series.g, theta), low, high)
 
 
 def _final(approach: Piece, near: float, far: float) -> float:
     """Time from theta = far to near in a piece about a zero, at which 1/g has a pole: in z = -ln theta it has none."""
-    g = approach.series.g
 
-    def integrand(z: Array) -> Array:
+    def integrand(z: Array) -> tuple[Array, Array]:
         theta = np.exp(-z)
-        return theta / (theta[:, None] ** _POWERS @ g)
+        value, noise = _inverse(approach.series.g, theta)
+        return theta * value, theta * noise
 
     return -approach.length * _integral(integrand, -math.log(far), -math.log(near))
 
 
-def _integral(function: Callable[[Array], Array], low: float, high: float) -> float:
-    """An integral to 1e-12 of its size, by bisection and Gauss' rule; parts below 1e-9 are taken as they are."""
-    total, size, least = 0.0, 0.0, 1e-9 * (high - low)
+def _inverse(g: Array, theta: Array) -> tuple[Array, Array]:
+    """1/g and what rounding may do to it."""
+    powers = theta[:, None] ** _POWERS
+    value = 1 / (powers @ g)
+    return value, 8 * _EPS * (powers @ np.abs(g)) * value**2
+
+
+def _integral(function: Callable[[Array], tuple[Array, Array]], low: float, high: float) -> float:
+    """An integral to 1e-13 of its size or to the rounding of the integrand, by bisection and Gauss' rule."""
+    total, size = 0.0, 0.0
     nodes, weights = _GAUSS
 
-    def rule(a: float, b: float) -> float:
-        return float(weights @ function((a + b) / 2 + (b - a) / 2 * nodes)) * (b - a) / 2
+    def rule(a: float, b: float) -> tuple[float, float]:
+        value, noise = function((a + b) / 2 + (b - a) / 2 * nodes)
+        return float(weights @ value) * (b - a) / 2, float(weights @ noise) * abs(b - a) / 2
 
-    open_parts = [(low, high, rule(low, high))]
+    open_parts = [(low, high, rule(low, high)[0])]
     while open_parts:
         a, b, whole = open_parts.pop()
         middle = (a + b) / 2
-        left, right = rule(a, middle), rule(middle, b)
+        (left, noise), (right, more) = rule(a, middle), rule(middle, b)
         size = max(size, abs(total) + abs(left + right))
-        if abs(left + right - whole) <= 1e-13 * size or b - a <= least:
+        if abs(left + right - whole) <= 1e-13 * size + noise + more or b - a <= 1e-9 * (high - low):
             total += left + right
         else:
             open_parts += [(middle, b, right), (a, middle, left)]
