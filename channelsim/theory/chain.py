@@ -210,10 +210,21 @@ def _why(system: Chain) -> str:
     depth = system.a.size
     if depth == 1:
         return "one weight: a' = alpha - beta a"
+    if system.rule in ("arbp", "asrbp") and depth == 2:
+        w, a, c = math.sqrt(system.rho), float(system.a[0]), float(system.c[0])
+        return (
+            f"in the learning clock a1 = {shown(a)} cosh ws + {shown(c / w)} sinh ws with w = sqrt(rho) = {shown(w)}, "
+            "so P takes every value unless c = +-w a1 at the start"
+        )
     if system.rule == "asrbp":
         return (
             "in the learning clock a_L grows without bound both ways unless some c_i = +-sqrt(rho) a_i, so that "
             "P = (a_L^2/2)' takes every value"
+        )
+    if system.rule == "arbp" and depth == 3:
+        return (
+            "the invariants leave a curve for the weights: where it is unbounded P takes every value; it is closed, and "
+            "P stays within a range, if c1^2 > rho a1^2, rho a2^2 > c2^2 and c1 a2 < 0"
         )
     if system.rule == "arbp":
         return (

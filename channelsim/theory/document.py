@@ -7,6 +7,16 @@ a = [0.3, -0.5]
 c = [0.8]
 alpha = 1.0
 beta = 1.0
+
+Parameters are a number, a list, or rows, whatever gives the size that the system wants; A, B and C may stand for a, b
+and c. chain: a (L), c (L - 1). branch: a, b, c (N). bottleneck: a (N), b (M), c (M). matrix: a (N1 x N0), b (N2 x N1),
+c (N1 x N2). hidden: a (2), c, transfer ("power", "tanh", "logistic", "relu"), power (of "power"), derivative (true:
+with f').
+
+bp needs no c; arbp and asrbp take rho. The data are given by moments, alpha = E(IT) and beta = E(I^2) or sigma_TI =
+E(T I^T) and sigma_II = E(I I^T), or by samples I and T, one a row, with their weights, which need not sum to 1. For
+bottleneck and matrix, target = "input" stands for T. A power's alpha, beta, gamma and delta are E(T I^mu),
+E(I^(2 mu)), E(TI) and E(I^(mu + 1)), the last two without f' only.
 """
 
 from __future__ import annotations

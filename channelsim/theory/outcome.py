@@ -34,10 +34,10 @@ class Outcome:
     outcome: "converges" (to a stable limit, or a degenerate one where `rate` is 0 and the approach is like 1/t),
     "saddle" (comes to rest at a point that others leave), "diverges", "oscillates" or "stays" (starts at rest). limit:
     the parameters there, None where there are none. rate: of the exponential approach, per unit of the equation's time;
-    0 where it is slower than any exponential, None without a limit. time: the smallest t after which every parameter
-    stays within the tolerance of its limit; 0 where it starts there, None without a limit. period: of an oscillation,
-    in the equation's time. asymptote: the leading behaviour of what diverges, in words. reason: why, in words with the
-    numbers that decide (roots, potential, projector, stable manifold).
+    0 where it is slower than any exponential, None where nothing approaches a limit. time: the smallest t after which
+    every parameter stays within the tolerance of its limit; 0 where it starts there, None without a limit. period: of
+    an oscillation, in the equation's time. asymptote: the leading behaviour of what diverges, in words. reason: why, in
+    words with the numbers that decide (roots, potential, projector, stable manifold).
     """
 
     outcome: Kind

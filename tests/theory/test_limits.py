@@ -186,7 +186,7 @@ def test_fifty_layers(rule: Rule, start: str) -> None:
 
 
 def test_fifty_adaptive_layers_from_zero_keep_their_invariants() -> None:
-    """c_i - a_{i+1} = 0.9 and c_i^2 - a_i^2 = 0.81 give every weight from the one above: a_i^2 = 1.8 a_{i+1} + a_{i+1}^2."""
+    """c_i - a_{i+1} = 0.9 and c_i^2 - a_i^2 = 0.81: a_i^2 = 1.8 a_{i+1} + a_{i+1}^2 from the top down."""
 
     def weights(top: float) -> Array:
         a = [top]
