@@ -6,6 +6,7 @@ With one hidden layer the skipped and the layered route are the same: rbp = srbp
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -100,53 +101,51 @@ def _why(system: Branch) -> str:
 
 
 def _curve(system: Branch, ratio: float) -> Curve:
-    """The weights in the learning clock.
+    """The weights in the learning clock: a' = p and p' = w^2 a, where a's partner p is b (bp, w = 1) or c.
 
-    Under bp and the adaptive rules in coordinates that grow and decay: u' = w u and v' = -w v, so that a start on the
-    decaying side keeps exactly to it. bp: u = b + a, v = b - a; adaptive: u = c + w a, v = c - w a, and b.
+    Where all p_i = +-w a_i at the start, with one sign, they keep to that, and are set to it before every step, so that
+    rounding cannot take a start off the way into the saddle.
     """
     n = system.a.size
-    fixed = system.rule in ("rbp", "srbp")
-    w = 1.0 if system.rule == "bp" else float(np.sqrt(system.rho))
-    partner = system.b if system.rule == "bp" else system.c
+    fixed, adaptive = system.rule in ("rbp", "srbp"), system.rule in ("arbp", "asrbp")
+    w = math.sqrt(system.rho) if adaptive else 1.0
+    start = _linear(system)[0]
+    tie = 0.0
+    for sign in () if fixed else (1.0, -1.0):
+        apart = np.abs(start[-n:] - sign * w * system.a)
+        if (apart <= 4 * _EPS * (np.abs(start[-n:]) + w * np.abs(system.a))).all():
+            tie = sign * w
     orders = np.arange(ORDER + 1)
 
-    def parameters(y: Array, length: float) -> tuple[Array, Array]:
-        """The series of y and x."""
-        series = np.zeros((y.size, ORDER + 1))
-        series[:, 0] = y
+    def parameters(y: Array, length: float) -> Array:
         if fixed:
-            series[:n, 1] = system.c * length
-            series[n:, 1], series[n:, 2] = y[:n] * length, system.c * length**2 / 2
-            return series, series
+            x = np.zeros((y.size, ORDER + 1))
+            x[:, 0] = y
+            x[:n, 1], x[n:, 1], x[n:, 2] = system.c * length, y[:n] * length, system.c * length**2 / 2
+            return x
+        a, partner = y[:n], tie * y[:n] if tie else y[-n:]
         powers = np.cumprod(np.concatenate([[1.0], w * length / orders[1:]]))
-        u, v = np.outer(y[:n], powers), np.outer(y[n : 2 * n], powers * (-1.0) ** orders)
-        a, other = (u - v) / (2 * w), (u + v) / 2
-        if system.rule == "bp":
-            return np.vstack([u, v]), np.vstack([a, other])
-        b = np.hstack([y[2 * n :, None], length * a[:, :-1] / orders[1:]])
-        return np.vstack([u, v, b]), np.vstack([a, b, other])
+        even, odd = np.where(orders % 2 == 0, powers, 0), np.where(orders % 2 == 1, powers, 0)
+        a, partner = np.outer(a, even) + np.outer(partner / w, odd), np.outer(partner, even) + np.outer(w * a, odd)
+        if not adaptive:
+            return np.vstack([a, partner])
+        b = np.hstack([y[n : 2 * n, None], length * a[:, :-1] / orders[1:]])
+        return np.vstack([a, b, partner])
 
     def expand(y: Array, length: float) -> Series:
-        series, x = parameters(y, length)
+        x = parameters(y, length)
         g = np.zeros(ORDER + 1)
         for k in range(ORDER + 1):
             g[k] = -np.einsum("ij,ij->", x[:n, : k + 1], x[n : 2 * n, k::-1])
         g[0] += ratio
-        return Series(series, x, g, np.zeros(len(x)))
+        return Series(x, x, g, np.zeros(len(x)))
 
     def noise(x: Array, largest: Array) -> float:
         size, off = np.abs(x[: 2 * n]), 32 * _EPS * np.maximum(np.abs(x), largest)[: 2 * n]
         change = size[:n] @ off[n:] + off[:n] @ size[n:] + off[:n] @ off[n:]
         return float(change) + 4 * _EPS * (abs(ratio) + float(size[:n] @ size[n:]))
 
-    if fixed:
-        return Curve(np.concatenate([system.a, system.b]), expand, noise, lambda g: 4 * max(abs(ratio - g), abs(ratio)))
-    size = 4 * _EPS * (np.abs(partner) + w * np.abs(system.a))
-    u, v = partner + w * system.a, partner - w * system.a
-    u, v = np.where(np.abs(u) <= size, 0, u), np.where(np.abs(v) <= size, 0, v)
-    start = np.concatenate([u, v] if system.rule == "bp" else [u, v, system.b])
-    settling = 0 if np.any(u) and np.any(v) else start.size
+    settling = start.size if tie else 0
     if settling and ratio == 0:  # P decays towards the targets' 0 and is never rounding
         return Curve(start, expand, lambda x, largest: 0.0, lambda g: 4 * abs(g), range(settling))
     return Curve(start, expand, noise, lambda g: 4 * max(abs(ratio - g), abs(ratio)), range(settling))

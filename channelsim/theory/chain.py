@@ -223,8 +223,8 @@ def _why(system: Chain) -> str:
         )
     if system.rule == "arbp" and depth == 3:
         return (
-            "the invariants leave a curve for the weights: where it is unbounded P takes every value; it is closed, and "
-            "P stays within a range, if c1^2 > rho a1^2, rho a2^2 > c2^2 and c1 a2 < 0"
+            "the invariants leave a curve for the weights: where it is unbounded P takes every value; it is closed, "
+            "and P stays within a range, if c1^2 > rho a1^2, rho a2^2 > c2^2 and c1 a2 < 0"
         )
     if system.rule == "arbp":
         return (
@@ -486,7 +486,7 @@ def _bp_way(curve: Curve, u: float, limit: float, multiplicity: int, clock: Cloc
     zero = zero_at(local, multiplicity)
     passed: list[Piece] = []
     at, length, end = u, limit - u, zero.approach.end
-    while abs(end - at) > 1e-14 * abs(end - u):
+    while abs(end - at) > 1e-14 * abs(limit - u):
         piece = piece_from(curve, np.array([at]), at, length, abs(end - at))
         if not piece.g(0) or len(passed) > 3000:  # so flat that float64 does not see it move
             return zero.x, -clock.beta * zero.slope if multiplicity == 1 else 0.0, math.inf
