@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from channelsim.cli import check, data, plot, run, scenarios, sweep, trace, verify
+from channelsim.cli import check, data, plot, run, scenarios, sweep, theory, trace, verify
 from channelsim.cli.output import error
 from channelsim.errors import InputError, RunError
 
@@ -36,6 +36,7 @@ app.command("check")(check.check)
 app.command("verify")(verify.verify)
 app.command("sweep")(sweep.sweep)
 app.command("plot")(plot.plot)
+app.command("theory")(theory.theory)
 app.add_typer(trace.app, name="trace")
 app.add_typer(data.app, name="data")
 app.add_typer(scenarios.app, name="scenarios")
