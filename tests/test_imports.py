@@ -25,6 +25,7 @@ ROOMS: dict[str, str] = {
     "elementary": "",
     "hashing": "elementary",
     "units": "errors",
+    "files": "errors",
     "scenario": "errors rules units",
     "data": "errors elementary hashing",
     "identity": "scenario data",
@@ -47,7 +48,7 @@ ROOMS: dict[str, str] = {
     "engine.loop engine.setup",
     "reference": "rules elementary hashing data plan",
     "memory": "errors rules scenario data plan engine.sizes",
-    "trace": "errors rules units plan",
+    "trace": "errors rules units files plan",
     "result": "units",
     "progress": "result",
     "provenance": "",
@@ -61,8 +62,8 @@ ROOMS: dict[str, str] = {
     "side_by_side": "tolerances data plan engine reference sensitivity boundaries",
     "_check": "units scenario data plan codes memory",
     "_verify": "errors tolerances scenario data plan engine reference memory side_by_side",
-    "_run": "errors units scenario data identity plan engine memory trace result progress provenance accounting "
-    "congestion cautions alignment deployment",
+    "_run": "errors version units scenario data identity plan engine memory trace result progress provenance "
+    "accounting congestion cautions alignment deployment",
     "plots": "errors trace",
     "sweeps": "errors version units elementary hashing scenario data identity plots _run",
     "cli": "errors version scenario engine data trace result progress _check _verify _run plots sweeps",

@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 FORMAT = "channelsim trace"
 """The root attribute `format`, by which a trace is told from any other HDF5 file."""
 
 RUNNING, DONE, INTERRUPTED, DIVERGED = "running", "done", "interrupted", "diverged"
 """The root attribute `status`. A run that was killed leaves `running`."""
 
+STATUSES = (RUNNING, DONE, INTERRUPTED, DIVERGED)
 FINISHED = (DONE, DIVERGED)
 """Statuses from which a run cannot go on."""
 
