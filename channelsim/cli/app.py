@@ -6,7 +6,6 @@ Exit status 0: done; 1: a check failed or a run had to stop; 2: the input is wro
 from __future__ import annotations
 
 import errno
-import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -14,7 +13,7 @@ from typing import Annotated
 import typer
 
 from channelsim.cli import check, data, plot, run, sweep, trace, verify
-from channelsim.cli.output import error
+from channelsim.cli.output import abandon, error, prepare
 from channelsim.errors import InputError, RunError
 
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -23,6 +22,8 @@ DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 _MENDABLE = {
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG
 }  # fmt: skip
+
+_GONE = {errno.EIO, errno.EBADF}  # of a terminal that has been closed, and of a stream
 
 app = typer.Typer(
     name="channelsim",
@@ -63,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     `arguments` are those after the program's name (default: `sys.argv[1:]`). Mistakes of the user become one
     line on stderr; faults of the program keep their traceback.
     """
+    prepare()
     try:
         status = app(args=arguments, prog_name="channelsim", standalone_mode=False)
         sys.stdout.flush()
@@ -79,17 +81,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILED
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader (`| head`) has what it wanted. Python would complain once more when it closes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader (`| head`) has what it wanted
+        abandon(sys.stdout)
         return FAILED
     except MemoryError as lack:
         remedies = "fewer units, a smaller training.batch, or learning.feedback.connections = k"
         error(f"this machine has not enough memory ({str(lack) or 'no figure'}); accepted: {remedies}")
         return WRONG_INPUT
     except OSError as refusal:
+        if refusal.errno in _GONE and not refusal.filename:
+            abandon(sys.stdout)
+            abandon(sys.stderr)
+            return FAILED
         if refusal.errno not in _MENDABLE:
             raise
+        if not refusal.filename:  # perhaps it was stdout's
+            abandon(sys.stdout)
         error(f"{refusal.filename}: {refusal.strerror}" if refusal.filename else str(refusal))
         return WRONG_INPUT
     return status if isinstance(status, int) else DONE

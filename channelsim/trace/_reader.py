@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from channelsim.errors import InputError
+from channelsim.errors import InputError, printable
 from channelsim.files import refuse_special
 from channelsim.plan.layout import CHANNEL
 from channelsim.trace import _bulk, _checkpoint, _disk, _layout, _seal, _structure, _weights
@@ -145,9 +145,8 @@ class Trace:
 
     @property
     def name(self) -> str:
-        """The scenario's name; characters that a terminal would not show as they are, as escapes."""
-        name = str(self.resolved.get("name", self.path.stem))
-        return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in name)
+        """The scenario's name."""
+        return str(self.resolved.get("name", self.path.stem))
 
     @property
     @_reads
@@ -368,7 +367,7 @@ class Trace:
                 f"{name:14}{total['messages']:>14,}{total['events']:>16,}{total['bits']:>20,}{total['dropped']:>12,}"
                 f"{total['late']:>12,}{total['energy']:>11.3g} J"
             )
-        return "\n".join(lines)
+        return printable("\n".join(lines))
 
     __repr__ = __str__
 

@@ -20,6 +20,9 @@ def fault(file: h5py.File, plan: Plan) -> str:
         _make(model, plan)
         made, there = dict(_datasets(model)), dict(_datasets(file))
         begun = {_group(name) for name in there}  # a group has all of its datasets, or none yet
+        for name in (*_groups(model), "scenario", "provenance", "staleness"):
+            if name in file and not isinstance(file[name], h5py.Group):
+                return f"/{name} is no group"
         for name, dataset in there.items():
             if name.partition("/")[0] in model and _properties(dataset) != _properties(made.get(name), dataset):
                 return f"/{name} is not as a trace of this scenario has it"
@@ -48,6 +51,13 @@ def _datasets(file: h5py.File) -> Iterator[tuple[str, h5py.Dataset]]:
     for name in found:
         if isinstance(file[name], h5py.Dataset):
             yield name, file[name]
+
+
+def _groups(file: h5py.File) -> list[str]:
+    """From the root down."""
+    found: list[str] = []
+    file.visititems(lambda name, item: found.append(name) if isinstance(item, h5py.Group) else None)
+    return found
 
 
 def _group(name: str) -> str:
