@@ -26,8 +26,8 @@ ROOMS: dict[str, str] = {
     "hashing": "elementary",
     "units": "errors",
     "files": "errors",
-    "scenario": "errors rules units",
-    "data": "errors elementary hashing",
+    "scenario": "errors rules units files",
+    "data": "errors elementary hashing files",
     "identity": "scenario data",
     "plan": "errors rules elementary hashing scenario",
     "codes": "plan",
@@ -44,7 +44,7 @@ ROOMS: dict[str, str] = {
     "engine.loop": "plan engine.compile engine.tables engine.kernels engine.channel engine.layers",
     "engine.setup": "rules hashing data plan engine.config engine.sizes engine.compile engine.tables "
     "engine.kernels.simd engine.kernels engine.channel engine.layers engine.loop",
-    "engine": "errors data plan engine.sizes engine.compile engine.tables engine.channel engine.layers "
+    "engine": "errors data plan engine.config engine.sizes engine.compile engine.tables engine.channel engine.layers "
     "engine.loop engine.setup",
     "reference": "rules elementary hashing data plan",
     "memory": "errors rules scenario data plan engine.sizes",

@@ -194,7 +194,7 @@ def build(scenario: Scenario, shape: tuple[int, ...], classes: int, train_size: 
         shape=tuple(shape),
         classes=classes,
         train_size=train_size,
-        batch=training.batch,
+        batch=min(training.batch, max(train_size, 2)),  # a frame has no more samples than an epoch; 1 is a code path
         epochs=training.epochs,
         learning_rate=training.learning_rate,
         feedback_learning_rate=learning.learning_rate or training.learning_rate,

@@ -101,14 +101,14 @@ def read(path: Path) -> None:
             opened.payload(message)
 
 
-def outcomes(path: Path) -> dict[str, tuple[str, str]]:
-    """What comes of reading, drawing and resuming a trace, each in a process of its own."""
+def outcomes(path: Path, drawn: bool = True) -> dict[str, tuple[str, str]]:
+    """What comes of reading, resuming and drawing a trace, each in a process of its own."""
     actions = {
         "read": lambda: read(path),
-        "plot": lambda: plots.plot(path, path.with_suffix(".svg")) and None,
         "resume": lambda: cs.run(resume=path) and None,
+        "plot": lambda: plots.plot(path, path.with_suffix(".svg")) and None,
     }
-    return {name: outcome(action) for name, action in actions.items()}
+    return {name: outcome(action) for name, action in actions.items() if drawn or name != "plot"}
 
 
 def judge(trace: Path, seed: int, place: Path) -> list[str]:
@@ -117,9 +117,10 @@ def judge(trace: Path, seed: int, place: Path) -> list[str]:
     copy = place / trace.name
     damage = damaged(trace, seed, copy)
     accepted = SOUND if damage.resealed else {REFUSED}
+    drawn = not damage.where.startswith(("checkpoint", "weights", "events"))  # of these nothing is drawn
     wrong = [
         f"seed {seed} of {trace.parent.name}: {damage}: {name}: {kind}: {text}"
-        for name, (kind, text) in outcomes(copy).items()
+        for name, (kind, text) in outcomes(copy, drawn).items()
         if kind not in accepted
     ]
     shutil.rmtree(place)

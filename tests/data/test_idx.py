@@ -105,6 +105,6 @@ def test_a_missing_file_and_a_folder_are_input_errors(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("array", [np.zeros(3, np.int64), np.array(["x"]), np.uint8(3)])
 def test_write_refuses_what_the_format_has_no_place_for(tmp_path: Path, array: np.ndarray) -> None:
-    with pytest.raises(InputError, match="accepted are 1 to 255 dimensions of uint8"):
+    with pytest.raises(InputError, match="accepted are 1 to 32 dimensions of uint8"):
         idx.write(tmp_path / "x", np.asarray(array))
     assert not (tmp_path / "x").exists()
