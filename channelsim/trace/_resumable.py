@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import h5py
@@ -18,10 +18,10 @@ def fault(file: h5py.File, plan: Plan) -> str:
     """What is not as a run of `plan` leaves it, in words; empty if a run can go on."""
     with _table.in_memory() as model:
         _make(model, plan)
-        made, there = dict(_datasets(model)), dict(_datasets(file))
+        (groups, made), (_, there) = _objects(model), _objects(file)
         begun = {_group(name) for name in there}  # a group has all of its datasets, or none yet
-        for name in (*_groups(model), "scenario", "provenance", "staleness"):
-            if name in file and not isinstance(file[name], h5py.Group):
+        for name in (*groups, "scenario", "provenance", "staleness"):
+            if name in there:
                 return f"/{name} is no group"
         for name, dataset in there.items():
             if name.partition("/")[0] in model and _properties(dataset) != _properties(made.get(name), dataset):
@@ -29,7 +29,7 @@ def fault(file: h5py.File, plan: Plan) -> str:
         for name in made:
             if name not in there and _group(name) in begun:
                 return f"/{name} is missing"
-    return _unequal(file)
+    return _unequal(there)
 
 
 def _make(file: h5py.File, plan: Plan) -> None:
@@ -45,19 +45,19 @@ def _make(file: h5py.File, plan: Plan) -> None:
     _messages.create(file, plan.channel_names)
 
 
-def _datasets(file: h5py.File) -> Iterator[tuple[str, h5py.Dataset]]:
-    found: list[str] = []
-    file.visit(found.append)
-    for name in found:
-        if isinstance(file[name], h5py.Dataset):
-            yield name, file[name]
+def _objects(file: h5py.File) -> tuple[list[str], dict[str, h5py.Dataset]]:
+    """The names of all groups, and all datasets by name."""
+    groups: list[str] = []
+    datasets: dict[str, h5py.Dataset] = {}
 
+    def keep(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Dataset):
+            datasets[name] = item
+        else:
+            groups.append(name)
 
-def _groups(file: h5py.File) -> list[str]:
-    """From the root down."""
-    found: list[str] = []
-    file.visititems(lambda name, item: found.append(name) if isinstance(item, h5py.Group) else None)
-    return found
+    file.visititems(keep)
+    return groups, datasets
 
 
 def _group(name: str) -> str:
@@ -78,13 +78,12 @@ def _properties(dataset: h5py.Dataset | None, beside: h5py.Dataset | None = None
     return dataset.dtype, growing, extent, dataset.chunks, filters
 
 
-def _unequal(file: h5py.File) -> str:
+def _unequal(datasets: Mapping[str, h5py.Dataset]) -> str:
     """The first table whose columns differ in length."""
     lengths: dict[str, int] = {}
-    for part in ("metrics", "channels", "alignment"):
-        for name in file.get(part, {}):
-            for column, dataset in file[part][name].items():
-                if lengths.setdefault(f"{part}/{name}", dataset.shape[0]) != dataset.shape[0]:
-                    return f"/{part}/{name}/{column} is not as long as the columns beside it"
-                dataset[()]  # a later checkpoint appends to the last chunk, which has to be readable
+    for name, dataset in datasets.items():
+        if name.startswith(("metrics/", "channels/", "alignment/")):
+            if lengths.setdefault(_group(name), dataset.shape[0]) != dataset.shape[0]:
+                return f"/{name} is not as long as the columns beside it"
+            dataset[()]  # a later checkpoint appends to the last chunk, which has to be readable
     return ""

@@ -139,6 +139,8 @@ def _other_values(rng: Random, file: h5py.File) -> str:
             width = rng.choice([1, 4, 8])
             extreme = rng.choice([0, 1, 2, 2**31, 2**62, 2**63 - 1, 2**64 - 1, 0x7FF0000000000000, 0x7FC00000])
             content[at : at + width] = (extreme % 2 ** (8 * width)).to_bytes(width, "little")[: len(content) - at]
+    if bytes(content) == values.tobytes():
+        content[0] ^= 1
     file[name][...] = np.frombuffer(bytes(content), values.dtype).reshape(values.shape)
     return name
 

@@ -1,4 +1,4 @@
-"""A file is as it was sealed, or is refused; reading it, or opening it to write and writing nothing, leaves it whole."""
+"""A file is as it was sealed, or is refused; whoever reads it, or opens it and changes nothing, leaves it whole."""
 
 from __future__ import annotations
 
