@@ -200,7 +200,7 @@ class Bulk:
                 self._take_in(whole)
             _seal.reseal(fresh)
             os.replace(fresh, self._path)
-        except (OSError, RuntimeError):  # h5py reports a failed write as either
+        except (OSError, RuntimeError, LookupError, ValueError, TypeError):  # a failed write; segments of another form
             _disk.part(self._path).unlink(missing_ok=True)
             return
         _disk.sync_directory(self._path.parent)
