@@ -6,6 +6,7 @@ Exit status 0: done; 1: a check failed or a run had to stop; 2: the input is wro
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -20,7 +21,7 @@ DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 # The machine's refusals, which a person can mend. Any other OSError is a fault of the program.
 _MENDABLE = {
-    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ENOMEM
 }  # fmt: skip
 
 _GONE = {errno.EIO, errno.EBADF}  # of a terminal that has been closed, and of a stream
@@ -93,6 +94,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             abandon(sys.stdout)
             abandon(sys.stderr)
             return FAILED
+        if _is_nowhere():
+            error("the working directory has been deleted; accepted: one that exists")
+            return WRONG_INPUT
         if refusal.errno not in _MENDABLE:
             raise
         if not refusal.filename:  # perhaps it was stdout's
@@ -100,3 +104,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         error(f"{refusal.filename}: {refusal.strerror}" if refusal.filename else str(refusal))
         return WRONG_INPUT
     return status if isinstance(status, int) else DONE
+
+
+def _is_nowhere() -> bool:
+    """Whether the working directory no longer exists."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False

@@ -26,7 +26,10 @@ def fault(file: h5py.File, others: Collection[str] = ()) -> str:
     found: list[str] = []
 
     def look(name: bytes, link: h5py.h5l.LinkInfo) -> bool | None:
-        reason = _of_link(file, name, link, others)
+        try:
+            reason = _of_link(file, name, link, others)
+        except Exception as error:  # h5py cannot pass on what is raised here; names may be no text
+            reason = f"cannot be read ({error})"
         if reason:
             found.append(f"/{name.decode(errors='replace')} {reason}")
         return True if reason else None  # True ends the visit

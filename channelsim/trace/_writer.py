@@ -178,7 +178,7 @@ class Writer:
             self._keep(snapshot)
         self._main.attrs["status"] = status
         self._main["provenance"].attrs["end"] = _now()
-        _table.text(self._main, "result", json.dumps(result, ensure_ascii=False), "result of the run (JSON)")
+        _table.text(self._main, "result", _as_json(result), "result of the run (JSON)")
         self._publish()
         if status in _layout.FINISHED:
             self._bulk.join()
@@ -263,10 +263,10 @@ def create(
         main.attrs["status"] = _layout.RUNNING
         scenario = main.create_group("scenario")
         _table.text(scenario, "toml", scenario_text, "the scenario as it was written (TOML)")
-        _table.text(scenario, "json", json.dumps(resolved, ensure_ascii=False), "the scenario as understood (JSON)")
+        _table.text(scenario, "json", _as_json(resolved), "the scenario as understood (JSON)")
         origin = main.create_group("provenance")
         for key, value in {"start": _now(), **provenance}.items():
-            origin.attrs[key] = value if isinstance(value, int | float) else str(value)
+            origin.attrs[key] = value if isinstance(value, int | float) else _encodable(str(value))
         main.create_group("weights", track_order=True)
         channels = main.create_group("channels", track_order=True)
         for name, record in zip(plan.channel_names, plan.channels, strict=True):
@@ -324,6 +324,16 @@ def reopen(path: str | os.PathLike[str], plan: Plan) -> Writer:
     return writer
 
 
+def _as_json(value: Mapping[str, Any]) -> str:
+    """JSON in UTF-8. Paths that are not UTF-8 have surrogates in them, which JSON's own escapes keep."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if _encodable(text) == text else json.dumps(value)
+
+
+def _encodable(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()
+
+
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
@@ -332,6 +342,8 @@ def _prepare(path: Path, force: bool) -> None:
     if path.is_dir():
         raise InputError(f"{path}: is a directory; name a file for the trace, such as {path / 'run.h5'}")
     place = _disk.real(path)
+    if _encodable(place.name) != place.name:
+        raise InputError(f"{path}: its name is not UTF-8, as names within HDF5 are; give another --out")
     try:
         if place.exists():
             refuse_special(path, place.stat().st_mode)

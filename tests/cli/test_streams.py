@@ -12,7 +12,7 @@ import pytest
 
 from channelsim.trace import _seal
 from tests import traces
-from tests.cli.process import COMMAND, channelsim, environment
+from tests.cli.process import COMMAND, ROOT, SMALL, assert_one_error_line, channelsim, environment
 
 ASCII = {"PYTHONIOENCODING": "ascii"}
 
@@ -42,13 +42,28 @@ def test_output_that_the_stream_cannot_encode(named: Path) -> None:
     )  # fmt: skip
 
 
-def test_a_path_that_is_no_text(tmp_path: Path) -> None:
-    path = tmp_path / os.fsdecode(b"run-\xff.h5")
-    traces.make(path)
+def test_paths_that_are_no_text(tmp_path: Path) -> None:
+    """In a directory's name; the trace's own name is one of HDF5's, too."""
+    folder = tmp_path / os.fsdecode(b"run-\xff")
+    folder.mkdir()
+    scenario, path = folder / "small.toml", folder / "run.h5"
+    scenario.write_text(SMALL)
+    outcome = channelsim("run", scenario, "--out", path, "--json", "--quiet", cwd=tmp_path)
+    assert (outcome.status, outcome.err) == (0, "") and outcome.json["trace"] == str(path)
     outcome = channelsim("trace", "info", path, cwd=tmp_path)
-    assert (outcome.status, outcome.err) == (0, "") and r"run-\udcff.h5" in outcome.out
+    assert (outcome.status, outcome.err) == (0, "") and r"run-\udcff/run.h5" in outcome.out
     outcome = channelsim("trace", "info", path, "--json", cwd=tmp_path)
     assert json.loads(outcome.out)["trace"] == str(path)
+    outcome = channelsim("run", scenario, "--out", folder / os.fsdecode(b"\xff.h5"), cwd=tmp_path)
+    assert_one_error_line(outcome, r"\udcff.h5: its name is not UTF-8")
+
+
+def test_a_working_directory_that_is_gone(tmp_path: Path) -> None:
+    (tmp_path / "small.toml").write_text(SMALL)
+    line = f"mkdir gone; cd gone; rmdir ../gone; channelsim run {tmp_path}/small.toml"
+    done = shell(line, tmp_path, PYTHONPATH=str(ROOT))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: the working directory has been deleted; accepted: one that exists\n"
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,12 @@ def virtual(file: h5py.File) -> None:
     file.create_virtual_dataset(WEIGHTS, layout)
 
 
+def virtual_of_no_name(file: h5py.File) -> None:
+    layout = h5py.VirtualLayout((10,), "f4")
+    layout[...] = h5py.VirtualSource("/tmp/other-\udcff.h5", "x", (10,), "f4")
+    file.create_virtual_dataset(WEIGHTS, layout)
+
+
 def second_name(file: h5py.File) -> None:
     file[WEIGHTS] = file["checkpoint/biases"]
 
@@ -57,6 +63,7 @@ CASES = {
     soft_link: "is a soft link",
     external_storage: "has its values in another file",
     virtual: "has its values in another file, '/tmp/other.h5'",
+    virtual_of_no_name: "cannot be read",
     second_name: "has more than one name",
     circle: "has more than one name",
     named_type: "is a named type",
