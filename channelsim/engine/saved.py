@@ -7,6 +7,7 @@ before it runs: names, types and shapes, and every number that is used as an ind
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -37,9 +38,9 @@ def fault(fresh: State, arrays: Arrays) -> str:
     if found := next(_of_another_form(fresh, arrays), ""):
         return found
     memory = fresh.memory._replace(**{name: arrays[name] for name in Memory._fields if name in arrays})
-    for found in (*_out_of_range(fresh, memory, arrays), *_heap_faults(fresh, memory), *_input_faults(fresh, memory)):
-        return found
-    return ""
+    # Each of them relies on what the ones before it have found in order.
+    faults = (_out_of_range(fresh, memory, arrays), _heap_faults(fresh, memory), _input_faults(fresh, memory))
+    return next(chain.from_iterable(faults), "")
 
 
 def _of_another_form(fresh: State, arrays: Arrays) -> Iterator[str]:
@@ -175,7 +176,13 @@ def _input_faults(fresh: State, memory: Memory) -> Iterator[str]:
     if not _within(memory.input_form, SPARSE) or (memory.list_start < 0).any():
         yield "input_form or list_start is out of range"
         return
+    # Until a layer computes, the counts are those of the new frame and the list that of the last one.
+    waits = np.zeros(memory.computed.shape, np.bool_)
     heap = memory.heap[: memory.clock[0]["heap_size"]]
+    heap = heap[heap["act"] != ENTER]
+    channels = plan.channels[heap["channel"]]
+    forward = channels["direction"] == Direction.FORWARD
+    waits[heap["slot"][forward], channels["target"][forward]] = True
     for slot, h in np.argwhere(memory.computed > 0):
         form, start = int(memory.input_form[slot, h]), int(memory.list_start[slot, h])
         n, first = int(plan.layers["fan_in"][h]), int(net.list_offset[h])
@@ -186,10 +193,7 @@ def _input_faults(fresh: State, memory: Memory) -> Iterator[str]:
             yield f"input_form: layer {h} cannot hold its input so"
         if form == LIST and not (start == first and _within(memory.list_index[slot, first : first + room], n - 1)):
             yield f"list_index: the events of layer {h} are out of range"
-        # Until the layer computes, the counts are those of the new frame and the list that of the last one.
-        channels = plan.channels[heap["channel"][(heap["slot"] == slot) & (heap["act"] != ENTER)]]
-        waits = ((channels["target"] == h) & (channels["direction"] == Direction.FORWARD)).any()
-        if form == DATA and not waits and start + int(memory.input_events[slot, h, 0]) > len(net.event_index):
+        if form == DATA and not waits[slot, h] and start + int(memory.input_events[slot, h, 0]) > len(net.event_index):
             yield f"list_start: the events of layer {h} are out of range"
 
 
