@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -90,9 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         error(f"this machine has not enough memory ({str(lack) or 'no figure'}); accepted: {remedies}")
         return WRONG_INPUT
     except OSError as refusal:
-        if refusal.errno in _GONE and not refusal.filename:
+        if refusal.errno in _GONE and _is_gone():
             abandon(sys.stdout)
-            abandon(sys.stderr)
             return FAILED
         if _is_nowhere():
             error("the working directory has been deleted; accepted: one that exists")
@@ -104,6 +104,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         error(f"{refusal.filename}: {refusal.strerror}" if refusal.filename else str(refusal))
         return WRONG_INPUT
     return status if isinstance(status, int) else DONE
+
+
+def _is_gone() -> bool:
+    """Whether stdout is a terminal or a stream to which nothing can be written any more."""
+    try:
+        descriptor = sys.stdout.fileno()
+    except (OSError, ValueError):  # it is no stream of the system
+        return False
+    try:
+        sys.stdout.flush()
+        if stat.S_ISCHR(os.fstat(descriptor).st_mode):
+            os.write(descriptor, b"\n")
+    except OSError:
+        return True
+    return False
 
 
 def _is_nowhere() -> bool:

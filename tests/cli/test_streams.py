@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 from pathlib import Path
 
@@ -103,3 +104,17 @@ def test_nothing_in_a_trace_reaches_the_terminal_as_a_command(tmp_path: Path) ->
     _seal.reseal(path)
     outcome = channelsim("trace", "info", path, cwd=tmp_path)
     assert outcome.status == 2 and "\x1b" not in outcome.err and len(outcome.err.splitlines()) == 1
+
+
+def test_a_terminal_that_is_gone(tmp_path: Path) -> None:
+    """Nothing more can be written, and no traceback is."""
+    traces.make(tmp_path / "run.h5")
+    leader, follower = pty.openpty()
+    command = [*COMMAND, "trace", "info", "run.h5"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=environment(), stdout=follower, stderr=subprocess.PIPE, text=True
+    )
+    os.close(follower)
+    os.close(leader)
+    assert process.communicate(timeout=240)[1] == ""
+    assert process.returncode == 1
