@@ -38,6 +38,7 @@ from channelsim.plan import Plan, build, tables, unreachable
 from channelsim.progress import Progress, Silent
 from channelsim.result import Result
 from channelsim.scenario import Scenario
+from channelsim.version import version
 
 CHUNK_SECONDS = 0.2  # between two looks at Ctrl-C, the clock and the progress bar
 FIRST_CHUNK = 16  # frames
@@ -87,6 +88,7 @@ def run(
     begun: identity.Inputs | None = None
     if resume is not None:
         with trace.Trace(resume) as old:
+            _refuse_other_version(old)
             arrays = old.checkpoint()
             scenario, begun = _of_trace(old), old.inputs
     if scenario is None:
@@ -119,11 +121,50 @@ def _files(scenario: Scenario) -> str:
     return "".join(f", {key} = {name!r}" for key, name in identity.named_files(scenario).items())
 
 
+def _refuse_other_version(old: trace.Trace) -> None:
+    """Results are defined for one version: the end of a run by another would belong to neither."""
+    begun, runs = str(old.provenance.get("channelsim", "")), version()
+    if begun != runs:
+        raise InputError(
+            f"{old.path}: begun with channelsim {begun or 'of unknown version'}, this is {runs}; accepted: to go on"
+            " with that version, or the whole run with this one, with --force"
+        )
+
+
 def _of_trace(old: trace.Trace) -> Scenario:
+    resolved = old.resolved
     try:
-        return Scenario(**old.resolved)
-    except InputError as error:
-        raise InputError(f"{old.path}: /scenario/json: {error}") from None
+        scenario = Scenario(**resolved)
+    except (InputError, TypeError) as error:  # TypeError: a key that is no keyword, such as `self`
+        raise trace.damaged(old.path, f"/scenario/json: {error}") from None
+    if scenario.digest() != old.inputs.get("scenario"):
+        raise trace.damaged(old.path, "/scenario/json is not the scenario that it was begun with")
+    return scenario
+
+
+def _own_fault(arrays: Mapping[str, NDArray[Any]], state: engine.State) -> str:
+    """What is wrong with the arrays that `_Run` adds to a checkpoint of this state, in words; empty if nothing is."""
+    plan, channels = state.plan, len(state.plan.channels)
+    rows = len(arrays["epoch_rows"]) if "epoch_rows" in arrays and arrays["epoch_rows"].ndim else 0
+    wanted: dict[str, NDArray[Any]] = {
+        "epoch_counters": np.zeros(channels, state.counters.dtype),
+        "run_queue_max": np.zeros(channels, np.int64),
+        "epoch_start": np.array(0, np.int64),
+        "wall_times": np.zeros(2),
+        "epoch_rows": np.zeros((rows, len(ROW))),
+    }
+    for name, array in wanted.items():
+        if name not in arrays:
+            return f"{name} is missing"
+        if (arrays[name].dtype, arrays[name].shape) != (array.dtype, array.shape):
+            return f"{name} is not of the type and shape {array.dtype}, {array.shape}"
+    if unknown := arrays.keys() - wanted.keys() - engine.snapshot(state).keys():
+        return f"{min(unknown)} is not part of one"
+    if not rows * plan.frames_per_epoch <= state.frame <= (rows + 1) * plan.frames_per_epoch or rows > plan.epochs:
+        return f"epoch_rows has {rows} epochs, and {state.frame} frames have entered"
+    if not 0 <= int(arrays["epoch_start"]) <= state.now:
+        return "epoch_start is out of range"
+    return ""
 
 
 @contextmanager
@@ -185,7 +226,12 @@ class _Run:
             self.rows: list[dict[str, float]] = []
             self.queue_max = np.zeros(len(plan.channels), np.int64)  # of the epochs that are done
         else:
-            self.state = engine.restore(plan, dataset, dict(arrays), trace_frames=traced)
+            try:
+                self.state = engine.restore(plan, dataset, dict(arrays), trace_frames=traced)
+            except InputError as error:
+                raise trace.damaged(writer.path, str(error)) from None
+            if reason := _own_fault(arrays, self.state):
+                raise trace.damaged(writer.path, f"/checkpoint: {reason}")
             self.counters_before = np.array(arrays["epoch_counters"])
             self.now_before = int(arrays["epoch_start"])
             self.earlier, self.training_time = (float(value) for value in arrays["wall_times"])
@@ -207,7 +253,7 @@ class _Run:
     def go(self) -> Result:
         if self.dataset.found:
             self.listener.note(f"data: {self.dataset.found}")
-        for text in self.data_warnings:
+        for text in (*self.data_warnings, *self.writer.notes):
             self.listener.note(f"warning: {text}")
         try:
             self._warm_up()

@@ -17,3 +17,10 @@ class Unwritable(InputError):
 
 class RunError(RuntimeError):
     """A run had to stop although its input was well formed, e.g. its weights diverged (exit status 1)."""
+
+
+def printable(text: str) -> str:
+    """`text` as it may be written to a terminal: what is no printable character is an escape, but for line ends."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in text)

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from channelsim.errors import InputError
+from channelsim.errors import InputError, printable
 from channelsim.trace import Trace
 
 Source = str | os.PathLike[str] | Trace
@@ -153,13 +153,15 @@ def _draw(of_traces: Sequence[Sequence[_Curve]]) -> Figure:
         axis.grid(color="0.9", linewidth=0.6)
         axis.set_axisbelow(True)
         axis.spines[["top", "right"]].set_visible(False)
-    figure.legend(
+    legend = figure.legend(
         *axes[0, 0].get_legend_handles_labels(),
         loc="outside lower center",
         ncols=max(1, min(4, len(curves), _LEGEND_CHARACTERS // (8 + max(map(len, labels))))),
         frameon=False,
         handlelength=4,
     )
+    for text in legend.get_texts():
+        text.set_parse_math(False)  # a dollar sign in a name is one
     return figure
 
 
@@ -180,11 +182,12 @@ def _bits_axis(axis: Axes, curves: Sequence[_Curve]) -> None:
 def _labels(curves: Sequence[_Curve]) -> list[str]:
     """The scenarios' names; with the file where two traces have one name."""
     often = Counter(curve.name for curve in curves if not curve.is_deployed)
-    return [
+    labels = [
         (curve.name if often[curve.name] == 1 else f"{curve.name} ({curve.path})")
         + (" as deployed" if curve.is_deployed else "")
         for curve in curves
     ]
+    return [printable(label).replace("\n", " ") for label in labels]
 
 
 def save(figure: Figure, target: Path) -> None:

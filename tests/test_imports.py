@@ -27,9 +27,10 @@ ROOMS: dict[str, str] = {
     "elementary": "",
     "hashing": "elementary",
     "units": "errors",
-    "scenario": "errors rules units",
+    "files": "errors",
+    "scenario": "errors rules units files",
     "theory": "errors scenario",
-    "data": "errors elementary hashing",
+    "data": "errors elementary hashing files",
     "identity": "errors scenario data",
     "plan": "errors rules elementary hashing scenario",
     "codes": "plan",
@@ -46,12 +47,12 @@ ROOMS: dict[str, str] = {
     "engine.loop": "plan engine.compile engine.tables engine.kernels engine.channel engine.layers",
     "engine.setup": "rules hashing data plan engine.config engine.sizes engine.compile engine.tables "
     "engine.kernels.simd engine.kernels engine.channel engine.layers engine.loop",
-    "engine": "errors data plan engine.sizes engine.compile engine.tables engine.channel engine.layers "
+    "engine": "errors data plan engine.config engine.sizes engine.compile engine.tables engine.channel engine.layers "
     "engine.loop engine.setup",
     "reference": "rules elementary hashing data plan",
     "memory": "errors rules scenario data plan engine.sizes",
     "metrics": "elementary",
-    "trace": "errors rules units plan",
+    "trace": "errors rules units files plan",
     "given": "errors scenario plan trace",
     "result": "units",
     "progress": "result",
@@ -66,8 +67,8 @@ ROOMS: dict[str, str] = {
     "side_by_side": "tolerances data plan engine reference sensitivity boundaries",
     "_check": "units scenario data plan codes memory given",
     "_verify": "errors tolerances scenario data plan engine reference memory metrics given side_by_side",
-    "_run": "errors units scenario data identity plan engine memory metrics trace given result progress provenance "
-    "accounting congestion cautions alignment deployment",
+    "_run": "errors version units scenario data identity plan engine memory metrics trace given result progress "
+    "provenance accounting congestion cautions alignment deployment",
     "plots": "errors trace",
     "theory.portrait": "errors plots theory",
     "sweeps": "errors extras version units elementary hashing scenario data identity plots _run",

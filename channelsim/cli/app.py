@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -14,15 +15,17 @@ from typing import Annotated
 import typer
 
 from channelsim.cli import check, data, plot, run, scenarios, sweep, theory, trace, verify
-from channelsim.cli.output import error
+from channelsim.cli.output import abandon, error, prepare
 from channelsim.errors import InputError, RunError
 
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 # The machine's refusals, which a person can mend. Any other OSError is a fault of the program.
 _MENDABLE = {
-    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ENOMEM
 }  # fmt: skip
+
+_GONE = {errno.EIO, errno.EBADF}  # of a terminal that has been closed, and of a stream
 
 app = typer.Typer(
     name="channelsim",
@@ -65,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     `arguments` are those after the program's name (default: `sys.argv[1:]`). Mistakes of the user become one
     line on stderr; faults of the program keep their traceback.
     """
+    prepare()
     try:
         status = app(args=arguments, prog_name="channelsim", standalone_mode=False)
         sys.stdout.flush()
@@ -81,17 +85,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILED
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader (`| head`) has what it wanted. Python would complain once more when it closes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader (`| head`) has what it wanted
+        abandon(sys.stdout)
         return FAILED
     except MemoryError as lack:
         remedies = "fewer units, a smaller training.batch, or learning.feedback.connections = k"
         error(f"this machine has not enough memory ({str(lack) or 'no figure'}); accepted: {remedies}")
         return WRONG_INPUT
     except OSError as refusal:
+        if refusal.errno in _GONE and _is_gone():
+            abandon(sys.stdout)
+            return FAILED
+        if _is_nowhere():
+            error("the working directory has been deleted; accepted: one that exists")
+            return WRONG_INPUT
         if refusal.errno not in _MENDABLE:
             raise
+        if not refusal.filename:  # perhaps it was stdout's
+            abandon(sys.stdout)
         error(f"{refusal.filename}: {refusal.strerror}" if refusal.filename else str(refusal))
         return WRONG_INPUT
     return status if isinstance(status, int) else DONE
+
+
+def _is_gone() -> bool:
+    """Whether stdout is a terminal or a stream to which nothing can be written any more."""
+    try:
+        descriptor = sys.stdout.fileno()
+    except (OSError, ValueError):  # it is no stream of the system
+        return False
+    try:
+        sys.stdout.flush()
+        if stat.S_ISCHR(os.fstat(descriptor).st_mode):
+            os.write(descriptor, b"\n")
+    except OSError:
+        return True
+    return False
+
+
+def _is_nowhere() -> bool:
+    """Whether the working directory no longer exists."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False

@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import io
 import json
 import math
+import os
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TextIO
+
+from channelsim.errors import printable
 
 _PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P"}
 
 
+def prepare() -> None:
+    """Make stdout and stderr fit for any text: what they cannot encode is written as escapes, and a stream that was
+    closed before the program began swallows what is written."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (for as long as the process)
+            atexit.register(nowhere.close)
+            setattr(sys, name, nowhere)
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def abandon(stream: TextIO) -> None:
+    """Let a stream whose reader is gone swallow what it still holds. Python would complain when it closes it."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def error(message: str) -> None:
     """One line on stderr."""
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"error: {printable(' '.join(message.split()))}", file=sys.stderr)
 
 
 def note(message: str) -> None:
@@ -28,8 +53,14 @@ def warn(sentences: Iterable[str]) -> None:
 
 
 def print_json(value: Any) -> None:
-    """One JSON object on stdout. Numbers that JSON does not know (NaN, infinity) become null."""
-    print(json.dumps(_strict(value), indent=2, ensure_ascii=False, allow_nan=False))
+    """One JSON object on stdout. Numbers that JSON does not know (NaN, infinity) become null, and characters that
+    stdout cannot encode, escapes of JSON."""
+    text = json.dumps(_strict(value), indent=2, ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(_strict(value), indent=2, allow_nan=False)
+    print(text)
 
 
 def _strict(value: Any) -> Any:

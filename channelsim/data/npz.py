@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import os
 import zipfile
 import zlib
 from pathlib import Path
+from typing import IO, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +17,9 @@ from channelsim.data.dataset import Raw, Target
 from channelsim.data.findings import WHITE, Scale
 from channelsim.data.keys import PARTS
 from channelsim.errors import InputError
+from channelsim.files import open_regular
 
+_MOST_PACKED = 1100  # bytes that one byte may unpack to: deflate's limit is 1032
 COLOURS = (1, 3)  # channels of a grey and of a colour image
 
 
@@ -87,7 +92,8 @@ def _arrays(path: Path) -> tuple[dict[str, NDArray], list[str]]:
     """The arrays that are wanted, and the keys of the others."""
     wanted = {f"{part}_{what}" for part in PARTS for what in "xy"}
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
+            _refuse_bombs(stream)
             file = np.load(stream, allow_pickle=False)
             if not isinstance(file, np.lib.npyio.NpzFile):
                 raise ValueError("it holds a single array")
@@ -96,13 +102,58 @@ def _arrays(path: Path) -> tuple[dict[str, NDArray], list[str]]:
                 return {key: file[key] for key in file.files if key in wanted}, others
     except FileNotFoundError:
         raise InputError(f"{path}: no such file (data.name); accepted is an .npz file written by numpy.savez") from None
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+    except InputError:
+        raise
+    except (
+        ValueError,
+        EOFError,
+        LookupError,
+        NotImplementedError,
+        RuntimeError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         raise InputError(
-            f"{path}: cannot be read as .npz ({error});"
+            f"{path}: cannot be read as .npz ({' '.join(str(error).split())[:200]});"
             " accepted is a file written by numpy.savez, without Python objects in it"
         ) from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
+def _refuse_bombs(stream: BinaryIO) -> None:
+    """Raises ValueError for an archive whose arrays would take more memory than its bytes can be unpacked to, or than
+    their own headers announce."""
+    if not zipfile.is_zipfile(stream):
+        stream.seek(0)
+        return  # numpy says what it is instead
+    with zipfile.ZipFile(stream) as archive:
+        size = os.fstat(stream.fileno()).st_size
+        if sum(entry.compress_size for entry in archive.infolist()) > size:
+            raise ValueError("its entries overlap")
+        for entry in archive.infolist():
+            if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise ValueError(f"{entry.filename} is compressed in a way that numpy.savez does not use")
+            if entry.file_size > _MOST_PACKED * (entry.compress_size + 1):
+                raise ValueError(
+                    f"{entry.filename} announces {entry.file_size:,} bytes, but has {entry.compress_size:,}"
+                )
+            with archive.open(entry) as array:
+                announced = _announced(array)
+            if announced is not None and announced != entry.file_size:
+                raise ValueError(f"{entry.filename} announces {announced:,} bytes, but has {entry.file_size:,}")
+    stream.seek(0)
+
+
+def _announced(array: IO[bytes]) -> int | None:
+    """Bytes of an .npy file by its header; None where that says nothing, as of Python objects."""
+    try:
+        version = np.lib.format.read_magic(array)
+        reads = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        shape, _, dtype = reads[version](array)
+    except (ValueError, KeyError):
+        return None
+    return None if dtype.hasobject else array.tell() + math.prod(shape) * dtype.itemsize
 
 
 # --- images ---------------------------------------------------------------------------------------------------

@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from channelsim.data import Dataset
+from channelsim.engine import saved
 from channelsim.engine.layers.inputs import LIST
 from channelsim.engine.setup.memory import SCRATCH
 from channelsim.engine.state import State, enter_epoch, exchange_tables, start
 from channelsim.engine.tables import strides
 from channelsim.engine.tables.handles import records
 from channelsim.engine.tables.layouts import Memory
+from channelsim.errors import InputError
 from channelsim.plan import Plan
 
 
@@ -39,8 +41,10 @@ def _without_rest(state: State, lists: NDArray[Any]) -> NDArray[Any]:
 
 
 def restore(plan: Plan, dataset: Dataset, arrays: dict[str, NDArray[Any]], *, trace_frames: int = 0) -> State:
-    """The state that `snapshot` dumped."""
+    """The state that `snapshot` dumped. Raises InputError for arrays that are not those of a run of this plan."""
     state = start(plan, dataset, trace_frames=trace_frames)
+    if reason := saved.fault(state, arrays):
+        raise InputError(f"/checkpoint: {reason}")
     known = {name: records(np.array(array)) for name, array in arrays.items() if name in Memory._fields}
     known["weights"] = strides.spread(state.net.layers, plan, known["weights"])
     state.memory.deferred_step[:] = known.pop("deferred_step")  # where it is, on a cache line

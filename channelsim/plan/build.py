@@ -214,7 +214,7 @@ def build(
         shape=tuple(shape),
         classes=0 if real else outputs,
         train_size=train_size,
-        batch=batch,
+        batch=min(batch, max(train_size, 2)),  # a frame has no more samples than an epoch; 1 is a code path
         epochs=training.epochs,
         learning_rate=training.rate(0),
         decay=training.decay,

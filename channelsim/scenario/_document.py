@@ -9,16 +9,26 @@ from pathlib import Path
 from typing import Any
 
 from channelsim.errors import InputError
+from channelsim.files import open_regular
 from channelsim.scenario._given import located
 from channelsim.scenario._model import Model
 from channelsim.scenario._rates import DEFAULT, RATE_TABLES
 from channelsim.scenario._table import Table, TableError, dotted, nearest
 
+_LONGEST = 64 << 20  # bytes of a TOML file
 
-def read_toml(path: Path) -> tuple[dict[str, Any], str]:
-    """A TOML file's tables and its text; InputError if it cannot be read, naming file, line and column."""
+
+def read_toml(path: Path, *, pipes: bool = False) -> tuple[dict[str, Any], str]:
+    """A TOML file's tables and its text; InputError if it cannot be read, naming file, line and column.
+
+    The file is a regular one, or if `pipes` a FIFO, such as a shell's <(...).
+    """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with open_regular(path, pipes=pipes, accepted="a TOML file that can be read") as file:
+            content = file.read(_LONGEST + 1)
+        if len(content) > _LONGEST:
+            raise InputError(f"{path}: more than {_LONGEST >> 20} MiB; accepted: a TOML file of a scenario or model")
+        text = content.decode("utf-8-sig").replace("\r\n", "\n")
     except FileNotFoundError:
         folder = path.parent
         beside = [p.name for p in folder.glob("*.toml")] if folder.is_dir() else []
@@ -31,6 +41,9 @@ def read_toml(path: Path) -> tuple[dict[str, Any], str]:
         return tomllib.loads(text), text
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path}: {str(error).replace(chr(10), ' ')}; accepted: TOML") from None
+    except (RecursionError, ValueError) as error:  # tables in tables without end; integers of thousands of digits
+        reason = "nested too deep" if isinstance(error, RecursionError) else str(error).partition(";")[0]
+        raise InputError(f"{path}: {reason}; accepted: TOML") from None
 
 
 def read_model(path: Path) -> Model:

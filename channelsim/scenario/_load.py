@@ -21,7 +21,7 @@ def load(path: str | Path, set: Iterable[str] = ()) -> Scenario:
     Raises InputError: one line with the file, the key and what would be accepted.
     """
     path = Path(path)
-    document, text = read_toml(path)
+    document, text = read_toml(path, pipes=True)
     for assignment in set:
         try:
             key, value = parse_assignment(assignment)

@@ -9,7 +9,7 @@ with cs.Trace("runs/demo.h5") as trace:
 from __future__ import annotations
 
 from channelsim.trace._layout import SCHEMA_VERSION
-from channelsim.trace._reader import Trace
+from channelsim.trace._reader import Trace, damaged
 from channelsim.trace._writer import Writer, create, reopen
 
-__all__ = ["SCHEMA_VERSION", "Trace", "Writer", "create", "reopen"]
+__all__ = ["SCHEMA_VERSION", "Trace", "Writer", "create", "damaged", "reopen"]

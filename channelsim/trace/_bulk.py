@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,12 +18,17 @@ from typing import TYPE_CHECKING, Any
 
 import h5py
 
-from channelsim.trace import _disk, _messages, _table, _weights
+from channelsim.errors import InputError
+from channelsim.trace import _disk, _messages, _seal, _structure, _table, _weights
 
 if TYPE_CHECKING:
     from channelsim.plan import Plan
 
 INLINE_BYTES = 64 << 20
+
+_SEALS = "segments"  # root attribute: the seals of the segments, by name (JSON)
+_NAME = re.compile(r"\d{6,}\.h5")
+_OURS = re.compile(r"\d{6,}\.h5|\.\d{6,}\.h5\.part")
 
 
 def directory(path: Path) -> Path:
@@ -30,15 +36,46 @@ def directory(path: Path) -> Path:
     return path.with_name(f"{path.name}.segments")
 
 
-def segments(file: h5py.File) -> set[str]:
-    """Names of the segments that a trace refers to."""
+def segments(file: h5py.File) -> dict[str, str]:
+    """The segments that a trace refers to, by their names relative to it, and the seal of each."""
+    seals = json.loads(file.attrs.get(_SEALS, "{}"))
     parts = [file["weights"], *([file["events"]] if "events" in file else [])]
-    return {Path(name).name for part in parts for name, *_ in _segments_of(part)}
+    return {name: str(seals.get(name, "")) for part in parts for name, *_ in _segments_of(part)}
 
 
 def _segments_of(part: h5py.Group) -> list[list[Any]]:
     """The segments that hold /weights or /events: each by its name relative to the trace, and what is in it."""
-    return list(json.loads(part.attrs.get("segments", "[]")))
+    found = json.loads(part.attrs.get("segments", "[]"))
+    if not isinstance(found, list) or not all(isinstance(one, list) and _is_entry(one) for one in found):
+        raise ValueError(f"{part.name}: what is said of its segments is not a list of them")
+    return found
+
+
+def _is_entry(one: list[Any]) -> bool:
+    name, *content = one
+    if not isinstance(name, str) or not _NAME.fullmatch(name.rpartition("/")[2]):
+        return False
+    if len(content) == 1:
+        return isinstance(content[0], list) and all(isinstance(epoch, int) for epoch in content[0])
+    return len(content) == 2 and all(isinstance(count, int) and count >= 0 for count in content)
+
+
+def check(path: Path, file: h5py.File) -> None:
+    """Raises InputError unless all segments of the trace at `path` are there, as they were written."""
+    beside = directory(path)
+    for name, seal in sorted(segments(file).items()):
+        folder, _, last = name.rpartition("/")
+        if not (beside / last).exists() or folder != beside.name:
+            raise InputError(
+                f"{path}: {path.parent / name} is missing; an unfinished trace has to be moved with its"
+                f" {folder}, and keep its name"
+            )
+        if _seal.digits(beside / last) != seal:
+            raise InputError(f"{beside / last}: damaged, or not of this trace; accepted: the segment as it was written")
+        with h5py.File(beside / last, "r", locking=False) as segment:
+            reason = _structure.fault(segment)
+        if reason:
+            raise InputError(f"{beside / last}: {reason}; accepted: the segment as it was written")
 
 
 @dataclass
@@ -83,8 +120,9 @@ class Bulk:
 
     def _store_beside(self, pending: Pending) -> None:
         """With the first segment goes what is inline: a virtual dataset cannot be half so."""
-        name = f"{1 + max((int(Path(used).stem) for used in segments(self._main)), default=0):06d}.h5"
+        name = self._next_name()
         with _table.in_memory() as segment:
+            _seal.put(segment)
             weights = segment.create_group("weights", track_order=True)
             if pending.weights and not self._weights:
                 _weights.copy(weights, self._layout, self._main["weights"])
@@ -95,8 +133,11 @@ class Bulk:
             _messages.append(segment, self._channel_names, messages)
             segment.flush()
             directory(self._path).mkdir(exist_ok=True)
-            _disk.publish(directory(self._path) / name, segment.id.get_file_image())
+            parts = _seal.sealed(segment.id.get_file_image())
+            _disk.publish(directory(self._path) / name, parts)
             epochs = _weights.epochs(weights)
+        seals = json.loads(self._main.attrs.get(_SEALS, "{}"))
+        self._main.attrs[_SEALS] = json.dumps(seals | {self._relative(name): _seal.of(parts)})
         if epochs:
             self._weights.append([self._relative(name), epochs])
             group = _weights.make_virtual(self._main, self._layout, [(name, kept) for name, kept in self._weights])
@@ -111,14 +152,33 @@ class Bulk:
     def _relative(self, name: str) -> str:
         return f"{directory(self._path).name}/{name}"  # HDF5 looks from the directory of the file that refers
 
+    def _next_name(self) -> str:
+        """Of a segment: after those of the trace, and after whatever else has such a name."""
+        names = {Path(name).name for name in segments(self._main)}
+        with contextlib.suppress(FileNotFoundError):
+            names |= {name for name in os.listdir(directory(self._path)) if _NAME.fullmatch(name)}
+        return f"{1 + max((int(Path(name).stem) for name in names), default=0):06d}.h5"
+
+    def refuse_what_is_in_the_way(self) -> None:
+        """Raises InputError where segments could only be written through a link, or not at all."""
+        beside = directory(self._path)
+        if beside.is_symlink() or (beside.exists() and not beside.is_dir()):
+            what = "a symbolic link" if beside.is_symlink() else "no directory"
+            raise InputError(f"{beside}: is {what}, where the segments of a large trace go; move it, or give an --out")
+
     def remove_strays(self) -> None:
         """Remove segments that the trace does not refer to: of a killed writer, or of a trace overwritten."""
-        beside, used = directory(self._path), segments(self._main)
-        if not beside.is_dir():
+        self._remove(keep={Path(name).name for name in segments(self._main)})
+
+    def _remove(self, keep: set[str]) -> None:
+        """Remove segments, and what is left of half-written ones; nothing else, and nothing through links."""
+        beside = directory(self._path)
+        if beside.is_symlink() or not beside.is_dir():
             return
         for file in beside.iterdir():
-            if file.name not in used:
-                file.unlink()
+            ours = _OURS.fullmatch(file.name) and file.is_file() and not file.is_symlink()
+            if ours and file.name not in keep and (_seal.has_one(file) or not h5py.is_hdf5(file)):
+                file.unlink()  # else it is the HDF5 file of another program
         with contextlib.suppress(OSError):
             beside.rmdir()
 
@@ -131,33 +191,32 @@ class Bulk:
         names = segments(self._main)
         if not names:
             return
-        beside, fresh = directory(self._path), _disk.part(self._path)
-        size = sum((beside / name).stat().st_size for name in names) + self._path.stat().st_size
+        size = sum((self._path.parent / name).stat().st_size for name in names) + self._path.stat().st_size
         if shutil.disk_usage(self._path.parent).free < 1.1 * size:
             return
         try:
-            shutil.copyfile(self._path, fresh)
-            with h5py.File(fresh, "r+", libver=_table.FORMAT) as whole:
+            fresh = _disk.copy_to_part(self._path)
+            with h5py.File(fresh, "r+", libver=_table.FORMAT, locking=False) as whole:
                 self._take_in(whole)
-            with open(fresh, "rb+") as file:
-                os.fsync(file.fileno())
+            _seal.reseal(fresh)
             os.replace(fresh, self._path)
-        except (OSError, RuntimeError):  # h5py reports a failed write as either
-            fresh.unlink(missing_ok=True)
+        except (OSError, RuntimeError, LookupError, ValueError, TypeError):  # a failed write; segments of another form
+            _disk.part(self._path).unlink(missing_ok=True)
             return
         _disk.sync_directory(self._path.parent)
-        shutil.rmtree(beside, ignore_errors=True)
+        self._remove(keep=set())
 
     def _take_in(self, whole: h5py.File) -> None:
+        del whole.attrs[_SEALS]
         if self._weights:
             del whole["weights"]
             group = whole.create_group("weights", track_order=True)
             for name, _ in self._weights:
-                with h5py.File(self._path.parent / name, "r") as segment:
+                with h5py.File(self._path.parent / name, "r", locking=False) as segment:
                     _weights.copy(group, self._layout, segment["weights"])
         if self._messages:
             del whole["events"]
         for name, *_ in self._messages:
-            with h5py.File(self._path.parent / name, "r") as segment:
+            with h5py.File(self._path.parent / name, "r", locking=False) as segment:
                 for block in _messages.blocks(segment["events"]):
                     _messages.append(whole, self._channel_names, [block])

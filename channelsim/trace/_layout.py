@@ -17,6 +17,7 @@ FORMAT = "channelsim trace"
 RUNNING, DONE, INTERRUPTED, DIVERGED = "running", "done", "interrupted", "diverged"
 """The root attribute `status`. A run that was killed leaves `running`."""
 
+STATUSES = (RUNNING, DONE, INTERRUPTED, DIVERGED)
 FINISHED = (DONE, DIVERGED)
 """Statuses from which a run cannot go on."""
 

@@ -67,16 +67,21 @@ def collect(rows: NDArray[Any], payloads: Payloads, base: int) -> Messages:
     return Messages(columns, payload)
 
 
+def create(file: h5py.File, channel_names: Sequence[str]) -> None:
+    """/events without messages."""
+    group = file.create_group("events", track_order=True)
+    message, byte = (_table.bare_dimension(group, name, 0, None) for name in ("message", "byte"))
+    for column in _layout.events(channel_names):
+        _table.growing(group, column, _CHUNK, message)
+    _table.growing(group, _layout.PAYLOAD, _PAYLOAD_CHUNK, byte)
+
+
 def append(file: h5py.File, channel_names: Sequence[str], parts: Sequence[Messages]) -> None:
     """More messages at the end of /events, which is made where it does not exist."""
     if not parts:
         return
     if "events" not in file:
-        group = file.create_group("events", track_order=True)
-        message, byte = (_table.bare_dimension(group, name, 0, None) for name in ("message", "byte"))
-        for column in _layout.events(channel_names):
-            _table.growing(group, column, _CHUNK, message)
-        _table.growing(group, _layout.PAYLOAD, _PAYLOAD_CHUNK, byte)
+        create(file, channel_names)
     group = file["events"]
     # All parts at once: rows that only begin a chunk would be compressed with each of them.
     for name in parts[0].columns:

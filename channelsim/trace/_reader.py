@@ -17,9 +17,10 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from channelsim.errors import InputError
+from channelsim.errors import InputError, printable
+from channelsim.files import refuse_special
 from channelsim.plan.layout import CHANNEL
-from channelsim.trace import _bulk, _checkpoint, _layout, _torch, _weights
+from channelsim.trace import _bulk, _checkpoint, _disk, _layout, _seal, _structure, _torch, _weights
 from channelsim.units import number_text, seconds
 
 if TYPE_CHECKING:
@@ -29,13 +30,20 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+# What h5py, NumPy and json raise where a part is missing, cannot be read, or is of another kind than it should be.
+_OF_DAMAGE = (OSError, LookupError, RuntimeError, ValueError, TypeError, AttributeError, ArithmeticError)
+
+
 @contextmanager
 def whole(path: Path) -> Iterator[None]:
-    """Around what only reads a trace: a part that is missing, or that HDF5 cannot read, raises InputError."""
+    """Around what only reads a trace: a part that is missing, or that cannot be read, raises InputError."""
     try:
         yield
-    except (OSError, KeyError, RuntimeError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise damaged(path, str(error.args[-1] if error.args else error)) from None
+    except InputError:
+        raise
+    except _OF_DAMAGE as error:
+        reason = " ".join(str(error.args[-1] if error.args else error).split())
+        raise damaged(path, reason[:200] or type(error).__name__) from None
 
 
 def damaged(path: Path, reason: str) -> InputError:
@@ -60,12 +68,13 @@ def open_trace(path: Path) -> h5py.File:
         raise InputError(f"{path}: no such trace; a run leaves one, by default runs/NAME.h5")
     if path.is_dir():
         raise InputError(f"{path}: is a directory; name the trace itself, a file such as runs/NAME.h5")
+    refuse_special(path, path.stat().st_mode)
     try:
-        file = h5py.File(path, "r")
+        file = h5py.File(path, "r", locking=False)  # a trace is replaced, never changed
     except PermissionError:
         raise InputError(f"{path}: no permission to read it") from None
     except OSError as error:
-        if path.is_file() and h5py.is_hdf5(path):
+        if h5py.is_hdf5(path):
             raise damaged(path, str(error)) from None
         raise InputError(f"{path}: not an HDF5 file; a trace made by `channelsim run` is wanted") from None
     try:
@@ -78,20 +87,23 @@ def open_trace(path: Path) -> h5py.File:
 
 
 def _check(path: Path, file: h5py.File) -> None:
-    if file.attrs.get("format") != _layout.FORMAT:
+    """The root attributes first, which HDF5 itself has checksums for; then every byte, and only then all the rest."""
+    kind, version = (_plain(file.attrs.get(name)) for name in ("format", "schema_version"))
+    if not isinstance(kind, str) or kind != _layout.FORMAT:
         raise InputError(f"{path}: an HDF5 file, but not a trace made by `channelsim run`")
-    version = file.attrs.get("schema_version", 0)
-    if version != _layout.SCHEMA_VERSION:
+    if not isinstance(version, int) or version != _layout.SCHEMA_VERSION:
         raise InputError(
             f"{path}: schema_version {version}; this channelsim reads version {_layout.SCHEMA_VERSION}: "
             "run the scenario again, or use the version of channelsim named in /provenance"
         )
-    beside = _bulk.directory(path)
-    for name in sorted(_bulk.segments(file)):
-        if not (beside / name).exists():
-            raise InputError(
-                f"{path}: {beside / name} is missing; an unfinished trace has to be moved with its {beside.name}"
-            )
+    if not _seal.digits(path):
+        raise damaged(path, "its bytes are not those that were written: they do not match its checksum")
+    reason = _structure.fault(file, _bulk.segments(file))
+    if reason:
+        raise damaged(path, reason)
+    if file.attrs["status"] not in _layout.STATUSES:
+        raise damaged(path, "its status is none that a run leaves")
+    _bulk.check(_disk.real(path), file)
 
 
 class Trace:
@@ -150,7 +162,7 @@ class Trace:
     @_reads
     def inputs(self) -> dict[str, str]:
         """Digests of everything that the results depend on, by part: the scenario and each array of its data."""
-        return dict(json.loads(self._file["provenance"].attrs["inputs"]))
+        return {part: str(what) for part, what in json.loads(self._file["provenance"].attrs["inputs"]).items()}
 
     @property
     @_reads
@@ -194,7 +206,7 @@ class Trace:
     def staleness(self, layer: str) -> NDArray[np.int64]:
         """How many errors a layer applied at the age of 0, 1, 2, ... frames; empty where not measured."""
         where = f"staleness/{layer}/updates"
-        return self._file[where][()] if where in self._file else np.zeros(0, np.int64)
+        return np.asarray(self._file[where][()], np.int64) if where in self._file else np.zeros(0, np.int64)
 
     def events(self) -> NDArray[Any]:
         """Rows of /events, one a message, times in ps; `channel` counts along `channel_names`."""
@@ -204,6 +216,8 @@ class Trace:
     def payload(self, message: int) -> bytes:
         """The packed bytes of one message, a row of `events` (`channelsim.codes.unpack` reads them)."""
         events = self._file["events"]
+        if not 0 <= message < events["payload_start"].shape[0]:
+            raise InputError(f"{self.path}: no message {message}; there are {events['payload_start'].shape[0]}")
         start = int(events["payload_start"][message])
         return bytes(events["payload"][start : start + int(events["payload_size"][message])])
 
@@ -211,11 +225,17 @@ class Trace:
     def _table(self, where: str, columns: tuple[_layout.Column, ...], index: bool = True) -> NDArray[Any]:
         columns = (_layout.EPOCH, *columns) if index else columns
         group = self._file.get(where, {})
-        rows = group[columns[0].name].shape[0] if columns[0].name in group else 0
-        table = np.zeros(rows, np.dtype([(column.name, column.dtype) for column in columns]))
-        if rows:
-            for column in columns:
-                table[column.name] = group[column.name][()]
+        kinds = np.dtype([(column.name, column.dtype) for column in columns])
+        if columns[0].name not in group:
+            return np.zeros(0, kinds)
+        table = np.zeros(group[columns[0].name].shape, kinds)
+        for column in columns:
+            values = group[column.name]
+            if (values.dtype, values.shape) != (column.dtype, table.shape):
+                raise ValueError(f"/{where}/{column.name} is {values.dtype} of shape {values.shape}")
+            table[column.name] = values[()]
+        if index and not (np.diff(table[columns[0].name], prepend=0) > 0).all():
+            raise ValueError(f"/{where}/{columns[0].name} is not in order")
         return table
 
     def _known(self, what: str, name: str, names: list[str]) -> None:
@@ -300,6 +320,7 @@ class Trace:
                 return float(spent[known[0]])
         return None
 
+    @_reads
     def _sum(self, column: str, prefix: str) -> NDArray[Any]:
         names = self.channel_names
         rows = len(self.channels(names[0]))
@@ -308,6 +329,7 @@ class Trace:
 
     # --- words ----------------------------------------------------------------------------------------
 
+    @_reads
     def info(self) -> dict[str, Any]:
         """What is in the trace, JSON-able: scenario, status, how far it got, last metrics, sizes."""
         train, test = self.metrics("train"), self.metrics("test")
@@ -343,8 +365,10 @@ class Trace:
         return {part: _stored(self._file[part]) for part in self._file}
 
     def __str__(self) -> str:
-        if not self._file:
-            return f"Trace({str(self.path)!r}), closed"
+        return self._words() if self._file else f"Trace({str(self.path)!r}), closed"
+
+    @_reads
+    def _words(self) -> str:
         info = self.info()
         lines = [
             f"trace      {self.path}  ({_size(sum(info['bytes'].values()))})",
@@ -371,13 +395,15 @@ class Trace:
                 f"{name:14}{total['messages']:>14,}{total['events']:>16,}{total['bits']:>20,}{total['dropped']:>12,}"
                 f"{total['late']:>12,}{total['energy']:>11.3g} J"
             )
-        return "\n".join(lines)
+        return printable("\n".join(lines))
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        if not self._file:
-            return html.escape(str(self))
+        return self._as_html() if self._file else html.escape(str(self))
+
+    @_reads
+    def _as_html(self) -> str:
         info = self.info()
         rows = {"scenario": self.name, "status": _status_words(self.status), "epochs": info["epochs"]}
         for split in ("train", "test", "test_deployed"):

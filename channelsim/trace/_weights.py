@@ -146,6 +146,13 @@ def write(group: h5py.Group, layout: Layout, snapshots: Sequence[Snapshot]) -> N
             _table.put(group, matrix.name, dict(zip(entries, map(matrix.of, snapshots), strict=True)))
 
 
+def create(group: h5py.Group, layout: Layout) -> None:
+    """All arrays, without epochs."""
+    scales = _scales(group, layout)
+    for matrix in layout.matrices:
+        _table.stack(group, matrix.name, _FLOAT, _along(scales, matrix), "1", matrix.long_name)
+
+
 def copy(group: h5py.Group, layout: Layout, other: h5py.Group) -> None:
     """Add all epochs of another file's group."""
     if kept := epochs(other):
@@ -157,9 +164,7 @@ def copy(group: h5py.Group, layout: Layout, other: h5py.Group) -> None:
 def _entries(group: h5py.Group, layout: Layout, wanted: Sequence[int]) -> list[int]:
     """Where epochs are, or go: the next places."""
     if _EPOCH not in group:
-        scales = _scales(group, layout)
-        for matrix in layout.matrices:
-            _table.stack(group, matrix.name, _FLOAT, _along(scales, matrix), "1", matrix.long_name)
+        create(group, layout)
     kept = epochs(group)
     places = {epoch: place for place, epoch in enumerate(dict.fromkeys([*kept, *wanted]))}
     _table.append(group, _EPOCH, np.array(list(places)[len(kept) :], np.int64))

@@ -17,17 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from channelsim.errors import InputError, Unwritable
+from channelsim.files import open_regular, refuse_special
 from channelsim.plan.layout import CHANNEL
-from channelsim.trace import _checkpoint, _disk, _layout, _messages, _table, _weights
+from channelsim.trace import _checkpoint, _disk, _layout, _messages, _resumable, _seal, _table, _weights
 from channelsim.trace._bulk import Bulk, Pending
 from channelsim.trace._layout import Column
-from channelsim.trace._reader import open_trace, whole
+from channelsim.trace._reader import damaged, open_trace, whole
 from channelsim.trace._table import Table
 
 if TYPE_CHECKING:
     from channelsim.plan import Plan
 
 _SHARE = 0.01  # of a run's time that checkpoints may take
+_HDF5 = b"\x89HDF\r\n\x1a\n"
 _MOST_PENDING = 64 << 20  # bytes held back before a checkpoint is due, however short ago the last one was
 
 
@@ -42,14 +44,17 @@ class Writer:
 
     def __init__(self, path: Path, main: h5py.File, plan: Plan, lock: _disk.Lock) -> None:
         self.path = path
+        self.notes = [lock.lacking] if lock.lacking else []  # what the user should be told
+        self._place = _disk.real(path)
         self._main = main
         self._plan = plan
         self._lock = lock
-        self._bulk = Bulk(path, main, plan)
+        self._bulk = Bulk(self._place, main, plan)
         self._pending = Pending()
         self._payload_bytes = main["events"]["payload"].shape[0] if "events" in main else 0
         self._tables: dict[str, Table] = {}
         self._staleness: dict[str, NDArray[np.int64]] = {}
+        self._has_written = False
         self._last = time.monotonic()
         self._cost = 0.0
 
@@ -152,7 +157,7 @@ class Writer:
         """
         began = time.monotonic()
         self._flush()
-        _checkpoint.write(self._main, snapshot)
+        self._keep(snapshot)
         self._publish()
         self._last = time.monotonic()
         self._cost = self._last - began
@@ -170,10 +175,10 @@ class Writer:
         if status in _layout.FINISHED or snapshot is not None:
             self._flush()
         if snapshot is not None:
-            _checkpoint.write(self._main, snapshot)
+            self._keep(snapshot)
         self._main.attrs["status"] = status
         self._main["provenance"].attrs["end"] = _now()
-        _table.text(self._main, "result", json.dumps(result, ensure_ascii=False), "result of the run (JSON)")
+        _table.text(self._main, "result", _as_json(result), "result of the run (JSON)")
         self._publish()
         if status in _layout.FINISHED:
             self._bulk.join()
@@ -191,6 +196,12 @@ class Writer:
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
         self.close()
 
+    def _keep(self, snapshot: Mapping[str, NDArray[Any]]) -> None:
+        if not self._has_written and "checkpoint" in self._main:
+            del self._main["checkpoint"]  # that from which the run goes on: what is written over is made here
+        self._has_written = True
+        _checkpoint.write(self._main, snapshot)
+
     def _flush(self) -> None:
         try:  # first what may fail: the file in memory must never hold one half of a checkpoint
             self._bulk.store(self._pending)
@@ -205,7 +216,7 @@ class Writer:
     def _publish(self) -> None:
         self._main.flush()
         try:
-            _disk.publish(self.path, self._main.id.get_file_image())
+            _disk.publish(self._place, _seal.sealed(self._main.id.get_file_image()))
         except OSError as error:
             raise _unwritable(self.path, error) from None
 
@@ -246,15 +257,16 @@ def create(
     lock = _acquire(target)
     main = _table.in_memory()
     try:
+        _seal.put(main)
         main.attrs["format"] = _layout.FORMAT
         main.attrs["schema_version"] = _layout.SCHEMA_VERSION
         main.attrs["status"] = _layout.RUNNING
         scenario = main.create_group("scenario")
         _table.text(scenario, "toml", scenario_text, "the scenario as it was written (TOML)")
-        _table.text(scenario, "json", json.dumps(resolved, ensure_ascii=False), "the scenario as understood (JSON)")
+        _table.text(scenario, "json", _as_json(resolved), "the scenario as understood (JSON)")
         origin = main.create_group("provenance")
         for key, value in {"start": _now(), **provenance}.items():
-            origin.attrs[key] = value if isinstance(value, int | float) else str(value)
+            origin.attrs[key] = value if isinstance(value, int | float) else _encodable(str(value))
         main.create_group("weights", track_order=True)
         channels = main.create_group("channels", track_order=True)
         for name, record in zip(plan.channel_names, plan.channels, strict=True):
@@ -263,6 +275,7 @@ def create(
                 if not field.endswith("_offset"):
                     group.attrs[field] = record[field]
         writer = Writer(target, main, plan, lock)
+        writer._bulk.refuse_what_is_in_the_way()
         writer._publish()
         writer._bulk.remove_strays()
     except BaseException:
@@ -280,8 +293,9 @@ def reopen(path: str | os.PathLike[str], plan: Plan) -> Writer:
     """
     target = Path(path)
     open_trace(target).close()  # says what is wrong with the file, if anything is
-    if not os.access(target.parent, os.W_OK):
-        raise InputError(f"{target}: cannot write the trace: no permission to write in {target.parent}")
+    folder = _disk.real(target).parent
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"{target}: cannot write the trace: no permission to write in {folder}")
     lock = _acquire(target)
     main = None
     try:
@@ -292,11 +306,15 @@ def reopen(path: str | os.PathLike[str], plan: Plan) -> Writer:
             raise InputError(f"{target}: this run is {status}; only an interrupted or killed run can be resumed")
         if "checkpoint" not in main:
             raise InputError(f"{target}: no checkpoint was reached; run its scenario again with --force")
+        with whole(target):
+            if reason := _resumable.fault(main, plan):
+                raise damaged(target, reason)
         main.attrs["status"] = _layout.RUNNING
         if "result" in main:
             del main["result"]
         writer = Writer(target, main, plan, lock)
-        _disk.part(target).unlink(missing_ok=True)
+        writer._bulk.refuse_what_is_in_the_way()
+        _disk.part(writer._place).unlink(missing_ok=True)
         writer._bulk.remove_strays()
     except BaseException:
         if main:
@@ -306,6 +324,16 @@ def reopen(path: str | os.PathLike[str], plan: Plan) -> Writer:
     return writer
 
 
+def _as_json(value: Mapping[str, Any]) -> str:
+    """JSON in UTF-8. Paths that are not UTF-8 have surrogates in them, which JSON's own escapes keep."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if _encodable(text) == text else json.dumps(value)
+
+
+def _encodable(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()
+
+
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
@@ -313,21 +341,39 @@ def _now() -> str:
 def _prepare(path: Path, force: bool) -> None:
     if path.is_dir():
         raise InputError(f"{path}: is a directory; name a file for the trace, such as {path / 'run.h5'}")
-    if path.exists() and not force:
-        raise InputError(f"{path}: this trace exists; give another --out, or --force to overwrite it")
-    if path.is_file() and path.stat().st_size and not h5py.is_hdf5(path):  # a scenario, given for the trace by mistake
-        raise InputError(f"{path}: is no trace, which --force would overwrite; give another --out")
+    place = _disk.real(path)
+    if _encodable(place.name) != place.name:
+        raise InputError(f"{path}: its name is not UTF-8, as names within HDF5 are; give another --out")
     try:
-        path.parent.mkdir(exist_ok=True)
+        if place.exists():
+            refuse_special(path, place.stat().st_mode)
+            if not force:
+                raise InputError(f"{path}: this trace exists; give another --out, or --force to overwrite it")
+            if place.stat().st_size and not _is_ours(place):  # a scenario, given for the trace by mistake
+                raise InputError(f"{path}: is no trace, which --force would overwrite; give another --out")
+        place.parent.mkdir(exist_ok=True)
     except FileNotFoundError:
-        raise InputError(f"{path}: the directory {path.parent.parent} does not exist; make it first") from None
+        raise InputError(f"{path}: the directory {place.parent.parent} does not exist; make it first") from None
     except OSError as error:
         raise _unwritable(path, error) from None
 
 
+def _is_ours(path: Path) -> bool:
+    """Whether a file is a trace, of whatever version, or what is left of one."""
+    if _seal.has_one(path):
+        return True
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            return bool(np.all(file.attrs.get("format") == _layout.FORMAT))
+    except (OSError, RuntimeError, ValueError, TypeError):  # the names of a trace's attributes are in its first bytes
+        with open_regular(path) as content:
+            head = content.read(1 << 12)
+        return head.startswith(_HDF5) and all(name in head for name in (b"format", b"schema_version", b"status"))
+
+
 def _acquire(path: Path) -> _disk.Lock:
     try:
-        return _disk.Lock(path)
+        return _disk.Lock(_disk.real(path))
     except OSError as error:
         raise _unwritable(path, error) from None
 

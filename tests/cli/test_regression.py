@@ -90,7 +90,7 @@ def test_a_chain_in_the_scenario_itself(here: Path) -> None:
     outcome = channelsim("run", "chain.toml", cwd=here)
     assert (outcome.status, outcome.err) == (0, "")
     assert "test" not in outcome.out and "accuracy" not in outcome.out and "nan" not in outcome.out.lower()
-    outcome = channelsim("verify", "chain.toml", cwd=here)
+    outcome = channelsim("verify", "chain.toml", "--train", cwd=here)
     assert outcome.status == 0 and "engine and reference agree" in outcome.out
     assert re.search(r"^  loss +\S+ and \S+ after 20 epochs", outcome.out, re.M)
     assert channelsim("verify", "regression.toml", "--json", cwd=here).json["test_accuracy"] is None

@@ -198,4 +198,5 @@ def test_an_archive_without_a_file_is_an_error(home: Path, tmp_path: Path, monke
 def test_every_known_file_has_a_checksum() -> None:
     for source in SOURCES.values():
         assert len(source.mirrors) >= 2 and all(url.endswith("/") for url in source.mirrors)
+        assert all(url.startswith("https://") for url in source.mirrors)
         assert all(len(checksum) == len("md5:") + 32 for checksum in source.checksums.values())

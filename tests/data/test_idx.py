@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import contextlib
 import gzip
+import os
 import tempfile
+import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +109,40 @@ def test_a_missing_file_and_a_folder_are_input_errors(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("array", [np.zeros(3, np.int64), np.array(["x"]), np.uint8(3)])
 def test_write_refuses_what_the_format_has_no_place_for(tmp_path: Path, array: np.ndarray) -> None:
-    with pytest.raises(InputError, match="accepted are 1 to 255 dimensions of uint8"):
+    with pytest.raises(InputError, match="accepted are 1 to 32 dimensions of uint8"):
         idx.write(tmp_path / "x", np.asarray(array))
     assert not (tmp_path / "x").exists()
+
+
+def peak(read: Callable[[], object]) -> int:
+    """Bytes of Python's memory that it takes at most."""
+    tracemalloc.start()
+    try:
+        with contextlib.suppress(InputError):
+            read()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_no_more_is_read_than_the_header_announces(tmp_path: Path, suffix: str) -> None:
+    """Nor is room made for what is announced and not there."""
+    small, large = b"\0\0\x08\x01\0\0\0\x03", b"\0\0\x08\x03" + b"\xff" * 12
+    for header in (small, large):
+        path = tmp_path / f"{len(header)}{suffix}"
+        if suffix:
+            path.write_bytes(gzip.compress(header + bytes(50 << 20), 1))
+        else:
+            path.write_bytes(header)
+            os.truncate(path, 50 << 20)
+        with pytest.raises(InputError, match="too long" if header is small else "truncated"):
+            idx.read(path)
+        if header is small:
+            assert peak(lambda path=path: idx.read(path)) < 2 << 20  # type: ignore[misc]
+
+
+def test_too_many_dimensions(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"\0\0\x08\xff" + b"\0\0\0\1" * 255 + b"\0")
+    with pytest.raises(InputError, match="wrong magic number 00 00 08 ff"):
+        idx.read(tmp_path / "x")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import io
 import re
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -315,6 +317,62 @@ def test_classes_without_samples_and_sorted_sets_are_warned_about(tmp_path: Path
     assert load_dataset(name=path).warnings[0].startswith("all 8 test samples are of class 2")
     many = load_dataset(name=str(write(tmp_path, train_y=np.append(np.zeros(19, int), 9), test_y=np.arange(8))))
     assert many.warnings == ("no training sample is of class 1, 2, 3, 4, 5 and 3 more (of 10 classes)",)
+
+
+def npy(array: np.ndarray, shape: tuple[int, ...] | None = None) -> bytes:
+    """An .npy file, whose header may announce another shape."""
+    stream = io.BytesIO()
+    if shape is None:
+        np.save(stream, array)
+    else:
+        kind = {"descr": np.lib.format.dtype_to_descr(array.dtype), "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(stream, kind)
+        stream.write(array.tobytes())
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "method", "told"),
+    [
+        (npy(np.zeros(3), (1 << 40, 6)), zipfile.ZIP_STORED, "train_x.npy announces 52,776,558,133,376 bytes, but has"),
+        (npy(np.zeros(3), (1 << 40, 6)), zipfile.ZIP_DEFLATED, "train_x.npy announces 52,776,558,133,376 bytes"),
+        (npy(np.zeros(9), (3,)), zipfile.ZIP_DEFLATED, "train_x.npy announces"),
+        (npy(np.zeros((20, 6))), zipfile.ZIP_LZMA, "train_x.npy is compressed in a way that numpy.savez does not use"),
+        (npy(np.zeros((20, 6))), zipfile.ZIP_BZIP2, "train_x.npy is compressed in a way"),
+    ],
+)
+def test_archives_that_take_more_memory_than_they_have(tmp_path: Path, content: bytes, method: int, told: str) -> None:
+    path = tmp_path / "own.npz"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for key, array in arrays().items():
+            archive.writestr(f"{key}.npy", content if key == "train_x" else npy(array))
+    with pytest.raises(InputError, match=rf"own\.npz: cannot be read as \.npz \({told}"):
+        load_dataset(name="own.npz", base=tmp_path)
+
+
+def test_an_archive_in_an_unknown_way_of_compression(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    content = bytearray(path.read_bytes())
+    for mark, at in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):  # of each entry, and of the list of them
+        place = content.find(mark)
+        while place >= 0:
+            content[place + at] = 99
+            place = content.find(mark, place + 1)
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="is compressed in a way"):
+        load_dataset(name="own.npz", base=tmp_path)
+
+
+def test_an_archive_that_claims_to_unpack_without_end(tmp_path: Path) -> None:
+    """Its list of entries says so; nothing is unpacked to find out."""
+    path = tmp_path / "own.npz"
+    np.savez_compressed(path, **arrays())
+    content = bytearray(path.read_bytes())
+    place = content.find(b"PK\x01\x02")
+    content[place + 24 : place + 28] = (0xFFFF0000).to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="announces 4,294,901,760 bytes, but has"):
+        load_dataset(name="own.npz", base=tmp_path)
 
 
 # --- real targets -------------------------------------------------------------------------------------------------

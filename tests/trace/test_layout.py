@@ -30,7 +30,7 @@ def test_every_dataset_has_units_a_meaning_and_dimensions(made: Path) -> None:
         if not is_scale:
             assert ("DIMENSION_LIST" in attributes) == (shape != ()), name
     with h5py.File(made) as file:
-        assert file.attrs["schema_version"] == 4
+        assert file.attrs["schema_version"] == _layout.SCHEMA_VERSION
         assert file["metrics/test/accuracy"].dims[0][0].name == "/metrics/test/epoch"
         assert file["weights/W_2"].dims[2][0].name == "/weights/unit_2"
         for name in ("metrics/train/loss", "channels/forward.1/bits", "events/payload"):

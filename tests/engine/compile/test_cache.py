@@ -184,3 +184,16 @@ def test_the_digest_tells_widths_apart(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.undo()
         cache.digest.cache_clear()
     assert other != cache.digest()
+
+
+def test_no_directory_at_all(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the cache nor a temporary directory can be written, as in a read-only container: compiled each time."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    monkeypatch.setattr("tempfile.mkdtemp", refuse)
+    make = Maker()
+    assert cache.kept("a.o", make) == cache.kept("a.o", make) == BODY
+    assert make.made == 2 and not directory.exists()

@@ -1,0 +1,94 @@
+"""Only regular files are opened, and none is waited for."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+
+import channelsim as cs
+from channelsim.data import load_dataset
+from channelsim.errors import InputError
+from channelsim.files import open_regular
+from channelsim.trace import Trace
+
+
+@pytest.fixture
+def special(tmp_path: Path) -> dict[str, Path]:
+    """What is no regular file, by what it is called."""
+    fifo, plug = tmp_path / "fifo", tmp_path / "plug"
+    os.mkfifo(fifo)
+    with socket.socket(socket.AF_UNIX) as open_socket:
+        open_socket.bind(str(plug))
+    return {"a directory": tmp_path, "a FIFO": fifo, "a device": Path("/dev/zero"), "a socket": plug}
+
+
+def test_special_files_are_refused(special: dict[str, Path]) -> None:
+    for kind, path in special.items():
+        if kind != "a socket":  # open() itself refuses these
+            with pytest.raises(
+                InputError, match=rf"{path}: is {kind}, which cannot be read .*; accepted: a regular file"
+            ):
+                open_regular(path)
+    with pytest.raises(OSError):
+        open_regular(special["a socket"])
+
+
+def test_a_link_to_a_file_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"content")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    with open_regular(tmp_path / "link") as file:
+        assert file.read() == b"content"
+
+
+def test_a_fifo_is_read_where_it_may_be(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    writer = threading.Thread(target=fifo.write_bytes, args=(b"content",))
+    writer.start()
+    with open_regular(fifo, pipes=True) as file:
+        assert file.read() == b"content"
+    writer.join()
+
+
+@pytest.mark.parametrize("kind", ["a FIFO", "a device"])
+def test_nothing_waits_for_them(special: dict[str, Path], tmp_path: Path, kind: str) -> None:
+    """Given as a model, a data set, a trace: refused at once."""
+    path = special[kind]
+    scenario = tmp_path / "scenario.toml"
+    scenario.write_text(f'name = "a"\nmodel = "{path}"\n[data]\nname = "digits"\n[learning]\nrule = "bp"\n')
+    with pytest.raises(InputError, match=rf"{path}: is {kind}"):
+        cs.load(scenario)
+    link = tmp_path / "data.npz"
+    link.symlink_to(path)
+    with pytest.raises(InputError, match=rf"data\.npz: is {kind}"):
+        load_dataset(name=str(link))
+    with pytest.raises(InputError, match=rf"{path}: is {kind}"):
+        Trace(path)
+
+
+def test_a_device_is_no_scenario() -> None:
+    with pytest.raises(InputError, match="/dev/zero: is a device"):
+        cs.load("/dev/zero")
+
+
+def test_a_scenario_without_end_is_not_read_to_its_end(tmp_path: Path) -> None:
+    endless = tmp_path / "endless.toml"
+    with endless.open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(InputError, match="more than 64 MiB"):
+        cs.load(endless)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("a = " + "[" * 3000 + "]" * 3000, "nested too deep"), ("a = " + "9" * 5000, "Exceeds the limit")],
+)
+def test_toml_beyond_the_limits_of_python(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=rf"a\.toml: {told}.*; accepted: TOML"):
+        cs.load(path)
