@@ -292,9 +292,10 @@ def difference(both: Pair, before: Numbers) -> Difference:
             flipped = follower.explain_weights(theirs, h, other.flatten()).view(w.shape)
             found.hold(w, torch.where(flipped, w, other), limit)
             found.count(w - was, limit)
-            was = before.biases[b_place]
-            limit = accepted(b, was, [b - was] * len(steps), sensitivity.of_biases(h), follower.largest)
-            found.hold(b, ours.biases[b_place], limit)
+            if layer.b_size:
+                was = before.biases[b_place]
+                limit = accepted(b, was, [b - was] * len(steps), sensitivity.of_biases(h), follower.largest)
+                found.hold(b, ours.biases[b_place], limit)
     for c, channel in enumerate(theirs.channels):
         if channel.c_size:
             place = slice(channel.c_offset, channel.c_offset + channel.c_size)

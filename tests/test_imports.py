@@ -28,8 +28,10 @@ ROOMS: dict[str, str] = {
     "hashing": "elementary",
     "units": "errors",
     "files": "errors",
-    "scenario": "errors rules units files",
-    "theory": "errors scenario",
+    "theory.systems": "",
+    "theory.samples": "theory.systems",
+    "scenario": "errors rules units files theory.systems theory.samples",
+    "theory": "errors scenario theory.systems",
     "data": "errors elementary hashing files",
     "identity": "errors scenario data",
     "plan": "errors rules elementary hashing scenario",
@@ -70,9 +72,11 @@ ROOMS: dict[str, str] = {
     "_run": "errors version units scenario data identity plan engine memory metrics trace given result progress "
     "provenance accounting congestion cautions alignment deployment",
     "plots": "errors trace",
-    "theory.portrait": "errors plots theory",
+    "theory.portrait": "errors plots theory theory.systems",
+    "_theory": "errors scenario data plan engine given theory",
     "sweeps": "errors extras version units elementary hashing scenario data identity plots _run",
-    "cli": "errors shipped version scenario engine data trace result progress _check _verify _run plots sweeps theory",
+    "cli": "errors shipped version scenario engine data trace result progress _check _verify _run _theory plots sweeps "
+    "extras theory theory.portrait",
     "__main__": "cli",
 }
 """Room -> what it may import beside itself, all of it in lines above. A room is a module, or a package without those of

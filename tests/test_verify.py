@@ -19,7 +19,7 @@ from channelsim.plan import Plan
 from channelsim.reference import State, rules, simulate
 from channelsim.side_by_side import Comparison, compare
 from tests.ill_conditioned import random_scenario
-from tests.networks import EVERY_STAGE, dataset, plan_of
+from tests.networks import EVERY_STAGE, dataset, dense_layers, plan_of, plan_of_chain
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 UNITS = [6, 5, 5, 3]
@@ -79,6 +79,14 @@ MODIFIERS: dict[str, dict[str, Any]] = {
 def test_modifiers(name: str) -> None:
     result = held(**MODIFIERS[name])
     assert result.passed, result
+
+
+def test_no_biases() -> None:
+    layers = [{**layer, "bias": False} for layer in dense_layers(UNITS)]
+    for rule in ("bp", "arbp"):
+        right = plan_of_chain(UNITS[:1], layers, UNITS[-1], 40, learning={"rule": rule}, training=TRAINING)
+        assert compare(right, data(), 20).passed
+        fails(right, with_rates(right, 1.003))
 
 
 STAGES: dict[str, dict[str, Any]] = {

@@ -9,32 +9,141 @@ import typer
 
 from channelsim.cli.options import Json, Settings
 from channelsim.cli.output import print_json
+from channelsim.errors import InputError
 
 if TYPE_CHECKING:
-    from channelsim.theory import Outcome
+    from channelsim.theory import Outcome, System
 
 
 def theory(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A TOML file with a table [theory].", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="SCENARIO",
+            help="A file with a table [theory], or a scenario of such a network.",
+            show_default=False,
+        ),
     ],
     settings: Settings = None,
     tolerance: Annotated[
         float, typer.Option(metavar="X", help="How close to its limit every parameter must stay for the time.")
     ] = 1e-6,
+    portrait: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw the plane of a1 and a2: .png, .svg or .pdf.", show_default=False),
+    ] = None,
+    engine: Annotated[bool, typer.Option("--engine", help="Run the engine beside the equation.")] = False,
+    rates: Annotated[str, typer.Option(metavar="R,R,..", help="With --engine: learning rates.")] = "0.1,0.05,0.025",
+    time: Annotated[
+        float | None,
+        typer.Option(metavar="T", help="With --engine: how far (default: close to the limit).", show_default=False),
+    ] = None,
+    stability: Annotated[
+        bool, typer.Option("--stability", help="The largest stable learning rate: by formula, and by the engine.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Solve one of the paper's dynamical systems: where it goes, why, and when.
 
     Time is the equation's: the learning rate times the number of updates.
     """
-    from channelsim.theory import load, solve
+    from channelsim import extras
 
-    outcome = solve(load(file, set=settings or ()), tolerance)
+    extras.require("theory", "theory")
+    from channelsim.theory import solve
+
+    system = _system(file, settings or [])
+    outcome = solve(system, tolerance)
+    if portrait is not None:
+        from channelsim.theory.portrait import portrait as draw
+
+        draw(system, portrait)
+    measured: dict[str, Any] = {}
+    if engine or stability:
+        from channelsim import _theory
+        from channelsim.scenario import load
+
+        case = _theory.case_of(load(file, set=settings or ()))
+        if engine:
+            measured["engine"] = _theory.compare(case, _rates(rates), time).to_json()
+        if stability:
+            measured["stability"] = _theory.stability(case).to_json()
     if as_json:
-        print_json(outcome.to_json())
-    else:
-        _print(file.stem, outcome, tolerance)
+        print_json(outcome.to_json() | measured)
+        return
+    _print(file.stem, outcome, tolerance)
+    if "engine" in measured:
+        _print_paths(measured["engine"])
+    if "stability" in measured:
+        _print_stability(measured["stability"])
+    if portrait is not None:
+        print(portrait)
+
+
+def _system(file: Path, settings: list[str]) -> System:
+    """The system of a [theory] table; of a scenario without one, what its network is."""
+    import tomllib
+
+    from channelsim.theory import load
+
+    try:
+        described = "theory" in tomllib.loads(file.read_text())
+    except (OSError, ValueError):
+        described = True  # `load` says what is wrong with the file
+    if described or any(text.startswith("theory.") for text in settings):
+        return load(file, set=settings)
+    from channelsim._theory import case_of
+    from channelsim.scenario import load as load_scenario
+
+    return case_of(load_scenario(file, set=settings)).system
+
+
+def _rates(text: str) -> list[float]:
+    try:
+        return [float(word) for word in text.split(",")]
+    except ValueError:
+        raise InputError(f"--rates {text}; accepted: numbers with commas between them, such as 0.1,0.05") from None
+
+
+def _print_paths(found: dict[str, Any]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE)
+    for heading in ("learning rate", "updates", "largest distance", "at the end", "order", "drift of invariants"):
+        table.add_column(heading, justify="right")
+    for path in found["paths"]:
+        drift = max(path["drift"].values(), default=0.0)
+        order = "-" if path["order"] is None else f"{path['order']:.3f}"
+        table.add_row(
+            f"{path['rate']:g}",
+            str(path["updates"]),
+            f"{path['distance']:.3e}",
+            f"{path['end']:.3e}",
+            order,
+            f"{drift:.3e}",
+        )
+    console = Console(highlight=False, markup=False)
+    console.print(f"engine beside the equation, up to time {found['time']:.6g}")
+    console.print(table)
+
+
+def _print_stability(found: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    rows = Table.grid(padding=(0, 2))
+    by_formula = "-, as the errors' delays vary" if found["formula"] is None else f"{found['formula']:.6g}"
+    for label, text in (
+        ("largest stable rate", f"{by_formula} by formula, {found['measured']:.6g} by the engine"),
+        ("gains of the layers", ", ".join(f"{gain:.6g}" for gain in found["gains"])),
+        ("updates late", ", ".join(map(str, found["delays"]))),
+        ("mean square", "" if found["mean_square"] is None else f"grows above {found['mean_square']:.6g}"),
+    ):
+        if text:
+            rows.add_row(label, text)
+    Console(highlight=False, markup=False).print(rows)
 
 
 def _print(name: str, outcome: Outcome, tolerance: float) -> None:

@@ -38,6 +38,7 @@ from channelsim.scenario._sections import (
 )
 from channelsim.scenario._sweep import Axis, Draw, Grid, with_unit
 from channelsim.scenario._table import nearest
+from channelsim.scenario._theory import system_from
 
 __all__ = [
     "DATA_SETS",
@@ -79,5 +80,6 @@ __all__ = [
     "parse_key",
     "schema",
     "shape_in_words",
+    "system_from",
     "with_unit",
 ]

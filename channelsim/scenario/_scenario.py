@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from channelsim.scenario._document import lay_over, located_model, parse_key
 from channelsim.scenario._given import located
 from channelsim.scenario._keys import Keys
 from channelsim.scenario._table import TableError
+from channelsim.scenario._theory import with_system
 
 
 class Scenario(Keys):
@@ -29,6 +31,7 @@ class Scenario(Keys):
     """
 
     _text: str = PrivateAttr("")
+    _written: dict[str, Any] | None = PrivateAttr(None)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -49,6 +52,8 @@ class Scenario(Keys):
 
     def document(self) -> dict[str, Any]:
         """The keys that were set, as plain values: what one would write to get this scenario again."""
+        if self._written is not None:
+            return copy.deepcopy(self._written)
         return self.model_dump(mode="json", exclude_unset=True)
 
     def with_(self, changes: Mapping[str, Any] | None = None, /, **tables: Any) -> Scenario:
@@ -141,7 +146,11 @@ class Scenario(Keys):
 
 def from_document(document: dict[str, Any], path: Path | None, text: str) -> Scenario:
     """The scenario of `document`, with paths relative to the file at `path`, which errors name."""
-    document = dict(document)
+    written = document
+    try:
+        document = with_system(document, path.stem if path else "theory") if "theory" in document else dict(document)
+    except InputError as error:
+        raise InputError(f"{path}: {error}" if path else str(error)) from None
     folder = path.parent if path else Path()
     model, data = document.get("model"), document.get("data")
     if isinstance(model, str):
@@ -158,4 +167,5 @@ def from_document(document: dict[str, Any], path: Path | None, text: str) -> Sce
     except TableError as error:
         raise InputError(f"{path}: {error}" if path else str(error)) from None
     scenario._path, scenario._text = path, text
+    scenario._written = written if "theory" in written else None
     return scenario

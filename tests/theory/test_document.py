@@ -262,7 +262,8 @@ def test_a_file_and_what_is_laid_over_it(tmp_path: Path) -> None:
     [
         ("", "theory is missing; accepted: a table [theory]"),
         ("theory = 3", "theory is missing; accepted: a table [theory]"),
-        ("[theroy]", "theroy is unknown (did you mean theory?); accepted here: name, theory"),
+        ("[theroy]", "theory is missing; accepted: a table [theory]"),
+        ("[theory]\nsystem = 'chain'\nrule = 'bp'\na = 1\nalpha = 1\nbeta = 1\n[channel]", "channel is unknown"),
         ("[theory", "accepted: TOML"),
     ],
 )
