@@ -31,12 +31,16 @@ CLOSE = 1e-3
 """The time of a comparison ends where the equation stays this close to its limit, unless it is given."""
 MOST_UPDATES = 1_000_000
 """Of one path of a comparison: more would take minutes."""
+SMALLEST = 1e4
+"""The rate that the formula gives is this many times the smallest one that is tried."""
 PERTURBATION = 1e-3
 """So far from the limit, in units of it, the bisection starts."""
 UPDATES = 4000
 """Of one run of the bisection. Whether the error has grown is seen between its first and last quarter."""
 FLOOR = 1e-2
 """An error this small beside that of the start is that of float32, and is not held against the one before."""
+LONG, AT_REST = 100.0, 1e-10
+"""So much time is integrated at once, until nothing moves faster than that."""
 WINDOW = 64
 """Updates over which the largest error is looked for; longer than the oscillation at the limit of a delay of 15."""
 
@@ -303,11 +307,7 @@ def stability(case: Case, precision: float = 1e-3) -> Stability:
 
     Raises InputError where the system has no limit that stays, or is none whose gains are known (a chain or a branch).
     """
-    system = case.system
-    found = theory.solve(system)
-    if found.limit is None or found.outcome == "diverges":
-        raise InputError(f"theory: {found.reason}; accepted: a start from which the system converges")
-    limit = {name: np.asarray(value, np.float64) for name, value in found.limit.items()}
+    limit = _limit(case)
     gains = _gains(case, limit)
     delays, steady = _delays(case)
     momentum = float(case.plan.momentum)
@@ -326,10 +326,38 @@ def stability(case: Case, precision: float = 1e-3) -> Stability:
     low, high = guess / 2, guess * 2
     while not stable(low):
         low, high = low / 4, low
+        if low < guess / SMALLEST:
+            raise InputError(
+                "theory: the engine is stable at no learning rate; accepted: channels that let errors pass"
+            )
     while stable(high):
         low, high = high, high * 4
     measured = formulas.bisect_rate(stable, low, high, precision)
     return Stability(kept, delays, momentum, formula, mean_square, measured, precision)
+
+
+def _limit(case: Case) -> dict[str, Array]:
+    """Where the system comes to rest, its layers learning at the rates that they have."""
+    shares = _rate_shares(case.plan)
+    if np.allclose(shares, shares[0]):
+        found = theory.solve(case.system)
+        if found.limit is None or found.outcome == "diverges":
+            raise InputError(f"theory: {found.reason}; accepted: a start from which the system converges")
+        return {name: np.asarray(value, np.float64) for name, value in found.limit.items()}
+    equation = theory.flow(case.system)
+    sizes = [len(np.ravel(value)) for value in equation.unpack(equation.start).values()]
+    each = shares if isinstance(case.system, Chain) else np.repeat(shares, sizes[: len(shares)])
+    each = np.concatenate([each, np.ones(len(equation.start) - len(each))])
+    state = equation.start
+    for _ in range(60):
+        state = solve_ivp(
+            lambda t, x: each * equation.velocity(x), (0, LONG), state, method="LSODA", rtol=1e-11, atol=1e-13
+        ).y[:, -1]
+        if not np.isfinite(state).all():
+            break
+        if np.abs(each * equation.velocity(state)).max() <= AT_REST * max(1.0, float(np.abs(state).max())):
+            return equation.unpack(state)
+    raise InputError("theory: with these learning rates the system does not come to rest; accepted: another start")
 
 
 def _gains(case: Case, limit: dict[str, Array]) -> tuple[float, ...]:
@@ -364,6 +392,13 @@ def _delays(case: Case, frames: int = 400) -> tuple[tuple[int, ...], bool]:
     first = state.ages.copy()
     engine.advance(plan, state, frames)
     ages = state.ages - first
+    shares = _rate_shares(plan)
+    for h in range(1, plan.top):
+        if shares[h - 1] and not ages[h].any():
+            raise InputError(
+                f"theory: layer {h} receives no error in time to learn from it; accepted: a larger schedule.stash, or "
+                f"learning channels that lose and delay less"
+            )
     steady = all(np.count_nonzero(row) <= 1 for row in ages)
     return tuple(int(np.argmax(row)) if row.any() else 0 for row in ages[1 : plan.top + 1]), steady
 

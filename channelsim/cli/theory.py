@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from channelsim.cli.options import Json, Settings
-from channelsim.cli.output import print_json
+from channelsim.cli.output import note, print_json
 from channelsim.errors import InputError
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def theory(
 
     system = _system(file, settings or [])
     outcome = solve(system, tolerance)
+    _warn_of_rates(file, settings or [])
     if portrait is not None:
         from channelsim.theory.portrait import portrait as draw
 
@@ -96,6 +97,18 @@ def _system(file: Path, settings: list[str]) -> System:
     from channelsim.scenario import load as load_scenario
 
     return case_of(load_scenario(file, set=settings)).system
+
+
+def _warn_of_rates(file: Path, settings: list[str]) -> None:
+    """The equation knows one learning rate: where layers have their own, its limit need not be theirs."""
+    from channelsim.scenario import load
+
+    try:
+        rates = load(file, set=settings).training.learning_rate
+    except InputError:  # what only the theory has, such as a power
+        return
+    if isinstance(rates, dict):
+        note("warning: training.learning_rate differs by layer; the equation's layers all learn at the same rate")
 
 
 def _rates(text: str) -> list[float]:

@@ -1,0 +1,130 @@
+"""The engine beside the theory: systems read out of scenarios, paths beside the equation, stability by bisection."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import channelsim as cs
+from channelsim import _theory, theory
+from tests.cli.process import channelsim
+from tests.networks import dense_layers, scenario
+
+SCENARIOS = Path(__file__).parents[1] / "scenarios" / "theory"
+RATES = (0.02, 0.01, 0.005)
+
+
+def case(name: str, **changes: Any) -> _theory.Case:
+    return _theory.case_of(cs.load(SCENARIOS / f"{name}.toml").with_(changes))
+
+
+@pytest.mark.parametrize(
+    "name", ["chain-rbp", "chain-five", "arbp-converges", "branch", "bottleneck", "autoencoder", "tanh"]
+)
+def test_the_system_read_out_of_a_scenario_is_the_one_written(name: str) -> None:
+    """To float32, in which the engine has its numbers."""
+    written, found = theory.load(SCENARIOS / f"{name}.toml"), case(name).system
+    assert type(written) is type(found)
+    for key, value in vars(written).items():
+        if isinstance(value, str | bool):
+            assert vars(found)[key] == value, key
+        else:
+            np.testing.assert_allclose(vars(found)[key], value, rtol=3e-7, atol=1e-7, err_msg=key)
+
+
+@pytest.mark.parametrize("name", ["chain-rbp", "chain-five", "rbp-leaves", "arbp-converges", "branch", "autoencoder"])
+def test_half_the_rate_is_half_the_distance(name: str) -> None:
+    found = _theory.compare(case(name), RATES, time=2.0)
+    distances = [path.distance for path in found.paths]
+    for one, half in pairwise(distances):
+        assert one / half == pytest.approx(2, abs=0.1)
+    assert [path.order for path in found.paths][1:] == pytest.approx([1, 1], abs=0.07)
+
+
+def test_distances_are_of_the_whole_path_and_drift_of_its_end() -> None:
+    (path,) = _theory.compare(case("chain-rbp"), [0.01], time=6.0).paths
+    assert path.updates == 600 and path.order is None
+    assert 0 < path.end <= path.distance < 0.01
+    assert 0 < max(path.drift.values()) < 0.01
+
+
+@pytest.mark.parametrize("latency", [5, 15, 35, 75])
+def test_stability_by_formula_and_by_the_engine(latency: int) -> None:
+    found = _theory.stability(
+        case("delay-stable", **{"channels.learning.latency": f"{latency} us", "schedule.stash": 8})
+    )
+    assert found.delays == (latency // 10, 0)
+    assert found.gains == pytest.approx((0.4, 0.0), abs=1e-6)
+    assert found.formula is not None
+    assert found.measured == pytest.approx(found.formula, rel=0.01)
+
+
+def test_a_layer_that_misses_all_its_errors_has_no_stable_rate() -> None:
+    late = case("delay-stable", **{"channels.learning.latency": "75 us", "schedule.stash": 2})
+    with pytest.raises(cs.InputError, match=r"layer 1 receives no error in time.*schedule.stash"):
+        _theory.stability(late)
+
+
+def test_both_layers_and_momentum() -> None:
+    for momentum in (0.0, 0.5):
+        found = _theory.stability(case("chain-rbp", **{"training.momentum": momentum}))
+        assert found.formula == pytest.approx(2 * (1 + momentum) / sum(found.gains), rel=1e-6)
+        assert found.measured == pytest.approx(found.formula, rel=0.01)
+
+
+LINEAR = {"data": {"train_x": [[1.0], [2.0]], "train_y": [[1.0], [0.5]]}, "learning": {"rule": "rbp"}}
+
+
+@pytest.mark.parametrize(
+    ("units", "transfers", "changes", "told"),
+    [
+        ([1, 1, 1], ["linear", "linear"], {}, "model.bias = true"),
+        ([1, 1, 1], ["linear", "tanh"], {"bias": False}, "a top that is not linear"),
+        ([1, 2, 1], ["tanh", "linear"], {"bias": False}, "accepted: 1-1-1"),
+        ([1, 2, 2, 1], ["linear"] * 3, {"bias": False}, "a chain of single units, or one hidden layer"),
+        ([1, 1, 1], ["linear"] * 2, {"bias": False, "learning": {"rule": "sign"}}, 'learning.rule = "sign"'),
+    ],
+)
+def test_what_is_in_the_way_is_named(units: list[int], transfers: list[str], changes: Any, told: str) -> None:
+    tables = {**LINEAR, **changes}
+    bias = tables.pop("bias", True)
+    described = scenario(units, transfers, **tables)
+    model = {"name": "m", "input": units[:1], "layers": dense_layers(units, transfers), "bias": bias}
+    with pytest.raises(cs.InputError) as caught:
+        _theory.case_of(described.with_({"model": model}))
+    assert told in str(caught.value) and "accepted" in str(caught.value)
+
+
+def test_the_command(tmp_path: Path) -> None:
+    file = str(SCENARIOS / "chain-rbp.toml")
+    found = channelsim("theory", file, "--engine", "--rates", "0.05,0.025", "--time", "1", "--json", cwd=tmp_path)
+    told = json.loads(found.out)
+    assert told["outcome"] == "converges" and [path["rate"] for path in told["engine"]["paths"]] == [0.05, 0.025]
+    shown = channelsim("theory", file, "--engine", "--portrait", "p.svg", cwd=tmp_path)
+    assert shown.status == 0 and "order" in shown.out and (tmp_path / "p.svg").stat().st_size > 5000
+    for arguments, words in (
+        (["--engine", "--rates", "0.1;0.2"], "--rates 0.1;0.2; accepted: numbers"),
+        (["--engine", "--rates", "-1"], "accepted: positive"),
+        (["--portrait", "p.txt"], "p.txt"),
+        (["--set", "theory.beta=0"], "theory.beta"),
+    ):
+        outcome = channelsim("theory", file, *arguments, cwd=tmp_path)
+        assert outcome.status == 2 and words in outcome.err and outcome.err.count("\n") == 1
+
+
+def test_the_command_takes_a_scenario_without_the_table(tmp_path: Path) -> None:
+    (tmp_path / "plain.toml").write_text(
+        'name = "plain"\n[model]\nname = "m"\ninput = [1]\nbias = false\n'
+        + "".join(
+            f'[[model.layers]]\nkind = "dense"\nunits = 1\ntransfer = "linear"\nW = [[{a}]]\n' for a in (0.3, -0.5)
+        )
+        + '[data]\ntrain_x = [[1.0]]\ntrain_y = [[1.0]]\n[learning]\nrule = "rbp"\n'
+        + "[learning.feedback]\nC = {1 = [[0.8]]}\n"
+    )
+    found = channelsim("theory", "plain.toml", "--json", cwd=tmp_path).json
+    assert found["limit"]["a"] == pytest.approx([1.4200992, 0.7041761], abs=1e-6)
