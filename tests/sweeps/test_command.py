@@ -113,5 +113,8 @@ def test_a_scheduler_that_does_not_answer(
     began = time.monotonic()
     assert_one_error_line(tried("--scheduler", silent), f"--scheduler {silent}: no Dask scheduler answers within 1 s")
     assert time.monotonic() - began < 5
-    assert_one_error_line(tried("--scheduler", "smoke://signal"), "no Dask scheduler answers", "smoke")
+    assert_one_error_line(tried("--scheduler", "smoke://signal"), "no address", "smoke")
+    for wrong in ("nonsense", "", "tcp://127.0.0.1:port", "tcp://127.0.0.1:65536", "tcp://[::1:3", "inproc://a:1"):
+        assert_one_error_line(tried("--scheduler", wrong), f"--scheduler {wrong!r}: no address; accepted: one such as")
+    assert_one_error_line(tried("--scheduler", "tls://127.0.0.1:1"), "no certificate is set")
     assert_one_error_line(tried("--scheduler", silent, "--workers", "2"), "--workers", "--scheduler")
