@@ -13,7 +13,7 @@ from typing import Any
 
 from channelsim import codes, memory, units
 from channelsim.data import Values, dataset_of
-from channelsim.plan import Direction, Kind, Message, Tables, Transfer, sizes, tables
+from channelsim.plan import Direction, Kind, Message, Tables, Transfer, refuse_long_steps, sizes, tables
 from channelsim.scenario import Scenario, shape_in_words
 
 MIB = 2**20
@@ -161,11 +161,12 @@ def check(scenario: Scenario) -> Check:
     """What would be simulated. Loads the data, draws no weights, and runs nothing.
 
     Raises InputError where `channelsim.run` would: data that are not there, a model that does not fit them, synapses
-    that do not fit into memory.
+    that do not fit into memory, durations beyond the simulated clock, a change at a frame that never comes.
     """
     dataset = dataset_of(scenario)
     found = tables(scenario, dataset.shape, dataset.classes)
     memory.refuse_excess(scenario, found)
+    refuse_long_steps(scenario, found, len(dataset.train_y), len(dataset.test_y))
     training = scenario.training
     batch = min(training.batch, len(dataset.train_y))
     return Check(

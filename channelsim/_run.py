@@ -32,14 +32,13 @@ from channelsim import (
 )
 from channelsim.data import Dataset, dataset_of
 from channelsim.errors import InputError, RunError
-from channelsim.plan import Plan, build, tables
+from channelsim.plan import Plan, build, refuse_long_steps, tables
 from channelsim.progress import Progress, Silent
 from channelsim.result import Result
 from channelsim.scenario import Scenario
 
 CHUNK_SECONDS = 0.2  # between two looks at Ctrl-C, the clock and the progress bar
 FIRST_CHUNK = 16  # frames
-LONGEST = 2**62  # ps of simulated time: half of what the engine can count, as it looks ahead from there
 ROW = (  # of each epoch, kept for the result and across a resume
     "train_loss", "train_accuracy", "test_loss", "test_accuracy", "test_loss_deployed", "test_accuracy_deployed",
     "validation_loss", "validation_accuracy", "energy", "updates",
@@ -97,7 +96,9 @@ def run(
             f"{resume}: begun with other data: {changed} (data.name = {scenario.data.name!r}); accepted: the data as"
             " they were, or the whole run on these, with --force"
         )
-    memory.refuse_excess(scenario, tables(scenario, dataset.shape, dataset.classes))
+    found = tables(scenario, dataset.shape, dataset.classes)
+    memory.refuse_excess(scenario, found)
+    refuse_long_steps(scenario, found, len(dataset.train_y), len(dataset.test_y))
     plan = build(scenario, dataset.shape, dataset.classes, len(dataset.train_y))
     if resume is not None:
         writer = trace.reopen(resume, plan)
@@ -246,9 +247,6 @@ class _Run:
             took = time.perf_counter() - began
             self.training_time += took - self.packing_time
             frames = state.frame - first
-            if state.now > LONGEST:
-                end = f"{units.seconds(LONGEST):,.0f} s"
-                raise RunError(f"the simulated clock ends after {end}; faster links take less of it")
             self.listener.chunk(
                 state.frame,
                 self.epoch + 1,

@@ -28,7 +28,7 @@ except ModuleNotFoundError as missing:
 
 from channelsim import engine, memory, reference, side_by_side, tolerances
 from channelsim.data import Dataset, dataset_of
-from channelsim.plan import Plan, build, tables
+from channelsim.plan import Plan, build, refuse_long_steps, tables
 from channelsim.scenario import Scenario
 from channelsim.side_by_side import Comparison, compare
 
@@ -182,7 +182,9 @@ def verify(
     """
     watcher = watcher or Unwatched()
     data = dataset or dataset_of(scenario)
-    memory.refuse_excess(scenario, tables(scenario, data.shape, data.classes))
+    found = tables(scenario, data.shape, data.classes)
+    memory.refuse_excess(scenario, found)
+    refuse_long_steps(scenario, found, len(data.train_y), len(data.test_y))
     plan = build(scenario, data.shape, data.classes, len(data.train_x))
     if seconds := engine.seconds_to_compile(plan, trace_frames=1):
         watcher.note(f"compiling the engine, once on this machine (about {seconds} s) ...")

@@ -290,6 +290,57 @@ def test_the_clock_ends(tmp_path: Path) -> None:
         assert trace.status == "interrupted"
 
 
+ONLINE_ON_DIGITS: dict[str, Any] = {
+    "data": {"name": "digits"}, "training": {"batch": 1, "epochs": 3}, "learning": {"rule": "bp"}
+}  # fmt: skip
+OVERDUE: list[dict[str, Any]] = [
+    {"compute": {"forward": "1 h"}},  # in one chunk of 0.2 s the clock went round
+    {"compute": {"learning": "1 h"}},
+    {"channels": {"forward": {"bandwidth": "1 bit/s"}}},
+    {"channels": {"forward": {"bandwidth": "1 bit/s", "deadline": "1 us"}}},  # only the link is that far
+    {"channels": {"learning": {"jitter": {"value": "5 h", "distribution": "exponential"}}}},
+    {"schedule": {"mode": "pipelined", "interval": "10 h"}},
+    {"schedule": {"mode": "pipelined", "interval": "8 h", "arrivals": "poisson"}},
+    {"schedule": {"mode": "pipelined", "interval": "1 ps"}, "compute": {"forward": "5 h"}},
+    # The times that messages have waited are one sum.
+    {"schedule": {"mode": "pipelined", "interval": "1 ps"}, "channels": {"forward": {"bandwidth": "1 kbit/s"}}},
+]
+
+
+@pytest.mark.parametrize("tables", OVERDUE, ids=lambda tables: "-".join(tables))
+def test_the_clock_ends_within_a_chunk(tmp_path: Path, tables: dict[str, Any]) -> None:
+    slow = scenario([64, 8, 10], **{**ONLINE_ON_DIGITS, **tables, "trace": {"events": "none", "weights": "none"}})
+    with pytest.raises(cs.RunError, match=r"the simulated clock ends after 4,611,686 s"):
+        cs.run(slow, tmp_path / "slow.h5")
+
+
+@pytest.mark.parametrize(
+    ("tables", "key"),
+    [
+        ({"compute": {"forward": "1000000 s"}, "training": {"batch": 10}}, "compute"),
+        ({"channels": {"forward.1": {"bandwidth": "1 bit/s"}}, "training": {"batch": 5000}}, "channels.forward.1"),
+        ({"channels": {"forward": {"jitter": {"value": "1000000 s", "distribution": "exponential"}}}},
+         "channels.forward.1"),
+        ({"schedule": {"mode": "pipelined", "interval": "1000000 s", "arrivals": "poisson"}}, "schedule.interval"),
+        ({"schedule": {"change": [{"frame": 100, "channels": {"learning": {"bandwidth": "1 bit/s"}}}]},
+          "training": {"batch": 300, "epochs": 60}, "model": [64, 512, 600, 10]}, "channels.learning.1"),
+    ],
+    ids=["compute", "bandwidth", "jitter", "interval", "change"],
+)  # fmt: skip
+def test_what_the_clock_cannot_count_at_once_is_refused(tmp_path: Path, tables: dict[str, Any], key: str) -> None:
+    slow = scenario(tables.pop("model", [64, 8, 10]), **{**ONLINE_ON_DIGITS, **tables})
+    for refuse in (cs.check, lambda slow: cs.run(slow, tmp_path / "slow.h5")):
+        with pytest.raises(cs.InputError, match=rf"^{key}: a frame of \d+ samples can take .* accepted: less than"):
+            refuse(slow)
+
+
+def test_check_refuses_a_change_at_a_frame_that_never_comes(tmp_path: Path) -> None:
+    change = {"change": [{"frame": 84, "channels": {"learning": {"latency": "1 us"}}}]}
+    for refuse in (cs.check, lambda late: cs.run(late, tmp_path / "late.h5")):
+        with pytest.raises(cs.InputError, match=r"schedule.change\[0\].frame = 84 never comes; accepted: 0 to 83"):
+            refuse(small(SEQUENTIAL, schedule=change))
+
+
 class Listening(Silent):
     """Writes down what it is told."""
 

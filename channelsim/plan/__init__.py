@@ -2,6 +2,7 @@
 
 from channelsim.plan.build import Change, Plan, Tables, build, ideal_backpropagation, tables
 from channelsim.plan.channels import is_ideal
+from channelsim.plan.clock import CLOCK_END, refuse_long_steps
 from channelsim.plan.edges import Edge
 from channelsim.plan.layout import (
     CHANNEL,
@@ -21,6 +22,7 @@ from channelsim.rules import Message, Wiring
 
 __all__ = [
     "CHANNEL",
+    "CLOCK_END",
     "COUNTER",
     "LAYER",
     "LINK",
@@ -41,5 +43,6 @@ __all__ = [
     "build",
     "ideal_backpropagation",
     "is_ideal",
+    "refuse_long_steps",
     "tables",
 ]
