@@ -6,7 +6,7 @@ import json
 import math
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -27,11 +27,12 @@ from channelsim import (
     identity,
     memory,
     provenance,
+    signals,
     trace,
     units,
 )
 from channelsim.data import Dataset, dataset_of
-from channelsim.errors import InputError, RunError
+from channelsim.errors import InputError, RunError, Unwritable
 from channelsim.plan import Plan, build, refuse_long_steps, tables
 from channelsim.progress import Progress, Silent
 from channelsim.result import Result
@@ -58,6 +59,7 @@ def run(
     progress: Progress | None = None,
     threads: int | None = None,
     dataset: Dataset | None = None,
+    epochs: int | None = None,
 ) -> Result:
     """Simulates a scenario and leaves a trace.
 
@@ -70,21 +72,28 @@ def run(
         progress: is called while the run goes on (see `channelsim.progress`).
         threads: threads of one frame's kernels, at most the machine's cores; 1 by default. They do not change the
             result.
+        epochs: with `resume`, so many epochs in all, at least as many as the scenario says: a run that is done goes
+            on, as if it had been meant to from the start.
         dataset: what `data.dataset_of(scenario)` returned, for many runs on the same data; loaded by default.
 
     Raises:
         InputError: scenario, data or trace cannot be used; or the data are not those that the trace was begun with.
         RunError: the weights diverged, or a pipeline cannot keep up; the trace is whole.
-        KeyboardInterrupt: after Ctrl-C, within a second; the trace is whole and can be resumed.
+        KeyboardInterrupt: after Ctrl-C, within a second; the trace is whole and can be resumed. SIGTERM and SIGHUP do
+            the same, and then end the process.
+        Whatever a method of `progress` raises; the trace is whole and can be resumed.
     """
     began = time.perf_counter()
     listener = progress or Silent()
     arrays: Mapping[str, NDArray[Any]] | None = None
     begun: identity.Inputs | None = None
+    done = False
     if resume is not None:
         with trace.Trace(resume) as old:
             arrays = old.checkpoint()
-            scenario, begun = _of_trace(old), old.inputs
+            scenario, begun, done = _of_trace(old), old.inputs, old.status == "done"
+    elif epochs is not None:
+        raise InputError("run: epochs goes with resume=TRACE; accepted: training.epochs of the scenario")
     if scenario is None:
         raise InputError("run: give a scenario, or resume=TRACE")
     if dataset is None:
@@ -96,18 +105,23 @@ def run(
             f"{resume}: begun with other data: {changed} (data.name = {scenario.data.name!r}); accepted: the data as"
             " they were, or the whole run on these, with --force"
         )
+    if epochs is not None and arrays is not None:
+        scenario = _longer(scenario, epochs, done, arrays, len(dataset.train_y), f"{resume}: --epochs {epochs}")
+        inputs = identity.inputs(scenario, dataset)
     found = tables(scenario, dataset.shape, dataset.classes)
     memory.refuse_excess(scenario, found)
     refuse_long_steps(scenario, found, len(dataset.train_y), len(dataset.test_y))
     plan = build(scenario, dataset.shape, dataset.classes, len(dataset.train_y))
-    if resume is not None:
-        writer = trace.reopen(resume, plan)
-    else:
-        about = provenance.collect(scenario.seed) | {"inputs": json.dumps(inputs)}
-        target = Path(out) if out is not None else default_out(scenario)
-        writer = trace.create(target, scenario.text, scenario.resolved(), plan, about, force)
-    with writer, _kernels(threads):
-        return _Run(scenario, dataset, plan, writer, listener, began, arrays).go()
+    with signals.in_order():
+        if resume is not None:
+            longer = (scenario.resolved(), json.dumps(inputs)) if epochs is not None else None
+            writer = trace.reopen(resume, plan, longer)
+        else:
+            about = provenance.collect(scenario.seed) | {"inputs": json.dumps(inputs)}
+            target = Path(out) if out is not None else default_out(scenario)
+            writer = trace.create(target, scenario.text, scenario.resolved(), plan, about, force)
+        with writer, _kernels(threads):
+            return _Run(scenario, dataset, plan, writer, listener, began, arrays).go()
 
 
 def _of_trace(old: trace.Trace) -> Scenario:
@@ -115,6 +129,22 @@ def _of_trace(old: trace.Trace) -> Scenario:
         return Scenario(**old.resolved)
     except InputError as error:
         raise InputError(f"{old.path}: /scenario/json: {error}") from None
+
+
+def _longer(
+    scenario: Scenario, epochs: int, done: bool, arrays: Mapping[str, NDArray[Any]], samples: int, place: str
+) -> Scenario:
+    """The scenario with so many epochs. Raises InputError where to go on is not to have meant to from the start."""
+    before, batch = scenario.training.epochs, scenario.training.batch
+    if epochs < before + done:
+        raise InputError(f"{place}: its run has {before}; accepted: {before + done} or more")
+    entered = int(arrays["clock"]["next_frame"][0])
+    if epochs > before and scenario.schedule.mode == "pipelined" and entered == before * math.ceil(samples / batch):
+        raise InputError(
+            f"{place}: the last frames have left its pipeline, with none behind them; accepted: a trace whose run was "
+            "interrupted before that, or a new run with training.epochs"
+        )
+    return scenario.with_({"training.epochs": epochs})
 
 
 @contextmanager
@@ -164,9 +194,10 @@ class _Run:
     ) -> None:
         self.scenario, self.dataset, self.plan = scenario, dataset, plan
         self.writer, self.listener, self.began = writer, listener, began
+        self.telling = False  # the listener is called: the run can go on from there, whatever the listener raises
         traced = scenario.trace.event_frames
         if seconds := engine.seconds_to_compile(plan, trace_frames=traced):
-            listener.note(f"compiling the engine, once on this machine (about {seconds} s) ...")
+            self._tell(listener.note, f"compiling the engine, once on this machine (about {seconds} s) ...")
         if arrays is None:
             self.state = engine.start(plan, dataset, trace_frames=traced)
             self.counters_before = self.state.counters.copy()
@@ -193,22 +224,22 @@ class _Run:
     # --- the run ------------------------------------------------------------------------------------------
 
     def go(self) -> Result:
-        if self.dataset.found:
-            self.listener.note(f"data: {self.dataset.found}")
-        for text in self.dataset.warnings:
-            self.listener.note(f"warning: {text}")
         try:
+            if self.dataset.found:
+                self._tell(self.listener.note, f"data: {self.dataset.found}")
+            for text in self.dataset.warnings:
+                self._tell(self.listener.note, f"warning: {text}")
             self._warm_up()
             with _calm_interrupts() as interrupted:
                 result = self._simulate(interrupted)
-        except InputError:
+        except Unwritable:
             raise  # the trace could not be written: on disk it is whole as of its last checkpoint
         except engine.Diverged as error:
             self.writer.finish("diverged", self._result("diverged").to_json())
             raise RunError(f"{self.scenario.name}: {error} (the trace up to there: {self.writer.path})") from None
         except BaseException as stop:
             # Between two chunks the run can go on from here; elsewhere the trace ends with its last checkpoint.
-            snapshot = self._snapshot() if isinstance(stop, _Asked) else None
+            snapshot = self._snapshot() if self.telling or isinstance(stop, _Asked) else None
             self.writer.finish("interrupted", self._result("interrupted").to_json(), snapshot)
             if isinstance(stop, RunError):
                 raise RunError(f"{self.scenario.name}: {stop} (the trace up to there: {self.writer.path})") from None
@@ -223,7 +254,7 @@ class _Run:
 
     def _simulate(self, interrupted: list[bool]) -> Result:
         plan = self.plan
-        self.listener.start(self.scenario.name, plan.epochs, plan.frames_per_epoch, self.state.frame)
+        self._tell(self.listener.start, self.scenario.name, plan.epochs, plan.frames_per_epoch, self.state.frame)
         while self.epoch < plan.epochs:
             self._train_to((self.epoch + 1) * plan.frames_per_epoch, interrupted)
             self._end_epoch()
@@ -247,7 +278,8 @@ class _Run:
             took = time.perf_counter() - began
             self.training_time += took - self.packing_time
             frames = state.frame - first
-            self.listener.chunk(
+            self._tell(
+                self.listener.chunk,
                 state.frame,
                 self.epoch + 1,
                 frames / max(took, 1e-9),
@@ -264,7 +296,7 @@ class _Run:
         """Warns once while a pipeline cannot keep up; the result says whether it did in the end."""
         found = congestion.behind(self.state)
         if found and not self.behind:
-            self.listener.note(f"warning: {found}")
+            self._tell(self.listener.note, f"warning: {found}")
         self.behind = found or self.behind
 
     def _look_at_losses(self) -> None:
@@ -272,7 +304,7 @@ class _Run:
         if not self.told_losses and self.epoch < self.plan.epochs:
             for text in cautions.losses(self.state, self.state.counters):
                 self.told_losses = True
-                self.listener.note(f"warning: after epoch {self.epoch}: {text}")
+                self._tell(self.listener.note, f"warning: after epoch {self.epoch}: {text}")
 
     def _collect(self, rows: NDArray[Any], values: NDArray[np.float32]) -> None:
         began = time.perf_counter()
@@ -340,17 +372,24 @@ class _Run:
         self.queue_max = np.maximum(self.queue_max, state.counters["queue_max"])
         state.clear_queues()
         self.counters_before, self.now_before = state.counters.copy(), state.now
-        self.listener.epoch(
+        self._tell(
+            self.listener.epoch,
             row
             | {
                 "epoch": self.epoch,
                 "simulated_time_s": units.seconds(state.now),
                 "bits": int(state.counters["bits"].sum()),
                 "frames_per_second": state.frame / max(self.training_time, 1e-9),
-            }
+            },
         )
         self._look_at_losses()
         self._checkpoint_if_due()
+
+    def _tell(self, method: Callable[..., None], *arguments: Any) -> None:
+        """Calls a method of the listener, between two chunks."""
+        self.telling = True
+        method(*arguments)
+        self.telling = False
 
     # --- what is kept ----------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ TOP, FUNCTION, TYPES = KINDS = ("at the top", "in a function", "for type checker
 ROOMS: dict[str, str] = {
     "errors": "",
     "version": "",
+    "signals": "",
     "rules": "",
     "tolerances": "",
     "elementary": "",
@@ -61,11 +62,11 @@ ROOMS: dict[str, str] = {
     "side_by_side": "tolerances data plan engine reference sensitivity boundaries",
     "_check": "units scenario data plan codes memory",
     "_verify": "errors tolerances scenario data plan engine reference memory side_by_side",
-    "_run": "errors units scenario data identity plan engine memory trace result progress provenance accounting "
-    "congestion cautions alignment deployment",
+    "_run": "errors signals units scenario data identity plan engine memory trace result progress provenance "
+    "accounting congestion cautions alignment deployment",
     "plots": "errors trace",
-    "sweeps": "errors version units elementary hashing scenario data identity plots _run",
-    "cli": "errors version scenario engine data trace result progress _check _verify _run plots sweeps",
+    "sweeps": "errors version signals units elementary hashing scenario data identity plots _run",
+    "cli": "errors version signals scenario engine data trace result progress _check _verify _run plots sweeps",
     "__main__": "cli",
 }
 """Room -> what it may import beside itself, all of it in lines above. A room is a module, or a package without those of

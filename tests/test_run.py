@@ -397,6 +397,97 @@ def test_a_listener_that_raises_stops_the_run_and_leaves_the_trace_whole(tmp_pat
     assert_same(whole, parts)
 
 
+class RefusingAt(Silent):
+    """Raises in a method, the n-th time that it is called."""
+
+    def __init__(self, method: str, n: int) -> None:
+        self.left = n
+        setattr(self, method, self.refuse)
+
+    def refuse(self, *_: Any) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise cs.InputError("not today")  # of whatever kind
+
+
+@KINDS
+@pytest.mark.parametrize(("method", "n", "rows"), [("epoch", 2, 2), ("start", 1, 0), ("note", 1, 0), ("chunk", 3, 0)])
+def test_a_listener_that_raises_loses_nothing(
+    tmp_path: Path, tables: dict[str, Any], method: str, n: int, rows: int
+) -> None:
+    whole, parts = tmp_path / "whole.h5", tmp_path / "parts.h5"
+    seldom = {**tables, "trace": {"checkpoint": "1 h"}}
+    cs.run(small({}, **seldom), whole)
+    listener = RefusingAt(method, n)
+    with pytest.raises(cs.InputError, match="not today"):
+        cs.run(small({}, **seldom), parts, progress=listener)
+    with cs.Trace(parts) as trace:
+        assert trace.status == "interrupted"
+        found = len(trace.metrics("train"))
+        assert found == rows if method == "epoch" else found >= rows
+        assert int(trace.checkpoint()["clock"]["next_frame"][0]) > 0 or method in ("start", "note")
+    cs.run(resume=parts)
+    assert_same(whole, parts)
+
+
+@pytest.mark.parametrize("tables", [SEQUENTIAL, ONLINE], ids=["sequential", "online"])
+def test_a_run_that_is_done_goes_on_with_more_epochs(tmp_path: Path, tables: dict[str, Any]) -> None:
+    whole, parts = tmp_path / "whole.h5", tmp_path / "parts.h5"
+    training = {**tables["training"], "decay": 1e-4}
+    expected = cs.run(small(tables, training={**training, "epochs": 5}), whole)
+    cs.run(small(tables, training={**training, "epochs": 2}), parts)
+    with pytest.raises(cs.InputError, match=r"parts.h5: this run is done; accepted: more epochs \(--epochs N\)"):
+        cs.run(resume=parts)
+    with pytest.raises(cs.InputError, match=r"--epochs 2: its run has 2; accepted: 3 or more"):
+        cs.run(resume=parts, epochs=2)
+    result = cs.run(resume=parts, epochs=5)
+    assert result.history == expected.history and result.energy_j == expected.energy_j
+    with cs.Trace(parts) as trace, cs.Trace(whole) as other:
+        assert trace.status == "done" and trace.inputs == other.inputs and trace.resolved == other.resolved
+        assert list(trace.metrics("train")["epoch"]) == [1, 2, 3, 4, 5]
+    assert_same(whole, parts)
+
+
+def test_a_pipeline_that_has_run_dry_does_not_go_on(tmp_path: Path) -> None:
+    whole, parts, half = (tmp_path / f"{name}.h5" for name in ("whole", "parts", "half"))
+    short = {**PIPELINED["training"], "epochs": 3}
+    cs.run(small(PIPELINED), whole)
+    cs.run(small(PIPELINED, training=short), parts)
+    with pytest.raises(cs.InputError, match=r"--epochs 4: the last frames have left its pipeline"):
+        cs.run(resume=parts, epochs=4)
+    with pytest.raises(LookupError):
+        cs.run(small(PIPELINED, training=short), half, progress=Refusing())
+    with pytest.raises(cs.InputError, match=r"--epochs 2: its run has 3; accepted: 3 or more"):
+        cs.run(resume=half, epochs=2)
+    cs.run(resume=half, epochs=4)
+    assert_same(whole, half)
+
+
+def test_epochs_go_with_resume(tmp_path: Path) -> None:
+    with pytest.raises(cs.InputError, match=r"epochs goes with resume=TRACE; accepted: training.epochs"):
+        cs.run(small(SEQUENTIAL), tmp_path / "run.h5", epochs=3)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_script_with_its_trace_whole_and_released(tmp_path: Path, number: int) -> None:
+    code = f"""
+import json, os, sys, channelsim as cs
+from channelsim.progress import Silent
+class Ending(Silent):
+    def epoch(self, row):
+        if row["epoch"] == 2:
+            os.kill(os.getpid(), {int(number)})
+cs.run(cs.Scenario(**json.loads(sys.argv[1])), {str(tmp_path / "run.h5")!r}, progress=Ending())
+"""
+    wanted = small(SEQUENTIAL, trace={"checkpoint": "1 h"})
+    command = [sys.executable, "-c", code, json.dumps(wanted.resolved())]
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == -number, done.stderr
+    with cs.Trace(tmp_path / "run.h5") as trace:
+        assert trace.status == "interrupted" and len(trace.metrics("train")) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["run.h5"]
+
+
 def test_training_time_leaves_compilation_out(tmp_path: Path) -> None:
     code = f"""
 import json, sys, channelsim as cs

@@ -1,6 +1,7 @@
 """The application: its commands, its exit statuses, and how errors are told.
 
-Exit status 0: done; 1: a check failed or a run had to stop; 2: the input is wrong; 130: interrupted.
+Exit status 0: done; 1: a check failed or a run had to stop; 2: the input is wrong; 130: interrupted, 143 and 129:
+by SIGTERM and SIGHUP.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from channelsim import signals
 from channelsim.cli import check, data, plot, run, sweep, trace, verify
 from channelsim.cli.output import error
 from channelsim.errors import InputError, RunError
@@ -63,6 +65,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     `arguments` are those after the program's name (default: `sys.argv[1:]`). Mistakes of the user become one
     line on stderr; faults of the program keep their traceback.
     """
+    with signals.as_ctrl_c() as came:
+        status = _status(arguments)
+    return 128 + came[0] if came and status == INTERRUPTED else status
+
+
+def _status(arguments: Sequence[str] | None) -> int:
     try:
         status = app(args=arguments, prog_name="channelsim", standalone_mode=False)
         sys.stdout.flush()

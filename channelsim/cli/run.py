@@ -29,6 +29,16 @@ def run(
         Path | None,
         typer.Option("--resume", metavar="TRACE", help="Go on where this trace stops.", show_default=False),
     ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            "--epochs",
+            metavar="N",
+            min=1,
+            help="With --resume: so many epochs in all, more than it had.",
+            show_default=False,
+        ),
+    ] = None,
     threads: Threads = None,
     as_json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
@@ -36,10 +46,12 @@ def run(
     """Simulate a scenario and leave a trace.
 
     Ctrl-C stops it within a second, with the trace whole.
-    --resume TRACE then goes on, bit for bit as if it had never stopped.
+    --resume TRACE then goes on, bit for bit as if it had never stopped; with --epochs N also a run that is done.
     """
     if (scenario is None) == (resume is None):
         raise InputError("run: give either a scenario file or --resume TRACE")
+    if epochs is not None and resume is None:
+        raise InputError("run: --epochs goes with --resume TRACE; accepted: --set training.epochs=N")
     if resume is not None and (out is not None or settings or force):
         raise InputError("run --resume: goes on in the trace as it is; --out, --set and --force do not apply")
 
@@ -66,7 +78,9 @@ def run(
     stream = None if quiet else sys.stderr if as_json else sys.stdout
     try:
         with shown(stream) as progress:
-            result = simulate(wanted, out=out, force=force, resume=resume, progress=progress, threads=threads)
+            result = simulate(
+                wanted, out=out, force=force, resume=resume, progress=progress, threads=threads, epochs=epochs
+            )
     except KeyboardInterrupt:
         if trace is not None and trace.exists():
             place = shlex.quote(str(trace))

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from channelsim import signals
 from channelsim.errors import InputError, RunError
 from channelsim.scenario import Data, Scenario
 from channelsim.sweeps import _cluster, _data, _store, _worker
@@ -63,7 +64,8 @@ def sweep(
         InputError: the grid is wrong, the directory is not one of such a sweep, has results on other data or cannot be
             written, or no scheduler answers. What was done is kept.
         RunError: the scheduler went away. What was done is kept.
-        KeyboardInterrupt: after Ctrl-C; what was done is kept and in the table.
+        KeyboardInterrupt: after Ctrl-C; what was done is kept and in the table. SIGTERM and SIGHUP do the same, and
+            then end the process.
     """
     if workers is not None and scheduler is not None:
         raise InputError("sweep: --workers start processes here, --scheduler has its own; accepted: one of them")
@@ -75,11 +77,26 @@ def sweep(
     _store.claim(directory, scenario, data)
     results = _store.Results(directory)
     left = [point for point in wanted if not _store.is_final(_store.read_point(directory, point.name))]
+    with signals.in_order():
+        return _complete(scenario.name, wanted, left, directory, results, listener, workers, scheduler)
+
+
+def _complete(
+    name: str,
+    wanted: list[Point],
+    left: list[Point],
+    directory: Path,
+    results: _store.Results,
+    listener: SweepProgress,
+    workers: int | None,
+    scheduler: str | None,
+) -> pd.DataFrame:
+    """Computes the points that are left, and makes the table."""
     try:
         if left:
-            _Sweep(scenario.name, wanted, left, directory, results, listener).go(workers, scheduler)
+            _Sweep(name, wanted, left, directory, results, listener).go(workers, scheduler)
         else:
-            listener.start(scenario.name, len(wanted), len(wanted), 0)
+            listener.start(name, len(wanted), len(wanted), 0)
     finally:
         table = results.write()
     mine = table[table["point"].isin([point.name for point in wanted])]

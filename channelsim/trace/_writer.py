@@ -251,7 +251,7 @@ def create(
         main.attrs["status"] = _layout.RUNNING
         scenario = main.create_group("scenario")
         _table.text(scenario, "toml", scenario_text, "the scenario as it was written (TOML)")
-        _table.text(scenario, "json", json.dumps(resolved, ensure_ascii=False), "the scenario as understood (JSON)")
+        _write_resolved(scenario, resolved)
         origin = main.create_group("provenance")
         for key, value in {"start": _now(), **provenance}.items():
             origin.attrs[key] = value if isinstance(value, int | float) else str(value)
@@ -272,8 +272,11 @@ def create(
     return writer
 
 
-def reopen(path: str | os.PathLike[str], plan: Plan) -> Writer:
+def reopen(path: str | os.PathLike[str], plan: Plan, longer: tuple[Mapping[str, Any], str] | None = None) -> Writer:
     """Go on with a trace whose run was interrupted or killed, from its checkpoint.
+
+    With `longer`, the scenario as it is now and its digests (`resolved` and `inputs` as in `create`), also with one
+    that is done.
 
     Raises InputError for a file that is no trace, a finished one, one without a checkpoint, one that
     another run is writing, and one that cannot be written.
@@ -288,13 +291,18 @@ def reopen(path: str | os.PathLike[str], plan: Plan) -> Writer:
         with whole(target):
             main = _table.in_memory(target.read_bytes())
             status = main.attrs["status"]
-        if status in _layout.FINISHED:
+        if status == _layout.DONE and longer is None:
+            raise InputError(f"{target}: this run is done; accepted: more epochs (--epochs N)")
+        if status == _layout.DIVERGED:
             raise InputError(f"{target}: this run is {status}; only an interrupted or killed run can be resumed")
         if "checkpoint" not in main:
             raise InputError(f"{target}: no checkpoint was reached; run its scenario again with --force")
         main.attrs["status"] = _layout.RUNNING
         if "result" in main:
             del main["result"]
+        if longer is not None:
+            _write_resolved(main["scenario"], longer[0])
+            main["provenance"].attrs["inputs"] = longer[1]
         writer = Writer(target, main, plan, lock)
         _disk.part(target).unlink(missing_ok=True)
         writer._bulk.remove_strays()
@@ -304,6 +312,10 @@ def reopen(path: str | os.PathLike[str], plan: Plan) -> Writer:
         lock.release()
         raise
     return writer
+
+
+def _write_resolved(scenario: h5py.Group, resolved: Mapping[str, Any]) -> None:
+    _table.text(scenario, "json", json.dumps(resolved, ensure_ascii=False), "the scenario as understood (JSON)")
 
 
 def _now() -> str:
