@@ -121,7 +121,9 @@ def run(
             target = Path(out) if out is not None else default_out(scenario)
             writer = trace.create(target, scenario.text, scenario.resolved(), plan, about, force)
         with writer, _kernels(threads):
-            return _Run(scenario, dataset, plan, writer, listener, began, arrays).go()
+            with signals.kept_ctrl_c():
+                sitting = _Run(scenario, dataset, plan, writer, listener, began, arrays)
+            return sitting.go()
 
 
 def _of_trace(old: trace.Trace) -> Scenario:
@@ -250,7 +252,8 @@ class _Run:
     def _warm_up(self) -> None:
         """Compiles the engine or loads it, so that training time does not include that. Ctrl-C here ends at once."""
         self.writer.checkpoint(self._snapshot())  # from now on the run can be resumed
-        engine.advance(self.plan, self.state, 0, self._collect)
+        with signals.kept_ctrl_c():
+            engine.advance(self.plan, self.state, 0, self._collect)
 
     def _simulate(self, interrupted: list[bool]) -> Result:
         plan = self.plan

@@ -1,9 +1,10 @@
-"""SIGTERM and SIGHUP, with which job schedulers and closed terminals end a process, as Ctrl-C."""
+"""Ctrl-C where Python would lose it; SIGTERM and SIGHUP, by which job schedulers and closed terminals end a process."""
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,3 +49,37 @@ def in_order() -> Iterator[None]:
     finally:
         if came:
             os.kill(os.getpid(), came[0])
+
+
+@contextmanager
+def kept_ctrl_c() -> Iterator[list[bool]]:
+    """Ctrl-C raises KeyboardInterrupt as ever, and at the latest at the end; yields a list that then holds something.
+
+    In a callback (of the garbage collector, or of LLVM while it compiles) Python cannot pass an exception on: it would
+    be lost, or come out as another one of whatever was called back.
+    """
+    pressed: list[bool] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield pressed
+        return
+
+    def interrupt(*_: object) -> None:
+        pressed.append(True)
+        raise KeyboardInterrupt
+
+    def report(lost: sys.UnraisableHookArgs) -> None:
+        if not (pressed and isinstance(lost.exc_value, KeyboardInterrupt)):
+            before_report(lost)
+
+    before, before_report = signal.signal(signal.SIGINT, interrupt), sys.unraisablehook
+    sys.unraisablehook = report
+    try:
+        yield pressed
+    except Exception:
+        if not pressed:
+            raise
+    finally:
+        sys.unraisablehook = before_report
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        raise KeyboardInterrupt

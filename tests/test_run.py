@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
+import os
 import random
 import signal
 import subprocess
@@ -486,6 +488,24 @@ cs.run(cs.Scenario(**json.loads(sys.argv[1])), {str(tmp_path / "run.h5")!r}, pro
     with cs.Trace(tmp_path / "run.h5") as trace:
         assert trace.status == "interrupted" and len(trace.metrics("train")) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["run.h5"]
+
+
+def test_a_ctrl_c_that_compilation_swallows_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """LLVM calls back for the object that it has made: an interrupt there came out as "no compiled object yet"."""
+
+    def compiling(*_: Any) -> None:
+        with contextlib.suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+        raise ValueError("no compiled object yet for <Library>")
+
+    whole, parts = tmp_path / "whole.h5", tmp_path / "parts.h5"
+    with monkeypatch.context() as patch:
+        patch.setattr(_run.engine, "advance", compiling)
+        with pytest.raises(KeyboardInterrupt):
+            cs.run(small(SEQUENTIAL), parts)
+    cs.run(small(SEQUENTIAL), whole)
+    cs.run(resume=parts)
+    assert_same(whole, parts)
 
 
 def test_training_time_leaves_compilation_out(tmp_path: Path) -> None:

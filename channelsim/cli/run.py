@@ -82,13 +82,23 @@ def run(
                 wanted, out=out, force=force, resume=resume, progress=progress, threads=threads, epochs=epochs
             )
     except KeyboardInterrupt:
-        if trace is not None and trace.exists():
+        if trace is not None and _can_be_resumed(trace):
             place = shlex.quote(str(trace))
             note(f"interrupted; the trace {place} is whole, go on with: channelsim run --resume {place}")
         else:
-            note("interrupted before the first update; nothing was written")
+            note("interrupted before the first update; there is nothing to go on from")
         raise typer.Exit(130) from None
     if as_json:
         print_json(result.to_json())
     elif not quiet:
         print_result(result)
+
+
+def _can_be_resumed(path: Path) -> bool:
+    from channelsim.trace import Trace
+
+    try:
+        with Trace(path) as trace:
+            return bool(trace.checkpoint())
+    except InputError:
+        return False

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,29 +100,6 @@ def _complete(
     return table
 
 
-@contextlib.contextmanager
-def _heard_interrupts() -> Iterator[list[bool]]:
-    """A list that holds something once Ctrl-C was pressed.
-
-    KeyboardInterrupt is raised as ever, but where Python cannot pass it on (in a callback of the garbage collector, of
-    which Dask has many) it would be lost.
-    """
-    heard: list[bool] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield heard
-        return
-
-    def hear(*_: object) -> None:
-        heard.append(True)
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGINT, hear)
-    try:
-        yield heard
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 class _Sweep:
     """One sitting of a sweep: the points that are left, and those that are out."""
 
@@ -163,7 +136,7 @@ class _Sweep:
             self._warm(client, scheduler)
             self.listener.start(self.name, len(self.wanted), self.before, _cluster.threads(client))
             self.began = self.table_time = time.monotonic()
-            with _heard_interrupts() as interrupted:
+            with signals.kept_ctrl_c() as interrupted:
                 self._drain(client, interrupted)
 
     def _warm(self, client: Any, scheduler: str | None) -> None:
