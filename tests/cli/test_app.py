@@ -135,7 +135,7 @@ def test_help_and_import_answer_at_once(tmp_path: Path, code: list[str]) -> None
 
 
 def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
-    heavy = {"numpy", "numba", "h5py", "matplotlib", "torch", "pydantic", "pandas", "sklearn", "dask", "pint", "scipy"}
+    heavy = {"numpy", "numba", "h5py", "matplotlib", "torch", "pydantic", "pandas", "sklearn", "dask", "scipy"}
     code = f"""
 import sys
 from channelsim.cli import main

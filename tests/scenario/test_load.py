@@ -280,7 +280,7 @@ def test_the_scenario_of_the_design(file: Path) -> None:
 
 def test_importing_is_quick() -> None:
     """What takes long to import waits until it is needed: a help text must not."""
-    slow = ("numba", "torch", "matplotlib", "pint", "scipy", "h5py", "pandas", "sklearn")
+    slow = ("numba", "torch", "matplotlib", "scipy", "h5py", "pandas", "sklearn")
     code = f"import sys, channelsim.scenario; print([m for m in {slow} if m in sys.modules])"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert told.stdout.strip() == "[]"
