@@ -14,7 +14,7 @@ from typing import Any
 from channelsim import codes, memory, units
 from channelsim.data import Values, dataset_of
 from channelsim.plan import Direction, Kind, Message, Tables, Transfer, refuse_long_steps, sizes, tables
-from channelsim.scenario import Scenario, shape_in_words
+from channelsim.scenario import Scenario, only_scenario, shape_in_words
 
 MIB = 2**20
 
@@ -163,6 +163,7 @@ def check(scenario: Scenario) -> Check:
     Raises InputError where `channelsim.run` would: data that are not there, a model that does not fit them, synapses
     that do not fit into memory, durations beyond the simulated clock, a change at a frame that never comes.
     """
+    only_scenario(scenario)
     dataset = dataset_of(scenario)
     found = tables(scenario, dataset.shape, dataset.classes)
     memory.refuse_excess(scenario, found)

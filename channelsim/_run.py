@@ -33,10 +33,11 @@ from channelsim import (
 )
 from channelsim.data import Dataset, dataset_of
 from channelsim.errors import InputError, RunError, Unwritable
+from channelsim.paths import path_of
 from channelsim.plan import Plan, build, refuse_long_steps, tables
 from channelsim.progress import Progress, Silent
 from channelsim.result import Result
-from channelsim.scenario import Scenario
+from channelsim.scenario import Scenario, only_scenario
 
 CHUNK_SECONDS = 0.2  # between two looks at Ctrl-C, the clock and the progress bar
 FIRST_CHUNK = 16  # frames
@@ -84,6 +85,8 @@ def run(
         Whatever a method of `progress` raises; the trace is whole and can be resumed.
     """
     began = time.perf_counter()
+    if scenario is not None:
+        only_scenario(scenario)
     listener = progress or Silent()
     arrays: Mapping[str, NDArray[Any]] | None = None
     begun: identity.Inputs | None = None
@@ -115,10 +118,10 @@ def run(
     with signals.in_order():
         if resume is not None:
             longer = (scenario.resolved(), json.dumps(inputs)) if epochs is not None else None
-            writer = trace.reopen(resume, plan, longer)
+            writer = trace.reopen(path_of(resume), plan, longer)
         else:
             about = provenance.collect(scenario.seed) | {"inputs": json.dumps(inputs)}
-            target = Path(out) if out is not None else default_out(scenario)
+            target = path_of(out) if out is not None else default_out(scenario)
             writer = trace.create(target, scenario.text, scenario.resolved(), plan, about, force)
         with writer, _kernels(threads):
             with signals.kept_ctrl_c():

@@ -29,7 +29,7 @@ except ModuleNotFoundError as missing:
 from channelsim import engine, memory, reference, side_by_side, tolerances
 from channelsim.data import Dataset, dataset_of
 from channelsim.plan import Plan, build, refuse_long_steps, tables
-from channelsim.scenario import Scenario
+from channelsim.scenario import Scenario, only_scenario
 from channelsim.side_by_side import Comparison, compare
 
 UPDATES = 20
@@ -181,6 +181,7 @@ def verify(
         RunError: with `train`, the engine's weights are no longer finite.
     """
     watcher = watcher or Unwatched()
+    only_scenario(scenario)
     data = dataset or dataset_of(scenario)
     found = tables(scenario, data.shape, data.classes)
     memory.refuse_excess(scenario, found)

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 
+def printable(text: str) -> str:
+    """`text` with what a terminal would act upon, or could not encode, written as an escape: \\x1b, \\udcff."""
+    kept = (c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
+    return "".join(kept)
+
+
 class InputError(ValueError):
     """The input is wrong: one line that names the file, the key and what would be accepted (exit status 2)."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(printable(message))
 
 
 class Unwritable(InputError):
@@ -17,3 +26,6 @@ class Unwritable(InputError):
 
 class RunError(RuntimeError):
     """A run had to stop although its input was well formed, e.g. its weights diverged (exit status 1)."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(printable(message))

@@ -10,6 +10,8 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from channelsim.errors import printable
+
 
 def collect(seed: int) -> dict[str, str | int]:
     """Versions, host, command line, seed, and the git revision of the package's sources if they are in a checkout."""
@@ -20,7 +22,7 @@ def collect(seed: int) -> dict[str, str | int]:
         "python": platform.python_version(),
         "host": platform.node(),
         "system": platform.platform(),
-        "command": shlex.join(sys.argv),
+        "command": printable(shlex.join(sys.argv)),  # file names may have bytes that are no text
         "seed": seed,
     }
     revision = _revision(Path(__file__).parent)

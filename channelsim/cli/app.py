@@ -96,8 +96,19 @@ def _status(arguments: Sequence[str] | None) -> int:
         error(f"this machine has not enough memory ({str(lack) or 'no figure'}); accepted: {remedies}")
         return WRONG_INPUT
     except OSError as refusal:
+        if isinstance(refusal, FileNotFoundError) and not _has_directory():
+            error("the working directory has been deleted; accepted: one that exists")
+            return WRONG_INPUT
         if refusal.errno not in _MENDABLE:
             raise
         error(f"{refusal.filename}: {refusal.strerror}" if refusal.filename else str(refusal))
         return WRONG_INPUT
     return status if isinstance(status, int) else DONE
+
+
+def _has_directory() -> bool:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return False
+    return True

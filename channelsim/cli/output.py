@@ -7,32 +7,25 @@ import math
 import sys
 from typing import Any
 
+from channelsim.errors import printable
+from channelsim.plain import strict
+
 _PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P"}
 
 
 def error(message: str) -> None:
     """One line on stderr."""
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"error: {' '.join(printable(message).split())}", file=sys.stderr)
 
 
 def note(message: str) -> None:
     """Something a person should know, on stderr, away from results."""
-    print(message, file=sys.stderr)
+    print(printable(message), file=sys.stderr)
 
 
 def print_json(value: Any) -> None:
     """One JSON object on stdout. Numbers that JSON does not know (NaN, infinity) become null."""
-    print(json.dumps(_strict(value), indent=2, ensure_ascii=False, allow_nan=False))
-
-
-def _strict(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _strict(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_strict(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+    print(json.dumps(strict(value), indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def quantity(value: float, unit: str) -> str:

@@ -12,6 +12,7 @@ import typer
 from channelsim.cli.options import Json, Settings, Threads
 from channelsim.cli.output import note, print_json
 from channelsim.errors import InputError
+from channelsim.paths import path_of
 
 
 def run(
@@ -74,7 +75,8 @@ def run(
 
     if wanted is not None and out is None:
         out = default_out(wanted)
-    trace = resume or out
+    written = resume or out
+    trace = None if written is None else path_of(written)
     stream = None if quiet else sys.stderr if as_json else sys.stdout
     try:
         with shown(stream) as progress:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -11,11 +12,12 @@ from typing import Any, Self
 from pydantic import PrivateAttr, model_validator
 
 from channelsim.errors import InputError
+from channelsim.paths import path_of
 from channelsim.scenario import _checks, _words
 from channelsim.scenario._channel import channel_ends
 from channelsim.scenario._document import lay_over, parse_key
 from channelsim.scenario._keys import Keys
-from channelsim.scenario._table import TableError
+from channelsim.scenario._table import TableError, shown
 
 
 class Scenario(Keys):
@@ -121,15 +123,26 @@ class Scenario(Keys):
         return f"<table>{rows}</table>"
 
 
+def only_scenario(given: object) -> None:
+    """Raises InputError for anything else, such as the path of a scenario's file."""
+    if not isinstance(given, Scenario):
+        path = (
+            f"channelsim.load({os.fspath(given)!r})"
+            if isinstance(given, str | os.PathLike)
+            else "channelsim.load(path)"
+        )
+        raise InputError(f"{shown(given)} is no scenario; accepted: a Scenario, such as {path} returns")
+
+
 def from_document(document: dict[str, Any], path: Path | None, text: str) -> Scenario:
     """The scenario of `document`, with paths relative to the file at `path`, which errors name."""
     document = dict(document)
     folder = path.parent if path else Path()
     model, data = document.get("model"), document.get("data")
     if isinstance(model, str):
-        document["model"] = str(folder / model)
+        document["model"] = folder / path_of(model)
     if isinstance(data, dict) and str(data.get("name", "")).endswith(".npz"):
-        document["data"] = {**data, "name": str(folder / data["name"])}
+        document["data"] = {**data, "name": str(folder / path_of(data["name"]))}
     try:
         scenario = Scenario(**document)
     except TableError as error:

@@ -40,7 +40,7 @@ class Table(BaseModel):
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
     )
 
-    def __init__(self, **data: Any):
+    def __init__(self, /, **data: Any):  # `self` may be a key
         data = {key: plain(value) for key, value in data.items()}
         try:
             super().__init__(**data)

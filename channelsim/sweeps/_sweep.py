@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from channelsim import signals
 from channelsim.errors import InputError, RunError
-from channelsim.scenario import Data, Scenario
+from channelsim.paths import path_of
+from channelsim.scenario import Data, Scenario, only_scenario
 from channelsim.sweeps import _cluster, _data, _store, _worker
 from channelsim.sweeps._grid import Point, points
 from channelsim.sweeps._progress import Silent, SweepProgress
@@ -67,8 +68,9 @@ def sweep(
         raise InputError("sweep: --workers start processes here, --scheduler has its own; accepted: one of them")
     if workers is not None and workers < 1:
         raise InputError(f"sweep: --workers {workers}; accepted: 1 or more")
+    only_scenario(scenario)
     listener = progress or Silent()
-    directory = (Path(out) if out is not None else default_out(scenario)).absolute()
+    directory = (path_of(out) if out is not None else default_out(scenario)).absolute()
     wanted, data = _data.identified(points(scenario), listener.note)
     _store.claim(directory, scenario, data)
     results = _store.Results(directory)

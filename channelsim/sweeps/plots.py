@@ -7,7 +7,6 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +17,8 @@ from scipy.stats import t as student
 
 from channelsim import units
 from channelsim.errors import InputError
-from channelsim.plots import FORMATS, look, save
+from channelsim.paths import path_of
+from channelsim.plots import FORMATS, as_written, look, save
 from channelsim.scenario import nearest
 from channelsim.sweeps._store import DONE, MEASURES, read_table
 
@@ -76,7 +76,7 @@ def plot_sweep(
     Raises InputError for a key that is no column, when points would be taken together that differ in more than their
     seed, when no point is done, and for an `out` that cannot be written.
     """
-    target = None if out is None else Path(out)
+    target = None if out is None else path_of(out)
     if target is not None and target.suffix.lower() not in FORMATS:
         raise InputError(f"{target}: cannot draw a {target.suffix or 'nameless'} file; use {', '.join(FORMATS)}")
     if by is not None and heat is not None:
@@ -206,7 +206,7 @@ def _curves(found: Sequence[Cell], x: str, by: str | None, y: str) -> Figure:
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     if by is not None:
-        figure.legend(title=by, loc="outside right upper", frameon=False, handlelength=3)
+        as_written(figure.legend(title=by, loc="outside right upper", frameon=False, handlelength=3))
     _say_what_the_bars_are(axes, found)
     return figure
 

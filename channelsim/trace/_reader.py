@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from channelsim.errors import InputError
+from channelsim.paths import path_of
 from channelsim.plan.layout import CHANNEL
 from channelsim.trace import _bulk, _checkpoint, _layout, _weights
 from channelsim.units import number_text, seconds
@@ -99,7 +100,7 @@ class Trace:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Raises InputError for a file that does not exist, is no trace, or has another schema_version."""
-        self.path = Path(path)
+        self.path = path_of(path)
         self._file = open_trace(self.path)
 
     def close(self) -> None:
