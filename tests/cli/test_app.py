@@ -124,6 +124,22 @@ def test_a_reader_that_leaves_early_is_no_fault(tmp_path: Path) -> None:
     assert process.returncode == 1
 
 
+def test_a_working_directory_that_was_deleted(tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    code = "import os, sys; os.rmdir(os.getcwd()); from channelsim.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code]
+    for words in (["run", "small.toml"], ["sweep", "small.toml"], ["plot", "x.h5"]):
+        outcome = channelsim(*words, cwd=tmp_path / "gone", command=command)
+        assert_one_error_line(outcome)
+        (tmp_path / "gone").mkdir()
+
+
+@pytest.mark.parametrize("number", ["1e3", "99999999999999999999999999"])
+def test_a_number_that_no_machine_counts_to(here: Path, number: str) -> None:
+    outcome = channelsim("verify", "small.toml", "--updates", number, cwd=here)
+    assert outcome.status in (0, 2) and "Traceback" not in outcome.err
+
+
 @pytest.mark.parametrize("code", [["-m", "channelsim", "--help"], ["-c", "import channelsim"]])
 def test_help_and_import_answer_at_once(tmp_path: Path, code: list[str]) -> None:
     def seconds() -> float:
