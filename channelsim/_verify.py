@@ -183,9 +183,9 @@ def verify(
     watcher = watcher or Unwatched()
     only_scenario(scenario)
     data = dataset or dataset_of(scenario)
-    found = tables(scenario, data.shape, data.classes)
-    memory.refuse_excess(scenario, found)
-    refuse_long_steps(scenario, found, len(data.train_y), len(data.test_y))
+    structure = tables(scenario, data.shape, data.classes)
+    memory.refuse_excess(scenario, structure)
+    refuse_long_steps(scenario, structure, len(data.train_y), len(data.test_y))
     plan = build(scenario, data.shape, data.classes, len(data.train_x))
     if seconds := engine.seconds_to_compile(plan, trace_frames=1):
         watcher.note(f"compiling the engine, once on this machine (about {seconds} s) ...")

@@ -73,8 +73,8 @@ def plot(
                 problems.append(error)
     if not curves:
         raise problems[0]
-    for error in problems:
-        note(f"warning: not drawn: {error}")
+    for problem in problems:
+        note(f"warning: not drawn: {problem}")
     figure = _draw(curves)
     if target is not None:
         save(figure, target)
