@@ -10,7 +10,7 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -66,7 +66,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     line on stderr; faults of the program keep their traceback.
     """
     with signals.as_ctrl_c() as came:
-        status = _status(arguments)
+        try:
+            status = _status(arguments)
+        except OSError as lost:
+            if not came or lost.errno != errno.EIO:
+                raise
+            _drop(sys.stdout, sys.stderr)  # the terminal has gone, which is what the signal says
+            status = INTERRUPTED
     return 128 + came[0] if came and status == INTERRUPTED else status
 
 
@@ -89,7 +95,7 @@ def _status(arguments: Sequence[str] | None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # The reader (`| head`) has what it wanted. Python would complain once more when it closes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop(sys.stdout)
         return FAILED
     except MemoryError as lack:
         remedies = "fewer units, a smaller training.batch, or learning.feedback.connections = k"
@@ -104,6 +110,12 @@ def _status(arguments: Sequence[str] | None) -> int:
         error(f"{refusal.filename}: {refusal.strerror}" if refusal.filename else str(refusal))
         return WRONG_INPUT
     return status if isinstance(status, int) else DONE
+
+
+def _drop(*streams: TextIO) -> None:
+    """What is yet to be written to these streams goes nowhere."""
+    for stream in streams:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _has_directory() -> bool:

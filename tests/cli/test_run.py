@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import pty
 import re
 import signal
 import subprocess
+import termios
 import time
 from pathlib import Path
 
@@ -147,6 +151,34 @@ def test_ctrl_c_leaves_a_whole_trace_and_says_how_to_go_on(here: Path, number: i
     with Trace(here / "runs/small.h5") as trace:
         assert trace.status == "interrupted"
         assert trace.checkpoint()
+
+
+def test_a_terminal_that_goes_away_is_a_hang_up(here: Path) -> None:
+    leader, follower = pty.openpty()
+
+    def take_terminal() -> None:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    with subprocess.Popen(
+        [*COMMAND, "run", "small.toml", *LONG],
+        cwd=here,
+        env=environment(),
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        start_new_session=True,
+        preexec_fn=take_terminal,
+    ) as process:
+        os.close(follower)
+        seen = b""
+        while b"epoch" not in seen:
+            seen += os.read(leader, 65536)
+        os.close(leader)
+        assert process.wait(60) == 129
+    with Trace(here / "runs/small.h5") as trace:
+        assert trace.status == "interrupted"
+        assert trace.checkpoint()
+    assert not list((here / "runs").glob(".*"))
 
 
 def test_a_run_that_is_done_goes_on_with_more_epochs(here: Path) -> None:
