@@ -8,7 +8,7 @@ from channelsim.errors import InputError
 
 EXTRAS = {
     "reference": ("torch",),
-    "sweep": ("dask", "distributed", "pandas", "pyarrow", "scipy"),
+    "sweep": ("dask", "distributed", "cryptography", "pandas", "pyarrow", "scipy"),
 }
 """Extra of pyproject.toml -> the modules that come with it."""
 
