@@ -15,8 +15,8 @@ import numpy as np
 
 from channelsim import codes, given, memory, units
 from channelsim.data import Values, dataset_of
-from channelsim.plan import Direction, Kind, Message, Tables, Transfer, sizes, tables, unreachable
-from channelsim.scenario import Scenario, shape_in_words
+from channelsim.plan import Direction, Kind, Message, Tables, Transfer, refuse_long_steps, sizes, tables, unreachable
+from channelsim.scenario import Scenario, only_scenario, shape_in_words
 
 MIB = 2**20
 
@@ -170,12 +170,14 @@ def check(scenario: Scenario) -> Check:
     """What would be simulated. Loads the data, draws no weights, and runs nothing.
 
     Raises InputError where `channelsim.run` would: data or weights that are not there, a model that does not fit them,
-    synapses that do not fit into memory.
+    synapses that do not fit into memory, durations beyond the simulated clock, a change at a frame that never comes.
     """
+    only_scenario(scenario)
     dataset = dataset_of(scenario)
     found = tables(scenario, dataset.shape, dataset.outputs, dataset.real)
     samples = len(dataset.train_y)
     memory.refuse_excess(scenario, found, samples)
+    refuse_long_steps(scenario, found, samples, len(dataset.test_y))
     given.load(scenario, found)
     batch = min(scenario.training.frame_size(samples), samples)
     return Check(

@@ -6,7 +6,7 @@ import json
 import math
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -29,20 +29,21 @@ from channelsim import (
     memory,
     metrics,
     provenance,
+    signals,
     trace,
     units,
 )
 from channelsim.data import Dataset, dataset_of
-from channelsim.errors import InputError, RunError
-from channelsim.plan import Plan, build, tables, unreachable
+from channelsim.errors import InputError, RunError, Unwritable
+from channelsim.paths import path_of
+from channelsim.plan import Plan, build, refuse_long_steps, tables, unreachable
 from channelsim.progress import Progress, Silent
 from channelsim.result import Result
-from channelsim.scenario import Scenario
+from channelsim.scenario import Scenario, only_scenario
 from channelsim.version import version
 
 CHUNK_SECONDS = 0.2  # between two looks at Ctrl-C, the clock and the progress bar
 FIRST_CHUNK = 16  # frames
-LONGEST = 2**62  # ps of simulated time: half of what the engine can count, as it looks ahead from there
 ROW = (  # of each epoch, kept for the result and across a resume
     "train_loss", "train_accuracy", "train_r2", "test_loss", "test_accuracy", "test_r2", "test_loss_deployed",
     "test_accuracy_deployed", "test_r2_deployed", "validation_loss", "validation_accuracy", "validation_r2", "energy",
@@ -63,6 +64,7 @@ def run(
     progress: Progress | None = None,
     threads: int | None = None,
     dataset: Dataset | None = None,
+    epochs: int | None = None,
 ) -> Result:
     """Simulates a scenario and leaves a trace.
 
@@ -75,22 +77,31 @@ def run(
         progress: is called while the run goes on (see `channelsim.progress`).
         threads: threads of one frame's kernels, at most the machine's cores; 1 by default. They do not change the
             result.
+        epochs: with `resume`, so many epochs in all, at least as many as the scenario says: a run that is done goes
+            on, as if it had been meant to from the start.
         dataset: what `data.dataset_of(scenario)` returned, for many runs on the same data; loaded by default.
 
     Raises:
         InputError: scenario, data or trace cannot be used; or the data are not those that the trace was begun with.
         RunError: the weights diverged, or a pipeline cannot keep up; the trace is whole.
-        KeyboardInterrupt: after Ctrl-C, within a second; the trace is whole and can be resumed.
+        KeyboardInterrupt: after Ctrl-C, within a second; the trace is whole and can be resumed. SIGTERM and SIGHUP do
+            the same, and then end the process.
+        Whatever a method of `progress` raises; the trace is whole and can be resumed.
     """
     began = time.perf_counter()
+    if scenario is not None:
+        only_scenario(scenario)
     listener = progress or Silent()
     arrays: Mapping[str, NDArray[Any]] | None = None
     begun: identity.Inputs | None = None
+    done = False
     if resume is not None:
         with trace.Trace(resume) as old:
             _refuse_other_version(old)
             arrays = old.checkpoint()
-            scenario, begun = _of_trace(old), old.inputs
+            scenario, begun, done = _of_trace(old), old.inputs, old.status == "done"
+    elif epochs is not None:
+        raise InputError("run: epochs goes with resume=TRACE; accepted: training.epochs of the scenario")
     if scenario is None:
         raise InputError("run: give a scenario, or resume=TRACE")
     if dataset is None:
@@ -102,18 +113,26 @@ def run(
             f"{resume}: begun with other data: {changed} (data.name = {scenario.data.name!r}{_files(scenario)});"
             " accepted: the data as they were, or the whole run on these, with --force"
         )
+    if epochs is not None and arrays is not None:
+        scenario = _longer(scenario, epochs, done, arrays, len(dataset.train_y), f"{resume}: --epochs {epochs}")
+        inputs = identity.inputs(scenario, dataset)
     found = tables(scenario, dataset.shape, dataset.outputs, dataset.real)
     memory.refuse_excess(scenario, found, len(dataset.train_y))
+    refuse_long_steps(scenario, found, len(dataset.train_y), len(dataset.test_y))
     weights = given.load(scenario, found)
     plan = build(scenario, dataset.shape, dataset.outputs, len(dataset.train_y), dataset.real, weights)
-    if resume is not None:
-        writer = trace.reopen(resume, plan)
-    else:
-        about = provenance.collect(scenario.seed) | {"inputs": json.dumps(inputs)}
-        target = Path(out) if out is not None else default_out(scenario)
-        writer = trace.create(target, scenario.text, scenario.resolved(), plan, about, force)
-    with writer, _kernels(threads):
-        return _Run(scenario, dataset, plan, writer, listener, began, arrays).go()
+    with signals.in_order():
+        if resume is not None:
+            longer = (scenario.resolved(), json.dumps(inputs)) if epochs is not None else None
+            writer = trace.reopen(path_of(resume), plan, longer)
+        else:
+            about = provenance.collect(scenario.seed) | {"inputs": json.dumps(inputs)}
+            target = path_of(out) if out is not None else default_out(scenario)
+            writer = trace.create(target, scenario.text, scenario.resolved(), plan, about, force)
+        with writer, _kernels(threads):
+            with signals.kept_ctrl_c():
+                sitting = _Run(scenario, dataset, plan, writer, listener, began, arrays)
+            return sitting.go()
 
 
 def _files(scenario: Scenario) -> str:
@@ -167,6 +186,22 @@ def _own_fault(arrays: Mapping[str, NDArray[Any]], state: engine.State) -> str:
     return ""
 
 
+def _longer(
+    scenario: Scenario, epochs: int, done: bool, arrays: Mapping[str, NDArray[Any]], samples: int, place: str
+) -> Scenario:
+    """The scenario with so many epochs. Raises InputError where to go on is not to have meant to from the start."""
+    before, batch = scenario.training.epochs, scenario.training.frame_size(samples)
+    if epochs < before + done:
+        raise InputError(f"{place}: its run has {before}; accepted: {before + done} or more")
+    entered = int(arrays["clock"]["next_frame"][0])
+    if epochs > before and scenario.schedule.mode == "pipelined" and entered == before * math.ceil(samples / batch):
+        raise InputError(
+            f"{place}: the last frames have left its pipeline, with none behind them; accepted: a trace whose run was "
+            "interrupted before that, or a new run with training.epochs"
+        )
+    return scenario.with_({"training.epochs": epochs})
+
+
 @contextmanager
 def _kernels(threads: int | None) -> Iterator[None]:
     """BLAS stays on one thread: the engine itself divides the work, so that the result does not depend on how many."""
@@ -214,9 +249,10 @@ class _Run:
     ) -> None:
         self.scenario, self.dataset, self.plan = scenario, dataset, plan
         self.writer, self.listener, self.began = writer, listener, began
+        self.telling = False  # the listener is called: the run can go on from there, whatever the listener raises
         traced = scenario.trace.event_frames
         if seconds := engine.seconds_to_compile(plan, trace_frames=traced):
-            listener.note(f"compiling the engine, once on this machine (about {seconds} s) ...")
+            self._tell(listener.note, f"compiling the engine, once on this machine (about {seconds} s) ...")
         if arrays is None:
             self.state = engine.start(plan, dataset, trace_frames=traced)
             self.counters_before = self.state.counters.copy()
@@ -251,22 +287,22 @@ class _Run:
     # --- the run ------------------------------------------------------------------------------------------
 
     def go(self) -> Result:
-        if self.dataset.found:
-            self.listener.note(f"data: {self.dataset.found}")
-        for text in (*self.data_warnings, *self.writer.notes):
-            self.listener.note(f"warning: {text}")
         try:
+            if self.dataset.found:
+                self._tell(self.listener.note, f"data: {self.dataset.found}")
+            for text in (*self.data_warnings, *self.writer.notes):
+                self._tell(self.listener.note, f"warning: {text}")
             self._warm_up()
             with _calm_interrupts() as interrupted:
                 result = self._simulate(interrupted)
-        except InputError:
+        except Unwritable:
             raise  # the trace could not be written: on disk it is whole as of its last checkpoint
         except engine.Diverged as error:
             self.writer.finish("diverged", self._result("diverged").to_json())
             raise RunError(f"{self.scenario.name}: {error} (the trace up to there: {self.writer.path})") from None
         except BaseException as stop:
             # Between two chunks the run can go on from here; elsewhere the trace ends with its last checkpoint.
-            snapshot = self._snapshot() if isinstance(stop, _Asked) else None
+            snapshot = self._snapshot() if self.telling or isinstance(stop, _Asked) else None
             self.writer.finish("interrupted", self._result("interrupted").to_json(), snapshot)
             if isinstance(stop, RunError):
                 raise RunError(f"{self.scenario.name}: {stop} (the trace up to there: {self.writer.path})") from None
@@ -277,11 +313,12 @@ class _Run:
     def _warm_up(self) -> None:
         """Compiles the engine or loads it, so that training time does not include that. Ctrl-C here ends at once."""
         self.writer.checkpoint(self._snapshot())  # from now on the run can be resumed
-        engine.advance(self.plan, self.state, 0, self._collect)
+        with signals.kept_ctrl_c():
+            engine.advance(self.plan, self.state, 0, self._collect)
 
     def _simulate(self, interrupted: list[bool]) -> Result:
         plan = self.plan
-        self.listener.start(self.scenario.name, plan.epochs, plan.frames_per_epoch, self.state.frame)
+        self._tell(self.listener.start, self.scenario.name, plan.epochs, plan.frames_per_epoch, self.state.frame)
         while self.epoch < plan.epochs:
             self._train_to((self.epoch + 1) * plan.frames_per_epoch, interrupted)
             self._end_epoch()
@@ -305,10 +342,8 @@ class _Run:
             took = time.perf_counter() - began
             self.training_time += took - self.packing_time
             frames = state.frame - first
-            if state.now > LONGEST:
-                end = f"{units.seconds(LONGEST):,.0f} s"
-                raise RunError(f"the simulated clock ends after {end}; faster links take less of it")
-            self.listener.chunk(
+            self._tell(
+                self.listener.chunk,
                 state.frame,
                 self.epoch + 1,
                 frames / max(took, 1e-9),
@@ -325,7 +360,7 @@ class _Run:
         """Warns once while a pipeline cannot keep up; the result says whether it did in the end."""
         found = congestion.behind(self.state)
         if found and not self.behind:
-            self.listener.note(f"warning: {found}")
+            self._tell(self.listener.note, f"warning: {found}")
         self.behind = found or self.behind
 
     def _look_at_losses(self) -> None:
@@ -333,7 +368,7 @@ class _Run:
         if not self.told_losses and self.epoch < self.plan.epochs:
             for text in cautions.losses(self.state, self.state.counters):
                 self.told_losses = True
-                self.listener.note(f"warning: after epoch {self.epoch}: {text}")
+                self._tell(self.listener.note, f"warning: after epoch {self.epoch}: {text}")
 
     def _collect(self, rows: NDArray[Any], values: NDArray[np.float32]) -> None:
         began = time.perf_counter()
@@ -397,14 +432,15 @@ class _Run:
         self.queue_max = np.maximum(self.queue_max, state.counters["queue_max"])
         state.clear_queues()
         self.counters_before, self.now_before = state.counters.copy(), state.now
-        self.listener.epoch(
+        self._tell(
+            self.listener.epoch,
             row
             | {
                 "epoch": self.epoch,
                 "simulated_time_s": units.seconds(state.now),
                 "bits": int(state.counters["bits"].sum()),
                 "frames_per_second": state.frame / max(self.training_time, 1e-9),
-            }
+            },
         )
         self._look_at_losses()
         self._checkpoint_if_due()
@@ -413,6 +449,12 @@ class _Run:
         """The columns of a split's row of metrics."""
         r2 = metrics.r2(loss, self.variances[split.removesuffix("_deployed")])
         return {"loss": loss, "accuracy": accuracy, "r2": r2}
+
+    def _tell(self, method: Callable[..., None], *arguments: Any) -> None:
+        """Calls a method of the listener, between two chunks."""
+        self.telling = True
+        method(*arguments)
+        self.telling = False
 
     # --- what is kept ----------------------------------------------------------------------------------------
 

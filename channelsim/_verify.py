@@ -29,8 +29,8 @@ except ModuleNotFoundError as missing:
 
 from channelsim import engine, given, memory, metrics, reference, side_by_side, tolerances
 from channelsim.data import Dataset, dataset_of
-from channelsim.plan import Plan, build, tables
-from channelsim.scenario import Scenario
+from channelsim.plan import Plan, build, refuse_long_steps, tables
+from channelsim.scenario import Scenario, only_scenario
 from channelsim.side_by_side import Comparison, compare
 
 UPDATES = 20
@@ -193,11 +193,13 @@ def verify(
         RunError: with `train`, the engine's weights are no longer finite.
     """
     watcher = watcher or Unwatched()
+    only_scenario(scenario)
     data = dataset or dataset_of(scenario)
     for sentence in dict.fromkeys((*scenario.advice(), *data.warnings)):
         watcher.note(f"warning: {sentence}")
     structure = tables(scenario, data.shape, data.outputs, data.real)
     memory.refuse_excess(scenario, structure, len(data.train_x))
+    refuse_long_steps(scenario, structure, len(data.train_y), len(data.test_y))
     weights = given.load(scenario, structure)
     plan = build(scenario, data.shape, data.outputs, len(data.train_x), data.real, weights)
     if seconds := engine.seconds_to_compile(plan, trace_frames=1):

@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 
+def printable(text: str) -> str:
+    """`text` with what a terminal would act upon, or could not encode, written as an escape: \\x1b, \\udcff."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() or one in "\n\t" else ascii(one)[1:-1] for one in text)
+
+
 class InputError(ValueError):
     """The input is wrong: one line that names the file, the key and what would be accepted (exit status 2)."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(printable(message))
 
 
 class Unwritable(InputError):
@@ -18,9 +28,5 @@ class Unwritable(InputError):
 class RunError(RuntimeError):
     """A run had to stop although its input was well formed, e.g. its weights diverged (exit status 1)."""
 
-
-def printable(text: str) -> str:
-    """`text` as it may be written to a terminal: what is no printable character is an escape, but for line ends."""
-    if text.isprintable():
-        return text
-    return "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in text)
+    def __init__(self, message: str = "") -> None:
+        super().__init__(printable(message))

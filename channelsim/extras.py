@@ -9,7 +9,7 @@ from channelsim.errors import InputError
 EXTRAS = {
     "reference": ("torch",),
     "theory": ("scipy",),
-    "sweep": ("dask", "distributed", "pandas", "pyarrow", "scipy"),
+    "sweep": ("dask", "distributed", "cryptography", "pandas", "pyarrow", "scipy"),
 }
 """Extra of pyproject.toml -> the modules that come with it."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -14,10 +15,12 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 from matplotlib.ticker import EngFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from channelsim.errors import InputError, printable
+from channelsim.paths import path_of
 from channelsim.trace import Trace
 
 Source = str | os.PathLike[str] | Trace
@@ -36,7 +39,11 @@ _LEGEND_CHARACTERS = 100  # a line
 _WIDE = 20.0  # totals of bits that differ by more than this factor are drawn on a logarithmic axis
 
 
-def plot(traces: Source | Sequence[Source], out: str | os.PathLike[str] | None = None) -> Figure:
+def plot(
+    traces: Source | Sequence[Source],
+    out: str | os.PathLike[str] | None = None,
+    note: Callable[[str], None] = warnings.warn,
+) -> Figure:
     """Draw traces in one picture: accuracy (or R^2) and loss, by epoch and by bits sent on the learning channels.
 
     Drawn are the metrics on the test set, or on the training set for a trace without a test set. Where the test set was
@@ -46,21 +53,30 @@ def plot(traces: Source | Sequence[Source], out: str | os.PathLike[str] | None =
     Arguments:
         traces: one or more traces, each a path or an open Trace.
         out: where to write the picture: .png, .svg or .pdf.
+        note: is told, a line each, which of several traces cannot be drawn.
 
     Returns a matplotlib Figure that no GUI knows of, so nothing has to be closed.
 
-    Raises InputError for another kind of picture, for a file that is no trace, for a trace without an epoch,
-    and for an `out` that cannot be written.
+    Raises InputError for another kind of picture, where no trace can be drawn (it is none, or has no epoch), and for an
+    `out` that cannot be written.
     """
     given = [traces] if isinstance(traces, str | os.PathLike | Trace) else list(traces)
     if not given:
         raise InputError("plot: no trace given; name one or more, such as runs/NAME.h5")
-    target = None if out is None else Path(out)
+    target = None if out is None else path_of(out)
     if target is not None and target.suffix.lower() not in FORMATS:
         raise InputError(f"{target}: cannot draw a {target.suffix or 'nameless'} file; use {', '.join(FORMATS)}")
     with ExitStack() as opened:
-        opened_traces = [one if isinstance(one, Trace) else opened.enter_context(Trace(one)) for one in given]
-        curves = [_curves(trace) for trace in opened_traces]
+        curves, problems = [], []
+        for one in given:
+            try:
+                curves.append(_curves(one if isinstance(one, Trace) else opened.enter_context(Trace(one))))
+            except InputError as error:
+                problems.append(error)
+    if not curves:
+        raise problems[0]
+    for problem in problems:
+        note(f"warning: not drawn: {problem}")
     figure = _draw(curves)
     if target is not None:
         save(figure, target)
@@ -160,9 +176,14 @@ def _draw(of_traces: Sequence[Sequence[_Curve]]) -> Figure:
         frameon=False,
         handlelength=4,
     )
-    for text in legend.get_texts():
-        text.set_parse_math(False)  # a dollar sign in a name is one
+    as_written(legend)
     return figure
+
+
+def as_written(legend: Legend) -> None:
+    """Names in a legend are no formulas, whatever they are written with."""
+    for text in (legend.get_title(), *legend.get_texts()):
+        text.set_parse_math(False)
 
 
 def _bits_axis(axis: Axes, curves: Sequence[_Curve]) -> None:

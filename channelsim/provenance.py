@@ -34,6 +34,6 @@ def _revision(directory: Path) -> str | None:
             ["git", "-C", str(directory), "describe", "--always", "--dirty", "--exclude=*"],
             capture_output=True, text=True, timeout=5, check=False,
         )  # fmt: skip
-    except OSError:
+    except (OSError, subprocess.SubprocessError):  # there is no git, or it takes too long
         return None
     return found.stdout.strip() or None

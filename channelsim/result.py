@@ -6,9 +6,9 @@ import html
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from types import MappingProxyType
 from typing import Any
 
+from channelsim.plain import Frozen, strict
 from channelsim.units import seconds
 
 _NOT_JSON = ("history", "energy_history")
@@ -85,7 +85,7 @@ class Result:
         object.__setattr__(
             self,
             "channels",
-            MappingProxyType({name: MappingProxyType(dict(total)) for name, total in self.channels.items()}),
+            Frozen({name: Frozen(total) for name, total in self.channels.items()}),
         )
 
     @property
@@ -121,7 +121,8 @@ class Result:
         return None
 
     def to_json(self) -> dict[str, Any]:
-        """The object that `channelsim run --json` prints: plain numbers, strings and dictionaries, None for NaN.
+        """The object that `channelsim run --json` prints: plain numbers, strings and dictionaries, and None for
+        what is not finite.
 
         Its keys are the attributes above, without the histories, and without figures as deployed and of validation
         samples that are not there; simulated_time_s and bits_per_update are added.
@@ -135,7 +136,7 @@ class Result:
                 del values[name]
         values["warnings"] = list(self.warnings)
         values["bits_per_update"] = self.bits_per_update
-        return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in values.items()}
+        return dict(strict(values))
 
     def figures(self) -> list[tuple[str, str]]:
         """How well it has learned, in words: (label, value) pairs of the figures that there are."""

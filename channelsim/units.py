@@ -3,8 +3,8 @@
 Inside the program a duration is an integer number of picoseconds, a rate is a float in bit/s and an energy a
 float in joules. Numbers are read and written in decimal arithmetic, so that `parse(format(x)) == x`, exactly.
 
-The Pint registry is a small one of our own: in Pint's default registry a bit has no dimension, so that
-"10 MHz" would pass for a bandwidth. Here only what is meant is accepted.
+Units are a list and no algebra, so that what is not meant is refused: "10 MHz" for a bandwidth, "2000 mbit/s" (m is
+milli), "1 Ms" (M is mega).
 """
 
 from __future__ import annotations
@@ -12,13 +12,8 @@ from __future__ import annotations
 import math
 import re
 from decimal import Decimal
-from functools import cache
-from typing import TYPE_CHECKING
 
 from channelsim.errors import InputError
-
-if TYPE_CHECKING:
-    from pint import UnitRegistry
 
 DURATION = 'a duration such as "20 us" (ps, ns, us, ms, s, min or h)'
 RATE = 'a bit rate above 0 such as "10 Mbit/s" (bit/s, kbit/s, Mbit/s, Gbit/s, B/s, kB/s or MB/s)'
@@ -32,69 +27,71 @@ SECOND = 10**12
 LONGEST = 10**6 * SECOND
 """The longest duration that a scenario may name, in ps: 10^6 s, a ninth of what 63 bits hold."""
 
-NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?"
+NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?"
 QUANTITY = re.compile(rf"\s*({NUMBER})\s*([^\d\s].*?)\s*")
 PATTERN = rf"^\s*{NUMBER}\s*[A-Za-zµμ].*$"
 """What a quantity looks like, as a regular expression for JSON Schema."""
 
-DEFINITIONS = """
-atto- = 1e-18 = a-
-femto- = 1e-15 = f-
-pico- = 1e-12 = p-
-nano- = 1e-9 = n-
-micro- = 1e-6 = µ- = μ- = u-
-milli- = 1e-3 = m-
-kilo- = 1e3 = k-
-mega- = 1e6 = M-
-giga- = 1e9 = G-
-tera- = 1e12 = T-
-kibi- = 1024 = Ki-
-mebi- = 1048576 = Mi-
-gibi- = 1073741824 = Gi-
-second = [time] = s = sec
-minute = 60 * second = min
-hour = 60 * minute = h
-bit = [information]
-byte = 8 * bit = B
-bps = bit / second
-joule = [energy] = J
-watt = joule / second = W
-"""
+_POWERS = {
+    "a": -18,
+    "f": -15,
+    "p": -12,
+    "n": -9,
+    "u": -6,
+    "µ": -6,
+    "μ": -6,
+    "m": -3,
+    "": 0,
+    "k": 3,
+    "M": 6,
+    "G": 9,
+    "T": 12,
+}
+_PREFIXES = {prefix: Decimal(10) ** power for prefix, power in _POWERS.items()}
+_BINARY = {"Ki": Decimal(2**10), "Mi": Decimal(2**20), "Gi": Decimal(2**30)}
+_LARGE = {prefix: _PREFIXES[prefix] for prefix in ("", "k", "M", "G", "T")} | _BINARY
+_LONG = {"pico": "p", "nano": "n", "micro": "u", "milli": "m", "": ""}
+
+# Word -> how many base units it is.
+_TIMES = {f"{prefix}s": _PREFIXES[prefix] for prefix in ("p", "n", "u", "µ", "μ", "m", "")}
+_TIMES |= {f"{long}second{s}": _PREFIXES[short] for long, short in _LONG.items() for s in ("", "s")}
+_TIMES |= {"sec": Decimal(1)} | dict.fromkeys(("min", "minute", "minutes"), Decimal(60))
+_TIMES |= dict.fromkeys(("h", "hour", "hours"), Decimal(3600))
+_AMOUNTS = {f"{prefix}bit{s}": factor for prefix, factor in _LARGE.items() for s in ("", "s")}
+_AMOUNTS |= {f"{prefix}{byte}": 8 * factor for prefix, factor in _LARGE.items() for byte in ("B", "byte", "bytes")}
+_RATES = {f"{prefix}bps": factor for prefix, factor in _LARGE.items()}
+_ENERGIES = {f"{prefix}J": factor for prefix, factor in _PREFIXES.items()}
+_WATTS = {f"{prefix}W": factor for prefix, factor in _PREFIXES.items()}
+_KINDS = {"time": _TIMES, "rate": _RATES, "energy": _ENERGIES, "amount": _AMOUNTS, "power": _WATTS}
+_JOINED = {("amount", "/", "time"): "rate", ("power", "*", "time"): "energy"}
+_UNIT = re.compile(r"([^\s/*]+)(?:(\s*[/*]\s*|\s+)([^\s/*]+))?")
 
 
-@cache
-def _registry() -> UnitRegistry:
-    # Importing Pint takes a quarter of a second, so it waits until a unit is read.
-    from pint import UnitRegistry
-
-    registry: UnitRegistry = UnitRegistry(None, non_int_type=Decimal)
-    registry.load_definitions(DEFINITIONS.strip().splitlines())
-    return registry
-
-
-@cache
-def _factor(unit: str, dimension: str, accepted: str) -> Decimal:
-    """What one `unit` is in base units (s, bit/s, J); InputError if it is none of `dimension`."""
-    import pint
-
-    registry = _registry()
-    try:
-        quantity = registry.Quantity(Decimal(1), registry.parse_units(unit)).to_base_units()
-    except (pint.PintError, ValueError, TypeError, AttributeError, SyntaxError):
-        raise InputError(f"{unit!r} is not a unit that is known here; accepted: {accepted}") from None
-    if not quantity.check(dimension):
-        raise InputError(f"{unit!r} is the wrong kind of unit; accepted: {accepted}")
-    return Decimal(quantity.magnitude)
+def _factor(unit: str, kind: str, accepted: str) -> Decimal:
+    """What one `unit` is in base units (s, bit/s, J); InputError if it is none of `kind`."""
+    match = _UNIT.fullmatch(unit)
+    words = [word for word in (match[1], match[3]) if word] if match else []
+    found = [next(((name, table[word]) for name, table in _KINDS.items() if word in table), None) for word in words]
+    if not found or None in found:
+        raise InputError(f"{unit[:40]!r} is not a unit that is known here; accepted: {accepted}")
+    names, factors = zip(*(each for each in found if each), strict=True)
+    sign = (match[2] or "").strip() or "*" if match else ""
+    joined = names[0] if len(names) == 1 else _JOINED.get((names[0], sign, names[1]))
+    if joined != kind:
+        raise InputError(f"{unit[:40]!r} is the wrong kind of unit; accepted: {accepted}")
+    if len(factors) == 1:
+        return Decimal(factors[0])
+    return Decimal(factors[0] / factors[1] if sign == "/" else factors[0] * factors[1])
 
 
-def _read(text: object, dimension: str, accepted: str) -> Decimal:
+def _read(text: object, kind: str, accepted: str) -> Decimal:
     """The quantity in base units."""
     if not isinstance(text, str):
         raise InputError(f"a number without a unit; accepted: {accepted}")
     match = QUANTITY.fullmatch(text)
     if match is None:
         raise InputError(f"not a number with a unit; accepted: {accepted}")
-    return Decimal(match[1]) * _factor(match[2], dimension, accepted)
+    return Decimal(match[1]) * _factor(match[2], kind, accepted)
 
 
 def parse_duration(text: object) -> int:
@@ -105,7 +102,7 @@ def parse_duration(text: object) -> int:
     """
     if isinstance(text, int) and not isinstance(text, bool) and text == 0:
         return 0
-    seconds = _read(text, "[time]", DURATION)
+    seconds = _read(text, "time", DURATION)
     if seconds < 0:
         raise InputError(f"a negative duration; accepted: {DURATION}")
     if seconds > LONGEST // SECOND:
@@ -123,7 +120,7 @@ def seconds(picoseconds: int) -> float:
 
 def parse_rate(text: object) -> float:
     """Bits a second of text such as "10 Mbit/s"; InputError for other dimensions and for 0 or less."""
-    rate = float(_read(text, "[information]/[time]", RATE))
+    rate = float(_read(text, "rate", RATE))
     if not 0 < rate < float("inf"):
         raise InputError(f"not above 0 and finite; accepted: {RATE}")
     return rate
@@ -133,7 +130,7 @@ def parse_energy(text: object) -> float:
     """Joules of text such as "0.9 pJ"; 0 needs no unit. InputError for other dimensions and below 0."""
     if isinstance(text, int | float) and not isinstance(text, bool) and text == 0:
         return 0.0
-    energy = float(_read(text, "[energy]", ENERGY))
+    energy = float(_read(text, "energy", ENERGY))
     if not 0 <= energy < float("inf"):
         raise InputError(f"negative or infinite; accepted: {ENERGY}")
     return energy

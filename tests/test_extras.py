@@ -41,7 +41,7 @@ def test_nothing_is_missing_where_all_is_installed() -> None:
 def test_a_command_names_the_extra_that_it_needs(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
     err = capsys.readouterr().err
-    assert "needs dask, distributed, pandas, pyarrow, scipy: pip install 'channelsim[sweep]'" in err
+    assert "needs dask, distributed, cryptography, pandas, pyarrow, scipy: pip install 'channelsim[sweep]'" in err
     assert err.count("\n") == 1
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from channelsim.errors import InputError
+from channelsim.errors import InputError, printable
 from channelsim.plots import plot
 from channelsim.trace import Trace, create
 from tests import traces
@@ -120,3 +120,22 @@ def test_bad_input(two: list[Path], tmp_path: Path) -> None:
         plot(traces.make(tmp_path / "new.h5", epochs=0, status=None))
     with pytest.raises(InputError, match="cannot write the picture: No such file"):
         plot(two, tmp_path / "missing" / "fig.png")
+
+
+def test_a_trace_that_cannot_be_drawn_leaves_the_others(two: list[Path], tmp_path: Path) -> None:
+    bad, told = tmp_path / "bad.h5", []
+    bad.write_bytes(b"no trace")
+    figure = plot([two[0], bad, tmp_path / "none.h5", two[1]], note=told.append)
+    assert [line.get_label() for line in figure.axes[0].lines] == ["bp", "srbp"]
+    assert len(told) == 2 and all(line.startswith("warning: not drawn: ") for line in told)
+    assert "bad.h5" in told[0] and "none.h5" in told[1]
+    with pytest.raises(InputError, match=r"bad.h5"):
+        plot([bad, tmp_path / "none.h5"])
+
+
+@pytest.mark.parametrize("name", [r"$\frac{1$", "a$b$c", "red\x1b[31m"])
+def test_names_are_no_formulas(tmp_path: Path, name: str) -> None:
+    trace = traces.make(tmp_path / "odd.h5", name=name)
+    figure = plot([trace, trace], tmp_path / "odd.svg")
+    (label, _) = (text.get_text() for text in figure.legends[0].get_texts())
+    assert label.startswith(printable(name))

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import math
+import pickle
 from typing import Any
 
 import pytest
@@ -83,3 +85,22 @@ def test_words() -> None:
 def test_training_means_are_called_what_they_are() -> None:
     for text in (repr(make()), make()._repr_html_()):
         assert "95.00 % (mean during the last epoch)" in text and "0.2 (mean during the last epoch)" in text
+
+
+def test_results_are_pickled_and_copied() -> None:
+    """As process pools, joblib and deepcopy do."""
+    absent = [field.name for field in dataclasses.fields(Result) if isinstance(field.default, float)]
+    result = make(**dict.fromkeys(absent, 0.5))  # NaN is not equal to itself
+    for again in (pickle.loads(pickle.dumps(result)), copy.deepcopy(result), copy.copy(result)):
+        assert again == result
+        assert again.channels["learning.2"]["bits"] == 400
+        with pytest.raises(TypeError):
+            again.channels["learning.2"]["bits"] = 1
+    assert dataclasses.asdict(result)["channels"] == result.channels
+
+
+def test_json_has_null_for_what_is_not_finite() -> None:
+    total = {"bits": 3, "utilisation": math.inf}
+    told = make(loss=math.inf, test_loss=-math.inf, channels={"forward.1": total}).to_json()
+    assert told["loss"] is told["test_loss"] is told["channels"]["forward.1"]["utilisation"] is None
+    json.dumps(told, allow_nan=False)

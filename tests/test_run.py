@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
+import os
 import random
 import signal
 import subprocess
@@ -293,6 +295,58 @@ def test_the_clock_ends(tmp_path: Path) -> None:
         assert trace.status == "interrupted"
 
 
+ONLINE_ON_DIGITS: dict[str, Any] = {
+    "data": {"name": "digits"}, "training": {"batch": 1, "epochs": 3}, "learning": {"rule": "bp"}
+}  # fmt: skip
+OVERDUE: list[dict[str, Any]] = [
+    {"compute": {"forward": "1 h"}},  # in one chunk of 0.2 s the clock went round
+    {"compute": {"learning": "1 h"}},
+    {"channels": {"forward": {"bandwidth": "1 bit/s"}}},
+    {"channels": {"forward": {"bandwidth": "1 bit/s", "deadline": "1 us"}}},  # only the link is that far
+    {"channels": {"learning": {"jitter": {"value": "5 h", "distribution": "exponential"}}}},
+    {"schedule": {"mode": "pipelined", "interval": "10 h"}},
+    {"schedule": {"mode": "pipelined", "interval": "8 h", "arrivals": "poisson"}},
+    {"schedule": {"mode": "pipelined", "interval": "1 ps"}, "compute": {"forward": "5 h"}},
+    # The times that messages have waited are one sum.
+    {"schedule": {"mode": "pipelined", "interval": "1 ps"}, "channels": {"forward": {"bandwidth": "1 kbit/s"}}},
+]
+
+
+@pytest.mark.parametrize("tables", OVERDUE, ids=lambda tables: "-".join(tables))
+def test_the_clock_ends_within_a_chunk(tmp_path: Path, tables: dict[str, Any]) -> None:
+    slow = scenario([64, 8, 10], **{**ONLINE_ON_DIGITS, **tables, "trace": {"events": "none", "weights": "none"}})
+    with pytest.raises(cs.RunError, match=r"the simulated clock ends after 4,611,686 s"):
+        cs.run(slow, tmp_path / "slow.h5")
+
+
+@pytest.mark.parametrize(
+    ("tables", "key"),
+    [
+        ({"compute": {"forward": "1000000 s"}, "training": {"batch": 10}}, "compute"),
+        ({"compute": {"forward": "1 h"}, "training": {"batch": "all"}}, "compute"),
+        ({"channels": {"forward.1": {"bandwidth": "1 bit/s"}}, "training": {"batch": 5000}}, "channels.forward.1"),
+        ({"channels": {"forward": {"jitter": {"value": "1000000 s", "distribution": "exponential"}}}},
+         "channels.forward.1"),
+        ({"schedule": {"mode": "pipelined", "interval": "1000000 s", "arrivals": "poisson"}}, "schedule.interval"),
+        ({"schedule": {"change": [{"frame": 100, "channels": {"learning": {"bandwidth": "1 bit/s"}}}]},
+          "training": {"batch": 300, "epochs": 60}, "model": [64, 512, 600, 10]}, "channels.learning.1"),
+    ],
+    ids=["compute", "full batch", "bandwidth", "jitter", "interval", "change"],
+)  # fmt: skip
+def test_what_the_clock_cannot_count_at_once_is_refused(tmp_path: Path, tables: dict[str, Any], key: str) -> None:
+    slow = scenario(tables.pop("model", [64, 8, 10]), **{**ONLINE_ON_DIGITS, **tables})
+    for refuse in (cs.check, lambda slow: cs.run(slow, tmp_path / "slow.h5")):
+        with pytest.raises(cs.InputError, match=rf"^{key}: a frame of \d+ samples can take .* accepted: less than"):
+            refuse(slow)
+
+
+def test_check_refuses_a_change_at_a_frame_that_never_comes(tmp_path: Path) -> None:
+    change = {"change": [{"frame": 84, "channels": {"learning": {"latency": "1 us"}}}]}
+    for refuse in (cs.check, lambda late: cs.run(late, tmp_path / "late.h5")):
+        with pytest.raises(cs.InputError, match=r"schedule.change\[0\].frame = 84 never comes; accepted: 0 to 83"):
+            refuse(small(SEQUENTIAL, schedule=change))
+
+
 class Listening(Silent):
     """Writes down what it is told."""
 
@@ -345,6 +399,118 @@ def test_a_listener_that_raises_stops_the_run_and_leaves_the_trace_whole(tmp_pat
         cs.run(small(PIPELINED), parts, progress=Refusing())
     with cs.Trace(parts) as trace:
         assert trace.status == "interrupted"
+    cs.run(resume=parts)
+    assert_same(whole, parts)
+
+
+class RefusingAt(Silent):
+    """Raises in a method, the n-th time that it is called."""
+
+    def __init__(self, method: str, n: int) -> None:
+        self.left = n
+        setattr(self, method, self.refuse)
+
+    def refuse(self, *_: Any) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise cs.InputError("not today")  # of whatever kind
+
+
+@KINDS
+@pytest.mark.parametrize(("method", "n", "rows"), [("epoch", 2, 2), ("start", 1, 0), ("note", 1, 0), ("chunk", 3, 0)])
+def test_a_listener_that_raises_loses_nothing(
+    tmp_path: Path, tables: dict[str, Any], method: str, n: int, rows: int
+) -> None:
+    whole, parts = tmp_path / "whole.h5", tmp_path / "parts.h5"
+    seldom = {**tables, "trace": {"checkpoint": "1 h"}}
+    cs.run(small({}, **seldom), whole)
+    listener = RefusingAt(method, n)
+    with pytest.raises(cs.InputError, match="not today"):
+        cs.run(small({}, **seldom), parts, progress=listener)
+    with cs.Trace(parts) as trace:
+        assert trace.status == "interrupted"
+        found = len(trace.metrics("train"))
+        assert found == rows if method == "epoch" else found >= rows
+        assert int(trace.checkpoint()["clock"]["next_frame"][0]) > 0 or method in ("start", "note")
+    cs.run(resume=parts)
+    assert_same(whole, parts)
+
+
+FULL: dict[str, Any] = {**SEQUENTIAL, "training": {**SEQUENTIAL["training"], "batch": "all"}}
+
+
+@pytest.mark.parametrize("tables", [SEQUENTIAL, ONLINE, FULL], ids=["sequential", "online", "full"])
+def test_a_run_that_is_done_goes_on_with_more_epochs(tmp_path: Path, tables: dict[str, Any]) -> None:
+    whole, parts = tmp_path / "whole.h5", tmp_path / "parts.h5"
+    training = {**tables["training"], "decay": 1e-4}
+    expected = cs.run(small(tables, training={**training, "epochs": 5}), whole)
+    cs.run(small(tables, training={**training, "epochs": 2}), parts)
+    with pytest.raises(cs.InputError, match=r"parts.h5: this run is done; accepted: more epochs \(--epochs N\)"):
+        cs.run(resume=parts)
+    with pytest.raises(cs.InputError, match=r"--epochs 2: its run has 2; accepted: 3 or more"):
+        cs.run(resume=parts, epochs=2)
+    result = cs.run(resume=parts, epochs=5)
+    assert result.history == expected.history and result.energy_j == expected.energy_j
+    with cs.Trace(parts) as trace, cs.Trace(whole) as other:
+        assert trace.status == "done" and trace.inputs == other.inputs and trace.resolved == other.resolved
+        assert list(trace.metrics("train")["epoch"]) == [1, 2, 3, 4, 5]
+    assert_same(whole, parts)
+
+
+def test_a_pipeline_that_has_run_dry_does_not_go_on(tmp_path: Path) -> None:
+    whole, parts, half = (tmp_path / f"{name}.h5" for name in ("whole", "parts", "half"))
+    short = {**PIPELINED["training"], "epochs": 3}
+    cs.run(small(PIPELINED), whole)
+    cs.run(small(PIPELINED, training=short), parts)
+    with pytest.raises(cs.InputError, match=r"--epochs 4: the last frames have left its pipeline"):
+        cs.run(resume=parts, epochs=4)
+    with pytest.raises(LookupError):
+        cs.run(small(PIPELINED, training=short), half, progress=Refusing())
+    with pytest.raises(cs.InputError, match=r"--epochs 2: its run has 3; accepted: 3 or more"):
+        cs.run(resume=half, epochs=2)
+    cs.run(resume=half, epochs=4)
+    assert_same(whole, half)
+
+
+def test_epochs_go_with_resume(tmp_path: Path) -> None:
+    with pytest.raises(cs.InputError, match=r"epochs goes with resume=TRACE; accepted: training.epochs"):
+        cs.run(small(SEQUENTIAL), tmp_path / "run.h5", epochs=3)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_script_with_its_trace_whole_and_released(tmp_path: Path, number: int) -> None:
+    code = f"""
+import json, os, sys, channelsim as cs
+from channelsim.progress import Silent
+class Ending(Silent):
+    def epoch(self, row):
+        if row["epoch"] == 2:
+            os.kill(os.getpid(), {int(number)})
+cs.run(cs.Scenario(**json.loads(sys.argv[1])), {str(tmp_path / "run.h5")!r}, progress=Ending())
+"""
+    wanted = small(SEQUENTIAL, trace={"checkpoint": "1 h"})
+    command = [sys.executable, "-c", code, json.dumps(wanted.resolved())]
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == -number, done.stderr
+    with cs.Trace(tmp_path / "run.h5") as trace:
+        assert trace.status == "interrupted" and len(trace.metrics("train")) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["run.h5"]
+
+
+def test_a_ctrl_c_that_compilation_swallows_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """LLVM calls back for the object that it has made: an interrupt there came out as "no compiled object yet"."""
+
+    def compiling(*_: Any) -> None:
+        with contextlib.suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+        raise ValueError("no compiled object yet for <Library>")
+
+    whole, parts = tmp_path / "whole.h5", tmp_path / "parts.h5"
+    with monkeypatch.context() as patch:
+        patch.setattr(_run.engine, "advance", compiling)
+        with pytest.raises(KeyboardInterrupt):
+            cs.run(small(SEQUENTIAL), parts)
+    cs.run(small(SEQUENTIAL), whole)
     cs.run(resume=parts)
     assert_same(whole, parts)
 
@@ -673,7 +839,7 @@ def test_a_checkpoint_of_another_run_is_not_taken(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [
-        ("epoch_rows", np.zeros((3, 10)), "epoch_rows has 3 epochs, and [0-9]+ frames have entered"),
+        ("epoch_rows", np.zeros((3, len(_run.ROW))), "epoch_rows has 3 epochs, and [0-9]+ frames have entered"),
         ("epoch_rows", np.zeros((1, 9)), "epoch_rows is not of the type and shape"),
         ("epoch_start", np.array(-1), "epoch_start is out of range"),
         ("wall_times", None, "wall_times is missing"),

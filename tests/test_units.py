@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from fractions import Fraction
 
 import numpy as np
@@ -59,27 +60,58 @@ def test_energies(text: str, value: float) -> None:
     assert units.parse_energy(text) == value
 
 
+@given(st.text(max_size=30))
+def test_whatever_is_written_is_read_or_refused(text: str) -> None:
+    for parse in (units.parse_duration, units.parse_rate, units.parse_energy):
+        for written in (text, f"1 {text}"):
+            with contextlib.suppress(InputError):
+                parse(written)
+
+
 def test_zero_needs_no_unit() -> None:
     assert units.parse_duration(0) == 0
     assert units.parse_energy(0) == 0.0
 
 
+# What an algebra of units takes for something else, or trips over.
+NO_UNITS = [
+    "1 (us", "1 us)", "1 )", "1 us # x", "1 us,", "1 us!", "1 'us'", "1 [us]", "1 \0", "1 us/us*us", "1 us**1",
+    "1 us/1", "1 s*bit/bit", "1 J/W", "1 bit/bps", "1 mmin", "1 ph", "1 ah", "1 Ms", "1 S", "1 US", "1 us us",
+    "1 us^1", "1 1us", "1 us\x1b[31m", "٣ us", "1_0 us",
+    "1 " + "(" * 300 + "us" + ")" * 300, "1 " + "s*" * 5000 + "s", "1 " + "u" * 100_000,
+]  # fmt: skip
+NO_RATES = [
+    "2000 mbit/s",
+    "5000 mbps",
+    "1 bit*s",
+    "1 bit Hz",
+    "1 bit/s*J/J",
+    "1 Bps",
+    "1 Mb/s",
+    "1 s/bit",
+    "1 /s",
+    "1 bit/",
+]
+NO_ENERGIES = ["1 W/s", "1 Wh", "1 eV", "1 J*bit/bit", "1 s*W*s", "1 s W", "1 W"]
+
 WRONG = ["20", 20, 1.5, True, None, [], "", "us", "20 kg", "-1 s", "nan s", "inf s", "1 s extra", "1 m"]
 
 
-@pytest.mark.parametrize("value", [*WRONG, "1 J", "1 bit/s", "1e9 s", "1e999999999 s", False, 0.0])
+@pytest.mark.parametrize("value", [*WRONG, *NO_UNITS, "1 J", "1 bit/s", "1e9 s", "1e999999999 s", False, 0.0])
 def test_wrong_durations_say_what_is_accepted(value: object) -> None:
     with pytest.raises(InputError, match='accepted: a duration such as "20 us"'):
         units.parse_duration(value)
 
 
-@pytest.mark.parametrize("value", [*WRONG, 0, "0 bit/s", "-1 bit/s", "10 MHz", "10 Mbit", "1e400 bit/s"])
+@pytest.mark.parametrize(
+    "value", [*WRONG, *NO_UNITS, *NO_RATES, 0, "0 bit/s", "-1 bit/s", "10 MHz", "10 Mbit", "1e400 bit/s"]
+)
 def test_wrong_rates_say_what_is_accepted(value: object) -> None:
     with pytest.raises(InputError, match="accepted: a bit rate above 0"):
         units.parse_rate(value)
 
 
-@pytest.mark.parametrize("value", [*WRONG, 3, "3 W", "-1 pJ", "1e400 J"])
+@pytest.mark.parametrize("value", [*WRONG, *NO_UNITS, *NO_ENERGIES, 3, "3 W", "-1 pJ", "1e400 J"])
 def test_wrong_energies_say_what_is_accepted(value: object) -> None:
     with pytest.raises(InputError, match="accepted: an energy"):
         units.parse_energy(value)

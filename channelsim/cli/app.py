@@ -1,6 +1,7 @@
 """The application: its commands, its exit statuses, and how errors are told.
 
-Exit status 0: done; 1: a check failed or a run had to stop; 2: the input is wrong; 130: interrupted.
+Exit status 0: done; 1: a check failed or a run had to stop; 2: the input is wrong; 130: interrupted, 143 and 129:
+by SIGTERM and SIGHUP.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Annotated
 
 import typer
 
+from channelsim import signals
 from channelsim.cli import check, data, plot, run, scenarios, sweep, theory, trace, verify
 from channelsim.cli.output import abandon, error, prepare
 from channelsim.errors import InputError, RunError
@@ -69,6 +71,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     line on stderr; faults of the program keep their traceback.
     """
     prepare()
+    with signals.as_ctrl_c() as came:
+        try:
+            status = _status(arguments)
+        except OSError as lost:
+            # A signal that has come says itself that the terminal is gone.
+            if lost.errno not in _GONE or not (came or _is_gone()):
+                raise
+            abandon(sys.stdout, sys.stderr)
+            status = INTERRUPTED if came else FAILED
+    return 128 + came[0] if came and status == INTERRUPTED else status
+
+
+def _status(arguments: Sequence[str] | None) -> int:
+    """The exit status of a command, mistakes told. Raises OSError where the terminal is gone, and faults."""
     try:
         status = app(args=arguments, prog_name="channelsim", standalone_mode=False)
         sys.stdout.flush()
@@ -93,10 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         error(f"this machine has not enough memory ({str(lack) or 'no figure'}); accepted: {remedies}")
         return WRONG_INPUT
     except OSError as refusal:
-        if refusal.errno in _GONE and _is_gone():
-            abandon(sys.stdout)
-            return FAILED
-        if _is_nowhere():
+        if isinstance(refusal, FileNotFoundError) and _is_nowhere():
             error("the working directory has been deleted; accepted: one that exists")
             return WRONG_INPUT
         if refusal.errno not in _MENDABLE:

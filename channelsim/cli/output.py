@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import io
-import json
 import math
 import os
 import sys
@@ -13,6 +12,7 @@ from collections.abc import Iterable
 from typing import Any, TextIO
 
 from channelsim.errors import printable
+from channelsim.plain import json_text
 
 _PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P"}
 
@@ -30,10 +30,11 @@ def prepare() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def abandon(stream: TextIO) -> None:
-    """Let a stream whose reader is gone swallow what it still holds. Python would complain when it closes it."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+def abandon(*streams: TextIO) -> None:
+    """Let streams whose reader is gone swallow what they still hold. Python would complain when it closes them."""
+    for stream in streams:
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def error(message: str) -> None:
@@ -43,7 +44,7 @@ def error(message: str) -> None:
 
 def note(message: str) -> None:
     """Something a person should know, on stderr, away from results."""
-    print(message, file=sys.stderr)
+    print(printable(message), file=sys.stderr)
 
 
 def warn(sentences: Iterable[str]) -> None:
@@ -55,22 +56,7 @@ def warn(sentences: Iterable[str]) -> None:
 def print_json(value: Any) -> None:
     """One JSON object on stdout. Numbers that JSON does not know (NaN, infinity) become null, and characters that
     stdout cannot encode, escapes of JSON."""
-    text = json.dumps(_strict(value), indent=2, ensure_ascii=False, allow_nan=False)
-    try:
-        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
-    except UnicodeEncodeError:
-        text = json.dumps(_strict(value), indent=2, allow_nan=False)
-    print(text)
-
-
-def _strict(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _strict(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_strict(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+    print(json_text(value, indent=2, encoding=getattr(sys.stdout, "encoding", None) or "utf-8"))
 
 
 def quantity(value: float, unit: str) -> str:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from channelsim.errors import InputError
+from channelsim.cli.output import note
+from channelsim.errors import InputError, printable
 
 
 def plot(
@@ -55,8 +56,8 @@ def plot(
     else:
         from channelsim.plots import plot as draw
 
-        draw(sources, out=out)
-    print(out)
+        draw(sources, out=out, note=note)
+    print(printable(str(out)))
 
 
 def _plot_sweep(

@@ -12,6 +12,7 @@ import typer
 from channelsim.cli.options import Json, Settings, Threads
 from channelsim.cli.output import note, print_json, warn
 from channelsim.errors import InputError
+from channelsim.paths import path_of
 
 
 def run(
@@ -29,6 +30,16 @@ def run(
         Path | None,
         typer.Option("--resume", metavar="TRACE", help="Go on where this trace stops.", show_default=False),
     ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            "--epochs",
+            metavar="N",
+            min=1,
+            help="With --resume: so many epochs in all, more than it had.",
+            show_default=False,
+        ),
+    ] = None,
     threads: Threads = None,
     as_json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
@@ -36,10 +47,12 @@ def run(
     """Simulate a scenario and leave a trace.
 
     Ctrl-C stops it within a second, with the trace whole.
-    --resume TRACE then goes on, bit for bit as if it had never stopped.
+    --resume TRACE then goes on, bit for bit as if it had never stopped; with --epochs N also a run that is done.
     """
     if (scenario is None) == (resume is None):
         raise InputError("run: give either a scenario file or --resume TRACE")
+    if epochs is not None and resume is None:
+        raise InputError("run: --epochs goes with --resume TRACE; accepted: --set training.epochs=N")
     if resume is not None and (out is not None or settings or force):
         raise InputError("run --resume: goes on in the trace as it is; --out, --set and --force do not apply")
 
@@ -62,19 +75,32 @@ def run(
 
     if wanted is not None and out is None:
         out = default_out(wanted)
-    trace = resume or out
+    written = resume or out
+    trace = None if written is None else path_of(written)
     stream = None if quiet else sys.stderr if as_json else sys.stdout
     try:
         with shown(stream) as progress:
-            result = simulate(wanted, out=out, force=force, resume=resume, progress=progress, threads=threads)
+            result = simulate(
+                wanted, out=out, force=force, resume=resume, progress=progress, threads=threads, epochs=epochs
+            )
     except KeyboardInterrupt:
-        if trace is not None and trace.exists():
+        if trace is not None and _can_be_resumed(trace):
             place = shlex.quote(str(trace))
             note(f"interrupted; the trace {place} is whole, go on with: channelsim run --resume {place}")
         else:
-            note("interrupted before the first update; nothing was written")
+            note("interrupted before the first update; there is nothing to go on from")
         raise typer.Exit(130) from None
     if as_json:
         print_json(result.to_json())
     elif not quiet:
         print_result(result)
+
+
+def _can_be_resumed(path: Path) -> bool:
+    from channelsim.trace import Trace
+
+    try:
+        with Trace(path) as trace:
+            return bool(trace.checkpoint())
+    except InputError:
+        return False

@@ -11,6 +11,8 @@ import typer
 
 from channelsim.cli.options import Json, ScenarioFile, Settings
 from channelsim.cli.output import note, print_json
+from channelsim.errors import printable
+from channelsim.paths import path_of
 
 
 def sweep(
@@ -48,7 +50,7 @@ def sweep(
     from channelsim.sweeps import default_out
     from channelsim.sweeps import sweep as simulate
 
-    directory = out or default_out(wanted)
+    directory = default_out(wanted) if out is None else path_of(out)
     stream = None if quiet else sys.stderr if as_json else sys.stdout
     try:
         with shown(stream) as progress:
@@ -72,6 +74,6 @@ def sweep(
             }
         )
     elif not quiet:
-        print(f"table: {directory / 'results.csv'}")
+        print(printable(f"table: {directory / 'results.csv'}"))
     if tally.failed:
         raise typer.Exit(1)

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from channelsim.cli.output import percent, quantity
+from channelsim.errors import printable
 
 if TYPE_CHECKING:
     from channelsim.data import Entry
@@ -55,7 +56,7 @@ def print_result(result: Result) -> None:
     for text in result.warnings:
         console.print(f"warning: {text}", markup=False)
     # A path is printed whole, on a line of its own, so that it can be copied.
-    print(f"trace: {result.trace}")
+    print(f"trace: {printable(result.trace)}")
 
 
 def _busy(share: float) -> str:

@@ -11,6 +11,7 @@ from channelsim.data import cifar10, digits, inline, mnist, npz, synthetic
 from channelsim.data.dataset import Dataset, Raw, Target, assemble
 from channelsim.data.findings import Scale
 from channelsim.errors import InputError
+from channelsim.paths import path_of
 
 NAMES = (digits.NAME, *mnist.NAMES, cifar10.NAME, *synthetic.ALIASES, *synthetic.KINDS)
 """The sets known by name; a path that ends in .npz is the user's own."""
@@ -159,7 +160,7 @@ def _raw(
     if samples is not None and samples.train_x is not None:
         return inline.load(samples)
     if name.endswith(".npz"):
-        return npz.load((base or Path()) / Path(name).expanduser(), scale, target)
+        return npz.load((base or Path()) / path_of(name), scale, target)
     if name == digits.NAME:
         return digits.load()
     if name in mnist.NAMES:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from channelsim.errors import InputError
+from channelsim.paths import path_of
 
 VARIABLE = "CHANNELSIM_DATA"
 BESIDE_REPOSITORY = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -26,7 +27,7 @@ def folders(name: str, subfolders: tuple[str, ...]) -> list[Path]:
     """
     roots = []
     if os.environ.get(VARIABLE):
-        roots.append(Path(os.environ[VARIABLE]).expanduser())
+        roots.append(path_of(os.environ[VARIABLE]))
     fallbacks = [Path.cwd().parent / "shared" / "data", BESIDE_REPOSITORY]
     candidates = [root / sub for root in roots for sub in subfolders] + roots
     candidates += [cache(name) / sub for sub in ("", *subfolders)]

@@ -15,7 +15,7 @@ from channelsim.engine.setup import memory as run_memory
 from channelsim.engine.setup.warm_up import compile_for
 from channelsim.engine.state import State, busiest, enter_epoch, exchange_tables
 from channelsim.errors import RunError
-from channelsim.plan import Plan, Quantizer
+from channelsim.plan import CLOCK_END, Plan, Quantizer
 
 Collect = Callable[[NDArray[Any], NDArray[np.float32]], None]
 
@@ -38,7 +38,8 @@ def advance(plan: Plan, state: State, until_frame: int, collect: Collect | None 
     """Runs until frame `until_frame` would enter (at most the run's last frame; past it, until all is done).
 
     Events of the frames that have entered and are due later stay in flight. `collect` receives the message rows and
-    payload of traced frames whenever the buffer is full, and at the end. Raises Diverged.
+    payload of traced frames whenever the buffer is full, and at the end. Raises Diverged; or RunError where
+    something would happen after the end of the clock, or too many frames are in flight.
     """
     compile_for(state.demands | thread_demands())
     until_frame = min(until_frame, plan.frames)
@@ -56,6 +57,8 @@ def advance(plan: Plan, state: State, until_frame: int, collect: Collect | None 
                 "the weights have grown without bound; a smaller training.learning_rate or a smaller "
                 "learning.feedback.scale keeps them finite"
             )
+        if status == event_loop.OUT_OF_TIME:
+            raise RunError(f"the simulated clock ends after {CLOCK_END / 1e12:,.0f} s; faster links take less of it")
         if status == event_loop.NO_SLOT or status == event_loop.RING_FULL:
             _grow(state)
         elif status == event_loop.ROWS_FULL:

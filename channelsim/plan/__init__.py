@@ -2,6 +2,7 @@
 
 from channelsim.plan.build import Change, Plan, Tables, build, ideal_backpropagation, tables
 from channelsim.plan.channels import is_ideal
+from channelsim.plan.clock import CLOCK_END, refuse_long_steps
 from channelsim.plan.edges import Edge
 from channelsim.plan.layout import (
     CHANNEL,
@@ -25,6 +26,7 @@ from channelsim.rules import Message, Wiring
 
 __all__ = [
     "CHANNEL",
+    "CLOCK_END",
     "COUNTER",
     "LAYER",
     "LINK",
@@ -48,6 +50,7 @@ __all__ = [
     "has_one_magnitude",
     "ideal_backpropagation",
     "is_ideal",
+    "refuse_long_steps",
     "tables",
     "unreachable",
 ]

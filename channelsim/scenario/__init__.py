@@ -21,7 +21,7 @@ from channelsim.scenario._document import parse_key
 from channelsim.scenario._layers import AvgPool, Conv2d, Dense, Flatten, Layer, MaxPool, Shape, shape_in_words
 from channelsim.scenario._load import load, load_model
 from channelsim.scenario._model import Model, Weights
-from channelsim.scenario._scenario import Scenario
+from channelsim.scenario._scenario import Scenario, only_scenario
 from channelsim.scenario._schema import schema
 from channelsim.scenario._sections import (
     DATA_SETS,
@@ -77,6 +77,7 @@ __all__ = [
     "load",
     "load_model",
     "nearest",
+    "only_scenario",
     "parse_key",
     "schema",
     "shape_in_words",

@@ -10,12 +10,14 @@ from typing import Any
 
 from channelsim.errors import InputError
 from channelsim.files import open_regular
+from channelsim.paths import path_of
 from channelsim.scenario._given import located
 from channelsim.scenario._model import Model
 from channelsim.scenario._rates import DEFAULT, RATE_TABLES
 from channelsim.scenario._table import Table, TableError, dotted, nearest
 
 _LONGEST = 64 << 20  # bytes of a TOML file
+DEEPEST = 50  # tables and lists in each other; a scenario has 7
 
 
 def read_toml(path: Path, *, pipes: bool = False) -> tuple[dict[str, Any], str]:
@@ -38,12 +40,37 @@ def read_toml(path: Path, *, pipes: bool = False) -> tuple[dict[str, Any], str]:
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; accepted: a TOML file that can be read") from None
     try:
-        return tomllib.loads(text), text
-    except tomllib.TOMLDecodeError as error:
+        return _parsed(text), text
+    except ValueError as error:
         raise InputError(f"{path}: {str(error).replace(chr(10), ' ')}; accepted: TOML") from None
-    except (RecursionError, ValueError) as error:  # tables in tables without end; integers of thousands of digits
-        reason = "nested too deep" if isinstance(error, RecursionError) else str(error).partition(";")[0]
-        raise InputError(f"{path}: {reason}; accepted: TOML") from None
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    """TOML as tables. Raises ValueError, also where it is nested too deep or has a number of 4,300 digits."""
+    try:
+        document = tomllib.loads(text)
+    except RecursionError:
+        document = None
+    except tomllib.TOMLDecodeError:
+        raise
+    except ValueError as error:  # of an integer, with advice to programmers behind the semicolon
+        raise ValueError(str(error).partition(";")[0]) from None
+    if document is None or _is_deeper(document, DEEPEST):
+        raise ValueError("nested too deep")
+    return document
+
+
+def _is_deeper(document: dict[str, Any], depth: int) -> bool:
+    """Whether tables and lists are nested in each other more than `depth` times."""
+    level: list[Any] = [document]
+    for _ in range(depth):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+    return bool(level)
 
 
 def read_model(path: Path) -> Model:
@@ -69,8 +96,8 @@ def located_model(model: dict[str, Any], folder: Path) -> dict[str, Any]:
 def parse_key(text: str) -> list[str]:
     """The parts of a TOML dotted key: `channels."learning.2".latency` has three."""
     try:
-        table: Any = tomllib.loads(f"{text} = 0") if "\n" not in text and "=" not in text else None
-    except tomllib.TOMLDecodeError:
+        table: Any = _parsed(f"{text} = 0") if "\n" not in text and "=" not in text else None
+    except ValueError:
         table = None
     if table is None:
         raise InputError(f'{text!r} is no key; accepted: a dotted key such as channels."learning.2".latency')
@@ -88,8 +115,8 @@ def parse_assignment(text: str) -> tuple[list[str], Any]:
         raise InputError("no '=' in it; accepted: KEY=VALUE such as learning.rule=rbp")
     key, value = match[1].strip(), match[2].strip()
     try:
-        table = tomllib.loads(f"value = {value}")
-    except tomllib.TOMLDecodeError:
+        table = _parsed(f"value = {value}")
+    except ValueError:
         table = {}
     return parse_key(key), table["value"] if list(table) == ["value"] else value
 
@@ -138,4 +165,4 @@ def _index(place: Any, parts: Sequence[str]) -> Any:
 def inline_model(document: dict[str, Any], folder: Path) -> None:
     """Put the model itself where its path is, so that its keys can be set."""
     if isinstance(document.get("model"), str):
-        document["model"] = _model_at(folder / document["model"])
+        document["model"] = _model_at(folder / path_of(document["model"]))

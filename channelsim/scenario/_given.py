@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from channelsim.errors import InputError
+from channelsim.paths import path_of
 
 TRACE, NPZ, TORCH = (".h5",), (".npz",), (".pt", ".pth")
 
@@ -19,7 +20,7 @@ def _file(name: str) -> str:
         raise InputError(
             "no file of weights; accepted: a trace (.h5), an .npz, or a state dict of PyTorch (.pt or .pth)"
         )
-    return str(Path(name).expanduser().absolute())
+    return str(path_of(name).absolute())
 
 
 WeightsFile = Annotated[
@@ -70,5 +71,5 @@ def epoch_problems(file: str | None, epoch: int | None) -> list[tuple[tuple[str 
 def located(table: Any, folder: Path) -> Any:
     """A table whose path of a weights file is taken relative to `folder`; other tables as they are."""
     if isinstance(table, Mapping) and isinstance(table.get("from"), str):
-        return {**table, "from": str((folder / Path(table["from"]).expanduser()).absolute())}
+        return {**table, "from": str((folder / path_of(table["from"])).absolute())}
     return table

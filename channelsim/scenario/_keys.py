@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, PrivateAttr
 
 from channelsim.errors import InputError
+from channelsim.paths import path_of
 from channelsim.scenario._channel import Channel, DirectionName, Link, channel_name
 from channelsim.scenario._document import read_model
 from channelsim.scenario._model import Model
@@ -36,7 +37,7 @@ def _model(value: Any) -> Any:
     if not isinstance(value, str | Path):
         return value
     try:
-        return read_model(Path(value))
+        return read_model(path_of(value))
     except InputError as error:
         raise TableError([((), f": {error}")]) from None
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from channelsim.errors import InputError
+from channelsim.paths import path_of
 from channelsim.scenario._document import assign, inline_model, parse_assignment, read_model, read_toml
 from channelsim.scenario._model import Model
 from channelsim.scenario._scenario import Scenario, from_document
@@ -20,7 +21,7 @@ def load(path: str | Path, set: Iterable[str] = ()) -> Scenario:
 
     Raises InputError: one line with the file, the key and what would be accepted.
     """
-    path = Path(path)
+    path = path_of(path)
     document, text = read_toml(path, pipes=True)
     for assignment in set:
         try:
@@ -35,4 +36,4 @@ def load(path: str | Path, set: Iterable[str] = ()) -> Scenario:
 
 def load_model(path: str | Path) -> Model:
     """The network description in a TOML file; InputError as `load`."""
-    return read_model(Path(path))
+    return read_model(path_of(path))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -12,12 +13,13 @@ from typing import Any, Self
 from pydantic import PrivateAttr, model_validator
 
 from channelsim.errors import InputError
+from channelsim.paths import path_of
 from channelsim.scenario import _checks, _words
 from channelsim.scenario._channel import channel_ends
 from channelsim.scenario._document import lay_over, located_model, parse_key
 from channelsim.scenario._given import located
 from channelsim.scenario._keys import Keys
-from channelsim.scenario._table import TableError
+from channelsim.scenario._table import TableError, shown
 from channelsim.scenario._theory import with_system
 
 
@@ -144,6 +146,17 @@ class Scenario(Keys):
         return f"<table>{rows}</table>"
 
 
+def only_scenario(given: object) -> None:
+    """Raises InputError for anything else, such as the path of a scenario's file."""
+    if not isinstance(given, Scenario):
+        path = (
+            f"channelsim.load({os.fspath(given)!r})"
+            if isinstance(given, str | os.PathLike)
+            else "channelsim.load(path)"
+        )
+        raise InputError(f"{shown(given)} is no scenario; accepted: a Scenario, such as {path} returns")
+
+
 def from_document(document: dict[str, Any], path: Path | None, text: str) -> Scenario:
     """The scenario of `document`, with paths relative to the file at `path`, which errors name."""
     written = document
@@ -154,14 +167,14 @@ def from_document(document: dict[str, Any], path: Path | None, text: str) -> Sce
     folder = path.parent if path else Path()
     model, data = document.get("model"), document.get("data")
     if isinstance(model, str):
-        document["model"] = str(folder / model)
+        document["model"] = folder / path_of(model)
     elif isinstance(model, dict):
         document["model"] = located_model(model, folder)
     learning = document.get("learning")
     if isinstance(learning, dict) and "feedback" in learning:
         document["learning"] = {**learning, "feedback": located(learning["feedback"], folder)}
     if isinstance(data, dict) and str(data.get("name", "")).endswith(".npz"):
-        document["data"] = {**data, "name": str(folder / data["name"])}
+        document["data"] = {**data, "name": str(folder / path_of(data["name"]))}
     try:
         scenario = Scenario(**document)
     except TableError as error:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from channelsim.errors import InputError
+from channelsim.paths import path_of
 from channelsim.rules import RULES, Message, Route
 from channelsim.scenario._channel import Channel, Quantize
 from channelsim.scenario._given import Matrix, WeightsFile, epoch_problems
@@ -47,7 +47,7 @@ def _data_set(name: str) -> str:
     if name in (*DATA_SETS, INLINE):
         return name
     if name.endswith(".npz"):
-        return str(Path(name).expanduser().absolute())
+        return str(path_of(name).absolute())
     known = ", ".join(DATA_SETS)
     raise InputError(f"no such data set{nearest(name, DATA_SETS)}; accepted: {known}, or the path of an .npz")
 

@@ -46,7 +46,7 @@ class Table(BaseModel):
         serialize_by_alias=True,
     )
 
-    def __init__(self, **data: Any):
+    def __init__(self, /, **data: Any):  # `self` may be a key
         data = {key: plain(value) for key, value in data.items()}
         try:
             super().__init__(**data)

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import multiprocessing
 import os
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,8 @@ from channelsim.errors import InputError, RunError
 
 TIMEOUT = 10  # seconds for a scheduler to answer, and to have a worker
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+_EXAMPLE = "tcp://host:8786"
+_ADDRESS = re.compile(r"((?P<scheme>tcp|tls|ws|wss)://)?([\w.-]+|\[[\da-fA-F:.%\w]+\]):(?P<port>[0-9]{1,5})/?")
 # A terminal sends Ctrl-C to the workers too; what becomes of them is for the sweep to say.
 _CALM = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
 
@@ -25,6 +28,8 @@ _SETTINGS = {
     "distributed.worker.profile.enabled": False,
     "distributed.admin.tick.interval": "500ms",
     "distributed.scheduler.active-memory-manager.start": False,
+    "distributed.scheduler.http.routes": [],  # Dask's HTTP servers run without a dashboard too: they have no pages
+    "distributed.worker.http.routes": [],
     "distributed.nanny.pre-spawn-environ": dict.fromkeys(THREADS, "1"),
 }
 
@@ -38,22 +43,27 @@ def cores() -> int:
 def local(workers: int) -> Iterator[Any]:
     """A client of so many single-threaded processes on this machine, which end with it.
 
+    They listen on ports that other users of the machine can connect to, and do what a client asks. So a client needs
+    a certificate, which exists for this sweep alone and only in the memory of its processes.
+
     Raises RunError if they do not start.
     """
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         # This is such a process, which is importing a script that starts a sweep: the one that waits for it tells.
         raise SystemExit(1)
     import dask
-    from distributed import Client, LocalCluster
+    from distributed import Client, LocalCluster, Security
 
     with dask.config.set(_SETTINGS), _quiet():
         try:
             cluster = LocalCluster(
                 n_workers=workers,
+                protocol="tls://",
+                security=Security.temporary(),
                 threads_per_worker=1,
                 processes=True,
                 dashboard_address=None,
-                # Dask's HTTP server, which runs without a dashboard too, would otherwise fight over port 8787.
+                # Dask's HTTP server would otherwise fight over port 8787.
                 scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
                 worker_dashboard_address=None,
                 memory_limit=0,
@@ -61,9 +71,9 @@ def local(workers: int) -> Iterator[Any]:
                 preload=[_CALM],
                 silence_logs=logging.CRITICAL,
             )
-        except RuntimeError as error:
+        except (RuntimeError, OSError, TimeoutError) as error:
             raise RunError(
-                f"sweep: the worker processes did not start ({error}); a script calls cs.sweep below "
+                f"sweep: the worker processes did not start, or were killed ({error}); a script calls cs.sweep below "
                 'if __name__ == "__main__":, because the workers import it'
             ) from None
         with cluster, Client(cluster) as client:
@@ -74,22 +84,27 @@ def local(workers: int) -> Iterator[Any]:
 def remote(address: str) -> Iterator[Any]:
     """A client of the scheduler at an address.
 
-    Raises InputError if none answers within 10 s, or if it has no workers.
+    Raises InputError if it is no address, if none answers within 10 s, or if it has no workers.
     """
     import dask
-    from distributed import Client
-    from distributed.comm.addressing import parse_address
-    from distributed.comm.registry import get_backend
+    from distributed import Client, Security
 
+    match = _ADDRESS.fullmatch(address)
+    # A client that was never connected cannot be closed quietly.
+    if match is None or not 0 < int(match["port"]) < 2**16:
+        raise InputError(f"--scheduler {address!r}: no address; accepted: one such as {_EXAMPLE}")
+    if match["scheme"] in ("tls", "wss") and Security().get_connection_args("client")["ssl_context"] is None:
+        raise InputError(
+            f"--scheduler {address}: no certificate is set; accepted: with distributed.comm.tls in Dask's settings"
+        )
     with dask.config.set({"distributed.comm.timeouts.connect": f"{TIMEOUT}s"}), _quiet():
         try:
-            get_backend(parse_address(address)[0])  # a client that was never connected cannot be closed quietly
             client = Client(address, timeout=f"{TIMEOUT}s", set_as_default=False)
         except (OSError, TimeoutError, ValueError, TypeError) as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             raise InputError(
                 f"--scheduler {address}: no Dask scheduler answers within {TIMEOUT} s ({reason[:120]}); accepted: the "
-                "address of a running one, such as tcp://host:8786 (start it with: dask scheduler)"
+                f"address of a running one, such as {_EXAMPLE} (start it with: dask scheduler)"
             ) from None
         with client:
             try:

@@ -15,13 +15,15 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from channelsim import extras
-from channelsim.errors import InputError, Unwritable
+from channelsim.errors import InputError, Unwritable, printable
 from channelsim.identity import changes
+from channelsim.paths import path_of
+from channelsim.plain import json_text
 from channelsim.scenario import Scenario, parse_key
 from channelsim.version import version
 
@@ -140,7 +142,7 @@ def claim(directory: Path, scenario: Scenario, data: Mapping[str, Mapping[str, s
             contents = {"sweeps": others if mine in others else [*others, mine], "data": {**before, **data}}
             if contents != there:
                 about = {"format": FORMAT, "version": VERSION, "channelsim": version(), **contents}
-                _replace(directory / "sweep.json", json.dumps(about, indent=1, ensure_ascii=False).encode())
+                _replace(directory / "sweep.json", json_text(about, indent=1).encode())
     except OSError as error:
         reason = error.strerror or str(error)
         raise Unwritable(f"{directory}: {reason}; accepted: a directory that can be written (--out)", reason) from None
@@ -155,12 +157,8 @@ def _contents(directory: Path) -> Record:
     path = directory / "sweep.json"
     if not path.exists():
         return {"sweeps": [], "data": {}}
-    try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-        right = about["format"] == FORMAT
-    except (ValueError, KeyError, TypeError):
-        right = False
-    if not right:
+    about = _read_json(path)
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise InputError(f"{path}: not made by `channelsim sweep`; accepted: another --out")
     made_by = about.get("channelsim")
     if about.get("version") != VERSION or made_by != version():
@@ -168,7 +166,62 @@ def _contents(directory: Path) -> Record:
             f"{directory}: its points were computed by channelsim {made_by} (table version {about.get('version')}); "
             f"this is {version()} (version {VERSION}): accepted: another --out"
         )
+    if not _are_contents(about):
+        raise InputError(f"{path}: damaged; accepted: the file as `channelsim sweep` wrote it, or another --out")
     return {"sweeps": about["sweeps"], "data": about["data"]}
+
+
+def _read_json(path: Path) -> Any:
+    """What a file holds; None if it is no JSON, has numbers that JSON lacks, or is nested too deep. Raises OSError."""
+
+    def refuse(word: str) -> None:
+        raise ValueError(word)
+
+    try:
+        return json.loads(path.read_bytes(), parse_constant=refuse)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _are_contents(about: Record) -> bool:
+    """Whether the parts of sweep.json are of the types that they are written with."""
+    sweeps, data = about.get("sweeps"), about.get("data")
+    return (
+        isinstance(sweeps, list)
+        and all(isinstance(one, dict) and _is_sweep(one) for one in sweeps)
+        and isinstance(data, dict)
+        and all(isinstance(digests, dict) and _are_text(digests.values()) for digests in data.values())
+        and all(isinstance(_parsed(key), dict) and "name" in _parsed(key) for key in data)
+    )
+
+
+def _is_sweep(one: Record) -> bool:
+    keys = one.get("keys")
+    return (
+        one.keys() == {"name", "keys", "scenario"}
+        and isinstance(one["name"], str)
+        and isinstance(one["scenario"], dict)
+        and isinstance(keys, list)
+        and _are_text(keys)
+        and all(map(_is_key, keys))
+    )
+
+
+def _are_text(values: Iterable[Any]) -> bool:
+    return all(isinstance(value, str) for value in values)
+
+
+def _is_key(text: str) -> bool:
+    try:
+        return bool(parse_key(text))
+    except InputError:
+        return False
+
+
+def _parsed(text: str) -> Any:
+    with contextlib.suppress(ValueError, RecursionError):
+        return json.loads(text)
+    return None
 
 
 def _refuse_other_data(
@@ -224,19 +277,37 @@ def _leaves(value: Any, path: tuple[str, ...], columns: set[tuple[str, ...]]) ->
 def read_point(directory: Path, name: str) -> Record | None:
     """The record of a point, or None if there is none."""
     try:
-        record = json.loads(point_file(directory, name).read_bytes())
-    except FileNotFoundError:
+        record = _read_json(point_file(directory, name))
+    except OSError:  # there is none
         return None
-    except ValueError:  # cut short by a power failure: the point is done again
-        return None
-    return record if isinstance(record, dict) and record.keys() >= _PARTS else None
+    return record if _is_record(record, name) else None  # one that was cut short or changed: the point is done again
+
+
+def _is_record(record: Any, name: str) -> bool:
+    """Whether the parts of a record are of the types that they are written with."""
+    return (
+        isinstance(record, dict)
+        and record.keys() >= _PARTS
+        and record["point"] == name
+        and record["status"] in (DONE, FAILED, KILLED)
+        and isinstance(record["final"], bool)
+        and isinstance(record["warnings"], list)
+        and _are_text((record["reason"], record["trace"], *record["warnings"]))
+        and all(isinstance(record[part], dict) for part in ("values", "scenario", "measures"))
+        and all(_is_measure(measure, value) for measure, value in record["measures"].items())
+    )
+
+
+def _is_measure(name: str, value: Any) -> bool:
+    if isinstance(value, float):
+        return name not in _COUNTS and math.isfinite(value)
+    return value is None or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63)
 
 
 def write_point(directory: Path, record: Record) -> None:
     """Keeps the record of a point. Raises Unwritable if the disk is full or the like."""
     try:
-        text = json.dumps(_strict(record), indent=1, ensure_ascii=False)
-        _replace(point_file(directory, record["point"]), text.encode())
+        _replace(point_file(directory, record["point"]), json_text(record, indent=1).encode())
     except OSError as error:
         raise unwritable(directory, error.strerror or str(error)) from None
 
@@ -268,15 +339,6 @@ def record_of(
         "warnings": list(warnings),
         "trace": f"points/{trace.name}" if trace is not None and trace.exists() else "",
     }
-
-
-def _strict(value: Any) -> Any:
-    """NaN and infinity as null, which is all that JSON has."""
-    if isinstance(value, dict):
-        return {key: _strict(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_strict(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 # --- the table ------------------------------------------------------------------------------------------------
@@ -341,11 +403,13 @@ def tabulate(records: Sequence[Record], keys: Sequence[str]) -> pd.DataFrame:
 
 
 def row(record: Record, keys: Sequence[str]) -> Record:
-    """A row of the table."""
+    """A row of the table. Its text can be encoded, whatever bytes the names of files have."""
     values = {key: _cell(record, key) for key in (*keys, "seed")}
     measures = {name: record["measures"].get(name) for name in MEASURES}
     about = {name: record[name] for name in ("point", "status", "reason")}
-    return {**about, **values, **measures, "warnings": _BETWEEN.join(record["warnings"]), "trace": record["trace"]}
+    ends = {"warnings": _BETWEEN.join(record["warnings"]), "trace": record["trace"]}
+    cells = {**about, **values, **measures, **ends}
+    return {name: printable(cell) if isinstance(cell, str) else cell for name, cell in cells.items()}
 
 
 def _cell(record: Record, key: str) -> Any:
@@ -377,6 +441,8 @@ def _one_type(values: Sequence[Any]) -> pd.Series[Any]:
     import pandas as pd
 
     kinds = {type(value) for value in values}
+    if any(isinstance(value, int) and abs(value) >= 2**63 for value in values):
+        kinds.add(str)  # more than a column of integers holds
     for kinds_of_one, dtype in (({int}, "int64"), ({int, float}, "float64"), ({bool}, "bool")):
         if kinds <= kinds_of_one:
             return pd.Series(values, dtype=dtype)
@@ -391,7 +457,7 @@ def read_table(directory: str | os.PathLike[str]) -> pd.DataFrame:
     extras.require("sweep", "the table of a sweep")
     import pandas as pd
 
-    folder = Path(directory)
+    folder = path_of(directory)
     path = folder / "results.parquet"
     if not path.exists():
         raise InputError(f"{folder}: no results.parquet; accepted: the directory of a `channelsim sweep`")

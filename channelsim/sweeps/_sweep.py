@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from channelsim import extras
+from channelsim import extras, signals
 from channelsim.errors import InputError, RunError
-from channelsim.scenario import Scenario
+from channelsim.paths import path_of
+from channelsim.scenario import Data, Scenario, only_scenario
 from channelsim.sweeps import _cluster, _data, _store, _worker
 from channelsim.sweeps._grid import Point, points
 from channelsim.sweeps._progress import Silent, SweepProgress
@@ -25,6 +22,11 @@ GROUP = "point"  # of all keys: Dask holds back the tasks of a large group until
 TABLE_SECONDS = 5.0  # between two tables while a sweep runs
 _SHARE = 0.02  # of a sweep's time that the tables may take
 BUSY_SECONDS = 1.0  # until a point that another sweep computes is looked at again
+WARM_UPS = 5  # times that workers may die while they warm up: one for each machine's first, the others, and deaths
+WORKERLESS_SECONDS = 60  # until a sweep ends whose workers are all gone
+LOOK_SECONDS = 5.0  # without a point that is done, until the workers are looked at
+WATCH_SECONDS = 0.1
+GONE = "sweep: the scheduler went away; what is done is kept: the same command goes on"
 
 
 def default_out(scenario: Scenario) -> Path:
@@ -60,52 +62,46 @@ def sweep(
         InputError: the grid is wrong, the directory is not one of such a sweep, has results on other data or cannot be
             written, no scheduler answers, or the extra `sweep` is not installed. What was done is kept.
         RunError: the scheduler went away. What was done is kept.
-        KeyboardInterrupt: after Ctrl-C; what was done is kept and in the table.
+        KeyboardInterrupt: after Ctrl-C; what was done is kept and in the table. SIGTERM and SIGHUP do the same, and
+            then end the process.
     """
     extras.require("sweep", "sweep")
     if workers is not None and scheduler is not None:
         raise InputError("sweep: --workers start processes here, --scheduler has its own; accepted: one of them")
     if workers is not None and workers < 1:
         raise InputError(f"sweep: --workers {workers}; accepted: 1 or more")
+    only_scenario(scenario)
     listener = progress or Silent()
-    directory = (Path(out) if out is not None else default_out(scenario)).absolute()
+    directory = (path_of(out) if out is not None else default_out(scenario)).absolute()
     wanted, data = _data.identified(points(scenario), listener.note)
     _store.claim(directory, scenario, data)
     results = _store.Results(directory)
     left = [point for point in wanted if not _store.is_final(_store.read_point(directory, point.name))]
+    with signals.in_order():
+        return _complete(scenario.name, wanted, left, directory, results, listener, workers, scheduler)
+
+
+def _complete(
+    name: str,
+    wanted: list[Point],
+    left: list[Point],
+    directory: Path,
+    results: _store.Results,
+    listener: SweepProgress,
+    workers: int | None,
+    scheduler: str | None,
+) -> pd.DataFrame:
+    """Computes the points that are left, and makes the table."""
     try:
         if left:
-            _Sweep(scenario.name, wanted, left, directory, results, listener).go(workers, scheduler)
+            _Sweep(name, wanted, left, directory, results, listener).go(workers, scheduler)
         else:
-            listener.start(scenario.name, len(wanted), len(wanted), 0)
+            listener.start(name, len(wanted), len(wanted), 0)
     finally:
         table = results.write()
     mine = table[table["point"].isin([point.name for point in wanted])]
     listener.finish(int((mine["status"] == _store.DONE).sum()), int((mine["status"] != _store.DONE).sum()))
     return table
-
-
-@contextlib.contextmanager
-def _heard_interrupts() -> Iterator[list[bool]]:
-    """A list that holds something once Ctrl-C was pressed.
-
-    KeyboardInterrupt is raised as ever, but where Python cannot pass it on (in a callback of the garbage collector, of
-    which Dask has many) it would be lost.
-    """
-    heard: list[bool] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield heard
-        return
-
-    def hear(*_: object) -> None:
-        heard.append(True)
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGINT, hear)
-    try:
-        yield heard
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 class _Sweep:
@@ -144,34 +140,85 @@ class _Sweep:
             self._warm(client, scheduler)
             self.listener.start(self.name, len(self.wanted), self.before, _cluster.threads(client))
             self.began = self.table_time = time.monotonic()
-            with _heard_interrupts() as interrupted:
+            with signals.kept_ctrl_c() as interrupted:
                 self._drain(client, interrupted)
 
     def _warm(self, client: Any, scheduler: str | None) -> None:
-        """Compiles the engine once on each machine, then brings it into the other workers."""
-        hosts: dict[str, list[str]] = {}
-        for address, host in _cluster.workers(client).items():
-            hosts.setdefault(host, []).append(address)
-        if not hosts:
-            return
-        data = next((point.scenario.data for point in self.left.values() if point.scenario), None)
-        first = [addresses.pop() for addresses in hosts.values()]
-        for addresses in (first, [address for others in hosts.values() for address in others]):
-            # A worker may die before its turn; its nanny's next one has another address.
-            futures = [
-                client.submit(_worker.warm, data, workers=[address], allow_other_workers=True, pure=False)
-                for address in addresses
-            ]
-            import pandas  # noqa: F401  for the table: it takes a second, which is free while the workers warm up
+        """Compiles the engine once on each machine, then brings it into the other workers.
 
-            for future in futures:
-                try:
-                    theirs = future.result()
-                except ImportError as error:
-                    raise InputError(f"--scheduler {scheduler}: a worker lacks channelsim: {error}") from None
-                if theirs != version():
-                    text = f"a worker has channelsim {theirs}, here it is {version()}; accepted: the same"
-                    raise InputError(f"--scheduler {scheduler}: {text}")
+        A worker that dies meanwhile is replaced, and its successor warmed up. Raises RunError if they die each time.
+        """
+        data = next((point.scenario.data for point in self.left.values() if point.scenario), None)
+        warm: set[str] = set()
+        machines: set[str] = set()  # on which the engine is compiled
+        for _ in range(WARM_UPS):
+            there = self._workers(client)
+            first = {host: address for address, host in there.items() if host not in machines}
+            cold = list(first.values()) or [address for address in there if address not in warm]
+            if not cold:
+                return
+            warmed = self._warmed(client, scheduler, cold, data)
+            warm |= warmed
+            machines |= {there[address] for address in warmed}
+        if not warm:
+            raise RunError(
+                f"sweep: its workers died {WARM_UPS} times while they warmed up; no point has begun: "
+                "the same command tries again"
+            )
+
+    def _warmed(self, client: Any, scheduler: str | None, addresses: list[str], data: Data | None) -> set[str]:
+        """Warms up the workers at these addresses at the same time; returns those that have lived to its end."""
+        futures = {address: client.submit(_worker.warm, data, workers=[address], pure=False) for address in addresses}
+        import pandas  # noqa: F401  for the table: it takes a second, which is free while the workers warm up
+
+        warmed = set()
+        while futures:
+            there = _cluster.workers(client)
+            for address, future in list(futures.items()):
+                if future.done() and future.status == "finished":
+                    warmed.add(address)
+                    self._refuse_others(future.result(), scheduler)
+                elif future.done():
+                    self._look_at_failure(future, scheduler)
+                elif address in there:
+                    continue
+                del futures[address]  # a task for a worker that is gone would wait forever
+                future.release()
+            time.sleep(WATCH_SECONDS if futures else 0)
+        return warmed
+
+    @staticmethod
+    def _refuse_others(theirs: str, scheduler: str | None) -> None:
+        if theirs != version():
+            text = f"a worker has channelsim {theirs}, here it is {version()}; accepted: the same"
+            raise InputError(f"--scheduler {scheduler}: {text}")
+
+    @staticmethod
+    def _look_at_failure(future: Any, scheduler: str | None) -> None:
+        """Raises what has failed in a worker, except that the worker died."""
+        from distributed import KilledWorker
+        from distributed.client import FutureCancelledError
+
+        try:
+            future.result()
+        except KilledWorker:
+            return
+        except FutureCancelledError:
+            raise RunError(GONE) from None
+        except ImportError as error:
+            raise InputError(f"--scheduler {scheduler}: a worker lacks channelsim: {error}") from None
+
+    def _workers(self, client: Any) -> dict[str, str]:
+        """Address -> host of the workers, after waiting for one. Raises RunError if there is none for a minute."""
+        until = time.monotonic() + WORKERLESS_SECONDS
+        while not (there := _cluster.workers(client)):
+            if time.monotonic() > until:
+                raise RunError(
+                    f"sweep: all workers are gone, and none has taken their place for {WORKERLESS_SECONDS} s; "
+                    "what is done is kept: the same command goes on"
+                )
+            time.sleep(WATCH_SECONDS)
+        return there
 
     def _drain(self, client: Any, interrupted: list[bool]) -> None:
         """Hands out all points and takes in what becomes of them."""
@@ -181,7 +228,7 @@ class _Sweep:
         while self.left:
             if interrupted:
                 raise KeyboardInterrupt
-            for future in self._next(futures):
+            for future in self._next(client, futures):
                 self._take(future)
             now = time.monotonic()
             again = [name for name, when in self.busy.items() if when <= now]
@@ -205,14 +252,18 @@ class _Sweep:
             for name in names
         ]
 
-    def _next(self, futures: Any) -> Iterator[Any]:
-        """Those that are done, after waiting for one, or for a while if points are busy elsewhere."""
+    def _next(self, client: Any, futures: Any) -> list[Any]:
+        """Those that are done, after waiting for one for a while."""
         if self.busy and not futures.has_ready():
             time.sleep(BUSY_SECONDS / 4)
-        if futures.has_ready():
-            yield from futures.next_batch(block=False)
-        elif not self.busy and not futures.is_empty():
-            yield next(futures)
+        elif not futures.is_empty():
+            until = time.monotonic() + LOOK_SECONDS
+            while not futures.has_ready() and time.monotonic() < until:
+                with futures.thread_condition:
+                    futures.thread_condition.wait(WATCH_SECONDS)
+            if not futures.has_ready():
+                self._workers(client)
+        return list(futures.next_batch(block=False))
 
     def _take(self, future: Any) -> None:
         from distributed import KilledWorker
@@ -225,7 +276,7 @@ class _Sweep:
         except KilledWorker as killed:
             record = self._died(name, killed.allowed_failures + 1)
         except FutureCancelledError:
-            raise RunError("sweep: the scheduler went away; what is done is kept: the same command goes on") from None
+            raise RunError(GONE) from None
         finally:
             future.release()
         if record is None:

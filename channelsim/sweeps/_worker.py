@@ -126,6 +126,16 @@ def _expected(data: Data, digests: Mapping[str, str] | None) -> Dataset:
     return _dataset(data)
 
 
+def _is_trace(path: Path) -> bool:
+    from channelsim.trace import Trace
+
+    try:
+        Trace(path).close()
+    except InputError:
+        return False
+    return True
+
+
 def _simulate(scenario: Scenario, trace: Path, dataset: Dataset) -> Any:
     """A run; it goes on where a trace stops that an earlier attempt has left, if that was on the same data."""
     from channelsim._run import run
@@ -137,4 +147,6 @@ def _simulate(scenario: Scenario, trace: Path, dataset: Dataset) -> Any:
             raise
         except InputError:  # it has no checkpoint, other data, or is of a run that is done but was not recorded
             pass
+        if not _is_trace(trace):
+            trace.unlink()  # in the place of the point's own trace, so it was one
     return run(scenario, out=trace, force=True, dataset=dataset)

@@ -7,7 +7,6 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +16,8 @@ from numpy.typing import NDArray
 
 from channelsim import extras, units
 from channelsim.errors import InputError
-from channelsim.plots import FORMATS, look, save
+from channelsim.paths import path_of
+from channelsim.plots import FORMATS, as_written, look, save
 from channelsim.scenario import nearest
 from channelsim.sweeps._store import COLUMNS, DONE, MEASURES, read_table
 
@@ -78,7 +78,7 @@ def plot_sweep(
         without the extra `sweep`.
     """
     extras.require("sweep", "plot of a sweep")
-    target = None if out is None else Path(out)
+    target = None if out is None else path_of(out)
     if target is not None and target.suffix.lower() not in FORMATS:
         raise InputError(f"{target}: cannot draw a {target.suffix or 'nameless'} file; use {', '.join(FORMATS)}")
     if by is not None and heat is not None:
@@ -212,7 +212,7 @@ def _curves(found: Sequence[Cell], x: str, by: str | None, y: str) -> Figure:
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     if by is not None:
-        figure.legend(title=by, loc="outside right upper", frameon=False, handlelength=3)
+        as_written(figure.legend(title=by, loc="outside right upper", frameon=False, handlelength=3))
     _say_what_the_bars_are(axes, found)
     return figure
 

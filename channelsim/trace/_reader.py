@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from channelsim.errors import InputError, printable
 from channelsim.files import refuse_special
+from channelsim.paths import path_of
 from channelsim.plan.layout import CHANNEL
 from channelsim.trace import _bulk, _checkpoint, _disk, _layout, _seal, _structure, _torch, _weights
 from channelsim.units import number_text, seconds
@@ -115,7 +116,7 @@ class Trace:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Raises InputError for a file that does not exist, is no trace, or has another schema_version."""
-        self.path = Path(path)
+        self.path = path_of(path)
         self._file = open_trace(self.path)
 
     def close(self) -> None:
@@ -279,7 +280,7 @@ class Trace:
 
         Raises InputError for another extension, a file that cannot be written, or an epoch that is not kept.
         """
-        target = Path(path)
+        target = path_of(path)
         if target.suffix != ".npz":
             raise InputError(f"{target}: weights are written as an .npz; accepted: a name that ends in .npz")
         arrays: dict[str, Any] = self.weights(epoch)

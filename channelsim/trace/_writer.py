@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from channelsim.errors import InputError, Unwritable
 from channelsim.files import open_regular, refuse_special
+from channelsim.plain import json_text
 from channelsim.plan.layout import CHANNEL
 from channelsim.trace import _checkpoint, _disk, _layout, _messages, _resumable, _seal, _table, _weights
 from channelsim.trace._bulk import Bulk, Pending
@@ -178,7 +178,7 @@ class Writer:
             self._keep(snapshot)
         self._main.attrs["status"] = status
         self._main["provenance"].attrs["end"] = _now()
-        _table.text(self._main, "result", _as_json(result), "result of the run (JSON)")
+        _table.text(self._main, "result", json_text(result), "result of the run (JSON)")
         self._publish()
         if status in _layout.FINISHED:
             self._bulk.join()
@@ -263,7 +263,7 @@ def create(
         main.attrs["status"] = _layout.RUNNING
         scenario = main.create_group("scenario")
         _table.text(scenario, "toml", scenario_text, "the scenario as it was written (TOML)")
-        _table.text(scenario, "json", _as_json(resolved), "the scenario as understood (JSON)")
+        _write_resolved(scenario, resolved)
         origin = main.create_group("provenance")
         for key, value in {"start": _now(), **provenance}.items():
             origin.attrs[key] = value if isinstance(value, int | float) else _encodable(str(value))
@@ -285,8 +285,11 @@ def create(
     return writer
 
 
-def reopen(path: str | os.PathLike[str], plan: Plan) -> Writer:
+def reopen(path: str | os.PathLike[str], plan: Plan, longer: tuple[Mapping[str, Any], str] | None = None) -> Writer:
     """Go on with a trace whose run was interrupted or killed, from its checkpoint.
+
+    With `longer`, the scenario as it is now and its digests (`resolved` and `inputs` as in `create`), also with one
+    that is done.
 
     Raises InputError for a file that is no trace, a finished one, one without a checkpoint, one that
     another run is writing, and one that cannot be written.
@@ -302,7 +305,9 @@ def reopen(path: str | os.PathLike[str], plan: Plan) -> Writer:
         with whole(target):
             main = _table.in_memory(target.read_bytes())
             status = main.attrs["status"]
-        if status in _layout.FINISHED:
+        if status == _layout.DONE and longer is None:
+            raise InputError(f"{target}: this run is done; accepted: more epochs (--epochs N)")
+        if status == _layout.DIVERGED:
             raise InputError(f"{target}: this run is {status}; only an interrupted or killed run can be resumed")
         if "checkpoint" not in main:
             raise InputError(f"{target}: no checkpoint was reached; run its scenario again with --force")
@@ -312,6 +317,9 @@ def reopen(path: str | os.PathLike[str], plan: Plan) -> Writer:
         main.attrs["status"] = _layout.RUNNING
         if "result" in main:
             del main["result"]
+        if longer is not None:
+            _write_resolved(main["scenario"], longer[0])
+            main["provenance"].attrs["inputs"] = longer[1]
         writer = Writer(target, main, plan, lock)
         writer._bulk.refuse_what_is_in_the_way()
         _disk.part(writer._place).unlink(missing_ok=True)
@@ -324,10 +332,8 @@ def reopen(path: str | os.PathLike[str], plan: Plan) -> Writer:
     return writer
 
 
-def _as_json(value: Mapping[str, Any]) -> str:
-    """JSON in UTF-8. Paths that are not UTF-8 have surrogates in them, which JSON's own escapes keep."""
-    text = json.dumps(value, ensure_ascii=False)
-    return text if _encodable(text) == text else json.dumps(value)
+def _write_resolved(scenario: h5py.Group, resolved: Mapping[str, Any]) -> None:
+    _table.text(scenario, "json", json_text(resolved), "the scenario as understood (JSON)")
 
 
 def _encodable(text: str) -> str:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import pty
 import re
 import signal
 import subprocess
+import termios
 import time
 from pathlib import Path
 
@@ -136,15 +140,55 @@ def interrupted(here: Path, number: int) -> tuple[int, str, float]:
         return process.returncode, err, time.monotonic() - start
 
 
-def test_ctrl_c_leaves_a_whole_trace_and_says_how_to_go_on(here: Path) -> None:
-    status, err, seconds = interrupted(here, signal.SIGINT)
-    assert status == 130
+@pytest.mark.parametrize(("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_ctrl_c_leaves_a_whole_trace_and_says_how_to_go_on(here: Path, number: int, expected: int) -> None:
+    status, err, seconds = interrupted(here, number)
+    assert status == expected
+    assert not list((here / "runs").glob(".*"))
     assert "channelsim run --resume runs/small.h5" in err
     assert "Traceback" not in err
     assert seconds < 2
     with Trace(here / "runs/small.h5") as trace:
         assert trace.status == "interrupted"
         assert trace.checkpoint()
+
+
+def test_a_terminal_that_goes_away_is_a_hang_up(here: Path) -> None:
+    leader, follower = pty.openpty()
+
+    def take_terminal() -> None:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    with subprocess.Popen(
+        [*COMMAND, "run", "small.toml", *LONG],
+        cwd=here,
+        env=environment(),
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        start_new_session=True,
+        preexec_fn=take_terminal,
+    ) as process:
+        os.close(follower)
+        seen = b""
+        while b"epoch" not in seen:
+            seen += os.read(leader, 65536)
+        os.close(leader)
+        assert process.wait(60) == 129
+    with Trace(here / "runs/small.h5") as trace:
+        assert trace.status == "interrupted"
+        assert trace.checkpoint()
+    assert not list((here / "runs").glob(".*"))
+
+
+def test_a_run_that_is_done_goes_on_with_more_epochs(here: Path) -> None:
+    assert channelsim("run", "small.toml", "-q", "--out", "run.h5", cwd=here).status == 0
+    outcome = channelsim("run", "--resume", "run.h5", "--epochs", "3", "--json", cwd=here)
+    assert outcome.status == 0, outcome.err
+    assert outcome.json["updates"] == 3 * 30
+    assert_one_error_line(
+        channelsim("run", "small.toml", "--epochs", "3", cwd=here), "--epochs goes with --resume TRACE"
+    )
 
 
 def test_a_resumed_run_equals_one_that_never_stopped(here: Path) -> None:

@@ -59,9 +59,10 @@ def test_paths_that_are_no_text(tmp_path: Path) -> None:
     assert_one_error_line(outcome, r"\udcff.h5: its name is not UTF-8")
 
 
-def test_a_working_directory_that_is_gone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["run", "sweep"])
+def test_a_working_directory_that_is_gone(tmp_path: Path, command: str) -> None:
     (tmp_path / "small.toml").write_text(SMALL)
-    line = f"mkdir gone; cd gone; rmdir ../gone; channelsim run {tmp_path}/small.toml"
+    line = f"mkdir gone; cd gone; rmdir ../gone; channelsim {command} {tmp_path}/small.toml"
     done = shell(line, tmp_path, PYTHONPATH=str(ROOT))
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "error: the working directory has been deleted; accepted: one that exists\n"

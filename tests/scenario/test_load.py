@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
+import channelsim as cs
 from channelsim.errors import InputError
 from channelsim.scenario import Scenario, load, load_model
+from tests.cli.process import SMALL
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted(ROOT.glob("scenarios/*.toml"))
@@ -280,7 +285,75 @@ def test_the_scenario_of_the_design(file: Path) -> None:
 
 def test_importing_is_quick() -> None:
     """What takes long to import waits until it is needed: a help text must not."""
-    slow = ("numba", "torch", "matplotlib", "pint", "scipy", "h5py", "pandas", "sklearn")
+    slow = ("numba", "torch", "matplotlib", "scipy", "h5py", "pandas", "sklearn")
     code = f"import sys, channelsim.scenario; print([m for m in {slow} if m in sys.modules])"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert told.stdout.strip() == "[]"
+
+
+NESTED = {
+    "lists": "x = " + "[" * 500 + "]" * 500,
+    "tables": "x = " + "{a = " * 500 + "1" + "}" * 500,
+    "a dotted key": "[sweep]\n" + "a." * 3000 + "b = [1]",
+}
+
+
+@pytest.mark.parametrize("text", NESTED.values(), ids=NESTED)
+def test_toml_that_is_nested_too_deep_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "deep.toml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"deep.toml: nested too deep; accepted: TOML"):
+        load(path)
+
+
+def test_a_number_of_5000_digits_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "long.toml"
+    path.write_text("seed = " + "9" * 5000)
+    with pytest.raises(InputError, match=r"long.toml: .*4300 digits.*; accepted: TOML"):
+        load(path)
+
+
+@pytest.mark.parametrize("key", ["self", "model.self", "training.self", "model.layers.0.self"])
+def test_a_key_called_self_is_unknown(tmp_path: Path, key: str) -> None:
+    path = tmp_path / "small.toml"
+    path.write_text(SMALL)
+    with pytest.raises(InputError, match=r"self is unknown; accepted here: "):
+        load(path, set=[f"{key}=1"])
+
+
+def test_a_path_that_begins_with_a_tilde_is_in_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "small.toml").write_text(SMALL)
+    model = SMALL[SMALL.index("[model]") + 8 : SMALL.index("[data]")].replace("model.layers", "layers")
+    (tmp_path / "model.toml").write_text(model)
+    np.savez(tmp_path / "own.npz", train_x=np.zeros((2, 64)), train_y=[0, 1], test_x=np.zeros((1, 64)), test_y=[0])
+    assert load("~/small.toml").path == tmp_path / "small.toml"
+    assert load("~/small.toml", set=["model=~/model.toml"]).model.where == str(tmp_path / "model.toml")
+    assert load("~/small.toml", set=["data.name=~/own.npz"]).data.name == str(tmp_path / "own.npz")
+    with pytest.raises(InputError, match=r"~nobody-here/x.toml: no such home directory"):
+        load("~nobody-here/x.toml")
+
+
+def test_folders_whose_names_are_no_text(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
+    folder.mkdir()
+    (folder / "small.toml").write_text(SMALL)
+    assert load(folder / "small.toml").name == "small"
+    with pytest.raises(InputError, match=r"\\udcff/none.toml: no such file"):
+        load(folder / "none.toml")
+    with pytest.raises(InputError, match=r"model: .*\\udcff/none.toml: no such file"):
+        load(folder / "small.toml", set=["model=none.toml"])
+
+
+def test_messages_have_nothing_that_a_terminal_acts_upon(tmp_path: Path) -> None:
+    path = tmp_path / "red.toml"
+    path.write_text(SMALL + '"\\u001b[31mred" = 1\n')
+    with pytest.raises(InputError, match=r'channels.learning."\\x1b\[31mred" is unknown'):
+        load(path)
+
+
+@pytest.mark.parametrize("function", [cs.run, cs.check, cs.verify, cs.sweep])
+def test_the_path_of_a_scenario_is_no_scenario(function: Any) -> None:
+    told = r"'x.toml' is no scenario; accepted: a Scenario, such as channelsim.load\('x.toml'\)"
+    with pytest.raises(InputError, match=told):
+        function("x.toml")

@@ -38,16 +38,22 @@ def start(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
     )
 
 
-def test_ctrl_c_leaves_what_is_done_and_the_same_command_goes_on(here: Path, scheduler: str) -> None:
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_ctrl_c_leaves_what_is_done_and_the_same_command_goes_on(
+    here: Path, scheduler: str, number: int, status: int
+) -> None:
     command = ["grid.toml", "--set", "training.epochs=200"]
     with start(*command, "--workers", "2", cwd=here) as process:
         assert process.stdout is not None and process.stderr is not None
         for line in process.stdout:
             if line.startswith("2/6"):
                 break
-        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the sweep and to its workers
+        if number == signal.SIGINT:
+            os.killpg(process.pid, number)  # as a terminal does: to the sweep and to its workers
+        else:
+            process.send_signal(number)
         _, told = process.communicate(timeout=60)  # the rest of the points is not waited for: see the table
-    assert process.returncode == 130
+    assert process.returncode == status
     assert told.splitlines()[-1].startswith("interrupted; what is done is in runs/small")
     assert "Traceback" not in told
     table = read_table(here / "runs" / "small")
@@ -113,5 +119,8 @@ def test_a_scheduler_that_does_not_answer(
     began = time.monotonic()
     assert_one_error_line(tried("--scheduler", silent), f"--scheduler {silent}: no Dask scheduler answers within 1 s")
     assert time.monotonic() - began < 5
-    assert_one_error_line(tried("--scheduler", "smoke://signal"), "no Dask scheduler answers", "smoke")
+    assert_one_error_line(tried("--scheduler", "smoke://signal"), "no address", "smoke")
+    for wrong in ("nonsense", "", "tcp://127.0.0.1:port", "tcp://127.0.0.1:65536", "tcp://[::1:3", "inproc://a:1"):
+        assert_one_error_line(tried("--scheduler", wrong), f"--scheduler {wrong!r}: no address; accepted: one such as")
+    assert_one_error_line(tried("--scheduler", "tls://127.0.0.1:1"), "no certificate is set")
     assert_one_error_line(tried("--scheduler", silent, "--workers", "2"), "--workers", "--scheduler")

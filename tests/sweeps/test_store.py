@@ -207,3 +207,93 @@ def test_a_worker_loads_changed_data_again_and_refuses_others(tmp_path: Path) ->
     np.testing.assert_array_equal(_worker._expected(own, second).train_y, y[::-1])
     with pytest.raises(InputError, match=r"own\.npz': changed during the sweep, .*: train_y has other values; test_y"):
         _worker._expected(own, first)
+
+
+VALUES: list[Any] = [None, True, 7, -1.5, "text", "\ud800", [], [1], {}, {"a": 1}, 10**400]
+
+
+def damaged(value: Any) -> list[Any]:
+    """The same, with each of its parts in turn replaced or left out."""
+    found = list(VALUES)
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in inside:
+        for wrong in damaged(inner):
+            copy = json.loads(json.dumps(value))
+            copy[key] = wrong
+            found.append(copy)
+        copy = json.loads(json.dumps(value))
+        del copy[key]
+        found.append(copy)
+    return found
+
+
+def test_a_sweep_json_of_any_shape_is_taken_or_refused(grid: Grid, tmp_path: Path) -> None:
+    scenario = grid({"seed": [1]}, data={"name": "digits", "train": 20})
+    _, data = _data.identified(points(scenario), lambda _: None)
+    _store.claim(tmp_path / "out", scenario, data)
+    path = tmp_path / "out" / "sweep.json"
+    whole = json.loads(path.read_text())
+    refused = 0
+    for wrong in damaged(whole):
+        path.write_text(json.dumps(wrong))
+        try:
+            _store.claim(tmp_path / "out", scenario, data)
+            _store.Results(tmp_path / "out").write()
+        except InputError as error:
+            refused += 1
+            assert "accepted: " in str(error)
+    assert refused > 100
+    for text in (b"", b"[" * 100_000, b"\xff", b"NaN", b'{"format": '):
+        path.write_bytes(text)
+        with pytest.raises(InputError, match=r"sweep.json: not made by `channelsim sweep`"):
+            _store.claim(tmp_path / "out", scenario, data)
+
+
+def test_a_record_of_any_shape_is_taken_or_computed_again(grid: Grid, tmp_path: Path) -> None:
+    scenario = grid({"seed": [1], "learning.rule": ["bp"]})
+    measures = dict.fromkeys(_store.MEASURES, 1)
+    keep(tmp_path / "out", scenario, **measures)
+    (point,) = points(scenario)
+    path = _store.point_file(tmp_path / "out", point.name)
+    whole = json.loads(path.read_text())
+    unread = 0
+    for wrong in damaged({**whole, "scenario": {"seed": 1}}):
+        path.write_text(json.dumps(wrong))
+        record = _store.read_point(tmp_path / "out", point.name)
+        unread += record is None
+        table = _store.Results(tmp_path / "out").write()
+        assert len(table) == (record is not None)
+    assert unread > 50
+    path.unlink()
+    path.mkdir()
+    assert _store.read_point(tmp_path / "out", point.name) is None
+
+
+def test_names_that_are_no_text_are_kept_and_told_as_escapes(grid: Grid, tmp_path: Path) -> None:
+    scenario = grid({"seed": [1]})
+    _store.claim(tmp_path, scenario, {})
+    (point,) = points(scenario)
+    record = _store.record_of(point, _store.FAILED, "run-\udcff: no such file")
+    _store.write_point(tmp_path, record)
+    assert _store.read_point(tmp_path, point.name) == record
+    assert list(_store.Results(tmp_path).write()["reason"]) == [r"run-\udcff: no such file"]
+    assert list(read_table(tmp_path)["reason"]) == [r"run-\udcff: no such file"]
+
+
+def test_a_point_whose_trace_is_garbage_is_computed(grid: Grid, tmp_path: Path) -> None:
+    scenario = grid({"seed": [1]})
+    out = tmp_path / "out"
+    _store.claim(out, scenario, {})
+    (point,) = points(scenario)
+    trace = _store.trace_file(out, point.name)
+    for garbage in (b"", b"garbage" * 1000, b"\x89HDF\r\n\x1a\n" + bytes(5000)):
+        trace.write_bytes(garbage)
+        record = _worker.run_point(point, str(out))
+        assert record["status"] == "done", record["reason"]
+        _store.point_file(out, point.name).unlink()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_bytes(b"of someone else")
+    trace.unlink()
+    trace.symlink_to(elsewhere)
+    assert _worker.run_point(point, str(out))["status"] == "done"
+    assert elsewhere.read_bytes() == b"of someone else"

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import ssl
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from distributed import Client
 
 import channelsim as cs
 from channelsim.errors import RunError
 from channelsim.scenario import Scenario
-from channelsim.sweeps import Silent, _cluster
+from channelsim.sweeps import Silent, _cluster, _sweep, _worker
 
 
 def _about() -> dict[str, Any]:
@@ -66,3 +71,109 @@ def test_a_script_without_a_main_guard_is_told_so(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("distributed.LocalCluster", fail)
     with pytest.raises(RunError, match='if __name__ == "__main__"'), _cluster.local(1):
         pass
+
+
+def _listening() -> list[tuple[str, int]]:
+    """Where this process and its children wait for connections: host and port."""
+    this = psutil.Process()
+    return [
+        (link.laddr.ip, link.laddr.port)
+        for process in (this, *this.children(recursive=True))
+        for link in process.net_connections("tcp")
+        if link.status == psutil.CONN_LISTEN
+    ]
+
+
+def _answer(place: tuple[str, int]) -> str:
+    """What a port says to a stranger: over HTTP, and if that fails over TLS."""
+    try:
+        urllib.request.urlopen("http://{}:{}/info/main/workers.html".format(*place), timeout=10)
+        return "has a page"
+    except urllib.error.HTTPError as error:
+        return "has no page" if error.code == 404 else str(error)
+    except OSError:
+        pass
+    stranger = ssl.create_default_context()
+    stranger.check_hostname, stranger.verify_mode = False, ssl.CERT_NONE
+    try:
+        with socket.create_connection(place, timeout=10) as link, stranger.wrap_socket(link) as talk:
+            return str(talk.recv(1))
+    except ssl.SSLError as error:
+        return "asks for a certificate" if "CERTIFICATE_REQUIRED" in str(error) else str(error)
+
+
+def test_who_has_no_certificate_of_the_sweep_reaches_none_of_its_ports() -> None:
+    """Over such a port code is run as whoever sweeps."""
+    before = set(_listening())
+    stranger = ssl.create_default_context()
+    stranger.check_hostname, stranger.verify_mode = False, ssl.CERT_NONE
+    with _cluster.local(1) as client:
+        ports = [place for place in _listening() if place not in before]
+        assert {host for host, _ in ports} == {"127.0.0.1"}
+        assert sorted(map(_answer, ports)) == ["asks for a certificate"] * 3 + ["has no page"] * 2
+        for address in (client.scheduler.address, *_cluster.workers(client)):
+            assert address.startswith("tls://")
+            with pytest.raises((OSError, TimeoutError)):
+                Client(address.replace("tls://", "tcp://"), timeout="2s", set_as_default=False)
+
+
+def _kill_the_workers(data: object) -> str:
+    """Takes all workers of the machine with it, as often as its folder asks for, and then warms up."""
+    folder = Path(os.environ["DEATHS"])
+    deaths = len(list(folder.iterdir()))
+    if deaths == int(os.environ["MOST_DEATHS"]):
+        return warm_up(data)  # type: ignore[arg-type]
+    (folder / str(deaths)).touch()
+    for worker in psutil.Process(os.getppid()).children():
+        if "spawn_main" in " ".join(worker.cmdline()) and worker.pid != os.getpid():
+            worker.kill()
+    os.kill(os.getpid(), signal.SIGKILL)
+    return ""
+
+
+warm_up = _worker.warm
+
+
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize(("workers", "deaths"), [(2, 1), (1, 2)])
+def test_workers_that_are_killed_while_they_warm_up_are_replaced(
+    grid: Callable[..., Scenario], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int, deaths: int
+) -> None:
+    (tmp_path / "deaths").mkdir()
+    monkeypatch.setenv("DEATHS", str(tmp_path / "deaths"))
+    monkeypatch.setenv("MOST_DEATHS", str(deaths))
+    monkeypatch.setattr(_worker, "warm", _kill_the_workers)
+    table = cs.sweep(grid({"seed": {"range": [1, 4]}}), out=tmp_path / "out", workers=workers)
+    assert (table["status"] == "done").all() and len(table) == 4
+    assert len(list((tmp_path / "deaths").iterdir())) == deaths
+
+
+@pytest.mark.timeout(200)
+def test_workers_that_die_whenever_they_warm_up_end_the_sweep(
+    grid: Callable[..., Scenario], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "deaths").mkdir()
+    monkeypatch.setenv("DEATHS", str(tmp_path / "deaths"))
+    monkeypatch.setenv("MOST_DEATHS", "-1")
+    monkeypatch.setattr(_worker, "warm", _kill_the_workers)
+    with pytest.raises(RunError, match=f"died {_sweep.WARM_UPS} times while they warmed up"):
+        cs.sweep(grid({"seed": [1]}), out=tmp_path / "out", workers=1)
+
+
+def test_a_sweep_whose_workers_are_gone_for_good_ends(
+    grid: Callable[..., Scenario], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = _cluster.workers
+    gone: list[bool] = []
+
+    class Last(Silent):
+        def start(self, name: str, points: int, done: int, workers: int) -> None:
+            for nanny in Client.current().cluster.workers.values():
+                Client.current().sync(nanny.close)
+            gone.append(not there(Client.current()))
+
+    monkeypatch.setattr(_sweep, "WORKERLESS_SECONDS", 1)
+    monkeypatch.setattr(_sweep, "LOOK_SECONDS", 0.2)
+    with pytest.raises(RunError, match="all workers are gone"):
+        cs.sweep(grid({"seed": [1]}), out=tmp_path / "out", workers=1, progress=Last())
+    assert gone == [True]

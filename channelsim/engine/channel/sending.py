@@ -13,7 +13,8 @@ from channelsim.engine.compile.pointers import head
 from channelsim.engine.compile.units import INT, STAGES, unit
 from channelsim.engine.kernels import counter_hash, minibatch, simd
 from channelsim.engine.tables.handles import MEMORY, NET
-from channelsim.plan import Direction, Kind, Message
+from channelsim.engine.tables.layouts import CLOCK_ENDED
+from channelsim.plan import CLOCK_END, Direction, Kind, Message
 from channelsim.rules import FROM_WEIGHTS
 
 ZERO = np.float32(0.0)
@@ -176,6 +177,8 @@ def _transmit(net, mem, c, b):
         counter.header_bits += ch.header_bits
         counter.busy += m.finish - m.start
         counter.wait += m.start - now
+        if max(m.finish, counter.wait) > CLOCK_END:
+            mem.clock.fault_frame = CLOCK_ENDED
 
 
 @inner()

@@ -6,7 +6,8 @@ import numpy as np
 
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.loop import heap
-from channelsim.plan import Direction
+from channelsim.engine.tables.layouts import CLOCK_ENDED
+from channelsim.plan import CLOCK_END, Direction
 
 # What an event is: a frame enters; its messages over a channel are complete; the layer that they went to is done.
 ENTER, COMPLETE, DONE = np.int64(0), np.int64(1), np.int64(2)
@@ -36,6 +37,8 @@ def schedule(net, mem, time, what, c, slot):
 @inner()
 def _schedule(mem, time, priority, what, c, slot):
     clock = mem.clock
+    if time > CLOCK_END:
+        clock.fault_frame = CLOCK_ENDED
     clock.heap_size = heap.push(mem.heap, clock.heap_size, time, heap.order_of(priority, clock.sequence), what, c, slot)
     clock.sequence += 1
 

@@ -55,6 +55,8 @@ CONFIG = np.dtype(
     align=True,
 )
 
+CLOCK_ENDED = 2**62  # stands for the frame of a fault where something would happen after the end of the clock
+
 CLOCK = np.dtype(
     [
         ("now", "i8"),  # ps
@@ -63,7 +65,7 @@ CLOCK = np.dtype(
         ("next_frame", "i8"),
         ("rows", "i8"),  # message rows written since they were last collected
         ("payload", "i8"),  # values behind them
-        ("fault_frame", "i8"),  # the frame at which a learning signal was not finite; -1: none
+        ("fault_frame", "i8"),  # the frame at which a learning signal was not finite; -1: none; or CLOCK_ENDED
         ("in_flight", "i8"),
         ("in_flight_max", "i8"),
         ("loss", "f8"),  # sums since they were last collected
