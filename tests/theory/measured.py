@@ -7,8 +7,8 @@ copies of one hidden weight in one network, as each neuron's draws and residual 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -103,6 +103,12 @@ def started(scenario: Scenario, data: Dataset | None = None, trace_frames: int =
 def constant(x: float, target: float, copies: int = 1, samples: int = EPOCH) -> dict[str, Any]:
     """[data] of one sample with `copies` equal targets, shown `samples` times an epoch."""
     return {"train_x": [[x]] * samples, "train_y": [[target] * copies] * samples, "target": "real"}
+
+
+def repeated(scenario: Scenario) -> Dataset:
+    """The samples of a scenario `EPOCH` times over, which is quicker to read where a scenario is changed many times."""
+    data = load_dataset(scenario.data)
+    return replace(data, train_x=np.repeat(data.train_x, EPOCH, axis=0), train_y=np.repeat(data.train_y, EPOCH, axis=0))
 
 
 def side_by_side(starts: Values, rate: float, a2: float = 1.0, c: float = 1.0, **tables: Any) -> Scenario:

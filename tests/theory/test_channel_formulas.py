@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from channelsim.data import load_dataset
 from channelsim.theory import Chain, solve, stability
 from tests.theory import measured
 from tests.theory.measured import Values, late, side_by_side, stays
@@ -64,7 +63,10 @@ def test_period_at_the_limit(delay: int) -> None:
 
 @pytest.mark.parametrize("delay", [1, 2, 4])
 def test_fastest_rate(delay: int) -> None:
-    """It does not oscillate, 10 % more does, and 20 % more or less is slower. Target 0, so that rounding is relative."""
+    """It does not oscillate, 10 % more does, and 20 % more or less is slower.
+
+    The target is 0, so that the rounding of float32 is relative to the error.
+    """
     h, modulus = stability.fastest_rate(delay)
 
     def course(rate: float) -> Values:
@@ -98,7 +100,8 @@ def test_layers_of_different_ages(learning: tuple[float, ...], forward: tuple[fl
         scenario = measured.linear(
             [[a[0] + 1e-3]], [[a[1]]], [[a[2]]], data=measured.constant(1.0, 1.0),
             learning={"rule": "rbp", "feedback": measured.feedback([[c[0]]], [[c[1]]])},
-            training={"epochs": 2, "learning_rate": {"default": rate, "3": 0.0}}, **late(learning=learning, forward=forward),
+            training={"epochs": 2, "learning_rate": {"default": rate, "3": 0.0}},
+            **late(learning=learning, forward=forward),
         )  # fmt: skip
         run = measured.started(scenario, trace_frames=2000)
         result = stays(run, 100, frames=400, settle=60)
@@ -165,8 +168,16 @@ def test_independent_geometric_delays() -> None:
     r, frames = 0.6, 40
     jitter = {"distribution": "exponential", "value": f"{-measured.INTERVAL / np.log(r):.6f} ns"}
     pipeline = {"schedule": {"mode": "pipelined", "interval": f"{measured.INTERVAL} ns"}}
-    scenario = side_by_side(np.zeros(1), 1.0, A2, C, channels={"learning.1": {"jitter": jitter}}, **pipeline)
-    data = load_dataset(scenario.data)
+    scenario = side_by_side(
+        np.zeros(1),
+        1.0,
+        A2,
+        C,
+        data=measured.constant(1.0, 1.0, samples=1),
+        channels={"learning.1": {"jitter": jitter}},
+        **pipeline,
+    )
+    data = measured.repeated(scenario)
     counted = measured.started(scenario.with_({"training.learning_rate.default": 1e-6}), data)
     counted.to(20000)
     ages = counted.ages()[0]
@@ -203,15 +214,15 @@ def poisson_solution(k: float, latency: float, t: Values) -> Values:
 def test_poisson_frames() -> None:
     """The mean over 200 seeds obeys x' = -nu h x(t - tau); in bins of time within 5 standard errors (of about 0.02).
 
-    A frame's error is a sample of x at the moment of its entry, and entries do not depend on x (Campbell's theorem). The
-    first frame enters at 0, in every run; so x makes a step of -h at tau beside what the Poisson process does.
+    A frame's error is a sample of x at the moment of its entry, and entries do not depend on x (Campbell's theorem).
+    The first frame enters at 0, in every run; so x makes a step of -h at tau beside what the Poisson process does.
     """
     nu_tau, k_tau, bins = 10, 1.2, 20
     h, frames = k_tau / nu_tau, 90
     pipeline = late(learning=[nu_tau])
     pipeline["schedule"]["arrivals"] = "poisson"
-    scenario = side_by_side(np.zeros(1), h, A2, C, **pipeline)
-    data = load_dataset(scenario.data)
+    scenario = side_by_side(np.zeros(1), h, A2, C, data=measured.constant(1.0, 1.0, samples=1), **pipeline)
+    data = measured.repeated(scenario)
     edges = np.linspace(0.0, 60.0, bins + 1)
     means = []
     for seed in range(200):
@@ -289,11 +300,11 @@ def test_drop_on_a_hidden_channel_is_a_smaller_channel_weight() -> None:
     spreads = []
     for rate in (0.04, 0.01):
         scenario = measured.linear(
-            [[a[0]]], [[a[1]]], data=measured.constant(1.0, 1.0),
+            [[a[0]]], [[a[1]]], data=measured.constant(1.0, 1.0, samples=1),
             learning={"rule": "rbp", "feedback": measured.feedback([[c]])},
             training={"learning_rate": rate, "epochs": 1}, channels={"learning.1": {"drop": {"probability": p}}},
         )  # fmt: skip
-        data = load_dataset(scenario.data)
+        data = measured.repeated(scenario)
         ends = np.array([measured.started(scenario.with_(seed=seed), data).to(2000)[0] for seed in range(100)])
         spreads.append(float(ends.std(ddof=1)))
         assert ends.mean() == pytest.approx(wanted, abs=4 * spreads[-1] / 10 + rate * 0.2)

@@ -59,7 +59,9 @@ def test_sign_circles(h: float) -> None:
     scale = 0.7
     bound, rms = quantizers.sign_cycle(h, scale)
     n = 200
-    e = course((np.arange(n) + 0.5) / n * 20 * bound - 10 * bound, h, {"quantize": {"kind": "sign", "scale": scale}}, 60, 6)
+    e = course(
+        (np.arange(n) + 0.5) / n * 20 * bound - 10 * bound, h, {"quantize": {"kind": "sign", "scale": scale}}, 60, 6
+    )
     assert np.abs(e).max() <= bound + ROUNDING and (np.sign(e[1:]) == -np.sign(e[:-1])).all()
     assert np.sqrt(np.mean(e**2)) == pytest.approx(rms, rel=0.01)
 
@@ -100,10 +102,10 @@ def test_threshold(h: float) -> None:
 
 @pytest.mark.parametrize("h", [0.05, 0.3])
 def test_threshold_with_residual(h: float) -> None:
-    """The bound is met and nearly reached; each weight's mean over time is below 5 % of it."""
+    """The bound is met, and reached by some to 0.8 (most circle at 2/3 of it); each mean is below 5 % of it."""
     theta = 0.3
     channel = {"threshold": {"value": theta}, "residual": "threshold"}
-    e = course(starts(2.0, 60), h, channel, 10000, 1500, every=7)
+    e = course(starts(2.0) + 1e-4, h, channel, 10000, 500, every=7)
     bound = quantizers.threshold_with_residual(h, theta)
     assert 0.8 * bound < np.abs(e).max() <= bound + ROUNDING
     assert np.abs(e.mean(axis=0)).max() < 0.05 * bound
@@ -126,7 +128,9 @@ def test_signs_to_the_hidden_layer_with_an_exact_top(rate: float) -> None:
     assert (np.sign(e[1:]) == -np.sign(e[:-1])).all()
 
 
-@pytest.mark.parametrize("channel", [{"threshold": {"value": 0.3}}, {"quantize": {"kind": "uniform", "bits": 3, "scale": 1.5}}])
+@pytest.mark.parametrize(
+    "channel", [{"threshold": {"value": 0.3}}, {"quantize": {"kind": "uniform", "bits": 3, "scale": 1.5}}]
+)
 def test_a_dead_zone_does_not_stop_a_chain_whose_top_learns(channel: dict[str, Any]) -> None:
     """The hidden weight rests elsewhere than without the channel, but e becomes 0."""
     a, c = (0.3, -0.5), 0.8
@@ -141,7 +145,10 @@ def test_a_dead_zone_does_not_stop_a_chain_whose_top_learns(channel: dict[str, A
 def test_a_scale_of_the_message_is_no_quantization_for_one_neuron(kind: str) -> None:
     """With `max` or `rms` of one value that value arrives: the same weights, bit for bit."""
     paths = []
-    for quantize in (None, *({"kind": kind, "scale": scale, **({"bits": 3} if kind == "log2" else {})} for scale in ("max", "rms"))):
+    for quantize in (
+        None,
+        *({"kind": kind, "scale": scale, **({"bits": 3} if kind == "log2" else {})} for scale in ("max", "rms")),
+    ):
         run = measured.started(chain((0.3, -0.5), 0.8, 0.05, {"quantize": quantize} if quantize else {}))
         paths.append(run.path(200))
     assert (paths[0] == paths[1]).all() and (paths[0] == paths[2]).all()
@@ -172,7 +179,9 @@ def test_bit_flips_of_a_sign(flips: float) -> None:
     """The gain's mean: within 0.01, five standard errors."""
     errors = np.tile([0.4, -0.9], 100)
     scale = 0.7
-    arriving = mean_arriving(errors, {"quantize": {"kind": "sign", "scale": scale}, "bit_errors": {"probability": flips}})
+    arriving = mean_arriving(
+        errors, {"quantize": {"kind": "sign", "scale": scale}, "bit_errors": {"probability": flips}}
+    )
     gain = float(np.mean(arriving / (scale * np.sign(errors))))
     assert gain == pytest.approx(quantizers.sign_gain(flips), abs=0.01)
 
