@@ -36,7 +36,7 @@ def error(path: Values) -> Values:
 
 @pytest.mark.parametrize("delay", range(9))
 def test_critical_delay(delay: int) -> None:
-    """Within 1 %, and what the engine counted: every error that late."""
+    """Within 0.3 % (bisection ends at 0.2 %), and what the engine counted: every error that late."""
     seen = []
 
     def stable(rate: float) -> bool:
@@ -46,7 +46,7 @@ def test_critical_delay(delay: int) -> None:
         return result
 
     found = stability.bisect_rate(stable, 0.02, 2.5, 2e-3)
-    assert found == pytest.approx(stability.critical_rate(delay), rel=0.01)
+    assert found == pytest.approx(stability.critical_rate(delay), rel=3e-3)
     assert len(seen) > 5 and all(list(ages) == [delay] for ages in seen)
 
 
@@ -91,7 +91,9 @@ def test_fastest_rate(delay: int) -> None:
         ((2.3, 1.5), (0.6, 0.7), (5, 2)),  # the loop counts, forward and back
     ],
 )
-def test_layers_of_different_ages(learning: tuple[float, ...], forward: tuple[float, ...], ages: Any) -> None:
+def test_layers_of_different_ages(
+    learning: tuple[float, ...], forward: tuple[float, ...], ages: tuple[int, int]
+) -> None:
     """Both hidden layers of a chain of three learn, close to their limit: within 1 %."""
     a, c = (0.8, 1.25, 1.0), (0.7, 0.9)
     gains = (c[0] * c[1] * a[1] * a[2], c[1] * a[0] ** 2 * a[2])
@@ -163,7 +165,7 @@ def mean_and_error(paths: Values) -> tuple[Values, Values]:
 def test_independent_geometric_delays() -> None:
     """Exponential jitter of mean -1 / ln r intervals makes ages with Pr(d) = (1-r) r^d.
 
-    The mean over 150 seeds is that of the recursion, within 5 standard errors, and grows beyond 2 (1+r) / (1-r) only.
+    The mean over 150 seeds is that of the recursion behind 2 (1+r) / (1-r), within 5 standard errors (of below 0.1).
     """
     r, frames = 0.6, 40
     jitter = {"distribution": "exponential", "value": f"{-measured.INTERVAL / np.log(r):.6f} ns"}
@@ -240,6 +242,31 @@ def test_poisson_frames() -> None:
     expected = x.reshape(bins, -1).mean(axis=1)
     assert (np.abs(mean - expected) <= 5 * spread + 1e-3).all()
     assert spread.max() < 0.06 and expected.min() < -0.3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("share", "grows"), [(0.8, False), (1.25, True)])
+def test_mean_square_of_poisson_frames(share: float, grows: bool) -> None:
+    """Over 300 seeds, a third of the run beside the next: it falls below its limit and grows above, with a stable mean.
+
+    No sharper: close to the limit the mean square is made by runs too rare for any number of seeds.
+    """
+    nu_tau, seeds, end = 2, 300, 48
+    for_mean, for_square = stability.critical_rate_of_poisson_frames(1.0, nu_tau)
+    pipeline = late(learning=[nu_tau])
+    pipeline["schedule"]["arrivals"] = "poisson"
+    rate = share * for_square
+    assert rate < for_mean
+    scenario = side_by_side(np.ones(1), rate, data=measured.constant(1.0, 0.0, samples=1), **pipeline)
+    data, frames = measured.repeated(scenario), 120
+    squares = np.zeros(3)
+    for seed in range(seeds):
+        run = measured.started(scenario.with_(seed=seed), data, trace_frames=frames)
+        run.to(frames)
+        at = np.array(run.entered) / (measured.INTERVAL * 1000)
+        assert at[-1] > end
+        squares += np.histogram(at, [0, end / 3, 2 * end / 3, end], weights=run.errors()[:, 0] ** 2)[0]
+    assert (squares[2] > 2 * squares[1]) if grows else (squares[2] < squares[1] / 2)
 
 
 # --- loss -------------------------------------------------------------------------------------------------

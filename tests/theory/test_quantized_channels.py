@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from channelsim.scenario import Scenario
 from channelsim.theory import Chain, quantizers, solve
 from tests.theory import measured
 from tests.theory.measured import Values, side_by_side
@@ -154,7 +155,7 @@ def test_a_scale_of_the_message_is_no_quantization_for_one_neuron(kind: str) -> 
     assert (paths[0] == paths[1]).all() and (paths[0] == paths[2]).all()
 
 
-def chain(a: tuple[float, float], c: float, rate: float, channel: dict[str, Any]) -> Any:
+def chain(a: tuple[float, float], c: float, rate: float, channel: dict[str, Any]) -> Scenario:
     """Two layers, both learning."""
     return measured.linear(
         [[a[0]]], [[a[1]]], data=measured.constant(1.0, 1.0),
