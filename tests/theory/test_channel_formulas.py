@@ -342,10 +342,17 @@ def test_drop_on_a_hidden_channel_is_a_smaller_channel_weight() -> None:
 # --- noise ------------------------------------------------------------------------------------------------
 
 
-def variance(run: measured.Run, copies: int, reads: int = 250, every: int = 9) -> float:
-    """The mean of e^2 over weights side by side, after 200 frames."""
+def variance(run: measured.Run, reads: int = 250, every: int = 9) -> float:
+    """The mean of e^2 over weights side by side, after 200 frames, without those whose e has become exactly 0.
+
+    An e of 0 is no event and gets no noise, so that they stay there: about 1 weight in 10^6 updates, by the spacing of
+    float32 beside the scatter of e.
+    """
     run.to(200)
-    return float(np.mean(error(run.path(reads * every, every)) ** 2))
+    e = error(run.path(reads * every, every))
+    moving = e[-1] != 0
+    assert moving.mean() > 0.95
+    return float(np.mean(e[:, moving] ** 2))
 
 
 @pytest.mark.parametrize(("delay", "share"), [(0, 0.1), (0, 0.7), (1, 0.5), (3, 0.5), (3, 0.8)])
@@ -356,7 +363,7 @@ def test_stationary_variance_under_noise(delay: int, share: float) -> None:
     pipeline["channels"]["learning.1"]["noise"] = {"sigma": sigma}
     run = measured.started(side_by_side(np.zeros(copies), h, A2, C, **pipeline))
     expected = stability.stationary_variance(h, delay, (h * sigma) ** 2)
-    assert variance(run, copies) == pytest.approx(expected, rel=0.03)
+    assert variance(run) == pytest.approx(expected, rel=0.03)
     assert list(run.ages()[0]) == [delay]
 
 
@@ -369,11 +376,11 @@ def test_stationary_variance_under_noise_and_drop(delay: int) -> None:
     pipeline["channels"]["learning.1"] |= {"noise": {"sigma": sigma}, "drop": {"probability": p, "rescale": True}}
     run = measured.started(side_by_side(np.zeros(copies), h, A2, C, **pipeline))
     expected = stability.stationary_variance(h, delay, (h * sigma) ** 2 / (1 - p), p / (1 - p))
-    assert variance(run, copies) == pytest.approx(expected, rel=0.04)
+    assert variance(run) == pytest.approx(expected, rel=0.04)
 
 
 def test_an_error_that_is_exactly_0_gets_no_noise() -> None:
-    """Where recursion and engine part: 0 is no event, so a weight that starts at its limit stays there."""
+    """Where recursion and engine part: 0 is no event, so a weight that is at its limit stays there."""
     pipeline = late(learning=[0.5])
     pipeline["channels"]["learning.1"]["noise"] = {"sigma": 0.1}
     path = measured.started(side_by_side(np.array([0.5, 0.51]), 0.1, A2, C, **pipeline)).path(50)
