@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -134,6 +135,7 @@ def _path_in(data: object, location: Sequence[str | int]) -> Path:
     return tuple(path)
 
 
+@cache  # Pydantic makes a schema in some milliseconds, and every [data] table asks
 def accepted(table: type[Table], key: str) -> str:
     """In words, what `key` of `table` accepts."""
     schema = table.model_json_schema()

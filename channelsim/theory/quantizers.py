@@ -63,7 +63,7 @@ def uniform_with_flips(value: float, step: float, bits: int, flips: float) -> fl
     """The mean of what arrives of `value`, a multiple of `step` q, in words of `bits` bits flipped with probability p.
 
     (1 - 2 p) v + p q - (K + 1) q Pr(all ones), K = 2^(bits - 1) - 1: words count from -K q up, and that of all ones,
-    which no value has, arrives as 0.
+    which no value has, arrives as 0. It is about values that are sent: 0 is no event, and arrives as 0.
     """
     most = 2 ** (bits - 1) - 1
     word = round(value / step) + most
