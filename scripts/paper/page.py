@@ -77,8 +77,9 @@ Written by `{record.command}` from the results of its runs, and not edited by ha
 
 The claims are those of the abstract of {PAPER},
 and what the construction of its learning rules leads one to expect. Nothing else is attributed to the paper. A verdict
-is about the network, the data and the training below, and not about the paper's own experiments. The abstract's
-mathematical claims have their verdicts in [theory.md](theory.md), its explanations in [explanations.md](explanations.md).
+is about the network, the data and the training below, and not about the paper's own experiments. The
+abstract's mathematical claims have their verdicts in [theory.md](theory.md), its explanations in
+[explanations.md](explanations.md).
 
 - **Network**: {study.network}.
 - **Data**: {study.data}: {trained_on:,} training images, {data.validation:,} others to choose learning rates on, and

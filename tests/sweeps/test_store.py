@@ -270,14 +270,14 @@ def test_a_record_of_any_shape_is_taken_or_computed_again(grid: Grid, tmp_path: 
 
 
 def test_names_that_are_no_text_are_kept_and_told_as_escapes(grid: Grid, tmp_path: Path) -> None:
-    scenario = grid({"seed": [1]})
-    _store.claim(tmp_path, scenario, {})
+    scenario, out = grid({"seed": [1]}), tmp_path / "out"
+    _store.claim(out, scenario, {})
     (point,) = points(scenario)
     record = _store.record_of(point, _store.FAILED, "run-\udcff: no such file")
-    _store.write_point(tmp_path, record)
-    assert _store.read_point(tmp_path, point.name) == record
-    assert list(_store.Results(tmp_path).write()["reason"]) == [r"run-\udcff: no such file"]
-    assert list(read_table(tmp_path)["reason"]) == [r"run-\udcff: no such file"]
+    _store.write_point(out, record)
+    assert _store.read_point(out, point.name) == record
+    assert list(_store.Results(out).write()["reason"]) == [r"run-\udcff: no such file"]
+    assert list(read_table(out)["reason"]) == [r"run-\udcff: no such file"]
 
 
 def test_a_point_whose_trace_is_garbage_is_computed(grid: Grid, tmp_path: Path) -> None:
