@@ -48,8 +48,8 @@ paper-cifar: $(SWEEP)  ## Test the claims on CIFAR-10, and write docs/results-ci
 paper-page: $(SWEEP)  ## Write docs/results.md and docs/results-cifar10.md again from the recorded runs
 	$(BIN)/python -m scripts.paper --page
 
-test: $(FULL)  ## Run the tests
-	$(BIN)/python -m pytest
+test: $(FULL)  ## Run the tests, on all cores
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 test-all: $(FULL)  ## Run all tests, including the long ones
 	$(BIN)/python -m pytest -m ''

@@ -94,7 +94,7 @@ def test_which_of_two_is_larger_is_a_boundary() -> None:
             {"kind": "maxpool", "size": 2},
             {"kind": "dense", "units": 2, "transfer": "softmax"},
         ],
-        classes=2,
+        outputs=2,
         samples=1,
     )
     ref = reference.start(p, dataset(np.zeros((1, 1, 2, 4)), [0], 2))
