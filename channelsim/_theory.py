@@ -126,8 +126,11 @@ def case_of(scenario: Scenario) -> Case:
     structure = tables(scenario, dataset.shape, dataset.outputs, dataset.real)
     weights = given.load(scenario, structure)
     plan = build(scenario, dataset.shape, dataset.outputs, len(dataset.train_x), dataset.real, weights)
-    _refuse_others(scenario, dataset, plan)
-    return Case(dataset, plan, _system(scenario, dataset, plan))
+    try:
+        _refuse_others(scenario, dataset, plan)
+        return Case(dataset, plan, _system(scenario, dataset, plan))
+    except InputError as error:
+        raise InputError(f"{scenario.path}: {error}" if scenario.path else str(error)) from None
 
 
 def _refuse_others(scenario: Scenario, dataset: Dataset, plan: Plan) -> None:

@@ -29,6 +29,15 @@ def shown(stream: TextIO | None) -> Iterator[Progress]:
             bar.close()
 
 
+MOST_LINES = 100
+"""Of epochs, in one run; a longer one shows every so many of them, and the last."""
+
+
+def has_line(epoch: int, epochs: int) -> bool:
+    """Whether an epoch, counted from 1, is shown."""
+    return epoch in (1, epochs) or epoch % math.ceil(epochs / MOST_LINES) == 0
+
+
 def epoch_line(row: Mapping[str, Any], epochs: int) -> str:
     """One epoch in one line of at most 100 characters, and a few more where test accuracies are two."""
     tested, deployed, trained = (figure(row, split) for split in ("test", "test_deployed", "train"))
@@ -56,7 +65,7 @@ def figure(row: Mapping[str, Any], split: str) -> str:
 
 
 class LineProgress(Silent):
-    """One line an epoch, and one for each note, as logs and pipes want it."""
+    """One line an epoch, if these are not too many, and one for each note, as logs and pipes want it."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -71,7 +80,8 @@ class LineProgress(Silent):
         self.note(f"{scenario_name}: {epochs} epochs of {frames_per_epoch} frames{after}")
 
     def epoch(self, row: Mapping[str, Any]) -> None:
-        self.note(epoch_line(row, self._epochs))
+        if has_line(row["epoch"], self._epochs):
+            self.note(epoch_line(row, self._epochs))
 
 
 class RichProgress(Silent):
@@ -128,7 +138,8 @@ class RichProgress(Silent):
 
     def epoch(self, row: Mapping[str, Any]) -> None:
         self._tested = figure(row, "test") or "-"
-        self._console.print(epoch_line(row, self._epochs))
+        if has_line(row["epoch"], self._epochs):
+            self._console.print(epoch_line(row, self._epochs))
 
     def close(self) -> None:
         """Take the bar off the screen."""

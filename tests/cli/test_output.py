@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from channelsim.cli.output import percent, print_json, quantity, warn
-from channelsim.cli.progress import LineProgress, epoch_line, shown
+from channelsim.cli.progress import LineProgress, epoch_line, has_line, shown
 from channelsim.progress import Progress, Silent
 
 ROW = {
@@ -134,3 +134,10 @@ def tell(progress: Progress) -> None:
 def test_warnings_are_lines_on_stderr_each_once(capsys: pytest.CaptureFixture[str]) -> None:
     warn(["a link is slow", "no sample is of class 3", "a link is slow"])
     assert capsys.readouterr() == ("", "warning: a link is slow\nwarning: no sample is of class 3\n")
+
+
+@pytest.mark.parametrize(("epochs", "lines"), [(1, 1), (7, 7), (100, 100), (101, 52), (1000, 101), (1001, 92)])
+def test_a_long_run_does_not_fill_the_log(epochs: int, lines: int) -> None:
+    shown = [epoch for epoch in range(1, epochs + 1) if has_line(epoch, epochs)]
+    assert len(shown) == lines
+    assert (shown[0], shown[-1]) == (1, epochs)
