@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import numba
 import numpy as np
 import pytest
 from hypothesis import settings
+
+# A process that ignores SIGHUP, as below nohup, hands that on to those that it starts.
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # The same examples in every run, so that a test passes or fails for good; --hypothesis-profile=default draws new ones.
 settings.register_profile("fixed", derandomize=True)

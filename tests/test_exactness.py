@@ -149,7 +149,7 @@ cases = st.tuples(
 
 
 @pytest.mark.parametrize("kind", networks)
-@settings(deadline=None, max_examples=25, derandomize=True)
+@settings(deadline=None, max_examples=15, derandomize=True)
 @given(st.data(), cases)
 def test_engine_equals_reference(kind: str, data: st.DataObject, case: tuple[Any, ...]) -> None:
     exact(data.draw(networks[kind]), *case)

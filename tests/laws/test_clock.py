@@ -13,7 +13,7 @@ SAME = ["messages", "offered", "sent", "delivered", "dropped", "flipped_bits", "
 """Counters that have nothing to do with the clock or the code."""
 
 
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(deadline=None, max_examples=30, derandomize=True)
 @given(cases(), delays, delays, compute)
 def test_delays_are_not_seen_in_the_weights(
     case: Case, forward: dict[str, Any], learning: dict[str, Any], work: dict[str, Any]

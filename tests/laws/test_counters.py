@@ -36,7 +36,7 @@ def in_pieces(case: Case, cuts: list[int], between: str) -> Outcome:
 
 
 @pytest.mark.parametrize("between", ["nothing", "settle", "evaluate", "resume"])
-@settings(deadline=None, max_examples=40, derandomize=True)
+@settings(deadline=None, max_examples=25, derandomize=True)
 @given(any_case, st.lists(st.integers(0, 60), max_size=6))
 def test_a_run_in_pieces_is_the_same_run(between: str, case: Case, cuts: list[int]) -> None:
     assert in_pieces(case, cuts, between).same(run(case.plan(), case.data()))
