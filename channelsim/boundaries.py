@@ -58,7 +58,8 @@ def reconcile(
     v = encoded.v
     rounding = torch.as_tensor(rounding).expand(v.shape) + tolerances.SMALLEST
     if channel.quantizer != Quantizer.NONE and channel.scale_kind != Scale.FIXED:
-        of_scale = rounding.amax(1, keepdim=True) / encoded.scale.clamp(min=SMALLEST)  # it moves all values alike
+        # The scale moves all values alike, and is rounded itself even where the values are exact.
+        of_scale = rounding.amax(1, keepdim=True) / encoded.scale.clamp(min=SMALLEST) + tolerances.ROUNDING
         rounding = rounding + of_scale * torch.maximum(v.abs(), encoded.sent.abs())
     window = tolerances.BOUNDARY * v.abs().amax(1, keepdim=True) + rounding
     theta = channel.threshold if channel.has_threshold else 0.0

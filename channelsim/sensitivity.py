@@ -141,10 +141,10 @@ class Sensitivity:
                 values.copy_(ref.move(values))
 
     def load(self, arrays: Mapping[str, NDArray[np.float32]], wires: Sequence[slice]) -> None:
-        """Weights, biases and these parts of C as the engine has them, each moved."""
+        """Weights, biases, residuals and these parts of C as the engine has them, each moved."""
         for ref in self.references:
-            ref.weights.copy_(ref.move(torch.tensor(arrays["weights"])))
-            ref.biases.copy_(ref.move(torch.tensor(arrays["biases"])))
+            for name in ("weights", "biases", "residuals"):
+                getattr(ref, name).copy_(ref.move(torch.tensor(arrays[name])))
             for part in wires:
                 ref.feedback[part] = ref.move(torch.tensor(arrays["feedback"][part]))
 

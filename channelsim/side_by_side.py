@@ -92,10 +92,10 @@ class Pair:
         return [self.theirs, *self.sensitivity.references]
 
     def load(self) -> None:
-        """The references go on from the engine's W, b and C, so far as C learns."""
-        arrays = {name: getattr(self.ours, name) for name in ("weights", "biases", "feedback")}
-        self.theirs.weights.copy_(torch.tensor(arrays["weights"]))
-        self.theirs.biases.copy_(torch.tensor(arrays["biases"]))
+        """The references go on from the engine's W, b and residuals, and its C so far as that learns."""
+        arrays = {name: getattr(self.ours, name) for name in ("weights", "biases", "feedback", "residuals")}
+        for name in ("weights", "biases", "residuals"):
+            getattr(self.theirs, name).copy_(torch.tensor(arrays[name]))
         for part in self.wires:
             self.theirs.feedback[part] = torch.tensor(arrays["feedback"][part])
         self.sensitivity.load(arrays, self.wires)
@@ -165,7 +165,6 @@ def start_late(plan: Plan, dataset: Dataset, ours: engine.State, frames: int) ->
         for link, row, backlog in zip(ref.links, records(ours.links), ours.link_backlog, strict=True):
             link.numerator, link.denominator, link.queue = row.ps_numerator, row.ps_denominator, row.queue
             link.free = ref.now + int(backlog)
-        ref.residuals.copy_(torch.tensor(arrays["residuals"]))
     both.theirs.counters[:] = ours.counters
     both.load()
     return both

@@ -78,6 +78,11 @@ class State:
         return feedback
 
     @property
+    def residuals(self) -> NDArray[np.float32]:
+        """What the senders keep back, those of all channels one after another."""
+        return _read_only(self.memory.residuals)
+
+    @property
     def counters(self) -> NDArray[Any]:
         """COUNTER, one per channel, since the start of the run (queue_max: since it was last cleared)."""
         return _read_only(self.memory.counters)
