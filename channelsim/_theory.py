@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,28 +17,29 @@ from scipy.integrate import solve_ivp
 
 from channelsim import engine, given, theory
 from channelsim.data import Dataset, dataset_of
-from channelsim.errors import InputError
-from channelsim.plan import Direction, Kind, Plan, Transfer, build, tables
+from channelsim.errors import InputError, RunError
+from channelsim.plan import Direction, Kind, Plan, Quantizer, Transfer, build, tables
 from channelsim.scenario import Scenario
 from channelsim.theory import Branch, Chain, Flow, Hidden, Matrix, System
 from channelsim.theory import stability as formulas
+from channelsim.theory.systems import Array, Rule
 
-RULES = ("bp", "rbp", "srbp", "arbp", "asrbp")
 TRANSFERS = {Transfer.TANH: "tanh", Transfer.LOGISTIC: "logistic", Transfer.RELU: "relu"}
-Array = NDArray[np.float64]
 
 CLOSE = 1e-3
 """The time of a comparison ends where the equation stays this close to its limit, unless it is given."""
 MOST_UPDATES = 1_000_000
 """Of one path of a comparison: more would take minutes."""
-SMALLEST = 1e4
-"""The rate that the formula gives is this many times the smallest one that is tried."""
+FARTHEST = 1e4
+"""The smallest and the largest rate that are tried are the formula's, divided and multiplied by this."""
 PERTURBATION = 1e-3
 """So far from the limit, in units of it, the bisection starts."""
 UPDATES = 4000
 """Of one run of the bisection. Whether the error has grown is seen between its first and last quarter."""
 FLOOR = 1e-2
 """An error this small beside that of the start is that of float32, and is not held against the one before."""
+GROWN = 10.0
+"""An error that many times that of the start has grown."""
 LONG, AT_REST = 100.0, 1e-10
 """So much time is integrated at once, until nothing moves faster than that."""
 WINDOW = 64
@@ -135,11 +136,12 @@ def case_of(scenario: Scenario) -> Case:
 
 def _refuse_others(scenario: Scenario, dataset: Dataset, plan: Plan) -> None:
     hidden = [int(kind) for kind in plan.layers["transfer"][1:-1]]
+    rules = get_args(Rule)
     known = {Transfer.LINEAR, *(TRANSFERS if plan.top == 2 else ())}
     feedback = plan.channels[plan.channels["direction"] == Direction.LEARNING]
     for wrong, key, problem, accepted in (
         (not dataset.real, "data", "has classes", "real targets"),
-        (scenario.learning.rule not in RULES, "learning.rule", f'= "{scenario.learning.rule}"', ", ".join(RULES)),
+        (scenario.learning.rule not in rules, "learning.rule", f'= "{scenario.learning.rule}"', ", ".join(rules)),
         (bool((plan.layers["kind"][1:] != Kind.DENSE).any()), "model", "has layers that are not dense", "dense layers"),
         (bool(plan.layers["b_size"].any()), "model.bias", "= true", "false"),
         (plan.layers["transfer"][-1] != Transfer.LINEAR, "model", "has a top that is not linear", "a linear top"),
@@ -248,7 +250,8 @@ def compare(case: Case, rates: Sequence[float], time: float | None = None) -> Co
     `time`: how far, in the equation's time; None: until the equation stays within 1e-3 of its limit, or for three
     periods, or 10 units of time.
 
-    Raises InputError for rates that are not positive, and for more updates than MOST_UPDATES.
+    Raises InputError for rates that are not positive, and for more updates than MOST_UPDATES; RunError where the
+    engine diverges, or the equation leaves what float64 can hold.
     """
     if not rates or not all(0 < rate < math.inf for rate in rates):
         raise InputError(f"--rates {','.join(map(str, rates))}; accepted: positive learning rates")
@@ -285,6 +288,8 @@ def _path(case: Case, equation: Flow, rate: float, until: float, before: Path | 
         atol=1e-12,
         t_eval=rate * np.arange(updates + 1),
     )
+    if not solution.success:
+        raise RunError(f"theory: the equation ends at time {solution.t[-1]:g}: {solution.message}")
     away = np.zeros(updates + 1)
     for update in range(updates + 1):
         engine.advance(plan, state, update)
@@ -308,8 +313,10 @@ def _path(case: Case, equation: Flow, rate: float, until: float, before: Path | 
 def stability(case: Case, precision: float = 1e-3) -> Stability:
     """The largest stable learning rate of a scenario, at the system's limit: by formula, and by the engine.
 
-    Raises InputError where the system has no limit that stays, or is none whose gains are known (a chain or a branch).
+    Raises InputError where the system has no limit that stays, or is none whose gains are known (a chain or a branch),
+    and where a channel changes values other than by losing them: an error then need not shrink with the weights.
     """
+    _refuse_changed_values(case)
     limit = _limit(case)
     gains = _gains(case, limit)
     delays, steady = _delays(case)
@@ -321,7 +328,7 @@ def stability(case: Case, precision: float = 1e-3) -> Stability:
     if any(variance for _, variance in drops) and steady and not any(delays) and not momentum:
         spread = sum(k * k * variance for k, (_, variance) in zip(gains, drops, strict=True))
         mean_square = 2 * sum(kept) / (sum(kept) ** 2 + spread)
-    guess = formula or 1 / max(sum(kept), 1e-9)
+    guess = formula if formula and math.isfinite(formula) else 1 / max(sum(kept), 1e-9)
 
     def stable(rate: float) -> bool:
         return _is_stable(case, limit, rate)
@@ -329,14 +336,31 @@ def stability(case: Case, precision: float = 1e-3) -> Stability:
     low, high = guess / 2, guess * 2
     while not stable(low):
         low, high = low / 4, low
-        if low < guess / SMALLEST:
+        if low < guess / FARTHEST:
             raise InputError(
                 "theory: the engine is stable at no learning rate; accepted: channels that let errors pass"
             )
     while stable(high):
         low, high = high, high * 4
+        if high > guess * FARTHEST:
+            raise InputError("theory: the engine is stable at every rate; accepted: channels that let errors pass")
     measured = formulas.bisect_rate(stable, low, high, precision)
     return Stability(kept, delays, momentum, formula, mean_square, measured, precision)
+
+
+def _refuse_changed_values(case: Case) -> None:
+    for c, row in enumerate(case.plan.channels):
+        for key, changes in (
+            ("quantize", row["quantizer"] != Quantizer.NONE),
+            ("threshold", row["has_threshold"]),
+            ("noise", row["noise"] > 0),
+            ("bit_errors", row["bit_error"] > 0),
+        ):
+            if changes:
+                raise InputError(
+                    f"channels.{case.plan.channel_name(c)}.{key} is given, so that an error need not shrink for ever; "
+                    f"accepted: for --stability, latency, bandwidth, deadlines, drop"
+                )
 
 
 def _limit(case: Case) -> dict[str, Array]:
@@ -373,7 +397,9 @@ def _gains(case: Case, limit: dict[str, Array]) -> tuple[float, ...]:
         back = b if system.rule == "bp" else limit.get("c", system.c)
         gains = (system.beta * float(b @ back), system.beta * float(a @ a))
     else:
-        raise InputError("theory: --stability knows chains and one hidden layer between one input and one output")
+        raise InputError(
+            f"theory: --stability has no formula for a system {type(system).__name__}; accepted: a chain, or a branch"
+        )
     return tuple(float(gain * share) for gain, share in zip(gains, trained, strict=True))
 
 
@@ -417,21 +443,29 @@ def _drops(case: Case) -> tuple[tuple[float, float], ...]:
 
 
 def _is_stable(case: Case, limit: dict[str, Array], rate: float) -> bool:
-    """Whether the error of the engine, started next to the limit, shrinks between the first quarter and the last."""
+    """Whether the error of the engine, started next to the limit, shrinks between the first quarter and the last.
+
+    Above the critical rate it grows, but the weights may then drift to a flatter limit, at which it shrinks: so it must
+    not have grown at first either.
+    """
     plan = case.at_rate(rate, math.ceil(UPDATES / case.plan.frames_per_epoch))
     state = _started_at(case, plan, limit)
-    seen = []
-    for begin in (0, UPDATES // 4, UPDATES - WINDOW):
-        largest = 0.0
-        for update in range(begin, begin + WINDOW):
-            try:
-                engine.advance(plan, state, update)
-            except engine.Diverged:
-                return False
+
+    def largest(begin: int, updates: int) -> float:
+        found = 0.0
+        for update in range(begin, begin + updates):
+            engine.advance(plan, state, update)
             engine.settle(state)
-            largest = max(largest, _error(case.system, parameters(case, state)))
-        seen.append(largest)
-    start, middle, end = seen
+            found = max(found, _error(case.system, parameters(case, state)))
+        return found
+
+    try:
+        start = largest(0, 1)
+        if largest(0, UPDATES // 4) > GROWN * start:
+            return False
+        middle, end = largest(UPDATES // 4, WINDOW), largest(UPDATES - WINDOW, WINDOW)
+    except engine.Diverged:
+        return False
     return end < max(middle, FLOOR * start)
 
 
@@ -439,7 +473,11 @@ def _started_at(case: Case, plan: Plan, limit: dict[str, Array]) -> engine.State
     """The engine before its first frame, with the limit's weights, each a little larger."""
     weights = [w[None, None] for w in limit["a"]] if "b" not in limit else [limit["a"][None, :], limit["b"][:, None]]
     given = {h: (w * (1 + PERTURBATION)).astype(np.float32) for h, w in enumerate(weights, 1)}
-    feedback = limit["c"].astype(np.float32) if "c" in limit else plan.feedback
+    feedback = plan.feedback.copy()
+    if "c" in limit:  # channels need not be in the order of the layers that they lead to
+        learning = sorted((row for row in plan.channels if row["c_size"]), key=lambda row: int(row["target"]))
+        for row, wires in zip(learning, np.split(limit["c"].ravel(), len(learning)), strict=True):
+            feedback[row["c_offset"] : row["c_offset"] + row["c_size"]] = wires
     return engine.start(replace(plan, initial=replace(plan.initial, given=given), feedback=feedback), case.dataset)
 
 

@@ -70,6 +70,31 @@ def test_a_layer_that_misses_all_its_errors_has_no_stable_rate() -> None:
         _theory.stability(late)
 
 
+def test_the_limit_of_an_adaptive_chain_of_three_is_where_the_bisection_starts() -> None:
+    """Its channels are not in the order of their layers."""
+    described = {"system": "chain", "rule": "arbp", "a": [0.9, 0.8, 0.7], "c": [0.3, 0.2], "alpha": 1.0, "beta": 1.0}
+    three = _theory.case_of(cs.load(SCENARIOS / "chain-rbp.toml").with_({"theory": described}))
+    found = _theory.stability(three)
+    assert found.formula is not None
+    assert found.measured == pytest.approx(found.formula, rel=0.02)
+    limit = {name: np.asarray(value) for name, value in (theory.solve(three.system).limit or {}).items()}
+    start = _theory.parameters(three, _theory._started_at(three, three.plan, limit))
+    np.testing.assert_allclose(start["c"], limit["c"], rtol=1e-6)
+    np.testing.assert_allclose(start["a"], limit["a"] * (1 + _theory.PERTURBATION), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "key"), [("sign", "quantize"), ("threshold", "threshold")])
+def test_stability_is_of_channels_that_change_no_values(name: str, key: str) -> None:
+    with pytest.raises(cs.InputError, match=rf"channels.learning.1.{key} is given.*accepted"):
+        _theory.stability(case(f"dead-zone-{name}"))
+
+
+def test_a_rate_at_which_the_engine_diverges_is_a_stop_and_no_fault(tmp_path: Path) -> None:
+    file = str(SCENARIOS / "chain-rbp.toml")
+    found = channelsim("theory", file, "--engine", "--rates", "5", "--time", "5000", cwd=tmp_path)
+    assert found.status == 1 and "Traceback" not in found.err and found.err.count("\n") == 1
+
+
 def test_both_layers_and_momentum() -> None:
     for momentum in (0.0, 0.5):
         found = _theory.stability(case("chain-rbp", **{"training.momentum": momentum}))
