@@ -7,6 +7,7 @@ import logging
 import multiprocessing
 import os
 import re
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -54,7 +55,7 @@ def local(workers: int) -> Iterator[Any]:
     import dask
     from distributed import Client, LocalCluster, Security
 
-    with dask.config.set(_SETTINGS), _quiet():
+    with dask.config.set(_SETTINGS), _quiet(), _same_environment():
         try:
             cluster = LocalCluster(
                 n_workers=workers,
@@ -78,6 +79,20 @@ def local(workers: int) -> Iterator[Any]:
             ) from None
         with cluster, Client(cluster) as client:
             yield client
+
+
+@contextlib.contextmanager
+def _same_environment() -> Iterator[None]:
+    """Dask sets the variables of its workers in this process too, and leaves them; Numba reads them at each compile."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
+        os.environ.update(before)
+        if "numba" in sys.modules:
+            sys.modules["numba"].config.reload_config()
 
 
 @contextlib.contextmanager

@@ -45,6 +45,16 @@ def test_workers_have_one_thread_and_leave_ctrl_c_to_the_sweep() -> None:
         }  # fmt: skip
 
 
+def test_the_threads_of_this_process_are_its_own_after_a_sweep() -> None:
+    import numba
+
+    environment, threads = dict(os.environ), numba.config.NUMBA_NUM_THREADS
+    with _cluster.local(1):
+        numba.njit(lambda: 1)()  # reads the environment, which Dask has changed
+    assert dict(os.environ) == environment
+    assert threads == numba.config.NUMBA_NUM_THREADS
+
+
 class Held(Silent):
     """Looks, after half of the points, how many of them a worker holds."""
 
