@@ -25,7 +25,7 @@ from channelsim.reference import State
 from channelsim.reference.quantizers import levels, quantize
 from channelsim.reference.rules import after_update
 from channelsim.reference.stages import Encoded, encode_active
-from channelsim.sensitivity import SMALLEST, Key, kink_shows
+from channelsim.sensitivity import SMALLEST, Key, kink_shows, scale_of_sent
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,8 @@ def reconcile(
             active = torch.where(lost & found, other, active)
     revised, near, explained = _explain(channel, encoded, active, theirs, window)
     sent = torch.where(explained, theirs, revised.sent)
+    theirs_whole = explained.all(1, keepdim=True)
+    scale = torch.where(theirs_whole, scale_of_sent(channel, revised.scale, theirs), revised.scale)
     underflow = ((v != 0) | (theirs != 0)) & (torch.maximum(v.abs(), theirs.abs()) <= tolerances.SMALLEST)
     flips = ((active != encoded.active) & ~underflow) | (explained & ~near)
     lower, upper = (
@@ -85,7 +87,7 @@ def reconcile(
     doubtful = (lower - upper).abs() > 2 * window
     if channel.has_threshold:
         doubtful |= (v.abs() - theta).abs() <= rounding
-    return Reconciled(replace(revised, sent=sent), flips, ~explained, doubtful & (v != 0))
+    return Reconciled(replace(revised, sent=sent, scale=scale), flips, ~explained, doubtful & (v != 0))
 
 
 def _explain(

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from channelsim import reference, tolerances
 from channelsim.data import Dataset
-from channelsim.plan import Direction, Plan, Quantizer, Transfer
+from channelsim.plan import Direction, Plan, Quantizer, Scale, Transfer
 from channelsim.reference import State
 from channelsim.reference.stages import Encoded
 
@@ -75,10 +75,12 @@ class Recorder:
         theirs = torch.from_numpy(np.stack([self.sent[key] for key in keys]))
         if channel.direction == Direction.FORWARD and samples[0] == 0:
             move_activity(ref, channel, frame, theirs)
-        rounds_to_zero = channel.quantizer in (Quantizer.UNIFORM, Quantizer.TERNARY)
-        active = (theirs != 0) | (encoded.active & rounds_to_zero)
+        active = theirs != 0
+        if channel.quantizer in (Quantizer.UNIFORM, Quantizer.TERNARY):  # an active value may be sent as 0
+            active |= torch.where(on_threshold(channel, encoded.v), torch.tensor(ref.side > 0), encoded.active)
         # A bit error hits the word of the value as it is sent: next to a power of 2 a moved one has another exponent.
-        return replace(encoded, active=active, sent=theirs if channel.bit_error > 0 else ref.move(theirs))
+        sent = theirs if channel.bit_error > 0 else ref.move(theirs)
+        return replace(encoded, active=active, sent=sent, scale=scale_of_sent(channel, encoded.scale, theirs))
 
     def update(self, ref: State, h: int, frame: int, before: torch.Tensor, step: torch.Tensor) -> None:
         self.steps.setdefault(h, []).append(step.clone())
@@ -98,6 +100,27 @@ def move_activity(ref: Moved, channel: SimpleNamespace, frame: int, theirs: torc
         o[theirs == 0] = 0.0
         o[(theirs != 0) & (o <= 0)] = SMALLEST
     o.copy_(ref.move(o))
+
+
+def scale_of_sent(channel: SimpleNamespace, scale: torch.Tensor, sent: torch.Tensor) -> torch.Tensor:
+    """The scale (B, 1) of messages that were sent: what "max" or "rms" scales has a value on the highest level, a.
+
+    Where rounding changes a message as a whole, by another scale than the sender's its code words would be others.
+    """
+    if channel.quantizer == Quantizer.NONE or channel.scale_kind == Scale.FIXED:
+        return scale
+    highest = sent.abs().amax(1, keepdim=True)
+    return torch.where(highest > 0, highest, scale)
+
+
+def on_threshold(channel: SimpleNamespace, v: torch.Tensor) -> torch.Tensor:
+    """Which values are active in some correct programs and not in others; without a threshold, next to 0 but not 0.
+
+    rms counts the active values. What it is the scale of may not show them: noise beside a fixed scale, for example.
+    """
+    theta = channel.threshold if channel.has_threshold else 0.0
+    window = tolerances.BOUNDARY * v.abs().amax(1, keepdim=True)
+    return ((v.abs() - theta).abs() <= window) & (v != 0)
 
 
 def kink_shows(ref: State, channel: SimpleNamespace) -> bool:

@@ -77,6 +77,17 @@ def test_a_value_rounded_to_nothing_shows_in_the_scale(here: float, there: float
     assert torch.equal(result.encoded.sent, other.sent)
 
 
+def test_where_the_whole_message_has_another_scale_its_words_have_too() -> None:
+    """A saturated sample's errors of 1e-13 depend on S by the percent: with `rounding` to match, the scale follows."""
+    settings = {"quantize": {"kind": "uniform", "bits": 4}}
+    channel, message = encoded(settings, [0.7, 0.3])
+    engine = torch.tensor([[1.4, 0.6]])
+    result = boundaries.reconcile(channel, message, engine, 1.0)
+    assert torch.equal(result.encoded.sent, engine)
+    assert result.encoded.scale.tolist() == [[pytest.approx(1.4)]]
+    assert boundaries.reconcile(channel, message, engine).encoded.scale.tolist() == [[pytest.approx(0.7)]]
+
+
 def test_a_scale_that_no_such_value_explains_is_an_error() -> None:
     settings = {"quantize": {"kind": "uniform", "bits": 4, "scale": "rms"}}
     channel, message = encoded(settings, [0.003, -0.43, 0.03, -0.37])

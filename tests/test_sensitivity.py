@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
 from channelsim import side_by_side, tolerances
+from channelsim.reference import stages, words
+from channelsim.reference.stages import Encoded
+from channelsim.reference.state import records
 from channelsim.sensitivity import apart, moved
 from tests.networks import dataset, plan_of
 
@@ -53,3 +58,35 @@ def test_apart(broken: float) -> None:
     columns = apart([one.view(3, 1), other.view(3, 1)], across=0) / tolerances.ROUNDINGS
     assert columns.flatten().tolist() == [0.5, 0.5, 0.5]
     assert apart([one, torch.tensor([broken, 2.0, 5.0])])[0] == torch.inf
+
+
+def recorded(settings: dict[str, object], values: list[float], sent: list[float]) -> list[Encoded]:
+    """What the moved references go on with where the engine sent `sent` for these values."""
+    plan = plan_of([len(values), 2], 1, channels={"forward": settings})
+    both = side_by_side.start(plan, dataset(np.zeros((1, len(values))), [0], 2), 1)
+    both.sensitivity.recorders[0].sent[0, 0, 0] = np.array(sent, np.float32)  # type: ignore[index]
+    found = []
+    for ref, recorder in zip(both.sensitivity.references, both.sensitivity.recorders, strict=True):
+        message = stages.encode_message(ref.channels[0], torch.tensor([values]), None)
+        found.append(recorder.message(ref, 0, 0, message, [0]))
+    return found
+
+
+def test_a_value_next_to_0_counts_in_some_references_and_not_in_others() -> None:
+    """It is sent as 0, and the noise's rms shows whether it is active: 3 active values or 2."""
+    settings = {"quantize": {"kind": "ternary", "scale": 1.0}, "noise": {"sigma": 0.1, "scale": "rms"}}
+    messages = recorded(settings, [0.9, 1e-7, 0.0, -0.8], [1.0, 0.0, 0.0, -1.0])
+    assert {tuple(message.active[0].tolist()) for message in messages} == {
+        (True, True, False, True), (True, False, False, True),
+    }  # fmt: skip
+
+
+def test_code_words_are_of_the_scale_that_was_sent() -> None:
+    settings = {"quantize": {"kind": "uniform", "bits": 4}, "bit_errors": {"probability": 0.1}}
+    for message in recorded(settings, [0.7, 0.3], [1.4, -0.6]):
+        assert message.scale.tolist() == [[pytest.approx(1.4)]]
+        assert words.encode(channel_of(settings), message.sent, message.scale).tolist() == [[14, 4]]
+
+
+def channel_of(settings: dict[str, object]) -> SimpleNamespace:
+    return records(plan_of([2, 2], 1, channels={"forward": settings}).channels)[0]
