@@ -27,6 +27,8 @@ ROOMS: dict[str, str] = {
     "paths": "errors",
     "files": "errors",
     "rules": "",
+    "extend": "",
+    "parts": "errors files extend",
     "tolerances": "",
     "elementary": "",
     "hashing": "elementary",
@@ -36,25 +38,26 @@ ROOMS: dict[str, str] = {
     "scenario": "errors paths files rules units theory.systems theory.samples",
     "theory": "errors scenario theory.systems",
     "data": "errors paths files elementary hashing",
-    "identity": "errors scenario data",
-    "plan": "errors rules elementary hashing scenario",
+    "identity": "errors parts scenario data",
+    "plan": "errors rules extend parts elementary hashing scenario",
     "codes": "plan",
     "engine.config": "",
     "engine.sizes": "plan engine.config",
-    "engine.compile": "errors engine.config",
+    "engine.compile": "errors parts engine.config",
     "engine.tables": "plan engine.config engine.sizes engine.compile",
     "engine.kernels.simd": "hashing engine.config engine.compile",
     "engine.kernels": "elementary hashing plan engine.config engine.sizes engine.compile engine.tables "
     "engine.kernels.simd",
-    "engine.channel": "rules plan engine.compile engine.tables engine.kernels.simd engine.kernels",
+    "engine.channel": "rules extend parts elementary plan engine.compile engine.tables engine.kernels.simd "
+    "engine.kernels",
     "engine.layers": "plan engine.config engine.sizes engine.compile engine.tables engine.kernels engine.kernels.simd "
     "engine.channel",
     "engine.loop": "plan engine.compile engine.tables engine.kernels engine.channel engine.layers",
-    "engine.setup": "rules hashing data plan engine.config engine.sizes engine.compile engine.tables "
+    "engine.setup": "rules extend hashing data plan engine.config engine.sizes engine.compile engine.tables "
     "engine.kernels.simd engine.kernels engine.channel engine.layers engine.loop",
     "engine": "errors data plan engine.config engine.sizes engine.compile engine.tables engine.channel engine.layers "
     "engine.loop engine.setup",
-    "reference": "rules elementary hashing data plan",
+    "reference": "rules extend parts elementary hashing data plan",
     "memory": "errors rules scenario data plan engine.sizes",
     "metrics": "elementary",
     "trace": "errors plain paths files rules units plan",

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from channelsim.engine.compile.own import RAISED
 from channelsim.engine.compile.threads import thread_demands, within_threads
 from channelsim.engine.loop import event_loop
 from channelsim.engine.setup import memory as run_memory
 from channelsim.engine.setup.warm_up import compile_for
 from channelsim.engine.state import State, busiest, enter_epoch, exchange_tables
+from channelsim.engine.tables.layouts import OWN_FAILED
 from channelsim.errors import RunError
 from channelsim.plan import CLOCK_END, Plan, Quantizer
 
@@ -57,6 +59,8 @@ def advance(plan: Plan, state: State, until_frame: int, collect: Collect | None 
                 "the weights have grown without bound; a smaller training.learning_rate or a smaller "
                 "learning.feedback.scale keeps them finite"
             )
+        if status == event_loop.OWN_STAGE_FAILED:
+            refuse_own_fault(plan, state)
         if status == event_loop.OUT_OF_TIME:
             raise RunError(f"the simulated clock ends after {CLOCK_END / 1e12:,.0f} s; faster links take less of it")
         if status == event_loop.NO_SLOT or status == event_loop.RING_FULL:
@@ -69,6 +73,16 @@ def advance(plan: Plan, state: State, until_frame: int, collect: Collect | None 
         else:
             _collect(state, collect)  # with the tables by which they were sent
             _cross_boundary(plan, state)
+
+
+def refuse_own_fault(plan: Plan, state: State) -> None:
+    """Raises RunError if a stage of the user's own has raised an exception, or made something that is not finite."""
+    fault = int(state.memory.clock[0]["fault_frame"]) - OWN_FAILED
+    if fault < 0:
+        return
+    own = plan.own_stages[fault // 4]
+    what = "raised an exception" if fault % 4 == RAISED else "made a number that is not finite of finite ones"
+    raise RunError(f"{own.part.place} {what}, on channel {plan.channel_name(own.channel)} near frame {state.frame}")
 
 
 def _next_boundary(plan: Plan, state: State) -> int:

@@ -78,6 +78,11 @@ class State:
         return feedback
 
     @property
+    def own_state(self) -> NDArray[np.float64]:
+        """The states of the user's own stages, flat."""
+        return _read_only(self.memory.own_state)
+
+    @property
     def residuals(self) -> NDArray[np.float32]:
         """What the senders keep back, those of all channels one after another."""
         return _read_only(self.memory.residuals)

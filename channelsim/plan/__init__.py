@@ -21,6 +21,7 @@ from channelsim.plan.layout import (
     Transfer,
     has_one_magnitude,
 )
+from channelsim.plan.own import OwnStage
 from channelsim.plan.targets import unreachable
 from channelsim.rules import Message, Wiring
 
@@ -39,6 +40,7 @@ __all__ = [
     "Jitter",
     "Kind",
     "Message",
+    "OwnStage",
     "Plan",
     "Quantizer",
     "Residual",

@@ -20,6 +20,7 @@ from channelsim.plan.edges import WORDS, Edge, backpropagation_edges, edges_of
 from channelsim.plan.feedback import Place, draw_feedback, draw_wires, places_of, wire_tables
 from channelsim.plan.given import Arrays, written
 from channelsim.plan.layout import Direction, Kind
+from channelsim.plan.own import OwnStage, own_stages
 from channelsim.plan.shapes import layer_table
 from channelsim.scenario import Channel, Scenario, channel_name
 
@@ -79,6 +80,7 @@ class Plan:
     energy_read: float
     energy_write: float
     given_weights: NDArray[np.float32] | None = None  # in place of drawn ones
+    own_stages: tuple[OwnStage, ...] = ()  # by channel and place
 
     @property
     def weights(self) -> NDArray[np.float32]:
@@ -197,11 +199,12 @@ def build(
     settings = settings_of(scenario, edges)
     links, link_names, link_of = link_table(scenario.links, edges, settings)
     c_start, c_index = wire_tables(places, wires)
+    channels = channel_table(edges, layers, settings, link_of, places)
     pipelined = schedule.mode == "pipelined"
     energy = scenario.energy
     return Plan(
         layers=layers,
-        channels=channel_table(edges, layers, settings, link_of, places),
+        channels=channels,
         links=links,
         layer_names=tuple(str(h) for h in range(1, len(layers))),
         link_names=link_names,
@@ -234,6 +237,7 @@ def build(
         energy_mac=energy.mac,
         energy_read=energy.synapse_read,
         energy_write=energy.synapse_write,
+        own_stages=own_stages([edge.name for edge in edges], channels, links, settings),
     )
 
 
@@ -282,4 +286,5 @@ def ideal_backpropagation(plan: Plan) -> Plan:
         feedback=np.zeros(0, np.float32),
         c_start=np.zeros(0, np.int32),
         c_index=np.zeros(0, np.int32),
+        own_stages=(),
     )

@@ -91,6 +91,8 @@ def is_ideal(rows: NDArray[Any], links: NDArray[Any]) -> NDArray[np.bool_]:
         & (rows["noise"] == 0)
         & (rows["bit_error"] == 0)
         & (rows["drop"] == 0)
+        & (rows["own_before"] == 0)
+        & (rows["own_after"] == 0)
         & (rows["deadline"] < 0)
         & (links["queue"][rows["link"]] < 0)
     )

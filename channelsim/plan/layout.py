@@ -157,6 +157,8 @@ CHANNEL = np.dtype(
         ("word_error", "f8"),  # that a word has any bit flipped: 1 - (1 - bit_error)^value_bits
         ("drop", "f8"),
         ("rescale", "u1"),
+        ("own_before", "u1"),  # how many stages of the user's own: before the threshold,
+        ("own_after", "u1"),  # and on the way
         # clock
         ("latency", "i8"),  # ps
         ("jitter_kind", "i8"),

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from channelsim.plan.layout import Encoding, Jitter, Quantizer, Residual, Scale
+from channelsim.plan.own import at_the_sender
 from channelsim.scenario import Channel
 
 FLOAT_BITS = 32
@@ -24,6 +25,8 @@ def channel_fields(row: Any, channel: Channel) -> None:
     row["bit_error"] = channel.bit_errors.probability if channel.bit_errors else 0.0
     row["drop"] = channel.drop.probability if channel.drop else 0.0
     row["rescale"] = bool(channel.drop and channel.drop.rescale)
+    row["own_before"] = at_the_sender(channel)
+    row["own_after"] = len(channel.stage) - at_the_sender(channel)
     row["latency"] = channel.latency
     row["jitter_kind"] = Jitter[channel.jitter.distribution.upper()] if channel.jitter.value else Jitter.NONE
     row["jitter"] = channel.jitter.value

@@ -15,7 +15,7 @@ def message_unit(channel: SimpleNamespace, a: torch.Tensor) -> torch.Tensor:
     kind = channel.quantizer
     rescaled = channel.drop > 0 and channel.rescale
     rounded_by_level = kind == Quantizer.UNIFORM and channel.bits > 2 and rescaled
-    if kind == Quantizer.NONE or channel.noise > 0 or rounded_by_level:
+    if kind == Quantizer.NONE or channel.noise > 0 or channel.own_after or rounded_by_level:
         return torch.zeros_like(a)
     unit = a
     if kind == Quantizer.UNIFORM:

@@ -18,6 +18,7 @@ from channelsim.hashing import Stream
 from channelsim.plan import COUNTER, Direction, Plan
 from channelsim.reference.clock import Link
 from channelsim.reference.layers import kind_of
+from channelsim.reference.own import Own
 from channelsim.reference.stages import Encoded
 
 
@@ -41,6 +42,7 @@ class State:
         feedback_units: per channel, what all values of C are whole multiples of; 0: of nothing.
         velocity, bias_velocity, feedback_velocity: the momentum's V of W, b and C, float32, flat.
         residuals: what the senders keep back, float32, flat: channel c's are `residual(c)`.
+        own_state: the states of the user's own stages, float64, flat.
         now: simulated time in ps (0 throughout where the clock is off).
         frame: the next frame to enter.
         clock: whether messages are timed and counted.
@@ -65,6 +67,7 @@ class State:
     bias_velocity: torch.Tensor
     feedback_velocity: torch.Tensor
     residuals: torch.Tensor
+    own_state: NDArray[np.float64]
     clock: bool
     counters: NDArray[Any]
     computed: list[int]
@@ -104,6 +107,11 @@ class State:
         """What the sender of channel c has kept back, (n,): a view."""
         channel = self.channels[c]
         return self.residuals[channel.residual_offset :][: channel.n]
+
+    def own(self, c: int, kept: bool = True) -> Own | None:
+        """The user's own stages on channel c, with their state if that is `kept`; None where there are none."""
+        stages = tuple(own for own in self.plan.own_stages if own.channel == c)
+        return Own(stages, self.own_state if kept else None) if stages else None
 
     def learning_channels(self, source: int) -> list[int]:
         """The learning channels that leave layer `source`."""
@@ -189,6 +197,7 @@ def start(plan: Plan, dataset: Dataset, clock: bool | None = None) -> State:
         bias_velocity=torch.zeros(len(plan.biases)),
         feedback_velocity=torch.zeros(len(plan.feedback)),
         residuals=torch.zeros(int(plan.channels["n"].sum())),
+        own_state=np.zeros(sum(own.state_size for own in plan.own_stages)),
         clock=clock_matters(plan) if clock is None else clock,
         counters=np.zeros(len(plan.channels), COUNTER),
         computed=[0 for _ in n],

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from channelsim.scenario._own import Stages
 from channelsim.scenario._table import Table, TableError
 from channelsim.scenario._types import Count, Duration, Magnitude, NoneWord, Probability, Rate, Scale
 
@@ -135,6 +136,8 @@ class Channel(Table):
     """Flipped bits in the code words."""
     drop: Annotated[Drop | None, NoneWord] = None
     """Lost events."""
+    stage: Stages = ()
+    """Stages of your own (channelsim.extend), a table or a list of tables."""
     latency: Duration = 0
     """From the end of sending to arrival."""
     jitter: Annotated[Jitter, BeforeValidator(_jitter, json_schema_input_type=Duration | Jitter)] = Jitter(value=0)

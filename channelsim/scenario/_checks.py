@@ -43,7 +43,13 @@ def _names(scenario: Keys) -> list[Problem]:
     tables: list[tuple[Path, dict[str, Channel]]] = [(("channels",), scenario.channels)]
     for i, change in enumerate(scenario.schedule.change):
         tables.append((("schedule", "change", i, "channels"), change.channels))
-    return [
+    own = [
+        ((*path, name, "stage"), " is changed: stages of your own stay as they are; accepted: in [channels]")
+        for path, table in tables[1:]
+        for name, channel in table.items()
+        if channel.stage
+    ]
+    return own + [
         ((*path, name), f" is no channel of this network{nearest(name, known)}; accepted: {words}")
         for path, table in tables
         for name in table
@@ -88,7 +94,10 @@ def _residuals(scenario: Keys) -> list[Problem]:
             if "." not in name or not named:
                 continue
             channel = _settings(scenario, name, changes[:i])
-            holds = {"threshold": channel.threshold, "error_feedback": channel.threshold or channel.quantize}
+            holds = {
+                "threshold": channel.threshold,
+                "error_feedback": channel.threshold or channel.quantize or channel.stage or None,
+            }
             if channel.residual is not None and holds[channel.residual] is None:
                 key = next((table for table in named if "residual" in tables[table].model_fields_set), named[0])
                 needed = "a threshold" if channel.residual == "threshold" else "a threshold or quantize"

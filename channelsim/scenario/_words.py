@@ -90,6 +90,7 @@ def in_words(channel: Channel) -> str:
         words.append(f"bit errors {channel.bit_errors.probability:g}")
     if channel.drop:
         words.append(f"drop {channel.drop.probability:g}" + (" rescaled" if channel.drop.rescale else ""))
+    words += [f"stage {own.use.rpartition('/')[2]}" for own in channel.stage]
     if channel.latency:
         words.append(f"latency {units.format_duration(channel.latency)}")
     if channel.jitter.value:

@@ -142,7 +142,7 @@ def _encode(net, mem, c, slot, b):
         m.offered, m.scale = m.events, np.float32(1.0)
     else:
         _prefetch(net, mem, c, slot, b + 2)
-        stages.encode(mem, ch, values, _residual(net, mem, c))
+        stages.encode(net, mem, c, values, _residual(net, mem, c), True)
         if _is_recorded(net, mem, slot):  # what is sent, before it changes in place
             stages.lay_out(stages.units(net, mem, ch), head(mem.message_value, m.entries), head(mem.message_sent, ch.n))
     m.bits, m.encoding = stages.message_bits(ch, m.events)

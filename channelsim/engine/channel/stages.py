@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from channelsim.engine.channel import link_clock, quantizers
+from channelsim.engine.channel import link_clock, own_stages, quantizers
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.pointers import as_words, head
 from channelsim.engine.kernels import counter_hash, elementary, simd
@@ -28,14 +28,22 @@ ERROR_FEEDBACK = int(Residual.ERROR_FEEDBACK)
 
 @inner(inlined=True)
 def draws(ch):
-    """Whether a message of the channel has anything random about it."""
-    return ch.stochastic or ch.noise > ZERO or ch.bit_error > 0.0 or ch.drop > 0.0 or ch.jitter_kind != NO_JITTER
+    """Whether a message of the channel has anything random about it, or may have: a stage of the user's own."""
+    return (
+        ch.own_before
+        or ch.own_after
+        or ch.stochastic
+        or ch.noise > ZERO
+        or ch.bit_error > 0.0
+        or ch.drop > 0.0
+        or ch.jitter_kind != NO_JITTER
+    )
 
 
 @inner(inlined=True)
 def makes_zeros(ch):
     """Whether an event can arrive as the value 0. It is then -0.0 where it is delivered, and what is no event 0.0."""
-    return ch.bit_error > 0.0 or ch.noise > ZERO
+    return ch.bit_error > 0.0 or ch.noise > ZERO or ch.own_after > 0
 
 
 @inner(inlined=True)
@@ -53,12 +61,14 @@ def sift(ch, values, residual, keep, out):
 
 
 @inner()
-def encode(mem, ch, values, residual):
+def encode(net, mem, c, values, residual, kept):
     """Threshold and quantizer: makes mem.message of a unit's values each.
 
-    `residual` is what this channel has kept back. mem.message_alive becomes 1 for each event, else 0.
+    `residual` is what channel c has kept back; `kept` tells whether its own stages have their state. mem.message_alive
+    becomes 1 for each event, else 0.
     """
-    m, n = mem.message, ch.n
+    ch, m = net.channels[c], mem.message
+    n = ch.n
     index, value, words = mem.message_index, mem.message_value, as_words(mem.message_value)
     offered, feeds_back = np.int64(-1), ch.residual == ERROR_FEEDBACK
     if feeds_back:
@@ -66,12 +76,15 @@ def encode(mem, ch, values, residual):
         for i in range(n):
             residual[i] += values[i]
         values = residual
+    if ch.own_before:
+        offered = offered if feeds_back else simd.count_events(values)
+        values = own_stages.at_the_sender(net, mem, c, values, kept)
     if ch.has_threshold:
         m.offered, m.events = sift(ch, values, residual, ch.residual and not feeds_back, head(value, n))
         values = head(value, n)
     else:
         m.offered = m.events = simd.count_events(values)
-    if feeds_back:
+    if offered >= 0:
         m.offered = offered
     m.entries, m.scale, m.noise_scale = n, F(1.0), ZERO
     if 2 * m.events < n:
@@ -152,27 +165,30 @@ def decode(net, mem, c, out):
     is_late = m.due >= 0 and m.finish + m.delay > m.due
     if is_late and m.encoding == AER:
         _forget_zeros(net, mem, ch)
-    corrupted, flipped, dropped = disturb(net, mem, ch)
+    corrupted, flipped, dropped = disturb(net, mem, c, True)
     counter.corrupted += corrupted
     counter.flipped_bits += flipped
     counter.dropped += dropped
     if is_late:
         alive = head(mem.message_alive, m.entries)
         counter.late += lose_late(ch, net.links[ch.link], m, units(net, mem, ch), alive)
-    deliver(net, mem, ch, out)
+    finish(net, mem, c, out, True)
 
 
 @inner()
-def disturb(net, mem, ch):
+def disturb(net, mem, c, kept):
     """Bit errors, noise and drop, in place; mem.message_alive tells which events are left.
 
-    Returns (events whose word means nothing, flipped bits, events dropped).
+    `kept`: whether the user's own stages have a state. Returns (events whose word means nothing, flipped bits, events
+    dropped).
     """
-    m = mem.message
+    ch, m = net.channels[c], mem.message
     value, alive = head(mem.message_value, m.entries), head(mem.message_alive, m.entries)
     corrupted = flipped = dropped = np.int64(0)
     if ch.bit_error > 0.0:
         corrupted, flipped = _corrupt(net, mem, ch, value, alive)
+    if ch.own_after and own_stages.has(net, c, own_stages.AFTER_QUANTIZE):
+        own_stages.on_the_way(net, mem, c, own_stages.AFTER_QUANTIZE, units(net, mem, ch), value, alive, kept)
     if ch.noise > ZERO:
         simd.add_noise(mem.keys[counter_hash.NOISE], ch.noise * m.noise_scale, listed(mem, ch), value)
     if ch.drop > 0.0:
@@ -241,7 +257,7 @@ def lose_late(ch, link, m, index, alive):
 @inner()
 def unit(ch, a):
     """The number of which all values that arrive of a message of scale `a` are whole multiples; 0: of none."""
-    if ch.quantizer == quantizers.NONE or ch.noise > ZERO:
+    if ch.quantizer == quantizers.NONE or ch.noise > ZERO or ch.own_after:
         return ZERO
     found = quantizers.unit(ch.quantizer, ch.bits, a)
     if ch.drop > 0.0 and ch.rescale:
@@ -283,9 +299,23 @@ def first_event(ch, sent, encoding, events):
 
 
 @inner()
-def deliver(net, mem, ch, out):
-    """out = the events that are left, rescaled, and 0 elsewhere."""
-    m, divisor = mem.message, _divisor(ch)
+def finish(net, mem, c, out, kept):
+    """out = what is left of mem.message, after the last stages of the user's own."""
+    ch, m = net.channels[c], mem.message
+    divisor = _divisor(ch)
+    if ch.own_after and own_stages.has(net, c, own_stages.BEFORE_DELIVERY):
+        value, alive = head(mem.message_value, m.entries), head(mem.message_alive, m.entries)
+        for k in range(len(value)):
+            value[k] /= divisor
+        divisor = F(1.0)
+        own_stages.on_the_way(net, mem, c, own_stages.BEFORE_DELIVERY, units(net, mem, ch), value, alive, kept)
+    deliver(net, mem, ch, divisor, out)
+
+
+@inner()
+def deliver(net, mem, ch, divisor, out):
+    """out = the events that are left, divided, and 0 elsewhere."""
+    m = mem.message
     value, alive = head(mem.message_value, m.entries), head(mem.message_alive, m.entries)
     if m.entries == ch.n:
         m.delivered = simd.deliver(value, alive, divisor, out)

@@ -19,6 +19,7 @@ ROUNDING, NOISE, BIT_ERRORS = np.int64(Stream.ROUNDING), np.int64(Stream.NOISE),
 DROP, JITTER, ARRIVALS = np.int64(Stream.DROP), np.int64(Stream.JITTER), np.int64(Stream.ARRIVALS)
 UPDATE_ROUNDING, WEIGHT_ROUNDING = np.int64(Stream.UPDATE_ROUNDING), np.int64(Stream.WEIGHT_ROUNDING)
 AUGMENT = np.int64(Stream.AUGMENT)
+OWN = np.int64(Stream.OWN)
 
 
 @inner(inlined=True)

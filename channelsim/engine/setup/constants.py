@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 
 from channelsim import hashing
 from channelsim.data import Dataset
+from channelsim.engine.channel import own_stages
 from channelsim.engine.kernels import counter_hash
 from channelsim.engine.layers import inputs
 from channelsim.engine.setup.demands import always_ideal, tables
 from channelsim.engine.tables import geometry, strides
 from channelsim.engine.tables.handles import records
-from channelsim.engine.tables.layouts import CONFIG, Net
+from channelsim.engine.tables.layouts import CONFIG, OWN_STAGE, Net
+from channelsim.extend import PLACES
 from channelsim.hashing import Stream
 from channelsim.plan import Direction, Kind, Plan
 
@@ -40,6 +42,8 @@ def net_of(plan: Plan, dataset: Dataset, *, trace_frames: int, frozen: bool, cap
         leaving_start=leaving_start,
         ideal=ideal,
         roots=_roots(plan),
+        own_stages=_own_stages(plan),
+        own_start=_own_start(plan),
         c_start=plan.c_start,
         c_index=plan.c_index,
         identity=np.arange(widest, dtype=np.int32),
@@ -108,6 +112,19 @@ def _events_of(
 def _roots(plan: Plan) -> NDArray[np.int64]:
     streams = 64 * np.arange(len(plan.channels))[:, None] + np.arange(int(counter_hash.PURPOSES))
     return hashing.roots(plan.seed, streams.ravel()).view(np.int64)
+
+
+def _own_stages(plan: Plan) -> NDArray[Any]:
+    table = np.zeros(len(plan.own_stages), OWN_STAGE)
+    for row, own in zip(table, plan.own_stages, strict=True):
+        row["address"] = own_stages.address_of(own.part)
+        row["first_draw"], row["state_offset"], row["state_size"] = own.first_draw, own.state_offset, own.state_size
+    return records(table)
+
+
+def _own_start(plan: Plan) -> NDArray[np.int64]:
+    places = [own.channel * len(PLACES) + own.place for own in plan.own_stages]
+    return np.searchsorted(places, np.arange(len(plan.channels) * len(PLACES) + 1)).astype(np.int64)
 
 
 def _leaving(plan: Plan) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -68,7 +68,7 @@ def _has_stages(plan: Plan, ideal: NDArray[np.bool_]) -> bool:
         timeless = (links["ps_numerator"] == 0) & (links["queue"] < 0) & (links["broadcast"] == 0)
         timeless &= channels["jitter_kind"] == Jitter.NONE
         drawn = (channels["stochastic"] != 0) | (channels["noise"] > 0) | (channels["bit_error"] > 0)
-        drawn |= channels["drop"] > 0
+        drawn |= (channels["drop"] > 0) | (channels["own_before"] > 0) | (channels["own_after"] > 0)
         sifts = (channels["has_threshold"] != 0) & (channels["quantizer"] == Quantizer.NONE) & ~drawn
         found |= not (timeless & (ideal | (sifts & (channels["deadline"] < 0)))).all()
     return found

@@ -22,7 +22,7 @@ SCRATCH = ("units", "signal", "output_events", "signal_events", "learns", "signa
            "learning_inputs", "whole_step", "targets", "unprojected", "transposed", "partial_sums", "term_lists",
            "touched", "row_index", "row_value", "message", "message_index", "message_value", "message_alive",
            "message_hits", "message_sent", "keys", "word", "patches", "map_events", "map_macs", "map_sums",
-           "turned_signal", "signed", "captured", "message_rows", "payload")  # fmt: skip
+           "turned_signal", "signed", "own_values", "own_blank", "captured", "message_rows", "payload")  # fmt: skip
 
 
 def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
@@ -113,6 +113,9 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
         message_alive=zeros(widest, np.int32),
         message_hits=zeros(widest, np.int32),
         message_sent=zeros(widest, np.float32),
+        own_state=zeros(sum(own.state_size for own in plan.own_stages)),
+        own_values=zeros(widest if plan.own_stages else 0, np.float32),
+        own_blank=zeros(max((own.state_size for own in plan.own_stages), default=0)),
         keys=zeros(int(counter_hash.PURPOSES), np.int64),
         word=zeros(1, np.float32),
         patches=strides.aligned(map_parts(most) * int(net.geometry[:, -1].max())),

@@ -57,6 +57,8 @@ CONFIG = np.dtype(
 
 CLOCK_ENDED = 2**62  # stands for the frame of a fault where something would happen after the end of the clock
 
+OWN_FAILED = CLOCK_ENDED + 8  # likewise of a stage of the user's own: this, four times its number and what it returned
+
 CLOCK = np.dtype(
     [
         ("now", "i8"),  # ps
@@ -65,7 +67,10 @@ CLOCK = np.dtype(
         ("next_frame", "i8"),
         ("rows", "i8"),  # message rows written since they were last collected
         ("payload", "i8"),  # values behind them
-        ("fault_frame", "i8"),  # the frame at which a learning signal was not finite; -1: none; or CLOCK_ENDED
+        (
+            "fault_frame",
+            "i8",
+        ),  # the frame at which a learning signal was not finite; -1: none; or CLOCK_ENDED, OWN_FAILED
         ("in_flight", "i8"),
         ("in_flight_max", "i8"),
         ("loss", "f8"),  # sums since they were last collected
@@ -149,6 +154,16 @@ MESSAGE = np.dtype(
     align=True,
 )
 
+OWN_STAGE = np.dtype(
+    [
+        ("address", "i8"),  # of its callback
+        ("first_draw", "i8"),
+        ("state_offset", "i8"),
+        ("state_size", "i8"),
+    ],
+    align=True,
+)
+
 
 class Field(NamedTuple):
     """What an array of a table is: its dtype and dimensions. Without dimensions it is a table of one record."""
@@ -158,6 +173,7 @@ class Field(NamedTuple):
 
 
 Floats = Annotated[NDArray[np.float32], Field(np.float32)]
+Doubles = Annotated[NDArray[np.float64], Field(np.float64)]
 FloatRows = Annotated[NDArray[np.float32], Field(np.float32, 2)]
 Numbers = Annotated[NDArray[np.int32], Field(np.int32)]
 NumberRows = Annotated[NDArray[np.int32], Field(np.int32, 2)]
@@ -181,6 +197,8 @@ class Net(NamedTuple):
     leaving_start: Counts  # (L + 2,)
     ideal: Flags  # (channels,) messages arrive as they are: no stage, and nothing can be late
     roots: Counts  # (channels * 16,) roots of the keys of a channel's draws, by purpose: hashing.root
+    own_stages: Annotated[NDArray[Any], Field(OWN_STAGE)]  # the user's own, by channel and place
+    own_start: Counts  # (channels * 3 + 1,) where those of a channel and place start
     c_start: Numbers
     c_index: Numbers
     identity: Numbers  # (widest,) 0, 1, 2, ..: the event list of a layer all of whose units are active
@@ -237,6 +255,7 @@ class Memory(NamedTuple):
     message_events: CountPlanes  # (F, channels, B) events delivered by each learning channel
     message_units: FloatPlanes  # (F, channels, B) what delivered values are whole multiples of; 0: of nothing
     residuals: Floats
+    own_state: Doubles  # of the user's own stages
     # of the layer at work
     units: Floats  # (most samples at once,) what each sample's values are multiples of
     signal: Floats  # (B * widest that learns) R
@@ -263,6 +282,8 @@ class Memory(NamedTuple):
     message_alive: Numbers  # whether each is an event, and not lost,
     message_hits: Numbers  # and which of the code words bit errors hit
     message_sent: Floats  # (widest,) as a vector, as it is sent
+    own_values: Floats  # (widest, if there are any) what a stage of the user's own is given,
+    own_blank: Doubles  # and the state of one that keeps none
     keys: Counts  # (16,) of its draws, by purpose
     word: Floats  # (1,) for looking at a float's bits
     # of a convolution at work
