@@ -65,6 +65,7 @@ def run(
     threads: int | None = None,
     dataset: Dataset | None = None,
     epochs: int | None = None,
+    trust: bool = False,
 ) -> Result:
     """Simulates a scenario and leaves a trace.
 
@@ -80,6 +81,8 @@ def run(
         epochs: with `resume`, so many epochs in all, at least as many as the scenario says: a run that is done goes
             on, as if it had been meant to from the start.
         dataset: what `data.dataset_of(scenario)` returned, for many runs on the same data; loaded by default.
+        trust: with `resume`, the trace may name Python files anywhere; without it those below the working directory
+            or the trace's folder. They run.
 
     Raises:
         InputError: scenario, data or trace cannot be used; or the data are not those that the trace was begun with.
@@ -100,6 +103,7 @@ def run(
             _refuse_other_version(old)
             arrays = old.checkpoint()
             scenario, begun, done = _of_trace(old), old.inputs, old.status == "done"
+            _refuse_code_elsewhere(scenario, old.path, trust)
     elif epochs is not None:
         raise InputError("run: epochs goes with resume=TRACE; accepted: training.epochs of the scenario")
     if scenario is None:
@@ -159,6 +163,17 @@ def _of_trace(old: trace.Trace) -> Scenario:
     if scenario.digest() != old.inputs.get("scenario"):
         raise trace.damaged(old.path, "/scenario/json is not the scenario that it was begun with")
     return scenario
+
+
+def _refuse_code_elsewhere(scenario: Scenario, trace: Path, trust: bool) -> None:
+    """A trace may have been made by anybody, and the Python files that it names run."""
+    folders = [Path().resolve(), trace.resolve().parent]
+    for file in scenario.own_files():
+        if not trust and not any(Path(file).resolve().is_relative_to(folder) for folder in folders):
+            raise InputError(
+                f"{trace}: uses {file}, which is code that runs; accepted: a file below the working directory or the"
+                " trace's folder, or --trust"
+            )
 
 
 def _own_fault(arrays: Mapping[str, NDArray[Any]], state: engine.State) -> str:

@@ -17,10 +17,10 @@ Inputs = Mapping[str, str]
 
 
 def inputs(scenario: Scenario, dataset: Dataset) -> dict[str, str]:
-    """The parts of a run: the scenario with its model, the arrays of its data, and the files of weights that it names.
+    """The parts of a run: the scenario with its model, the arrays of its data, and the files that it names.
 
-    Whatever else a result comes to depend on (parts of a user's own) is a part here, and so in the trace and in what
-    `--resume` compares. Raises InputError for a file that cannot be read.
+    Whatever else a result comes to depend on is a part here, and so in the trace and in what `--resume` compares.
+    Raises InputError for a file that cannot be read.
     """
     return {"scenario": scenario.digest(), **dataset.digests, **files(scenario), **own_parts(scenario)}
 
@@ -31,7 +31,7 @@ def files(scenario: Scenario) -> dict[str, str]:
 
 
 def own_parts(scenario: Scenario) -> dict[str, str]:
-    """The Python files whose functions a scenario uses: name -> digest of the text."""
+    """The Python files that a scenario names: name -> path, a colon and the SHA-256 of the text."""
     return {Path(file).name: f"the file {file}: {parts.digest_of(file)}" for file in scenario.own_files()}
 
 

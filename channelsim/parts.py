@@ -135,8 +135,9 @@ def takes_parameters(part: Part) -> bool:
 @cache
 def parameters_of(part: Part) -> Any:
     """`p`: a named tuple of floats."""
-    names, values = [key for key, _ in part.parameters], [float(value) for _, value in part.parameters]
-    return namedtuple("Parameters", names)(*values)  # type: ignore[misc]
+    names, values = [key for key, _ in part.parameters], [value for _, value in part.parameters]
+    kind: Any = namedtuple("Parameters", names)  # type: ignore[misc]
+    return kind(*values)
 
 
 def call(part: Part, *arguments: Any) -> Any:
