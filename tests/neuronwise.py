@@ -431,11 +431,7 @@ class Simulator:
             return
         record = self.channels[c]
         h, direction = int(record["target"]), Direction(int(record["direction"]))
-        alike = [
-            k
-            for k, r in enumerate(self.channels)
-            if int(r["target"]) == h and Direction(int(r["direction"])) == direction
-        ]
+        alike = [k for k, r in enumerate(self.channels) if (int(r["target"]), int(r["direction"])) == (h, direction)]
         if all(len(self.inbox.get((k, frame), ())) == size for k in alike):
             self._take_up(h, direction, frame, alike)
 
