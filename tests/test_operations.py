@@ -19,7 +19,7 @@ from channelsim.plan import Direction, Kind, Plan, Wiring, sizes
 from tests.networks import dataset, dense_layers, edge_of, plan_of, plan_of_chain
 
 PAGE = Path(__file__).parents[1] / "docs" / "operations.md"
-RULES = ("bp", "rbp", "sign", "arbp", "srbp", "asrbp", "drtp", "top")
+RULES = ("bp", "sbp", "rbp", "sign", "arbp", "srbp", "asrbp", "drtp", "top")
 LEARNING_RULES = tuple(rule for rule in RULES if rule != "top")
 ON_MAPS = tuple(rule for rule in RULES if rule != "sbp")  # whose errors pass dense layers only
 FLOAT = 32
