@@ -148,6 +148,10 @@ def _refuse_others(scenario: Scenario, dataset: Dataset, plan: Plan) -> None:
         (not known.issuperset(hidden), "model", "has hidden layers that are not linear",
          "linear layers, or one hidden unit of tanh, logistic or relu"),
         (scenario.learning.feedback.connections is not None, "learning.feedback.connections", "is given", "all wires"),
+        (bool(feedback["redrawn"].any()), "learning.feedback.redraw", "is given", "one C for the whole run"),
+        (scenario.learning.feedback.rank is not None, "learning.feedback.rank", "is given", "a C that is no product"),
+        (len(np.unique(feedback["target"])) < len(feedback), "learning", "has several channels to a layer",
+         "a route from one layer each, and no copies"),
         (len(feedback) != plan.top - 1, "learning.route", "leaves layers without errors", "one source for each"),
     ):  # fmt: skip
         if wrong:

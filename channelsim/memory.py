@@ -82,7 +82,7 @@ def refuse_excess(scenario: Scenario, found: Tables, samples: int) -> None:
 def _remedies(layers: NDArray[Any], edge: Edge, connections: int | None) -> str:
     """What makes one C smaller, as words before "fewer units"."""
     words = ""
-    if edge.wiring in (Wiring.DENSE, *SPARSE_WIRINGS):
+    if edge.wiring in (Wiring.DENSE, *SPARSE_WIRINGS) and not edge.rank:
         fewer = "k" if connections is None else f"less than {connections}"
         words += f"learning.feedback.connections = {fewer} (so many wires for each unit that receives), "
         if layers[edge.target + 1]["kind"] != Kind.DENSE:

@@ -28,14 +28,14 @@ import numpy as np
 
 from channelsim import hashing
 from channelsim.hashing import Stream
-from channelsim.plan import Direction, Encoding, Jitter, Plan, Residual, Scale, Wiring
+from channelsim.plan import Direction, Distribution, Encoding, Jitter, Plan, Residual, Scale, Wiring
 from channelsim.plan import Message as Carries
 from tests.neurons import Layer, cancels, image, rounded, sum_in_units
 from tests.words import Quantized, decoded, flipped, quantized, scale_of, silence_of, unit_of
 
 LEARNING_FIRST, THEN_FORWARD, THEN_FRAMES = 0, 1, 2
 WHOLE, PARTLY, LOST_IN_QUEUE = 0, 1, 2
-FROM_WEIGHTS = (Wiring.TRANSPOSE, Wiring.SIGN, Wiring.SPARSE_SIGN)
+FROM_WEIGHTS = (Wiring.TRANSPOSE, Wiring.SIGN, Wiring.SPARSE_SIGN, Wiring.PRODUCT)
 MOST_FLIPPED = 64  # draws of a code word's bit errors
 
 
@@ -73,6 +73,7 @@ class Message:
     unit: float = 0.0  # what the received values are multiples of; 0: of nothing
     wires: Any = None  # the sender's W at the moment of sending, for the wirings that need it
     wires_unit: float = 0.0  # what these are multiples of
+    below: Any = ()  # (W, its unit) of the layers below the sender, where its message passes these too
 
 
 class Link:
@@ -118,6 +119,7 @@ class Simulator:
         self.largest = [np.zeros(int(c["n"]), np.float32) for c in plan.channels]  # |v| of each neuron so far
         self.c, self.exists = map(list, zip(*(self._initial_wires(c) for c in range(len(plan.channels))), strict=True))
         self.c_unit = [float(c["c_unit"]) for c in plan.channels]  # of a C that has not learned yet
+        self.left = [0 for _ in plan.channels]  # the frame whose messages were sent last
         self.c_speed = [np.zeros_like(wires) for wires in self.c]
         self.counters: list[Counter[str]] = [Counter() for _ in plan.channels]
         self.ages: list[Counter[int]] = [Counter() for _ in self.layers]  # of the errors that each layer learned from
@@ -225,11 +227,25 @@ class Simulator:
         for c, record in enumerate(self.channels):
             if record["source"] == h and record["direction"] == direction:
                 sent = targets if record["message"] == Carries.TARGET else values
+                if record["rank"]:
+                    sent = [self._reduced(c, vector) for vector in sent]
                 for sample, vector in enumerate(sent):
                     self._send(c, frame, sample, vector, inputs[sample] if sample < len(inputs) else None)
 
+    def _reduced(self, c: int, vector: Any) -> Any:
+        """The values that travel where C is P Q, as the sender makes them: its vector times P."""
+        record = self.channels[c]
+        rank, first = int(record["rank"]), int(record["p_offset"])
+        p = self.plan.feedback[first : first + len(vector) * rank].reshape(len(vector), rank).astype(np.float64)
+        active = np.flatnonzero(vector)
+        self.counters[c]["macs"] += len(active) * rank
+        terms = np.asarray(vector)[active, None] * p[active]
+        self.unclear_messages += int(cancels(terms.sum(0), np.abs(terms).sum(0)).sum())
+        return rounded(terms.sum(0))
+
     def _send(self, c: int, frame: int, sample: int, vector: Any, inputs: Any) -> None:
         record, count = self.channels[c], self.counters[c]
+        self.left[c] = frame
         message = Message(c, frame, sample, offered=self.now)
         self.messages.append(message)
         count["messages"] += 1
@@ -237,6 +253,9 @@ class Simulator:
         if record["wiring"] in FROM_WEIGHTS:
             source = self.layers[int(record["source"])]
             message.wires, message.wires_unit = source.wires_back(inputs), source.unit()
+            if record["wiring"] == Wiring.PRODUCT:
+                between = self.layers[int(record["target"]) + 1 : int(record["source"])]
+                message.below = [(layer.w.copy(), layer.unit()) for layer in reversed(between)]
         v = self._to_send(c, vector)
         passed = self._above_threshold(c, v, vector)
         noise_scale = scale_of(record["noise_scale_kind"], record["noise_scale"], passed)
@@ -411,27 +430,29 @@ class Simulator:
         if len(box) < size:
             return
         record = self.channels[c]
-        direction = Direction(int(record["direction"]))
-        self._take_up(int(record["target"]), direction, frame, c)
+        h, direction = int(record["target"]), Direction(int(record["direction"]))
+        alike = [k for k, r in enumerate(self.channels) if (int(r["target"]), int(r["direction"])) == (h, direction)]
+        if all(len(self.inbox.get((k, frame), ())) == size for k in alike):
+            self._take_up(h, direction, frame, alike)
 
-    def _take_up(self, h: int, direction: Direction, frame: int, c: int) -> None:
+    def _take_up(self, h: int, direction: Direction, frame: int, channels: list[int]) -> None:
         layer = self.layers[h]
         each = layer.compute[direction]
         if direction == Direction.FORWARD and h == self.plan.top:
             each += layer.compute[Direction.LEARNING]
         layer.free = max(self.now, layer.free) + len(self.samples(frame)) * each
         if layer.free == self.now:
-            self._done(h, direction, frame, c)
+            self._done(h, direction, frame, channels)
         else:
             priority = THEN_FORWARD if direction == Direction.FORWARD else LEARNING_FIRST
-            self._push(layer.free, priority, "done", (h, direction, frame, c))
+            self._push(layer.free, priority, "done", (h, direction, frame, channels))
 
-    def _done(self, h: int, direction: Direction, frame: int, c: int) -> None:
-        messages = sorted(self.inbox.pop((c, frame)), key=lambda message: message.sample)
+    def _done(self, h: int, direction: Direction, frame: int, channels: list[int]) -> None:
+        boxes = {c: sorted(self.inbox.pop((c, frame)), key=lambda message: message.sample) for c in channels}
         if direction == Direction.FORWARD:
-            self._forward(h, frame, c, messages)
+            self._forward(h, frame, *channels, *boxes.values())
         else:
-            self._learn(h, frame, c, messages)
+            self._learn(h, frame, boxes)
 
     def _forward(self, h: int, frame: int, c: int, messages: list[Message]) -> None:
         self._note("forward", h, frame)
@@ -460,40 +481,96 @@ class Simulator:
         given = self.y[sample]
         return rounded(given) if np.ndim(given) else np.eye(n)[given]
 
-    def _learn(self, h: int, frame: int, c: int, messages: list[Message]) -> None:
+    def _learn(self, h: int, frame: int, boxes: dict[int, list[Message]]) -> None:
         self._note("learn", h, frame)
         layer = self.layers[h]
         age = layer.computed[::-1].index(frame)
         missed = self.plan.stash > 0 and age >= self.plan.stash
         self.misses[h] += missed
-        passes_weights = self.channels[c]["wiring"] in FROM_WEIGHTS  # of the sender: whether the error is used or not
-        if passes_weights or not missed or self.plan.on_miss_current:
-            self.counters[c]["macs"] += self._operations(c, messages)
+        size = len(self.samples(frame))
+        for c, messages in boxes.items():
+            passes_weights = self.channels[c]["wiring"] in FROM_WEIGHTS  # whether the error is used or not
+            if passes_weights or not missed or self.plan.on_miss_current:
+                self.counters[c]["macs"] += self._operations(c, messages)
         if missed and not self.plan.on_miss_current:
-            self._send_over(h, Direction.LEARNING, frame, [np.zeros(layer.n)] * len(messages))
+            self._send_over(h, Direction.LEARNING, frame, [np.zeros(layer.n)] * size)
             return
-        stored = layer.stored[layer.computed[-1] if missed else frame]
+        stored = layer.stored[layer.computed[-1] if missed else frame][:size]  # the newest frame may have fewer samples
+        for c in boxes:
+            self._redraw(c, frame)
         errors = []
-        used = list(zip(messages, stored, strict=False))  # the newest frame may have fewer samples
-        for message, (_, o) in used:
-            error, own = np.zeros(layer.n), self._unit_of_wires(c, message)
-            for i in range(layer.n):
-                wires = [self._wire(c, message, neuron, i) for neuron in message.received]
-                error[i], size = sum_in_units(message.received.values(), wires, own, message.unit)
-                layer.unclear += bool(cancels(error[i], size))
+        for sample, (_, o) in enumerate(stored):
+            parts = [self._error(h, c, messages[sample]) for c, messages in boxes.items()]
+            error, terms = sum(parts), sum(np.abs(part) for part in parts)
+            layer.unclear += int(cancels(error, terms).sum())
             slopes = [layer.slope(v) for v in o] if self.plan.derivative else np.ones(layer.n)
             errors.append(rounded(slopes * error))
-        if self.channels[c]["adaptive"]:
-            self._adapt(c, frame, used, len(messages))
-        nothing = [np.zeros(layer.n)] * (len(messages) - len(errors))
+        for c, messages in boxes.items():
+            if self.channels[c]["adaptive"]:
+                self._adapt(c, frame, list(zip(messages, stored, strict=False)), size)
+        nothing = [np.zeros(layer.n)] * (size - len(errors))
         self._send_over(h, Direction.LEARNING, frame, errors + nothing, inputs=[x for x, _ in stored])
         if not layer.pools:
-            self._update(h, frame, c, stored, errors, age)
+            self._update(h, frame, min(boxes), stored, errors, age)
+
+    def _error(self, h: int, c: int, message: Message) -> Any:
+        """What a message makes at layer h: what it brings over its wires, times the channel's share."""
+        layer, record = self.layers[h], self.channels[c]
+        if record["wiring"] == Wiring.PRODUCT:
+            return self._through_products(h, message)
+        error, own = np.zeros(layer.n), self._unit_of_wires(c, message)
+        for i in range(layer.n):
+            wires = [self._wire(c, message, neuron, i) for neuron in message.received]
+            error[i], size = sum_in_units(message.received.values(), wires, own, message.unit)
+            layer.unclear += bool(cancels(error[i], size))
+        return error * record["share"]
+
+    def _through_products(self, h: int, message: Message) -> Any:
+        """A message through the W of its sender, then through those of the layers below."""
+        values, unit = message.received, message.unit
+        for wires, own in [(message.wires, message.wires_unit), *message.below]:
+            made = np.zeros(len(wires))
+            for i, row in enumerate(wires):
+                made[i], size = sum_in_units(values.values(), [row[neuron] for neuron in values], own, unit)
+                self.layers[h].unclear += bool(cancels(made[i], size))
+            values, unit = dict(enumerate(made)), 0.0
+        return made
+
+    def _redraw(self, c: int, frame: int) -> None:
+        """The C of a frame, where it is drawn for each."""
+        record = self.channels[c]
+        if not record["redrawn"]:
+            return
+        key = hashing.key(self.plan.seed, Stream.FEEDBACK.of(c), frame)
+        if record["wiring"] in (Wiring.SIGN, Wiring.BANK):
+            source = self.layers[int(record["source"])]
+            self.c[c] = source.spread(self._numbers(record, key, len(source.weights))).T
+        else:
+            drawn = self._numbers(record, key, self.c[c].size).reshape(self.c[c].shape)
+            self.c[c] = np.where(self.exists[c], drawn, 0.0)
+
+    def _numbers(self, record: Any, key: int, count: int) -> Any:
+        """So many draws of a distribution, one after another."""
+        words = hashing.bits(key, count)
+        upper = (words >> np.uint64(63)).astype(float)
+        kinds = {
+            Distribution.NORMAL: hashing.normal(words),
+            Distribution.UNIFORM: math.sqrt(3) * (2 * hashing.uniform(words) - 1),
+            Distribution.SIGN: 2 * upper - 1,
+            Distribution.BINARY: upper,
+        }
+        values = rounded(record["deviation"] * kinds[Distribution(int(record["distribution"]))])
+        values = rounded(values + record["mean"])
+        return np.abs(values) if record["wiring"] in (Wiring.SIGN, Wiring.SPARSE_SIGN) else values
 
     def _operations(self, c: int, messages: list[Message]) -> int:
         """Multiply-accumulates of C m: the wires of each event that was delivered."""
         record = self.channels[c]
         neurons = [neuron for message in messages for neuron in message.received]
+        if record["wiring"] == Wiring.PRODUCT:
+            between = self.layers[int(record["target"]) + 1 : int(record["source"])]
+            whole = sum(len(layer.weights) for layer in between) * sum(bool(message.received) for message in messages)
+            return whole + sum(self.layers[int(record["source"])].wires_down(neuron) for neuron in neurons)
         if record["wiring"] in (Wiring.TRANSPOSE, Wiring.SIGN, Wiring.BANK):
             return sum(self.layers[int(record["source"])].wires_down(neuron) for neuron in neurons)
         return sum(int(self.exists[c][neuron].sum()) for neuron in neurons)
@@ -625,6 +702,9 @@ class Simulator:
     def feedback(self) -> Any:
         """All C, flat, in the plan's layout."""
         flat = self.plan.feedback.astype(np.float64)
+        for c, record in enumerate(self.channels):
+            if record["wiring"] in FROM_WEIGHTS:  # its C is drawn where messages leave
+                self._redraw(c, self.left[c])
         for record, wires, exists in zip(self.plan.channels, self.c, self.exists, strict=True):
             place = slice(int(record["c_offset"]), int(record["c_offset"] + record["c_size"]))
             if record["wiring"] in (Wiring.BANK, Wiring.SIGN):

@@ -80,6 +80,8 @@ def _out_of_range(fresh: State, memory: Memory, arrays: Arrays) -> Iterator[str]
             yield f"{name} has negative values"
     count, layers, batch = len(slots), len(plan.layers), plan.batch
     widest = int(plan.layers["n"].max())
+    to_layers = plan.channels["target"][plan.channels["direction"] == Direction.LEARNING]
+    learning = np.bincount(to_layers, minlength=layers)
     bounds = (
         ("clock.now", clock["now"], 0, 2**62),
         ("clock.sequence", clock["sequence"], 0, 2**56 - 1),
@@ -111,6 +113,8 @@ def _out_of_range(fresh: State, memory: Memory, arrays: Arrays) -> Iterator[str]
         ("broadcast_start", memory.broadcast_start, LOST, None),
         ("deferred_at", memory.deferred_at, 0, STEPS - 1),
         ("sample", memory.sample, 0, plan.train_size - 1),
+        ("feedback_frames", memory.feedback_frames, 0, max(int(clock["next_frame"]) - 1, 0)),
+        ("arrived", memory.arrived, 0, np.maximum(learning - 1, 0)),
         ("input_events", memory.input_events, 0, plan.layers["fan_in"][None, :, None]),
         ("message_events", memory.message_events, 0, widest),
         ("changes_done", arrays["changes_done"], 0, len(plan.changes)),

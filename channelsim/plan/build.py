@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,13 +17,13 @@ from numpy.typing import NDArray
 from channelsim import elementary
 from channelsim.plan.channels import channel_table, link_table, settings_of
 from channelsim.plan.draws import InitialWeights
-from channelsim.plan.edges import WORDS, Edge, backpropagation_edges, edges_of
+from channelsim.plan.edges import Edge, backpropagation_edges, channel_names, edges_of
 from channelsim.plan.feedback import Place, draw_feedback, draw_wires, places_of, wire_tables
 from channelsim.plan.given import Arrays, written
 from channelsim.plan.layout import Direction, Kind
 from channelsim.plan.own import OwnStage, own_stages
 from channelsim.plan.shapes import layer_table
-from channelsim.scenario import Channel, Scenario, channel_name
+from channelsim.scenario import Channel, Scenario
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Plan:
     event touches one contiguous row. Channel c's wiring is `feedback[c_offset : c_offset + c_size]`: (source units,
     target units) where it is dense; for sparse wiring the wires of sending neuron j are the entries
     `c_start[start_offset + j] .. c_start[start_offset + j + 1]`, counted from `c_offset`, and `c_index` names their
-    targets.
+    targets. Where a channel has a rank r, that is Q (r, target units), and P (source units, r) lies at its p_offset.
     """
 
     layers: NDArray[Any]
@@ -98,11 +99,12 @@ class Plan:
 
     def channel_name(self, c: int) -> str:
         """What channel c is called: by its direction and the layer that receives, "forward.2" or "learning.1"."""
-        return channel_name(WORDS[int(self.channels[c]["direction"])], int(self.channels[c]["target"]))
+        return self.channel_names[c]
 
-    @property
+    @cached_property
     def channel_names(self) -> tuple[str, ...]:
-        return tuple(map(self.channel_name, range(len(self.channels))))
+        """The names of all channels: see `channelsim.scenario.names_of`."""
+        return channel_names(self.channels)
 
     @property
     def log_keep(self) -> float:
@@ -165,7 +167,7 @@ def tables(scenario: Scenario, shape: tuple[int, ...], outputs: int, real: bool 
     edges = edges_of(scenario, layers)
     settings = settings_of(scenario, edges)
     links, _, link_of = link_table(scenario.links, edges, settings)
-    channels = channel_table(edges, layers, settings, link_of, [Place()] * len(edges))
+    channels = channel_table(edges, layers, settings, link_of, [Place()] * len(edges), scenario.learning.feedback)
     return Tables(layers, edges, channels, links)
 
 
@@ -199,7 +201,7 @@ def build(
     settings = settings_of(scenario, edges)
     links, link_names, link_of = link_table(scenario.links, edges, settings)
     c_start, c_index = wire_tables(places, wires)
-    channels = channel_table(edges, layers, settings, link_of, places)
+    channels = channel_table(edges, layers, settings, link_of, places, learning.feedback)
     pipelined = schedule.mode == "pipelined"
     energy = scenario.energy
     return Plan(
@@ -263,7 +265,8 @@ def _changes(
     for i, (frame, _) in enumerate(timetable):
         settings = settings_of(scenario, edges, [change for _, change in timetable[: i + 1]])
         links, _, link_of = link_table(scenario.links, edges, settings)
-        changes.append(Change(frame, channel_table(edges, layers, settings, link_of, places), links))
+        table = channel_table(edges, layers, settings, link_of, places, scenario.learning.feedback)
+        changes.append(Change(frame, table, links))
     return tuple(changes)
 
 

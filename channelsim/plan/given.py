@@ -67,6 +67,12 @@ def fitted_feedback(
     """
     found: dict[str, Float] = {}
     for edge in edges:
+        if edge.rank or sum(edge.direction == other.direction and edge.target == other.target for other in edges) > 1:
+            raise InputError(
+                f"{source}: C of {edge.name} is {'P Q' if edge.rank else 'one of several to its layer'} here, and not "
+                "read from a file; accepted: networks with one matrix for each layer, or C that is drawn "
+                "(model.weights.feedback = false)"
+            )
         if edge.direction != Direction.LEARNING or edge.wiring in WITHOUT_FEEDBACK:
             continue
         name = f"C_{edge.target}"

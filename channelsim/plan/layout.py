@@ -65,6 +65,15 @@ def has_one_magnitude(quantizer: int, bits: int) -> bool:
     return quantizer in (Quantizer.SIGN, Quantizer.TERNARY) or of_few_bits.get(Quantizer(quantizer)) == bits
 
 
+class Distribution(IntEnum):
+    """What the numbers of a C that is drawn anew are drawn from."""
+
+    NORMAL = 0
+    UNIFORM = 1
+    SIGN = 2
+    BINARY = 3
+
+
 class Scale(IntEnum):
     """Where a scale `a` comes from: a fixed number, the largest magnitude or the root mean square of the message."""
 
@@ -133,12 +142,19 @@ CHANNEL = np.dtype(
         ("wiring", "i8"),
         ("adaptive", "u1"),
         ("learning_rate", "f8"),  # of the first update of an adaptive C
-        ("n", "i8"),  # units of the source
+        ("share", "f4"),  # of its error, in the sum of those of all learning channels that lead to the target
+        ("n", "i8"),  # values of a message: units of the source, or the rank of C
+        ("rank", "i8"),  # of C = P Q; 0: C is no such product
+        ("p_offset", "i8"),  # P's values, (units of the source, rank); Q is where C is otherwise
         ("message_offset", "i8"),  # of the delivered message (or the projected error) in a frame's message buffer
         ("c_offset", "i8"),  # C's values; dense (n, n_target), sparse: by sender, see Plan.c_index and c_start
         ("c_size", "i8"),
         ("c_unit", "f4"),  # until C learns, all its values are whole multiples of it; 0: of nothing
         ("start_offset", "i8"),  # sparse: n + 1 row starts in Plan.c_start
+        ("redrawn", "u1"),  # C is drawn anew for each frame, from this distribution
+        ("distribution", "i8"),
+        ("deviation", "f8"),
+        ("mean", "f4"),
         ("residual_offset", "i8"),
         ("link", "i8"),
         # stages, in their order

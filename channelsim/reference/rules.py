@@ -11,7 +11,7 @@ from channelsim.reference import draws
 from channelsim.reference.layers import kind_of
 from channelsim.reference.multiples import in_units, of_units, weight_unit
 from channelsim.reference.quantizers import quantize, scale_of
-from channelsim.reference.state import State
+from channelsim.reference.state import Arrived, State
 from channelsim.rules import SPARSE_WIRINGS, Wiring
 
 
@@ -52,17 +52,59 @@ def wires_unit(ref: State, h: int) -> float:
     return weight_unit(layer, ref.synapses(h)[0], bool(ref.plan.trains[h])) if layer.w_size else 1.0
 
 
-def project(ref: State, c: int, m: torch.Tensor, unit: torch.Tensor, x: torch.Tensor | None = None) -> torch.Tensor:
-    """The error at the target of learning channel c, (B, n_target), from the delivered message m (B, n), multiples of
-    `unit` (B, 1).
+def error_at(ref: State, frame: int, arrived: dict[int, Arrived]) -> torch.Tensor:
+    """The error at a layer, (B, n): those of its learning channels, each times its share, added in their order."""
+    total: torch.Tensor | None = None
+    for c in sorted(arrived):
+        m, unit, error = arrived[c]
+        error = (project(ref, c, frame, m, unit) if error is None else error) * ref.channels[c].share
+        total = error if total is None else total + error
+    assert total is not None
+    return total
+
+
+def project(
+    ref: State, c: int, frame: int, m: torch.Tensor, unit: torch.Tensor, x: torch.Tensor | None = None
+) -> torch.Tensor:
+    """The error at the target of learning channel c, (B, n_target), from the delivered message m (B, n) of a frame,
+    multiples of `unit` (B, 1).
 
     x: what the sender received in that frame, if stashed (see `LayerKind.backward`).
     """
     channel = ref.channels[c]
+    if channel.wiring == Wiring.PRODUCT:
+        for h in range(channel.source, channel.target, -1):
+            m = through_weights(ref, h, m, unit)
+            unit = torch.zeros_like(unit)
+        return m
+    if channel.redrawn:
+        ref.set_wires(c, redrawn(ref, c, frame))
     own = wires_unit(ref, channel.source) if channel.wiring == Wiring.TRANSPOSE else ref.feedback_units[c]
     if own == 0.0:
         return error_of(ref, c, m, own, x)
     return of_units(error_of(ref, c, in_units(m, unit), own, x), own, unit)
+
+
+def through_weights(ref: State, h: int, m: torch.Tensor, unit: torch.Tensor) -> torch.Tensor:
+    """m (B, n), multiples of `unit`, through the transposed W of dense layer h: (B, fan_in)."""
+    layer, own = ref.layers[h], wires_unit(ref, h)
+    w = ref.synapses(h)[0]
+    if own == 0.0:
+        return kind_of(layer).backward(layer, w, m, None)
+    return of_units(kind_of(layer).backward(layer, in_units(w, own), in_units(m, unit), None), own, unit)
+
+
+def redrawn(ref: State, c: int, frame: int) -> torch.Tensor:
+    """The C that channel c has in a frame, flat, where it is drawn anew for each."""
+    channel = ref.channels[c]
+    places = torch.arange(channel.c_size)
+    if channel.wiring in SPARSE_WIRINGS:
+        sender, receiver = wire_ends(ref, c)
+        places = sender * ref.layers[channel.target].n + receiver
+    values = draws.feedback(ref.plan.seed, c, frame, channel.distribution, channel.deviation, places)
+    if channel.mean:
+        values = values + channel.mean
+    return values.abs() if channel.wiring in (Wiring.SIGN, Wiring.SPARSE_SIGN) else values
 
 
 def error_of(ref: State, c: int, m: torch.Tensor, unit: float, x: torch.Tensor | None) -> torch.Tensor:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -33,6 +33,20 @@ class Witness(Protocol):
         """Sees layer h's W (flat) before an update and the step that its update quantizer is given (flat)."""
 
 
+class Arrived(NamedTuple):
+    """A frame's messages of one learning channel at the layer that receives them.
+
+    Attributes:
+        m: as delivered, (B, n).
+        unit: what they are multiples of, (B, 1); 0: of nothing.
+        error: what W made of them where they left, (B, n_target); None: they have yet to pass C.
+    """
+
+    m: torch.Tensor
+    unit: torch.Tensor
+    error: torch.Tensor | None
+
+
 @dataclass
 class State:
     """A running reference. The flat tensors have the plan's layout, and stay the same objects throughout.
@@ -48,6 +62,7 @@ class State:
         clock: whether messages are timed and counted.
         counters: COUNTER records, one a channel; only with the clock, and only what concerns messages.
         computed: per layer, how many frames it has computed.
+        arrived: (layer, frame) -> the learning messages that have come, by channel, until the last one has.
         memory: per layer, frame -> which of its computations that was and (x, O), until the frame's error has come.
         current: per layer, (x, O) of the frame computed last.
         ages: per layer, how many updates were how many frames old.
@@ -80,6 +95,7 @@ class State:
     frame: int = 0
     heap: list[tuple[int, int, int, Callable[..., None], tuple[Any, ...]]] = field(default_factory=list)
     pushed: int = 0
+    arrived: dict[tuple[int, int], dict[int, Arrived]] = field(default_factory=dict)
     order: tuple[int, torch.Tensor] = (-1, torch.empty(0))
 
     def synapses(self, h: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -103,6 +119,16 @@ class State:
         channel = self.channels[c]
         return self.feedback[channel.c_offset :][: channel.c_size]
 
+    def set_wires(self, c: int, values: torch.Tensor) -> None:
+        """Puts new values in the place of channel c's C."""
+        self.wires(c).copy_(values)
+
+    def projection(self, c: int) -> torch.Tensor:
+        """P of channel c's low-rank C, (units of the source, rank): a view."""
+        channel = self.channels[c]
+        n = self.layers[channel.source].n
+        return self.feedback[channel.p_offset :][: n * channel.rank].view(n, channel.rank)
+
     def residual(self, c: int) -> torch.Tensor:
         """What the sender of channel c has kept back, (n,): a view."""
         channel = self.channels[c]
@@ -119,6 +145,14 @@ class State:
             c
             for c, channel in enumerate(self.channels)
             if channel.direction == Direction.LEARNING and channel.source == source
+        ]
+
+    def arriving_channels(self, target: int) -> list[int]:
+        """The learning channels that lead to layer `target`."""
+        return [
+            c
+            for c, channel in enumerate(self.channels)
+            if channel.direction == Direction.LEARNING and channel.target == target
         ]
 
     def learning_rate(self, frame: int, rate: float) -> float:

@@ -10,12 +10,14 @@ from channelsim.scenario._channel import (
     BitErrors,
     Channel,
     Drop,
+    Ends,
     Jitter,
     Link,
     Noise,
     Quantize,
     Threshold,
     channel_name,
+    names_of,
 )
 from channelsim.scenario._document import parse_key
 from channelsim.scenario._layers import AvgPool, Conv2d, Dense, Flatten, Layer, MaxPool, Shape, shape_in_words
@@ -53,6 +55,7 @@ __all__ = [
     "Dense",
     "Draw",
     "Drop",
+    "Ends",
     "EnergyCosts",
     "Feedback",
     "Flatten",
@@ -76,6 +79,7 @@ __all__ = [
     "channel_name",
     "load",
     "load_model",
+    "names_of",
     "nearest",
     "only_scenario",
     "parse_key",

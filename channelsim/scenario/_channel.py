@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from collections import Counter
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -13,15 +15,40 @@ from channelsim.scenario._types import Count, Duration, Magnitude, NoneWord, Pro
 DirectionName = Literal["forward", "learning"]
 
 
+class Ends(NamedTuple):
+    """Where a channel leads from and to."""
+
+    direction: DirectionName
+    source: int
+    target: int
+
+
 def channel_name(direction: DirectionName, layer: int) -> str:
     """The name of the channel on which `layer` receives, as in [channels] and in a trace: "learning.2"."""
     return f"{direction}.{layer}"
 
 
-def channel_ends(name: str) -> tuple[DirectionName, int]:
-    """Direction and receiving layer of such a name."""
-    direction, layer = name.split(".")
-    return ("forward" if direction == "forward" else "learning"), int(layer)
+def names_of(channels: Sequence[Ends]) -> tuple[str, ...]:
+    """The names of a network's channels: where several lead to a layer, each is also named by its source, if they have
+    several, and counted, if they have the same: "learning.1.from.3.copy.2"."""
+    alike, same_target = Counter(channels), Counter((ends.direction, ends.target) for ends in channels)
+    found, counted = [], Counter[Ends]()
+    for ends in channels:
+        counted[ends] += 1
+        name = channel_name(ends.direction, ends.target)
+        if same_target[ends.direction, ends.target] > alike[ends]:
+            name += f".from.{ends.source}"
+        if alike[ends] > 1:
+            name += f".copy.{counted[ends]}"
+        found.append(name)
+    return tuple(found)
+
+
+def tables_of(name: str) -> list[str]:
+    """The tables of [channels] that hold for a channel, from the general to the specific: "learning", "learning.1",
+    "learning.1.from.3", "learning.1.from.3.copy.2"."""
+    parts = name.split(".")
+    return [".".join(parts[:length]) for length in (1, *range(2, len(parts) + 1, 2))]
 
 
 FIXED_WIDTHS = {"sign": 1, "ternary": 2}

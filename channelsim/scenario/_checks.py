@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 
 from channelsim import units
-from channelsim.rules import RULES, Wiring
-from channelsim.scenario._channel import Channel, channel_ends, channel_name
+from channelsim.rules import RULES, SYNONYMS, Wiring
+from channelsim.scenario._channel import Channel, channel_name, tables_of
 from channelsim.scenario._given import misfit
 from channelsim.scenario._keys import Keys
 from channelsim.scenario._rates import layers_of
@@ -28,7 +29,7 @@ def problems(scenario: Keys) -> list[Problem]:
         found += [(("sweep", *path), text) for path, text in error.problems]
     found += _schedule(scenario, swept)
     try:
-        found += _rates(scenario) + _given_feedback(scenario)
+        found += _rates(scenario) + _given_feedback(scenario) + _paths(scenario) + _ranks(scenario)
     except TableError as error:  # of the routes
         found += error.problems
     return found
@@ -90,7 +91,7 @@ def _residuals(scenario: Keys) -> list[Problem]:
         tables = scenario.channels if i == 0 else changes[i - 1].channels
         path: Path = ("channels",) if i == 0 else ("schedule", "change", i - 1, "channels")
         for name in _known(scenario):
-            named = [table for table in (name, name.split(".")[0]) if table in tables]
+            named = [table for table in reversed(tables_of(name)) if table in tables]
             if "." not in name or not named:
                 continue
             channel = _settings(scenario, name, changes[:i])
@@ -108,14 +109,17 @@ def _residuals(scenario: Keys) -> list[Problem]:
 
 def _settings(scenario: Keys, name: str, changes: Sequence[Change] = ()) -> Channel:
     """The merged settings of one channel, e.g. "learning.2"."""
-    return scenario.channel(*channel_ends(name), changes)
+    return scenario.settings(name, changes)
 
 
 def _known(scenario: Keys) -> list[str]:
     """All names that a table of [channels] may have."""
     depth = scenario.depth
     known = ["forward", *(channel_name("forward", h) for h in range(1, depth + 1))]
-    return known + (["learning", *(channel_name("learning", h) for h in range(1, depth))] if depth > 1 else [])
+    known += ["learning", *(channel_name("learning", h) for h in range(1, depth))] if depth > 1 else []
+    with suppress(TableError):  # of the routes, which is told by itself
+        known += [table for name in scenario.ends() for table in tables_of(name)]
+    return list(dict.fromkeys(known))
 
 
 def _lengths(scenario: Keys) -> list[Problem]:
@@ -159,10 +163,18 @@ def _given_feedback(scenario: Keys) -> list[Problem]:
     for written, matrix in feedback.C.items():
         place: Path = ("learning", "feedback", "C", written)
         h = int(written) if written.isdecimal() else 0
-        source = routes.get(h)
-        if source is None:
+        sources = routes.get(h)
+        if sources is None:
             found.append((place, f": no layer that receives errors; accepted: {', '.join(map(str, routes)) or 'none'}"))
             continue
+        if len(sources) > 1:
+            above = ", ".join(map(str, sources))
+            text = (
+                f": layer {h} receives errors from layers {above}, each through a C of its own; accepted: one of them"
+            )
+            found.append((place, text))
+            continue
+        (source,) = sources
         sender, adjacent = layers[source - 1], source == h + 1
         if adjacent and sender.kind != "dense":
             what = "a bank of kernels" if sender.synapses else "its own transpose"
@@ -175,6 +187,41 @@ def _given_feedback(scenario: Keys) -> list[Problem]:
         ):
             found.append((place, text))
     return found
+
+
+def _paths(scenario: Keys) -> list[Problem]:
+    """Skipped layers whose transposed W is no matrix."""
+    if RULES[scenario.learning.rule].wiring != Wiring.PRODUCT:
+        return []
+    layers = scenario.model.chain()
+    for _, source, target in scenario.ends().values():
+        for h in range(source, target, -1) if source > target + 1 else ():
+            if layers[h - 1].kind != "dense":
+                text = (
+                    f" = {scenario.learning.rule!r}: errors from layer {source} to layer {target} pass layer {h}, a "
+                    f"{layers[h - 1].kind}, which has no matrix to transpose; accepted: dense layers above the first "
+                    "layer that learns, or another rule"
+                )
+                return [(("learning", "rule"), text)]
+    return []
+
+
+def _ranks(scenario: Keys) -> list[Problem]:
+    """C of a rank that is a bank of kernels, or that is sent by fewer units."""
+    layers, rank = scenario.model.chain(), scenario.learning.feedback.rank
+    if rank is None:
+        return []
+    for direction, source, target in scenario.ends().values():
+        units_there = math.prod(scenario.model.shapes()[source])
+        if direction == "learning" and rank > units_there:
+            text = f" = {rank}: layer {source} has {units_there} units to send of; accepted: 1 to {units_there}"
+            return [(("learning", "feedback", "rank"), text)]
+        if direction == "learning" and source == target + 1 and layers[source - 1].kind == "conv2d":
+            text = (
+                f" = {rank}: C from layer {source}, a convolution, to layer {target} is a bank of kernels; accepted: "
+            )
+            return [(("learning", "feedback", "rank"), f'{text}"none", or routes on which each C is a matrix')]
+    return []
 
 
 def _images(scenario: Keys) -> list[Problem]:
@@ -238,6 +285,10 @@ def advice(scenario: Keys, samples: int | None = None) -> list[str]:
     learning = scenario.learning
     rule = RULES[learning.rule]
     found: list[str] = []
+    if learning.called is not None:
+        synonym = SYNONYMS[learning.called]
+        keys = "".join(f' with learning.feedback.{key} = "{value}"' for key, value in synonym.feedback.items())
+        found.append(f"learning.rule {learning.called} ({synonym.meaning}) is called {synonym.rule} here{keys}")
     if "feedback" in learning.model_fields_set and not rule.has_feedback:
         found.append(f"learning.feedback is not used by the rule {learning.rule}")
     if learning.feedback.congruent and learning.rule == "sign":
@@ -261,9 +312,9 @@ def _unused_channel_advice(scenario: Keys) -> list[str]:
     """Settings of learning channels to layers that receive no error signal."""
     if RULES[scenario.learning.rule].route is None:
         return []
-    names = set(scenario.channel_names())
+    names = {table for name in scenario.channel_names() for table in tables_of(name)}
     return [
-        f'channels."{name}" is not used: layer {channel_ends(name)[1]} has no synapses, and passes no error on'
+        f'channels."{name}" is not used: layer {name.split(".")[1]} has no synapses, and passes no error on'
         for name in scenario.channels
         if name.startswith("learning.") and name not in names
     ]
@@ -274,17 +325,17 @@ def _clock_advice(scenario: Keys, samples: int | None) -> list[str]:
     changes = scenario.schedule.change
     routes, senders = scenario.routes(), [math.prod(shape) for shape in scenario.model.shapes()]
     batch = scenario.training.frame_size(samples or 1)
-    for name in scenario.channel_names():
-        direction, layer = channel_ends(name)
-        n = senders[layer - 1 if direction == "forward" else routes[layer]]
-        key = name if name in scenario.channels else direction
+    rank = scenario.learning.feedback.rank
+    for name, (direction, source, _) in scenario.ends().items():
+        n = rank if rank is not None and direction == "learning" else senders[source]
+        key = next((table for table in reversed(tables_of(name)) if table in scenario.channels), direction)
         found += _channel_advice(_settings(scenario, name), f"channels.{key}", n, batch)
         for i, change in enumerate(changes):
-            changed = [table for table in (name, direction) if table in change.channels]
+            changed = [table for table in reversed(tables_of(name)) if table in change.channels]
             if changed:
                 path = f"schedule.change[{i}].channels.{changed[0]}"
                 found += _channel_advice(_settings(scenario, name, changes[: i + 1]), path, n, batch)
-    found += _shared_queue_advice(scenario, routes, batch)
+    found += _shared_queue_advice(scenario, batch)
     interval = scenario.schedule.interval
     if scenario.schedule.mode == "pipelined" and interval:
         for h in range(1, scenario.depth + 1):
@@ -299,12 +350,10 @@ def _clock_advice(scenario: Keys, samples: int | None) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _shared_queue_advice(scenario: Keys, routes: dict[int, int], batch: int) -> list[str]:
+def _shared_queue_advice(scenario: Keys, batch: int) -> list[str]:
     """Shared links whose queue cannot hold what one layer hands over at once, on all of its channels there."""
     at_once: dict[tuple[str, str, int], int] = {}  # (link, direction, source) -> channels
-    for name in scenario.channel_names():
-        direction, layer = channel_ends(name)
-        source = layer - 1 if direction == "forward" else routes[layer]
+    for name, (direction, source, _) in scenario.ends().items():
         link = _settings(scenario, name).link
         if link is not None:
             key = link, direction, source

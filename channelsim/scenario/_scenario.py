@@ -15,7 +15,6 @@ from pydantic import PrivateAttr, model_validator
 from channelsim.errors import InputError
 from channelsim.paths import path_of
 from channelsim.scenario import _checks, _words
-from channelsim.scenario._channel import channel_ends
 from channelsim.scenario._document import lay_over, located_model, parse_key
 from channelsim.scenario._given import located
 from channelsim.scenario._keys import Keys
@@ -80,9 +79,7 @@ class Scenario(Keys):
         """
         document = self.model_dump(mode="json")
         document["model"]["layers"] = [layer.model_dump(mode="json") for layer in self.model.chain()]
-        document["channels"] = {
-            name: self.channel(*channel_ends(name)).model_dump(mode="json") for name in self.channel_names()
-        }
+        document["channels"] = {name: self.settings(name).model_dump(mode="json") for name in self.channel_names()}
         for written, change in zip(document["schedule"]["change"], self.schedule.change, strict=True):
             for name, channel in change.channels.items():
                 settings = written["channels"][name]
@@ -126,6 +123,7 @@ class Scenario(Keys):
                     layer.pop(key, None)
         for table, key in ((document["model"], "weights"), (document["learning"], "feedback")):
             unused: dict[str, Any] = {"from": None, "epoch": None, "feedback": True, "C": {}}
+            unused |= {"mean": 0.0, "redraw": None, "copies": 1, "rank": None}
             table[key] = {word: value for word, value in table[key].items() if value != unused.get(word, ...)}
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:12]
 

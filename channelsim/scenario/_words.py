@@ -18,7 +18,8 @@ def summary(scenario: Keys) -> list[tuple[str, str]]:
     rule = learning.rule + ("" if learning.derivative else ", without f'")
     if learning.route is not None:
         routes = scenario.routes()
-        rule += f", errors of layers {_listed(routes)} from layers {_listed(routes.values())}"
+        above = ("+".join(map(str, sources)) for sources in routes.values())
+        rule += f", errors of layers {_listed(routes)} from layers {_listed(above)}"
     rows = [
         ("scenario", scenario.name),
         ("model", f"{scenario.model.name}: {scenario.model}, {', '.join(transfers)}"),
@@ -70,7 +71,7 @@ def _data(data: Data) -> str:
     return ", ".join(words)
 
 
-def _listed(numbers: Iterable[int]) -> str:
+def _listed(numbers: Iterable[int | str]) -> str:
     return ", ".join(map(str, numbers))
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from tests.laws.cases import LAYERED, RULES, SKIPPED, Case
+from tests.laws.cases import ADAPTIVE, LAYERED, RULES, SKIPPED, Case, possible
 from tests.networks import chain, dense_layers
 
 TRANSFERS = ("tanh", "logistic", "relu", "linear")
@@ -21,7 +21,7 @@ def any_case(seed: int) -> Case:
     """The scenario of a seed."""
     rng = Random(seed)
     shape, layers, classes = _on_maps(rng) if rng.random() < 0.35 else _dense(rng)
-    rule = rng.choice(RULES)
+    rule = rng.choice(possible(RULES, layers))
     names = ["forward", f"forward.{rng.randint(1, len(layers))}"]
     names += ["learning"] if rule != "top" and len(layers) > 1 else []
     channels = {name: _channel(rng) for name in names if rng.random() < 0.8}
@@ -53,6 +53,7 @@ def any_case(seed: int) -> Case:
     _without_biases(rng, case.layers)
     _with_rates(rng, case.layers, case.tables)
     _with_numbers(rng, shape, case.layers, case.tables)
+    _with_channels(Random(f"channels {seed}"), case)
     return case
 
 
@@ -139,13 +140,37 @@ def _with_numbers(rng: Random, shape: tuple[int, ...], layers: list[dict[str, An
         if layers[h - 1].get("bias", True):
             layers[h - 1] |= _sometimes(rng, 0.5, b=_numbers(rng, (1, size[1]))[0])
     learning = tables["learning"]
-    if learning["rule"] not in ("bp", "sign", "top") and "connections" not in learning["feedback"]:
+    if learning["rule"] not in ("bp", "sbp", "sign", "top") and "connections" not in learning["feedback"]:
         matrices = {
             str(h): _numbers(rng, (units[source], units[h]))
-            for h, source in described.routes().items()
+            for h, (source,) in described.routes().items()
             if source > h + 1 or layers[source - 1]["kind"] == "dense"
         }
         learning["feedback"]["C"] = {h: matrix for h, matrix in matrices.items() if rng.random() < 0.7}
+
+
+def _with_channels(rng: Random, case: Case) -> None:
+    """In some networks C has a mean, a rank or copies, or is drawn anew, or errors come from several layers."""
+    learning, layers, depth = case.tables["learning"], case.layers, len(case.layers)
+    feedback = learning.get("feedback", {"C": {}})
+    if "C" in feedback or depth == 1 or rng.random() < 0.4:
+        return
+    if learning["rule"] in LAYERED + SKIPPED and rng.random() < 0.5:
+        above = [rng.sample(range(h + 1, depth + 1), min(2, depth - h)) for h in range(1, depth)]
+        words = [f"from {', '.join(map(str, sources))}" for sources in above]
+        learning["route"] = rng.choice(["cascade", [rng.choice([word, "skipped"]) for word in words]])
+    feedback |= _sometimes(rng, 0.3, copies=rng.randint(2, 3))
+    if all(layer["kind"] == "dense" for layer in layers) and learning["rule"] != "sign" and rng.random() < 0.6:
+        feedback.pop("connections", None)
+        feedback["rank"] = rng.randint(1, min(layer["units"] for layer in layers))
+        return
+    feedback |= _sometimes(rng, 0.4, mean=0.3)
+    if learning["rule"] not in ADAPTIVE and rng.random() < 0.6:
+        feedback.pop("bits", None)
+        feedback["redraw"] = "frame"
+    named = [name for name in chain(case.shape, layers, **case.tables).channel_names() if name.count(".") > 1]
+    if named and rng.random() < 0.5:
+        case.tables["channels"][rng.choice(named)] = {"header": 3, "latency": "20 ns", "threshold": {"value": 0.02}}
 
 
 def _numbers(rng: Random, size: tuple[int, int]) -> list[list[float]]:
@@ -162,7 +187,7 @@ def _learning(rng: Random, rule: str, depth: int) -> dict[str, Any]:
         table["route"] = rng.choice(["layered", "skipped", [rng.choice(word) for word in words]])
     if rule in ("arbp", "asrbp"):
         table["learning_rate"] = rng.choice([0.01, 0.05])
-    if rule not in ("bp", "top"):
+    if rule not in ("bp", "sbp", "top"):
         distribution = rng.choice(["normal", "uniform", "sign", "binary"])
         table["feedback"] = {"distribution": distribution} | _sometimes(rng, 0.3, connections=2, scale="he")
         table["feedback"] |= _sometimes(rng, 0.3, bits=rng.choice([1, 3]))

@@ -18,7 +18,8 @@ from tests.networks import dataset, dense_layers, plan_of_chain
 
 LAYERED = ("rbp", "arbp")
 SKIPPED = ("srbp", "asrbp")
-RULES = ("bp", *LAYERED, *SKIPPED, "sign", "drtp", "top")
+RULES = ("bp", *LAYERED, *SKIPPED, "sign", "drtp", "top", "sbp")
+ADAPTIVE = ("arbp", "asrbp")
 
 
 @dataclass(frozen=True)
@@ -208,12 +209,18 @@ feedbacks = st.one_of(
 def routes(draw: st.DrawFn, depth: int) -> str | list[str]:
     """A route for a network of `depth` layers: in a word, or by hand."""
     if draw(st.booleans()):
-        return draw(st.sampled_from(["layered", "skipped"]))
+        return draw(st.sampled_from(["layered", "skipped", "cascade"]))
     words = []
     for h in range(1, depth):
-        source = draw(st.integers(h + 1, depth))
-        words.append(draw(st.sampled_from(["layered", "skipped", f"from {source}"])))
+        sources = draw(st.sets(st.integers(h + 1, depth), min_size=1, max_size=2))
+        words.append(draw(st.sampled_from(["layered", "skipped", f"from {', '.join(map(str, sources))}"])))
     return words
+
+
+def possible(rules: tuple[str, ...], layers: list[dict[str, Any]]) -> tuple[str, ...]:
+    """Those of the rules that a network can have: the errors of `sbp` pass dense layers only."""
+    is_dense = all(layer["kind"] == "dense" for layer in layers)
+    return tuple(rule for rule in rules if rule != "sbp" or is_dense)
 
 
 @st.composite
@@ -225,8 +232,11 @@ def learning(draw: st.DrawFn, depth: int, rules: tuple[str, ...] = RULES) -> dic
         table["route"] = draw(st.one_of(st.none(), routes(depth))) or "none"
     if rule in ("arbp", "asrbp"):
         table["learning_rate"] = draw(st.sampled_from([0.02, 0.1]))
-    if rule not in ("bp", "top"):
-        table["feedback"] = draw(feedbacks)
+    if rule not in ("bp", "sbp", "top"):
+        table["feedback"] = draw(feedbacks) | draw(st.sampled_from([{}, {}, {"copies": 2}, {"mean": 0.2}]))
+        is_redrawn = rule not in ADAPTIVE and "bits" not in table["feedback"]
+        if is_redrawn and table["feedback"].get("distribution") != "orthogonal" and draw(st.booleans()):
+            table["feedback"]["redraw"] = "frame"
     return table
 
 
@@ -327,7 +337,7 @@ def cases(
 ) -> Case:
     """A scenario; `channels` draws the keys of each of [channels.forward] and [channels.learning]."""
     network = draw(networks(transfers, tops))
-    table = draw(learning(len(network.layers), rules))
+    table = draw(learning(len(network.layers), possible(rules, network.layers)))
     ends = {"forward": draw(channels)} | ({} if table["rule"] == "top" else {"learning": draw(channels)})
     tables = {
         "seed": draw(st.integers(0, 99)),

@@ -223,4 +223,27 @@ SCENARIOS: dict[str, Golden] = {
         (2, 9, 9), CONVOLUTIONS, 10, "rbp", 3,
         channels={"learning": EVERY_STAGE, "forward": {**EVERY_STAGE, "deadline": "9 us"}},
     ),
+    # several W, several channels, several C
+    "sbp, batch 20": dense([17, 33, 21, 10, 5], 50, "sbp", 20),
+    "sbp, online, W of 1 bit": dense(
+        [17, 33, 21, 10, 5], 20, "sbp", 1, synapses={"weight": {"kind": "sign", "scale": "rms"}},
+        channels={"learning": quantizer("sign", scale=0.7)},
+    ),
+    "cascade, 3 copies, late ones": dense(
+        [17, 10, 9, 8, 5], 20, "arbp", 3, traced=True, learning={"route": "cascade", "feedback": {"copies": 3}},
+        channels={"learning": EVERY_STAGE, "learning.1": {"latency": "80 ns"}},
+        schedule={**PIPELINED, "stash": 2},
+    ),
+    "several sources by hand, online": dense(
+        [17, 10, 9, 8, 5], 20, "rbp", 1, learning={"route": ["from 2, 4", "layered", "skipped"]}
+    ),
+    "C drawn anew": dense(MIDDLE, 20, "srbp", 3, learning={"feedback": {"redraw": "frame", "mean": 0.1}}),
+    "signs with C drawn anew, few wires": dense(
+        MIDDLE, 20, "brsf", 3, learning={"feedback": {"connections": 4, "distribution": "uniform"}}
+    ),
+    "low rank": dense(
+        WIDE, 50, "asrbp", 20, learning={"feedback": {"rank": 3, "copies": 2}},
+        channels={"learning": quantizer("uniform", bits=5, scale="rms")},
+    ),
+    "maps, cascade": maps((2, 9, 9), CONVOLUTIONS, 10, "rbp", 3, learning={"route": "cascade"}),
 }  # fmt: skip

@@ -120,6 +120,10 @@ def test_the_scenarios_have_everything() -> None:
         found["frozen layers"] += isinstance(rates, dict) and 0 in rates.values()
         found["rates of C"] += isinstance(tables["learning"].get("learning_rate"), dict)
         found["momentum"] += tables["training"]["momentum"] > 0
+        feedback = tables["learning"].get("feedback", {})
+        found.update(f"C with {key}" for key in ("mean", "redraw", "copies", "rank") if key in feedback)
+        route = tables["learning"].get("route", "layered")
+        found["several sources"] += route == "cascade" or any("," in word for word in route)
         found["mini-batches"] += tables["training"]["batch"] not in (1, "all")
-    assert len(found) == 8 + 2 + 2 + 14 + 5 + 10 + 2
+    assert len(found) == 9 + 2 + 2 + 14 + 5 + 10 + 2 + 5
     assert min(found.values()) >= 6, found.most_common()[-3:]

@@ -61,7 +61,7 @@ MISTAKES: list[tuple[Document, str]] = [
     ({"name": ""}, "name = ''; accepted: letters"),
     ({"data": {}}, 'data.name is missing; accepted: "digits", "mnist"'),
     ({"data": {"name": "minst"}}, "data.name = 'minst': no such data set (did you mean mnist?)"),
-    ({"learning": {"rule": "srpb"}}, 'learning.rule = \'srpb\' (did you mean srbp?); accepted: "bp", "rbp"'),
+    ({"learning": {"rule": "srpb"}}, 'learning.rule = \'srpb\' (did you mean srbp?); accepted: "bp", "sbp", "rbp"'),
     (
         {"learning": {"feedback": {"scale": -1}}},
         'feedback.scale = -1; accepted: "glorot", "he" or a number above 0',
@@ -70,6 +70,54 @@ MISTAKES: list[tuple[Document, str]] = [
     ({"trace": {"events": "some"}}, 'trace.events = \'some\'; accepted: "none" or "first N frames"'),
     ({"trace": {"weights": "every 0 epochs"}}, 'accepted: "none", "last", "epoch" or "every N epochs"'),
     ({"energy": {"mac": "3 W"}}, "energy.mac = '3 W': 'W' is the wrong kind of unit; accepted: an energy"),
+    # rules and their C
+    (
+        {"learning": {"rule": "bp", "feedback": {"copies": 3}}},
+        "learning.feedback.copies = 3: bp sends errors back through W, which is one: copies of it would all be the "
+        "same; accepted: 1, or a rule whose C are drawn (rbp, srbp, ",
+    ),
+    ({"learning": {"rule": "sbp", "feedback": {"copies": 2}}}, "copies = 2: sbp sends errors back through W"),
+    ({"learning": {"rule": "top", "feedback": {"copies": 2}}}, "copies = 2: top has no learning channels"),
+    ({"learning": {"rule": "rbp", "feedback": {"copies": 0}}}, "copies = 0; accepted: an integer of at least 1"),
+    (
+        {"learning": {"rule": "arbp", "feedback": {"redraw": "frame"}}},
+        'redraw = "frame": arbp learns its C, of which nothing would be left; accepted: "none"',
+    ),
+    ({"learning": {"rule": "rbp", "feedback": {"redraw": "frame", "bits": 2}}}, 'redraw = "frame": with bits C has'),
+    (
+        {"learning": {"rule": "rbp", "feedback": {"redraw": "frame", "congruent": True}}},
+        'redraw = "frame": with congruent C has the signs of the initial weights, once, at the start',
+    ),
+    (
+        {"learning": {"rule": "rbp", "feedback": {"redraw": "frame", "distribution": "orthogonal"}}},
+        'redraw = "frame": an orthogonal C is made of all of its draws together; accepted: another distribution',
+    ),
+    ({"learning": {"rule": "rbp", "feedback": {"redraw": "epoch"}}}, "redraw = 'epoch'; accepted: \"frame\""),
+    ({"learning": {"rule": "sign", "feedback": {"rank": 2}}}, "rank = 2: the C of sign is not drawn as a product"),
+    (
+        {"learning": {"rule": "rbp", "feedback": {"rank": 2, "connections": 3}}},
+        "rank is given beside connections, but C",
+    ),
+    ({"learning": {"rule": "rbp", "feedback": {"rank": 2, "mean": 0.1}}}, "rank is given beside mean, but C = P Q"),
+    ({"learning": {"rule": "srbp", "feedback": {"rank": 99}}}, "rank = 99: layer 3 has "),
+    (
+        {"learning": {"rule": "usf", "feedback": {"distribution": "normal"}}},
+        "learning.feedback.distribution = 'normal': usf is sign with distribution = \"sign\"; accepted: no key, or",
+    ),
+    (
+        {"learning": {"rule": "bp", "route": "cascade"}},
+        "route skips layers, but bp sends errors back through the weights",
+    ),
+    ({"learning": {"rule": "drtp", "route": "cascade"}}, "route is not from the top, but drtp sends the target"),
+    (
+        {"learning": {"rule": "rbp", "route": ["from 2, 2", "layered"]}},
+        '"from N" or "from N, M" with different N, M from 2 to 3',
+    ),
+    ({"learning": {"rule": "rbp", "route": ["from 1, 2", "layered"]}}, "route[0] = 'from 1, 2'; accepted: \"layered\""),
+    (
+        {"learning": {"rule": "rbp", "route": "cascade"}, "channels": {"learning.1.from.1": {}}},
+        'channels."learning.1.from.1" is no channel of this network (did you mean learning.1.from.',
+    ),
     # quantities
     (channel(latency=20), 'latency = 20: a number without a unit; accepted: a duration such as "20 us"'),
     (
@@ -128,7 +176,7 @@ MISTAKES: list[tuple[Document, str]] = [
     ),
     (
         {"learning": {"rule": "rbp", "route": ["layered", "from 2"]}},
-        'learning.route[1] = \'from 2\'; accepted: "layered", "skipped" or "from N" with N from 3 to 3',
+        'learning.route[1] = \'from 2\'; accepted: "layered", "skipped", "cascade", "from N"',
     ),
     (
         {"learning": {"rule": "bp", "route": "skipped"}},

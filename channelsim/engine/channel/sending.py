@@ -73,8 +73,7 @@ def _values(net, mem, c, slot, b):
     ch = net.channels[c]
     n, batch = ch.n, net.config.batch
     if ch.direction == LEARNING:
-        buffer = mem.targets if ch.message == TARGET else mem.signal
-        return buffer[b * n : b * n + n]
+        return _learning_values(mem, ch)[b * n : b * n + n]
     if _is_from_data(net, c):
         first = mem.sample[slot, b] * n
         return net.images[first : first + n]
@@ -82,6 +81,14 @@ def _values(net, mem, c, slot, b):
         return _place(net, mem, c, slot, b)
     first = net.layers[ch.source].unit_offset * batch + b * n
     return mem.outputs[slot, first : first + n]
+
+
+@inner(inlined=True)
+def _learning_values(mem, ch):
+    """What the sender has to send over a learning channel: of a low-rank C what it has made of its values."""
+    if ch.rank > 0:
+        return mem.reduced
+    return mem.targets if ch.message == TARGET else mem.signal
 
 
 @inner(inlined=True)
@@ -277,7 +284,7 @@ def _send_at_once(net, mem, c, slot):
     counts = mem.output_events
     is_counted = samples > 1 and c > 0 and net.layers[ch.source].kind == DENSE  # with O, just now
     if samples > 1 and copied:
-        source = mem.targets if ch.message == TARGET else mem.signal
+        source = _learning_values(mem, ch)
         first = ch.message_offset * net.config.batch
         place = mem.unprojected if is_projected(ch.wiring) else mem.messages[slot, first : first + samples * n]
         minibatch.hand_over(source, n, samples, place, delivered)

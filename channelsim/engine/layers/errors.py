@@ -8,15 +8,16 @@ from channelsim.engine.channel import stages
 from channelsim.engine.channel.sending import is_projected
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.pointers import as_words, head
-from channelsim.engine.compile.units import INT, NOTHING, SIGNED_WIRES, unit
+from channelsim.engine.compile.units import INT, NOTHING, SEVERAL, SIGNED_WIRES, unit
 from channelsim.engine.config import SPARSE_BELOW
 from channelsim.engine.kernels import activity, minibatch, multiples, simd, transfers
-from channelsim.engine.layers import deferred, dispatch, inputs
+from channelsim.engine.layers import deferred, dispatch, inputs, redraw, skipping
 from channelsim.engine.tables.handles import MEMORY, NET, synapses
 from channelsim.plan import Wiring
 
 ZERO, ONE = np.float32(0.0), np.float32(1.0)
 TRANSPOSE, DENSE, BANK, SIGN = int(Wiring.TRANSPOSE), int(Wiring.DENSE), int(Wiring.BANK), int(Wiring.SIGN)
+PRODUCT = int(Wiring.PRODUCT)
 
 
 @inner()
@@ -27,6 +28,10 @@ def project_leaving(net, mem, c, slot, seen, recalled):
     sender learned from, with `recalled` samples.
     """
     channel, samples = net.channels[c], mem.slots[slot].samples
+    if channel.wiring == PRODUCT:
+        skipping.through_product(net, mem, c, slot)
+        return
+    redraw.renew(net, mem, c, slot)
     unit, units = _unit_of_wires(net, mem, c), mem.units[:samples]
     if unit != ZERO:
         multiples.divide(mem.unprojected, channel.n, inputs.units_of(net, mem, c, slot))
@@ -95,15 +100,47 @@ def _operations(net, mem, c, slot, message):
 
 
 @inner()
-def error_from(net, mem, c, slot, seen, recalled):
-    """mem.signal = R at the channel's target, from its message in the slot: (B, n_target).
+def error_at(net, mem, h, slot, seen, recalled):
+    """mem.signal = R at layer h, from the messages of its learning channels in the slot: (B, n).
 
     That is the error times f'(S), which O = f(S) in slot `seen` tells of so many samples.
     """
+    transfer = net.layers[h].transfer if net.config.derivative else transfers.LINEAR
+    first = net.arriving_start[h]
+    if net.arriving_start[h + 1] - first == 1:
+        _error_from(net, mem, net.arriving[first], slot, seen, recalled, transfer)
+    else:
+        _add_errors(net, mem, h, slot, seen, recalled, transfer)
+
+
+@unit(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, needed_by=(SEVERAL,))
+def _add_errors(net, mem, h, slot, seen, recalled, transfer):
+    """`error_at` where several channels lead to the layer: their errors add, each times its share, in their order."""
+    size = mem.slots[slot].samples * net.layers[h].n
+    signal, total = mem.signal[:size], mem.error_sums[:size]
+    first = net.arriving_start[h]
+    for k in range(first, net.arriving_start[h + 1]):
+        c = net.arriving[k]
+        _error_from(net, mem, c, slot, seen, recalled, transfers.LINEAR)
+        if net.channels[c].share != ONE:
+            multiples.multiply_all(signal, net.channels[c].share)
+        if k == first:
+            simd.copy(signal, total)
+        else:
+            for i in range(size):
+                total[i] += signal[i]
+    simd.copy(total, signal)
+    output = inputs.outputs(net, mem, h, seen, recalled)
+    transfers.times_derivative(transfer, mem.signal[: len(output)], output)
+
+
+@inner()
+def _error_from(net, mem, c, slot, seen, recalled, transfer):
+    """mem.signal = f' of this transfer function times the error at the channel's target, from its message in the slot:
+    (B, n_target)."""
     channel = net.channels[c]
     samples = mem.slots[slot].samples
     n, n_target = channel.n, net.layers[channel.target].n
-    transfer = net.layers[channel.target].transfer if net.config.derivative else transfers.LINEAR
     output = inputs.outputs(net, mem, channel.target, seen, recalled)
     error = mem.signal[: samples * n_target]
     first = channel.message_offset * net.config.batch
@@ -115,6 +152,7 @@ def error_from(net, mem, c, slot, seen, recalled):
             simd.copy(made, error)
             transfers.times_derivative(transfer, error[: len(output)], output)
         return
+    redraw.renew(net, mem, c, slot)
     message = mem.messages[slot, first : first + samples * n]
     feedback = mem.feedback[channel.c_offset : channel.c_offset + channel.c_size]
     unit, units = mem.feedback_units[c], mem.units[:samples]

@@ -81,5 +81,5 @@ def act(net, mem, what, c, slot):
         if net.channels[c].direction == FORWARD:
             steps.receive_activity(net, mem, c, slot)
         else:
-            steps.receive_error(net, mem, c, slot)
+            steps.receive_error(net, mem, net.channels[c].target, slot)
     frames.end_event(mem, slot)

@@ -10,7 +10,7 @@ from channelsim.engine.channel import sending
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.units import AUGMENTED, INT, NOTHING, unit
 from channelsim.engine.kernels import augment, counter_hash, elementary, losses
-from channelsim.engine.layers import adaptation, dispatch, errors, inputs, learning
+from channelsim.engine.layers import adaptation, dispatch, errors, inputs, learning, low_rank
 from channelsim.engine.layers.targets import target_of
 from channelsim.engine.loop import frames
 from channelsim.engine.loop.frames import COMPLETE
@@ -80,13 +80,12 @@ def receive_activity(net, mem, c, slot):
 
 
 @inner()
-def receive_error(net, mem, c, slot):
-    """The layer that learning channel c leads to makes R of its error, sends it on, and learns."""
-    h = net.channels[c].target
-    seen, samples = _error(net, mem, c, slot)
+def receive_error(net, mem, h, slot):
+    """Layer h makes R of the error of its learning channels, sends it on, and learns."""
+    seen, samples = _error(net, mem, h, slot)
     _send_learning(net, mem, h, slot, seen, samples)
     if samples > 0 and net.layers[h].w_size > 0:
-        _learn(net, mem, h, slot, seen, samples, c)
+        _learn(net, mem, h, slot, seen, samples, net.arriving[net.arriving_start[h]])
 
 
 @inner()
@@ -109,15 +108,13 @@ def _compare(net, mem, slot):
 
 
 @inner()
-def _error(net, mem, c, slot):
-    """An error has arrived at a hidden layer: mem.signal = R = f'(S) * error.
+def _error(net, mem, h, slot):
+    """The error has arrived at hidden layer h: mem.signal = R = f'(S) * error.
 
     Returns the slot whose activity learns from it, and how many of its samples: 0 if the frame is forgotten. A layer
     without synapses passes on the error that it receives: it has no updates, so none that has an age.
     """
-    config, channel = net.config, net.channels[c]
-    h = channel.target
-    layer, s = net.layers[h], mem.slots[slot]
+    config, layer, s = net.config, net.layers[h], mem.slots[slot]
     samples = s.samples
     age = frames.age(mem, h, slot)
     missed = config.stash > 0 and age >= config.stash
@@ -129,14 +126,16 @@ def _error(net, mem, c, slot):
     if missed:  # the activity of that frame is forgotten: the newest one stands in for it, as far as it has samples
         seen = mem.layer_states[h].slot
         samples = min(samples, mem.slots[seen].samples)
-    errors.error_from(net, mem, c, slot, seen, samples)
+    errors.error_at(net, mem, h, slot, seen, samples)
     _clear(mem.signal[samples * layer.n : s.samples * layer.n])
     if config.capture:
         _capture(net, mem, h, s.frame, samples)
     if layer.learning_rate > 0:
         mem.ages[h, min(age, mem.ages.shape[1] - 1)] += 1
-    if channel.adaptive and not config.frozen:
-        adaptation.adapt(net, mem, c, slot, seen, samples)
+    for k in range(net.arriving_start[h], net.arriving_start[h + 1]):
+        c = net.arriving[k]
+        if net.channels[c].adaptive and not config.frozen:
+            adaptation.adapt(net, mem, c, slot, seen, samples)
     return seen, samples
 
 
@@ -164,6 +163,8 @@ def _send_learning(net, mem, h, slot, seen, recalled):
     """
     for k in range(net.leaving_start[h], net.leaving_start[h + 1]):
         c = net.leaving[k]
+        if net.channels[c].rank > 0:
+            low_rank.reduce(net, mem, c, slot)
         complete = sending.send(net, mem, c, slot)
         if sending.is_projected(net.channels[c].wiring):
             errors.project_leaving(net, mem, c, slot, seen, recalled)

@@ -24,7 +24,8 @@ from channelsim.plan import Direction, Kind, Plan
 def net_of(plan: Plan, dataset: Dataset, *, trace_frames: int, frozen: bool, capture: bool) -> Net:
     """The constants of a run, at its first epoch. The flags are those of `state.start`."""
     config = _config(plan, trace_frames, frozen, capture)
-    leaving, leaving_start = _leaving(plan)
+    leaving, leaving_start = _learning_channels(plan, "source")
+    arriving, arriving_start = _learning_channels(plan, "target")
     images = np.ascontiguousarray(dataset.train_x, np.float32)
     ideal = always_ideal(plan)
     reads_events = plan.batch == 1 and plan.layers[1]["kind"] == Kind.DENSE and ideal[0] and not config[0]["augmented"]
@@ -40,6 +41,8 @@ def net_of(plan: Plan, dataset: Dataset, *, trace_frames: int, frozen: bool, cap
         links=records(plan.links.copy()),
         leaving=leaving,
         leaving_start=leaving_start,
+        arriving=arriving,
+        arriving_start=arriving_start,
         ideal=ideal,
         roots=_roots(plan),
         own_stages=_own_stages(plan),
@@ -127,11 +130,12 @@ def _own_start(plan: Plan) -> NDArray[np.int64]:
     return np.searchsorted(places, np.arange(len(plan.channels) * len(PLACES) + 1)).astype(np.int64)
 
 
-def _leaving(plan: Plan) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _learning_channels(plan: Plan, end: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The learning channels by the layer at one end, "source" or "target", and where those of each layer start."""
     channels, starts = [], [0]
     for h in range(len(plan.layers)):
         rows = plan.channels
-        channels += list(np.flatnonzero((rows["direction"] == Direction.LEARNING) & (rows["source"] == h)))
+        channels += list(np.flatnonzero((rows["direction"] == Direction.LEARNING) & (rows[end] == h)))
         starts.append(len(channels))
     return np.array(channels, np.int64), np.array(starts, np.int64)
 

@@ -16,17 +16,21 @@ from channelsim.engine.compile.units import (
     CHANGED,
     DEFERRED,
     IMMEDIATE,
+    LOW_RANK,
     MAPS,
     MINI_BATCH,
     ONE_SAMPLE,
+    PRODUCTS,
     QUANTIZED,
     RECORDING,
+    REDRAWN,
+    SEVERAL,
     SIGNED_WIRES,
     SIGNS,
     STAGES,
     TRANSPOSED,
 )
-from channelsim.plan import Jitter, Kind, Plan, Quantizer, Wiring, is_ideal
+from channelsim.plan import Direction, Jitter, Kind, Plan, Quantizer, Wiring, is_ideal
 
 
 def demands(plan: Plan, *, trace_frames: int = 0, frozen: bool = False) -> frozenset[str]:
@@ -42,6 +46,10 @@ def demands(plan: Plan, *, trace_frames: int = 0, frozen: bool = False) -> froze
         DEFERRED: not frozen and (deferred & learns).any(),
         IMMEDIATE: not frozen and (learns & ~deferred).any(),
         TRANSPOSED: (wiring == Wiring.TRANSPOSE).any(),
+        LOW_RANK: plan.channels["rank"].any(),
+        PRODUCTS: (wiring == Wiring.PRODUCT).any(),
+        REDRAWN: not frozen and plan.channels["redrawn"].any(),
+        SEVERAL: several_channels(plan),
         SIGNS: (wiring == Wiring.SIGN).any(),
         SIGNED_WIRES: (wiring == Wiring.SPARSE_SIGN).any(),
         ADAPTIVE: not frozen and plan.channels["adaptive"].any(),
@@ -53,6 +61,12 @@ def demands(plan: Plan, *, trace_frames: int = 0, frozen: bool = False) -> froze
         RECORDING: trace_frames > 0,
     }
     return frozenset(name for name, is_met in found.items() if is_met)
+
+
+def several_channels(plan: Plan) -> bool:
+    """Whether the errors of several learning channels add at some layer."""
+    targets = plan.channels["target"][plan.channels["direction"] == Direction.LEARNING]
+    return len(np.unique(targets)) < len(targets)
 
 
 def always_ideal(plan: Plan) -> NDArray[np.bool_]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from channelsim.engine.config import AGE_BINS, FIRST_SLOTS, MESSAGE_BYTES, STEPS
 from channelsim.engine.kernels import counter_hash
+from channelsim.engine.setup.demands import several_channels
 from channelsim.engine.sizes import evaluated_at_once, list_room, map_parts, partial_room, parts
 from channelsim.engine.tables import strides
 from channelsim.engine.tables.handles import records
@@ -15,14 +16,15 @@ from channelsim.rules import FROM_WEIGHTS
 
 # Of `Memory`, what has a row for each slot.
 BY_SLOT = ("slots", "sample", "outputs", "inputs", "computed", "input_events", "list_start", "input_form",
-           "list_index", "list_value", "messages", "message_events", "message_units")  # fmt: skip
-SYNAPSES = ("weights", "weight_units", "biases", "feedback", "feedback_units")
+           "list_index", "list_value", "messages", "message_events", "arrived", "message_units")  # fmt: skip
+SYNAPSES = ("weights", "weight_units", "biases", "feedback", "feedback_units", "feedback_frames")
 # What is written anew before it is read in the next chunk, and what has been collected.
 SCRATCH = ("units", "signal", "output_events", "signal_events", "learns", "signal_sums", "learning_signal",
-           "learning_inputs", "whole_step", "targets", "unprojected", "transposed", "partial_sums", "term_lists",
-           "touched", "row_index", "row_value", "message", "message_index", "message_value", "message_alive",
-           "message_hits", "message_sent", "keys", "word", "patches", "map_events", "map_macs", "map_sums",
-           "turned_signal", "signed", "own_values", "own_blank", "captured", "message_rows", "payload")  # fmt: skip
+           "learning_inputs", "whole_step", "targets", "reduced", "unprojected", "halfway", "error_sums", "transposed",
+           "partial_sums", "term_lists", "touched", "row_index", "row_value", "message", "message_index",
+           "message_value", "message_alive", "message_hits", "message_sent", "keys", "word", "patches", "map_events",
+           "map_macs", "map_sums", "turned_signal", "signed", "own_values", "own_blank", "captured",
+           "message_rows", "payload")  # fmt: skip
 
 
 def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
@@ -65,6 +67,7 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
         biases=shared.biases if shared else plan.biases.copy(),
         feedback=shared.feedback if shared else plan.feedback.copy(),
         feedback_units=shared.feedback_units if shared else channels["c_unit"].copy(),
+        feedback_frames=shared.feedback_frames if shared else zeros(len(channels), np.int64),
         weight_velocity=zeros(strides.size(net.layers) if momentum else 0, np.float32),
         bias_velocity=zeros(plan.biases.size if momentum else 0, np.float32),
         feedback_velocity=zeros(plan.feedback.size if momentum else 0, np.float32),
@@ -85,6 +88,7 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
         list_value=zeros((slots, net.list_offset[-1]), np.float32),
         messages=zeros((slots, batch * message), np.float32),
         message_events=zeros((slots, len(channels), batch), np.int64),
+        arrived=zeros((slots, len(layers)), np.int64),
         message_units=zeros((slots, len(channels), batch), np.float32),
         residuals=zeros(int(channels["n"].sum()), np.float32),
         units=zeros(most, np.float32),
@@ -97,7 +101,10 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
         learning_inputs=zeros(batch * widest if batch > 1 else 0, np.float32),
         whole_step=zeros(int(layers["w_size"].max()) if whole else 0, np.float32),
         targets=zeros(batch * int(layers["n"][plan.top]), np.float32),
+        reduced=zeros(batch * int(channels["rank"].max(initial=0)), np.float32),
         unprojected=zeros(batch * widest_learner if projected else 0, np.float32),
+        halfway=zeros(batch * widest_learner if (channels["wiring"] == Wiring.PRODUCT).any() else 0, np.float32),
+        error_sums=zeros(batch * widest_learner if several_channels(plan) else 0, np.float32),
         transposed=zeros(_transposed(plan), np.float32),
         signed=zeros(
             int(layers["w_size"][channels["source"][channels["wiring"] == Wiring.SIGN]].max(initial=0)), np.float32
@@ -164,8 +171,10 @@ def clear(memory: Memory) -> None:
 def _transposed(plan: Plan) -> int:
     """Values of the largest W of a dense layer that errors of a mini-batch pass backwards."""
     back = plan.channels[np.isin(plan.channels["wiring"], [Wiring.TRANSPOSE, Wiring.SIGN])]
-    back = back[plan.layers["kind"][back["source"]] == Kind.DENSE]
-    return int(plan.layers["w_size"][back["source"]].max(initial=0)) if plan.batch > 1 else 0
+    passed = {int(h) for h in back["source"] if plan.layers["kind"][h] == Kind.DENSE}
+    for channel in plan.channels[plan.channels["wiring"] == Wiring.PRODUCT]:
+        passed |= set(range(int(channel["target"]) + 1, int(channel["source"]) + 1))
+    return max((int(plan.layers["w_size"][h]) for h in passed), default=0) if plan.batch > 1 else 0
 
 
 def _row_capacity(plan: Plan, widest: int) -> int:

@@ -195,6 +195,8 @@ class Net(NamedTuple):
     links: Annotated[NDArray[Any], Field(layout.LINK)]
     leaving: Counts  # learning channels by source layer: leaving[leaving_start[h] : leaving_start[h + 1]]
     leaving_start: Counts  # (L + 2,)
+    arriving: Counts  # likewise, by target layer
+    arriving_start: Counts  # (L + 2,)
     ideal: Flags  # (channels,) messages arrive as they are: no stage, and nothing can be late
     roots: Counts  # (channels * 16,) roots of the keys of a channel's draws, by purpose: hashing.root
     own_stages: Annotated[NDArray[Any], Field(OWN_STAGE)]  # the user's own, by channel and place
@@ -235,6 +237,7 @@ class Memory(NamedTuple):
     biases: Floats
     feedback: Floats  # likewise
     feedback_units: Floats  # (channels,)
+    feedback_frames: Counts  # (channels,) the frame that C was drawn for, where it is drawn anew
     weight_velocity: Floats  # empty without momentum, like the two that follow
     bias_velocity: Floats
     feedback_velocity: Floats
@@ -253,6 +256,7 @@ class Memory(NamedTuple):
     list_value: FloatRows
     messages: FloatRows  # (F, B * message) learning messages as delivered, or the error they make (bp)
     message_events: CountPlanes  # (F, channels, B) events delivered by each learning channel
+    arrived: CountRows  # (F, L + 1) learning channels whose messages are complete, of a layer that waits for others
     message_units: FloatPlanes  # (F, channels, B) what delivered values are whole multiples of; 0: of nothing
     residuals: Floats
     own_state: Doubles  # of the user's own stages
@@ -267,7 +271,10 @@ class Memory(NamedTuple):
     learning_inputs: Floats  # (B * widest) the activities of the samples that learn
     whole_step: Floats  # (largest W) an update that has to be seen whole: momentum, quantizers
     targets: Floats  # (B * n_L) T of the frame that the top compares
+    reduced: Floats  # (B * highest rank) what is sent in place of R or T where C is P Q
     unprojected: Floats  # (B * widest that learns) delivered messages that are yet to pass the sender's W
+    halfway: Floats  # (B * widest that learns) what has passed some of the W that it is to pass
+    error_sums: Floats  # (B * widest that learns) the errors of the channels so far, where a layer has several
     transposed: Floats  # (largest W that errors pass) a W transposed
     signed: Floats  # (largest W that lends its signs) |C| with the signs of W
     partial_sums: Floats  # (room,) sums of a mini-batch over parts of the rows of W: see `kernels.minibatch`
