@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from channelsim.scenario import Scenario as Scenario
     from channelsim.scenario import load as load
     from channelsim.scenario import schema as schema
+    from channelsim.simulation import Simulation as Simulation
     from channelsim.sweeps import sweep as sweep
     from channelsim.sweeps.plots import plot_sweep as plot_sweep
     from channelsim.trace import Trace as Trace
@@ -43,6 +44,7 @@ _HOME = {
     "Result": "channelsim.result",
     "RunError": "channelsim.errors",
     "Scenario": "channelsim.scenario",
+    "Simulation": "channelsim.simulation",
     "Trace": "channelsim.trace",
     "Verification": "channelsim._verify",
     "check": "channelsim._check",

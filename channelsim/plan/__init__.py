@@ -11,6 +11,7 @@ from channelsim.plan.layout import (
     LINK,
     MESSAGE_ROW,
     SMALLEST_UNIT,
+    VALUE_ROW,
     Direction,
     Encoding,
     Jitter,
@@ -21,6 +22,7 @@ from channelsim.plan.layout import (
     Transfer,
     has_one_magnitude,
 )
+from channelsim.plan.recording import Recording, Series, Watched, Window
 from channelsim.plan.targets import unreachable
 from channelsim.rules import Message, Wiring
 
@@ -32,6 +34,7 @@ __all__ = [
     "LINK",
     "MESSAGE_ROW",
     "SMALLEST_UNIT",
+    "VALUE_ROW",
     "Change",
     "Direction",
     "Edge",
@@ -41,10 +44,14 @@ __all__ = [
     "Message",
     "Plan",
     "Quantizer",
+    "Recording",
     "Residual",
     "Scale",
+    "Series",
     "Tables",
     "Transfer",
+    "Watched",
+    "Window",
     "Wiring",
     "build",
     "has_one_magnitude",

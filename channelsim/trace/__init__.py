@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from channelsim.trace._layout import SCHEMA_VERSION
 from channelsim.trace._reader import Trace, damaged
+from channelsim.trace._weights import Snapshot, arrays_of
 from channelsim.trace._writer import Writer, create, reopen
 
-__all__ = ["SCHEMA_VERSION", "Trace", "Writer", "create", "damaged", "reopen"]
+__all__ = ["SCHEMA_VERSION", "Snapshot", "Trace", "Writer", "arrays_of", "create", "damaged", "reopen"]
