@@ -22,11 +22,13 @@ from channelsim.plan.layout import (
     Transfer,
     has_one_magnitude,
 )
-from channelsim.plan.recording import Recording, Series, Watched, Window
+from channelsim.plan.recorded import SYNAPSES, Places, frames_of, places_of, recording_of
+from channelsim.plan.recording import ALL, Recording, Series, Snapshots, Watched, Window
 from channelsim.plan.targets import unreachable
 from channelsim.rules import Message, Wiring
 
 __all__ = [
+    "ALL",
     "CHANNEL",
     "CLOCK_END",
     "COUNTER",
@@ -34,6 +36,7 @@ __all__ = [
     "LINK",
     "MESSAGE_ROW",
     "SMALLEST_UNIT",
+    "SYNAPSES",
     "VALUE_ROW",
     "Change",
     "Direction",
@@ -42,21 +45,26 @@ __all__ = [
     "Jitter",
     "Kind",
     "Message",
+    "Places",
     "Plan",
     "Quantizer",
     "Recording",
     "Residual",
     "Scale",
     "Series",
+    "Snapshots",
     "Tables",
     "Transfer",
     "Watched",
     "Window",
     "Wiring",
     "build",
+    "frames_of",
     "has_one_magnitude",
     "ideal_backpropagation",
     "is_ideal",
+    "places_of",
+    "recording_of",
     "refuse_long_steps",
     "tables",
     "unreachable",

@@ -40,11 +40,23 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Snapshots:
+    """W, b or C of these layers, as they are before every `every`-th frame from `first` to stop - 1 enters."""
+
+    letter: str
+    layers: tuple[int, ...]
+    first: int = 0
+    stop: int = ALL
+    every: int = 1
+
+
+@dataclass(frozen=True)
 class Recording:
     """Messages and values that a run writes down; with `watch` also the values of the last frames."""
 
     windows: tuple[Window, ...] = ()
     series: tuple[Series, ...] = ()
+    snapshots: tuple[Snapshots, ...] = ()
     watch: bool = False
 
     @property

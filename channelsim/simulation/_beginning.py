@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from channelsim import given, identity, memory, provenance, trace
 from channelsim.data import Dataset, dataset_of
 from channelsim.errors import InputError
 from channelsim.paths import path_of
-from channelsim.plan import Plan, build, refuse_long_steps, tables
+from channelsim.plan import Plan, Recording, build, places_of, recording_of, refuse_long_steps, tables
 from channelsim.plan.given import fitted_feedback, fitted_synapses
 from channelsim.scenario import Scenario, only_scenario
 from channelsim.version import version
@@ -37,6 +37,7 @@ class Beginning:
     scenario: Scenario
     dataset: Dataset
     plan: Plan
+    recording: Recording
     inputs: Mapping[str, str]
     resumed: Path | None = None
     arrays: Mapping[str, NDArray[Any]] | None = None
@@ -46,11 +47,11 @@ class Beginning:
         """The trace that the run goes on in, or a new one at `out`; None without either."""
         if self.resumed is not None:
             longer = (self.scenario.resolved(), json.dumps(self.inputs)) if self.longer else None
-            return trace.reopen(self.resumed, self.plan, longer)
+            return trace.reopen(self.resumed, self.plan, longer, self.recording)
         if out is None:
             return None
         about = provenance.collect(self.scenario.seed) | {"inputs": json.dumps(self.inputs)}
-        return trace.create(out, self.scenario.text, self.scenario.resolved(), self.plan, about, force)
+        return trace.create(out, self.scenario.text, self.scenario.resolved(), self.plan, about, force, self.recording)
 
 
 def begin(
@@ -59,6 +60,7 @@ def begin(
     init: Mapping[str, NDArray[Any]] | None,
     resume: str | Path | None,
     epochs: int | None,
+    watch: bool,
 ) -> Beginning:
     """What `Simulation` begins with; arguments as there. Raises InputError as it does."""
     if scenario is not None:
@@ -90,10 +92,14 @@ def begin(
     if epochs is not None and arrays is not None:
         scenario = _longer(scenario, epochs, done, arrays, len(dataset.train_y), f"{resume}: --epochs {epochs}")
         inputs = {**identity.inputs(scenario, dataset), **own}
+    plan = _plan(scenario, dataset, init)
+    places = places_of(plan.layers, plan.channels, plan.channel_names)
+    recording = replace(recording_of(scenario, places, plan.frames_per_epoch), watch=watch)
     return Beginning(
         scenario,
         dataset,
-        _plan(scenario, dataset, init),
+        plan,
+        recording,
         inputs,
         None if resume is None else path_of(resume),
         arrays,

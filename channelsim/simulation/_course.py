@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from channelsim import accounting, alignment, cautions, congestion, deployment, engine, metrics, trace
 from channelsim.errors import InputError
-from channelsim.plan import Recording, unreachable
+from channelsim.plan import unreachable
 from channelsim.result import Result
 from channelsim.simulation._beginning import Beginning
 
@@ -47,12 +47,13 @@ class Epoch:
 class Course:
     """The engine's state of one sitting, and what has been counted and judged since the run began."""
 
-    def __init__(self, begun: Beginning, recording: Recording, began: float) -> None:
+    def __init__(self, begun: Beginning, began: float) -> None:
         """`began`: when this sitting did, by `time.perf_counter`. Raises InputError for a checkpoint that is not one of
         this run."""
         self.scenario, self.dataset, self.plan = begun.scenario, begun.dataset, begun.plan
         plan, dataset, arrays = begun.plan, begun.dataset, begun.arrays
-        self._began = began
+        recording = begun.recording
+        self._began, self._watches = began, recording.watch
         if arrays is None:
             self.state = engine.start(plan, dataset, recording=recording)
             self._counters_before = self.state.counters.copy()
@@ -111,7 +112,8 @@ class Course:
         state, first, last = self.state, self.state.frame, self.plan.frames
         # The run's last frame has a chunk of its own: with it everything that still waits is done.
         stop = min(until, (self.epoch + 1) * self.plan.frames_per_epoch, last - 1 if first < last - 1 else last)
-        engine.watch_from(state, 0 if self.plan.pipelined else stop - 1)
+        if self._watches:
+            engine.watch_from(state, 0 if self.plan.pipelined else stop - 1)
         began, self._aside = time.perf_counter(), 0.0
         engine.advance(self.plan, state, stop, self._timed(collect), self._timed(watch))
         took = time.perf_counter() - began

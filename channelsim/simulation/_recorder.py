@@ -10,14 +10,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from channelsim import engine, trace, units
+from channelsim.plan import ALL, SYNAPSES, Recording, Series
 from channelsim.simulation._course import Course, Epoch
+
+
+def _within(rows: NDArray[Any], one: Series) -> NDArray[np.bool_]:
+    """Which of the rows belong to a series."""
+    after = rows["frame"] - one.first
+    found: NDArray[np.bool_] = (rows["kind"] == one.kind) & (rows["place"] == one.place)
+    found &= (after >= 0) & (after % one.every == 0)
+    if one.stop != ALL:
+        found &= rows["frame"] < one.stop
+    if one.samples != ALL:
+        found &= rows["sample"] < one.samples
+    return found
 
 
 class Recorder:
     """Writes the course of a run into its trace."""
 
-    def __init__(self, writer: trace.Writer, course: Course) -> None:
-        self._writer, self._course = writer, course
+    def __init__(self, writer: trace.Writer, course: Course, recording: Recording) -> None:
+        self._writer, self._course, self._recording = writer, course, recording
         self._table = course.scenario.trace
 
     @property
@@ -28,6 +41,46 @@ class Recorder:
     def messages(self, rows: NDArray[Any], values: NDArray[np.float32]) -> None:
         """MESSAGE_ROW records and the values as sent."""
         self._writer.events(rows, engine.pack(rows, values, self._course.state.channels))
+
+    def values(self, rows: NDArray[Any], values: NDArray[np.float32]) -> None:
+        """VALUE_ROW records and the values that they refer to: those that the scenario wants recorded."""
+        wanted: dict[str, NDArray[np.bool_]] = {}
+        for one in self._recording.series:
+            name = trace.record_name(self._course.plan, one)
+            wanted[name] = wanted.get(name, np.zeros(len(rows), np.bool_)) | _within(rows, one)
+        for name, chosen in wanted.items():
+            found = rows[chosen]
+            if len(found):
+                columns = {column: found[column].copy() for column in ("frame", "sample", "image", "time")}
+                of_all = values[found["start"][:, None] + np.arange(found["n"][0])]
+                self._writer.values(name, trace.Rows(columns, of_all))
+
+    def next_synapses(self) -> int:
+        """The next frame before which synapses are recorded; that after the run's last one if there is none."""
+        frame, frames = self._course.state.frame, self._course.plan.frames
+        after = (
+            max(0, (frame - one.first) // one.every + 1) * one.every + one.first for one in self._recording.snapshots
+        )
+        return min(after, default=frames)
+
+    def synapses(self) -> None:
+        """Records the synapses that are wanted as they are before the next frame."""
+        course = self._course
+        frame, state = course.state.frame, course.state
+        letters = {
+            (one.letter, h)
+            for one in self._recording.snapshots
+            if frame >= one.first and (frame - one.first) % one.every == 0 and (one.stop == ALL or frame < one.stop)
+            for h in one.layers
+        }
+        if not letters:
+            return
+        engine.settle(state)
+        arrays = trace.arrays_of(course.plan, trace.Snapshot(course.epoch, state.weights, state.biases, state.feedback))
+        columns = {"frame": np.array([frame], np.int64), "time": np.array([state.now], np.int64)}
+        for letter, h in sorted(letters):
+            array, _ = arrays[f"{letter}_{h}"]
+            self._writer.values(f"{SYNAPSES[letter]}/{letter}_{h}", trace.Rows(columns, array[None].astype(np.float32)))
 
     def epoch(self, epoch: Epoch) -> None:
         """All rows of an epoch that is over, and its weights if they are wanted."""

@@ -19,7 +19,7 @@ from channelsim import accounting, engine, signals, trace, units
 from channelsim.data import Dataset
 from channelsim.errors import InputError, RunError, Unwritable
 from channelsim.paths import path_of
-from channelsim.plan import Recording, Watched, Window
+from channelsim.plan import Watched
 from channelsim.result import Result
 from channelsim.scenario import Scenario
 from channelsim.simulation._beginning import begin
@@ -84,7 +84,7 @@ class Simulation:
         watch: bool = True,
     ) -> None:
         began = time.perf_counter()
-        begun = begin(scenario, dataset, init, resume, epochs)
+        begun = begin(scenario, dataset, init, resume, epochs, watch)
         self._note = note or (lambda text: None)
         self._threads = threads or 1
         self._plan = begun.plan
@@ -99,21 +99,20 @@ class Simulation:
             writer = begun.writer(None if out is None else path_of(out), force)
             if writer is not None:
                 held.enter_context(writer)
-            recording = _recording(begun.scenario, watch)
             with signals.kept_ctrl_c():
-                if seconds := engine.seconds_to_compile(begun.plan, recording=recording):
+                if seconds := engine.seconds_to_compile(begun.plan, recording=begun.recording):
                     self._note(f"compiling the engine, once on this machine (about {seconds} s) ...")
-                self._course = Course(begun, recording, began)
+                self._course = Course(begun, began)
             if writer is not None:
-                self._recorder = Recorder(writer, self._course)
+                self._recorder = Recorder(writer, self._course, begun.recording)
             self._held = held.pop_all()
         try:
-            self._begin(writer.notes if writer is not None else [])
+            self._begin(writer.notes if writer is not None else [], resumed=begun.arrays is not None)
         except BaseException as stop:
             self._end(stop)
             raise
 
-    def _begin(self, notes: list[str]) -> None:
+    def _begin(self, notes: list[str], resumed: bool) -> None:
         """Tells what is to be told, and compiles the engine or loads it, so that training time does not include that.
         Ctrl-C here ends at once."""
         if self.dataset.found:
@@ -122,6 +121,8 @@ class Simulation:
             self._note(f"warning: {text}")
         with self._failing():
             if self._recorder:
+                if not resumed:
+                    self._recorder.synapses()
                 self._recorder.checkpoint()  # from now on the run can be resumed
             with signals.kept_ctrl_c():
                 engine.advance(self._plan, self._course.state, 0)
@@ -195,8 +196,13 @@ class Simulation:
 
     def _one_chunk(self, until: int) -> None:
         first = self.frame
+        until = min(until, first + self._chunk)
         with self._failing():
-            took = self._course.advance(min(until, first + self._chunk), self._messages, self._seen.take)
+            if self._recorder:
+                until = min(until, self._recorder.next_synapses())
+            took = self._course.advance(until, self._messages, self._values)
+            if self._recorder:
+                self._recorder.synapses()
         frames = self.frame - first
         self.frames_per_second = frames / max(took, 1e-9)
         self._chunk = max(1, min(4 * self._chunk, int(frames * CHUNK_SECONDS / max(took, 1e-6))))
@@ -204,6 +210,11 @@ class Simulation:
     def _messages(self, rows: NDArray[Any], values: NDArray[np.float32]) -> None:
         if self._recorder:
             self._recorder.messages(rows, values)
+
+    def _values(self, rows: NDArray[Any], values: NDArray[np.float32]) -> None:
+        if self._recorder:
+            self._recorder.values(rows, values)
+        self._seen.take(rows, values)
 
     # --- ending ---------------------------------------------------------------------------------------------
 
@@ -426,11 +437,6 @@ class Simulation:
             f"Simulation of {self.scenario.name!r}, {self.status}: frame {self.frame:,} of {self.frames:,}, epoch "
             f"{self.epoch} of {self._plan.epochs}, {units.format_duration(self.now)}{tested}"
         )
-
-
-def _recording(scenario: Scenario, watch: bool) -> Recording:
-    frames = scenario.trace.event_frames
-    return Recording(windows=(Window(0, frames),) if frames else (), watch=watch)
 
 
 @contextmanager
