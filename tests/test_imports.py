@@ -70,6 +70,7 @@ ROOMS: dict[str, str] = {
     "sensitivity": "tolerances data plan reference",
     "boundaries": "tolerances plan reference sensitivity",
     "side_by_side": "tolerances data plan engine reference sensitivity boundaries",
+    "interchange": "errors scenario",
     "_check": "units scenario data plan codes memory given",
     "_verify": "errors tolerances scenario data plan engine reference memory metrics given side_by_side",
     "simulation": "errors version signals paths units scenario data identity plan engine memory metrics trace given "
