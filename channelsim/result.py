@@ -11,8 +11,6 @@ from typing import Any
 from channelsim.plain import Frozen, strict
 from channelsim.units import seconds
 
-_NOT_JSON = ("history", "energy_history")
-
 
 def _four_digits(value: float) -> str:
     return f"{value:.4g}"
@@ -124,17 +122,18 @@ class Result:
         """The object that `channelsim run --json` prints: plain numbers, strings and dictionaries, and None for
         what is not finite.
 
-        Its keys are the attributes above, without the histories, and without figures as deployed and of validation
-        samples that are not there; simulated_time_s and bits_per_update are added.
+        Its keys are the attributes above, without figures as deployed and of validation samples that are not there;
+        simulated_time_s and bits_per_update are added.
         """
-        values = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _NOT_JSON}
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
         values["simulated_time_s"] = self.simulated_time_s
         values["channels"] = {name: dict(total) for name, total in self.channels.items()}
         values["trace"] = str(self.trace)
         for name in [name for name in values if name.endswith("_deployed") or name.startswith("validation_")]:
             if math.isnan(values[name]):
                 del values[name]
-        values["warnings"] = list(self.warnings)
+        for name in ("warnings", "history", "energy_history"):
+            values[name] = list(values[name])
         values["bits_per_update"] = self.bits_per_update
         return dict(strict(values))
 

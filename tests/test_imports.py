@@ -73,10 +73,12 @@ ROOMS: dict[str, str] = {
     "sensitivity": "tolerances data plan reference",
     "boundaries": "tolerances plan reference sensitivity",
     "side_by_side": "tolerances data plan engine reference sensitivity boundaries",
+    "interchange": "errors scenario",
     "_check": "units scenario data plan codes memory given",
     "_verify": "errors tolerances scenario data plan engine reference memory metrics given side_by_side",
-    "_run": "errors version signals paths units scenario data identity plan engine memory metrics trace given result "
-    "progress provenance accounting congestion cautions alignment deployment",
+    "simulation": "errors version signals paths units scenario data identity plan engine memory metrics trace given "
+    "result provenance accounting congestion cautions alignment deployment",
+    "_run": "errors units scenario data progress result simulation",
     "plots": "errors paths trace",
     "theory.portrait": "errors plots theory theory.systems",
     "_theory": "errors scenario data plan engine given theory theory.systems",

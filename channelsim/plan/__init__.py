@@ -11,6 +11,7 @@ from channelsim.plan.layout import (
     LINK,
     MESSAGE_ROW,
     SMALLEST_UNIT,
+    VALUE_ROW,
     Direction,
     Distribution,
     Encoding,
@@ -23,10 +24,13 @@ from channelsim.plan.layout import (
     has_one_magnitude,
 )
 from channelsim.plan.own import OwnStage
+from channelsim.plan.recorded import SYNAPSES, Places, frames_of, places_of, recording_of
+from channelsim.plan.recording import ALL, Recording, Series, Snapshots, Watched, Window
 from channelsim.plan.targets import unreachable
 from channelsim.rules import Message, Wiring
 
 __all__ = [
+    "ALL",
     "CHANNEL",
     "CLOCK_END",
     "COUNTER",
@@ -34,6 +38,8 @@ __all__ = [
     "LINK",
     "MESSAGE_ROW",
     "SMALLEST_UNIT",
+    "SYNAPSES",
+    "VALUE_ROW",
     "Change",
     "Direction",
     "Distribution",
@@ -43,17 +49,26 @@ __all__ = [
     "Kind",
     "Message",
     "OwnStage",
+    "Places",
     "Plan",
     "Quantizer",
+    "Recording",
     "Residual",
     "Scale",
+    "Series",
+    "Snapshots",
     "Tables",
     "Transfer",
+    "Watched",
+    "Window",
     "Wiring",
     "build",
+    "frames_of",
     "has_one_magnitude",
     "ideal_backpropagation",
     "is_ideal",
+    "places_of",
+    "recording_of",
     "refuse_long_steps",
     "tables",
     "unreachable",

@@ -246,3 +246,17 @@ MESSAGE_ROW = np.dtype(
     ],
     align=True,
 )
+
+VALUE_ROW = np.dtype(
+    [
+        ("kind", "i8"),  # `recording.Watched`
+        ("place", "i8"),  # layer or channel
+        ("frame", "i8"),
+        ("sample", "i8"),  # within the frame
+        ("image", "i8"),  # its place in the training set
+        ("time", "i8"),  # ps: when the values were computed, sent or handed over
+        ("start", "i8"),  # the first of `n` values in the buffer that goes with the rows
+        ("n", "i8"),
+    ],
+    align=True,
+)

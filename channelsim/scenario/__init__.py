@@ -23,6 +23,7 @@ from channelsim.scenario._document import parse_key
 from channelsim.scenario._layers import AvgPool, Conv2d, Dense, Flatten, Layer, MaxPool, Shape, shape_in_words
 from channelsim.scenario._load import load, load_model
 from channelsim.scenario._model import Model, Weights
+from channelsim.scenario._recording import Record, Window
 from channelsim.scenario._scenario import Scenario, only_scenario
 from channelsim.scenario._schema import schema
 from channelsim.scenario._sections import (
@@ -68,6 +69,7 @@ __all__ = [
     "Model",
     "Noise",
     "Quantize",
+    "Record",
     "Scenario",
     "Schedule",
     "Shape",
@@ -76,6 +78,7 @@ __all__ = [
     "Trace",
     "Training",
     "Weights",
+    "Window",
     "channel_name",
     "load",
     "load_model",

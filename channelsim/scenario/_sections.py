@@ -14,6 +14,7 @@ from channelsim.scenario._channel import Channel, Quantize
 from channelsim.scenario._given import Matrix, WeightsFile, epoch_problems
 from channelsim.scenario._inline import INLINE, inline_problems
 from channelsim.scenario._rates import Rates, rate_of
+from channelsim.scenario._recording import Events, Record, Window
 from channelsim.scenario._table import Table, TableError, accepted, nearest, shown
 from channelsim.scenario._types import Count, Duration, Energy, Listed, NoneWord, PositiveFloat, PositiveInt
 from channelsim.units import SECOND
@@ -438,12 +439,10 @@ class EnergyCosts(Table):
 class Trace(Table):
     """What the trace keeps, beside metrics and counters."""
 
-    events: Annotated[
-        str,
-        Field(pattern=r"^(none|first [1-9]\d{0,8} frames?)$"),
-        Field(json_schema_extra={"x-accepted": '"none" or "first N frames"'}),
-    ] = "first 10 frames"
-    """Messages one by one: "none" or "first N frames"."""
+    events: Events = "first 10 frames"
+    """Messages one by one: "none", "first N frames", or tables { from = "epoch 3", frames = 100, channels = [...] }."""
+    record: Annotated[tuple[Record, ...], Listed] = ()
+    """Values of layers and channels, every so many frames."""
     weights: Annotated[
         str,
         Field(pattern=r"^(none|last|epoch|every [1-9]\d{0,8} epochs?)$"),
@@ -458,9 +457,11 @@ class Trace(Table):
     """Wall time between checkpoints."""
 
     @property
-    def event_frames(self) -> int:
-        """Of how many frames the messages are kept."""
-        return 0 if self.events == "none" else int(self.events.split()[1])
+    def windows(self) -> tuple[Window, ...]:
+        """The frames of which messages are kept."""
+        if isinstance(self.events, str):
+            return () if self.events == "none" else (Window(frames=int(self.events.split()[1])),)
+        return self.events
 
     @property
     def weights_every(self) -> int | None:

@@ -21,7 +21,7 @@ from channelsim.errors import InputError, printable
 from channelsim.files import refuse_special
 from channelsim.paths import path_of
 from channelsim.plan.layout import CHANNEL
-from channelsim.trace import _bulk, _checkpoint, _disk, _layout, _seal, _structure, _torch, _weights
+from channelsim.trace import _bulk, _checkpoint, _disk, _layout, _records, _seal, _structure, _torch, _weights
 from channelsim.units import number_text, seconds
 
 if TYPE_CHECKING:
@@ -221,6 +221,20 @@ class Trace:
             raise InputError(f"{self.path}: no message {message}; there are {events['payload_start'].shape[0]}")
         start = int(events["payload_start"][message])
         return bytes(events["payload"][start : start + int(events["payload_size"][message])])
+
+    @property
+    @_reads
+    def records(self) -> list[str]:
+        """What was recorded (`[trace] record`), by name: "activity/2", "sent/learning.1", "weights/W_1", ..."""
+        return _records.names(self._file)
+
+    @_reads
+    def record(self, name: str) -> dict[str, NDArray[Any]]:
+        """One of `records`: `values` float32 (rows, units) with `frame`, `sample` (within the frame), `image` (its
+        place in the training set) and `time` (ps) of each row; of synapses (frames, ...) as in `weights`, with the
+        frame before which they are so, and time."""
+        self._known("record", name, _records.names(self._file))
+        return _records.read(self._file, name)
 
     @_reads
     def _table(self, where: str, columns: tuple[_layout.Column, ...], index: bool = True) -> NDArray[Any]:

@@ -72,6 +72,16 @@ def layout_of(plan: Plan) -> Layout:
     return Layout(tuple(_matrices(plan)), tuple(_ends(plan)))
 
 
+def arrays_of(plan: Plan, snapshot: Snapshot) -> dict[str, tuple[NDArray[Any], tuple[str, ...]]]:
+    """Copies of the arrays of a snapshot, and the ends of sparse wires: by name, with the names of their dimensions."""
+    layout = layout_of(plan)
+    found: dict[str, tuple[NDArray[Any], tuple[str, ...]]] = {
+        matrix.name: (matrix.of(snapshot).copy(), tuple(name for name, *_ in matrix.dimensions))
+        for matrix in layout.matrices
+    }
+    return found | {name: (units, (wire,)) for name, units, wire, _ in layout.ends}
+
+
 def _matrices(plan: Plan) -> Iterator[_Matrix]:
     for h, layer in enumerate(plan.layers):
         if not layer["w_size"]:

@@ -13,7 +13,8 @@ import numpy as np
 
 from channelsim import hashing
 from channelsim.data import Dataset
-from channelsim.data.dataset import Raw, assemble
+from channelsim.data.dataset import assemble
+from channelsim.data.raw import Raw
 from channelsim.plan import Plan
 from tests.networks import EVERY_STAGE, dense_layers, plan_of_chain
 

@@ -278,7 +278,7 @@ def test_the_scenario_of_the_design(file: Path) -> None:
     file.write_text(DESIGN)
     scenario = load(file)
     assert scenario.advice() == []
-    assert scenario.trace.event_frames == 1000
+    assert [window.frames for window in scenario.trace.windows] == [1000]
     for rule in scenario.sweep["learning.rule"]:
         assert scenario.with_({"learning.rule": rule}).learning.rule == rule
 

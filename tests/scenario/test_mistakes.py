@@ -67,7 +67,7 @@ MISTAKES: list[tuple[Document, str]] = [
         'feedback.scale = -1; accepted: "glorot", "he" or a number above 0',
     ),
     ({"learning": {"feedback": {"scale": 1e300}}}, "or a number above 0 and below 1e+38"),
-    ({"trace": {"events": "some"}}, 'trace.events = \'some\'; accepted: "none" or "first N frames"'),
+    ({"trace": {"events": "some"}}, 'trace.events = \'some\'; accepted: "none", "first N frames", or tables {'),
     ({"trace": {"weights": "every 0 epochs"}}, 'accepted: "none", "last", "epoch" or "every N epochs"'),
     ({"energy": {"mac": "3 W"}}, "energy.mac = '3 W': 'W' is the wrong kind of unit; accepted: an energy"),
     # rules and their C

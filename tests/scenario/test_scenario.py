@@ -271,9 +271,9 @@ def test_data_sets_are_those_that_the_data_module_knows() -> None:
 
 def test_trace_words() -> None:
     trace = scenario(trace={"events": "first 7 frames", "weights": "every 3 epochs"}).trace
-    assert (trace.event_frames, trace.weights_every) == (7, 3)
+    assert ([window.frames for window in trace.windows], trace.weights_every) == ([7], 3)
     trace = scenario(trace={"events": "none", "weights": "none"}).trace
-    assert (trace.event_frames, trace.weights_every) == (0, None)
+    assert (trace.windows, trace.weights_every) == ((), None)
     assert scenario(trace={"weights": "last"}).trace.weights_every == 0
     assert scenario().trace.weights_every == 1
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from channelsim.engine.channel import link_clock, stages
+from channelsim.engine.channel import link_clock, stages, watching
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.pointers import head
 from channelsim.engine.compile.units import INT, STAGES, unit
@@ -46,8 +46,10 @@ def _send_in_steps(net, mem, c, slot):
             _lose(net, mem, c, slot, b)
         else:
             _receive(net, mem, c, slot, b)
-        if _is_recorded(net, mem, slot):
+        if watching.is_recorded(net, mem, c, slot):
             _record(net, mem, c, slot, b)
+        if net.config.watching:
+            _watch(net, mem, c, slot, b)
         complete = max(complete, mem.message.complete)
     return complete
 
@@ -150,7 +152,7 @@ def _encode(net, mem, c, slot, b):
     else:
         _prefetch(net, mem, c, slot, b + 2)
         stages.encode(net, mem, c, values, _residual(net, mem, c), True)
-        if _is_recorded(net, mem, slot):  # what is sent, before it changes in place
+        if net.config.watching or watching.is_recorded(net, mem, c, slot):  # what is sent, before it changes in place
             stages.lay_out(stages.units(net, mem, ch), head(mem.message_value, m.entries), head(mem.message_sent, ch.n))
     m.bits, m.encoding = stages.message_bits(ch, m.events)
     m.delay = ch.latency + (stages.jitter(ch, mem.keys) if ch.jitter_kind != stages.NO_JITTER else 0)
@@ -241,9 +243,17 @@ def _record(net, mem, c, slot, b):
 
 
 @inner()
-def _is_recorded(net, mem, slot):
-    """Whether the frame's messages are written down."""
-    return mem.slots[slot].frame < net.config.trace_frames
+def _watch(net, mem, c, slot, b):
+    """Writes down the message's values, as sent and as delivered."""
+    ch, values = net.channels[c], _values(net, mem, c, slot, b)
+    if net.ideal[c]:
+        watching.keep_one(net, mem, watching.SENT, c, slot, b, values)
+    else:
+        watching.keep_one(net, mem, watching.SENT, c, slot, b, head(mem.message_sent, ch.n))
+    if net.ideal[c] and ch.direction == FORWARD and mem.message.start != link_clock.LOST:
+        watching.keep_one(net, mem, watching.DELIVERED, c, slot, b, values)
+    else:
+        watching.keep_one(net, mem, watching.DELIVERED, c, slot, b, _place(net, mem, c, slot, b))
 
 
 @inner()
@@ -312,7 +322,11 @@ def _send_at_once(net, mem, c, slot):
         events += passes
         of_message, encoding = stages.message_bits(ch, passes)
         bits += of_message
-        if _is_recorded(net, mem, slot):
+        if net.config.watching:
+            values = _place(net, mem, c, slot, b) if ch.has_threshold else _values(net, mem, c, slot, b)
+            watching.keep_one(net, mem, watching.SENT, c, slot, b, values)
+            watching.keep_one(net, mem, watching.DELIVERED, c, slot, b, values)
+        if watching.is_recorded(net, mem, c, slot):
             place = _place(net, mem, c, slot, b) if ch.has_threshold else _values(net, mem, c, slot, b)
             _row(net, mem, c, slot, b, place, passes, of_message, encoding)
     counter.messages += samples

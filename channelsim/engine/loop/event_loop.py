@@ -7,6 +7,7 @@ time to compute, a second one: the moment at which it is done and acts.
 
 from __future__ import annotations
 
+from channelsim.engine.channel import watching
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.units import INT, unit
 from channelsim.engine.loop import frames, heap, steps
@@ -51,6 +52,8 @@ def what_is_short(net, mem):
     """What the next event might have no room for, however much it does."""
     most = net.config.batch * len(net.channels)  # messages of one event
     if mem.clock.rows + most > len(mem.message_rows):
+        return ROWS_FULL
+    if not watching.has_room(net, mem):
         return ROWS_FULL
     if net.config.timed and frames.longest_ring(net, mem) + most > mem.ring.shape[1]:
         return RING_FULL

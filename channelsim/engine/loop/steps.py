@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from channelsim.engine.channel import sending
+from channelsim.engine.channel import sending, watching
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.units import AUGMENTED, INT, NOTHING, unit
 from channelsim.engine.kernels import augment, counter_hash, elementary, losses
@@ -71,10 +71,14 @@ def receive_activity(net, mem, c, slot):
     delivered = inputs.hold(net, mem, h, slot)
     mem.counters[c].macs += dispatch.forward(net, mem, h, slot, delivered)
     frames.hold_as_newest(net, mem, h, slot)
+    if net.config.watching:
+        samples = mem.slots[slot].samples
+        watching.keep(net, mem, watching.ACTIVITY, h, slot, inputs.outputs(net, mem, h, slot, samples))
     if h < net.config.top:
         _send(net, mem, h, slot)  # forward channels come first, in the order of their sources
     else:
         _compare(net, mem, slot)
+        _watch_error(net, mem, h, slot)
         _send_learning(net, mem, h, slot, slot, mem.slots[slot].samples)
         _learn(net, mem, h, slot, slot, mem.slots[slot].samples, c)
 
@@ -83,9 +87,18 @@ def receive_activity(net, mem, c, slot):
 def receive_error(net, mem, h, slot):
     """Layer h makes R of the error of its learning channels, sends it on, and learns."""
     seen, samples = _error(net, mem, h, slot)
+    _watch_error(net, mem, h, slot)
     _send_learning(net, mem, h, slot, seen, samples)
     if samples > 0 and net.layers[h].w_size > 0:
         _learn(net, mem, h, slot, seen, samples, net.arriving[net.arriving_start[h]])
+
+
+@inner()
+def _watch_error(net, mem, h, slot):
+    """Writes down R of layer h."""
+    if net.config.watching:
+        signal = mem.signal[: mem.slots[slot].samples * net.layers[h].n]
+        watching.keep(net, mem, watching.ERROR, h, slot, signal)
 
 
 @inner()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import astuple
 from typing import Any
 
 import numpy as np
@@ -18,12 +20,12 @@ from channelsim.engine.tables.handles import records
 from channelsim.engine.tables.layouts import CONFIG, OWN_STAGE, Net
 from channelsim.extend import PLACES
 from channelsim.hashing import Stream
-from channelsim.plan import Direction, Kind, Plan
+from channelsim.plan import Direction, Kind, Plan, Recording, Series, Window
 
 
-def net_of(plan: Plan, dataset: Dataset, *, trace_frames: int, frozen: bool, capture: bool) -> Net:
+def net_of(plan: Plan, dataset: Dataset, *, recording: Recording, frozen: bool, capture: bool) -> Net:
     """The constants of a run, at its first epoch. The flags are those of `state.start`."""
-    config = _config(plan, trace_frames, frozen, capture)
+    config = _config(plan, recording, frozen, capture)
     leaving, leaving_start = _learning_channels(plan, "source")
     arriving, arriving_start = _learning_channels(plan, "target")
     images = np.ascontiguousarray(dataset.train_x, np.float32)
@@ -58,10 +60,12 @@ def net_of(plan: Plan, dataset: Dataset, *, trace_frames: int, frozen: bool, cap
         event_start=event_start,
         event_index=event_index,
         event_value=event_value,
+        windows=_rows(recording.windows, 3),
+        series=_rows(recording.series, 6),
     )
 
 
-def _config(plan: Plan, trace_frames: int, frozen: bool, capture: bool) -> NDArray[Any]:
+def _config(plan: Plan, recording: Recording, frozen: bool, capture: bool) -> NDArray[Any]:
     config = records(np.zeros(1, CONFIG))
     row = config[0]
     row["top"], row["batch"], row["frames"] = plan.top, plan.batch, plan.frames
@@ -73,10 +77,20 @@ def _config(plan: Plan, trace_frames: int, frozen: bool, capture: bool) -> NDArr
     row["derivative"], row["frozen"] = plan.derivative, frozen
     row["deferred"] = plan.batch == 1 and plan.momentum == 0.0
     row["log_keep"], row["momentum"] = plan.log_keep, plan.momentum
-    row["seed"], row["trace_frames"], row["capture"] = plan.seed, trace_frames, capture
+    row["seed"], row["capture"] = plan.seed, capture
+    row["record_first"] = min((window.first for window in recording.windows), default=0)
+    row["record_stop"] = max((window.stop for window in recording.windows), default=0)
+    row["watching"], row["watch_from"] = recording.values, plan.frames
+    row["watch_rows"] = 2 * plan.batch * (len(plan.channels) + 1)
+    row["watch_values"] = 2 * plan.batch * int(plan.channels["n"].sum() + plan.layers["n"].max())
     row["flip"], row["shift"] = plan.flip and not frozen, 0 if frozen else plan.shift  # a probe sees what is there
     row["augmented"] = row["flip"] or row["shift"] > 0
     return config
+
+
+def _rows(entries: Sequence[Window] | Sequence[Series], columns: int) -> NDArray[np.int64]:
+    """What is recorded, as rows of numbers."""
+    return np.array([astuple(entry) for entry in entries], np.int64).reshape(-1, columns)
 
 
 def split(y: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:

@@ -29,11 +29,14 @@ from channelsim.engine.compile.units import (
     SIGNS,
     STAGES,
     TRANSPOSED,
+    WATCHING,
 )
-from channelsim.plan import Direction, Jitter, Kind, Plan, Quantizer, Wiring, is_ideal
+from channelsim.plan import Direction, Jitter, Kind, Plan, Quantizer, Recording, Wiring, is_ideal
+
+NOTHING = Recording()
 
 
-def demands(plan: Plan, *, trace_frames: int = 0, frozen: bool = False) -> frozenset[str]:
+def demands(plan: Plan, *, recording: Recording = NOTHING, frozen: bool = False) -> frozenset[str]:
     """The demands of a run from its beginning to its end, but for those of threads and evaluations."""
     ideal = always_ideal(plan)
     layers, wiring = plan.layers, plan.channels["wiring"]
@@ -58,7 +61,8 @@ def demands(plan: Plan, *, trace_frames: int = 0, frozen: bool = False) -> froze
         CHANGED: not ideal[: plan.top].all(),
         AUGMENTED: not frozen and (plan.flip or plan.shift > 0),
         MAPS: plan.maps,
-        RECORDING: trace_frames > 0,
+        RECORDING: bool(recording.windows),
+        WATCHING: recording.values,
     }
     return frozenset(name for name, is_met in found.items() if is_met)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from channelsim.engine.config import AGE_BINS, FIRST_SLOTS, MESSAGE_BYTES, STEPS
@@ -10,8 +12,8 @@ from channelsim.engine.setup.demands import several_channels
 from channelsim.engine.sizes import evaluated_at_once, list_room, map_parts, partial_room, parts
 from channelsim.engine.tables import strides
 from channelsim.engine.tables.handles import records
-from channelsim.engine.tables.layouts import CLOCK, EVENT, LAYER_STATE, LINK_STATE, MESSAGE, SLOT, Memory, Net
-from channelsim.plan import COUNTER, MESSAGE_ROW, SMALLEST_UNIT, Direction, Kind, Plan, Quantizer, Wiring
+from channelsim.engine.tables.layouts import CLOCK, EVENT, LAYER_STATE, LINK_STATE, MESSAGE, SLOT, WATCH, Memory, Net
+from channelsim.plan import COUNTER, MESSAGE_ROW, SMALLEST_UNIT, VALUE_ROW, Direction, Kind, Plan, Quantizer, Wiring
 from channelsim.rules import FROM_WEIGHTS
 
 # Of `Memory`, what has a row for each slot.
@@ -24,7 +26,7 @@ SCRATCH = ("units", "signal", "output_events", "signal_events", "learns", "signa
            "partial_sums", "term_lists", "touched", "row_index", "row_value", "message", "message_index",
            "message_value", "message_alive", "message_hits", "message_sent", "keys", "word", "patches", "map_events",
            "map_macs", "map_sums", "turned_signal", "signed", "own_values", "own_blank", "captured",
-           "message_rows", "payload")  # fmt: skip
+           "message_rows", "payload", "watch", "value_rows", "watched")  # fmt: skip
 
 
 def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
@@ -45,7 +47,8 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
     whole = momentum or bool((layers["update_quantizer"] != Quantizer.NONE).any())
     ideal_inputs = bool(net.ideal[: plan.top].all())
     first_held = batch > 1 or layers[1]["kind"] != Kind.DENSE or bool(config["augmented"])
-    rows = _row_capacity(plan, widest) if config["trace_frames"] else 0
+    rows = _row_capacity(plan, widest) if config["record_stop"] else 0
+    watched = _value_capacity(config) if config["watching"] else 0
     projected = bool(np.isin(channels["wiring"], FROM_WEIGHTS).any())
     maps_units = int(convolutions["n"].max(initial=0))
     zeros = np.zeros
@@ -133,6 +136,9 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
         captured=zeros((plan.frames * batch if config["capture"] else 0, units), np.float32),
         message_rows=records(zeros(rows or batch * len(channels), MESSAGE_ROW)),
         payload=zeros(rows * widest, np.float32),
+        watch=records(zeros(1, WATCH)),
+        value_rows=records(zeros(watched * int(config["watch_rows"]), VALUE_ROW)),
+        watched=zeros(watched * int(config["watch_values"]), np.float32),
     )
     _begin(memory)
     if shared is None:
@@ -181,6 +187,12 @@ def _row_capacity(plan: Plan, widest: int) -> int:
     per_frame = plan.batch * len(plan.channels)
     affordable = MESSAGE_BYTES // (MESSAGE_ROW.itemsize + 4 * widest)
     return max(2 * per_frame, affordable)
+
+
+def _value_capacity(config: Any) -> int:
+    """For how many events there is room for their values."""
+    of_one = int(config["watch_rows"]) * VALUE_ROW.itemsize + 4 * int(config["watch_values"])
+    return max(1, MESSAGE_BYTES // of_one)
 
 
 def with_more_slots(memory: Memory) -> Memory:

@@ -46,7 +46,12 @@ CONFIG = np.dtype(
         ("log_keep", "f8"),  # log(1 - decay)
         ("momentum", "f8"),
         ("seed", "i8"),
-        ("trace_frames", "i8"),  # messages of frames below this one are written down
+        ("record_first", "i8"),  # messages of no frame before this one are written down,
+        ("record_stop", "i8"),  # nor of this one or later ones; between them `Net.windows` says which
+        ("watching", "u1"),  # values may be written down: `Net.series` says which,
+        ("watch_from", "i8"),  # and from this frame on all are
+        ("watch_rows", "i8"),  # most rows of values that one event writes,
+        ("watch_values", "i8"),  # and most values
         ("capture", "u1"),  # learning signals are kept: alignment probes
         ("augmented", "u1"),  # images are mirrored or moved as they enter
         ("flip", "u1"),
@@ -128,6 +133,7 @@ LINK_STATE = np.dtype(
     align=True,
 )
 
+WATCH = np.dtype([("rows", "i8"), ("values", "i8")], align=True)  # written since they were last collected
 
 MESSAGE = np.dtype(
     [
@@ -212,6 +218,10 @@ class Net(NamedTuple):
     event_start: Counts  # (N + 1,) the images as events
     event_index: Numbers  # empty where layer 1 reads the images themselves
     event_value: Floats
+    windows: CountRows  # (windows, 3) of recorded messages: the first frame, that behind the last, the channel or -1
+    series: (
+        CountRows  # (series, 6) of recorded values: kind, place, first and last frame as above or -1, every, samples
+    )
 
 
 class Memory(NamedTuple):
@@ -303,3 +313,6 @@ class Memory(NamedTuple):
     captured: FloatRows  # (frames * B, units) learning signals, if asked for
     message_rows: Annotated[NDArray[Any], Field(layout.MESSAGE_ROW)]  # (capacity,)
     payload: Floats  # (capacity,)
+    watch: Annotated[NDArray[Any], Field(WATCH, 0)]
+    value_rows: Annotated[NDArray[Any], Field(layout.VALUE_ROW)]  # (capacity,)
+    watched: Floats  # (capacity,)
