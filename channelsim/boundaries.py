@@ -84,9 +84,8 @@ def reconcile(
         quantize(channel.quantizer, channel.bits, value, revised.scale, encoded.u)
         for value in (v - rounding, v + rounding)
     )
-    doubtful = (lower - upper).abs() > 2 * window
-    if channel.has_threshold:
-        doubtful |= (v.abs() - theta).abs() <= rounding
+    # Next to the threshold, without one next to 0, it is rounding that makes a value an event or none.
+    doubtful = ((lower - upper).abs() > 2 * window) | ((v.abs() - theta).abs() <= rounding)
     return Reconciled(replace(revised, sent=sent, scale=scale), flips, ~explained, doubtful & (v != 0))
 
 

@@ -77,6 +77,15 @@ def test_a_value_rounded_to_nothing_shows_in_the_scale(here: float, there: float
     assert torch.equal(result.encoded.sent, other.sent)
 
 
+def test_a_value_that_is_all_rounding_may_be_an_event_or_none() -> None:
+    """A saturated softmax leaves errors of its last digits, or none."""
+    settings = {"quantize": {"kind": "uniform", "bits": 5}}
+    channel, message = encoded(settings, [4.8e-7, -7.2e-7, 0.0])
+    result = boundaries.reconcile(channel, message, torch.zeros(1, 3), 1e-4)
+    assert result.flips.tolist() == result.doubtful.tolist() == [[True, True, False]]
+    assert not boundaries.reconcile(channel, message, torch.zeros(1, 3)).doubtful.any()
+
+
 def test_where_the_whole_message_has_another_scale_its_words_have_too() -> None:
     """A saturated sample's errors of 1e-13 depend on S by the percent: with `rounding` to match, the scale follows."""
     settings = {"quantize": {"kind": "uniform", "bits": 4}}
