@@ -119,6 +119,7 @@ class Simulator:
         self.largest = [np.zeros(int(c["n"]), np.float32) for c in plan.channels]  # |v| of each neuron so far
         self.c, self.exists = map(list, zip(*(self._initial_wires(c) for c in range(len(plan.channels))), strict=True))
         self.c_unit = [float(c["c_unit"]) for c in plan.channels]  # of a C that has not learned yet
+        self.kernels: dict[int, Any] = {}  # C shaped as W that is drawn anew: with entries that never meet the map
         self.left = [0 for _ in plan.channels]  # the frame whose messages were sent last
         self.c_speed = [np.zeros_like(wires) for wires in self.c]
         self.counters: list[Counter[str]] = [Counter() for _ in plan.channels]
@@ -544,7 +545,8 @@ class Simulator:
         key = hashing.key(self.plan.seed, Stream.FEEDBACK.of(c), frame)
         if record["wiring"] in (Wiring.SIGN, Wiring.BANK):
             source = self.layers[int(record["source"])]
-            self.c[c] = source.spread(self._numbers(record, key, len(source.weights))).T
+            self.kernels[c] = self._numbers(record, key, len(source.weights))
+            self.c[c] = source.spread(self.kernels[c]).T
         else:
             drawn = self._numbers(record, key, self.c[c].size).reshape(self.c[c].shape)
             self.c[c] = np.where(self.exists[c], drawn, 0.0)
@@ -705,9 +707,11 @@ class Simulator:
         for c, record in enumerate(self.channels):
             if record["wiring"] in FROM_WEIGHTS:  # its C is drawn where messages leave
                 self._redraw(c, self.left[c])
-        for record, wires, exists in zip(self.plan.channels, self.c, self.exists, strict=True):
+        for c, (record, wires, exists) in enumerate(zip(self.plan.channels, self.c, self.exists, strict=True)):
             place = slice(int(record["c_offset"]), int(record["c_offset"] + record["c_size"]))
-            if record["wiring"] in (Wiring.BANK, Wiring.SIGN):
+            if c in self.kernels:
+                flat[place] = self.kernels[c]
+            elif record["wiring"] in (Wiring.BANK, Wiring.SIGN):
                 shared = self.layers[int(record["source"])].places.T
                 flat[place][shared[exists]] = wires[exists]
             elif record["c_size"]:
