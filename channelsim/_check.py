@@ -227,14 +227,15 @@ def _channels(scenario: Scenario, found: Tables, batch: int, real: bool) -> tupl
     connections = scenario.learning.feedback.connections
     rows = []
     for edge, row in zip(found.edges, found.channels, strict=True):
-        active = 1 if edge.message == Message.TARGET and not real else int(row["n"])
-        bits = int(codes.message_bits(row, active)[0])
+        senders = int(found.layers[edge.source]["n"])
+        active = 1 if edge.message == Message.TARGET and not real else senders
+        bits = int(codes.message_bits(row, int(row["n"]) if row["at_receiver"] else active)[0])
         link = found.links[row["link"]]
         time = math.ceil(Fraction(bits * int(link["ps_numerator"]), int(link["ps_denominator"])))
         wires = sizes.wires(edge, found.layers, connections)
         error_macs = 0
         if edge.direction == Direction.LEARNING:
-            error_macs = sizes.error_operations(edge, found.layers, connections) * active // int(row["n"])
+            error_macs = sizes.error_operations(edge, found.layers, connections) * active // senders
         rows.append(
             ChannelCheck(
                 name=edge.name,

@@ -203,7 +203,9 @@ def _wires(plan: Plan, flat: NDArray[np.float32]) -> list[Array]:
     rows = [row for row in plan.channels if row["c_size"]]
     rows.sort(key=lambda row: int(row["target"]))
     return [
-        flat[row["c_offset"] : row["c_offset"] + row["c_size"]].reshape(int(row["n"]), -1).astype(np.float64)
+        flat[row["c_offset"] : row["c_offset"] + row["c_size"]]
+        .reshape(int(plan.layers[row["source"]]["n"]), -1)
+        .astype(np.float64)
         for row in rows
     ]
 

@@ -151,7 +151,7 @@ def _weights_of(plan: Plan, h: int, weights: NDArray[np.float32]) -> NDArray[np.
 def _wires(plan: Plan, c: int, feedback: NDArray[np.float32]) -> NDArray[np.float32]:
     """C of one channel as a matrix (source units, target units), 0 where there is no wire."""
     channel = plan.channels[c]
-    n, n_target = int(channel["n"]), int(plan.layers[channel["target"]]["n"])
+    n, n_target = (int(plan.layers[channel[end]]["n"]) for end in ("source", "target"))
     values = feedback[channel["c_offset"] : channel["c_offset"] + channel["c_size"]]
     if channel["wiring"] == Wiring.DENSE:
         return values.reshape(n, n_target)

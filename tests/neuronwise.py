@@ -232,11 +232,15 @@ class Simulator:
         record, count = self.channels[c], self.counters[c]
         message = Message(c, frame, sample, offered=self.now)
         self.messages.append(message)
-        count["messages"] += 1
-        count["offered"] += int(np.count_nonzero(vector))
         if record["wiring"] in FROM_WEIGHTS:
             source = self.layers[int(record["source"])]
             message.wires, message.wires_unit = source.wires_back(inputs), source.unit()
+        if record["at_receiver"]:
+            active = {neuron: float(vector[neuron]) for neuron in np.flatnonzero(vector)}
+            count["macs"] += self._operations(c, list(active))
+            vector = rounded(self._error(message, active, 0.0))
+        count["messages"] += 1
+        count["offered"] += int(np.count_nonzero(vector))
         v = self._to_send(c, vector)
         passed = self._above_threshold(c, v, vector)
         noise_scale = scale_of(record["noise_scale_kind"], record["noise_scale"], passed)
@@ -466,9 +470,10 @@ class Simulator:
         age = layer.computed[::-1].index(frame)
         missed = self.plan.stash > 0 and age >= self.plan.stash
         self.misses[h] += missed
+        at_receiver = self.channels[c]["at_receiver"]  # C has made the message
         passes_weights = self.channels[c]["wiring"] in FROM_WEIGHTS  # of the sender: whether the error is used or not
-        if passes_weights or not missed or self.plan.on_miss_current:
-            self.counters[c]["macs"] += self._operations(c, messages)
+        if not at_receiver and (passes_weights or not missed or self.plan.on_miss_current):
+            self.counters[c]["macs"] += self._operations(c, [neuron for m in messages for neuron in m.received])
         if missed and not self.plan.on_miss_current:
             self._send_over(h, Direction.LEARNING, frame, [np.zeros(layer.n)] * len(messages))
             return
@@ -476,11 +481,11 @@ class Simulator:
         errors = []
         used = list(zip(messages, stored, strict=False))  # the newest frame may have fewer samples
         for message, (_, o) in used:
-            error, own = np.zeros(layer.n), self._unit_of_wires(c, message)
-            for i in range(layer.n):
-                wires = [self._wire(c, message, neuron, i) for neuron in message.received]
-                error[i], size = sum_in_units(message.received.values(), wires, own, message.unit)
-                layer.unclear += bool(cancels(error[i], size))
+            error = np.zeros(layer.n)
+            if at_receiver:
+                error[list(message.received)] = list(message.received.values())
+            else:
+                error = self._error(message, message.received, message.unit)
             slopes = [layer.slope(v) for v in o] if self.plan.derivative else np.ones(layer.n)
             errors.append(rounded(slopes * error))
         if self.channels[c]["adaptive"]:
@@ -490,10 +495,20 @@ class Simulator:
         if not layer.pools:
             self._update(h, frame, c, stored, errors, age)
 
-    def _operations(self, c: int, messages: list[Message]) -> int:
-        """Multiply-accumulates of C m: the wires of each event that was delivered."""
+    def _error(self, message: Message, values: dict[int, float], unit: float) -> Any:
+        """What values of sending neurons, multiples of `unit`, make through the wires at each receiving neuron."""
+        c = message.channel
+        layer = self.layers[int(self.channels[c]["target"])]
+        error, own = np.zeros(layer.n), self._unit_of_wires(c, message)
+        for i in range(layer.n):
+            wires = [self._wire(c, message, neuron, i) for neuron in values]
+            error[i], size = sum_in_units(values.values(), wires, own, unit)
+            layer.unclear += bool(cancels(error[i], size))
+        return error
+
+    def _operations(self, c: int, neurons: list[int]) -> int:
+        """Multiply-accumulates of C m: the wires of these neurons, which are active."""
         record = self.channels[c]
-        neurons = [neuron for message in messages for neuron in message.received]
         if record["wiring"] in (Wiring.TRANSPOSE, Wiring.SIGN, Wiring.BANK):
             return sum(self.layers[int(record["source"])].wires_down(neuron) for neuron in neurons)
         return sum(int(self.exists[c][neuron].sum()) for neuron in neurons)
@@ -502,7 +517,7 @@ class Simulator:
         """C as the plan drew it, and which wires exist: (sender, receiver)."""
         record, plan = self.plan.channels[c], self.plan
         flat = plan.feedback[record["c_offset"] : record["c_offset"] + record["c_size"]].astype(np.float64)
-        n, n_target = int(record["n"]), int(plan.layers[record["target"]]["n"])
+        n, n_target = (int(plan.layers[record[end]]["n"]) for end in ("source", "target"))
         if record["wiring"] == Wiring.DENSE:
             return flat.reshape(n, n_target), np.ones((n, n_target), bool)
         if record["wiring"] in (Wiring.SIGN, Wiring.BANK):

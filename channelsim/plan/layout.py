@@ -133,7 +133,8 @@ CHANNEL = np.dtype(
         ("wiring", "i8"),
         ("adaptive", "u1"),
         ("learning_rate", "f8"),  # of the first update of an adaptive C
-        ("n", "i8"),  # units of the source
+        ("n", "i8"),  # values of a message: units of the source, or of the target if `at_receiver`
+        ("at_receiver", "u1"),  # what C makes of the source's values is what travels, and passes the stages
         ("message_offset", "i8"),  # of the delivered message (or the projected error) in a frame's message buffer
         ("c_offset", "i8"),  # C's values; dense (n, n_target), sparse: by sender, see Plan.c_index and c_start
         ("c_size", "i8"),

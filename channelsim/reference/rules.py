@@ -18,8 +18,9 @@ from channelsim.rules import SPARSE_WIRINGS, Wiring
 def wire_ends(ref: State, c: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Sending and receiving neuron of each wire of a sparse C, in the order of its values."""
     channel, plan = ref.channels[c], ref.plan
-    starts = plan.c_start[channel.start_offset :][: channel.n + 1]
-    sender = np.repeat(np.arange(channel.n), np.diff(starts))
+    n = ref.layers[channel.source].n
+    starts = plan.c_start[channel.start_offset :][: n + 1]
+    sender = np.repeat(np.arange(n), np.diff(starts))
     receiver = plan.c_index[channel.c_offset :][: channel.c_size]
     return torch.from_numpy(sender), torch.from_numpy(receiver.astype(np.int64))
 
@@ -27,12 +28,12 @@ def wire_ends(ref: State, c: int) -> tuple[torch.Tensor, torch.Tensor]:
 def matrix(ref: State, c: int) -> torch.Tensor:
     """C as a matrix (n, n_target), zeros where there is no wire."""
     channel = ref.channels[c]
-    n_target = ref.layers[channel.target].n
+    n, n_target = ref.layers[channel.source].n, ref.layers[channel.target].n
     if channel.wiring in SPARSE_WIRINGS:
-        dense = torch.zeros(channel.n, n_target)
+        dense = torch.zeros(n, n_target)
         dense[wire_ends(ref, c)] = ref.wires(c)
         return dense
-    return ref.wires(c).view(channel.n, n_target)
+    return ref.wires(c).view(n, n_target)
 
 
 def sums(ref: State, h: int, x: torch.Tensor, unit: torch.Tensor) -> torch.Tensor:

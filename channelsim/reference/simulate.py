@@ -87,9 +87,14 @@ def send_learning(ref: State, source: int, frame: int, r: torch.Tensor, x: torch
     """
     for c in ref.learning_channels(source):
         channel = ref.channels[c]
-        encoded = ref.targets(frame) if channel.message == Message.TARGET else r
-        m, unit, complete = send(ref, c, frame, encoded)
-        error = rules.project(ref, c, m, unit, x) if channel.wiring in FROM_WEIGHTS else None
+        values = ref.targets(frame) if channel.message == Message.TARGET else r
+        error: torch.Tensor | None
+        if channel.at_receiver:  # what travels is what C makes of them
+            error, _, complete = send(ref, c, frame, rules.project(ref, c, values, torch.zeros(len(values), 1), x))
+            m, unit = values, torch.zeros(len(values), 1)
+        else:
+            m, unit, complete = send(ref, c, frame, values)
+            error = rules.project(ref, c, m, unit, x) if channel.wiring in FROM_WEIGHTS else None
         job = (LEARNING, channel.target, frame, len(r), receive_learning, c, m, unit, error)
         schedule(ref, complete, LEARNING, serve, *job)
 

@@ -10,6 +10,7 @@ from channelsim.rules import RULES, Wiring
 from channelsim.scenario._channel import Channel, channel_ends, channel_name
 from channelsim.scenario._given import misfit
 from channelsim.scenario._keys import Keys
+from channelsim.scenario._places import receiver_problems
 from channelsim.scenario._rates import layers_of
 from channelsim.scenario._sections import Change, Schedule
 from channelsim.scenario._table import Path, TableError, nearest, shown
@@ -28,7 +29,7 @@ def problems(scenario: Keys) -> list[Problem]:
         found += [(("sweep", *path), text) for path, text in error.problems]
     found += _schedule(scenario, swept)
     try:
-        found += _rates(scenario) + _given_feedback(scenario)
+        found += _rates(scenario) + _given_feedback(scenario) + receiver_problems(scenario)
     except TableError as error:  # of the routes
         found += error.problems
     return found
@@ -267,7 +268,9 @@ def _clock_advice(scenario: Keys, samples: int | None) -> list[str]:
     batch = scenario.training.frame_size(samples or 1)
     for name in scenario.channel_names():
         direction, layer = channel_ends(name)
-        n = senders[layer - 1 if direction == "forward" else routes[layer]]
+        quantize = _settings(scenario, name).quantize
+        at_receiver = quantize is not None and quantize.at == "receiver"
+        n = senders[layer - 1 if direction == "forward" else layer if at_receiver else routes[layer]]
         key = name if name in scenario.channels else direction
         found += _channel_advice(_settings(scenario, name), f"channels.{key}", n, batch)
         for i, change in enumerate(changes):

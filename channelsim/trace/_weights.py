@@ -88,7 +88,7 @@ def _matrices(plan: Plan) -> Iterator[_Matrix]:
         elif channel["wiring"] in SHAPED_AS_WEIGHTS:
             axes, layout = _axes(plan, source), f"laid out as W_{source}"
         else:
-            axes = (_units(source, int(channel["n"])), _units(h, int(plan.layers[h]["n"])))
+            axes = (_units(source, int(plan.layers[source]["n"])), _units(h, int(plan.layers[h]["n"])))
             layout = f"(units of layer {source}, units of layer {h})"
         yield _Matrix(f"C_{h}", "feedback", int(channel["c_offset"]), axes, f"C of {label}, {layout}")
 
@@ -222,7 +222,7 @@ def _ends(plan: Plan) -> Iterator[tuple[str, NDArray[np.int32], str, str]]:
             continue
         h, source = int(channel["target"]), int(channel["source"])
         wire, *_ = _wires(channel, label)
-        start, n = int(channel["start_offset"]), int(channel["n"])
+        start, n = int(channel["start_offset"]), int(plan.layers[source]["n"])
         senders = np.repeat(np.arange(n, dtype=np.int32), np.diff(plan.c_start[start : start + n + 1]))
         offset, size = int(channel["c_offset"]), int(channel["c_size"])
         receivers = plan.c_index[offset : offset + size].astype(np.int32)

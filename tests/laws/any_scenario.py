@@ -53,6 +53,7 @@ def any_case(seed: int) -> Case:
     _without_biases(rng, case.layers)
     _with_rates(rng, case.layers, case.tables)
     _with_numbers(rng, shape, case.layers, case.tables)
+    _at_receivers(Random(f"receivers {seed}"), case.tables)
     return case
 
 
@@ -146,6 +147,15 @@ def _with_numbers(rng: Random, shape: tuple[int, ...], layers: list[dict[str, An
             if source > h + 1 or layers[source - 1]["kind"] == "dense"
         }
         learning["feedback"]["C"] = {h: matrix for h, matrix in matrices.items() if rng.random() < 0.7}
+
+
+def _at_receivers(rng: Random, tables: dict[str, Any]) -> None:
+    """Some of the quantizers of learning channels are at the receiver, where that can be."""
+    if tables["learning"]["rule"] in ("arbp", "asrbp") or tables.get("links", {}).get("bus", {}).get("broadcast"):
+        return
+    quantize = tables["channels"].get("learning", {}).get("quantize")
+    if quantize is not None and rng.random() < 0.5:
+        tables["channels"]["learning"]["quantize"] = {**quantize, "at": "receiver"}
 
 
 def _numbers(rng: Random, size: tuple[int, int]) -> list[list[float]]:

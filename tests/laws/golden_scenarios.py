@@ -223,4 +223,19 @@ SCENARIOS: dict[str, Golden] = {
         (2, 9, 9), CONVOLUTIONS, 10, "rbp", 3,
         channels={"learning": EVERY_STAGE, "forward": {**EVERY_STAGE, "deadline": "9 us"}},
     ),
+    # what C makes of the errors is quantized
+    "log2 at the receiver": dense(
+        WIDE, 50, "rbp", 20, traced=True,
+        channels={"learning": {"quantize": {"kind": "log2", "bits": 3, "scale": 0.125, "at": "receiver"}}},
+    ),
+    "uniform at the receiver, signed wires, online": dense(
+        MIDDLE, 20, "sign", 1, learning={"feedback": {"distribution": "sign", "connections": 4}},
+        channels={"learning": {"quantize": {"kind": "uniform", "bits": 5, "scale": "rms", "rounding": "stochastic",
+                                            "at": "receiver"},
+                               "residual": "error_feedback", "encoding": "auto"}},
+    ),
+    "maps, every stage at the receiver": maps(
+        (2, 9, 9), CONVOLUTIONS, 10, "rbp", 3,
+        channels={"learning": {**EVERY_STAGE, "quantize": {**EVERY_STAGE["quantize"], "at": "receiver"}}},
+    ),
 }  # fmt: skip

@@ -10,6 +10,7 @@ from channelsim.errors import InputError
 from channelsim.scenario import Channel, Dense, Model, Quantize, Scenario, Weights
 from tests.scenario.documents import Document, small
 
+AT_RECEIVER = {"kind": "sign", "at": "receiver"}
 LEARNING = {"channels": {"learning": {}}}
 
 
@@ -108,6 +109,33 @@ MISTAKES: list[tuple[Document, str]] = [
     (channel(quantize={"kind": "sign", "rounding": "stochastic"}), "rounding = 'stochastic': only uniform"),
     (channel(quantize={"kind": "log3", "bits": 2}), "kind = 'log3' (did you mean log2?)"),
     (channel(quantize={"kind": "sign", "scale": 0}), 'scale = 0; accepted: "max", "rms" or a number above 0'),
+    (channel(quantize={"kind": "sign", "at": "link"}), 'quantize.at = \'link\'; accepted: "sender", "receiver"'),
+    (
+        {"channels": {"forward.2": {"quantize": AT_RECEIVER}}},
+        "channels.\"forward.2\".quantize.at = 'receiver': forward.2 carries activities, which W has yet to pass; "
+        'accepted: "sender", or a learning channel',
+    ),
+    (
+        {**channel(quantize=AT_RECEIVER), "learning": {"rule": "arbp"}},
+        "channels.learning.quantize.at = 'receiver': C of learning.2 learns from the values of layer 3, which then do "
+        'not arrive; accepted: "sender", or a rule whose C is fixed',
+    ),
+    (
+        {
+            **channel(quantize=AT_RECEIVER, link="bus"),
+            "links": {"bus": {"bandwidth": "1 bit/s", "broadcast": True}},
+        },
+        "quantize.at = 'receiver': each layer on the broadcast link bus would be sent values of its own; accepted: ",
+    ),
+    (
+        {**channel(quantize=AT_RECEIVER), **change(epoch=1, channels={"learning.1": {"quantize": {"kind": "sign"}}})},
+        'schedule.change[0].channels."learning.1".quantize would change what learning.1 carries during the run; '
+        "accepted: a quantizer at = 'receiver'",
+    ),
+    (
+        change(epoch=1, channels={"learning": {"quantize": AT_RECEIVER}}),
+        "quantize would change what learning.2 carries during the run; accepted: a quantizer at = 'sender'",
+    ),
     (channel(encoding="aes"), 'encoding = \'aes\' (did you mean aer?); accepted: "dense", "aer", "auto"'),
     (channel(link="bus"), "channels.learning.link = 'bus' is not in [links]; accepted: \"none\""),
     (

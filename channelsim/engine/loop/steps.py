@@ -164,8 +164,10 @@ def _send_learning(net, mem, h, slot, seen, recalled):
     """
     for k in range(net.leaving_start[h], net.leaving_start[h + 1]):
         c = net.leaving[k]
+        if net.channels[c].at_receiver:
+            errors.project_first(net, mem, c, slot, seen, recalled)
         complete = sending.send(net, mem, c, slot)
-        if sending.is_projected(net.channels[c].wiring):
+        if sending.is_projected(net.channels[c]):
             errors.project_leaving(net, mem, c, slot, seen, recalled)
         frames.schedule(net, mem, complete, COMPLETE, c, slot)
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from channelsim.engine.compile.units import (
     ADAPTIVE,
+    AT_RECEIVER,
     AUGMENTED,
     CHANGED,
     DEFERRED,
@@ -46,6 +47,7 @@ def demands(plan: Plan, *, trace_frames: int = 0, frozen: bool = False) -> froze
         SIGNED_WIRES: (wiring == Wiring.SPARSE_SIGN).any(),
         ADAPTIVE: not frozen and plan.channels["adaptive"].any(),
         QUANTIZED: not frozen and quantized.any(),
+        AT_RECEIVER: plan.channels["at_receiver"].any(),
         STAGES: _has_stages(plan, ideal),
         CHANGED: not ideal[: plan.top].all(),
         AUGMENTED: not frozen and (plan.flip or plan.shift > 0),

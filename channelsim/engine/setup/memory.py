@@ -44,7 +44,7 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
     ideal_inputs = bool(net.ideal[: plan.top].all())
     first_held = batch > 1 or layers[1]["kind"] != Kind.DENSE or bool(config["augmented"])
     rows = _row_capacity(plan, widest) if config["trace_frames"] else 0
-    projected = bool(np.isin(channels["wiring"], FROM_WEIGHTS).any())
+    projected = bool((np.isin(channels["wiring"], FROM_WEIGHTS) | (channels["at_receiver"] != 0)).any())
     maps_units = int(convolutions["n"].max(initial=0))
     zeros = np.zeros
     memory = Memory(

@@ -248,7 +248,7 @@ class Memory(NamedTuple):
     learning_inputs: Floats  # (B * widest) the activities of the samples that learn
     whole_step: Floats  # (largest W) an update that has to be seen whole: momentum, quantizers
     targets: Floats  # (B * n_L) T of the frame that the top compares
-    unprojected: Floats  # (B * widest that learns) delivered messages that are yet to pass the sender's W
+    unprojected: Floats  # (B * widest that learns) messages that are yet to pass the sender's W, or C
     transposed: Floats  # (largest W that errors pass) a W transposed
     signed: Floats  # (largest W that lends its signs) |C| with the signs of W
     partial_sums: Floats  # (room,) sums of a mini-batch over parts of the rows of W: see `kernels.minibatch`

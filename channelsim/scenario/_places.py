@@ -1,0 +1,61 @@
+"""Where a quantizer can act: at the receiver of a learning channel."""
+
+from __future__ import annotations
+
+from channelsim.rules import RULES
+from channelsim.scenario._channel import Channel, channel_ends
+from channelsim.scenario._keys import Keys
+from channelsim.scenario._table import Path
+
+Problem = tuple[Path, str]
+
+
+def receiver_problems(scenario: Keys) -> list[Problem]:
+    """Quantizers at the receiver where there is nothing that they could act on, or that change their place."""
+    found: list[Problem] = []
+    for name in scenario.channel_names():
+        direction, h = channel_ends(name)
+        if not _is_at_receiver(scenario.channel(direction, h)):
+            found += _changes_of_place(scenario, name, False)
+            continue
+        place = _key(scenario.channels, name)
+        if direction == "forward":
+            text = f" = 'receiver': {name} carries activities, which W has yet to pass"
+            found.append(((*place, "at"), f'{text}; accepted: "sender", or a learning channel'))
+        elif RULES[scenario.learning.rule].adaptive and scenario.feedback_rate(h) > 0:
+            text = (
+                f" = 'receiver': C of {name} learns from the values of layer {scenario.routes()[h]}, which then do not "
+            )
+            found.append(((*place, "at"), f'{text}arrive; accepted: "sender", or a rule whose C is fixed'))
+        link = scenario.channel(direction, h).link
+        if direction == "learning" and link in scenario.links and scenario.links[link].broadcast:
+            text = f" = 'receiver': each layer on the broadcast link {link} would be sent values of its own"
+            found.append(((*place, "at"), f'{text}; accepted: "sender", or a link without broadcast'))
+        found += _changes_of_place(scenario, name, True)
+    return list(dict.fromkeys(found))
+
+
+def _changes_of_place(scenario: Keys, name: str, at_receiver: bool) -> list[Problem]:
+    """Scheduled changes that move the quantizer of a channel."""
+    found: list[Problem] = []
+    direction, h = channel_ends(name)
+    changes = scenario.schedule.change
+    for i, change in enumerate(changes):
+        moved = _is_at_receiver(scenario.channel(direction, h, changes[: i + 1])) != at_receiver
+        if moved and any("quantize" in table.model_fields_set for table in change.channels.values()):
+            was = "receiver" if at_receiver else "sender"
+            text = f" would change what {name} carries during the run; accepted: a quantizer at = {was!r}"
+            text += "" if at_receiver else ', or "none"'
+            found.append((("schedule", "change", i, *_key(change.channels, name)), text))
+    return found
+
+
+def _is_at_receiver(channel: Channel) -> bool:
+    return channel.quantize is not None and channel.quantize.at == "receiver"
+
+
+def _key(tables: dict[str, Channel], name: str) -> Path:
+    """The path of the quantizer of a channel in these tables."""
+    own = [key for key in (name, name.split(".")[0]) if key in tables and "quantize" in tables[key].model_fields_set]
+    path = (own or [name])[0], "quantize"
+    return ("channels", *path)
