@@ -61,7 +61,13 @@ class Case:
         layers["learning_rate"] *= ratio
         channels["learning_rate"] *= ratio
         return replace(
-            self.plan, learning_rate=rate, layers=layers, channels=channels, decay=0.0, epochs=epochs, shuffle=False
+            self.plan,
+            learning_rate=rate,
+            layers=layers,
+            channels=channels,
+            learning_rate_decay=0.0,
+            epochs=epochs,
+            shuffle=False,
         )
 
 
@@ -259,6 +265,7 @@ def compare(case: Case, rates: Sequence[float], time: float | None = None) -> Co
         raise InputError(f"--rates {','.join(map(str, rates))}; accepted: positive learning rates")
     if case.plan.momentum or not np.allclose(_rate_shares(case.plan), 1):
         raise InputError("training: the equation has neither momentum nor rates by layer; accepted: one learning_rate")
+    _refuse_weight_decay(case)
     until = _horizon(case.system) if time is None else time
     for rate in rates:
         if until / rate > MOST_UPDATES:
@@ -350,7 +357,14 @@ def stability(case: Case, precision: float = 1e-3) -> Stability:
     return Stability(kept, delays, momentum, formula, mean_square, measured, precision)
 
 
+def _refuse_weight_decay(case: Case) -> None:
+    for table, decay in (("training", case.plan.weight_decay), ("learning", case.plan.feedback_decay)):
+        if decay:
+            raise InputError(f"{table}.weight_decay = {decay:g}: the equations have none; accepted: 0")
+
+
 def _refuse_changed_values(case: Case) -> None:
+    _refuse_weight_decay(case)
     for c, row in enumerate(case.plan.channels):
         for key, changes in (
             ("quantize", row["quantizer"] != Quantizer.NONE),

@@ -33,7 +33,7 @@ def estimate(scenario: Scenario, found: Tables, dataset: Dataset, batch: int) ->
     synapses = synapse_bytes(layers, found.edges, scenario.learning.feedback.connections)
     return {
         "data": sum(array.nbytes for array in arrays) + events,
-        "synapses": synapses + step_bytes(layers, momentum=scenario.training.momentum > 0),
+        "synapses": synapses + step_bytes(layers, max(scenario.training.momentum, scenario.training.weight_decay) > 0),
         "frame": batch * sample_bytes(layers, found.channels),
         "layer": layer_bytes(layers, batch),
         "patches": patch_bytes(layers, batch),

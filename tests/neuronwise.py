@@ -28,7 +28,7 @@ import numpy as np
 
 from channelsim import hashing
 from channelsim.hashing import Stream
-from channelsim.plan import Direction, Encoding, Jitter, Plan, Residual, Scale, Wiring
+from channelsim.plan import Direction, Encoding, Jitter, Plan, Quantizer, Residual, Scale, Wiring
 from channelsim.plan import Message as Carries
 from tests.neurons import Layer, cancels, image, rounded, sum_in_units
 from tests.words import Quantized, decoded, flipped, quantized, scale_of, silence_of, unit_of
@@ -549,7 +549,9 @@ class Simulator:
     # --- learning ---------------------------------------------------------------------------------------
 
     def _rate(self, frame: int, initial: float) -> float:
-        return float(np.float32(initial * (1 - self.plan.decay) ** frame))
+        d = self.plan.learning_rate_decay
+        left = [(1 - d) ** frame, max(0.0, 1 - d * frame), 1 / (1 + d * frame)][self.plan.decay_form]
+        return float(np.float32(initial * left))
 
     def _adapt(self, c: int, frame: int, used: list[Any], batch: int) -> None:
         """C += eta_C m (x) O, averaged over the frame's samples, on the wires that exist; with momentum as W."""
@@ -572,7 +574,9 @@ class Simulator:
         if record["wiring"] == Wiring.BANK:
             step = source.spread(source.gathered(step.T)).T
             written = source.written(os, ms)
-        count["writes"] += int(record["c_size"]) if self.plan.momentum else written
+        whole = self.plan.momentum or self.plan.feedback_decay
+        count["writes"] += int(record["c_size"]) if whole else written
+        step = step - self.plan.feedback_decay * self.c[c]
         self.c_speed[c] = self.plan.momentum * self.c_speed[c] + step
         rate = self._rate(frame, float(record["learning_rate"]))
         self.c[c] = rounded(self.c[c] + np.where(self.exists[c], rate * self.c_speed[c], 0))
@@ -589,37 +593,54 @@ class Simulator:
         count["update_macs"] += sum(
             int((np.outer(x != 0, r != 0) & there).sum()) for x, r in zip(xs, errors, strict=False)
         )
-        whole = self.plan.momentum or record["update_quantizer"]
+        decay = self.plan.weight_decay
+        whole = self.plan.momentum or decay or record["update_quantizer"]
         count["writes"] += len(layer.weights) if whole else layer.written(xs, errors)
         products = [np.outer(x, r) / size for x, r in zip(xs, errors, strict=False)]
         terms = self.plan.momentum * np.abs(layer.w_speed) + layer.gathered(sum(np.abs(p) for p in products))
-        layer.w_speed = self.plan.momentum * layer.w_speed + layer.gathered(sum(products))
-        if record["update_quantizer"]:
+        terms += decay * np.abs(layer.weights)
+        layer.w_speed = self.plan.momentum * layer.w_speed + layer.gathered(sum(products)) - decay * layer.weights
+        per_sample = bool(record["update_per_sample"])
+        if record["update_quantizer"] and not per_sample:
             layer.unclear += int(cancels(layer.w_speed, terms).sum())
         rate = self._rate(frame, float(record["learning_rate"]))
         b_terms = self.plan.momentum * np.abs(layer.b_speed) + layer.gathered_bias(
             sum(np.abs(r) for r in errors) / size
         )
-        layer.b_speed = self.plan.momentum * layer.b_speed + layer.gathered_bias(sum(errors) / size)
+        b_terms += decay * np.abs(layer.biases)
+        layer.b_speed = (
+            self.plan.momentum * layer.b_speed + layer.gathered_bias(sum(errors) / size) - decay * layer.biases
+        )
         for old, speed, size_of in ((layer.weights, layer.w_speed, terms), (layer.biases, layer.b_speed, b_terms)):
             layer.unclear += int(cancels(old + rate * speed, np.abs(old) + rate * size_of).sum())
-        step = self._quantized_matrix(h, frame, "update", rounded(rate * layer.w_speed))
+        if per_sample:
+            steps = []
+            for b, product in enumerate(products):
+                own, own_terms = layer.gathered(size * product), layer.gathered(size * np.abs(product))
+                layer.unclear += int(cancels(own, own_terms).sum())
+                steps.append(self._quantized_matrix(h, frame, "update", rounded(rate * own), b))
+            step = sum(steps) / size
+        else:
+            step = self._quantized_matrix(h, frame, "update", rounded(rate * layer.w_speed))
         if record["update_quantizer"]:
-            count["update_bits"] += len(layer.weights) * int(record["update_bits"])
+            messages = len(products) if per_sample else 1
+            count["update_bits"] += messages * len(layer.weights) * int(record["update_bits"])
         layer.set(
             self._quantized_matrix(h, frame, "weight", rounded(layer.weights + step)),
             rounded(layer.biases + rate * layer.b_speed),
         )
 
-    def _quantized_matrix(self, h: int, frame: int, which: str, values: Any) -> Any:
+    def _quantized_matrix(self, h: int, frame: int, which: str, values: Any, sample: int = 0) -> Any:
         """A layer's step or its W, flat, as its quantizer leaves it."""
         record = self.plan.layers[h]
         if not record[f"{which}_quantizer"]:
             return values
+        if record[f"{which}_quantizer"] == Quantizer.ABS:
+            return np.abs(values)
         draws = None
         if record[f"{which}_stochastic"]:
             stream = Stream.UPDATE_ROUNDING if which == "update" else Stream.WEIGHT_ROUNDING
-            draws = dict(enumerate(hashing.uniform32(self._words(stream.of(h), frame, 0, range(len(values))))))
+            draws = dict(enumerate(hashing.uniform32(self._words(stream.of(h), frame, sample, range(len(values))))))
         given = {k: np.float32(v) for k, v in enumerate(values) if v}
         doubt = 3e-6 * float(np.abs(values).max(initial=0))
         keys = [int(record[f"{which}_{word}"]) for word in ("quantizer", "bits", "scale_kind")]

@@ -61,8 +61,10 @@ def test_rules(rule: str, derivative: bool, batch: int) -> None:
     assert (result.values, result.blind, result.end) == (0, 0, "")
 
 
+STOCHASTIC = {"kind": "uniform", "bits": 4, "rounding": "stochastic"}
+AT_RECEIVER = {"kind": "log2", "bits": 3, "scale": 0.125, "at": "receiver"}
 MODIFIERS: dict[str, dict[str, Any]] = {
-    "momentum and decay": {"training": {"momentum": 0.9, "decay": 0.01}},
+    "momentum and decay": {"training": {"momentum": 0.9, "learning_rate_decay": 0.01}},
     "momentum online": {"training": {"momentum": 0.9, "batch": 1}},
     "sparse": {"learning": {"rule": "asrbp", "feedback": {"connections": 2}}},
     "sparse sign": {"learning": {"rule": "sign", "feedback": {"connections": 2}}},
@@ -72,6 +74,15 @@ MODIFIERS: dict[str, dict[str, Any]] = {
     "logistic": {"transfers": ["logistic", "logistic", "logistic"]},
     "relu": {"transfers": ["relu", "relu", "linear"], "training": {"learning_rate": 0.05}},
     "no shuffling": {"training": {"shuffle": False, "batch": 7}},
+    "weight decay": {"training": {"weight_decay": 0.1}},
+    "weight decay online": {"training": {"weight_decay": 0.1, "batch": 1, "momentum": 0.5}},
+    "decaying C": {"learning": {"rule": "arbp", "weight_decay": 0.2}},
+    "rate falling on a line": {"training": {"learning_rate_decay": {"per_update": 0.03, "form": "linear"}}},
+    "rate falling as 1 / k": {"training": {"learning_rate_decay": {"per_update": 0.1, "form": "inverse"}}},
+    "updates of samples": {"synapses": {"update": {"kind": "log2", "bits": 3, "scale": 2**-6, "per": "sample"}}},
+    "stochastic updates of samples": {"synapses": {"update": {**STOCHASTIC, "per": "sample"}}},
+    "absolute updates": {"synapses": {"update": {"kind": "abs"}}},
+    "at the receiver": {"learning": {"rule": "rbp"}, "channels": {"learning": {"quantize": AT_RECEIVER}}},
 }
 
 

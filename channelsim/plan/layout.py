@@ -49,6 +49,15 @@ class Quantizer(IntEnum):
     UNIFORM = 2
     SIGN = 3
     TERNARY = 4
+    ABS = 5  # of updates only
+
+
+class RateDecay(IntEnum):
+    """What is left of learning rates in frame k: (1 - d)^k, max(0, 1 - d k), or 1 / (1 + d k)."""
+
+    FACTOR = 0
+    LINEAR = 1
+    INVERSE = 2
 
 
 class Residual(IntEnum):
@@ -115,6 +124,7 @@ LAYER = np.dtype(
         ("update_scale_kind", "i8"),
         ("update_scale", "f4"),
         ("update_stochastic", "u1"),
+        ("update_per_sample", "u1"),  # each sample's step passes the quantizer by itself
         ("weight_quantizer", "i8"),
         ("weight_bits", "i8"),
         ("weight_scale_kind", "i8"),

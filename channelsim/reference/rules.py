@@ -99,6 +99,7 @@ def adapt(ref: State, c: int, frame: int, m: torch.Tensor, o: torch.Tensor, batc
         step = (m.T @ o)[wire_ends(ref, c)]
     else:
         step = (m.T @ o).flatten()
+    step = step - batch * ref.plan.feedback_decay * ref.wires(c)
     if ref.plan.momentum > 0:
         v = ref.feedback_velocity[channel.c_offset :][: channel.c_size]
         v.mul_(ref.plan.momentum).add_(step / batch)
@@ -118,6 +119,8 @@ def update(ref: State, h: int, frame: int, x: torch.Tensor, r: torch.Tensor, bat
     step_w, step_b = kind_of(layer).gradient(layer, x, r)
     step_b = step_b[: len(b)]  # none where the layer has no biases
     rate = ref.learning_rate(frame, layer.learning_rate)
+    decay = batch * ref.plan.weight_decay  # for each sample of the mean
+    step_w, step_b = step_w - decay * w, step_b - decay * b
     if ref.plan.momentum > 0:
         v_w, v_b = ref.velocities(h)
         v_w.mul_(ref.plan.momentum).add_(step_w.flatten() / batch)
@@ -125,27 +128,38 @@ def update(ref: State, h: int, frame: int, x: torch.Tensor, r: torch.Tensor, bat
         step_w, step_b = rate * v_w, rate * v_b
     else:
         step_w, step_b = rate / batch * step_w, rate / batch * step_b
+    if layer.update_per_sample:
+        samples = range(len(x))
+        step_w = torch.stack([rate * kind_of(layer).gradient(layer, x[[i]], r[[i]])[0].flatten() for i in samples])
+    else:
+        step_w = step_w.flatten()
     if ref.witness is not None:
-        ref.witness.update(ref, h, frame, w.flatten().clone(), step_w.flatten())
-    w.copy_(after_update(ref, h, frame, w.flatten(), step_w.flatten()).view(w.shape))
+        ref.witness.update(ref, h, frame, w.flatten().clone(), step_w)
+    w.copy_(after_update(ref, h, frame, w.flatten(), step_w).view(w.shape))
     b += step_b
 
 
 def after_update(ref: State, h: int, frame: int, w: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
-    """Layer h's flat W after a flat step, both through the synapses' quantizers."""
-    return quantized_matrix(ref, h, frame, w + quantized_matrix(ref, h, frame, step, "update"), "weight")
+    """Layer h's flat W after a flat step, both through the synapses' quantizers.
+
+    Where updates are quantized sample by sample, `step` has a row for each, and their mean over the frame is added.
+    """
+    step = quantized_matrix(ref, h, frame, step, "update")
+    if step.ndim == 2:
+        step = step.sum(0) / len(ref.samples(frame))
+    return quantized_matrix(ref, h, frame, w + step, "weight")
 
 
 def quantized_matrix(ref: State, h: int, frame: int, values: torch.Tensor, which: str) -> torch.Tensor:
-    """Layer h's flat weight step ("update") or stored weights ("weight") as its quantizer leaves them."""
+    """Layer h's flat weight step ("update"; or one a row) or stored weights ("weight") as its quantizer leaves them."""
     layer = ref.layers[h]
     kind = getattr(layer, f"{which}_quantizer")
     if kind == Quantizer.NONE:
         return values
-    row = values[None]
+    rows = values.view(-1, values.shape[-1])
     u = None
     if getattr(layer, f"{which}_stochastic"):
         stream = Stream.UPDATE_ROUNDING if which == "update" else Stream.WEIGHT_ROUNDING
-        u = draws.uniform32(ref.plan.seed, stream, h, frame, [0], len(values))
-    a = scale_of(getattr(layer, f"{which}_scale_kind"), getattr(layer, f"{which}_scale"), row, row != 0)
-    return quantize(kind, getattr(layer, f"{which}_bits"), row, a, u)[0]
+        u = draws.uniform32(ref.plan.seed, stream, h, frame, range(len(rows)), rows.shape[1])
+    a = scale_of(getattr(layer, f"{which}_scale_kind"), getattr(layer, f"{which}_scale"), rows, rows != 0)
+    return quantize(kind, getattr(layer, f"{which}_bits"), rows, a, u).view(values.shape)

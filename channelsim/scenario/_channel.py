@@ -23,7 +23,7 @@ def channel_ends(name: str) -> tuple[DirectionName, int]:
     return ("forward" if direction == "forward" else "learning"), int(layer)
 
 
-FIXED_WIDTHS = {"sign": 1, "ternary": 2}
+FIXED_WIDTHS = {"sign": 1, "ternary": 2, "abs": 31}
 
 
 class Threshold(Table):

@@ -10,7 +10,7 @@ from channelsim.rules import RULES, Wiring
 from channelsim.scenario._channel import Channel, channel_ends, channel_name
 from channelsim.scenario._given import misfit
 from channelsim.scenario._keys import Keys
-from channelsim.scenario._places import receiver_problems
+from channelsim.scenario._places import receiver_problems, sample_problems
 from channelsim.scenario._rates import layers_of
 from channelsim.scenario._sections import Change, Schedule
 from channelsim.scenario._table import Path, TableError, nearest, shown
@@ -21,7 +21,7 @@ Problem = tuple[Path, str]
 def problems(scenario: Keys) -> list[Problem]:
     """What contradicts something else, each with the path of its key."""
     found = _names(scenario) + _links(scenario) + _residuals(scenario) + _lengths(scenario) + _images(scenario)
-    found += _loss(scenario)
+    found += _loss(scenario) + sample_problems(scenario)
     swept: tuple[str, ...] = ()
     try:
         swept = scenario.grid().keys
@@ -236,6 +236,8 @@ def advice(scenario: Keys, samples: int | None = None) -> list[str]:
         found.append("learning.feedback.congruent is not used by the rule sign: its C has the signs of W at all times")
     if learning.learning_rate is not None and not rule.adaptive:
         found.append(f"learning.learning_rate is not used by the rule {learning.rule}: its C does not learn")
+    if learning.weight_decay is not None and not rule.adaptive:
+        found.append(f"learning.weight_decay is not used by the rule {learning.rule}: its C does not learn")
     rates = [scenario.training.rate(h) for h, layer in enumerate(scenario.model.chain(), start=1) if layer.synapses]
     if not any(rates):
         found.append("training.learning_rate is 0 for every layer: no weight changes")

@@ -1,4 +1,4 @@
-"""Where a quantizer can act: at the receiver of a learning channel."""
+"""Where and when a quantizer can act: at the receiver of a learning channel, on the update of a single sample."""
 
 from __future__ import annotations
 
@@ -59,3 +59,19 @@ def _key(tables: dict[str, Channel], name: str) -> Path:
     own = [key for key in (name, name.split(".")[0]) if key in tables and "quantize" in tables[key].model_fields_set]
     path = (own or [name])[0], "quantize"
     return ("channels", *path)
+
+
+def sample_problems(scenario: Keys) -> list[Problem]:
+    """Updates quantized sample by sample where what is added to W is not a sum over the samples of a frame."""
+    update, training = scenario.synapses.update, scenario.training
+    if update is None or update.per == "batch":
+        return []
+    found: list[Problem] = []
+    for key, value, why in (
+        ("momentum", training.momentum, "a step with momentum is that of many frames"),
+        ("weight_decay", training.weight_decay, "weights decay once in a frame, and not with each sample"),
+    ):
+        if value:
+            text = f" = 'sample': {why}; accepted: \"batch\", or training.{key} = 0"
+            found.append((("synapses", "update", "per"), text))
+    return found

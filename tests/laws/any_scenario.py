@@ -34,7 +34,7 @@ def any_case(seed: int) -> Case:
             "epochs": rng.randint(1, 3),
             "learning_rate": rng.choice([0.005, 0.02]),
             "momentum": rng.choice([0, 0, 0.5, 0.9]),
-            "decay": rng.choice([0, 0.05]),
+            "learning_rate_decay": rng.choice([0, 0.05]),
             "shuffle": rng.random() < 0.5,
         },
         "channels": channels,
@@ -54,6 +54,8 @@ def any_case(seed: int) -> Case:
     _with_rates(rng, case.layers, case.tables)
     _with_numbers(rng, shape, case.layers, case.tables)
     _at_receivers(Random(f"receivers {seed}"), case.tables)
+    _with_decays(Random(f"decays {seed}"), case.tables)
+    _updates_of_samples(Random(f"updates {seed}"), case.tables)
     return case
 
 
@@ -156,6 +158,28 @@ def _at_receivers(rng: Random, tables: dict[str, Any]) -> None:
     quantize = tables["channels"].get("learning", {}).get("quantize")
     if quantize is not None and rng.random() < 0.5:
         tables["channels"]["learning"]["quantize"] = {**quantize, "at": "receiver"}
+
+
+def _with_decays(rng: Random, tables: dict[str, Any]) -> None:
+    """In some scenarios W, b and C decay, and rates by other forms."""
+    training = tables["training"]
+    if rng.random() < 0.2:
+        training["weight_decay"] = rng.choice([0.01, 0.3])
+    if training["learning_rate_decay"] and rng.random() < 0.5:
+        form = rng.choice(["linear", "inverse"])
+        training["learning_rate_decay"] = {"per_update": training["learning_rate_decay"], "form": form}
+    if tables["learning"]["rule"] in ("arbp", "asrbp") and rng.random() < 0.3:
+        tables["learning"]["weight_decay"] = rng.choice([0, 0.2])
+
+
+def _updates_of_samples(rng: Random, tables: dict[str, Any]) -> None:
+    """In some scenarios updates are quantized sample by sample, or are absolute values."""
+    training, synapses = tables["training"], tables["synapses"]
+    if "update" not in synapses and rng.random() < 0.15:
+        uniform = {"kind": "uniform", "bits": 4, "scale": 0.1, "rounding": "stochastic"}
+        synapses["update"] = rng.choice([{"kind": "abs"}, {"kind": "log2", "bits": 3, "scale": 2**-6}, uniform])
+    if "update" in synapses and not training["momentum"] and not training.get("weight_decay") and rng.random() < 0.6:
+        synapses["update"] = {**synapses["update"], "per": "sample"}
 
 
 def _numbers(rng: Random, size: tuple[int, int]) -> list[list[float]]:

@@ -54,7 +54,34 @@ MISTAKES: list[tuple[Document, str]] = [
         {"training": {"learning_rate": float("nan")}},
         "training.learning_rate = nan; accepted: a number above 0",
     ),
-    ({"training": {"decay": 1}}, "training.decay = 1; accepted: a number of at least 0 and below 1"),
+    (
+        {"training": {"learning_rate_decay": 1}},
+        "training.learning_rate_decay.per_update = 1; accepted: a number of at least 0 and below 1",
+    ),
+    (
+        {"training": {"learning_rate_decay": {"per_update": 0.1, "form": "step"}}},
+        'learning_rate_decay.form = \'step\'; accepted: "factor", "linear", "inverse"',
+    ),
+    (
+        {"training": {"decay": 1e-6}},
+        "training.decay is unknown: rates have learning_rate_decay, weights weight_decay; accepted: one of these keys",
+    ),
+    ({"training": {"weight_decay": -1}}, "training.weight_decay = -1; accepted: a number of at least 0"),
+    (
+        {"training": {"momentum": 0.9}, "synapses": {"update": {"kind": "sign", "per": "sample"}}},
+        "synapses.update.per = 'sample': a step with momentum is that of many frames; accepted: \"batch\", or "
+        "training.momentum = 0",
+    ),
+    (
+        {"training": {"weight_decay": 0.1}, "synapses": {"update": {"kind": "sign", "per": "sample"}}},
+        "synapses.update.per = 'sample': weights decay once in a frame, and not with each sample; accepted: ",
+    ),
+    (
+        {"synapses": {"update": {"kind": "abs", "scale": "max"}}},
+        "synapses.update.scale = 'max': abs changes nothing but signs; accepted: no key",
+    ),
+    ({"synapses": {"update": {"kind": "abs", "bits": 3}}}, "update.bits = 3: abs always has 31; accepted: no key"),
+    ({"synapses": {"weight": {"kind": "abs"}}}, "synapses.weight.kind = 'abs'"),
     ({"training": {"shuffle": 1}}, "training.shuffle = 1; accepted: true or false"),
     ({"training": 3}, "training = 3; accepted: a table of epochs, batch"),
     ({"seed": 2**63}, "seed = 9223372036854775808; accepted"),

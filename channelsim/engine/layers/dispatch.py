@@ -160,4 +160,5 @@ def adapt_bank(net, mem, c, slot, seen, samples, scale):
     conv.clear_counts(mem)
     counter.update_macs += conv.survey(net, mem, channel.source, own, message, samples)
     written = conv.accumulate(net, mem, channel.source, own, message, samples, scale, into, maps)
-    counter.writes += written if net.config.momentum == 0.0 else channel.c_size
+    summed = net.config.momentum != 0.0 or net.config.feedback_decay != 0.0
+    counter.writes += channel.c_size if summed else written

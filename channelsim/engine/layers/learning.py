@@ -10,7 +10,7 @@ from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.pointers import address_of, as_words, floats_at
 from channelsim.engine.compile.units import FLOAT, IMMEDIATE, INT, NOTHING, QUANTIZED, unit
 from channelsim.engine.kernels import activity, counter_hash, multiples, simd
-from channelsim.engine.layers import deferred, dispatch
+from channelsim.engine.layers import deferred, dispatch, single_samples
 from channelsim.engine.tables.handles import MEMORY, NET, synapses
 from channelsim.plan import SMALLEST_UNIT
 
@@ -20,7 +20,7 @@ ZERO, ONE = F(0.0), F(1.0)
 
 @inner()
 def rate(s, base):
-    """The learning rate of an update by the frame in slot s: base (1 - decay)^frame."""
+    """The learning rate of an update by the frame in slot s, of which `base` is the first."""
     return F(base * s.keep)
 
 
@@ -55,20 +55,28 @@ def _update_at_once(net, mem, h, slot, seen, samples, c):
     weights = synapses(mem.weights, layer)
     if mem.weight_units[h] != ZERO:
         multiples.multiply_all(weights, mem.weight_units[h])
-    _bias(mem, layer, eta, share, F(config.momentum))
-    if config.momentum == 0.0 and layer.update_quantizer == 0:
+    decay = F(config.weight_decay)
+    _bias(mem, layer, eta, share, F(config.momentum), decay)
+    if config.momentum == 0.0 and decay == ZERO and layer.update_quantizer == 0:
         counter.writes += dispatch.accumulate(net, mem, h, seen, samples, eta * share, np.int64(0))
     else:
         counter.writes += layer.w_size
         step = mem.whole_step[: layer.w_size]
         for k in range(layer.w_size):
             step[k] = ZERO
-        dispatch.accumulate(net, mem, h, seen, samples, share, np.int64(1))
-        if config.momentum == 0.0:
-            activity.scale(step, eta, step)
+        each = layer.update_per_sample and config.batch > 1
+        if each:
+            counter.update_bits += samples * layer.w_size * layer.update_bits
+            single_samples.accumulate(net, mem, h, slot, seen, samples, eta)
         else:
+            dispatch.accumulate(net, mem, h, seen, samples, share, np.int64(1))
+        if decay != ZERO:
+            _decay(step, weights, decay)
+        if config.momentum != 0.0:
             _gain_momentum(step, synapses(mem.weight_velocity, layer), eta, F(config.momentum))
-        if layer.update_quantizer != 0:
+        elif not each:
+            activity.scale(step, eta, step)
+        if layer.update_quantizer != 0 and not each:
             counter.update_bits += layer.w_size * layer.update_bits
             key = counter_hash.key(config.seed, counter_hash.UPDATE_ROUNDING + 64 * h, frame, np.int64(0))
             _quantize_matrix(
@@ -90,12 +98,21 @@ def _update_at_once(net, mem, h, slot, seen, samples, c):
 
 
 @inner()
-def _bias(mem, layer, eta, share, momentum):
-    """db = eta times the mean of R, whose sum is in mem.signal_sums."""
+def _decay(step, values, decay):
+    """step -= decay * values."""
+    for k in range(len(step)):
+        step[k] = fma(-decay, values[k], step[k])
+
+
+@inner()
+def _bias(mem, layer, eta, share, momentum, decay):
+    """db = eta times the mean of R, whose sum is in mem.signal_sums, less what decays."""
     bias = mem.biases[layer.b_offset : layer.b_offset + layer.b_size]
     total = mem.signal_sums[: layer.b_size]
     for j in range(layer.b_size):
         g = total[j] * share
+        if decay != ZERO:
+            g = fma(-decay, bias[j], g)
         if momentum != ZERO:
             g = fma(momentum, mem.bias_velocity[layer.b_offset + j], g)
             mem.bias_velocity[layer.b_offset + j] = g

@@ -16,9 +16,11 @@ from channelsim.engine.loop import frames
 from channelsim.engine.loop.frames import COMPLETE
 from channelsim.engine.tables import geometry
 from channelsim.engine.tables.handles import MEMORY, NET
+from channelsim.plan import RateDecay
 
 F = np.float32
 ZERO = F(0.0)
+LINEAR, INVERSE = int(RateDecay.LINEAR), int(RateDecay.INVERSE)
 
 
 @inner()
@@ -27,7 +29,7 @@ def enter(net, mem):
     config, clock = net.config, mem.clock
     slot = frames.take_slot(net, mem)
     frame, samples = mem.slots[slot].frame, mem.slots[slot].samples
-    mem.slots[slot].keep = elementary.exp(frame * config.log_keep)
+    mem.slots[slot].keep = _rate_left(config, frame)
     if config.pipelined and clock.next_frame < config.frames:
         gap = config.interval
         if config.poisson:
@@ -43,6 +45,16 @@ def enter(net, mem):
     else:
         inputs.prefetch_next(net, first + samples, samples)
     _send(net, mem, np.int64(0), slot)
+
+
+@inner()
+def _rate_left(config, frame):
+    """What is left of the learning rates in a frame."""
+    if config.decay_form == LINEAR:
+        return max(0.0, 1.0 - config.rate_decay * frame)
+    if config.decay_form == INVERSE:
+        return 1.0 / (1.0 + config.rate_decay * frame)
+    return elementary.exp(frame * config.log_keep)
 
 
 @unit(NOTHING, NET, MEMORY, INT, needed_by=(AUGMENTED,))

@@ -64,8 +64,9 @@ def _config(plan: Plan, trace_frames: int, frozen: bool, capture: bool) -> NDArr
     row["stash"] = plan.stash
     row["on_miss_current"] = plan.pipelined and plan.stash > 0 and plan.on_miss_current
     row["derivative"], row["frozen"] = plan.derivative, frozen
-    row["deferred"] = plan.batch == 1 and plan.momentum == 0.0
-    row["log_keep"], row["momentum"] = plan.log_keep, plan.momentum
+    row["deferred"] = plan.batch == 1 and plan.momentum == 0.0 and plan.weight_decay == 0.0
+    row["log_keep"], row["rate_decay"], row["decay_form"] = plan.log_keep, plan.learning_rate_decay, plan.decay_form
+    row["momentum"], row["weight_decay"], row["feedback_decay"] = plan.momentum, plan.weight_decay, plan.feedback_decay
     row["seed"], row["trace_frames"], row["capture"] = plan.seed, trace_frames, capture
     row["flip"], row["shift"] = plan.flip and not frozen, 0 if frozen else plan.shift  # a probe sees what is there
     row["augmented"] = row["flip"] or row["shift"] > 0

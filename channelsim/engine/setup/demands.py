@@ -20,6 +20,7 @@ from channelsim.engine.compile.units import (
     MAPS,
     MINI_BATCH,
     ONE_SAMPLE,
+    PER_SAMPLE,
     QUANTIZED,
     RECORDING,
     SIGNED_WIRES,
@@ -36,7 +37,7 @@ def demands(plan: Plan, *, trace_frames: int = 0, frozen: bool = False) -> froze
     layers, wiring = plan.layers, plan.channels["wiring"]
     dense, learns = layers["kind"] == Kind.DENSE, layers["learning_rate"] > 0
     quantized = (layers["update_quantizer"] != Quantizer.NONE) | (layers["weight_quantizer"] != Quantizer.NONE)
-    deferred = dense & ~quantized & (plan.batch == 1 and plan.momentum == 0.0)
+    deferred = dense & ~quantized & (plan.batch == 1 and plan.momentum == 0.0 and plan.weight_decay == 0.0)
     found = {
         ONE_SAMPLE: plan.batch == 1 and dense.any(),
         MINI_BATCH: plan.batch > 1 and dense.any(),
@@ -47,6 +48,7 @@ def demands(plan: Plan, *, trace_frames: int = 0, frozen: bool = False) -> froze
         SIGNED_WIRES: (wiring == Wiring.SPARSE_SIGN).any(),
         ADAPTIVE: not frozen and plan.channels["adaptive"].any(),
         QUANTIZED: not frozen and quantized.any(),
+        PER_SAMPLE: not frozen and plan.batch > 1 and layers["update_per_sample"].any(),
         AT_RECEIVER: plan.channels["at_receiver"].any(),
         STAGES: _has_stages(plan, ideal),
         CHANGED: not ideal[: plan.top].all(),
