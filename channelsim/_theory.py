@@ -154,6 +154,7 @@ def _refuse_others(scenario: Scenario, dataset: Dataset, plan: Plan) -> None:
         (not known.issuperset(hidden), "model", "has hidden layers that are not linear",
          "linear layers, or one hidden unit of tanh, logistic or relu"),
         (scenario.learning.feedback.connections is not None, "learning.feedback.connections", "is given", "all wires"),
+        (scenario.learning.feedback.per != "neuron", "learning.feedback.per", '= "synapse"', '"neuron"'),
         (len(feedback) != plan.top - 1, "learning.route", "leaves layers without errors", "one source for each"),
     ):  # fmt: skip
         if wrong:

@@ -33,8 +33,8 @@ class Message(IntEnum):
 class Wiring(IntEnum):
     """How a delivered learning message m becomes the error at the receiving layer.
 
-    A rule names TRANSPOSE, DENSE or SIGN. Where C is sparse, or lies between a convolution and the layer right below
-    it, the plan puts SPARSE, BANK or SPARSE_SIGN in the place of DENSE and SIGN.
+    A rule names TRANSPOSE, DENSE or SIGN. Where C is sparse, leads to single synapses, or lies between a convolution
+    and the layer right below it, the plan puts SPARSE, SYNAPSES, BANK or SPARSE_SIGN in the place of DENSE and SIGN.
     """
 
     NONE = 0  # a forward channel: the layer's own synapses
@@ -44,6 +44,7 @@ class Wiring(IntEnum):
     BANK = 4  # C, shaped as the W of the sending convolution
     SIGN = 5  # |C|, shaped as the sending layer's W, with the sign that W has when the message leaves
     SPARSE_SIGN = 6  # likewise, only the wires that exist (laid out as SPARSE)
+    SYNAPSES = 7  # C, n_source x the synapses of the target (W row by row, then b): an error for each of them
 
 
 FROM_WEIGHTS = (Wiring.TRANSPOSE, Wiring.SIGN, Wiring.SPARSE_SIGN)

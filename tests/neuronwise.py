@@ -480,6 +480,9 @@ class Simulator:
         stored = layer.stored[layer.computed[-1] if missed else frame]
         errors = []
         used = list(zip(messages, stored, strict=False))  # the newest frame may have fewer samples
+        if self.channels[c]["wiring"] == Wiring.SYNAPSES:
+            self._update_synapses(h, frame, c, used, age)
+            return
         for message, (_, o) in used:
             error = np.zeros(layer.n)
             if at_receiver:
@@ -509,6 +512,8 @@ class Simulator:
     def _operations(self, c: int, neurons: list[int]) -> int:
         """Multiply-accumulates of C m: the wires of these neurons, which are active."""
         record = self.channels[c]
+        if record["wiring"] == Wiring.SYNAPSES:
+            return len(neurons) * self.c[c].shape[1]
         if record["wiring"] in (Wiring.TRANSPOSE, Wiring.SIGN, Wiring.BANK):
             return sum(self.layers[int(record["source"])].wires_down(neuron) for neuron in neurons)
         return sum(int(self.exists[c][neuron].sum()) for neuron in neurons)
@@ -518,6 +523,8 @@ class Simulator:
         record, plan = self.plan.channels[c], self.plan
         flat = plan.feedback[record["c_offset"] : record["c_offset"] + record["c_size"]].astype(np.float64)
         n, n_target = (int(plan.layers[record[end]]["n"]) for end in ("source", "target"))
+        if record["wiring"] == Wiring.SYNAPSES:
+            return flat.reshape(n, -1), np.ones((n, len(flat) // n), bool)
         if record["wiring"] == Wiring.DENSE:
             return flat.reshape(n, n_target), np.ones((n, n_target), bool)
         if record["wiring"] in (Wiring.SIGN, Wiring.BANK):
@@ -581,8 +588,37 @@ class Simulator:
         rate = self._rate(frame, float(record["learning_rate"]))
         self.c[c] = rounded(self.c[c] + np.where(self.exists[c], rate * self.c_speed[c], 0))
 
-    def _update(self, h: int, frame: int, c: int, stored: list[Any], errors: list[Any], age: int) -> None:
-        """dW = eta R (x) x, averaged over the frame's samples; the synapses' quantizers. With eta = 0 nothing."""
+    def _update_synapses(self, h: int, frame: int, c: int, used: list[Any], age: int) -> None:
+        """As `_update`, where each synapse (j, i), and each bias, has wires and so an error of its own."""
+        layer, size = self.layers[h], len(self.samples(frame))
+        products, biases, slopes = [], [], []
+        for message, (x, o) in used:
+            values, senders = np.array(list(message.received.values())), list(message.received)
+            slope = np.array([layer.slope(v) if self.plan.derivative else 1.0 for v in o])
+            wires = self.c[c][senders]
+            error, terms = values @ wires, np.abs(values) @ np.abs(wires)
+            layer.unclear += int(cancels(error, terms).sum())
+            by_weight = error[: len(layer.weights)].reshape(-1, layer.n)
+            products.append(np.outer(x, slope) * by_weight / size)
+            biases.append(slope * np.append(error[len(layer.weights) :], np.zeros(layer.n))[: layer.n])
+            slopes.append(slope * bool(np.any(values)))
+        self._update(h, frame, c, [stored for _, stored in used], slopes, age, products, biases)
+
+    def _update(
+        self,
+        h: int,
+        frame: int,
+        c: int,
+        stored: list[Any],
+        errors: list[Any],
+        age: int,
+        products: list[Any] | None = None,
+        biases: list[Any] | None = None,
+    ) -> None:
+        """dW = eta R (x) x, averaged over the frame's samples; the synapses' quantizers. With eta = 0 nothing.
+
+        `products` and `biases`, if given, are what each sample adds to W and b; `errors` then say where that is not 0.
+        """
         layer, record, count = self.layers[h], self.plan.layers[h], self.counters[c]
         if record["learning_rate"] == 0:
             return
@@ -596,7 +632,8 @@ class Simulator:
         decay = self.plan.weight_decay
         whole = self.plan.momentum or decay or record["update_quantizer"]
         count["writes"] += len(layer.weights) if whole else layer.written(xs, errors)
-        products = [np.outer(x, r) / size for x, r in zip(xs, errors, strict=False)]
+        products = products or [np.outer(x, r) / size for x, r in zip(xs, errors, strict=False)]
+        errors = biases or errors
         terms = self.plan.momentum * np.abs(layer.w_speed) + layer.gathered(sum(np.abs(p) for p in products))
         terms += decay * np.abs(layer.weights)
         layer.w_speed = self.plan.momentum * layer.w_speed + layer.gathered(sum(products)) - decay * layer.weights

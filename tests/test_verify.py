@@ -82,6 +82,11 @@ MODIFIERS: dict[str, dict[str, Any]] = {
     "updates of samples": {"synapses": {"update": {"kind": "log2", "bits": 3, "scale": 2**-6, "per": "sample"}}},
     "stochastic updates of samples": {"synapses": {"update": {**STOCHASTIC, "per": "sample"}}},
     "absolute updates": {"synapses": {"update": {"kind": "abs"}}},
+    "errors of synapses": {"learning": {"rule": "srbp", "feedback": {"per": "synapse"}}},
+    "errors of synapses online": {
+        "learning": {"rule": "srbp", "feedback": {"per": "synapse", "bits": 2}},
+        "training": {"momentum": 0.5, "batch": 1},
+    },
     "at the receiver": {"learning": {"rule": "rbp"}, "channels": {"learning": {"quantize": AT_RECEIVER}}},
 }
 

@@ -43,6 +43,8 @@ def edges_of(scenario: Scenario, layers: NDArray[Any]) -> tuple[Edge, ...]:
     learning = []
     for target, source in reversed(scenario.routes().items()):
         wiring = _wiring(rule, layers, source, target, sparse)
+        if scenario.learning.feedback.per == "synapse":
+            wiring = Wiring.SYNAPSES
         rate = scenario.feedback_rate(target) if rule.adaptive and wiring != Wiring.TRANSPOSE else 0.0
         learning.append(Edge(Direction.LEARNING, source, target, rule.message, wiring, rate > 0, rate))
     return (*forward_edges(len(layers) - 1), *learning)

@@ -135,7 +135,8 @@ def draw_feedback(
                 there = signs.ravel() if own is None else signs.ravel()[own.entries(signs.shape[1])]
                 values = np.where(there == 0, values, np.abs(values) * there).astype(np.float32)
             flat[place.offset : place.offset + place.size] = values
-        found.append(replace(place, unit=float(unit) if unit >= SMALLEST_UNIT else 0.0))
+        has_unit = unit >= SMALLEST_UNIT and edge.wiring != Wiring.SYNAPSES
+        found.append(replace(place, unit=float(unit) if has_unit else 0.0))
     return flat, tuple(found)
 
 
@@ -143,8 +144,9 @@ def _values(
     c: int, edge: Edge, layers: NDArray[Any], wires: Wires | None, settings: Feedback, seed: int
 ) -> tuple[NDArray[np.float32], np.float32]:
     """C of channel c as it is drawn, flat, and the number of which all its values are whole multiples; 0: of none."""
-    shape, source = _shape(edge, layers), layers[edge.source]
-    spread = deviation(settings.scale, *(fans(source) if edge.wiring in SHAPED_AS_WEIGHTS else shape))
+    shape, source, target = _shape(edge, layers), layers[edge.source], layers[edge.target]
+    ends = int(source["n"]), int(target["n"])
+    spread = deviation(settings.scale, *(fans(source) if edge.wiring in SHAPED_AS_WEIGHTS else ends))
     key = hashing.key(seed, Stream.FEEDBACK.of(c))
     if wires is None:
         values = draw(settings.distribution, spread, shape, key).ravel()
@@ -161,4 +163,6 @@ def _shape(edge: Edge, layers: NDArray[Any]) -> tuple[int, int]:
     if edge.wiring in SHAPED_AS_WEIGHTS:
         columns = int(source["w_columns"])
         return int(source["w_size"]) // columns, columns
-    return int(source["n"]), int(layers[edge.target]["n"])
+    target = layers[edge.target]
+    receivers = target["w_size"] + target["b_size"] if edge.wiring == Wiring.SYNAPSES else target["n"]
+    return int(source["n"]), int(receivers)

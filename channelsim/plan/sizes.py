@@ -38,6 +38,8 @@ def wires(edge: Edge, layers: NDArray[Any], connections: int | None) -> int:
     if kind in SHAPED_AS_WEIGHTS:
         return int(source["w_size"])
     senders = int(source["n"])
+    if kind == Wiring.SYNAPSES:
+        return senders * int(target["w_size"] + target["b_size"])
     if kind in SPARSE_WIRINGS:
         senders = min(connections or senders, senders)
     return senders * int(target["n"])

@@ -108,6 +108,25 @@ def adapt(ref: State, c: int, frame: int, m: torch.Tensor, o: torch.Tensor, batc
         ref.wires(c).add_(rate / batch * step)
 
 
+def update_synapses(
+    ref: State, c: int, frame: int, x: torch.Tensor, slope: torch.Tensor, m: torch.Tensor, batch: int
+) -> None:
+    """`update` where each synapse has an error of its own, made of the delivered message m (B, n) by its own wires.
+
+    slope: f'(S) of the receiving layer, (B, n_target).
+    """
+    channel = ref.channels[c]
+    layer = ref.layers[channel.target]
+    w, b = ref.synapses(channel.target)
+    wires = ref.wires(c).view(ref.layers[channel.source].n, -1)
+    step_w, step_b = torch.zeros_like(w), torch.zeros_like(b)
+    for activity, f, message in zip(x, slope, m, strict=True):
+        error = message @ wires
+        step_w += activity[:, None] * (error[: layer.w_size].view(w.shape) * f)
+        step_b += error[layer.w_size :] * f[: len(b)]
+    grow(ref, channel.target, frame, step_w, step_b, batch)
+
+
 def update(ref: State, h: int, frame: int, x: torch.Tensor, r: torch.Tensor, batch: int) -> None:
     """Layer h's synapses learn from what arrived, x (B, fan_in), and its learning signal r (B, n).
 
@@ -115,9 +134,30 @@ def update(ref: State, h: int, frame: int, x: torch.Tensor, r: torch.Tensor, bat
     newest frame is shorter.
     """
     layer = ref.layers[h]
-    w, b = ref.synapses(h)
     step_w, step_b = kind_of(layer).gradient(layer, x, r)
-    step_b = step_b[: len(b)]  # none where the layer has no biases
+    rate = ref.learning_rate(frame, layer.learning_rate)
+    single = None
+    if layer.update_per_sample:
+        samples = range(len(x))
+        single = torch.stack([rate * kind_of(layer).gradient(layer, x[[i]], r[[i]])[0].flatten() for i in samples])
+    grow(ref, h, frame, step_w, step_b[: layer.b_size], batch, single)
+
+
+def grow(
+    ref: State,
+    h: int,
+    frame: int,
+    step_w: torch.Tensor,
+    step_b: torch.Tensor,
+    batch: int,
+    single: torch.Tensor | None = None,
+) -> None:
+    """Layer h's W and b grow by eta times steps that are summed over the samples of a frame of `batch`.
+
+    single: the steps of single samples, times eta, one a row, where these pass a quantizer.
+    """
+    layer = ref.layers[h]
+    w, b = ref.synapses(h)
     rate = ref.learning_rate(frame, layer.learning_rate)
     decay = batch * ref.plan.weight_decay  # for each sample of the mean
     step_w, step_b = step_w - decay * w, step_b - decay * b
@@ -128,11 +168,7 @@ def update(ref: State, h: int, frame: int, x: torch.Tensor, r: torch.Tensor, bat
         step_w, step_b = rate * v_w, rate * v_b
     else:
         step_w, step_b = rate / batch * step_w, rate / batch * step_b
-    if layer.update_per_sample:
-        samples = range(len(x))
-        step_w = torch.stack([rate * kind_of(layer).gradient(layer, x[[i]], r[[i]])[0].flatten() for i in samples])
-    else:
-        step_w = step_w.flatten()
+    step_w = step_w.flatten() if single is None else single
     if ref.witness is not None:
         ref.witness.update(ref, h, frame, w.flatten().clone(), step_w)
     w.copy_(after_update(ref, h, frame, w.flatten(), step_w).view(w.shape))

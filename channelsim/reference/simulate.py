@@ -19,7 +19,7 @@ from channelsim.reference.channels import send
 from channelsim.reference.clock import arrival_gap
 from channelsim.reference.state import State, links_of, records
 from channelsim.reference.transfer import derivative, transfer
-from channelsim.rules import FROM_WEIGHTS, Message
+from channelsim.rules import FROM_WEIGHTS, Message, Wiring
 
 LEARNING, FORWARD, ENTRY = 0, 1, 2
 
@@ -149,10 +149,16 @@ def receive_learning(
         return
     x, o = (part[:batch] for part in remembered)
     used = len(x)  # after a miss: the newest frame may be the shorter last one of an epoch
+    slope = derivative(layer.transfer, o) if plan.derivative else torch.ones_like(o)
+    if ref.channels[c].wiring == Wiring.SYNAPSES:  # there is no one error of a neuron, to be sent on
+        if layer.learning_rate:
+            rules.update_synapses(ref, c, frame, x, slope, m[:used], batch)
+            ref.ages[h][age] += 1
+        return
     if error is None:
         error = rules.project(ref, c, m, unit)
     r = torch.zeros(batch, layer.n)
-    r[:used] = error[:used] * (derivative(layer.transfer, o) if plan.derivative else 1.0)
+    r[:used] = error[:used] * slope
     send_learning(ref, h, frame, r, x)
     if ref.channels[c].adaptive:
         rules.adapt(ref, c, frame, m[:used], o, batch)

@@ -10,6 +10,7 @@ from channelsim.rules import RULES, Wiring
 from channelsim.scenario._channel import Channel, channel_ends, channel_name
 from channelsim.scenario._given import misfit
 from channelsim.scenario._keys import Keys
+from channelsim.scenario._per_synapse import synapse_problems
 from channelsim.scenario._places import receiver_problems, sample_problems
 from channelsim.scenario._rates import layers_of
 from channelsim.scenario._sections import Change, Schedule
@@ -30,6 +31,7 @@ def problems(scenario: Keys) -> list[Problem]:
     found += _schedule(scenario, swept)
     try:
         found += _rates(scenario) + _given_feedback(scenario) + receiver_problems(scenario)
+        found += synapse_problems(scenario)
     except TableError as error:  # of the routes
         found += error.problems
     return found

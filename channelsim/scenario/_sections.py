@@ -168,6 +168,9 @@ class Feedback(Table):
     """sign: +-scale; binary: 0 or scale, evenly, so that mean and standard deviation are half of it."""
     scale: Literal["glorot", "he"] | PositiveFloat = "glorot"
     """Standard deviation, as of weights."""
+    per: Literal["neuron", "synapse"] = "neuron"
+    """What the errors are of: each receiving "neuron", so that all of its synapses learn from one; or each "synapse",
+    with feedback weights of its own (small networks)."""
     connections: Annotated[PositiveInt | None, NoneWord] = None
     """Wires per receiving unit, on average; "none": all."""
     bits: Annotated[Annotated[int, Field(ge=1, le=16)] | None, NoneWord] = None

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from channelsim.plan.layout import Direction, Kind
-from channelsim.rules import SHAPED_AS_WEIGHTS, SPARSE_WIRINGS
+from channelsim.rules import SHAPED_AS_WEIGHTS, SPARSE_WIRINGS, Wiring
 from channelsim.trace import _layout, _table
 
 if TYPE_CHECKING:
@@ -87,6 +87,10 @@ def _matrices(plan: Plan) -> Iterator[_Matrix]:
             axes, layout = (_wires(channel, label),), "wire by wire"
         elif channel["wiring"] in SHAPED_AS_WEIGHTS:
             axes, layout = _axes(plan, source), f"laid out as W_{source}"
+        elif channel["wiring"] == Wiring.SYNAPSES:
+            each = int(plan.layers[h]["w_size"] + plan.layers[h]["b_size"])
+            axes = (_units(source, int(plan.layers[source]["n"])), (f"synapse_{h}", each, f"synapses of layer {h}"))
+            layout = f"(units of layer {source}, synapses of layer {h}: W_{h} row by row, then b_{h})"
         else:
             axes = (_units(source, int(plan.layers[source]["n"])), _units(h, int(plan.layers[h]["n"])))
             layout = f"(units of layer {source}, units of layer {h})"

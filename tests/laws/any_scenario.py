@@ -56,6 +56,8 @@ def any_case(seed: int) -> Case:
     _at_receivers(Random(f"receivers {seed}"), case.tables)
     _with_decays(Random(f"decays {seed}"), case.tables)
     _updates_of_samples(Random(f"updates {seed}"), case.tables)
+    if all(layer["kind"] == "dense" for layer in case.layers):
+        _per_synapse(Random(f"synapses {seed}"), case.tables)
     return case
 
 
@@ -175,11 +177,23 @@ def _with_decays(rng: Random, tables: dict[str, Any]) -> None:
 def _updates_of_samples(rng: Random, tables: dict[str, Any]) -> None:
     """In some scenarios updates are quantized sample by sample, or are absolute values."""
     training, synapses = tables["training"], tables["synapses"]
-    if "update" not in synapses and rng.random() < 0.15:
+    if "update" not in synapses and rng.random() < 0.25:
         uniform = {"kind": "uniform", "bits": 4, "scale": 0.1, "rounding": "stochastic"}
         synapses["update"] = rng.choice([{"kind": "abs"}, {"kind": "log2", "bits": 3, "scale": 2**-6}, uniform])
-    if "update" in synapses and not training["momentum"] and not training.get("weight_decay") and rng.random() < 0.6:
+    if "update" in synapses and not training["momentum"] and not training.get("weight_decay") and rng.random() < 0.8:
         synapses["update"] = {**synapses["update"], "per": "sample"}
+
+
+def _per_synapse(rng: Random, tables: dict[str, Any]) -> None:
+    """In some scenarios with a fixed C all errors come from the top, through wires to each synapse."""
+    learning = tables["learning"]
+    at_receiver = tables["channels"].get("learning", {}).get("quantize", {}).get("at") == "receiver"
+    per_sample = tables["synapses"].get("update", {}).get("per") == "sample"
+    if learning["rule"] not in ("rbp", "srbp", "drtp") or at_receiver or per_sample or rng.random() < 0.5:
+        return
+    learning["route"] = "skipped"
+    learning["feedback"] = {key: k for key, k in learning["feedback"].items() if key not in ("connections", "C")}
+    learning["feedback"]["per"] = "synapse"
 
 
 def _numbers(rng: Random, size: tuple[int, int]) -> list[list[float]]:

@@ -258,5 +258,11 @@ SCENARIOS: dict[str, Golden] = {
         MIDDLE, 20, "asrbp", 3, learning={"weight_decay": 0.2},
         training={"weight_decay": 0.1, "momentum": 0.5, "learning_rate_decay": {"per_update": 0.1, "form": "inverse"}},
     ),
+    # a feedback weight for each synapse
+    "errors of synapses": dense(MIDDLE, 50, "srbp", 20, learning={"feedback": {"per": "synapse"}}),
+    "errors of synapses, online": dense(
+        WIDE, 20, "srbp", 1, learning={"feedback": {"per": "synapse", "distribution": "sign"}},
+        training={"weight_decay": 0.1}, channels={"learning": quantizer("uniform", bits=4)},
+    ),
     "maps, decaying weights": maps((2, 9, 9), CONVOLUTIONS, 10, "arbp", 3, training={"weight_decay": 0.05}),
 }  # fmt: skip

@@ -110,6 +110,7 @@ def test_the_scenarios_have_everything() -> None:
         update = tables["synapses"].get("update", {})
         found["updates per sample"] += update.get("per") == "sample" and tables["training"]["batch"] != 1
         found["absolute updates"] += update.get("kind") == "abs"
+        found["errors of synapses"] += tables["learning"].get("feedback", {}).get("per") == "synapse"
         found["weight decay"] += "weight_decay" in tables["training"]
         found["other forms of decay"] += isinstance(tables["training"]["learning_rate_decay"], dict)
         for keys in tables["channels"].values():
@@ -127,5 +128,5 @@ def test_the_scenarios_have_everything() -> None:
         found["rates of C"] += isinstance(tables["learning"].get("learning_rate"), dict)
         found["momentum"] += tables["training"]["momentum"] > 0
         found["mini-batches"] += tables["training"]["batch"] not in (1, "all")
-    assert len(found) == 8 + 2 + 2 + 14 + 5 + 10 + 2 + 5
+    assert len(found) == 8 + 2 + 2 + 14 + 5 + 10 + 2 + 6
     assert min(found.values()) >= 6, found.most_common()[-3:]

@@ -116,11 +116,7 @@ def documents(draw: st.DrawFn) -> Document:
             table(
                 {"epochs": st.integers(3, 9)},
                 learning_rate=positive | layer_rates(depth),
-                learning_rate_decay=st.one_of(
-                    probabilities,
-                    table({"per_update": probabilities}, form=st.sampled_from(["factor", "linear", "inverse"])),
-                ),
-                weight_decay=st.sampled_from([0, 1e-4]),
+                learning_rate_decay=probabilities,
                 shuffle=st.booleans(),
             )
         ),

@@ -18,6 +18,10 @@ def channel(**keys: Any) -> Document:
     return {"channels": {"learning": keys}}
 
 
+def per_synapse(rule: str, **keys: Any) -> Document:
+    return {"learning": {"rule": rule, "feedback": {"per": "synapse", **keys}}}
+
+
 def change(**keys: Any) -> Document:
     return {"schedule": {"change": [keys]}}
 
@@ -175,6 +179,33 @@ MISTAKES: list[tuple[Document, str]] = [
     ),
     ({"links": {"bus": {"bandwidth": "1 bit/s"}}}, "links.bus is named by no channel; accepted: a link that"),
     ({"links": {"bus": {}}}, "links.bus.bandwidth is missing; accepted: a bit rate"),
+    # a feedback weight for each synapse
+    (
+        per_synapse("bp"),
+        "learning.feedback.per = 'synapse': the rule bp has no fixed random C; accepted: "
+        '"neuron", or a rule of rbp, srbp, drtp',
+    ),
+    (
+        per_synapse("rbp"),
+        "per = 'synapse': layer 2 has an error for each synapse, and none that it could send on to layer 1; accepted: "
+        '"neuron", or learning.route = "skipped"',
+    ),
+    (
+        per_synapse("srbp", connections=3),
+        "learning.feedback.connections is about a C from neurons to neurons; accepted: ",
+    ),
+    (
+        {**per_synapse("srbp"), "trace": {"alignment": "epoch"}},
+        'trace.alignment compares errors of neurons; accepted: "neuron", or trace.alignment = "none"',
+    ),
+    (
+        {**per_synapse("srbp"), "synapses": {"update": {"kind": "sign", "per": "sample"}}},
+        'synapses.update has per = "sample"; accepted: "neuron", or synapses.update.per = "batch"',
+    ),
+    (
+        {**per_synapse("srbp"), **channel(quantize=AT_RECEIVER)},
+        'learning.2 is quantized at the receiver, neuron by neuron; accepted: "neuron", or at = "sender"',
+    ),
     # rules and routes
     ({"learning": {"route": "skiped"}}, "learning.route = 'skiped' (did you mean skipped?)"),
     (

@@ -35,6 +35,7 @@ TRANSPOSED, SIGNS, SIGNED_WIRES, ADAPTIVE = "errors through W", "signs of W", "s
 QUANTIZED, STAGES, AUGMENTED, MAPS, THREADS = "quantized synapses", "stages or time", "augmentation", "maps", "threads"
 RECORDING, EVALUATION, CHANGED = "recorded messages", "evaluation", "changed activities"
 AT_RECEIVER, PER_SAMPLE = "quantizers at the receiver", "updates sample by sample"
+PER_SYNAPSE = "errors of synapses"
 _foundations: list[Callable[[], None]] = []  # what all units may call
 _loading = threading.RLock()  # helpers of the thread pool may want the same unit at the same time
 _at: dict[int, Unit] = {}  # units by their places

@@ -18,6 +18,7 @@ from channelsim.rules import FROM_WEIGHTS
 
 ZERO, ONE = np.float32(0.0), np.float32(1.0)
 TRANSPOSE, DENSE, BANK, SIGN = int(Wiring.TRANSPOSE), int(Wiring.DENSE), int(Wiring.BANK), int(Wiring.SIGN)
+SYNAPSES = int(Wiring.SYNAPSES)
 TARGET, PROJECTED = int(Message.TARGET), tuple(int(wiring) for wiring in FROM_WEIGHTS)
 
 
@@ -109,6 +110,11 @@ def error_from(net, mem, c, slot, seen, recalled):
     output = inputs.outputs(net, mem, channel.target, seen, recalled)
     error = mem.signal[: samples * n_target]
     first = channel.message_offset * net.config.batch
+    if channel.wiring == SYNAPSES:
+        target = net.layers[channel.target]  # its synapses make their own errors: see `layers.single_synapses`
+        events = activity.total(mem.message_events[slot, c], samples)
+        mem.counters[c].macs += events * (target.w_size + target.b_size)
+        return
     if is_projected(channel) or channel.at_receiver:
         made = mem.messages[slot, first : first + samples * n_target]
         if samples > 1:

@@ -94,7 +94,7 @@ def _on_maps(net, mem, h, slot, seen, samples, eta):
     """The same for a convolution: the step of a sample is a sum over positions."""
     layer, frame = net.layers[h], mem.slots[slot].frame
     n, fan_in, size = layer.n, layer.fan_in, layer.w_size
-    x, step, total = inputs.activities(net, mem, h, seen), mem.sample_step[:size], mem.whole_step[:size]
+    x, step, total = inputs.activities(net, mem, h, seen), mem.partial_step[:size], mem.whole_step[:size]
     words, share = as_words(step), ONE / F(mem.slots[slot].samples)
     for b in range(samples):
         own, error = x[b * fan_in : b * fan_in + fan_in], mem.signal[b * n : b * n + n]

@@ -10,17 +10,17 @@ from channelsim.engine.channel import sending
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.units import AUGMENTED, INT, NOTHING, unit
 from channelsim.engine.kernels import augment, counter_hash, elementary, losses
-from channelsim.engine.layers import adaptation, dispatch, errors, inputs, learning
+from channelsim.engine.layers import adaptation, dispatch, errors, inputs, learning, single_synapses
 from channelsim.engine.layers.targets import target_of
 from channelsim.engine.loop import frames
 from channelsim.engine.loop.frames import COMPLETE
 from channelsim.engine.tables import geometry
 from channelsim.engine.tables.handles import MEMORY, NET
-from channelsim.plan import RateDecay
+from channelsim.plan import RateDecay, Wiring
 
 F = np.float32
 ZERO = F(0.0)
-LINEAR, INVERSE = int(RateDecay.LINEAR), int(RateDecay.INVERSE)
+LINEAR, INVERSE, SYNAPSES = int(RateDecay.LINEAR), int(RateDecay.INVERSE), int(Wiring.SYNAPSES)
 
 
 @inner()
@@ -187,7 +187,10 @@ def _send_learning(net, mem, h, slot, seen, recalled):
 @inner()
 def _learn(net, mem, h, slot, seen, samples, c):
     """Layer h's synapses learn from mem.signal, and from the activity in slot `seen`."""
-    if not dispatch.is_finite(net, mem, h, samples):
+    if net.channels[c].wiring == SYNAPSES:
+        if not net.config.frozen and net.layers[h].learning_rate > 0:
+            single_synapses.update(net, mem, h, slot, seen, samples, c)
+    elif not dispatch.is_finite(net, mem, h, samples):
         mem.clock.fault_frame = mem.slots[slot].frame
     elif not net.config.frozen and net.layers[h].learning_rate > 0:
         learning.update(net, mem, h, slot, seen, samples, c)

@@ -21,6 +21,7 @@ from channelsim.engine.compile.units import (
     MINI_BATCH,
     ONE_SAMPLE,
     PER_SAMPLE,
+    PER_SYNAPSE,
     QUANTIZED,
     RECORDING,
     SIGNED_WIRES,
@@ -38,11 +39,13 @@ def demands(plan: Plan, *, trace_frames: int = 0, frozen: bool = False) -> froze
     dense, learns = layers["kind"] == Kind.DENSE, layers["learning_rate"] > 0
     quantized = (layers["update_quantizer"] != Quantizer.NONE) | (layers["weight_quantizer"] != Quantizer.NONE)
     deferred = dense & ~quantized & (plan.batch == 1 and plan.momentum == 0.0 and plan.weight_decay == 0.0)
+    by_synapse = (wiring == Wiring.SYNAPSES).any()
     found = {
         ONE_SAMPLE: plan.batch == 1 and dense.any(),
         MINI_BATCH: plan.batch > 1 and dense.any(),
         DEFERRED: not frozen and (deferred & learns).any(),
-        IMMEDIATE: not frozen and (learns & ~deferred).any(),
+        IMMEDIATE: not frozen and ((learns & ~deferred).any() or by_synapse),
+        PER_SYNAPSE: not frozen and by_synapse,
         TRANSPOSED: (wiring == Wiring.TRANSPOSE).any(),
         SIGNS: (wiring == Wiring.SIGN).any(),
         SIGNED_WIRES: (wiring == Wiring.SPARSE_SIGN).any(),

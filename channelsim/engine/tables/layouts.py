@@ -251,7 +251,7 @@ class Memory(NamedTuple):
     learning_signal: Floats  # (B * widest that learns) R of the samples that learn, perhaps times the rate
     learning_inputs: Floats  # (B * widest) the activities of the samples that learn
     whole_step: Floats  # (largest W) an update that has to be seen whole: momentum, decay, quantizers
-    sample_step: Floats  # (largest W) that of one sample
+    partial_step: Floats  # (largest W) the step of one sample, or of some units that send errors
     targets: Floats  # (B * n_L) T of the frame that the top compares
     unprojected: Floats  # (B * widest that learns) messages that are yet to pass the sender's W, or C
     transposed: Floats  # (largest W that errors pass) a W transposed
