@@ -301,7 +301,7 @@ def _channels(scenario: Scenario, found: Tables, batch: int, real: bool) -> tupl
     for edge, row in zip(found.edges, found.channels, strict=True):
         units_there = int(found.layers[edge.source]["n"])
         units_active = 1 if edge.message == Message.TARGET and not real else units_there
-        active = edge.rank or units_active
+        active = edge.rank or (int(row["n"]) if row["at_receiver"] else units_active)
         bits = int(codes.message_bits(row, active)[0])
         link = found.links[row["link"]]
         time = math.ceil(Fraction(bits * int(link["ps_numerator"]), int(link["ps_denominator"])))
@@ -312,7 +312,7 @@ def _channels(scenario: Scenario, found: Tables, batch: int, real: bool) -> tupl
             if edge.rank:
                 error_macs -= edge.rank * (units_there - units_active)  # of P
             else:
-                error_macs = error_macs * active // units_there
+                error_macs = error_macs * units_active // units_there
         rows.append(
             ChannelCheck(
                 name=edge.name,

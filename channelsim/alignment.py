@@ -167,7 +167,8 @@ def _values(plan: Plan, c: int, feedback: NDArray[np.float32]) -> NDArray[np.flo
 def _wires(plan: Plan, c: int, feedback: NDArray[np.float32]) -> NDArray[np.float32]:
     """C of one channel as a matrix (source units, target units), 0 where there is no wire."""
     channel = plan.channels[c]
-    n, n_target = int(channel["n"]), int(plan.layers[channel["target"]]["n"])
+    target = int(plan.layers[channel["target"]]["n"])
+    n, n_target = int(channel["rank"]) or int(plan.layers[channel["source"]]["n"]), target
     values = _values(plan, c, feedback)
     if channel["wiring"] == Wiring.DENSE:
         matrix = values.reshape(n, n_target)

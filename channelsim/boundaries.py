@@ -235,10 +235,11 @@ class Follower:
             return nothing
         frame, before, step = updates[0]
         own = ref.synapses(h)[0].flatten()
-        rounding = self.rounding.of_step(h)
+        rounding = self.rounding.of_step(h) * ~certain_zeros(ref.layers[h], step)
         slack = tolerances.WEIGHTS * max(1.0, float(own.abs().max()))
         floor = tolerances.WEIGHT_FLOOR * max(1.0, float(before.abs().max()))
         window = tolerances.BOUNDARY * float(step.abs().max()) + tolerances.WEIGHT_FLOOR + rounding
+        window = window * ~certain_zeros(ref.layers[h], step)
         lower = after_update(ref, h, frame, before - floor, step - window)
         upper = after_update(ref, h, frame, before + floor, step + window)
         between = (torch.minimum(lower, upper) - slack <= engine) & (engine <= torch.maximum(lower, upper) + slack)
@@ -250,5 +251,14 @@ class Follower:
         rate = max(
             flip_rate(layer.update_quantizer, layer.update_bits), flip_rate(layer.weight_quantizer, layer.weight_bits)
         )
-        self._enter(len(engine), flipped, rate, doubtful)
+        self._enter(step.numel(), flipped, rate, doubtful)
         return flipped
+
+
+def certain_zeros(layer: SimpleNamespace, step: torch.Tensor) -> torch.Tensor:
+    """Which values of a layer's step (flat) are 0 without any sum: of single samples (a row each), those of inputs that
+    are 0. bool, like the step."""
+    if step.ndim == 1:
+        return torch.zeros_like(step, dtype=torch.bool)
+    by_input = step.view(len(step), -1, layer.w_columns)
+    return (by_input == 0).all(2, keepdim=True).expand(by_input.shape).reshape(step.shape)

@@ -35,9 +35,9 @@ class Message(IntEnum):
 class Wiring(IntEnum):
     """How a delivered learning message m becomes the error at the receiving layer.
 
-    A rule names TRANSPOSE, PRODUCT, DENSE or SIGN. Where C is sparse, or lies between a convolution and the layer right
-    below it, the plan puts SPARSE, BANK or SPARSE_SIGN in the place of DENSE and SIGN; where no layer is skipped,
-    TRANSPOSE in that of PRODUCT.
+    A rule names TRANSPOSE, PRODUCT, DENSE or SIGN. Where C is sparse, leads to single synapses, or lies between a
+    convolution and the layer right below it, the plan puts SPARSE, SYNAPSES, BANK or SPARSE_SIGN in the place of DENSE
+    and SIGN; where no layer is skipped, TRANSPOSE in that of PRODUCT.
     """
 
     NONE = 0  # a forward channel: the layer's own synapses
@@ -48,6 +48,7 @@ class Wiring(IntEnum):
     SIGN = 5  # |C|, shaped as the sending layer's W, with the sign that W has when the message leaves
     SPARSE_SIGN = 6  # likewise, only the wires that exist (laid out as SPARSE)
     PRODUCT = 7  # the transposed W of the sending layer, then those of the layers below it, down to the target's own
+    SYNAPSES = 8  # C, n_source x the synapses of the target (W row by row, then b): an error for each of them
 
 
 FROM_WEIGHTS = (Wiring.TRANSPOSE, Wiring.SIGN, Wiring.SPARSE_SIGN, Wiring.PRODUCT)

@@ -40,7 +40,7 @@ def random_scenario(seed: int) -> tuple[Plan, Dataset]:
             "epochs": 4,
             "learning_rate": float(10 ** rng.uniform(-3, 0)),
             "momentum": one(0, 0, 0, 0.9),
-            "decay": one(0, 0.01),
+            "learning_rate_decay": one(0, 0.01),
         },
         "channels": channels,
         "synapses": one(

@@ -28,7 +28,7 @@ import numpy as np
 
 from channelsim import hashing
 from channelsim.hashing import Stream
-from channelsim.plan import Direction, Distribution, Encoding, Jitter, Plan, Residual, Scale, Wiring
+from channelsim.plan import Direction, Distribution, Encoding, Jitter, Plan, Quantizer, Residual, Scale, Wiring
 from channelsim.plan import Message as Carries
 from tests.neurons import Layer, cancels, image, rounded, sum_in_units
 from tests.words import Quantized, decoded, flipped, quantized, scale_of, silence_of, unit_of
@@ -249,14 +249,19 @@ class Simulator:
         self.left[c] = frame
         message = Message(c, frame, sample, offered=self.now)
         self.messages.append(message)
-        count["messages"] += 1
-        count["offered"] += int(np.count_nonzero(vector))
         if record["wiring"] in FROM_WEIGHTS:
             source = self.layers[int(record["source"])]
             message.wires, message.wires_unit = source.wires_back(inputs), source.unit()
             if record["wiring"] == Wiring.PRODUCT:
                 between = self.layers[int(record["target"]) + 1 : int(record["source"])]
                 message.below = [(layer.w.copy(), layer.unit()) for layer in reversed(between)]
+        if record["at_receiver"]:
+            self._redraw(c, frame)
+            active = {neuron: float(vector[neuron]) for neuron in np.flatnonzero(vector)}
+            count["macs"] += self._operations(c, [list(active)])
+            vector = rounded(self._error(message, active, 0.0))
+        count["messages"] += 1
+        count["offered"] += int(np.count_nonzero(vector))
         v = self._to_send(c, vector)
         passed = self._above_threshold(c, v, vector)
         noise_scale = scale_of(record["noise_scale_kind"], record["noise_scale"], passed)
@@ -490,9 +495,10 @@ class Simulator:
         self.misses[h] += missed
         size = len(self.samples(frame))
         for c, messages in boxes.items():
+            at_receiver = self.channels[c]["at_receiver"]  # C has made the message
             passes_weights = self.channels[c]["wiring"] in FROM_WEIGHTS  # whether the error is used or not
-            if passes_weights or not missed or self.plan.on_miss_current:
-                self.counters[c]["macs"] += self._operations(c, messages)
+            if not at_receiver and (passes_weights or not missed or self.plan.on_miss_current):
+                self.counters[c]["macs"] += self._operations(c, [list(message.received) for message in messages])
         if missed and not self.plan.on_miss_current:
             self._send_over(h, Direction.LEARNING, frame, [np.zeros(layer.n)] * size)
             return
@@ -500,8 +506,12 @@ class Simulator:
         for c in boxes:
             self._redraw(c, frame)
         errors = []
+        only = min(boxes)
+        if self.channels[only]["wiring"] == Wiring.SYNAPSES:
+            self._update_synapses(h, frame, only, list(zip(boxes[only], stored, strict=False)), age)
+            return
         for sample, (_, o) in enumerate(stored):
-            parts = [self._error(h, c, messages[sample]) for c, messages in boxes.items()]
+            parts = [self._error_of(h, c, messages[sample]) for c, messages in boxes.items()]
             error, terms = sum(parts), sum(np.abs(part) for part in parts)
             layer.unclear += int(cancels(error, terms).sum())
             slopes = [layer.slope(v) for v in o] if self.plan.derivative else np.ones(layer.n)
@@ -514,16 +524,16 @@ class Simulator:
         if not layer.pools:
             self._update(h, frame, min(boxes), stored, errors, age)
 
-    def _error(self, h: int, c: int, message: Message) -> Any:
-        """What a message makes at layer h: what it brings over its wires, times the channel's share."""
+    def _error_of(self, h: int, c: int, message: Message) -> Any:
+        """What a message makes at layer h: its values, through C unless they have passed it, times the share."""
         layer, record = self.layers[h], self.channels[c]
         if record["wiring"] == Wiring.PRODUCT:
             return self._through_products(h, message)
-        error, own = np.zeros(layer.n), self._unit_of_wires(c, message)
-        for i in range(layer.n):
-            wires = [self._wire(c, message, neuron, i) for neuron in message.received]
-            error[i], size = sum_in_units(message.received.values(), wires, own, message.unit)
-            layer.unclear += bool(cancels(error[i], size))
+        if record["at_receiver"]:
+            error = np.zeros(layer.n)
+            error[list(message.received)] = list(message.received.values())
+        else:
+            error = self._error(message, message.received, message.unit)
         return error * record["share"]
 
     def _through_products(self, h: int, message: Message) -> Any:
@@ -565,13 +575,26 @@ class Simulator:
         values = rounded(values + record["mean"])
         return np.abs(values) if record["wiring"] in (Wiring.SIGN, Wiring.SPARSE_SIGN) else values
 
-    def _operations(self, c: int, messages: list[Message]) -> int:
-        """Multiply-accumulates of C m: the wires of each event that was delivered."""
+    def _error(self, message: Message, values: dict[int, float], unit: float) -> Any:
+        """What values of sending neurons, multiples of `unit`, make through the wires at each receiving neuron."""
+        c = message.channel
+        layer = self.layers[int(self.channels[c]["target"])]
+        error, own = np.zeros(layer.n), self._unit_of_wires(c, message)
+        for i in range(layer.n):
+            wires = [self._wire(c, message, neuron, i) for neuron in values]
+            error[i], size = sum_in_units(values.values(), wires, own, unit)
+            layer.unclear += bool(cancels(error[i], size))
+        return error
+
+    def _operations(self, c: int, messages: list[list[int]]) -> int:
+        """Multiply-accumulates of C m: the wires of the neurons that are active in each message."""
         record = self.channels[c]
-        neurons = [neuron for message in messages for neuron in message.received]
+        neurons = [neuron for active in messages for neuron in active]
+        if record["wiring"] == Wiring.SYNAPSES:
+            return len(neurons) * self.c[c].shape[1]
         if record["wiring"] == Wiring.PRODUCT:
             between = self.layers[int(record["target"]) + 1 : int(record["source"])]
-            whole = sum(len(layer.weights) for layer in between) * sum(bool(message.received) for message in messages)
+            whole = sum(len(layer.weights) for layer in between) * sum(map(bool, messages))
             return whole + sum(self.layers[int(record["source"])].wires_down(neuron) for neuron in neurons)
         if record["wiring"] in (Wiring.TRANSPOSE, Wiring.SIGN, Wiring.BANK):
             return sum(self.layers[int(record["source"])].wires_down(neuron) for neuron in neurons)
@@ -581,7 +604,9 @@ class Simulator:
         """C as the plan drew it, and which wires exist: (sender, receiver)."""
         record, plan = self.plan.channels[c], self.plan
         flat = plan.feedback[record["c_offset"] : record["c_offset"] + record["c_size"]].astype(np.float64)
-        n, n_target = int(record["n"]), int(plan.layers[record["target"]]["n"])
+        n, n_target = (int(plan.layers[record[end]]["n"]) for end in ("source", "target"))
+        if record["wiring"] == Wiring.SYNAPSES:
+            return flat.reshape(n, -1), np.ones((n, len(flat) // n), bool)
         if record["wiring"] == Wiring.DENSE:
             return flat.reshape(n, n_target), np.ones((n, n_target), bool)
         if record["wiring"] in (Wiring.SIGN, Wiring.BANK):
@@ -613,7 +638,9 @@ class Simulator:
     # --- learning ---------------------------------------------------------------------------------------
 
     def _rate(self, frame: int, initial: float) -> float:
-        return float(np.float32(initial * (1 - self.plan.decay) ** frame))
+        d = self.plan.learning_rate_decay
+        left = [(1 - d) ** frame, max(0.0, 1 - d * frame), 1 / (1 + d * frame)][self.plan.decay_form]
+        return float(np.float32(initial * left))
 
     def _adapt(self, c: int, frame: int, used: list[Any], batch: int) -> None:
         """C += eta_C m (x) O, averaged over the frame's samples, on the wires that exist; with momentum as W."""
@@ -636,13 +663,44 @@ class Simulator:
         if record["wiring"] == Wiring.BANK:
             step = source.spread(source.gathered(step.T)).T
             written = source.written(os, ms)
-        count["writes"] += int(record["c_size"]) if self.plan.momentum else written
+        whole = self.plan.momentum or self.plan.feedback_decay
+        count["writes"] += int(record["c_size"]) if whole else written
+        step = step - self.plan.feedback_decay * self.c[c]
         self.c_speed[c] = self.plan.momentum * self.c_speed[c] + step
         rate = self._rate(frame, float(record["learning_rate"]))
         self.c[c] = rounded(self.c[c] + np.where(self.exists[c], rate * self.c_speed[c], 0))
 
-    def _update(self, h: int, frame: int, c: int, stored: list[Any], errors: list[Any], age: int) -> None:
-        """dW = eta R (x) x, averaged over the frame's samples; the synapses' quantizers. With eta = 0 nothing."""
+    def _update_synapses(self, h: int, frame: int, c: int, used: list[Any], age: int) -> None:
+        """As `_update`, where each synapse (j, i), and each bias, has wires and so an error of its own."""
+        layer, size = self.layers[h], len(self.samples(frame))
+        products, biases, slopes = [], [], []
+        for message, (x, o) in used:
+            values, senders = np.array(list(message.received.values())), list(message.received)
+            slope = np.array([layer.slope(v) if self.plan.derivative else 1.0 for v in o])
+            wires = self.c[c][senders]
+            error, terms = values @ wires, np.abs(values) @ np.abs(wires)
+            layer.unclear += int(cancels(error, terms).sum())
+            by_weight = error[: len(layer.weights)].reshape(-1, layer.n)
+            products.append(np.outer(x, slope) * by_weight / size)
+            biases.append(slope * np.append(error[len(layer.weights) :], np.zeros(layer.n))[: layer.n])
+            slopes.append(slope * bool(np.any(values)))
+        self._update(h, frame, c, [stored for _, stored in used], slopes, age, products, biases)
+
+    def _update(
+        self,
+        h: int,
+        frame: int,
+        c: int,
+        stored: list[Any],
+        errors: list[Any],
+        age: int,
+        products: list[Any] | None = None,
+        biases: list[Any] | None = None,
+    ) -> None:
+        """dW = eta R (x) x, averaged over the frame's samples; the synapses' quantizers. With eta = 0 nothing.
+
+        `products` and `biases`, if given, are what each sample adds to W and b; `errors` then say where that is not 0.
+        """
         layer, record, count = self.layers[h], self.plan.layers[h], self.counters[c]
         if record["learning_rate"] == 0:
             return
@@ -653,37 +711,55 @@ class Simulator:
         count["update_macs"] += sum(
             int((np.outer(x != 0, r != 0) & there).sum()) for x, r in zip(xs, errors, strict=False)
         )
-        whole = self.plan.momentum or record["update_quantizer"]
+        decay = self.plan.weight_decay
+        whole = self.plan.momentum or decay or record["update_quantizer"]
         count["writes"] += len(layer.weights) if whole else layer.written(xs, errors)
-        products = [np.outer(x, r) / size for x, r in zip(xs, errors, strict=False)]
+        products = products or [np.outer(x, r) / size for x, r in zip(xs, errors, strict=False)]
+        errors = biases or errors
         terms = self.plan.momentum * np.abs(layer.w_speed) + layer.gathered(sum(np.abs(p) for p in products))
-        layer.w_speed = self.plan.momentum * layer.w_speed + layer.gathered(sum(products))
-        if record["update_quantizer"]:
+        terms += decay * np.abs(layer.weights)
+        layer.w_speed = self.plan.momentum * layer.w_speed + layer.gathered(sum(products)) - decay * layer.weights
+        per_sample = bool(record["update_per_sample"])
+        if record["update_quantizer"] and not per_sample:
             layer.unclear += int(cancels(layer.w_speed, terms).sum())
         rate = self._rate(frame, float(record["learning_rate"]))
         b_terms = self.plan.momentum * np.abs(layer.b_speed) + layer.gathered_bias(
             sum(np.abs(r) for r in errors) / size
         )
-        layer.b_speed = self.plan.momentum * layer.b_speed + layer.gathered_bias(sum(errors) / size)
+        b_terms += decay * np.abs(layer.biases)
+        layer.b_speed = (
+            self.plan.momentum * layer.b_speed + layer.gathered_bias(sum(errors) / size) - decay * layer.biases
+        )
         for old, speed, size_of in ((layer.weights, layer.w_speed, terms), (layer.biases, layer.b_speed, b_terms)):
             layer.unclear += int(cancels(old + rate * speed, np.abs(old) + rate * size_of).sum())
-        step = self._quantized_matrix(h, frame, "update", rounded(rate * layer.w_speed))
+        if per_sample:
+            steps = []
+            for b, product in enumerate(products):
+                own, own_terms = layer.gathered(size * product), layer.gathered(size * np.abs(product))
+                layer.unclear += int(cancels(own, own_terms).sum())
+                steps.append(self._quantized_matrix(h, frame, "update", rounded(rate * own), b))
+            step = sum(steps) / size
+        else:
+            step = self._quantized_matrix(h, frame, "update", rounded(rate * layer.w_speed))
         if record["update_quantizer"]:
-            count["update_bits"] += len(layer.weights) * int(record["update_bits"])
+            messages = len(products) if per_sample else 1
+            count["update_bits"] += messages * len(layer.weights) * int(record["update_bits"])
         layer.set(
             self._quantized_matrix(h, frame, "weight", rounded(layer.weights + step)),
             rounded(layer.biases + rate * layer.b_speed),
         )
 
-    def _quantized_matrix(self, h: int, frame: int, which: str, values: Any) -> Any:
+    def _quantized_matrix(self, h: int, frame: int, which: str, values: Any, sample: int = 0) -> Any:
         """A layer's step or its W, flat, as its quantizer leaves it."""
         record = self.plan.layers[h]
         if not record[f"{which}_quantizer"]:
             return values
+        if record[f"{which}_quantizer"] == Quantizer.ABS:
+            return np.abs(values)
         draws = None
         if record[f"{which}_stochastic"]:
             stream = Stream.UPDATE_ROUNDING if which == "update" else Stream.WEIGHT_ROUNDING
-            draws = dict(enumerate(hashing.uniform32(self._words(stream.of(h), frame, 0, range(len(values))))))
+            draws = dict(enumerate(hashing.uniform32(self._words(stream.of(h), frame, sample, range(len(values))))))
         given = {k: np.float32(v) for k, v in enumerate(values) if v}
         doubt = 3e-6 * float(np.abs(values).max(initial=0))
         keys = [int(record[f"{which}_{word}"]) for word in ("quantizer", "bits", "scale_kind")]

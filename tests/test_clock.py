@@ -330,7 +330,7 @@ def tables(draw: st.DrawFn) -> tuple[list[int], int, list[str], dict[str, Any]]:
             "epochs": 2,
             # Small steps: a saturated unit is 1 or the float32 below it, and has a slope of 0 or not.
             "learning_rate": 0.02,
-            "decay": 0.01,
+            "learning_rate_decay": 0.01,
             "momentum": draw(st.sampled_from([0.0, 0.9])),
         },
         "channels": channel_tables,

@@ -93,7 +93,7 @@ scenarios = st.fixed_dictionaries(
                 "epochs": st.just(3),
                 "learning_rate": st.sampled_from([0.02, 0.1]),
                 "momentum": st.sampled_from([0, 0.7]),
-                "decay": st.sampled_from([0, 0.01]),
+                "learning_rate_decay": st.sampled_from([0, 0.01]),
             }
         ),
         "schedule": schedules,

@@ -45,7 +45,7 @@ def part(plan: Plan, h: int, weights: Any, biases: Any) -> tuple[Any, Any]:
 def test_a_frozen_layer_is_not_touched_and_passes_errors_on(
     shape: tuple[int, ...], layers: list[dict[str, Any]], frozen: int, batch: int, synapses: Any, momentum: float
 ) -> None:
-    training = {"momentum": momentum, "decay": 0.01}
+    training = {"momentum": momentum, "learning_rate_decay": 0.01}
     rates = {"default": 0.1, str(frozen): 0}
     plan = small(shape, layers, rates, batch, synapses=synapses, training=training)
     state, _ = run(plan, *data(shape))
@@ -88,7 +88,7 @@ def test_a_step_is_proportional_to_the_rate_of_its_layer() -> None:
 
 
 def test_decay_is_of_all_rates() -> None:
-    plan = small((5,), DENSE, {"default": 0.1, "1": 0.4}, training={"decay": 0.5})
+    plan = small((5,), DENSE, {"default": 0.1, "1": 0.4}, training={"learning_rate_decay": 0.5})
     assert plan.layers["learning_rate"].tolist() == [0, 0.4, 0.1, 0.1, 0.1] and plan.rate_left(2) == 0.25
 
 

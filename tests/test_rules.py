@@ -47,7 +47,7 @@ MODIFIERS: dict[str, dict[str, Any]] = {
     "plain": {},
     "no derivative": {"learning": {"derivative": False}},
     "online": {"training": {"batch": 1}},
-    "momentum": {"training": {"momentum": 0.9, "decay": 0.01}},
+    "momentum": {"training": {"momentum": 0.9, "learning_rate_decay": 0.01}},
     "momentum online": {"training": {"momentum": 0.9, "batch": 1}},
     **{name: {"learning": {"feedback": feedback}} for name, feedback in FEEDBACK.items()},
 }

@@ -443,7 +443,7 @@ FULL: dict[str, Any] = {**SEQUENTIAL, "training": {**SEQUENTIAL["training"], "ba
 @pytest.mark.parametrize("tables", [SEQUENTIAL, ONLINE, FULL], ids=["sequential", "online", "full"])
 def test_a_run_that_is_done_goes_on_with_more_epochs(tmp_path: Path, tables: dict[str, Any]) -> None:
     whole, parts = tmp_path / "whole.h5", tmp_path / "parts.h5"
-    training = {**tables["training"], "decay": 1e-4}
+    training = {**tables["training"], "learning_rate_decay": 1e-4}
     expected = cs.run(small(tables, training={**training, "epochs": 5}), whole)
     cs.run(small(tables, training={**training, "epochs": 2}), parts)
     with pytest.raises(cs.InputError, match=r"parts.h5: this run is done; accepted: more epochs \(--epochs N\)"):

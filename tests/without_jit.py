@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from channelsim import engine
-from channelsim.plan import CHANNEL, MESSAGE_ROW, Encoding, Quantizer
+from channelsim.plan import CHANNEL, MESSAGE_ROW, Encoding
 from tests.engine.records import channel
 from tests.laws.cases import Case, dense_case, run
 from tests.networks import EVERY_STAGE
+from tests.words import OF_MESSAGES
 
 TRAINING = {"batch": 3, "epochs": 2, "learning_rate": 0.1}
 ONLINE = {"batch": 1, "epochs": 1, "learning_rate": 0.05}
@@ -119,7 +120,7 @@ def packed() -> dict[str, Any]:
     """Messages of every quantizer, dense and by addresses, as bytes."""
     channels = np.concatenate([
         np.array([channel(5, kind, 3, encoding=encoding, header_bits=3)], CHANNEL)
-        for kind in Quantizer
+        for kind in OF_MESSAGES
         for encoding in Encoding
     ])  # fmt: skip
     rows = np.zeros(len(channels), MESSAGE_ROW)

@@ -12,6 +12,7 @@ import numpy as np
 from channelsim.plan import Quantizer, Scale
 
 F = np.float32
+OF_MESSAGES = [kind for kind in Quantizer if kind != Quantizer.ABS]
 TINY = 2.0**-126  # the smallest unit
 Values = Mapping[int, np.float32]
 """Neuron -> value, of the neurons that send an event."""

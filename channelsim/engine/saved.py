@@ -123,6 +123,7 @@ def _out_of_range(fresh: State, memory: Memory, arrays: Arrays) -> Iterator[str]
         if np.size(values) and (np.any(values < least) or (most is not None and np.any(values > most))):
             yield f"{name} is out of range"
     may_wait = (plan.layers["kind"] == Kind.DENSE) & (plan.batch == 1) & (plan.momentum == 0.0)
+    may_wait &= plan.weight_decay == 0.0
     may_wait &= (plan.layers["update_quantizer"] == Quantizer.NONE) & (
         plan.layers["weight_quantizer"] == Quantizer.NONE
     )

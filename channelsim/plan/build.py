@@ -20,7 +20,7 @@ from channelsim.plan.draws import InitialWeights
 from channelsim.plan.edges import Edge, backpropagation_edges, channel_names, edges_of
 from channelsim.plan.feedback import Place, draw_feedback, draw_wires, places_of, wire_tables
 from channelsim.plan.given import Arrays, written
-from channelsim.plan.layout import Direction, Kind
+from channelsim.plan.layout import Direction, Kind, RateDecay
 from channelsim.plan.own import OwnStage, own_stages
 from channelsim.plan.shapes import layer_table
 from channelsim.scenario import Channel, Scenario
@@ -63,8 +63,11 @@ class Plan:
     batch: int
     epochs: int
     learning_rate: float  # of layers without their own; LAYER and CHANNEL have those at which W and C learn
-    decay: float
+    learning_rate_decay: float
+    decay_form: RateDecay
     momentum: float
+    weight_decay: float
+    feedback_decay: float  # weight decay of an adaptive C
     derivative: bool
     shuffle: bool
     flip: bool  # training images are mirrored at random
@@ -108,11 +111,15 @@ class Plan:
 
     @property
     def log_keep(self) -> float:
-        """ln (1 - decay)."""
-        return float(elementary.log(1.0 - self.decay))
+        """ln (1 - d), d being the learning rates' decay."""
+        return float(elementary.log(1.0 - self.learning_rate_decay))
 
     def rate_left(self, frame: int) -> float:
-        """What is left of the learning rates in a frame: (1 - decay)^frame."""
+        """What is left of the learning rates in a frame."""
+        if self.decay_form == RateDecay.LINEAR:
+            return max(0.0, 1.0 - self.learning_rate_decay * frame)
+        if self.decay_form == RateDecay.INVERSE:
+            return 1.0 / (1.0 + self.learning_rate_decay * frame)
         return float(elementary.exp(frame * self.log_keep))
 
     @property
@@ -222,8 +229,11 @@ def build(
         batch=min(batch, max(train_size, 2)),  # a frame has no more samples than an epoch; 1 is a code path
         epochs=training.epochs,
         learning_rate=training.rate(0),
-        decay=training.decay,
+        learning_rate_decay=training.learning_rate_decay.per_update,
+        decay_form=RateDecay[training.learning_rate_decay.form.upper()],
         momentum=training.momentum,
+        weight_decay=training.weight_decay,
+        feedback_decay=training.weight_decay if learning.weight_decay is None else learning.weight_decay,
         derivative=learning.derivative,
         shuffle=training.shuffle,
         flip=scenario.data.flip,

@@ -36,7 +36,9 @@ def channel_table(
     table = np.zeros(len(edges), CHANNEL)
     residual_offset = learning_offset = 0
     for row, edge, channel, link, place in zip(table, edges, settings, link_of, places, strict=True):
-        n, target = edge.rank or int(layers[edge.source]["n"]), layers[edge.target]
+        target = layers[edge.target]
+        row["at_receiver"] = channel.quantize is not None and channel.quantize.at == "receiver"
+        n = int(target["n"]) if row["at_receiver"] else edge.rank or int(layers[edge.source]["n"])
         row["direction"], row["source"], row["target"] = edge.direction, edge.source, edge.target
         row["message"], row["wiring"], row["adaptive"] = edge.message, edge.wiring, edge.adaptive
         row["learning_rate"], row["share"] = edge.learning_rate, edge.share

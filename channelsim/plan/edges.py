@@ -43,6 +43,8 @@ def edges_of(scenario: Scenario, layers: NDArray[Any]) -> tuple[Edge, ...]:
         if direction == "forward":
             continue
         wiring = _wiring(rule, layers, source, target, feedback.connections is not None)
+        if feedback.per == "synapse":
+            wiring = Wiring.SYNAPSES
         has_feedback = wiring not in WITHOUT_FEEDBACK
         rate = scenario.feedback_rate(target) if rule.adaptive and has_feedback else 0.0
         share, rank = (1.0 / feedback.copies, feedback.rank or 0) if has_feedback else (1.0, 0)

@@ -142,7 +142,8 @@ def draw_feedback(
                 values = np.where(there == 0, values, np.abs(values) * there).astype(np.float32)
             flat[place.offset : place.offset + place.size] = values
             flat[place.p_offset : place.p_offset + place.p_size] = _projection(c, edge, layers, settings, initial.seed)
-        found.append(replace(place, unit=float(unit) if unit >= SMALLEST_UNIT else 0.0, deviation=spread))
+        has_unit = unit >= SMALLEST_UNIT and edge.wiring != Wiring.SYNAPSES
+        found.append(replace(place, unit=float(unit) if has_unit else 0.0, deviation=spread))
     return flat, tuple(found)
 
 
@@ -191,4 +192,6 @@ def _shape(edge: Edge, layers: NDArray[Any]) -> tuple[int, int]:
     if edge.wiring in SHAPED_AS_WEIGHTS:
         columns = int(source["w_columns"])
         return int(source["w_size"]) // columns, columns
-    return edge.rank or int(source["n"]), int(layers[edge.target]["n"])
+    target = layers[edge.target]
+    receivers = target["w_size"] + target["b_size"] if edge.wiring == Wiring.SYNAPSES else target["n"]
+    return edge.rank or int(source["n"]), int(receivers)

@@ -77,7 +77,8 @@ def fitted_feedback(
             continue
         name = f"C_{edge.target}"
         if edge.wiring != Wiring.DENSE:
-            kinds = {Wiring.BANK: "a bank of kernels", Wiring.SIGN: "made of magnitudes with the signs of W"}
+            kinds = {Wiring.BANK: "a bank of kernels", Wiring.SIGN: "made of magnitudes with the signs of W",
+                     Wiring.SYNAPSES: "of single synapses"}  # fmt: skip
             kind = "a list of wires" if edge.wiring in SPARSE_WIRINGS else kinds[edge.wiring]
             raise InputError(
                 f"{source}: C of {edge.name} is {kind} here, and not read from a file; accepted: networks in which each"

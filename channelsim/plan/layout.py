@@ -49,6 +49,15 @@ class Quantizer(IntEnum):
     UNIFORM = 2
     SIGN = 3
     TERNARY = 4
+    ABS = 5  # of updates only
+
+
+class RateDecay(IntEnum):
+    """What is left of learning rates in frame k: (1 - d)^k, max(0, 1 - d k), or 1 / (1 + d k)."""
+
+    FACTOR = 0
+    LINEAR = 1
+    INVERSE = 2
 
 
 class Residual(IntEnum):
@@ -124,6 +133,7 @@ LAYER = np.dtype(
         ("update_scale_kind", "i8"),
         ("update_scale", "f4"),
         ("update_stochastic", "u1"),
+        ("update_per_sample", "u1"),  # each sample's step passes the quantizer by itself
         ("weight_quantizer", "i8"),
         ("weight_bits", "i8"),
         ("weight_scale_kind", "i8"),
@@ -143,7 +153,8 @@ CHANNEL = np.dtype(
         ("adaptive", "u1"),
         ("learning_rate", "f8"),  # of the first update of an adaptive C
         ("share", "f4"),  # of its error, in the sum of those of all learning channels that lead to the target
-        ("n", "i8"),  # values of a message: units of the source, or the rank of C
+        ("n", "i8"),  # values of a message: units of the source, of the target if `at_receiver`, or the rank of C
+        ("at_receiver", "u1"),  # what C makes of the source's values is what travels, and passes the stages
         ("rank", "i8"),  # of C = P Q; 0: C is no such product
         ("p_offset", "i8"),  # P's values, (units of the source, rank); Q is where C is otherwise
         ("message_offset", "i8"),  # of the delivered message (or the projected error) in a frame's message buffer

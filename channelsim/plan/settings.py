@@ -10,7 +10,7 @@ from channelsim.plan.own import at_the_sender
 from channelsim.scenario import Channel
 
 FLOAT_BITS = 32
-VALUE_BITS = {Quantizer.NONE: FLOAT_BITS, Quantizer.SIGN: 1, Quantizer.TERNARY: 2}
+VALUE_BITS = {Quantizer.NONE: FLOAT_BITS, Quantizer.SIGN: 1, Quantizer.TERNARY: 2, Quantizer.ABS: FLOAT_BITS - 1}
 
 
 def channel_fields(row: Any, channel: Channel) -> None:

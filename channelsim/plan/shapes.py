@@ -68,6 +68,7 @@ def layer_table(scenario: Scenario, shape: tuple[int, ...], outputs: int, real: 
                 row, quantize, f"{word}_quantizer", f"{word}_bits", f"{word}_scale_kind", f"{word}_scale",
                 f"{word}_stochastic",
             )  # fmt: skip
+        row["update_per_sample"] = scenario.synapses.update is not None and scenario.synapses.update.per == "sample"
         row["compute_forward"], row["compute_learning"] = scenario.compute_times(h)
         unit_offset += int(row["n"])
         input_offset += int(row["fan_in"])

@@ -40,6 +40,8 @@ def wires(edge: Edge, layers: NDArray[Any], connections: int | None) -> int:
     senders = int(source["n"])
     if edge.rank:
         return edge.rank * (senders + int(target["n"]))
+    if kind == Wiring.SYNAPSES:
+        return senders * int(target["w_size"] + target["b_size"])
     if kind in SPARSE_WIRINGS:
         senders = min(connections or senders, senders)
     return senders * int(target["n"])

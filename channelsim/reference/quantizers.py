@@ -35,6 +35,8 @@ def quantize(kind: int, bits: int, v: torch.Tensor, a: torch.Tensor, u: torch.Te
     """
     if kind == Quantizer.NONE:
         return v
+    if kind == Quantizer.ABS:
+        return v.abs()
     a = torch.where(a > 0, a, 1.0)
     if kind == Quantizer.SIGN:
         return a * v.sign()

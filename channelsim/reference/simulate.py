@@ -19,7 +19,7 @@ from channelsim.reference.channels import send
 from channelsim.reference.clock import arrival_gap
 from channelsim.reference.state import Arrived, State, links_of, records
 from channelsim.reference.transfer import derivative, transfer
-from channelsim.rules import FROM_WEIGHTS, Message
+from channelsim.rules import FROM_WEIGHTS, Message, Wiring
 
 LEARNING, FORWARD, ENTRY = 0, 1, 2
 
@@ -87,11 +87,14 @@ def send_learning(ref: State, source: int, frame: int, r: torch.Tensor, x: torch
     """
     for c in ref.learning_channels(source):
         channel = ref.channels[c]
-        encoded = ref.targets(frame) if channel.message == Message.TARGET else r
-        if channel.rank:
-            encoded = encoded @ ref.projection(c)
-        m, unit, complete = send(ref, c, frame, encoded)
-        error = rules.project(ref, c, frame, m, unit, x) if channel.wiring in FROM_WEIGHTS else None
+        values = ref.targets(frame) if channel.message == Message.TARGET else r
+        error: torch.Tensor | None
+        if channel.at_receiver:  # what travels is what C makes of them
+            m, unit = values, torch.zeros(len(values), 1)
+            error, _, complete = send(ref, c, frame, rules.project(ref, c, frame, m, unit, x))
+        else:
+            m, unit, complete = send(ref, c, frame, values @ ref.projection(c) if channel.rank else values)
+            error = rules.project(ref, c, frame, m, unit, x) if channel.wiring in FROM_WEIGHTS else None
         schedule(ref, complete, LEARNING, collect, c, frame, Arrived(m, unit, error))
 
 
@@ -154,9 +157,15 @@ def receive_learning(ref: State, h: int, frame: int, arrived: dict[int, Arrived]
         return
     x, o = (part[:batch] for part in remembered)
     used = len(x)  # after a miss: the newest frame may be the shorter last one of an epoch
+    slope = derivative(layer.transfer, o) if plan.derivative else torch.ones_like(o)
+    if ref.channels[channels[0]].wiring == Wiring.SYNAPSES:  # there is no one error of a neuron, to be sent on
+        if layer.learning_rate:
+            rules.update_synapses(ref, channels[0], frame, x, slope, arrived[channels[0]].m[:used], batch)
+            ref.ages[h][age] += 1
+        return
     error = rules.error_at(ref, frame, arrived)
     r = torch.zeros(batch, layer.n)
-    r[:used] = error[:used] * (derivative(layer.transfer, o) if plan.derivative else 1.0)
+    r[:used] = error[:used] * slope
     send_learning(ref, h, frame, r, x)
     for c in channels:
         if ref.channels[c].adaptive:

@@ -30,7 +30,8 @@ class Witness(Protocol):
         """Sees these samples' messages on channel c before they leave; returns them, perhaps put right."""
 
     def update(self, ref: State, h: int, frame: int, before: torch.Tensor, step: torch.Tensor) -> None:
-        """Sees layer h's W (flat) before an update and the step that its update quantizer is given (flat)."""
+        """Sees layer h's W (flat) before an update and the step that its update quantizer is given (flat; or one for
+        each sample, a row each)."""
 
 
 class Arrived(NamedTuple):

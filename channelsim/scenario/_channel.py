@@ -51,7 +51,7 @@ def tables_of(name: str) -> list[str]:
     return [".".join(parts[:length]) for length in (1, *range(2, len(parts) + 1, 2))]
 
 
-FIXED_WIDTHS = {"sign": 1, "ternary": 2}
+FIXED_WIDTHS = {"sign": 1, "ternary": 2, "abs": 31}
 
 
 class Threshold(Table):
@@ -61,7 +61,7 @@ class Threshold(Table):
     """The threshold: x is sent where |x| > value."""
 
 
-class Quantize(Table):
+class LowPrecision(Table):
     """Few-bit values.
 
     `log2` is a sign(x) 2^round(clip(log2|x/a|, -bits+1, 0)) (the paper's Q); `uniform` has 2^bits - 1 levels,
@@ -100,6 +100,14 @@ class Quantize(Table):
     def width(self) -> int:
         """Bits of a code word."""
         return FIXED_WIDTHS.get(self.kind) or self.bits or 0
+
+
+class Quantize(LowPrecision):
+    """Few-bit messages."""
+
+    at: Literal["sender", "receiver"] = "sender"
+    """What a learning channel carries: "sender": the values of the layer that sends; "receiver": what C makes of them,
+    one value for each unit that receives (Baldi, Sadowski and Lu 2018). All stages then act on that."""
 
 
 class Noise(Table):

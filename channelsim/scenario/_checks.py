@@ -11,6 +11,8 @@ from channelsim.rules import RULES, SYNONYMS, Wiring
 from channelsim.scenario._channel import Channel, channel_name, tables_of
 from channelsim.scenario._given import misfit
 from channelsim.scenario._keys import Keys
+from channelsim.scenario._per_synapse import synapse_problems
+from channelsim.scenario._places import receiver_problems, sample_problems
 from channelsim.scenario._rates import layers_of
 from channelsim.scenario._sections import Change, Schedule
 from channelsim.scenario._table import Path, TableError, nearest, shown
@@ -21,7 +23,7 @@ Problem = tuple[Path, str]
 def problems(scenario: Keys) -> list[Problem]:
     """What contradicts something else, each with the path of its key."""
     found = _names(scenario) + _links(scenario) + _residuals(scenario) + _lengths(scenario) + _images(scenario)
-    found += _loss(scenario)
+    found += _loss(scenario) + sample_problems(scenario)
     swept: tuple[str, ...] = ()
     try:
         swept = scenario.grid().keys
@@ -30,6 +32,8 @@ def problems(scenario: Keys) -> list[Problem]:
     found += _schedule(scenario, swept)
     try:
         found += _rates(scenario) + _given_feedback(scenario) + _paths(scenario) + _ranks(scenario)
+        found += receiver_problems(scenario)
+        found += synapse_problems(scenario)
     except TableError as error:  # of the routes
         found += error.problems
     return found
@@ -295,6 +299,8 @@ def advice(scenario: Keys, samples: int | None = None) -> list[str]:
         found.append("learning.feedback.congruent is not used by the rule sign: its C has the signs of W at all times")
     if learning.learning_rate is not None and not rule.adaptive:
         found.append(f"learning.learning_rate is not used by the rule {learning.rule}: its C does not learn")
+    if learning.weight_decay is not None and not rule.adaptive:
+        found.append(f"learning.weight_decay is not used by the rule {learning.rule}: its C does not learn")
     rates = [scenario.training.rate(h) for h, layer in enumerate(scenario.model.chain(), start=1) if layer.synapses]
     if not any(rates):
         found.append("training.learning_rate is 0 for every layer: no weight changes")
@@ -326,8 +332,10 @@ def _clock_advice(scenario: Keys, samples: int | None) -> list[str]:
     routes, senders = scenario.routes(), [math.prod(shape) for shape in scenario.model.shapes()]
     batch = scenario.training.frame_size(samples or 1)
     rank = scenario.learning.feedback.rank
-    for name, (direction, source, _) in scenario.ends().items():
-        n = rank if rank is not None and direction == "learning" else senders[source]
+    for name, (direction, source, target) in scenario.ends().items():
+        quantize = _settings(scenario, name).quantize
+        at_receiver = quantize is not None and quantize.at == "receiver"
+        n = rank if rank is not None and direction == "learning" else senders[target if at_receiver else source]
         key = next((table for table in reversed(tables_of(name)) if table in scenario.channels), direction)
         found += _channel_advice(_settings(scenario, name), f"channels.{key}", n, batch)
         for i, change in enumerate(changes):

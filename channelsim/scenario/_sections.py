@@ -10,10 +10,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, WithJs
 from channelsim.errors import InputError
 from channelsim.paths import path_of
 from channelsim.rules import RULES, SYNONYMS, Message, Route, Wiring
-from channelsim.scenario._channel import Channel, Quantize
+from channelsim.scenario._channel import Channel, LowPrecision
 from channelsim.scenario._given import Matrix, WeightsFile, epoch_problems
 from channelsim.scenario._inline import INLINE, inline_problems
-from channelsim.scenario._rates import Rates, rate_of
+from channelsim.scenario._rates import RateDecay, RateDecays, Rates, rate_of
 from channelsim.scenario._recording import Events, Record, Window
 from channelsim.scenario._table import Table, TableError, accepted, nearest, shown
 from channelsim.scenario._types import Count, Duration, Energy, Listed, NoneWord, PositiveFloat, PositiveInt
@@ -129,12 +129,22 @@ class Training(Table):
     learning_rate: Rates = RATE
     """eta of the first update: a number, or { default = 0.1, 2 = 0.0 } with rates of single layers; 0: that layer is
     frozen."""
-    decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """The learning rate is multiplied by 1 - decay after each update."""
+    learning_rate_decay: RateDecays = RateDecay(per_update=0.0)
+    """The learning rate is multiplied by one minus this after each update: a number, or a table with another form."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """V = momentum * V + gradient; the update is eta * V."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    """L2: each update subtracts eta * weight_decay * w, from W and b alike, as PyTorch's SGD does."""
     shuffle: bool = True
     """A new random order in every epoch."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "decay" in data:
+            text = " is unknown: rates have learning_rate_decay, weights weight_decay; accepted: one of these keys"
+            raise TableError([(("decay",), text)])
+        return data
 
     def frame_size(self, samples: int) -> int:
         """Samples in a full frame, of a training set of so many."""
@@ -167,6 +177,9 @@ class Feedback(Table):
     """So many C, each with a learning channel of its own; the mean of their errors is the error."""
     rank: Annotated[PositiveInt | None, NoneWord] = None
     """C = P Q with so many columns of P: that many values travel in place of the sender's units; "none": C itself."""
+    per: Literal["neuron", "synapse"] = "neuron"
+    """What the errors are of: each receiving "neuron", so that all of its synapses learn from one; or each "synapse",
+    with feedback weights of its own (small networks)."""
     connections: Annotated[PositiveInt | None, NoneWord] = None
     """Wires per receiving unit, on average; "none": all."""
     bits: Annotated[Annotated[int, Field(ge=1, le=16)] | None, NoneWord] = None
@@ -248,6 +261,8 @@ class Learning(Table):
     learning_rate: Annotated[Rates | None, NoneWord] = None
     """The feedback learning rate, at which an adaptive C learns: a number, or a table by the layer that C leads to;
     "none", or of layers that are not named without a default: that of the layer's weights."""
+    weight_decay: Annotated[Annotated[float, Field(ge=0)] | None, NoneWord] = None
+    """L2 of an adaptive C, as training.weight_decay; "none": that of the weights."""
 
     _called: str | None = PrivateAttr(None)
 
@@ -360,12 +375,28 @@ class Compute(Table):
     """From the last error to the updated weights."""
 
 
+class QuantizeUpdate(LowPrecision):
+    """Few-bit updates, or only their signs or absolute values."""
+
+    kind: Literal["log2", "uniform", "sign", "ternary", "abs"]  # type: ignore[assignment]
+    """Which quantizer; abs: the absolute value, a float32 without its sign."""
+    per: Literal["batch", "sample"] = "batch"
+    """What is one message: "batch": the step that a frame makes; "sample": the step of each sample, before their mean
+    is taken."""
+
+    @model_validator(mode="after")
+    def _abs_has_no_scale(self) -> Self:
+        if self.kind == "abs" and "scale" in self.model_fields_set:
+            raise TableError([(("scale",), f" = {self.scale!r}: abs changes nothing but signs; accepted: no key")])
+        return self
+
+
 class Synapses(Table):
     """The precision of the synapses themselves."""
 
-    update: Annotated[Quantize | None, NoneWord] = None
+    update: Annotated[QuantizeUpdate | None, NoneWord] = None
     """Quantizes each weight update; "none": float32."""
-    weight: Annotated[Quantize | None, NoneWord] = None
+    weight: Annotated[LowPrecision | None, NoneWord] = None
     """Quantizes the stored weight after each update; "none": float32."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from channelsim import units
-from channelsim.scenario._channel import Channel, Quantize
+from channelsim.scenario._channel import Channel, LowPrecision
 from channelsim.scenario._keys import Keys
 from channelsim.scenario._rates import DEFAULT, layers_of, rate_of
 from channelsim.scenario._sections import RATE, Data
@@ -27,7 +27,8 @@ def summary(scenario: Keys) -> list[tuple[str, str]]:
         (
             "training",
             f"{training.epochs} epochs of frames of {'all samples' if training.batch == 'all' else training.batch}, "
-            f"learning rate {_rates(training.learning_rate)}, seed {scenario.seed}",
+            f"learning rate {_rates(training.learning_rate)}, seed {scenario.seed}"
+            + (f", weight decay {training.weight_decay:g}" if training.weight_decay else ""),
         ),
         ("rule", rule),
     ]
@@ -82,7 +83,8 @@ def in_words(channel: Channel) -> str:
         kept = ", the rest kept" if channel.residual == "threshold" else ""
         words.append(f"only |x| > {channel.threshold.value:g}{kept}")
     if channel.quantize:
-        words.append(quantizer_in_words(channel.quantize))
+        place = " at the receiver" if channel.quantize.at == "receiver" else ""
+        words.append(quantizer_in_words(channel.quantize) + place)
     if channel.residual == "error_feedback":
         words.append("error feedback")
     if channel.noise:
@@ -111,7 +113,7 @@ def in_words(channel: Channel) -> str:
     return ", ".join(words) or "ideal"
 
 
-def quantizer_in_words(quantize: Quantize) -> str:
+def quantizer_in_words(quantize: LowPrecision) -> str:
     """E.g. "log2, 3 bits of max"."""
     stochastic = ", stochastic" if quantize.rounding == "stochastic" else ""
     plural = "" if quantize.width == 1 else "s"

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from channelsim.plan.layout import Direction, Kind
-from channelsim.rules import SHAPED_AS_WEIGHTS, SPARSE_WIRINGS
+from channelsim.rules import SHAPED_AS_WEIGHTS, SPARSE_WIRINGS, Wiring
 from channelsim.trace import _layout, _table
 
 if TYPE_CHECKING:
@@ -102,8 +102,12 @@ def _matrices(plan: Plan) -> Iterator[_Matrix]:
             size = _units(source, int(plan.layers[source]["n"])), middle
             yield _Matrix(f"P_{_suffix(label)}", "feedback", int(channel["p_offset"]), size, f"P of C = P Q of {label}")
             axes, layout = (middle, _units(h, int(plan.layers[h]["n"]))), f"Q of C = P Q, (values, units of layer {h})"
+        elif channel["wiring"] == Wiring.SYNAPSES:
+            each = int(plan.layers[h]["w_size"] + plan.layers[h]["b_size"])
+            axes = (_units(source, int(plan.layers[source]["n"])), (f"synapse_{h}", each, f"synapses of layer {h}"))
+            layout = f"(units of layer {source}, synapses of layer {h}: W_{h} row by row, then b_{h})"
         else:
-            axes = (_units(source, int(channel["n"])), _units(h, int(plan.layers[h]["n"])))
+            axes = (_units(source, int(plan.layers[source]["n"])), _units(h, int(plan.layers[h]["n"])))
             layout = f"(units of layer {source}, units of layer {h})"
         yield _Matrix(f"C_{_suffix(label)}", "feedback", int(channel["c_offset"]), axes, f"C of {label}, {layout}")
 
@@ -242,7 +246,7 @@ def _ends(plan: Plan) -> Iterator[tuple[str, NDArray[np.int32], str, str]]:
             continue
         h, source = int(channel["target"]), int(channel["source"])
         wire, *_ = _wires(channel, label)
-        start, n = int(channel["start_offset"]), int(channel["n"])
+        start, n = int(channel["start_offset"]), int(plan.layers[source]["n"])
         senders = np.repeat(np.arange(n, dtype=np.int32), np.diff(plan.c_start[start : start + n + 1]))
         offset, size = int(channel["c_offset"]), int(channel["c_size"])
         receivers = plan.c_index[offset : offset + size].astype(np.int32)

@@ -35,7 +35,10 @@ CASES: dict[str, dict[str, Any]] = {
     "bp": {"learning": {"rule": "bp"}, "training": ONCE},
     "srbp, rms": {"learning": {"rule": "srbp"}, "training": ONLINE, "channels": {"forward": RMS, "learning": LOG2}},
     "bp, rms": {"learning": {"rule": "bp"}, "training": ONCE, "channels": {"forward": RMS, "learning": RMS}},
-    "arbp, momentum": {"learning": {"rule": "arbp"}, "training": {**ONCE, "momentum": 0.9, "decay": 0.01}},
+    "arbp, momentum": {
+        "learning": {"rule": "arbp"},
+        "training": {**ONCE, "momentum": 0.9, "learning_rate_decay": 0.01},
+    },
     "sign, every stage": {
         "learning": {"rule": "sign"},
         "training": {**ONLINE, "batch": 7},

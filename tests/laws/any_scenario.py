@@ -34,7 +34,7 @@ def any_case(seed: int) -> Case:
             "epochs": rng.randint(1, 3),
             "learning_rate": rng.choice([0.005, 0.02]),
             "momentum": rng.choice([0, 0, 0.5, 0.9]),
-            "decay": rng.choice([0, 0.05]),
+            "learning_rate_decay": rng.choice([0, 0.05]),
             "shuffle": rng.random() < 0.5,
         },
         "channels": channels,
@@ -54,6 +54,11 @@ def any_case(seed: int) -> Case:
     _with_rates(rng, case.layers, case.tables)
     _with_numbers(rng, shape, case.layers, case.tables)
     _with_channels(Random(f"channels {seed}"), case)
+    _at_receivers(Random(f"receivers {seed}"), case.tables)
+    _with_decays(Random(f"decays {seed}"), case.tables)
+    _updates_of_samples(Random(f"updates {seed}"), case.tables)
+    if all(layer["kind"] == "dense" for layer in case.layers):
+        _per_synapse(Random(f"synapses {seed}"), case.tables)
     return case
 
 
@@ -171,6 +176,56 @@ def _with_channels(rng: Random, case: Case) -> None:
     named = [name for name in chain(case.shape, layers, **case.tables).channel_names() if name.count(".") > 1]
     if named and rng.random() < 0.5:
         case.tables["channels"][rng.choice(named)] = {"header": 3, "latency": "20 ns", "threshold": {"value": 0.02}}
+
+
+def _at_receivers(rng: Random, tables: dict[str, Any]) -> None:
+    """Some of the quantizers of learning channels are at the receiver, where that can be."""
+    if tables["learning"]["rule"] == "sbp" or "rank" in tables["learning"].get("feedback", {}):
+        return
+    if tables["learning"]["rule"] in ("arbp", "asrbp") or tables.get("links", {}).get("bus", {}).get("broadcast"):
+        return
+    quantize = tables["channels"].get("learning", {}).get("quantize")
+    if quantize is not None and rng.random() < 0.5:
+        tables["channels"]["learning"]["quantize"] = {**quantize, "at": "receiver"}
+
+
+def _with_decays(rng: Random, tables: dict[str, Any]) -> None:
+    """In some scenarios W, b and C decay, and rates by other forms."""
+    training = tables["training"]
+    if rng.random() < 0.2:
+        training["weight_decay"] = rng.choice([0.01, 0.3])
+    if training["learning_rate_decay"] and rng.random() < 0.5:
+        form = rng.choice(["linear", "inverse"])
+        training["learning_rate_decay"] = {"per_update": training["learning_rate_decay"], "form": form}
+    if tables["learning"]["rule"] in ("arbp", "asrbp") and rng.random() < 0.3:
+        tables["learning"]["weight_decay"] = rng.choice([0, 0.2])
+
+
+def _updates_of_samples(rng: Random, tables: dict[str, Any]) -> None:
+    """In some scenarios updates are quantized sample by sample, or are absolute values."""
+    training, synapses = tables["training"], tables["synapses"]
+    if "update" not in synapses and rng.random() < 0.25:
+        uniform = {"kind": "uniform", "bits": 4, "scale": 0.1, "rounding": "stochastic"}
+        synapses["update"] = rng.choice([{"kind": "abs"}, {"kind": "log2", "bits": 3, "scale": 2**-6}, uniform])
+    if "update" in synapses and not training["momentum"] and not training.get("weight_decay") and rng.random() < 0.8:
+        synapses["update"] = {**synapses["update"], "per": "sample"}
+
+
+NO_SYNAPSES = ("connections", "C", "rank", "redraw", "copies")
+
+
+def _per_synapse(rng: Random, tables: dict[str, Any]) -> None:
+    """In some scenarios with a fixed C all errors come from the top, through wires to each synapse."""
+    learning = tables["learning"]
+    at_receiver = tables["channels"].get("learning", {}).get("quantize", {}).get("at") == "receiver"
+    per_sample = tables["synapses"].get("update", {}).get("per") == "sample"
+    if learning["rule"] not in ("rbp", "srbp", "drtp") or at_receiver or per_sample or rng.random() < 0.5:
+        return
+    if any(name.count(".") > 1 for name in tables["channels"]):  # of several channels to a layer
+        return
+    learning["route"] = "skipped"
+    learning["feedback"] = {key: k for key, k in learning["feedback"].items() if key not in NO_SYNAPSES}
+    learning["feedback"]["per"] = "synapse"
 
 
 def _numbers(rng: Random, size: tuple[int, int]) -> list[list[float]]:

@@ -246,7 +246,8 @@ training = st.fixed_dictionaries(
         "epochs": st.just(3),
         "learning_rate": st.sampled_from([0.02, 0.1]),
         "momentum": st.sampled_from([0, 0, 0.5, 0.9]),
-        "decay": st.sampled_from([0, 0.01]),
+        "learning_rate_decay": st.sampled_from([0, 0.01, {"per_update": 0.02, "form": "linear"}]),
+        "weight_decay": st.sampled_from([0, 0, 0, 0.02]),
         "shuffle": st.booleans(),
     }
 )
@@ -260,6 +261,9 @@ synapses = st.sampled_from(
         {"update": {"kind": "ternary", "scale": "rms"}, "weight": {"kind": "uniform", "bits": 8}},
         {"weight": {"kind": "uniform", "bits": 7, "scale": 1.0, "rounding": "stochastic"}},
         {"weight": {"kind": "sign", "scale": 0.2}},
+        {"update": {"kind": "log2", "bits": 3, "scale": 2**-6, "per": "sample"}},
+        {"update": {"kind": "uniform", "bits": 4, "scale": "rms", "rounding": "stochastic", "per": "sample"}},
+        {"update": {"kind": "abs"}},
     ]
 )
 
@@ -339,6 +343,8 @@ def cases(
     network = draw(networks(transfers, tops))
     table = draw(learning(len(network.layers), possible(rules, network.layers)))
     ends = {"forward": draw(channels)} | ({} if table["rule"] == "top" else {"learning": draw(channels)})
+    if "quantize" in ends.get("learning", {}) and table["rule"] not in ("arbp", "asrbp") and draw(st.booleans()):
+        ends["learning"] = {**ends["learning"], "quantize": {**ends["learning"]["quantize"], "at": "receiver"}}
     tables = {
         "seed": draw(st.integers(0, 99)),
         "data": {"name": "synthetic"} | (draw(augmentation) if len(network.shape) == 3 else {}),
@@ -349,5 +355,7 @@ def cases(
         "schedule": draw(schedules) if schedules is not None else {},
         "compute": draw(compute) if schedules is not None else {},
     }
+    if tables["synapses"].get("update", {}).get("per") == "sample":
+        tables["training"] |= {"momentum": 0, "weight_decay": 0}
     real = network.layers[-1]["transfer"] != "softmax" and tables["seed"] % 2 == 1
     return Case(network.shape, network.layers, network.classes, draw(st.integers(5, 20)), tables, real)

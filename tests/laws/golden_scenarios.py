@@ -105,7 +105,7 @@ SCENARIOS: dict[str, Golden] = {
     # rules, one sample a frame and several
     "bp, online": dense(WIDE, 70, "bp", 1),
     "bp, batch 20": dense(WIDE, 50, "bp", 20, ["tanh", "logistic", "softmax"]),
-    "bp, batch 3": dense(MIDDLE, 20, "bp", 3, training={"decay": 0.01, "epochs": 3}),
+    "bp, batch 3": dense(MIDDLE, 20, "bp", 3, training={"learning_rate_decay": 0.01, "epochs": 3}),
     "rbp, batch 20": dense(MIDDLE, 50, "rbp", 20, ["relu", "tanh", "logistic"]),
     "srbp, online, few inputs": dense(WIDE, 90, "srbp", 1, zeros=0.9),
     "srbp, batch 20, few inputs": dense(WIDE, 50, "srbp", 20, zeros=0.8),
@@ -197,7 +197,7 @@ SCENARIOS: dict[str, Golden] = {
     # layers with rates of their own, and without biases
     "frozen layers, online": dense(
         [17, 10, 9, 8, 5], 30, "arbp", 1, learning={"learning_rate": {"2": 0.03}},
-        training={"learning_rate": {"default": 0.05, "2": 0, "3": 0.02}, "decay": 0.01},
+        training={"learning_rate": {"default": 0.05, "2": 0, "3": 0.02}, "learning_rate_decay": 0.01},
     ),
     "no biases, online": dense(WIDE, 30, "bp", 1, model={"bias": False}),
     "no biases, batch 20": dense(WIDE, 50, "srbp", 20, model={"bias": False}),
@@ -247,4 +247,46 @@ SCENARIOS: dict[str, Golden] = {
         channels={"learning": quantizer("uniform", bits=5, scale="rms")},
     ),
     "maps, cascade": maps((2, 9, 9), CONVOLUTIONS, 10, "rbp", 3, learning={"route": "cascade"}),
+    # what C makes of the errors is quantized
+    "log2 at the receiver": dense(
+        WIDE, 50, "rbp", 20, traced=True,
+        channels={"learning": {"quantize": {"kind": "log2", "bits": 3, "scale": 0.125, "at": "receiver"}}},
+    ),
+    "uniform at the receiver, signed wires, online": dense(
+        MIDDLE, 20, "sign", 1, learning={"feedback": {"distribution": "sign", "connections": 4}},
+        channels={"learning": {"quantize": {"kind": "uniform", "bits": 5, "scale": "rms", "rounding": "stochastic",
+                                            "at": "receiver"},
+                               "residual": "error_feedback", "encoding": "auto"}},
+    ),
+    "maps, every stage at the receiver": maps(
+        (2, 9, 9), CONVOLUTIONS, 10, "rbp", 3,
+        channels={"learning": {**EVERY_STAGE, "quantize": {**EVERY_STAGE["quantize"], "at": "receiver"}}},
+    ),
+    # updates sample by sample, absolute values, and weights that decay
+    "log2 updates of samples": dense(
+        WIDE, 50, "srbp", 20, synapses={"update": {"kind": "log2", "bits": 3, "scale": 2**-6, "per": "sample"}}
+    ),
+    "stochastic updates of samples, batch 120": dense(
+        WIDE, 250, "bp", 120,
+        synapses={"update": {"kind": "uniform", "bits": 4, "scale": "rms", "rounding": "stochastic", "per": "sample"}},
+    ),
+    "maps, sign updates of samples": maps(
+        (2, 9, 9), CONVOLUTIONS, 10, "rbp", 3, synapses={"update": {"kind": "sign", "scale": "rms", "per": "sample"}}
+    ),
+    "absolute updates": dense(MIDDLE, 20, "srbp", 3, synapses={"update": {"kind": "abs"}}),
+    "decaying weights, online": dense(
+        WIDE, 30, "arbp", 1,
+        training={"weight_decay": 0.1, "learning_rate_decay": {"per_update": 0.04, "form": "linear"}},
+    ),
+    "decaying weights and C": dense(
+        MIDDLE, 20, "asrbp", 3, learning={"weight_decay": 0.2},
+        training={"weight_decay": 0.1, "momentum": 0.5, "learning_rate_decay": {"per_update": 0.1, "form": "inverse"}},
+    ),
+    # a feedback weight for each synapse
+    "errors of synapses": dense(MIDDLE, 50, "srbp", 20, learning={"feedback": {"per": "synapse"}}),
+    "errors of synapses, online": dense(
+        WIDE, 20, "srbp", 1, learning={"feedback": {"per": "synapse", "distribution": "sign"}},
+        training={"weight_decay": 0.1}, channels={"learning": quantizer("uniform", bits=4)},
+    ),
+    "maps, decaying weights": maps((2, 9, 9), CONVOLUTIONS, 10, "arbp", 3, training={"weight_decay": 0.05}),
 }  # fmt: skip

@@ -116,7 +116,7 @@ def documents(draw: st.DrawFn) -> Document:
             table(
                 {"epochs": st.integers(3, 9)},
                 learning_rate=positive | layer_rates(depth),
-                decay=probabilities,
+                learning_rate_decay=probabilities,
                 shuffle=st.booleans(),
             )
         ),

@@ -243,7 +243,7 @@ name = "mnist"
 epochs = 5
 batch = 100
 learning_rate = 0.1
-decay = 1e-6
+learning_rate_decay = 1e-6
 momentum = 0.0
 
 [learning]

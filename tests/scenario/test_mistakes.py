@@ -10,11 +10,16 @@ from channelsim.errors import InputError
 from channelsim.scenario import Channel, Dense, Model, Quantize, Scenario, Weights
 from tests.scenario.documents import Document, small
 
+AT_RECEIVER = {"kind": "sign", "at": "receiver"}
 LEARNING = {"channels": {"learning": {}}}
 
 
 def channel(**keys: Any) -> Document:
     return {"channels": {"learning": keys}}
+
+
+def per_synapse(rule: str, **keys: Any) -> Document:
+    return {"learning": {"rule": rule, "feedback": {"per": "synapse", **keys}}}
 
 
 def change(**keys: Any) -> Document:
@@ -53,7 +58,34 @@ MISTAKES: list[tuple[Document, str]] = [
         {"training": {"learning_rate": float("nan")}},
         "training.learning_rate = nan; accepted: a number above 0",
     ),
-    ({"training": {"decay": 1}}, "training.decay = 1; accepted: a number of at least 0 and below 1"),
+    (
+        {"training": {"learning_rate_decay": 1}},
+        "training.learning_rate_decay.per_update = 1; accepted: a number of at least 0 and below 1",
+    ),
+    (
+        {"training": {"learning_rate_decay": {"per_update": 0.1, "form": "step"}}},
+        'learning_rate_decay.form = \'step\'; accepted: "factor", "linear", "inverse"',
+    ),
+    (
+        {"training": {"decay": 1e-6}},
+        "training.decay is unknown: rates have learning_rate_decay, weights weight_decay; accepted: one of these keys",
+    ),
+    ({"training": {"weight_decay": -1}}, "training.weight_decay = -1; accepted: a number of at least 0"),
+    (
+        {"training": {"momentum": 0.9}, "synapses": {"update": {"kind": "sign", "per": "sample"}}},
+        "synapses.update.per = 'sample': a step with momentum is that of many frames; accepted: \"batch\", or "
+        "training.momentum = 0",
+    ),
+    (
+        {"training": {"weight_decay": 0.1}, "synapses": {"update": {"kind": "sign", "per": "sample"}}},
+        "synapses.update.per = 'sample': weights decay once in a frame, and not with each sample; accepted: ",
+    ),
+    (
+        {"synapses": {"update": {"kind": "abs", "scale": "max"}}},
+        "synapses.update.scale = 'max': abs changes nothing but signs; accepted: no key",
+    ),
+    ({"synapses": {"update": {"kind": "abs", "bits": 3}}}, "update.bits = 3: abs always has 31; accepted: no key"),
+    ({"synapses": {"weight": {"kind": "abs"}}}, "synapses.weight.kind = 'abs'"),
     ({"training": {"shuffle": 1}}, "training.shuffle = 1; accepted: true or false"),
     ({"training": 3}, "training = 3; accepted: a table of epochs, batch"),
     ({"seed": 2**63}, "seed = 9223372036854775808; accepted"),
@@ -156,6 +188,33 @@ MISTAKES: list[tuple[Document, str]] = [
     (channel(quantize={"kind": "sign", "rounding": "stochastic"}), "rounding = 'stochastic': only uniform"),
     (channel(quantize={"kind": "log3", "bits": 2}), "kind = 'log3' (did you mean log2?)"),
     (channel(quantize={"kind": "sign", "scale": 0}), 'scale = 0; accepted: "max", "rms" or a number above 0'),
+    (channel(quantize={"kind": "sign", "at": "link"}), 'quantize.at = \'link\'; accepted: "sender", "receiver"'),
+    (
+        {"channels": {"forward.2": {"quantize": AT_RECEIVER}}},
+        "channels.\"forward.2\".quantize.at = 'receiver': forward.2 carries activities, which W has yet to pass; "
+        'accepted: "sender", or a learning channel',
+    ),
+    (
+        {**channel(quantize=AT_RECEIVER), "learning": {"rule": "arbp"}},
+        "channels.learning.quantize.at = 'receiver': C of learning.2 learns from the values of layer 3, which then do "
+        'not arrive; accepted: "sender", or a rule whose C is fixed',
+    ),
+    (
+        {
+            **channel(quantize=AT_RECEIVER, link="bus"),
+            "links": {"bus": {"bandwidth": "1 bit/s", "broadcast": True}},
+        },
+        "quantize.at = 'receiver': each layer on the broadcast link bus would be sent values of its own; accepted: ",
+    ),
+    (
+        {**channel(quantize=AT_RECEIVER), **change(epoch=1, channels={"learning.1": {"quantize": {"kind": "sign"}}})},
+        'schedule.change[0].channels."learning.1".quantize would change what learning.1 carries during the run; '
+        "accepted: a quantizer at = 'receiver'",
+    ),
+    (
+        change(epoch=1, channels={"learning": {"quantize": AT_RECEIVER}}),
+        "quantize would change what learning.2 carries during the run; accepted: a quantizer at = 'sender'",
+    ),
     (channel(encoding="aes"), 'encoding = \'aes\' (did you mean aer?); accepted: "dense", "aer", "auto"'),
     (channel(link="bus"), "channels.learning.link = 'bus' is not in [links]; accepted: \"none\""),
     (
@@ -168,6 +227,33 @@ MISTAKES: list[tuple[Document, str]] = [
     ),
     ({"links": {"bus": {"bandwidth": "1 bit/s"}}}, "links.bus is named by no channel; accepted: a link that"),
     ({"links": {"bus": {}}}, "links.bus.bandwidth is missing; accepted: a bit rate"),
+    # a feedback weight for each synapse
+    (
+        per_synapse("bp"),
+        "learning.feedback.per = 'synapse': the rule bp has no fixed random C; accepted: "
+        '"neuron", or a rule of rbp, srbp, drtp',
+    ),
+    (
+        per_synapse("rbp"),
+        "per = 'synapse': layer 2 has an error for each synapse, and none that it could send on to layer 1; accepted: "
+        '"neuron", or learning.route = "skipped"',
+    ),
+    (
+        per_synapse("srbp", connections=3),
+        "learning.feedback.connections is about a C from neurons to neurons; accepted: ",
+    ),
+    (
+        {**per_synapse("srbp"), "trace": {"alignment": "epoch"}},
+        'trace.alignment compares errors of neurons; accepted: "neuron", or trace.alignment = "none"',
+    ),
+    (
+        {**per_synapse("srbp"), "synapses": {"update": {"kind": "sign", "per": "sample"}}},
+        'synapses.update has per = "sample"; accepted: "neuron", or synapses.update.per = "batch"',
+    ),
+    (
+        {**per_synapse("srbp"), **channel(quantize=AT_RECEIVER)},
+        'learning.2 is quantized at the receiver, neuron by neuron; accepted: "neuron", or at = "sender"',
+    ),
     # rules and routes
     ({"learning": {"route": "skiped"}}, "learning.route = 'skiped' (did you mean skipped?)"),
     (

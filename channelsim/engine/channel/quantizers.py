@@ -14,7 +14,7 @@ from channelsim.engine.compile.jit import inner
 from channelsim.engine.kernels import counter_hash, simd
 from channelsim.plan import Quantizer, Scale
 
-NONE, LOG2, UNIFORM, SIGN, TERNARY = (int(kind) for kind in Quantizer)
+NONE, LOG2, UNIFORM, SIGN, TERNARY, ABS = (int(kind) for kind in Quantizer)
 FIXED, MAX, RMS = (int(kind) for kind in Scale)
 F = np.float32
 ZERO, HALF, ONE = F(0.0), F(0.5), F(1.0)
@@ -81,6 +81,9 @@ def quantize(kind, bits, a, stochastic, key, index, values, words):
                 q = (values[i] * top / a + ROUND) - ROUND
                 q = top if q > top else (-top if q < -top else q)
                 values[i] = q * step
+    elif kind == ABS:
+        for i in range(count):
+            values[i] = abs(values[i])
 
 
 @inner()

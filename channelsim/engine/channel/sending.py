@@ -58,9 +58,9 @@ def _send_in_steps(net, mem, c, slot):
 
 
 @inner(inlined=True)
-def is_projected(wiring):
-    """Whether the wiring depends on the sender when the message leaves, so that it is applied there."""
-    return wiring in PROJECTED
+def is_projected(ch):
+    """Whether the wiring depends on the sender when the message leaves, so that what is delivered passes it there."""
+    return ch.wiring in PROJECTED and not ch.at_receiver
 
 
 @inner(inlined=True)
@@ -74,6 +74,8 @@ def _values(net, mem, c, slot, b):
     """What the sender has to send about one sample."""
     ch = net.channels[c]
     n, batch = ch.n, net.config.batch
+    if ch.at_receiver:
+        return _place(net, mem, c, slot, b)  # `errors.project_first` has put it there
     if ch.direction == LEARNING:
         return _learning_values(mem, ch)[b * n : b * n + n]
     if _is_from_data(net, c):
@@ -98,7 +100,7 @@ def _place(net, mem, c, slot, b):
     """Where it arrives."""
     ch = net.channels[c]
     n, batch = ch.n, net.config.batch
-    if ch.direction == LEARNING and is_projected(ch.wiring):
+    if ch.direction == LEARNING and is_projected(ch):
         return mem.unprojected[b * n : b * n + n]
     first = ch.message_offset * batch + b * n
     if ch.direction == LEARNING:
@@ -296,7 +298,7 @@ def _send_at_once(net, mem, c, slot):
     if samples > 1 and copied:
         source = _learning_values(mem, ch)
         first = ch.message_offset * net.config.batch
-        place = mem.unprojected if is_projected(ch.wiring) else mem.messages[slot, first : first + samples * n]
+        place = mem.unprojected if is_projected(ch) else mem.messages[slot, first : first + samples * n]
         minibatch.hand_over(source, n, samples, place, delivered)
         counts, is_counted = delivered, True
     elif copied:

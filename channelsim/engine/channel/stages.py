@@ -42,8 +42,11 @@ def draws(ch):
 
 @inner(inlined=True)
 def makes_zeros(ch):
-    """Whether an event can arrive as the value 0. It is then -0.0 where it is delivered, and what is no event 0.0."""
-    return ch.bit_error > 0.0 or ch.noise > ZERO or ch.own_after > 0
+    """Whether a value that passes wires, as an event, can be 0. It is then -0.0, and what is no event 0.0.
+
+    Never where it passes them before it is sent.
+    """
+    return not ch.at_receiver and (ch.bit_error > 0.0 or ch.noise > ZERO or ch.own_after > 0)
 
 
 @inner(inlined=True)

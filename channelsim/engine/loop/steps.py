@@ -10,15 +10,17 @@ from channelsim.engine.channel import sending, watching
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.units import AUGMENTED, INT, NOTHING, unit
 from channelsim.engine.kernels import augment, counter_hash, elementary, losses
-from channelsim.engine.layers import adaptation, dispatch, errors, inputs, learning, low_rank
+from channelsim.engine.layers import adaptation, dispatch, errors, inputs, learning, low_rank, single_synapses
 from channelsim.engine.layers.targets import target_of
 from channelsim.engine.loop import frames
 from channelsim.engine.loop.frames import COMPLETE
 from channelsim.engine.tables import geometry
 from channelsim.engine.tables.handles import MEMORY, NET
+from channelsim.plan import RateDecay, Wiring
 
 F = np.float32
 ZERO = F(0.0)
+LINEAR, INVERSE, SYNAPSES = int(RateDecay.LINEAR), int(RateDecay.INVERSE), int(Wiring.SYNAPSES)
 
 
 @inner()
@@ -27,7 +29,7 @@ def enter(net, mem):
     config, clock = net.config, mem.clock
     slot = frames.take_slot(net, mem)
     frame, samples = mem.slots[slot].frame, mem.slots[slot].samples
-    mem.slots[slot].keep = elementary.exp(frame * config.log_keep)
+    mem.slots[slot].keep = _rate_left(config, frame)
     if config.pipelined and clock.next_frame < config.frames:
         gap = config.interval
         if config.poisson:
@@ -43,6 +45,16 @@ def enter(net, mem):
     else:
         inputs.prefetch_next(net, first + samples, samples)
     _send(net, mem, np.int64(0), slot)
+
+
+@inner()
+def _rate_left(config, frame):
+    """What is left of the learning rates in a frame."""
+    if config.decay_form == LINEAR:
+        return max(0.0, 1.0 - config.rate_decay * frame)
+    if config.decay_form == INVERSE:
+        return 1.0 / (1.0 + config.rate_decay * frame)
+    return elementary.exp(frame * config.log_keep)
 
 
 @unit(NOTHING, NET, MEMORY, INT, needed_by=(AUGMENTED,))
@@ -178,8 +190,10 @@ def _send_learning(net, mem, h, slot, seen, recalled):
         c = net.leaving[k]
         if net.channels[c].rank > 0:
             low_rank.reduce(net, mem, c, slot)
+        if net.channels[c].at_receiver:
+            errors.project_first(net, mem, c, slot, seen, recalled)
         complete = sending.send(net, mem, c, slot)
-        if sending.is_projected(net.channels[c].wiring):
+        if sending.is_projected(net.channels[c]):
             errors.project_leaving(net, mem, c, slot, seen, recalled)
         frames.schedule(net, mem, complete, COMPLETE, c, slot)
 
@@ -187,7 +201,10 @@ def _send_learning(net, mem, h, slot, seen, recalled):
 @inner()
 def _learn(net, mem, h, slot, seen, samples, c):
     """Layer h's synapses learn from mem.signal, and from the activity in slot `seen`."""
-    if not dispatch.is_finite(net, mem, h, samples):
+    if net.channels[c].wiring == SYNAPSES:
+        if not net.config.frozen and net.layers[h].learning_rate > 0:
+            single_synapses.update(net, mem, h, slot, seen, samples, c)
+    elif not dispatch.is_finite(net, mem, h, samples):
         mem.clock.fault_frame = mem.slots[slot].frame
     elif not net.config.frozen and net.layers[h].learning_rate > 0:
         learning.update(net, mem, h, slot, seen, samples, c)

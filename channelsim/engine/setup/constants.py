@@ -75,8 +75,9 @@ def _config(plan: Plan, recording: Recording, frozen: bool, capture: bool) -> ND
     row["stash"] = plan.stash
     row["on_miss_current"] = plan.pipelined and plan.stash > 0 and plan.on_miss_current
     row["derivative"], row["frozen"] = plan.derivative, frozen
-    row["deferred"] = plan.batch == 1 and plan.momentum == 0.0
-    row["log_keep"], row["momentum"] = plan.log_keep, plan.momentum
+    row["deferred"] = plan.batch == 1 and plan.momentum == 0.0 and plan.weight_decay == 0.0
+    row["log_keep"], row["rate_decay"], row["decay_form"] = plan.log_keep, plan.learning_rate_decay, plan.decay_form
+    row["momentum"], row["weight_decay"], row["feedback_decay"] = plan.momentum, plan.weight_decay, plan.feedback_decay
     row["seed"], row["capture"] = plan.seed, capture
     row["record_first"] = min((window.first for window in recording.windows), default=0)
     row["record_stop"] = max((window.stop for window in recording.windows), default=0)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from channelsim.engine.compile.units import (
     ADAPTIVE,
+    AT_RECEIVER,
     AUGMENTED,
     CHANGED,
     DEFERRED,
@@ -20,6 +21,8 @@ from channelsim.engine.compile.units import (
     MAPS,
     MINI_BATCH,
     ONE_SAMPLE,
+    PER_SAMPLE,
+    PER_SYNAPSE,
     PRODUCTS,
     QUANTIZED,
     RECORDING,
@@ -42,12 +45,14 @@ def demands(plan: Plan, *, recording: Recording = NOTHING, frozen: bool = False)
     layers, wiring = plan.layers, plan.channels["wiring"]
     dense, learns = layers["kind"] == Kind.DENSE, layers["learning_rate"] > 0
     quantized = (layers["update_quantizer"] != Quantizer.NONE) | (layers["weight_quantizer"] != Quantizer.NONE)
-    deferred = dense & ~quantized & (plan.batch == 1 and plan.momentum == 0.0)
+    deferred = dense & ~quantized & (plan.batch == 1 and plan.momentum == 0.0 and plan.weight_decay == 0.0)
+    by_synapse = (wiring == Wiring.SYNAPSES).any()
     found = {
         ONE_SAMPLE: plan.batch == 1 and dense.any(),
         MINI_BATCH: plan.batch > 1 and dense.any(),
         DEFERRED: not frozen and (deferred & learns).any(),
-        IMMEDIATE: not frozen and (learns & ~deferred).any(),
+        IMMEDIATE: not frozen and ((learns & ~deferred).any() or by_synapse),
+        PER_SYNAPSE: not frozen and by_synapse,
         TRANSPOSED: (wiring == Wiring.TRANSPOSE).any(),
         LOW_RANK: plan.channels["rank"].any(),
         PRODUCTS: (wiring == Wiring.PRODUCT).any(),
@@ -57,6 +62,8 @@ def demands(plan: Plan, *, recording: Recording = NOTHING, frozen: bool = False)
         SIGNED_WIRES: (wiring == Wiring.SPARSE_SIGN).any(),
         ADAPTIVE: not frozen and plan.channels["adaptive"].any(),
         QUANTIZED: not frozen and quantized.any(),
+        PER_SAMPLE: not frozen and plan.batch > 1 and layers["update_per_sample"].any(),
+        AT_RECEIVER: plan.channels["at_receiver"].any(),
         STAGES: _has_stages(plan, ideal),
         CHANGED: not ideal[: plan.top].all(),
         AUGMENTED: not frozen and (plan.flip or plan.shift > 0),

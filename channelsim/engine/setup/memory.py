@@ -22,11 +22,11 @@ BY_SLOT = ("slots", "sample", "outputs", "inputs", "computed", "input_events", "
 SYNAPSES = ("weights", "weight_units", "biases", "feedback", "feedback_units", "feedback_frames")
 # What is written anew before it is read in the next chunk, and what has been collected.
 SCRATCH = ("units", "signal", "output_events", "signal_events", "learns", "signal_sums", "learning_signal",
-           "learning_inputs", "whole_step", "targets", "reduced", "unprojected", "halfway", "error_sums", "transposed",
-           "partial_sums", "term_lists", "touched", "row_index", "row_value", "message", "message_index",
-           "message_value", "message_alive", "message_hits", "message_sent", "keys", "word", "patches", "map_events",
-           "map_macs", "map_sums", "turned_signal", "signed", "own_values", "own_blank", "captured",
-           "message_rows", "payload", "watch", "value_rows", "watched")  # fmt: skip
+           "learning_inputs", "whole_step", "partial_step", "targets", "reduced", "unprojected", "halfway",
+           "error_sums", "transposed", "partial_sums", "term_lists", "touched", "row_index", "row_value", "message",
+           "message_index", "message_value", "message_alive", "message_hits", "message_sent", "keys", "word",
+           "patches", "map_events", "map_macs", "map_sums", "turned_signal", "signed", "own_values", "own_blank",
+           "captured", "message_rows", "payload", "watch", "value_rows", "watched")  # fmt: skip
 
 
 def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
@@ -44,12 +44,15 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
     ring = slots * batch * (int(per_link) + 1) + batch * len(channels)
     heap = slots * 2 * len(channels) + 4
     momentum = plan.momentum > 0.0
-    whole = momentum or bool((layers["update_quantizer"] != Quantizer.NONE).any())
+    whole = momentum or plan.weight_decay > 0.0 or bool((layers["update_quantizer"] != Quantizer.NONE).any())
+    by_synapse = layers[channels["target"][channels["wiring"] == Wiring.SYNAPSES]]
+    whole |= len(by_synapse) > 0
+    single = np.concatenate([convolutions[convolutions["update_per_sample"] != 0], by_synapse])
     ideal_inputs = bool(net.ideal[: plan.top].all())
     first_held = batch > 1 or layers[1]["kind"] != Kind.DENSE or bool(config["augmented"])
     rows = _row_capacity(plan, widest) if config["record_stop"] else 0
     watched = _value_capacity(config) if config["watching"] else 0
-    projected = bool(np.isin(channels["wiring"], FROM_WEIGHTS).any())
+    projected = bool((np.isin(channels["wiring"], FROM_WEIGHTS) | (channels["at_receiver"] != 0)).any())
     maps_units = int(convolutions["n"].max(initial=0))
     zeros = np.zeros
     memory = Memory(
@@ -103,6 +106,7 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
         learning_signal=zeros(batch * widest_learner, np.float32),
         learning_inputs=zeros(batch * widest if batch > 1 else 0, np.float32),
         whole_step=zeros(int(layers["w_size"].max()) if whole else 0, np.float32),
+        partial_step=zeros(int((single["w_size"] + single["b_size"]).max(initial=0)), np.float32),
         targets=zeros(batch * int(layers["n"][plan.top]), np.float32),
         reduced=zeros(batch * int(channels["rank"].max(initial=0)), np.float32),
         unprojected=zeros(batch * widest_learner if projected else 0, np.float32),

@@ -43,8 +43,12 @@ CONFIG = np.dtype(
         ("derivative", "u1"),
         ("frozen", "u1"),  # nothing learns: alignment probes
         ("deferred", "u1"),  # updates may wait for the next forward pass over the same rows
-        ("log_keep", "f8"),  # log(1 - decay)
+        ("log_keep", "f8"),  # log(1 - rate_decay)
+        ("rate_decay", "f8"),
+        ("decay_form", "i8"),
         ("momentum", "f8"),
+        ("weight_decay", "f8"),
+        ("feedback_decay", "f8"),
         ("seed", "i8"),
         ("record_first", "i8"),  # messages of no frame before this one are written down,
         ("record_stop", "i8"),  # nor of this one or later ones; between them `Net.windows` says which
@@ -103,7 +107,7 @@ SLOT = np.dtype(
         ("finished", "u1"),  # all that the frame caused is done; a layer may still have computed it last
         ("frame", "i8"),
         ("samples", "i8"),
-        ("keep", "f8"),  # what is left of the learning rates: (1 - decay)^frame
+        ("keep", "f8"),  # what is left of the learning rates
         ("events", "i8"),  # in the heap for this frame
         ("holders", "i8"),  # layers that computed this frame last
     ],
@@ -279,10 +283,11 @@ class Memory(NamedTuple):
     signal_sums: Floats  # (parts * widest that learns) R summed over all that shares a bias
     learning_signal: Floats  # (B * widest that learns) R of the samples that learn, perhaps times the rate
     learning_inputs: Floats  # (B * widest) the activities of the samples that learn
-    whole_step: Floats  # (largest W) an update that has to be seen whole: momentum, quantizers
+    whole_step: Floats  # (largest W) an update that has to be seen whole: momentum, decay, quantizers
+    partial_step: Floats  # (largest W) the step of one sample, or of some units that send errors
     targets: Floats  # (B * n_L) T of the frame that the top compares
     reduced: Floats  # (B * highest rank) what is sent in place of R or T where C is P Q
-    unprojected: Floats  # (B * widest that learns) delivered messages that are yet to pass the sender's W
+    unprojected: Floats  # (B * widest that learns) messages that are yet to pass the sender's W, or C
     halfway: Floats  # (B * widest that learns) what has passed some of the W that it is to pass
     error_sums: Floats  # (B * widest that learns) the errors of the channels so far, where a layer has several
     transposed: Floats  # (largest W that errors pass) a W transposed
