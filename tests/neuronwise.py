@@ -605,6 +605,7 @@ class Simulator:
         record, plan = self.plan.channels[c], self.plan
         flat = plan.feedback[record["c_offset"] : record["c_offset"] + record["c_size"]].astype(np.float64)
         n, n_target = (int(plan.layers[record[end]]["n"]) for end in ("source", "target"))
+        n = int(record["rank"]) or n
         if record["wiring"] == Wiring.SYNAPSES:
             return flat.reshape(n, -1), np.ones((n, len(flat) // n), bool)
         if record["wiring"] == Wiring.DENSE:

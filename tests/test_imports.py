@@ -50,8 +50,8 @@ ROOMS: dict[str, str] = {
     "engine.kernels.simd",
     "engine.channel": "rules extend parts elementary plan engine.compile engine.tables engine.kernels.simd "
     "engine.kernels",
-    "engine.layers": "plan engine.config engine.sizes engine.compile engine.tables engine.kernels engine.kernels.simd "
-    "engine.channel",
+    "engine.layers": "rules plan engine.config engine.sizes engine.compile engine.tables engine.kernels "
+    "engine.kernels.simd engine.channel",
     "engine.loop": "plan engine.compile engine.tables engine.kernels engine.channel engine.layers",
     "engine.setup": "rules extend hashing data plan engine.config engine.sizes engine.compile engine.tables "
     "engine.kernels.simd engine.kernels engine.channel engine.layers engine.loop",

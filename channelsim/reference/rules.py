@@ -28,7 +28,7 @@ def wire_ends(ref: State, c: int) -> tuple[torch.Tensor, torch.Tensor]:
 def matrix(ref: State, c: int) -> torch.Tensor:
     """C as a matrix (n, n_target), zeros where there is no wire."""
     channel = ref.channels[c]
-    n, n_target = ref.layers[channel.source].n, ref.layers[channel.target].n
+    n, n_target = channel.rank or ref.layers[channel.source].n, ref.layers[channel.target].n
     if channel.wiring in SPARSE_WIRINGS:
         dense = torch.zeros(n, n_target)
         dense[wire_ends(ref, c)] = ref.wires(c)

@@ -36,10 +36,10 @@ def _draw(net, mem, c, frame):
     values = mem.feedback[channel.c_offset : channel.c_offset + channel.c_size]
     unit = mem.feedback_units[c]
     if channel.wiring == SPARSE or channel.wiring == SPARSE_SIGN:
-        n_target = net.layers[channel.target].n
+        senders, n_target = net.layers[channel.source].n, net.layers[channel.target].n
         targets = net.c_index[channel.c_offset : channel.c_offset + channel.c_size]
-        start = net.c_start[channel.start_offset : channel.start_offset + channel.n + 1]
-        for j in range(channel.n):
+        start = net.c_start[channel.start_offset : channel.start_offset + senders + 1]
+        for j in range(senders):
             for k in range(start[j], start[j + 1]):
                 values[k] = _number(channel, unit, counter_hash.word(key, j * n_target + targets[k]))
     else:
