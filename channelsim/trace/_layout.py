@@ -7,12 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import IntEnum
 
 import numpy as np
 
-SCHEMA_VERSION = 4
+from channelsim.plan.layout import Direction, Encoding, Jitter, Quantizer, Residual, Scale
+from channelsim.rules import Message, Wiring
+
+SCHEMA_VERSION = 5
 FORMAT = "channelsim trace"
 """The root attribute `format`, by which a trace is told from any other HDF5 file."""
+
+WORDS: dict[str, type[IntEnum]] = {
+    "direction": Direction,
+    "message": Message,
+    "wiring": Wiring,
+    "residual": Residual,
+    "quantizer": Quantizer,
+    "scale_kind": Scale,
+    "noise_scale_kind": Scale,
+    "jitter_kind": Jitter,
+    "encoding": Encoding,
+}
+"""Fields of CHANNEL that are words in the attributes of /channels/<name>, in small letters."""
 
 RUNNING, DONE, INTERRUPTED, DIVERGED = "running", "done", "interrupted", "diverged"
 """The root attribute `status`. A run that was killed leaves `running`."""

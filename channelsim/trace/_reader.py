@@ -21,11 +21,13 @@ from channelsim.errors import InputError, printable
 from channelsim.files import refuse_special
 from channelsim.paths import path_of
 from channelsim.plan.layout import CHANNEL
-from channelsim.trace import _bulk, _checkpoint, _disk, _layout, _records, _seal, _structure, _torch, _weights
+from channelsim.trace import _bulk, _checkpoint, _disk, _layout, _records, _seal, _structure, _tables, _torch, _weights
 from channelsim.units import number_text, seconds
 
 if TYPE_CHECKING:
+    import pandas as pd
     import torch
+    import xarray as xr
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -196,7 +198,8 @@ class Trace:
         self._known("channel", name, self.channel_names)
         record = np.zeros((), CHANNEL)
         for field, value in self._file["channels"][name].attrs.items():
-            record[field] = value
+            code = _layout.WORDS.get(field)
+            record[field] = code[str(value).upper()] if code else value
         return record[()]  # type: ignore[return-value]
 
     def alignment(self, layer: str) -> NDArray[Any]:
@@ -302,6 +305,37 @@ class Trace:
             np.savez(target, **arrays)
         except OSError as error:
             raise InputError(f"{target}: {error.strerror or error}; accepted: a file that can be written") from None
+
+    # --- for other libraries --------------------------------------------------------------------------
+
+    @property
+    @_reads
+    def tables(self) -> list[str]:
+        """What `frame` and `export_table` take: "metrics/train", "channels", "channels/learning.1", "events",
+        "records/activity/2", ...; "channels" and the like are all such tables under one another."""
+        return _tables.names(self._file)
+
+    @_reads
+    def frame(self, table: str) -> pd.DataFrame:
+        """One of `tables` for pandas, codes as words; of several tables with a column that tells them apart. Values of
+        several units are a column each, value_0, value_1, ... Raises InputError where pandas is not installed."""
+        self._known("table", table, _tables.names(self._file))
+        return _tables.frame(self._file, table)
+
+    @_reads
+    def export_table(self, table: str, path: str | os.PathLike[str]) -> None:
+        """Writes one of `tables` as a .csv or a .parquet.
+
+        Raises InputError for another extension, a file that cannot be written, and where pandas or pyarrow is missing.
+        """
+        self._known("table", table, _tables.names(self._file))
+        _tables.export(self._file, table, path_of(path))
+
+    @_reads
+    def to_xarray(self) -> xr.DataTree:
+        """Everything but the checkpoint, in memory: a tree of data sets with dimensions, units and long names
+        (`tree["metrics/test"]["accuracy"]`). Raises InputError where xarray is not installed."""
+        return _tables.tree(self._file)
 
     @_reads
     def checkpoint(self) -> dict[str, NDArray[Any]]:

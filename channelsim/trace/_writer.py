@@ -282,7 +282,8 @@ def create(
             group = channels.create_group(name)
             for field in CHANNEL.names or ():
                 if not field.endswith("_offset"):
-                    group.attrs[field] = record[field]
+                    code = _layout.WORDS.get(field)
+                    group.attrs[field] = code(int(record[field])).name.lower() if code else record[field]
         writer = Writer(target, main, plan, lock, recording)
         writer._bulk.refuse_what_is_in_the_way()
         writer._publish()

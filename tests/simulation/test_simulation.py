@@ -287,3 +287,11 @@ def test_callbacks_get_the_simulation(tmp_path: Path) -> None:
     assert frames == list(range(5, result.frames + 1, 5)) and tuple(epochs) == result.history
     with pytest.raises(cs.InputError, match=r"on_frames = \(0, ...\); accepted: every 1 or more frames"):
         cs.run(wanted("batch"), tmp_path / "other.h5", on_frames=(0, each))
+
+
+def test_values_that_are_not_wanted_take_no_memory_and_no_code() -> None:
+    for watch in (False, True):
+        with cs.Simulation(wanted("batch"), watch=watch) as sim:
+            state = sim._course.state
+            assert (state.memory.watched.size > 0) == watch
+            assert ("recorded values" in state.demands) == watch
