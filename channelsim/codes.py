@@ -9,7 +9,7 @@ byte after the last bit. The words stand in the order of the neurons:
 | quantizer | word | code of a value | unused codes |
 |---|---|---|---|
 | none | 32 bits | IEEE-754 binary32 | infinities and NaN (a receiver discards them) |
-| `log2` | bits | `sign * bits + level`: (-1)^sign a 2^-level, level 0..bits-1 | 2 bits .. 2^bits - 1 |
+| `log2`, E exponents | ceil(log2 2 E) | `sign * E + level`: (-1)^sign a 2^-level, level 0..E-1 | 2 E and above |
 | `uniform` | bits | `k + K`: k a/K with K = 2^(bits-1) - 1 | 2^bits - 1 |
 | `sign` | 1 bit | 0: +a, 1: -a | - |
 | `ternary` | 2 bits | 0: zero, 1: +a, 2: -a | 3 |
@@ -86,20 +86,19 @@ def encode(values: ArrayLike, scale: float, channel: Channel) -> NDArray[np.uint
         ValueError: a value is none that the channel's quantizer makes with this scale.
     """
     sent = np.atleast_1d(np.asarray(values, dtype=np.float32))
-    quantizer, bits, a = int(channel["quantizer"]), int(channel["bits"]), np.float32(scale)
+    quantizer, levels, a = int(channel["quantizer"]), int(channel["levels"]), np.float32(scale)
     if quantizer == Quantizer.NONE:
         return sent.view(np.uint32).copy()
     minus = (sent < 0).astype(np.uint32)
     if quantizer == Quantizer.LOG2:
         # The nearest entry of the alphabet, not a logarithm: exact also where a 2^-level is subnormal.
-        alphabet = np.ldexp(a, -np.arange(bits)).astype(np.float32)
+        alphabet = np.ldexp(a, -np.arange(levels)).astype(np.float32)
         level = np.abs(np.abs(sent)[:, None] - alphabet).argmin(axis=1).astype(np.uint32)
-        codes = minus * np.uint32(bits) + level
+        codes = minus * np.uint32(levels) + level
     elif quantizer == Quantizer.UNIFORM:
-        top = 2 ** (bits - 1) - 1
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            level = np.rint(sent.astype(np.float64) / (a / np.float32(top)))
-        codes = (np.clip(np.nan_to_num(level), -top, top) + top).astype(np.uint32)
+            level = np.rint(sent.astype(np.float64) / (a / np.float32(levels)))
+        codes = (np.clip(np.nan_to_num(level), -levels, levels) + levels).astype(np.uint32)
     elif quantizer == Quantizer.SIGN:
         codes = minus
     else:
@@ -124,19 +123,18 @@ def decode(codes: ArrayLike, scale: float, channel: Channel) -> tuple[NDArray[np
         then 0, and for a float32 that is not finite. The zero of `uniform` and of `ternary` is a valid value.
     """
     word = np.atleast_1d(np.asarray(codes, dtype=np.uint32))
-    quantizer, bits, a = int(channel["quantizer"]), int(channel["bits"]), np.float32(scale)
+    quantizer, levels, a = int(channel["quantizer"]), int(channel["levels"]), np.float32(scale)
     if quantizer == Quantizer.NONE:
         values = word.view(np.float32)
         return values, np.isfinite(values)
     signed = word.astype(np.int64)
     if quantizer == Quantizer.LOG2:
-        valid = signed < 2 * bits
-        level = np.where(valid, signed % bits, 0)
-        values = np.ldexp(a, -level) * np.where(signed >= bits, -1, 1).astype(np.float32)
+        valid = signed < 2 * levels
+        level = np.where(valid, signed % levels, 0)
+        values = np.ldexp(a, -level) * np.where(signed >= levels, -1, 1).astype(np.float32)
     elif quantizer == Quantizer.UNIFORM:
-        top = 2 ** (bits - 1) - 1
-        valid = signed <= 2 * top
-        values = (a / np.float32(top)) * (signed - top).astype(np.float32)
+        valid = signed <= 2 * levels
+        values = (a / np.float32(levels)) * (signed - levels).astype(np.float32)
     elif quantizer == Quantizer.SIGN:
         valid = signed < 2
         values = np.where(signed == 1, -a, a)
@@ -150,15 +148,16 @@ def silence_word(channel: Channel) -> int:
     """The word of an inactive unit in a dense message.
 
     A code that no active unit uses: the float 0.0; the first unused code of `log2`; the zeros of
-    `uniform` and `ternary`. `sign`, and `log2` with one or two bits, use all their codes: there a message in
-    which a unit is inactive has words that are one bit longer (`silence_bits`); the top bit marks it.
+    `uniform` and `ternary`. `sign`, and `log2` whose exponents are a power of two, use all their codes unless one is
+    kept free: there a message in which a unit is inactive has words that are one bit longer (`silence_bits`); the top
+    bit marks it.
     """
     if channel["silence_bits"]:
         return 1 << int(channel["value_bits"])
-    quantizer, bits = int(channel["quantizer"]), int(channel["bits"])
+    quantizer, levels = int(channel["quantizer"]), int(channel["levels"])
     if quantizer == Quantizer.LOG2:
-        return 2 * bits
-    return int(2 ** (bits - 1) - 1) if quantizer == Quantizer.UNIFORM else 0
+        return 2 * levels
+    return levels if quantizer == Quantizer.UNIFORM else 0
 
 
 def pack(values: ArrayLike, scale: float, channel: Channel, header: int = 0) -> Packed:

@@ -351,8 +351,8 @@ class Simulator:
             drawn = hashing.uniform32(self._words(Stream.ROUNDING.of(c), frame, sample, range(int(record["n"]))))
             draws = dict(enumerate(drawn))
         doubt = self._doubt(c, values)
-        kind, bits = int(record["quantizer"]), int(record["bits"])
-        found = quantized(kind, bits, int(record["scale_kind"]), record["scale"], passed, draws, doubt)
+        kind, levels = int(record["quantizer"]), int(record["levels"])
+        found = quantized(kind, levels, int(record["scale_kind"]), record["scale"], passed, draws, doubt)
         self.unclear_messages += found.unclear
         return found
 
@@ -370,7 +370,7 @@ class Simulator:
             if message.encoding == Encoding.DENSE and word == silence_of(record):
                 return None
             if mask:
-                read = decoded(int(record["quantizer"]), int(record["bits"]), sent.scale, word)
+                read = decoded(int(record["quantizer"]), int(record["levels"]), sent.scale, word)
                 if read is None:
                     return None
                 value = read
@@ -607,7 +607,7 @@ class Simulator:
             draws = dict(enumerate(hashing.uniform32(self._words(stream.of(h), frame, 0, range(len(values))))))
         given = {k: np.float32(v) for k, v in enumerate(values) if v}
         doubt = 3e-6 * float(np.abs(values).max(initial=0))
-        keys = [int(record[f"{which}_{word}"]) for word in ("quantizer", "bits", "scale_kind")]
+        keys = [int(record[f"{which}_{word}"]) for word in ("quantizer", "levels", "scale_kind")]
         found = quantized(keys[0], keys[1], keys[2], record[f"{which}_scale"], given, draws, doubt)
         self.layers[h].unclear += found.unclear
         out = np.zeros(len(values))

@@ -27,7 +27,7 @@ RATE = 0.1
 
 STAGES: dict[str, dict[str, Any]] = {
     "ideal": {},
-    "3 bits down": {"learning": {"quantize": {"kind": "log2", "bits": 3, "scale": "max"}, "header": 5}},
+    "3 bits down": {"learning": {"quantize": {"kind": "log2", "exponents": 3, "scale": "max"}, "header": 5}},
     "6 bits up": {"forward": {"quantize": {"kind": "uniform", "bits": 6, "scale": "rms"}, "encoding": "auto"}},
     "thresholds and lost events": {
         "forward": {"threshold": {"value": 0.1}, "encoding": "aer"},

@@ -36,13 +36,13 @@ CASES: dict[str, dict[str, Any]] = {
     "few bits": {
         "learning": {"rule": "srbp"},
         "channels": {
-            "learning": {"quantize": {"kind": "log2", "bits": 3}},
+            "learning": {"quantize": {"kind": "log2", "exponents": 3}},
             "forward": {"quantize": {"kind": "ternary"}},
         },
     },
     "quantized synapses": {
         "learning": {"rule": "srbp"},
-        "synapses": {"update": {"kind": "log2", "bits": 4}, "weight": {"kind": "uniform", "bits": 8}},
+        "synapses": {"update": {"kind": "log2", "exponents": 4}, "weight": {"kind": "uniform", "bits": 8}},
     },
     "wires of one magnitude": {
         "learning": {"rule": "arbp", "feedback": {"distribution": "sign"}},

@@ -19,7 +19,6 @@ from channelsim.plan.layout import (
     Residual,
     Scale,
     Transfer,
-    has_one_magnitude,
 )
 from channelsim.plan.targets import unreachable
 from channelsim.rules import Message, Wiring
@@ -47,7 +46,6 @@ __all__ = [
     "Transfer",
     "Wiring",
     "build",
-    "has_one_magnitude",
     "ideal_backpropagation",
     "is_ideal",
     "refuse_long_steps",

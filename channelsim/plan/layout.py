@@ -59,12 +59,6 @@ class Residual(IntEnum):
     ERROR_FEEDBACK = 2
 
 
-def has_one_magnitude(quantizer: int, bits: int) -> bool:
-    """Whether what a quantizer makes is 0 or +-a."""
-    of_few_bits = {Quantizer.UNIFORM: 2, Quantizer.LOG2: 1}
-    return quantizer in (Quantizer.SIGN, Quantizer.TERNARY) or of_few_bits.get(Quantizer(quantizer)) == bits
-
-
 class Scale(IntEnum):
     """Where a scale `a` comes from: a fixed number, the largest magnitude or the root mean square of the message."""
 
@@ -111,12 +105,13 @@ LAYER = np.dtype(
         ("compute_forward", "i8"),  # ps a message
         ("compute_learning", "i8"),  # ps a message
         ("update_quantizer", "i8"),
-        ("update_bits", "i8"),  # of a word: 1 of `sign`, 2 of `ternary`
+        ("update_levels", "i8"),  # as of a channel's quantizer
+        ("update_bits", "i8"),  # of a word
         ("update_scale_kind", "i8"),
         ("update_scale", "f4"),
         ("update_stochastic", "u1"),
         ("weight_quantizer", "i8"),
-        ("weight_bits", "i8"),
+        ("weight_levels", "i8"),
         ("weight_scale_kind", "i8"),
         ("weight_scale", "f4"),
         ("weight_stochastic", "u1"),
@@ -146,7 +141,7 @@ CHANNEL = np.dtype(
         ("threshold", "f4"),
         ("residual", "u1"),
         ("quantizer", "i8"),
-        ("bits", "i8"),
+        ("levels", "i8"),  # magnitudes that it has beside 0: exponents of log2, K of uniform, 1 of sign and ternary
         ("scale_kind", "i8"),
         ("scale", "f4"),
         ("stochastic", "u1"),

@@ -147,4 +147,4 @@ def quantized_matrix(ref: State, h: int, frame: int, values: torch.Tensor, which
         stream = Stream.UPDATE_ROUNDING if which == "update" else Stream.WEIGHT_ROUNDING
         u = draws.uniform32(ref.plan.seed, stream, h, frame, [0], len(values))
     a = scale_of(getattr(layer, f"{which}_scale_kind"), getattr(layer, f"{which}_scale"), row, row != 0)
-    return quantize(kind, getattr(layer, f"{which}_bits"), row, a, u)[0]
+    return quantize(kind, getattr(layer, f"{which}_levels"), row, a, u)[0]

@@ -246,7 +246,7 @@ synapses = st.sampled_from(
         {},
         {},
         {},
-        {"update": {"kind": "log2", "bits": 4}},
+        {"update": {"kind": "log2", "bits": 4, "silence": True}},
         {"update": {"kind": "ternary", "scale": "rms"}, "weight": {"kind": "uniform", "bits": 8}},
         {"weight": {"kind": "uniform", "bits": 7, "scale": 1.0, "rounding": "stochastic"}},
         {"weight": {"kind": "sign", "scale": 0.2}},
@@ -266,6 +266,7 @@ linear_stages = st.fixed_dictionaries(
 
 quantizers = st.one_of(
     st.fixed_dictionaries({"kind": st.just("log2"), "bits": st.integers(1, 6)}),
+    st.fixed_dictionaries({"kind": st.just("log2"), "exponents": st.integers(1, 9), "silence": st.booleans()}),
     st.fixed_dictionaries(
         {"kind": st.just("uniform"), "bits": st.integers(2, 7), "rounding": st.sampled_from(["nearest", "stochastic"])}
     ),

@@ -55,7 +55,8 @@ def table(required: dict[str, st.SearchStrategy[Any]], **optional: st.SearchStra
 
 
 quantizers = st.one_of(
-    table({"kind": st.just("log2"), "bits": st.integers(1, 16)}, scale=scales),
+    table({"kind": st.just("log2"), "bits": st.integers(2, 6)}, scale=scales, silence=st.booleans()),
+    table({"kind": st.just("log2"), "exponents": st.integers(1, 32)}, scale=scales, silence=st.booleans()),
     table(
         {"kind": st.just("uniform"), "bits": st.integers(2, 16)},
         scale=scales,

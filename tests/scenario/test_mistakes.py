@@ -96,7 +96,22 @@ MISTAKES: list[tuple[Document, str]] = [
     (channel(drop=0.1), 'drop = 0.1; accepted: a table of probability, rescale or "none"'),
     (
         channel(quantize={"kind": "log2"}),
-        "quantize.bits is missing; accepted for log2: an integer from 1 to 16",
+        "quantize.bits is missing; accepted for log2: an integer from 1 to 6, or exponents = 1 to 32",
+    ),
+    (channel(quantize={"kind": "log2", "bits": 7}), "bits = 7; accepted for log2: an integer from 1 to 6"),
+    (
+        channel(quantize={"kind": "log2", "bits": 1, "silence": True}),
+        "bits = 1; accepted for log2: an integer from 2 to 6",
+    ),
+    (channel(quantize={"kind": "log2", "exponents": 33}), "exponents = 33; accepted: an integer from 1 to 32"),
+    (channel(quantize={"kind": "log2", "bits": 3, "exponents": 4}), "exponents = 4 beside bits = 3; accepted: one of"),
+    (
+        channel(quantize={"kind": "uniform", "bits": 3, "exponents": 4}),
+        "exponents = 4: only log2 has it; accepted for uniform: no key",
+    ),
+    (
+        channel(quantize={"kind": "sign", "silence": True}),
+        "silence = true: only log2 has it; accepted for sign: no key",
     ),
     (channel(quantize={"kind": "log2", "bits": 17}), "quantize.bits = 17; accepted: an integer from 1 to 16"),
     (

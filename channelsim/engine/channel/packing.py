@@ -99,7 +99,7 @@ def _message(ch, a, scale_word, values, words, out):
     for i in range(len(values)):
         word = silence
         if values[i] != ZERO:
-            word = _word(ch.quantizer, ch.bits, a, values[i], np.int64(words[i]))
+            word = _word(ch.quantizer, ch.levels, a, values[i], np.int64(words[i]))
             if word == NO_WORD:
                 return False
             if by_address:
@@ -136,7 +136,7 @@ def _put(word, width, at, held, waiting, out):
 
 
 @inner()
-def _word(kind, bits, a, value, float_word):
+def _word(kind, levels, a, value, float_word):
     """The code word of one sent value, or NO_WORD where it is none of the quantizer's.
 
     Unlike that of `_quantize.encode`, which never meets others, the value is compared with what the word means; and
@@ -149,10 +149,10 @@ def _word(kind, bits, a, value, float_word):
         return word if abs(value) == a else NO_WORD
     if kind == LOG2:
         level, part = np.int64(0), F(1.0)
-        while level < bits - 1 and a * part > abs(value):
+        while level < levels - 1 and a * part > abs(value):
             level, part = level + 1, part * F(0.5)
-        return NO_WORD if a * part != abs(value) else (level + bits if value < ZERO else level)
-    top = np.float64((np.int64(1) << (bits - 1)) - 1)
+        return NO_WORD if a * part != abs(value) else (level + levels if value < ZERO else level)
+    top = np.float64(levels)
     step = a / F(top)
     count = np.rint(np.float64(value) / np.float64(step))
     count = top if count > top else (-top if count < -top else count)

@@ -84,7 +84,7 @@ def encode(mem, ch, values, residual):
     if ch.quantizer != quantizers.NONE:
         m.scale = quantizers.measure(ch.scale_kind, ch.scale, value, m.events)
         key = np.uint64(mem.keys[counter_hash.ROUNDING])
-        quantizers.quantize(ch.quantizer, ch.bits, m.scale, ch.stochastic, key, listed(mem, ch), value, words)
+        quantizers.quantize(ch.quantizer, ch.levels, m.scale, ch.stochastic, key, listed(mem, ch), value, words)
     if feeds_back:
         _keep_the_rest(listed(mem, ch), value, residual)
     m.events = simd.mark(value, head(mem.message_alive, m.entries))
@@ -208,7 +208,7 @@ def _corrupt(net, mem, ch, value, alive):
     for h in range(simd.list_hits(key, m.hit_bound, listed(mem, ch), value, mem.message_hits)):
         k = mem.message_hits[h]
         received, flips = quantizers.flip(
-            ch.quantizer, ch.bits, m.scale, ch.value_bits, silence, value[k], np.uint64(key), np.int64(index[k]),
+            ch.quantizer, ch.levels, m.scale, ch.value_bits, silence, value[k], np.uint64(key), np.int64(index[k]),
             1.0 - ch.bit_error, m.hit_bound, mem.word, as_words(mem.word),
         )  # fmt: skip
         flipped += flips
@@ -243,9 +243,9 @@ def unit(ch, a):
     """The number of which all values that arrive of a message of scale `a` are whole multiples; 0: of none."""
     if ch.quantizer == quantizers.NONE or ch.noise > ZERO:
         return ZERO
-    found = quantizers.unit(ch.quantizer, ch.bits, a)
+    found = quantizers.unit(ch.quantizer, ch.levels, a)
     if ch.drop > 0.0 and ch.rescale:
-        if ch.quantizer == quantizers.UNIFORM and ch.bits > 2:
+        if ch.quantizer == quantizers.UNIFORM and ch.levels > 1:
             return ZERO  # each level is rounded by itself
         found /= _divisor(ch)
     return found if found >= SMALLEST_UNIT else ZERO
