@@ -15,7 +15,18 @@ import numpy as np
 
 from channelsim import codes, given, memory, units
 from channelsim.data import Values, dataset_of
-from channelsim.plan import Direction, Kind, Message, Tables, Transfer, refuse_long_steps, sizes, tables, unreachable
+from channelsim.plan import (
+    Direction,
+    Encoding,
+    Kind,
+    Message,
+    Tables,
+    Transfer,
+    refuse_long_steps,
+    sizes,
+    tables,
+    unreachable,
+)
 from channelsim.scenario import Scenario, only_scenario, shape_in_words
 
 MIB = 2**20
@@ -44,8 +55,9 @@ class ChannelCheck:
     """One channel, from layer `source` to layer `target`.
 
     wires: entries of its C; of sparse wiring, which is drawn, the expected number.
-    error_macs: multiply-accumulates a frame through C (or W, in its place). bits: a frame's messages on the link;
-    link_time_ps: how long they occupy it, 0 without a bandwidth; link_time_s: the nearest float.
+    error_macs: multiply-accumulates a frame through C (or W, in its place). bits: a frame's messages on the link,
+    in dense words where the code is `entropy`, whose length depends on the values; link_time_ps: how long they occupy
+    it, 0 without a bandwidth; link_time_s: the nearest float.
     """
 
     name: str
@@ -228,6 +240,9 @@ def _channels(scenario: Scenario, found: Tables, batch: int, real: bool) -> tupl
     rows = []
     for edge, row in zip(found.edges, found.channels, strict=True):
         active = 1 if edge.message == Message.TARGET and not real else int(row["n"])
+        if row["encoding"] == Encoding.ENTROPY:
+            row = row.copy()
+            row["encoding"] = Encoding.DENSE
         bits = int(codes.message_bits(row, active)[0])
         link = found.links[row["link"]]
         time = math.ceil(Fraction(bits * int(link["ps_numerator"]), int(link["ps_denominator"])))

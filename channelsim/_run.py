@@ -168,6 +168,7 @@ def _own_fault(arrays: Mapping[str, NDArray[Any]], state: engine.State) -> str:
     wanted: dict[str, NDArray[Any]] = {
         "epoch_counters": np.zeros(channels, state.counters.dtype),
         "run_queue_max": np.zeros(channels, np.int64),
+        "run_entropy": np.zeros((2, channels)),
         "epoch_start": np.array(0, np.int64),
         "wall_times": np.zeros(2),
         "epoch_rows": np.zeros((rows, len(ROW))),
@@ -261,6 +262,7 @@ class _Run:
             self.training_time = 0.0
             self.rows: list[dict[str, float]] = []
             self.queue_max = np.zeros(len(plan.channels), np.int64)  # of the epochs that are done
+            self.entropy = np.zeros((2, len(plan.channels)))  # likewise: bits, and units that they are of
         else:
             try:
                 self.state = engine.restore(plan, dataset, dict(arrays), trace_frames=traced)
@@ -273,6 +275,7 @@ class _Run:
             self.earlier, self.training_time = (float(value) for value in arrays["wall_times"])
             self.rows = [dict(zip(ROW, row, strict=True)) for row in arrays["epoch_rows"].tolist()]
             self.queue_max = np.array(arrays["run_queue_max"])
+            self.entropy = np.array(arrays["run_entropy"])
         self.differs = len(dataset.test_y) > 0 and deployment.differs(plan)
         self.probe = alignment.Probe(dataset, min(scenario.trace.probe, plan.train_size))
         targets = {"train": dataset.train_y, "test": dataset.test_y, "validation": dataset.validation_y}
@@ -418,7 +421,12 @@ class _Run:
             self.writer.validation_row(common | figures["validation"])
         elapsed = state.now - self.now_before
         self.writer.channel_rows(
-            self.epoch, plan.channel_names, counters, accounting.utilisation(counters, elapsed), joules
+            self.epoch,
+            plan.channel_names,
+            counters,
+            accounting.utilisation(counters, elapsed),
+            joules,
+            accounting.entropies(state.unit_counts),
         )
         for h, name in enumerate(plan.layer_names, start=1):
             if state.ages[h].any():
@@ -430,7 +438,8 @@ class _Run:
         if trace_table.weights_every and self.epoch % trace_table.weights_every == 0:
             self._keep_weights()
         self.queue_max = np.maximum(self.queue_max, state.counters["queue_max"])
-        state.clear_queues()
+        self.entropy = self._entropy_so_far()
+        state.begin_epoch()
         self.counters_before, self.now_before = state.counters.copy(), state.now
         self._tell(
             self.listener.epoch,
@@ -461,6 +470,14 @@ class _Run:
     def _wall(self) -> float:
         return self.earlier + time.perf_counter() - self.began
 
+    def _entropy_so_far(self) -> NDArray[np.float64]:
+        """Per channel the entropy of each epoch, times its units, summed over the run; and these units."""
+        counts = self.state.unit_counts
+        units = np.array([each.sum() for each in counts], np.float64)
+        bits = np.where(units > 0, accounting.entropies(counts), 0.0) * units
+        so_far: NDArray[np.float64] = self.entropy + np.array([bits, units])
+        return so_far
+
     def _updates(self) -> int:
         """Updates of the top layer so far."""
         return (int(self.rows[-1]["updates"]) if self.rows else 0) + self.state.updates
@@ -477,6 +494,7 @@ class _Run:
         return engine.snapshot(self.state) | {
             "epoch_counters": self.counters_before,
             "run_queue_max": self.queue_max,
+            "run_entropy": self.entropy,
             "epoch_start": np.array(self.now_before, np.int64),  # ps
             "wall_times": np.array([self._wall(), self.training_time], np.float64),
             "epoch_rows": np.array([[row[key] for key in ROW] for row in self.rows], np.float64).reshape(-1, len(ROW)),
@@ -487,6 +505,7 @@ class _Run:
         counters = state.counters.copy()
         counters["queue_max"] = np.maximum(self.queue_max, counters["queue_max"])
         last = self.rows[-1] if self.rows else dict.fromkeys(ROW, math.nan)
+        bits, units = self._entropy_so_far()
         return Result(
             name=self.scenario.name,
             status=status,
@@ -508,7 +527,7 @@ class _Run:
             training_time_s=self.training_time,
             wall_time_s=self._wall(),
             energy_j=float(accounting.energy(self.plan, state.counters).sum()),
-            channels=accounting.totals(self.plan, counters, state.now),
+            channels=accounting.totals(self.plan, counters, state.now, bits / np.where(units > 0, units, math.nan)),
             trace=str(self.writer.path),
             warnings=tuple(self._warnings(status, counters)),
             history=tuple(row["test_accuracy"] for row in self.rows),

@@ -84,6 +84,8 @@ def _channel(rng: np.random.Generator, one: Any) -> dict[str, Any]:
         )
         if rng.random() < 0.3:
             keys["bit_errors"] = {"probability": 0.02}
+        elif rng.random() < 0.3:
+            keys["encoding"] = "entropy"
     if rng.random() < 0.2:
         keys["threshold"] = {"value": one(0.0, 0.05, 5.0)}
     if ("threshold" in keys or "quantize" in keys) and rng.random() < 0.3:

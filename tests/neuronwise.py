@@ -26,12 +26,12 @@ from typing import Any
 
 import numpy as np
 
-from channelsim import hashing
+from channelsim import arithmetic, hashing
 from channelsim.hashing import Stream
 from channelsim.plan import Direction, Encoding, Jitter, Plan, Residual, Scale, Wiring
 from channelsim.plan import Message as Carries
 from tests.neurons import Layer, cancels, image, rounded, sum_in_units
-from tests.words import Quantized, decoded, flipped, quantized, scale_of, silence_of, unit_of
+from tests.words import Quantized, decoded, flipped, quantized, scale_of, silence_of, unit_number, unit_of
 
 LEARNING_FIRST, THEN_FORWARD, THEN_FRAMES = 0, 1, 2
 WHOLE, PARTLY, LOST_IN_QUEUE = 0, 1, 2
@@ -245,7 +245,7 @@ class Simulator:
         message.scale, message.events = sent.scale, len(sent.values)
         message.unit = unit_of(record, sent.scale)
         message.sent = {neuron: float(value) for neuron, value in sent.values.items()}
-        bits, word, message.encoding = self._length(record, message.events)
+        bits, word, message.encoding = self._length(record, sent)
         priority = THEN_FORWARD if record["direction"] == Direction.FORWARD else LEARNING_FIRST
         deadline = math.inf if record["deadline"] < 0 else self.now + int(record["deadline"])
         link = self.links[int(record["link"])]
@@ -278,6 +278,8 @@ class Simulator:
         for place, neuron in enumerate(sorted(sent.values)):
             words = place + 1 if message.encoding == Encoding.AER else neuron + 1
             arrival = start + link.occupation(body + words * word) + travel
+            if message.encoding == Encoding.ENTROPY:
+                arrival = start + link.occupation(bits) + travel
             arrivals.append(arrival)
             value = self._received(message, sent, neuron, noise_scale)
             if value is None:
@@ -379,12 +381,18 @@ class Simulator:
             value = value + np.float32(record["noise"] * noise_scale) * np.float32(z)
         return value
 
-    def _length(self, record: Any, events: int) -> tuple[int, int, int]:
+    def _length(self, record: Any, sent: Quantized) -> tuple[int, int, int]:
         """Bits of the whole message, bits of one word (with its address), and the code it is in."""
+        events = len(sent.values)
         n, value = int(record["n"]), int(record["value_bits"])
         before = int(record["header_bits"]) + int(record["scale_bits"])
         dense_word = value + (int(record["silence_bits"]) if events < n else 0)
         aer_word = value + int(record["address_bits"])
+        if record["encoding"] == Encoding.ENTROPY:
+            units = [0] * n
+            for neuron, word in sent.words.items():
+                units[neuron] = unit_number(int(record["quantizer"]), int(record["levels"]), word)
+            return before + len(arithmetic.encode(units, int(record["levels"]))), 0, Encoding.ENTROPY
         use_aer = record["encoding"] == Encoding.AER or (
             record["encoding"] == Encoding.AUTO and events * aer_word < n * dense_word
         )

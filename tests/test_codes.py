@@ -59,7 +59,8 @@ def messages(draw: st.DrawFn) -> tuple[np.void, np.ndarray, np.float32, int]:
     scale_kind = draw(st.sampled_from(Scale))
     a = np.float32(draw(st.floats(2**-10, 2**10, width=32)))
     header_bits = draw(st.sampled_from([0, 1, 8, 13, 70]))
-    record = channel(n, quantizer, levels, draw(st.sampled_from(Encoding)), scale_kind, a, header_bits)
+    encoding = draw(st.sampled_from([e for e in Encoding if quantizer or e != Encoding.ENTROPY]))
+    record = channel(n, quantizer, levels, encoding, scale_kind, a, header_bits)
     if quantizer == Quantizer.NONE:
         value = st.floats(width=32, allow_nan=False).map(np.float32)
     else:
@@ -86,8 +87,11 @@ def test_every_message_survives_and_has_the_length_counted(
     assert np.array_equal(arrived.view(np.uint32), values.view(np.uint32))
     assert np.float32(scale) == a
     assert codes.header_of(packed, record) == header
-    counted, encoding = codes.message_bits(record, np.count_nonzero(values))
-    assert packed.bits == counted and packed.encoding == encoding
+    if record["encoding"] == Encoding.ENTROPY:
+        assert packed.encoding == Encoding.ENTROPY
+    else:
+        counted, encoding = codes.message_bits(record, np.count_nonzero(values))
+        assert packed.bits == counted and packed.encoding == encoding
     assert len(packed.data) == -(-packed.bits // 8)
     assert packed.events == np.count_nonzero(values)
 
@@ -127,6 +131,29 @@ def test_one_neuron_has_no_address() -> None:
     record = channel(1, Quantizer.NONE, encoding=Encoding.AER)
     assert codes.message_bits(record, [0, 1])[0].tolist() == [0, 32]
     assert codes.pack(np.zeros(1, np.float32), 1.0, record).data == b""
+
+
+def test_an_entropy_code_by_hand() -> None:
+    # +a, silence: sends (1 of 1 + 1), plus (1 of 2), then 1 of 4 for silence, as one unit has sent: from 1/2 on 1/16.
+    record = channel(2, Quantizer.SIGN, 1, Encoding.ENTROPY, header_bits=2)
+    packed = codes.pack(np.array([1, 0], np.float32), 1.0, record, header=0b11)
+    assert packed.bits == 2 + 4 and packed.data == bytes([0b11_1000_00])
+    assert packed.encoding == Encoding.ENTROPY and packed.events == 1
+    with pytest.raises(ValueError, match="depends on the values"):
+        codes.message_bits(record, 1)
+    with pytest.raises(ValueError, match="no entropy code"):
+        codes.unpack(codes.Packed(packed.data, packed.bits + 1, packed.encoding, 1), record)
+
+
+@pytest.mark.parametrize("quantizer", [q for q in Quantizer if q])
+def test_units_are_words_by_magnitude_and_sign(quantizer: Quantizer) -> None:
+    record = channel(4, quantizer, 1 if quantizer in (Quantizer.SIGN, Quantizer.TERNARY) else 7)
+    values = np.sort(np.array(alphabet(quantizer, int(record["levels"]), np.float32(1)), np.float32))
+    words = codes.encode(values, 1.0, record)
+    units = codes.units_of(words, record)
+    levels = int(record["levels"])
+    assert units.tolist() == [*range(-levels, 0), *range(1, levels + 1)]
+    assert np.array_equal(codes.codes_of(units, record), words)
 
 
 def test_auto_takes_the_shorter_code_and_dense_on_a_tie() -> None:

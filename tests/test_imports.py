@@ -37,8 +37,9 @@ ROOMS: dict[str, str] = {
     "theory": "errors scenario theory.systems",
     "data": "errors paths files elementary hashing",
     "identity": "errors scenario data",
-    "plan": "errors rules elementary hashing scenario",
-    "codes": "plan",
+    "arithmetic": "",
+    "plan": "errors arithmetic rules elementary hashing scenario",
+    "codes": "arithmetic plan",
     "engine.config": "",
     "engine.sizes": "plan engine.config",
     "engine.compile": "errors engine.config",
@@ -46,15 +47,15 @@ ROOMS: dict[str, str] = {
     "engine.kernels.simd": "hashing engine.config engine.compile",
     "engine.kernels": "elementary hashing plan engine.config engine.sizes engine.compile engine.tables "
     "engine.kernels.simd",
-    "engine.channel": "rules plan engine.compile engine.tables engine.kernels.simd engine.kernels",
+    "engine.channel": "arithmetic rules plan engine.compile engine.tables engine.kernels.simd engine.kernels",
     "engine.layers": "plan engine.config engine.sizes engine.compile engine.tables engine.kernels engine.kernels.simd "
     "engine.channel",
     "engine.loop": "plan engine.compile engine.tables engine.kernels engine.channel engine.layers",
-    "engine.setup": "rules hashing data plan engine.config engine.sizes engine.compile engine.tables "
+    "engine.setup": "arithmetic rules hashing data plan engine.config engine.sizes engine.compile engine.tables "
     "engine.kernels.simd engine.kernels engine.channel engine.layers engine.loop",
     "engine": "errors data plan engine.config engine.sizes engine.compile engine.tables engine.channel engine.layers "
     "engine.loop engine.setup",
-    "reference": "rules elementary hashing data plan",
+    "reference": "arithmetic rules elementary hashing data plan",
     "memory": "errors rules scenario data plan engine.sizes",
     "metrics": "elementary",
     "trace": "errors plain paths files rules units plan",
@@ -62,7 +63,7 @@ ROOMS: dict[str, str] = {
     "result": "plain units",
     "progress": "result",
     "provenance": "",
-    "accounting": "plan",
+    "accounting": "elementary plan",
     "congestion": "units engine",
     "cautions": "engine",
     "alignment": "rules data plan engine engine.sizes",

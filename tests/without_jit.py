@@ -121,6 +121,7 @@ def packed() -> dict[str, Any]:
         np.array([channel(5, kind, 3, encoding=encoding, header_bits=3)], CHANNEL)
         for kind in Quantizer
         for encoding in Encoding
+        if kind or encoding != Encoding.ENTROPY
     ])  # fmt: skip
     rows = np.zeros(len(channels), MESSAGE_ROW)
     rows["channel"], rows["neurons"], rows["scale"] = np.arange(len(rows)), 5, 0.5

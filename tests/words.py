@@ -111,6 +111,16 @@ def decoded(kind: int, levels: int, scale: float, word: int) -> np.float32 | Non
     return None if word > 2 * levels else (a / F(levels)) * F(word - levels)
 
 
+def unit_number(kind: int, levels: int, word: int) -> int:
+    """Of an event's word the number of its magnitude, from the smallest on, with its sign."""
+    if kind == Quantizer.LOG2:
+        return levels - word if word < levels else word - 2 * levels
+    if kind == Quantizer.UNIFORM:
+        return word - levels
+    minus = word == (1 if kind == Quantizer.SIGN else 2)
+    return -1 if minus else 1
+
+
 def silence_of(record: Any) -> int | None:
     """The word of silence in a dense message; None where words are one bit longer for it."""
     if record["silence_bits"]:

@@ -19,6 +19,7 @@ from channelsim.plan.layout import (
     Residual,
     Scale,
     Transfer,
+    units_counted,
 )
 from channelsim.plan.targets import unreachable
 from channelsim.rules import Message, Wiring
@@ -50,5 +51,6 @@ __all__ = [
     "is_ideal",
     "refuse_long_steps",
     "tables",
+    "units_counted",
     "unreachable",
 ]

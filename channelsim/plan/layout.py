@@ -8,6 +8,7 @@ Adding a property of a layer or channel is a line here, a line where the table i
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 
@@ -70,7 +71,8 @@ class Scale(IntEnum):
 class Encoding(IntEnum):
     DENSE = 0
     AER = 1
-    AUTO = 2
+    ENTROPY = 2
+    AUTO = 3
 
 
 class Jitter(IntEnum):
@@ -135,6 +137,7 @@ CHANNEL = np.dtype(
         ("c_unit", "f4"),  # until C learns, all its values are whole multiples of it; 0: of nothing
         ("start_offset", "i8"),  # sparse: n + 1 row starts in Plan.c_start
         ("residual_offset", "i8"),
+        ("count_offset", "i8"),  # of the counts of its units by what they sent: see `units_counted`
         ("link", "i8"),
         # stages, in their order
         ("has_threshold", "u1"),
@@ -202,6 +205,15 @@ COUNTER = np.dtype(
     ],
     align=True,
 )
+
+
+def units_counted(levels: Any) -> Any:
+    """How many counts the units of a quantized channel take: of silence, and of each magnitude with either sign.
+
+    They stand in this order: silence, -1, 1, -2, 2, ..., with magnitudes counted from the smallest.
+    """
+    return 2 * levels + (levels > 0)
+
 
 MESSAGE_ROW = np.dtype(
     [

@@ -26,6 +26,17 @@ def encode(channel: SimpleNamespace, sent: torch.Tensor, a: torch.Tensor) -> tor
     return sent.contiguous().view(torch.int32).long() & 0xFFFFFFFF
 
 
+def units(channel: SimpleNamespace, sent: torch.Tensor, a: torch.Tensor) -> torch.Tensor:
+    """Each value by the number of its magnitude, from 1 (the smallest), with its sign; 0: no event. int64 (B, n)."""
+    code, levels = encode(channel, sent, a), channel.levels
+    number = torch.ones_like(code)
+    if channel.quantizer == Quantizer.LOG2:
+        number = levels - code % levels
+    elif channel.quantizer == Quantizer.UNIFORM:
+        number = (code - levels).abs()
+    return number * sent.sign().long()
+
+
 def silence(channel: SimpleNamespace) -> int:
     """The word of an inactive unit in a dense message; the code of no event where words are one bit longer for it."""
     kind, levels = channel.quantizer, channel.levels

@@ -179,8 +179,9 @@ class Channel(Table):
     """How many messages may wait for the link; one that finds the queue full is lost. "none": any number."""
     deadline: Annotated[Duration | None, NoneWord] = None
     """Events that would arrive later than this after sending are lost; "none": no deadline."""
-    encoding: Literal["dense", "aer", "auto"] = "dense"
-    """dense: all n values; aer: address and value of each event; auto: the shorter, message by message."""
+    encoding: Literal["dense", "aer", "auto", "entropy"] = "dense"
+    """dense: all n values; aer: address and value of each event; auto: the shorter of the two, message by message;
+    entropy: an adaptive arithmetic code of quantized values, without bit errors."""
     header: Annotated[int, Field(ge=0, le=2**20)] = 0
     """Bits of header with each message."""
     link: Annotated[str | None, NoneWord] = None

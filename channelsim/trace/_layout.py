@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 FORMAT = "channelsim trace"
 """The root attribute `format`, by which a trace is told from any other HDF5 file."""
 
@@ -102,6 +102,12 @@ CHANNELS = (
             "time that messages given to the link take, over the epoch; above 1: more than it can send",
         ),
         ("energy", "f8", "J", "energy of bits, multiply-accumulates, synapse reads and writes"),
+        (
+            "entropy",
+            "f8",
+            "bit",
+            "entropy of what a unit sent in a message, a word or nothing; NaN where values are floats",
+        ),
     ),
 )
 
@@ -112,7 +118,7 @@ ALIGNMENT = _columns(
     ("feedback_sign_agreement", "f8", "1", "share of wires where C and the transposed weights agree in sign"),
 )
 
-ENCODINGS = ("dense", "aer")
+ENCODINGS = ("dense", "aer", "entropy")
 OUTCOMES = ("whole", "some_events_lost", "queue_full")
 
 

@@ -110,6 +110,7 @@ def test_the_scenarios_have_everything() -> None:
         for keys in tables["channels"].values():
             found.update(f"stage {key}" for key in keys)
             found[f"quantizer {keys.get('quantize', {}).get('kind')}"] += 1
+            found["entropy codes"] += keys.get("encoding") == "entropy"
         found["on_miss current"] += tables["schedule"].get("on_miss") == "current"
         for layer in any_case(seed).layers:
             found.update(f"given {key}" for key in ("W", "b") if key in layer)
@@ -121,5 +122,5 @@ def test_the_scenarios_have_everything() -> None:
         found["rates of C"] += isinstance(tables["learning"].get("learning_rate"), dict)
         found["momentum"] += tables["training"]["momentum"] > 0
         found["mini-batches"] += tables["training"]["batch"] not in (1, "all")
-    assert len(found) == 8 + 2 + 2 + 14 + 5 + 10 + 2
+    assert len(found) == 8 + 2 + 2 + 14 + 5 + 11 + 2
     assert min(found.values()) >= 6, found.most_common()[-3:]

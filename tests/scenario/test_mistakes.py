@@ -123,7 +123,16 @@ MISTAKES: list[tuple[Document, str]] = [
     (channel(quantize={"kind": "sign", "rounding": "stochastic"}), "rounding = 'stochastic': only uniform"),
     (channel(quantize={"kind": "log3", "bits": 2}), "kind = 'log3' (did you mean log2?)"),
     (channel(quantize={"kind": "sign", "scale": 0}), 'scale = 0; accepted: "max", "rms" or a number above 0'),
-    (channel(encoding="aes"), 'encoding = \'aes\' (did you mean aer?); accepted: "dense", "aer", "auto"'),
+    (channel(encoding="aes"), 'encoding = \'aes\' (did you mean aer?); accepted: "dense", "aer", "auto", "entropy"'),
+    (
+        channel(encoding="entropy"),
+        "channels.learning.encoding = 'entropy': learning.1 sends floats, which are not counted word by word; "
+        'accepted: quantize beside it, or "dense", "aer" or "auto"',
+    ),
+    (
+        channel(encoding="entropy", quantize={"kind": "sign"}, bit_errors={"probability": 0.1}),
+        "channels.learning.encoding = 'entropy': with bit_errors learning.1 would lose a message from the first wrong",
+    ),
     (channel(link="bus"), "channels.learning.link = 'bus' is not in [links]; accepted: \"none\""),
     (
         {**channel(link="bos"), "links": {"bus": {"bandwidth": "1 bit/s"}}},

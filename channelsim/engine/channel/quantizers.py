@@ -91,6 +91,21 @@ def unit(kind, levels, a):
     return a * _part(levels - 1) if kind == LOG2 else a
 
 
+@inner()
+def magnitude(kind, levels, a, value):
+    """Which of the magnitudes of a quantizer a sent value has, from 1, the smallest, to `levels`."""
+    size, which = abs(value), np.int64(levels)
+    if kind == LOG2:
+        while which > 1 and a * _part(levels - which) > size:
+            which -= 1
+        return which
+    if kind == UNIFORM:
+        steps = size / (a / F(levels))
+        which = np.int64(steps + HALF) if steps < F(levels) else which
+        return which if which > 1 else np.int64(1)
+    return np.int64(1)
+
+
 @inner(inlined=True)
 def _part(level):
     """2^-level, for level < 63."""

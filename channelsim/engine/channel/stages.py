@@ -21,7 +21,7 @@ from channelsim.plan import SMALLEST_UNIT, Encoding, Jitter, Residual
 
 F = np.float32
 ZERO = F(0.0)
-DENSE, AER, AUTO = (np.int64(encoding) for encoding in Encoding)
+DENSE, AER, ENTROPY, AUTO = (np.int64(encoding) for encoding in Encoding)
 NO_JITTER, UNIFORM = int(Jitter.NONE), int(Jitter.UNIFORM)
 ERROR_FEEDBACK = int(Residual.ERROR_FEEDBACK)
 
@@ -127,7 +127,7 @@ def lay_out(index, value, out):
 
 @inner()
 def message_bits(ch, events):
-    """(bits on the link, encoding used) of a message with this many events."""
+    """(bits on the link, encoding used) of a message in words with this many events."""
     n = ch.n
     fixed = ch.header_bits + ch.scale_bits
     word = ch.value_bits + (ch.silence_bits if events < n else 0)
@@ -225,6 +225,7 @@ def lose_late(ch, link, m, index, alive):
     """Events that arrive after `m.due` are lost. Returns how many were.
 
     The bits go in the order header, scale, then the words in the order of the units. A list for `aer` has only events.
+    A message in the entropy code is read when it is complete, which is too late.
     """
     late = 0
     fixed = ch.header_bits + ch.scale_bits
@@ -232,7 +233,9 @@ def lose_late(ch, link, m, index, alive):
     word = ch.value_bits + (ch.silence_bits if m.events < ch.n else 0) if dense else ch.address_bits + ch.value_bits
     for k in range(len(index)):
         words = (np.int64(index[k]) if dense else k) + 1
-        if alive[k] and m.start + link_clock.occupation(link, fixed + words * word) + m.delay > m.due:
+        if alive[k] and (
+            m.encoding == ENTROPY or m.start + link_clock.occupation(link, fixed + words * word) + m.delay > m.due
+        ):
             alive[k] = 0
             late += 1
     return late

@@ -34,6 +34,7 @@ ONE_SAMPLE, MINI_BATCH, DEFERRED, IMMEDIATE = "one sample", "mini-batches", "def
 TRANSPOSED, SIGNS, SIGNED_WIRES, ADAPTIVE = "errors through W", "signs of W", "signs of W on some wires", "adaptive C"
 QUANTIZED, STAGES, AUGMENTED, MAPS, THREADS = "quantized synapses", "stages or time", "augmentation", "maps", "threads"
 RECORDING, EVALUATION, CHANGED = "recorded messages", "evaluation", "changed activities"
+ENTROPY_CODED = "entropy codes"
 _foundations: list[Callable[[], None]] = []  # what all units may call
 _loading = threading.RLock()  # helpers of the thread pool may want the same unit at the same time
 _at: dict[int, Unit] = {}  # units by their places

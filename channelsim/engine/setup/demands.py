@@ -15,6 +15,7 @@ from channelsim.engine.compile.units import (
     AUGMENTED,
     CHANGED,
     DEFERRED,
+    ENTROPY_CODED,
     IMMEDIATE,
     MAPS,
     MINI_BATCH,
@@ -26,7 +27,7 @@ from channelsim.engine.compile.units import (
     STAGES,
     TRANSPOSED,
 )
-from channelsim.plan import Jitter, Kind, Plan, Quantizer, Wiring, is_ideal
+from channelsim.plan import Encoding, Jitter, Kind, Plan, Quantizer, Wiring, is_ideal
 
 
 def demands(plan: Plan, *, trace_frames: int = 0, frozen: bool = False) -> frozenset[str]:
@@ -47,6 +48,7 @@ def demands(plan: Plan, *, trace_frames: int = 0, frozen: bool = False) -> froze
         ADAPTIVE: not frozen and plan.channels["adaptive"].any(),
         QUANTIZED: not frozen and quantized.any(),
         STAGES: _has_stages(plan, ideal),
+        ENTROPY_CODED: any((channels["encoding"] == Encoding.ENTROPY).any() for channels, _ in tables(plan)),
         CHANGED: not ideal[: plan.top].all(),
         AUGMENTED: not frozen and (plan.flip or plan.shift > 0),
         MAPS: plan.maps,

@@ -209,6 +209,7 @@ class Memory(NamedTuple):
     broadcast_bits: CountRows
     # what is counted
     counters: Annotated[NDArray[Any], Field(layout.COUNTER)]  # (channels,)
+    unit_counts: Counts  # units of quantized channels by what they sent: see `plan.units_counted`
     ages: CountRows  # (L + 1, bins) updates by age in frames, the last bin for all that are older
     misses: Counts  # (L + 1,) errors whose frame was no longer stashed
     # what learns
@@ -265,6 +266,7 @@ class Memory(NamedTuple):
     message_sent: Floats  # (widest,) as a vector, as it is sent
     keys: Counts  # (16,) of its draws, by purpose
     word: Floats  # (1,) for looking at a float's bits
+    contexts: Counts  # of the arithmetic code, two counts each
     # of a convolution at work
     patches: Floats  # (parts * room,) patch matrices, one image of one part at a time
     map_events: Counts  # (most samples at once,) nonzero values of each; -1: unknown

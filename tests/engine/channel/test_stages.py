@@ -163,7 +163,7 @@ CODES = [(Quantizer.NONE, 0), (Quantizer.LOG2, 1), (Quantizer.LOG2, 5), (Quantiz
 
 
 @pytest.mark.parametrize(("quantizer", "levels"), CODES)
-@pytest.mark.parametrize("encoding", list(Encoding))
+@pytest.mark.parametrize("encoding", [Encoding.DENSE, Encoding.AER, Encoding.AUTO])
 @pytest.mark.parametrize("n", [1, 2, 7, 64])
 def test_message_bits_are_those_of_the_code(quantizer: Quantizer, levels: int, encoding: Encoding, n: int) -> None:
     row = channel(n, quantizer, levels, encoding=encoding, header_bits=3)
