@@ -264,7 +264,7 @@ def test_other_weights_than_those_that_are_given() -> None:
 def test_a_wrong_update_quantizer() -> None:
     right = plan(learning={"rule": "srbp"}, synapses={"update": {"kind": "log2", "exponents": 4}})
     layers = right.layers.copy()
-    layers["update_bits"] = 3
+    layers["update_levels"] = 3
     fails(right, replace(right, layers=layers))
 
 

@@ -199,8 +199,10 @@ def _channel(rng: Random) -> dict[str, Any]:
         keys |= _sometimes(rng, 0.5, residual=rng.choice(keeps))
     keys |= _sometimes(rng, 0.5, latency=rng.choice(["1 ns", "50 ns", "200 ns"]), header=rng.randint(1, 9))
     keys |= _sometimes(rng, 0.6, encoding=rng.choice(["aer", "auto"]))
-    if "quantize" in keys and "bit_errors" not in keys and rng.random() < 0.4:
-        keys["encoding"] = "entropy"
+    if "bit_errors" in keys:
+        keys.setdefault("encoding", "dense")  # and not the entropy code of all channels
+    elif "quantize" in keys and rng.random() < 0.4:
+        keys |= {"encoding": "entropy", "bit_errors": "none"}
     if rng.random() < 0.3:
         return keys | {"link": "bus"}
     keys |= _sometimes(rng, 0.6, bandwidth=rng.choice(["100 Mbit/s", "1 Gbit/s", "7 Gbit/s"]))

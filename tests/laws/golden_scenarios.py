@@ -226,4 +226,13 @@ SCENARIOS: dict[str, Golden] = {
         (2, 9, 9), CONVOLUTIONS, 10, "rbp", 3,
         channels={"learning": EVERY_STAGE, "forward": {**EVERY_STAGE, "deadline": "9 us"}},
     ),
+    # entropy codes
+    "entropy code, online": dense(
+        MIDDLE, 20, "rbp", 1, traced=True,
+        channels={"forward": {**quantizer("uniform", bits=6), "encoding": "entropy", "bandwidth": "1 Gbit/s"},
+                  "learning": {**quantizer("log2", bits=4, scale="rms"), "encoding": "entropy", "header": 5}},
+    ),
+    "entropy code, batch 10": dense(
+        MIDDLE, 40, "srbp", 10, **both(**quantizer("log2", exponents=10), encoding="entropy", bandwidth="100 Mbit/s")
+    ),
 }  # fmt: skip

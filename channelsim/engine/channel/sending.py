@@ -45,7 +45,7 @@ def _send_in_steps(net, mem, c, slot):
         if mem.message.start == link_clock.LOST:
             _lose(net, mem, c, slot, b)
         else:
-            if net.channels[c].levels > 0:
+            if counts.is_counted(net, mem, net.channels[c], slot, b):
                 counts.count(mem, net.channels[c])
             _receive(net, mem, c, slot, b)
         if _is_recorded(net, mem, slot):

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from channelsim import hashing
 from channelsim.data import Dataset
+from channelsim.engine.config import COUNTED_MESSAGES
 from channelsim.engine.kernels import counter_hash
 from channelsim.engine.layers import inputs
 from channelsim.engine.setup.demands import always_ideal, tables
@@ -66,6 +67,7 @@ def _config(plan: Plan, trace_frames: int, frozen: bool, capture: bool) -> NDArr
     row["derivative"], row["frozen"] = plan.derivative, frozen
     row["deferred"] = plan.batch == 1 and plan.momentum == 0.0
     row["log_keep"], row["momentum"] = plan.log_keep, plan.momentum
+    row["count_every"] = 1 << max((plan.train_size // COUNTED_MESSAGES).bit_length() - 1, 0)
     row["seed"], row["trace_frames"], row["capture"] = plan.seed, trace_frames, capture
     row["flip"], row["shift"] = plan.flip and not frozen, 0 if frozen else plan.shift  # a probe sees what is there
     row["augmented"] = row["flip"] or row["shift"] > 0

@@ -46,6 +46,7 @@ CONFIG = np.dtype(
         ("log_keep", "f8"),  # log(1 - decay)
         ("momentum", "f8"),
         ("seed", "i8"),
+        ("count_every", "i8"),  # of the messages of quantized channels one in so many is counted unit by unit; 2^k
         ("trace_frames", "i8"),  # messages of frames below this one are written down
         ("capture", "u1"),  # learning signals are kept: alignment probes
         ("augmented", "u1"),  # images are mirrored or moved as they enter
