@@ -20,6 +20,7 @@ from channelsim.plan import (
     ALL,
     SYNAPSES,
     Direction,
+    Encoding,
     Kind,
     Message,
     Tables,
@@ -63,8 +64,9 @@ class ChannelCheck:
     """One channel, from layer `source` to layer `target`.
 
     wires: entries of its C; of sparse wiring, which is drawn, the expected number.
-    error_macs: multiply-accumulates a frame through C (or W, in its place). bits: a frame's messages on the link;
-    link_time_ps: how long they occupy it, 0 without a bandwidth; link_time_s: the nearest float.
+    error_macs: multiply-accumulates a frame through C (or W, in its place). bits: a frame's messages on the link,
+    in dense words where the code is `entropy`, whose length depends on the values; link_time_ps: how long they occupy
+    it, 0 without a bandwidth; link_time_s: the nearest float.
     """
 
     name: str
@@ -302,6 +304,9 @@ def _channels(scenario: Scenario, found: Tables, batch: int, real: bool) -> tupl
         units_there = int(found.layers[edge.source]["n"])
         units_active = 1 if edge.message == Message.TARGET and not real else units_there
         active = edge.rank or (int(row["n"]) if row["at_receiver"] else units_active)
+        if row["encoding"] == Encoding.ENTROPY:
+            row = row.copy()
+            row["encoding"] = Encoding.DENSE
         bits = int(codes.message_bits(row, active)[0])
         link = found.links[row["link"]]
         time = math.ceil(Fraction(bits * int(link["ps_numerator"]), int(link["ps_denominator"])))

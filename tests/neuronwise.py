@@ -26,12 +26,12 @@ from typing import Any
 
 import numpy as np
 
-from channelsim import hashing
+from channelsim import arithmetic, hashing
 from channelsim.hashing import Stream
 from channelsim.plan import Direction, Distribution, Encoding, Jitter, Plan, Quantizer, Residual, Scale, Wiring
 from channelsim.plan import Message as Carries
 from tests.neurons import Layer, cancels, image, rounded, sum_in_units
-from tests.words import Quantized, decoded, flipped, quantized, scale_of, silence_of, unit_of
+from tests.words import Quantized, decoded, flipped, quantized, scale_of, silence_of, unit_number, unit_of
 
 LEARNING_FIRST, THEN_FORWARD, THEN_FRAMES = 0, 1, 2
 WHOLE, PARTLY, LOST_IN_QUEUE = 0, 1, 2
@@ -270,7 +270,7 @@ class Simulator:
         message.scale, message.events = sent.scale, len(sent.values)
         message.unit = unit_of(record, sent.scale)
         message.sent = {neuron: float(value) for neuron, value in sent.values.items()}
-        bits, word, message.encoding = self._length(record, message.events)
+        bits, word, message.encoding = self._length(record, sent)
         priority = THEN_FORWARD if record["direction"] == Direction.FORWARD else LEARNING_FIRST
         deadline = math.inf if record["deadline"] < 0 else self.now + int(record["deadline"])
         link = self.links[int(record["link"])]
@@ -303,6 +303,8 @@ class Simulator:
         for place, neuron in enumerate(sorted(sent.values)):
             words = place + 1 if message.encoding == Encoding.AER else neuron + 1
             arrival = start + link.occupation(body + words * word) + travel
+            if message.encoding == Encoding.ENTROPY:
+                arrival = start + link.occupation(bits) + travel
             arrivals.append(arrival)
             value = self._received(message, sent, neuron, noise_scale)
             if value is None:
@@ -376,8 +378,8 @@ class Simulator:
             drawn = hashing.uniform32(self._words(Stream.ROUNDING.of(c), frame, sample, range(int(record["n"]))))
             draws = dict(enumerate(drawn))
         doubt = self._doubt(c, values)
-        kind, bits = int(record["quantizer"]), int(record["bits"])
-        found = quantized(kind, bits, int(record["scale_kind"]), record["scale"], passed, draws, doubt)
+        kind, levels = int(record["quantizer"]), int(record["levels"])
+        found = quantized(kind, levels, int(record["scale_kind"]), record["scale"], passed, draws, doubt)
         self.unclear_messages += found.unclear
         return found
 
@@ -395,7 +397,7 @@ class Simulator:
             if message.encoding == Encoding.DENSE and word == silence_of(record):
                 return None
             if mask:
-                read = decoded(int(record["quantizer"]), int(record["bits"]), sent.scale, word)
+                read = decoded(int(record["quantizer"]), int(record["levels"]), sent.scale, word)
                 if read is None:
                     return None
                 value = read
@@ -404,12 +406,18 @@ class Simulator:
             value = value + np.float32(record["noise"] * noise_scale) * np.float32(z)
         return value
 
-    def _length(self, record: Any, events: int) -> tuple[int, int, int]:
+    def _length(self, record: Any, sent: Quantized) -> tuple[int, int, int]:
         """Bits of the whole message, bits of one word (with its address), and the code it is in."""
+        events = len(sent.values)
         n, value = int(record["n"]), int(record["value_bits"])
         before = int(record["header_bits"]) + int(record["scale_bits"])
         dense_word = value + (int(record["silence_bits"]) if events < n else 0)
         aer_word = value + int(record["address_bits"])
+        if record["encoding"] == Encoding.ENTROPY:
+            units = [0] * n
+            for neuron, word in sent.words.items():
+                units[neuron] = unit_number(int(record["quantizer"]), int(record["levels"]), word)
+            return before + len(arithmetic.encode(units, int(record["levels"]))), 0, Encoding.ENTROPY
         use_aer = record["encoding"] == Encoding.AER or (
             record["encoding"] == Encoding.AUTO and events * aer_word < n * dense_word
         )
@@ -763,7 +771,7 @@ class Simulator:
             draws = dict(enumerate(hashing.uniform32(self._words(stream.of(h), frame, sample, range(len(values))))))
         given = {k: np.float32(v) for k, v in enumerate(values) if v}
         doubt = 3e-6 * float(np.abs(values).max(initial=0))
-        keys = [int(record[f"{which}_{word}"]) for word in ("quantizer", "bits", "scale_kind")]
+        keys = [int(record[f"{which}_{word}"]) for word in ("quantizer", "levels", "scale_kind")]
         found = quantized(keys[0], keys[1], keys[2], record[f"{which}_scale"], given, draws, doubt)
         self.layers[h].unclear += found.unclear
         out = np.zeros(len(values))

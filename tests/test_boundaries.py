@@ -23,10 +23,10 @@ def encoded(settings: dict[str, Any], values: list[float]) -> tuple[SimpleNamesp
 ON_A_BOUNDARY = [
     ({"threshold": {"value": 0.5}}, 0.5 + 2e-7, 0.0),
     ({"threshold": {"value": 0.5}}, 0.5 - 2e-7, 0.5 + 1e-7),
-    ({"quantize": {"kind": "log2", "bits": 3, "scale": 1.0}}, 2**-0.5 + 1e-7, 0.5),
-    ({"quantize": {"kind": "log2", "bits": 3, "scale": 1.0}}, 1e-8, -0.25),
-    ({"quantize": {"kind": "log2", "bits": 3, "scale": 1.0}}, 1e-8, 0.0),
-    ({"quantize": {"kind": "log2", "bits": 3, "scale": 1.0}}, 0.0, 0.25),
+    ({"quantize": {"kind": "log2", "exponents": 3, "scale": 1.0}}, 2**-0.5 + 1e-7, 0.5),
+    ({"quantize": {"kind": "log2", "exponents": 3, "scale": 1.0}}, 1e-8, -0.25),
+    ({"quantize": {"kind": "log2", "exponents": 3, "scale": 1.0}}, 1e-8, 0.0),
+    ({"quantize": {"kind": "log2", "exponents": 3, "scale": 1.0}}, 0.0, 0.25),
     ({"quantize": {"kind": "uniform", "bits": 3, "scale": 3.0}}, 0.5 + 1e-7, 0.0),
     ({"quantize": {"kind": "uniform", "bits": 3, "scale": 3.0}}, 1.5 - 1e-7, 2.0),
     ({"quantize": {"kind": "sign", "scale": 1.0}}, -1e-8, 1.0),
@@ -55,7 +55,7 @@ def test_the_same_difference_off_the_boundary_is_an_error(settings: Any, value: 
 
 
 def test_a_flip_of_who_speaks_moves_the_scale_of_all() -> None:
-    settings = {"threshold": {"value": 0.5}, "quantize": {"kind": "log2", "bits": 4, "scale": "rms"}}
+    settings = {"threshold": {"value": 0.5}, "quantize": {"kind": "log2", "exponents": 4, "scale": "rms"}}
     channel, message = encoded(settings, [0.9, 0.5 + 1e-7, 0.7])
     _, quieter = encoded(settings, [0.9, 0.5 - 1e-7, 0.7])
     result = boundaries.reconcile(channel, message, quieter.sent)

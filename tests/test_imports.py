@@ -39,8 +39,9 @@ ROOMS: dict[str, str] = {
     "theory": "errors scenario theory.systems",
     "data": "errors paths files elementary hashing",
     "identity": "errors parts scenario data",
-    "plan": "errors rules extend parts elementary hashing scenario",
-    "codes": "plan",
+    "arithmetic": "",
+    "plan": "errors arithmetic rules extend parts elementary hashing scenario",
+    "codes": "arithmetic plan",
     "engine.config": "",
     "engine.sizes": "plan engine.config",
     "engine.compile": "errors parts engine.config",
@@ -48,16 +49,16 @@ ROOMS: dict[str, str] = {
     "engine.kernels.simd": "hashing engine.config engine.compile",
     "engine.kernels": "elementary hashing plan engine.config engine.sizes engine.compile engine.tables "
     "engine.kernels.simd",
-    "engine.channel": "rules extend parts elementary plan engine.compile engine.tables engine.kernels.simd "
-    "engine.kernels",
+    "engine.channel": "arithmetic rules extend parts elementary plan engine.compile engine.tables "
+    "engine.kernels.simd engine.kernels",
     "engine.layers": "rules plan engine.config engine.sizes engine.compile engine.tables engine.kernels "
     "engine.kernels.simd engine.channel",
     "engine.loop": "plan engine.compile engine.tables engine.kernels engine.channel engine.layers",
-    "engine.setup": "rules extend hashing data plan engine.config engine.sizes engine.compile engine.tables "
-    "engine.kernels.simd engine.kernels engine.channel engine.layers engine.loop",
+    "engine.setup": "arithmetic rules extend hashing data plan engine.config engine.sizes engine.compile "
+    "engine.tables engine.kernels.simd engine.kernels engine.channel engine.layers engine.loop",
     "engine": "errors data plan engine.config engine.sizes engine.compile engine.tables engine.channel engine.layers "
     "engine.loop engine.setup",
-    "reference": "rules extend parts elementary hashing data plan",
+    "reference": "arithmetic rules extend parts elementary hashing data plan",
     "memory": "errors rules scenario data plan engine.sizes",
     "metrics": "elementary",
     "trace": "errors plain paths files rules units plan",
@@ -65,7 +66,7 @@ ROOMS: dict[str, str] = {
     "result": "plain units",
     "progress": "result",
     "provenance": "",
-    "accounting": "plan",
+    "accounting": "elementary plan",
     "congestion": "units engine",
     "cautions": "engine",
     "alignment": "rules data plan engine engine.sizes",

@@ -19,7 +19,7 @@ from tests.networks import chain, conv, dataset, dense_layers, plan_of_chain, ru
 IMAGE = (1, 5, 5)
 ON_MAPS = [conv(2, 2, transfer="tanh"), {"kind": "maxpool", "size": 2}, *dense_layers([8, 6, 3])]
 DENSE = dense_layers([5, 7, 6, 4, 3])
-QUANTIZED = {"update": {"kind": "log2", "bits": 4}, "weight": {"kind": "uniform", "bits": 6, "scale": 1.0}}
+QUANTIZED = {"update": {"kind": "log2", "exponents": 4}, "weight": {"kind": "uniform", "bits": 6, "scale": 1.0}}
 
 
 def data(shape: tuple[int, ...]) -> Any:

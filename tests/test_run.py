@@ -33,7 +33,7 @@ UNITS = [16, 12, 8, 4]
 SEQUENTIAL: dict[str, Any] = {
     "training": {"batch": 10, "epochs": 4},
     "learning": {"rule": "asrbp"},
-    "channels": {"learning": {"quantize": {"kind": "log2", "bits": 4}, "drop": {"probability": 0.1}}},
+    "channels": {"learning": {"quantize": {"kind": "log2", "exponents": 4}, "drop": {"probability": 0.1}}},
 }
 PIPELINED: dict[str, Any] = {
     "training": {"batch": 7, "epochs": 4, "momentum": 0.5, "learning_rate": 0.02},
@@ -256,7 +256,7 @@ def test_a_trace_that_exists_is_overwritten_only_by_force(tmp_path: Path) -> Non
 
 FEW_BITS: dict[str, Any] = {
     "forward": {"quantize": {"kind": "uniform", "bits": 8}},
-    "learning": {"quantize": {"kind": "log2", "bits": 4}},
+    "learning": {"quantize": {"kind": "log2", "exponents": 4}},
 }
 
 

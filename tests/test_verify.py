@@ -24,7 +24,7 @@ from tests.networks import EVERY_STAGE, dataset, dense_layers, plan_of, plan_of_
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 UNITS = [6, 5, 5, 3]
 TRAINING = {"batch": 4, "epochs": 2, "learning_rate": 0.3}
-LOG2 = {"kind": "log2", "bits": 3}
+LOG2 = {"kind": "log2", "exponents": 3}
 
 
 @pytest.fixture(autouse=True)
@@ -110,7 +110,7 @@ STAGES: dict[str, dict[str, Any]] = {
     "residual": {"threshold": {"value": 0.2}, "residual": "threshold"},
     "error feedback": {"quantize": {"kind": "sign", "scale": 0.3}, "residual": "error_feedback"},
     "log2": {"quantize": LOG2},
-    "log2, one bit": {"quantize": {"kind": "log2", "bits": 1, "scale": 0.1}},
+    "log2, one bit": {"quantize": {"kind": "log2", "exponents": 1, "scale": 0.1}},
     "uniform": {"quantize": {"kind": "uniform", "bits": 4, "scale": "rms"}},
     "stochastic": {"quantize": {"kind": "uniform", "bits": 3, "rounding": "stochastic"}},
     "sign": {"quantize": {"kind": "sign", "scale": "rms"}},
@@ -134,7 +134,7 @@ def test_stages(name: str, where: str) -> None:
 
 
 SYNAPSES: dict[str, dict[str, Any]] = {
-    "update": {"update": {"kind": "log2", "bits": 4}},
+    "update": {"update": {"kind": "log2", "exponents": 4}},
     "stochastic update": {"update": {"kind": "uniform", "bits": 4, "rounding": "stochastic"}},
     "weight": {"weight": {"kind": "uniform", "bits": 6, "scale": 1.0, "rounding": "stochastic"}},
     "both": {"update": {"kind": "ternary", "scale": "rms"}, "weight": {"kind": "uniform", "bits": 8}},
@@ -278,9 +278,9 @@ def test_other_weights_than_those_that_are_given() -> None:
 
 
 def test_a_wrong_update_quantizer() -> None:
-    right = plan(learning={"rule": "srbp"}, synapses={"update": {"kind": "log2", "bits": 4}})
+    right = plan(learning={"rule": "srbp"}, synapses={"update": {"kind": "log2", "exponents": 4}})
     layers = right.layers.copy()
-    layers["update_bits"] = 3
+    layers["update_levels"] = 3
     fails(right, replace(right, layers=layers))
 
 

@@ -37,13 +37,13 @@ CASES: dict[str, dict[str, Any]] = {
     "few bits": {
         "learning": {"rule": "srbp"},
         "channels": {
-            "learning": {"quantize": {"kind": "log2", "bits": 3}},
+            "learning": {"quantize": {"kind": "log2", "exponents": 3}},
             "forward": {"quantize": {"kind": "ternary"}},
         },
     },
     "quantized synapses": {
         "learning": {"rule": "srbp"},
-        "synapses": {"update": {"kind": "log2", "bits": 4}, "weight": {"kind": "uniform", "bits": 8}},
+        "synapses": {"update": {"kind": "log2", "exponents": 4}, "weight": {"kind": "uniform", "bits": 8}},
     },
     "wires of one magnitude": {
         "learning": {"rule": "arbp", "feedback": {"distribution": "sign"}},
@@ -122,6 +122,7 @@ def packed() -> dict[str, Any]:
         np.array([channel(5, kind, 3, encoding=encoding, header_bits=3)], CHANNEL)
         for kind in OF_MESSAGES
         for encoding in Encoding
+        if kind or encoding != Encoding.ENTROPY
     ])  # fmt: skip
     rows = np.zeros(len(channels), MESSAGE_ROW)
     rows["channel"], rows["neurons"], rows["scale"] = np.arange(len(rows)), 5, 0.5

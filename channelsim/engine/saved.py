@@ -25,7 +25,7 @@ from channelsim.plan import Direction, Kind, Quantizer
 
 Arrays = Mapping[str, NDArray[Any]]
 
-_NEVER_NEGATIVE = ("ring", "broadcast_finish", "broadcast_bits", "counters", "ages", "misses")
+_NEVER_NEGATIVE = ("ring", "broadcast_finish", "broadcast_bits", "counters", "unit_counts", "ages", "misses")
 
 
 def fault(fresh: State, arrays: Arrays) -> str:

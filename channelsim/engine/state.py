@@ -93,6 +93,13 @@ class State:
         return _read_only(self.memory.counters)
 
     @property
+    def unit_counts(self) -> list[NDArray[np.int64]]:
+        """Per channel, how often its units sent what since they were last cleared (`plan.units_counted` has the order);
+        empty where values are floats."""
+        counts = _read_only(self.memory.unit_counts)
+        return np.split(counts, self.plan.channels["count_offset"][1:])
+
+    @property
     def channels(self) -> NDArray[Any]:
         """CHANNEL, one per channel, as scheduled changes have left them."""
         return _read_only(self.net.channels)
@@ -152,9 +159,10 @@ class State:
         """Whether W, b and C of another run are the same arrays."""
         return self.memory.weights is other.memory.weights
 
-    def clear_queues(self) -> None:
-        """Longest queues count from now on."""
+    def begin_epoch(self) -> None:
+        """Longest queues, and units by what they sent, count from now on."""
         self.memory.counters["queue_max"] = 0
+        self.memory.unit_counts[:] = 0
 
 
 def _read_only(array: NDArray[Any]) -> NDArray[Any]:

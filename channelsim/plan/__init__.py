@@ -22,7 +22,7 @@ from channelsim.plan.layout import (
     Residual,
     Scale,
     Transfer,
-    has_one_magnitude,
+    units_counted,
 )
 from channelsim.plan.own import OwnStage
 from channelsim.plan.recorded import SYNAPSES, Places, frames_of, places_of, recording_of
@@ -66,12 +66,12 @@ __all__ = [
     "Wiring",
     "build",
     "frames_of",
-    "has_one_magnitude",
     "ideal_backpropagation",
     "is_ideal",
     "places_of",
     "recording_of",
     "refuse_long_steps",
     "tables",
+    "units_counted",
     "unreachable",
 ]

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from channelsim import elementary
-from channelsim.plan.channels import channel_table, link_table, settings_of
+from channelsim.plan.channels import channel_table, link_table, place_counts, settings_of
 from channelsim.plan.draws import InitialWeights
 from channelsim.plan.edges import Edge, backpropagation_edges, channel_names, edges_of
 from channelsim.plan.feedback import Place, draw_feedback, draw_wires, places_of, wire_tables
@@ -207,6 +207,9 @@ def build(
     feedback, places = draw_feedback(edges, layers, places, wires, learning.feedback, initial, arrays)
     settings = settings_of(scenario, edges)
     links, link_names, link_of = link_table(scenario.links, edges, settings)
+    channels = channel_table(edges, layers, settings, link_of, places)
+    changes = _changes(scenario, edges, layers, places, math.ceil(train_size / batch))
+    place_counts([channels, *(change.channels for change in changes)])
     c_start, c_index = wire_tables(places, wires)
     channels = channel_table(edges, layers, settings, link_of, places, learning.feedback)
     pipelined = schedule.mode == "pipelined"
@@ -222,7 +225,7 @@ def build(
         feedback=feedback,
         c_start=c_start,
         c_index=c_index,
-        changes=_changes(scenario, edges, layers, places, math.ceil(train_size / batch)),
+        changes=changes,
         shape=tuple(shape),
         classes=0 if real else outputs,
         train_size=train_size,

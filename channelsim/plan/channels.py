@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from channelsim.plan.edges import Edge
 from channelsim.plan.feedback import Place
-from channelsim.plan.layout import CHANNEL, LINK, Direction, Distribution, Quantizer
+from channelsim.plan.layout import CHANNEL, LINK, Direction, Distribution, Quantizer, units_counted
 from channelsim.plan.settings import channel_fields
 from channelsim.rules import WITHOUT_FEEDBACK
 from channelsim.scenario import Change, Channel, Feedback, Link, Scenario
@@ -89,6 +89,15 @@ def link_table(
 def _link_fields(link: Link | Channel) -> tuple[int, int, int]:
     """Occupation and queue, the latter -1 for any number of messages."""
     return (*occupation(link.bandwidth), -1 if link.queue is None else link.queue)
+
+
+def place_counts(tables: Sequence[NDArray[Any]]) -> None:
+    """Gives each channel a place for the counts of its units, the same in the tables of all scheduled changes."""
+    offset = 0
+    for rows in zip(*tables, strict=True):
+        for row in rows:
+            row["count_offset"] = offset
+        offset += max(units_counted(int(row["levels"])) for row in rows)
 
 
 def is_ideal(rows: NDArray[Any], links: NDArray[Any]) -> NDArray[np.bool_]:

@@ -8,6 +8,7 @@ Adding a property of a layer or channel is a line here, a line where the table i
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 
@@ -68,12 +69,6 @@ class Residual(IntEnum):
     ERROR_FEEDBACK = 2
 
 
-def has_one_magnitude(quantizer: int, bits: int) -> bool:
-    """Whether what a quantizer makes is 0 or +-a."""
-    of_few_bits = {Quantizer.UNIFORM: 2, Quantizer.LOG2: 1}
-    return quantizer in (Quantizer.SIGN, Quantizer.TERNARY) or of_few_bits.get(Quantizer(quantizer)) == bits
-
-
 class Distribution(IntEnum):
     """What the numbers of a C that is drawn anew are drawn from."""
 
@@ -94,7 +89,8 @@ class Scale(IntEnum):
 class Encoding(IntEnum):
     DENSE = 0
     AER = 1
-    AUTO = 2
+    ENTROPY = 2
+    AUTO = 3
 
 
 class Jitter(IntEnum):
@@ -129,13 +125,14 @@ LAYER = np.dtype(
         ("compute_forward", "i8"),  # ps a message
         ("compute_learning", "i8"),  # ps a message
         ("update_quantizer", "i8"),
-        ("update_bits", "i8"),  # of a word: 1 of `sign`, 2 of `ternary`
+        ("update_levels", "i8"),  # as of a channel's quantizer
+        ("update_bits", "i8"),  # of a word
         ("update_scale_kind", "i8"),
         ("update_scale", "f4"),
         ("update_stochastic", "u1"),
         ("update_per_sample", "u1"),  # each sample's step passes the quantizer by itself
         ("weight_quantizer", "i8"),
-        ("weight_bits", "i8"),
+        ("weight_levels", "i8"),
         ("weight_scale_kind", "i8"),
         ("weight_scale", "f4"),
         ("weight_stochastic", "u1"),
@@ -167,13 +164,14 @@ CHANNEL = np.dtype(
         ("deviation", "f8"),
         ("mean", "f4"),
         ("residual_offset", "i8"),
+        ("count_offset", "i8"),  # of the counts of its units by what they sent: see `units_counted`
         ("link", "i8"),
         # stages, in their order
         ("has_threshold", "u1"),
         ("threshold", "f4"),
         ("residual", "u1"),
         ("quantizer", "i8"),
-        ("bits", "i8"),
+        ("levels", "i8"),  # magnitudes that it has beside 0: exponents of log2, K of uniform, 1 of sign and ternary
         ("scale_kind", "i8"),
         ("scale", "f4"),
         ("stochastic", "u1"),
@@ -236,6 +234,15 @@ COUNTER = np.dtype(
     ],
     align=True,
 )
+
+
+def units_counted(levels: Any) -> Any:
+    """How many counts the units of a quantized channel take: of silence, and of each magnitude with either sign.
+
+    They stand in this order: silence, -1, 1, -2, 2, ..., with magnitudes counted from the smallest.
+    """
+    return 2 * levels + (levels > 0)
+
 
 MESSAGE_ROW = np.dtype(
     [

@@ -7,7 +7,8 @@ from functools import partial
 
 import torch
 
-from channelsim.reference import clock, stages
+from channelsim.plan.layout import Encoding
+from channelsim.reference import clock, stages, words
 from channelsim.reference.own import BEFORE_DELIVERY, Own
 from channelsim.reference.stages import Encoded, Received
 from channelsim.reference.state import State
@@ -57,7 +58,11 @@ def deliver(ref: State, c: int, frame: int, encoded: Encoded, received: Received
     complete = now
     for b, events in enumerate(encoded.events):
         count = int(events.sum())
-        bits, aer = clock.message_bits(channel, count)
+        if channel.encoding == Encoding.ENTROPY:
+            units = words.units(channel, encoded.sent[b : b + 1], encoded.scale[b : b + 1])[0]
+            bits, aer = clock.entropy_bits(channel, units), False
+        else:
+            bits, aer = clock.message_bits(channel, count)
         limit = now + channel.deadline if channel.deadline >= 0 else None
         paid = not (link.broadcast and b in link.transmitted and link.transmitted[b][0] == bits)
         if paid:
@@ -81,7 +86,9 @@ def deliver(ref: State, c: int, frame: int, encoded: Encoded, received: Received
             counter["dropped"] += int(received.dropped[b].sum())
             arriving = events & ~received.corrupted[b] & ~received.dropped[b]
             if limit is not None and done > limit:
-                late = clock.late_events(channel, link, events, aer, start, delay, limit)
+                late = events
+                if channel.encoding != Encoding.ENTROPY:  # which is read when it is complete
+                    late = clock.late_events(channel, link, events, aer, start, delay, limit)
                 values[b][late] = 0
                 counter["late"] += int((late & arriving).sum())
                 arriving = arriving & ~late

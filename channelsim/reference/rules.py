@@ -240,4 +240,4 @@ def quantized_matrix(ref: State, h: int, frame: int, values: torch.Tensor, which
         stream = Stream.UPDATE_ROUNDING if which == "update" else Stream.WEIGHT_ROUNDING
         u = draws.uniform32(ref.plan.seed, stream, h, frame, range(len(rows)), rows.shape[1])
     a = scale_of(getattr(layer, f"{which}_scale_kind"), getattr(layer, f"{which}_scale"), rows, rows != 0)
-    return quantize(kind, getattr(layer, f"{which}_bits"), rows, a, u).view(values.shape)
+    return quantize(kind, getattr(layer, f"{which}_levels"), rows, a, u).view(values.shape)

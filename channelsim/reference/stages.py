@@ -76,7 +76,7 @@ def encode_message(channel: SimpleNamespace, v: torch.Tensor, u: torch.Tensor | 
 def encode_active(channel: SimpleNamespace, v: torch.Tensor, active: torch.Tensor, u: torch.Tensor | None) -> Encoded:
     """The quantizer, for values whose threshold is decided."""
     scale = scale_of(channel.scale_kind, channel.scale, v, active)
-    sent = quantize(channel.quantizer, channel.bits, torch.where(active, v, 0.0), scale, u)
+    sent = quantize(channel.quantizer, channel.levels, torch.where(active, v, 0.0), scale, u)
     return Encoded(v, active, scale, sent, u)
 
 

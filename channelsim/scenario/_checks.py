@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from channelsim import units
@@ -23,7 +23,7 @@ Problem = tuple[Path, str]
 def problems(scenario: Keys) -> list[Problem]:
     """What contradicts something else, each with the path of its key."""
     found = _names(scenario) + _links(scenario) + _residuals(scenario) + _lengths(scenario) + _images(scenario)
-    found += _loss(scenario) + sample_problems(scenario)
+    found += _loss(scenario) + sample_problems(scenario) + _entropy_codes(scenario)
     swept: tuple[str, ...] = ()
     try:
         swept = scenario.grid().keys
@@ -87,27 +87,43 @@ def _links(scenario: Keys) -> list[Problem]:
     return found
 
 
-def _residuals(scenario: Keys) -> list[Problem]:
-    """Residuals on channels that hold nothing back."""
+def _merged(scenario: Keys, key: str) -> Iterator[tuple[Path, str, Channel]]:
+    """All channels with settings of their own, at the beginning and after each change: the path of the key (or of the
+    table where it may be said), the channel's name, and its merged settings."""
     changes = scenario.schedule.change
-    found: list[Problem] = []
     for i in range(len(changes) + 1):
         tables = scenario.channels if i == 0 else changes[i - 1].channels
         path: Path = ("channels",) if i == 0 else ("schedule", "change", i - 1, "channels")
         for name in _known(scenario):
             named = [table for table in reversed(tables_of(name)) if table in tables]
-            if "." not in name or not named:
-                continue
-            channel = _settings(scenario, name, changes[:i])
-            holds = {
-                "threshold": channel.threshold,
-                "error_feedback": channel.threshold or channel.quantize or channel.stage or None,
-            }
-            if channel.residual is not None and holds[channel.residual] is None:
-                key = next((table for table in named if "residual" in tables[table].model_fields_set), named[0])
-                needed = "a threshold" if channel.residual == "threshold" else "a threshold or quantize"
-                text = f" = {channel.residual!r}: {name} has no {needed.removeprefix('a ')}, so nothing is held back; "
-                found.append(((*path, key, "residual"), f'{text}accepted: {needed} beside it, or "none"'))
+            if "." in name and named:
+                at = next((table for table in named if key in tables[table].model_fields_set), named[0])
+                yield (*path, at, key), name, _settings(scenario, name, changes[:i])
+
+
+def _residuals(scenario: Keys) -> list[Problem]:
+    """Residuals on channels that hold nothing back."""
+    found: list[Problem] = []
+    for path, name, channel in _merged(scenario, "residual"):
+        feeds_back = channel.threshold or channel.quantize or channel.stage or None
+        holds = {"threshold": channel.threshold, "error_feedback": feeds_back}
+        if channel.residual is not None and holds[channel.residual] is None:
+            needed = "a threshold" if channel.residual == "threshold" else "a threshold or quantize"
+            text = f" = {channel.residual!r}: {name} has no {needed.removeprefix('a ')}, so nothing is held back; "
+            found.append((path, f'{text}accepted: {needed} beside it, or "none"'))
+    return list(dict.fromkeys(found))
+
+
+def _entropy_codes(scenario: Keys) -> list[Problem]:
+    """Entropy codes of values that have no words, and on links that would flip their bits."""
+    found: list[Problem] = []
+    for path, name, channel in _merged(scenario, "encoding"):
+        if channel.encoding == "entropy" and channel.quantize is None:
+            text = f" = 'entropy': {name} sends floats, which are not counted word by word; "
+            found.append((path, text + 'accepted: quantize beside it, or "dense", "aer" or "auto"'))
+        elif channel.encoding == "entropy" and channel.bit_errors is not None:
+            text = f" = 'entropy': with bit_errors {name} would lose a message from the first wrong bit on; "
+            found.append((path, text + 'accepted: no bit_errors, or "dense", "aer" or "auto"'))
     return list(dict.fromkeys(found))
 
 

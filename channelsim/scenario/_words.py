@@ -114,10 +114,11 @@ def in_words(channel: Channel) -> str:
 
 
 def quantizer_in_words(quantize: LowPrecision) -> str:
-    """E.g. "log2, 3 bits of max"."""
+    """E.g. "log2, 3 bits (4 exponents) of max"."""
     stochastic = ", stochastic" if quantize.rounding == "stochastic" else ""
     plural = "" if quantize.width == 1 else "s"
-    return f"{quantize.kind}, {quantize.width} bit{plural} of {_scale(quantize.scale)}{stochastic}"
+    exponents = f" ({quantize.levels} exponent{'s' * (quantize.levels > 1)})" if quantize.kind == "log2" else ""
+    return f"{quantize.kind}, {quantize.width} bit{plural}{exponents} of {_scale(quantize.scale)}{stochastic}"
 
 
 def _scale(scale: str | float) -> str:

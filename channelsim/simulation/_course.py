@@ -29,8 +29,8 @@ class Epoch:
     """What one epoch added, and what came of it.
 
     `row`: ROW. `common`: the columns that all tables of metrics share; `figures`: loss, accuracy and R^2 by split.
-    `counters` (COUNTER records), `utilisation` and `energy` (J) by channel; `ages`: of each layer that has applied
-    errors, how many of each age so far.
+    `counters` (COUNTER records), `utilisation`, `energy` (J) and `entropy` by channel; `ages`: of each layer that has
+    applied errors, how many of each age so far.
     """
 
     number: int
@@ -40,6 +40,7 @@ class Epoch:
     counters: NDArray[Any]
     utilisation: NDArray[np.float64]
     energy: NDArray[np.float64]
+    entropy: NDArray[np.float64]
     ages: Mapping[str, NDArray[np.int64]]
     alignment: tuple[alignment.Alignment, ...]
 
@@ -62,6 +63,7 @@ class Course:
             self.training_time = 0.0
             self.rows: list[dict[str, float]] = []
             self._queue_max = np.zeros(len(plan.channels), np.int64)  # of the epochs that are done
+            self._entropy = np.zeros((2, len(plan.channels)))  # likewise: bits, and units that they are of
         else:
             assert begun.resumed is not None
             try:
@@ -75,6 +77,7 @@ class Course:
             self._earlier, self.training_time = (float(value) for value in arrays["wall_times"])
             self.rows = [dict(zip(ROW, row, strict=True)) for row in arrays["epoch_rows"].tolist()]
             self._queue_max = np.array(arrays["run_queue_max"])
+            self._entropy = np.array(arrays["run_entropy"])
         self.differs = len(dataset.test_y) > 0 and deployment.differs(plan)
         self._probe = alignment.Probe(dataset, min(begun.scenario.trace.probe, plan.train_size))
         targets = {"train": dataset.train_y, "test": dataset.test_y, "validation": dataset.validation_y}
@@ -187,6 +190,7 @@ class Course:
             counters=counters,
             utilisation=accounting.utilisation(counters, elapsed),
             energy=joules,
+            entropy=accounting.entropies(state.unit_counts),
             ages={
                 name: np.trim_zeros(state.ages[h], "b")
                 for h, name in enumerate(plan.layer_names, start=1)
@@ -195,9 +199,18 @@ class Course:
             alignment=tuple(alignment.measure(state, self._probe)) if wanted else (),
         )
         self._queue_max = np.maximum(self._queue_max, state.counters["queue_max"])
-        state.clear_queues()
+        self._entropy = self._entropy_so_far()
+        state.begin_epoch()
         self._counters_before, self._now_before = state.counters.copy(), state.now
         return found
+
+    def _entropy_so_far(self) -> NDArray[np.float64]:
+        """Per channel the entropy of each epoch, times its units, summed over the run; and these units."""
+        counts = self.state.unit_counts
+        units = np.array([each.sum() for each in counts], np.float64)
+        bits = np.where(units > 0, accounting.entropies(counts), 0.0) * units
+        so_far: NDArray[np.float64] = self._entropy + np.array([bits, units])
+        return so_far
 
     def _figures(self, split: str, loss: float, accuracy: float) -> dict[str, float]:
         """The columns of a split's row of metrics."""
@@ -211,6 +224,7 @@ class Course:
         return engine.snapshot(self.state) | {
             "epoch_counters": self._counters_before,
             "run_queue_max": self._queue_max,
+            "run_entropy": self._entropy,
             "epoch_start": np.array(self._now_before, np.int64),  # ps
             "wall_times": np.array([self.wall_time, self.training_time], np.float64),
             "epoch_rows": np.array([[row[key] for key in ROW] for row in self.rows], np.float64).reshape(-1, len(ROW)),
@@ -221,6 +235,12 @@ class Course:
         counters = self.state.counters.copy()
         counters["queue_max"] = np.maximum(self._queue_max, counters["queue_max"])
         return counters
+
+    def totals(self) -> dict[str, dict[str, float]]:
+        """By channel, as in `Result.channels`, of the whole run so far."""
+        bits, units = self._entropy_so_far()
+        entropy = bits / np.where(units > 0, units, math.nan)
+        return accounting.totals(self.plan, self.counters(), self.state.now, entropy)
 
     def result(self, status: str, where: str) -> Result:
         """What the run has come to; `where`: the path of its trace."""
@@ -247,7 +267,7 @@ class Course:
             training_time_s=self.training_time,
             wall_time_s=self.wall_time,
             energy_j=float(accounting.energy(self.plan, state.counters).sum()),
-            channels=accounting.totals(self.plan, counters, state.now),
+            channels=self.totals(),
             trace=where,
             warnings=tuple(self._warnings(status, counters)),
             history=tuple(row["test_accuracy"] for row in self.rows),
@@ -277,6 +297,7 @@ def _own_fault(arrays: Mapping[str, NDArray[Any]], state: engine.State) -> str:
     wanted: dict[str, NDArray[Any]] = {
         "epoch_counters": np.zeros(channels, state.counters.dtype),
         "run_queue_max": np.zeros(channels, np.int64),
+        "run_entropy": np.zeros((2, channels)),
         "epoch_start": np.array(0, np.int64),
         "wall_times": np.zeros(2),
         "epoch_rows": np.zeros((rows, len(ROW))),

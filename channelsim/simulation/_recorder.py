@@ -92,7 +92,9 @@ class Recorder:
             writer.deployed_row(common | epoch.figures["test_deployed"])
         if len(course.dataset.validation_y):
             writer.validation_row(common | epoch.figures["validation"])
-        writer.channel_rows(epoch.number, course.plan.channel_names, epoch.counters, epoch.utilisation, epoch.energy)
+        writer.channel_rows(
+            epoch.number, course.plan.channel_names, epoch.counters, epoch.utilisation, epoch.energy, epoch.entropy
+        )
         for name, ages in epoch.ages.items():
             writer.staleness(name, ages)
         for layer in epoch.alignment:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from channelsim import accounting, engine, signals, trace, units
+from channelsim import engine, signals, trace, units
 from channelsim.data import Dataset
 from channelsim.errors import InputError, RunError, Unwritable
 from channelsim.paths import path_of
@@ -410,7 +410,7 @@ class Simulation:
     @property
     def channels(self) -> dict[str, dict[str, float]]:
         """Channel name -> messages, events, bits, losses, queue_max and utilisation so far, as in `Result.channels`."""
-        return accounting.totals(self._plan, self._course.counters(), self.now)
+        return self._course.totals()
 
     @property
     def bits(self) -> int:

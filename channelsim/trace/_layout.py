@@ -119,6 +119,12 @@ CHANNELS = (
             "time that messages given to the link take, over the epoch; above 1: more than it can send",
         ),
         ("energy", "f8", "J", "energy of bits, multiply-accumulates, synapse reads and writes"),
+        (
+            "entropy",
+            "f8",
+            "bit",
+            "entropy of what a unit sent in a message, a word or nothing; NaN where values are floats",
+        ),
     ),
 )
 
@@ -129,7 +135,7 @@ ALIGNMENT = _columns(
     ("feedback_sign_agreement", "f8", "1", "share of wires where C and the transposed weights agree in sign"),
 )
 
-ENCODINGS = ("dense", "aer")
+ENCODINGS = ("dense", "aer", "entropy")
 OUTCOMES = ("whole", "some_events_lost", "queue_full")
 
 

@@ -87,6 +87,7 @@ class Writer:
         counters: NDArray[Any],
         utilisation: NDArray[np.float64],
         energy: NDArray[np.float64],
+        entropy: NDArray[np.float64],
     ) -> None:
         """A row in each channel's table.
 
@@ -96,10 +97,12 @@ class Writer:
             counters: COUNTER records, shape (k,): what this epoch added.
             utilisation: share of the epoch's simulated time that each channel occupied its link, shape (k,).
             energy: J, shape (k,).
+            entropy: bits a unit and message, NaN where values are floats, shape (k,).
         """
         for i, name in enumerate(names):
             row: dict[str, Any] = {column.name: int(counters[field][i]) for field, column in _layout.COUNTERS.items()}
             row |= {"epoch": epoch, "utilisation": float(utilisation[i]), "energy": float(energy[i])}
+            row["entropy"] = float(entropy[i])
             self._table(f"channels/{name}", _layout.CHANNELS).append(row)
 
     def alignment_row(self, layer: str, row: Mapping[str, Any]) -> None:

@@ -25,7 +25,7 @@ RMS = {
     "noise": {"sigma": 0.05, "scale": "rms"},
     "drop": {"probability": 0.1, "rescale": True},
 }
-LOG2 = {"quantize": {"kind": "log2", "bits": 5, "scale": "rms"}}
+LOG2 = {"quantize": {"kind": "log2", "exponents": 5, "scale": "rms"}}
 TERNARY = {"update": {"kind": "ternary", "scale": "rms"}, "weight": {"kind": "uniform", "bits": 8, "scale": "rms"}}
 
 # Layers wider than a vector and a strip of any width, and none a whole number of them.

@@ -253,7 +253,7 @@ def _synapses(rng: Random) -> dict[str, Any]:
     return _sometimes(
         rng,
         0.2,
-        update=rng.choice([{"kind": "log2", "bits": 4}, {"kind": "sign"}, {"kind": "ternary", "scale": "rms"}]),
+        update=rng.choice([{"kind": "log2", "exponents": 4}, {"kind": "sign"}, {"kind": "ternary", "scale": "rms"}]),
         weight={"kind": "uniform", "bits": 5, "scale": 1.0, "rounding": rng.choice(["nearest", "stochastic"])},
     ) | _sometimes(rng, 0.2, weight={"kind": rng.choice(["sign", "ternary"]), "scale": rng.choice([0.3, "rms"])})
 
@@ -279,6 +279,10 @@ def _channel(rng: Random) -> dict[str, Any]:
         keys |= _sometimes(rng, 0.5, residual=rng.choice(keeps))
     keys |= _sometimes(rng, 0.5, latency=rng.choice(["1 ns", "50 ns", "200 ns"]), header=rng.randint(1, 9))
     keys |= _sometimes(rng, 0.6, encoding=rng.choice(["aer", "auto"]))
+    if "bit_errors" in keys:
+        keys.setdefault("encoding", "dense")  # and not the entropy code of all channels
+    elif "quantize" in keys and rng.random() < 0.4:
+        keys |= {"encoding": "entropy", "bit_errors": "none"}
     if rng.random() < 0.3:
         return keys | {"link": "bus"}
     keys |= _sometimes(rng, 0.6, bandwidth=rng.choice(["100 Mbit/s", "1 Gbit/s", "7 Gbit/s"]))
@@ -289,7 +293,9 @@ def _quantizer(rng: Random) -> dict[str, Any]:
     kind, scale = rng.choice(["log2", "uniform", "uniform", "sign", "ternary"]), rng.choice(["max", "rms", 0.3])
     table: dict[str, Any] = {"kind": kind, "scale": scale}
     if kind in ("log2", "uniform"):
-        table["bits"] = rng.randint(2, 6)
+        table["exponents" if kind == "log2" and rng.random() < 0.5 else "bits"] = rng.randint(2, 6)
+    if kind == "log2":
+        table["silence"] = rng.random() < 0.3
     if kind == "uniform":
         table["rounding"] = rng.choice(["nearest", "stochastic"])
     return table

@@ -86,6 +86,7 @@ class Outcome:
     biases: Any
     feedback: Any
     counters: Any
+    unit_counts: Any
     now: int
 
     def same_weights(self, other: Outcome) -> bool:
@@ -94,13 +95,15 @@ class Outcome:
         )
 
     def same(self, other: Outcome) -> bool:
-        return self.same_weights(other) and self.now == other.now and np.array_equal(self.counters, other.counters)
+        counted = all(np.array_equal(getattr(self, name), getattr(other, name)) for name in ("counters", "unit_counts"))
+        return self.same_weights(other) and self.now == other.now and counted
 
 
 def outcome(state: engine.State) -> Outcome:
     """The state as it is now, copied."""
     engine.settle(state)
-    return Outcome(state.weights.copy(), state.biases.copy(), state.feedback.copy(), state.counters.copy(), state.now)
+    copies = (part.copy() for part in (state.weights, state.biases, state.feedback, state.counters))
+    return Outcome(*copies, np.concatenate(state.unit_counts), state.now)
 
 
 def run(plan: Plan, data: Dataset) -> Outcome:
@@ -257,7 +260,7 @@ synapses = st.sampled_from(
         {},
         {},
         {},
-        {"update": {"kind": "log2", "bits": 4}},
+        {"update": {"kind": "log2", "bits": 4, "silence": True}},
         {"update": {"kind": "ternary", "scale": "rms"}, "weight": {"kind": "uniform", "bits": 8}},
         {"weight": {"kind": "uniform", "bits": 7, "scale": 1.0, "rounding": "stochastic"}},
         {"weight": {"kind": "sign", "scale": 0.2}},
@@ -280,6 +283,7 @@ linear_stages = st.fixed_dictionaries(
 
 quantizers = st.one_of(
     st.fixed_dictionaries({"kind": st.just("log2"), "bits": st.integers(1, 6)}),
+    st.fixed_dictionaries({"kind": st.just("log2"), "exponents": st.integers(1, 9), "silence": st.booleans()}),
     st.fixed_dictionaries(
         {"kind": st.just("uniform"), "bits": st.integers(2, 7), "rounding": st.sampled_from(["nearest", "stochastic"])}
     ),
@@ -295,6 +299,9 @@ coded_stages = st.one_of(
     held_back,
     st.fixed_dictionaries(
         {"quantize": quantizers}, optional={"bit_errors": bit_errors, "residual": st.just("error_feedback")}
+    ),
+    st.fixed_dictionaries(
+        {"quantize": quantizers, "encoding": st.just("entropy")}, optional={"residual": st.just("error_feedback")}
     ),
     st.builds(
         lambda one, other: {**one, **other},

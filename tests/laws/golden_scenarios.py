@@ -146,9 +146,10 @@ SCENARIOS: dict[str, Golden] = {
         channels={"learning": {**quantizer("ternary", scale="rms"), "drop": {"probability": 0.2, "rescale": True}}},
     ),
     # stages, one by one and all together
-    "log2, max": dense(MIDDLE, 20, "srbp", 3, **both(**quantizer("log2", bits=3), encoding="aer", header=5)),
+    "log2, max": dense(MIDDLE, 20, "srbp", 3, **both(**quantizer("log2", exponents=3), encoding="aer", header=5)),
     "log2, rms, bit errors": dense(
-        MIDDLE, 20, "bp", 3, **both(**quantizer("log2", bits=4, scale="rms"), bit_errors={"probability": 0.05})
+        MIDDLE, 20, "bp", 3,
+        **both(**quantizer("log2", exponents=4, silence=True, scale="rms"), bit_errors={"probability": 0.05}),
     ),
     "uniform, rms": dense(MIDDLE, 20, "rbp", 3, **both(**quantizer("uniform", bits=5, scale="rms"))),
     "uniform, stochastic": dense(
@@ -187,7 +188,8 @@ SCENARIOS: dict[str, Golden] = {
     # synapses of few bits
     "quantized synapses": dense(
         MIDDLE, 20, "srbp", 3,
-        synapses={"update": {"kind": "log2", "bits": 4}, "weight": {"kind": "uniform", "bits": 8, "scale": "rms"}},
+        synapses={"update": {"kind": "log2", "exponents": 4, "silence": True},
+                  "weight": {"kind": "uniform", "bits": 8, "scale": "rms"}},
     ),
     "stochastic synapses": dense(
         MIDDLE, 20, "rbp", 1, training={"momentum": 0.5},
@@ -218,7 +220,8 @@ SCENARIOS: dict[str, Golden] = {
         synapses={"weight": {"kind": "ternary", "scale": "rms"}}, **both(**quantizer("sign", scale=0.3)),
     ),
     "maps, C of 3 bits": maps(
-        (2, 9, 9), CONVOLUTIONS, 10, "arbp", 3, learning={"feedback": {"bits": 3}}, **both(**quantizer("log2", bits=3))
+        (2, 9, 9), CONVOLUTIONS, 10, "arbp", 3, learning={"feedback": {"bits": 3}},
+        **both(**quantizer("log2", exponents=3)),
     ),
     "maps, every stage": maps(
         (2, 9, 9), CONVOLUTIONS, 10, "rbp", 3,
@@ -289,4 +292,13 @@ SCENARIOS: dict[str, Golden] = {
         training={"weight_decay": 0.1}, channels={"learning": quantizer("uniform", bits=4)},
     ),
     "maps, decaying weights": maps((2, 9, 9), CONVOLUTIONS, 10, "arbp", 3, training={"weight_decay": 0.05}),
+    # entropy codes
+    "entropy code, online": dense(
+        MIDDLE, 20, "rbp", 1, traced=True,
+        channels={"forward": {**quantizer("uniform", bits=6), "encoding": "entropy", "bandwidth": "1 Gbit/s"},
+                  "learning": {**quantizer("log2", bits=4, scale="rms"), "encoding": "entropy", "header": 5}},
+    ),
+    "entropy code, batch 10": dense(
+        MIDDLE, 40, "srbp", 10, **both(**quantizer("log2", exponents=10), encoding="entropy", bandwidth="100 Mbit/s")
+    ),
 }  # fmt: skip

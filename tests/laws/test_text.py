@@ -117,6 +117,7 @@ def test_the_scenarios_have_everything() -> None:
             found.update(f"stage {key}" for key in keys)
             found[f"quantizer {keys.get('quantize', {}).get('kind')}"] += 1
             found["quantizer at the receiver"] += keys.get("quantize", {}).get("at") == "receiver"
+            found["entropy codes"] += keys.get("encoding") == "entropy"
         found["on_miss current"] += tables["schedule"].get("on_miss") == "current"
         for layer in any_case(seed).layers:
             found.update(f"given {key}" for key in ("W", "b") if key in layer)

@@ -176,7 +176,22 @@ MISTAKES: list[tuple[Document, str]] = [
     (channel(drop=0.1), 'drop = 0.1; accepted: a table of probability, rescale or "none"'),
     (
         channel(quantize={"kind": "log2"}),
-        "quantize.bits is missing; accepted for log2: an integer from 1 to 16",
+        "quantize.bits is missing; accepted for log2: an integer from 1 to 6, or exponents = 1 to 32",
+    ),
+    (channel(quantize={"kind": "log2", "bits": 7}), "bits = 7; accepted for log2: an integer from 1 to 6"),
+    (
+        channel(quantize={"kind": "log2", "bits": 1, "silence": True}),
+        "bits = 1; accepted for log2: an integer from 2 to 6",
+    ),
+    (channel(quantize={"kind": "log2", "exponents": 33}), "exponents = 33; accepted: an integer from 1 to 32"),
+    (channel(quantize={"kind": "log2", "bits": 3, "exponents": 4}), "exponents = 4 beside bits = 3; accepted: one of"),
+    (
+        channel(quantize={"kind": "uniform", "bits": 3, "exponents": 4}),
+        "exponents = 4: only log2 has it; accepted for uniform: no key",
+    ),
+    (
+        channel(quantize={"kind": "sign", "silence": True}),
+        "silence = true: only log2 has it; accepted for sign: no key",
     ),
     (channel(quantize={"kind": "log2", "bits": 17}), "quantize.bits = 17; accepted: an integer from 1 to 16"),
     (
@@ -215,7 +230,16 @@ MISTAKES: list[tuple[Document, str]] = [
         change(epoch=1, channels={"learning": {"quantize": AT_RECEIVER}}),
         "quantize would change what learning.2 carries during the run; accepted: a quantizer at = 'sender'",
     ),
-    (channel(encoding="aes"), 'encoding = \'aes\' (did you mean aer?); accepted: "dense", "aer", "auto"'),
+    (channel(encoding="aes"), 'encoding = \'aes\' (did you mean aer?); accepted: "dense", "aer", "auto", "entropy"'),
+    (
+        channel(encoding="entropy"),
+        "channels.learning.encoding = 'entropy': learning.1 sends floats, which are not counted word by word; "
+        'accepted: quantize beside it, or "dense", "aer" or "auto"',
+    ),
+    (
+        channel(encoding="entropy", quantize={"kind": "sign"}, bit_errors={"probability": 0.1}),
+        "channels.learning.encoding = 'entropy': with bit_errors learning.1 would lose a message from the first wrong",
+    ),
     (channel(link="bus"), "channels.learning.link = 'bus' is not in [links]; accepted: \"none\""),
     (
         {**channel(link="bos"), "links": {"bus": {"bandwidth": "1 bit/s"}}},

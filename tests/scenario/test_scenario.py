@@ -140,16 +140,26 @@ def test_jitter_alone_is_uniform() -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "width"),
+    ("table", "levels", "width", "has_silence"),
     [
-        ({"kind": "sign"}, 1),
-        ({"kind": "ternary"}, 2),
-        ({"kind": "log2", "bits": 3}, 3),
-        ({"kind": "uniform", "bits": 16}, 16),
+        ({"kind": "sign"}, 1, 1, False),
+        ({"kind": "ternary"}, 1, 2, True),
+        ({"kind": "uniform", "bits": 16}, 32767, 16, True),
+        *(({"kind": "log2", "bits": b}, 2 ** (b - 1), b, False) for b in range(1, 7)),
+        *(({"kind": "log2", "bits": b, "silence": True}, 2 ** (b - 1) - 1, b, True) for b in range(2, 7)),
+        ({"kind": "log2", "exponents": 1}, 1, 1, False),
+        ({"kind": "log2", "exponents": 3}, 3, 3, True),
+        ({"kind": "log2", "exponents": 4}, 4, 3, False),
+        ({"kind": "log2", "exponents": 4, "silence": True}, 4, 4, True),
+        ({"kind": "log2", "exponents": 10}, 10, 5, True),
+        ({"kind": "log2", "exponents": 32}, 32, 6, False),
     ],
 )
-def test_width_of_code_words(table: Document, width: int) -> None:
-    assert Quantize(**table).width == width
+def test_code_words_are_as_short_as_their_number_allows(
+    table: Document, levels: int, width: int, has_silence: bool
+) -> None:
+    quantize = Quantize(**table)
+    assert (quantize.levels, quantize.width, quantize.has_silence) == (levels, width, has_silence)
 
 
 # --- routes and layers --------------------------------------------------------------------------------
@@ -368,7 +378,7 @@ def test_in_words() -> None:
         "small",
         "6-5-5-5",
         "srbp, without f'",
-        "only |x| > 0.1, the rest kept, log2, 3 bits of max, drop 0.1, latency 20 us, 10 Mbit/s",
+        "only |x| > 0.1, the rest kept, log2, 3 bits (4 exponents) of max, drop 0.1, latency 20 us, 10 Mbit/s",
         "aer",
         "ideal",
         "a frame every 1 us",

@@ -57,6 +57,7 @@ def test_words(made: Path) -> None:
         info = opened.info()
         assert info["test"].pop("learning_rate") != 0.1  # NaN
         assert np.isnan([info[split].pop("r2") for split in ("train", "test")]).all()  # of classes
+        assert np.isnan([total.pop("entropy") for total in info["channels"].values()]).all()  # all messages are lost
         assert json.loads(json.dumps(info)) == info
         assert info["test"]["epoch"] == 3
         assert info["channels"]["forward.1"]["messages"] == 6000

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from channelsim.engine.channel import link_clock, stages, watching
+from channelsim.engine.channel import arithmetic, counts, link_clock, stages, watching
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.pointers import head
 from channelsim.engine.compile.units import INT, STAGES, unit
@@ -45,6 +45,8 @@ def _send_in_steps(net, mem, c, slot):
         if mem.message.start == link_clock.LOST:
             _lose(net, mem, c, slot, b)
         else:
+            if counts.is_counted(net, mem, net.channels[c], slot, b):
+                counts.count(mem, net.channels[c])
             _receive(net, mem, c, slot, b)
         if watching.is_recorded(net, mem, c, slot):
             _record(net, mem, c, slot, b)
@@ -156,7 +158,10 @@ def _encode(net, mem, c, slot, b):
         stages.encode(net, mem, c, values, _residual(net, mem, c), True)
         if net.config.watching or watching.is_recorded(net, mem, c, slot):  # what is sent, before it changes in place
             stages.lay_out(stages.units(net, mem, ch), head(mem.message_value, m.entries), head(mem.message_sent, ch.n))
-    m.bits, m.encoding = stages.message_bits(ch, m.events)
+    if ch.encoding == stages.ENTROPY:
+        m.bits, m.encoding = arithmetic.length(net, mem, c), stages.ENTROPY
+    else:
+        m.bits, m.encoding = stages.message_bits(ch, m.events)
     m.delay = ch.latency + (stages.jitter(ch, mem.keys) if ch.jitter_kind != stages.NO_JITTER else 0)
     m.due = mem.clock.now + ch.deadline if ch.deadline >= 0 else np.int64(-1)
     counter.messages += 1
@@ -239,8 +244,11 @@ def _record(net, mem, c, slot, b):
         row.outcome = QUEUE_FULL
     else:
         row.outcome = WHOLE if m.delivered == m.events else PARTLY
-        sent = stages.first_event(ch, values, m.encoding, m.events)
-        first = m.start + m.delay + link_clock.occupation(net.links[ch.link], sent)
+        if m.encoding == stages.ENTROPY:
+            first = m.finish + m.delay
+        else:
+            sent = stages.first_event(ch, values, m.encoding, m.events)
+            first = m.start + m.delay + link_clock.occupation(net.links[ch.link], sent)
         row.first_arrival = min(first, m.complete)
 
 
@@ -293,14 +301,14 @@ def _send_at_once(net, mem, c, slot):
     ch, counter = net.channels[c], mem.counters[c]
     samples, n, delivered = mem.slots[slot].samples, ch.n, _delivered(net, mem, c, slot)
     copied = ch.direction == LEARNING and not ch.has_threshold
-    counts = mem.output_events
+    active = mem.output_events
     is_counted = samples > 1 and c > 0 and net.layers[ch.source].kind == DENSE  # with O, just now
     if samples > 1 and copied:
         source = _learning_values(mem, ch)
         first = ch.message_offset * net.config.batch
         place = mem.unprojected if is_projected(ch) else mem.messages[slot, first : first + samples * n]
         minibatch.hand_over(source, n, samples, place, delivered)
-        counts, is_counted = delivered, True
+        active, is_counted = delivered, True
     elif copied:
         simd.copy(_values(net, mem, c, slot, 0), _place(net, mem, c, slot, 0))
     offered = events = bits = 0
@@ -312,7 +320,7 @@ def _send_at_once(net, mem, c, slot):
                 ch, _values(net, mem, c, slot, b), _residual(net, mem, c), ch.residual != 0, place
             )
         elif is_counted:
-            offers = passes = counts[b]
+            offers = passes = active[b]
         elif _is_from_data(net, c):
             image = mem.sample[slot, b]
             offers = passes = net.event_start[image + 1] - net.event_start[image]

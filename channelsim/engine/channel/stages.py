@@ -21,7 +21,7 @@ from channelsim.plan import SMALLEST_UNIT, Encoding, Jitter, Residual
 
 F = np.float32
 ZERO = F(0.0)
-DENSE, AER, AUTO = (np.int64(encoding) for encoding in Encoding)
+DENSE, AER, ENTROPY, AUTO = (np.int64(encoding) for encoding in Encoding)
 NO_JITTER, UNIFORM = int(Jitter.NONE), int(Jitter.UNIFORM)
 ERROR_FEEDBACK = int(Residual.ERROR_FEEDBACK)
 
@@ -100,7 +100,7 @@ def encode(net, mem, c, values, residual, kept):
     if ch.quantizer != quantizers.NONE:
         m.scale = quantizers.measure(ch.scale_kind, ch.scale, value, m.events)
         key = np.uint64(mem.keys[counter_hash.ROUNDING])
-        quantizers.quantize(ch.quantizer, ch.bits, m.scale, ch.stochastic, key, listed(mem, ch), value, words)
+        quantizers.quantize(ch.quantizer, ch.levels, m.scale, ch.stochastic, key, listed(mem, ch), value, words)
     if feeds_back:
         _keep_the_rest(listed(mem, ch), value, residual)
     m.events = simd.mark(value, head(mem.message_alive, m.entries))
@@ -143,7 +143,7 @@ def lay_out(index, value, out):
 
 @inner()
 def message_bits(ch, events):
-    """(bits on the link, encoding used) of a message with this many events."""
+    """(bits on the link, encoding used) of a message in words with this many events."""
     n = ch.n
     fixed = ch.header_bits + ch.scale_bits
     word = ch.value_bits + (ch.silence_bits if events < n else 0)
@@ -227,7 +227,7 @@ def _corrupt(net, mem, ch, value, alive):
     for h in range(simd.list_hits(key, m.hit_bound, listed(mem, ch), value, mem.message_hits)):
         k = mem.message_hits[h]
         received, flips = quantizers.flip(
-            ch.quantizer, ch.bits, m.scale, ch.value_bits, silence, value[k], np.uint64(key), np.int64(index[k]),
+            ch.quantizer, ch.levels, m.scale, ch.value_bits, silence, value[k], np.uint64(key), np.int64(index[k]),
             1.0 - ch.bit_error, m.hit_bound, mem.word, as_words(mem.word),
         )  # fmt: skip
         flipped += flips
@@ -244,6 +244,7 @@ def lose_late(ch, link, m, index, alive):
     """Events that arrive after `m.due` are lost. Returns how many were.
 
     The bits go in the order header, scale, then the words in the order of the units. A list for `aer` has only events.
+    A message in the entropy code is read when it is complete, which is too late.
     """
     late = 0
     fixed = ch.header_bits + ch.scale_bits
@@ -251,7 +252,9 @@ def lose_late(ch, link, m, index, alive):
     word = ch.value_bits + (ch.silence_bits if m.events < ch.n else 0) if dense else ch.address_bits + ch.value_bits
     for k in range(len(index)):
         words = (np.int64(index[k]) if dense else k) + 1
-        if alive[k] and m.start + link_clock.occupation(link, fixed + words * word) + m.delay > m.due:
+        if alive[k] and (
+            m.encoding == ENTROPY or m.start + link_clock.occupation(link, fixed + words * word) + m.delay > m.due
+        ):
             alive[k] = 0
             late += 1
     return late
@@ -262,9 +265,9 @@ def unit(ch, a):
     """The number of which all values that arrive of a message of scale `a` are whole multiples; 0: of none."""
     if ch.quantizer == quantizers.NONE or ch.noise > ZERO or ch.own_after:
         return ZERO
-    found = quantizers.unit(ch.quantizer, ch.bits, a)
+    found = quantizers.unit(ch.quantizer, ch.levels, a)
     if ch.drop > 0.0 and ch.rescale:
-        if ch.quantizer == quantizers.UNIFORM and ch.bits > 2:
+        if ch.quantizer == quantizers.UNIFORM and ch.levels > 1:
             return ZERO  # each level is rounded by itself
         found /= _divisor(ch)
     return found if found >= SMALLEST_UNIT else ZERO

@@ -98,7 +98,7 @@ def grow(net, mem, h, frame, eta, c):
         counter.update_bits += layer.w_size * layer.update_bits
         key = counter_hash.key(config.seed, counter_hash.UPDATE_ROUNDING + 64 * h, frame, np.int64(0))
         _quantize_matrix(
-            layer.update_quantizer, layer.update_bits, layer.update_scale_kind, layer.update_scale,
+            layer.update_quantizer, layer.update_levels, layer.update_scale_kind, layer.update_scale,
             layer.update_stochastic, key, step,
         )  # fmt: skip
     _add(step, weights)
@@ -118,7 +118,7 @@ def quantize_weights(net, mem, h, frame):
     if layer.weight_quantizer != 0:
         key = counter_hash.key(config.seed, counter_hash.WEIGHT_ROUNDING + 64 * h, frame, np.int64(0))
         a = _quantize_matrix(
-            layer.weight_quantizer, layer.weight_bits, layer.weight_scale_kind, layer.weight_scale,
+            layer.weight_quantizer, layer.weight_levels, layer.weight_scale_kind, layer.weight_scale,
             layer.weight_stochastic, key, weights,
         )  # fmt: skip
         if layer.has_unit:
@@ -152,15 +152,15 @@ def _gain_momentum(step, velocity, eta, momentum):
 
 
 @inner()
-def _quantize_matrix(kind, bits, scale_kind, scale, stochastic, key, values):
+def _quantize_matrix(kind, levels, scale_kind, scale, stochastic, key, values):
     """Quantizes W, or a step of it, in place. Returns the scale."""
-    return _quantize(kind, bits, scale_kind, scale, stochastic, np.int64(key), address_of(values), len(values))
+    return _quantize(kind, levels, scale_kind, scale, stochastic, np.int64(key), address_of(values), len(values))
 
 
 @unit(FLOAT, INT, INT, INT, FLOAT, INT, INT, INT, INT, needed_by=(QUANTIZED,))
-def _quantize(kind, bits, scale_kind, scale, stochastic, key, address, size):
+def _quantize(kind, levels, scale_kind, scale, stochastic, key, address, size):
     values = floats_at(address, size)
     a = quantizers.measure(scale_kind, scale, values, simd.count_events(values))
     words = as_words(values)
-    quantizers.quantize(kind, bits, a, stochastic, np.uint64(key), words[:0], values, words)
+    quantizers.quantize(kind, levels, a, stochastic, np.uint64(key), words[:0], values, words)
     return a

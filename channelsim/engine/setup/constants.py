@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from channelsim import hashing
 from channelsim.data import Dataset
 from channelsim.engine.channel import own_stages
+from channelsim.engine.config import COUNTED_MESSAGES
 from channelsim.engine.kernels import counter_hash
 from channelsim.engine.layers import inputs
 from channelsim.engine.setup.demands import always_ideal, tables
@@ -84,6 +85,7 @@ def _config(plan: Plan, recording: Recording, frozen: bool, capture: bool) -> ND
     row["watching"], row["watch_from"] = recording.values, plan.frames
     row["watch_rows"] = 2 * plan.batch * (len(plan.channels) + 1)
     row["watch_values"] = 2 * plan.batch * int(plan.channels["n"].sum() + plan.layers["n"].max())
+    row["count_every"] = 1 << max((plan.train_size // COUNTED_MESSAGES).bit_length() - 1, 0)
     row["flip"], row["shift"] = plan.flip and not frozen, 0 if frozen else plan.shift  # a probe sees what is there
     row["augmented"] = row["flip"] or row["shift"] > 0
     return config

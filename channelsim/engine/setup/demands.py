@@ -16,6 +16,7 @@ from channelsim.engine.compile.units import (
     AUGMENTED,
     CHANGED,
     DEFERRED,
+    ENTROPY_CODED,
     IMMEDIATE,
     LOW_RANK,
     MAPS,
@@ -34,7 +35,7 @@ from channelsim.engine.compile.units import (
     TRANSPOSED,
     WATCHING,
 )
-from channelsim.plan import Direction, Jitter, Kind, Plan, Quantizer, Recording, Wiring, is_ideal
+from channelsim.plan import Direction, Encoding, Jitter, Kind, Plan, Quantizer, Recording, Wiring, is_ideal
 
 NOTHING = Recording()
 
@@ -65,6 +66,7 @@ def demands(plan: Plan, *, recording: Recording = NOTHING, frozen: bool = False)
         PER_SAMPLE: not frozen and plan.batch > 1 and layers["update_per_sample"].any(),
         AT_RECEIVER: plan.channels["at_receiver"].any(),
         STAGES: _has_stages(plan, ideal),
+        ENTROPY_CODED: any((channels["encoding"] == Encoding.ENTROPY).any() for channels, _ in tables(plan)),
         CHANGED: not ideal[: plan.top].all(),
         AUGMENTED: not frozen and (plan.flip or plan.shift > 0),
         MAPS: plan.maps,

@@ -6,14 +6,26 @@ from typing import Any
 
 import numpy as np
 
+from channelsim.arithmetic import CONTEXTS
 from channelsim.engine.config import AGE_BINS, FIRST_SLOTS, MESSAGE_BYTES, STEPS
 from channelsim.engine.kernels import counter_hash
-from channelsim.engine.setup.demands import several_channels
+from channelsim.engine.setup.demands import several_channels, tables
 from channelsim.engine.sizes import evaluated_at_once, list_room, map_parts, partial_room, parts
 from channelsim.engine.tables import strides
 from channelsim.engine.tables.handles import records
 from channelsim.engine.tables.layouts import CLOCK, EVENT, LAYER_STATE, LINK_STATE, MESSAGE, SLOT, WATCH, Memory, Net
-from channelsim.plan import COUNTER, MESSAGE_ROW, SMALLEST_UNIT, VALUE_ROW, Direction, Kind, Plan, Quantizer, Wiring
+from channelsim.plan import (
+    COUNTER,
+    MESSAGE_ROW,
+    SMALLEST_UNIT,
+    VALUE_ROW,
+    Direction,
+    Kind,
+    Plan,
+    Quantizer,
+    Wiring,
+    units_counted,
+)
 from channelsim.rules import FROM_WEIGHTS
 
 # Of `Memory`, what has a row for each slot.
@@ -24,7 +36,7 @@ SYNAPSES = ("weights", "weight_units", "biases", "feedback", "feedback_units", "
 SCRATCH = ("units", "signal", "output_events", "signal_events", "learns", "signal_sums", "learning_signal",
            "learning_inputs", "whole_step", "partial_step", "targets", "reduced", "unprojected", "halfway",
            "error_sums", "transposed", "partial_sums", "term_lists", "touched", "row_index", "row_value", "message",
-           "message_index", "message_value", "message_alive", "message_hits", "message_sent", "keys", "word",
+           "message_index", "message_value", "message_alive", "message_hits", "message_sent", "keys", "word", "contexts",
            "patches", "map_events", "map_macs", "map_sums", "turned_signal", "signed", "own_values", "own_blank",
            "captured", "message_rows", "payload", "watch", "value_rows", "watched")  # fmt: skip
 
@@ -54,6 +66,7 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
     watched = _value_capacity(config) if config["watching"] else 0
     projected = bool((np.isin(channels["wiring"], FROM_WEIGHTS) | (channels["at_receiver"] != 0)).any())
     maps_units = int(convolutions["n"].max(initial=0))
+    counted = max(int((table["count_offset"] + units_counted(table["levels"])).max()) for table, _ in tables(plan))
     zeros = np.zeros
     memory = Memory(
         clock=records(zeros(1, CLOCK)),
@@ -66,6 +79,7 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
         broadcast_finish=zeros((len(plan.links), batch), np.int64),
         broadcast_bits=zeros((len(plan.links), batch), np.int64),
         counters=records(zeros(len(channels), COUNTER)),
+        unit_counts=zeros(counted, np.int64),
         ages=zeros((len(layers), AGE_BINS if plan.pipelined else 1), np.int64),
         misses=zeros(len(layers), np.int64),
         weights=shared.weights if shared else strides.spread(net.layers, plan, plan.weights),
@@ -132,6 +146,7 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
         own_blank=zeros(max((own.state_size for own in plan.own_stages), default=0)),
         keys=zeros(int(counter_hash.PURPOSES), np.int64),
         word=zeros(1, np.float32),
+        contexts=zeros(2 * CONTEXTS, np.int64),
         patches=strides.aligned(map_parts(most) * int(net.geometry[:, -1].max())),
         map_events=zeros(most, np.int64),
         map_macs=zeros(most, np.int64),

@@ -50,6 +50,7 @@ CONFIG = np.dtype(
         ("weight_decay", "f8"),
         ("feedback_decay", "f8"),
         ("seed", "i8"),
+        ("count_every", "i8"),  # of the messages of quantized channels one in so many is counted unit by unit; 2^k
         ("record_first", "i8"),  # messages of no frame before this one are written down,
         ("record_stop", "i8"),  # nor of this one or later ones; between them `Net.windows` says which
         ("watching", "u1"),  # values may be written down: `Net.series` says which,
@@ -243,6 +244,7 @@ class Memory(NamedTuple):
     broadcast_bits: CountRows
     # what is counted
     counters: Annotated[NDArray[Any], Field(layout.COUNTER)]  # (channels,)
+    unit_counts: Counts  # units of quantized channels by what they sent: see `plan.units_counted`
     ages: CountRows  # (L + 1, bins) updates by age in frames, the last bin for all that are older
     misses: Counts  # (L + 1,) errors whose frame was no longer stashed
     # what learns
@@ -308,6 +310,7 @@ class Memory(NamedTuple):
     own_blank: Doubles  # and the state of one that keeps none
     keys: Counts  # (16,) of its draws, by purpose
     word: Floats  # (1,) for looking at a float's bits
+    contexts: Counts  # of the arithmetic code, two counts each
     # of a convolution at work
     patches: Floats  # (parts * room,) patch matrices, one image of one part at a time
     map_events: Counts  # (most samples at once,) nonzero values of each; -1: unknown

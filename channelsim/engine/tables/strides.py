@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from channelsim.engine.config import CACHE_LINE_VALUES, GAP_WASTE, SMALL_MATRIX, STEPS
 from channelsim.engine.tables.layouts import LAYER
-from channelsim.plan import Plan, Quantizer, Wiring, has_one_magnitude
+from channelsim.plan import Plan, Quantizer, Wiring
 
 Floats = NDArray[np.float32]
 
@@ -31,7 +31,7 @@ def lay_out(plan: Plan) -> NDArray[Any]:
             rows = int(layer["w_size"]) // columns
             row["row_stride"] = _stride(rows, columns) if _by_rows(plan, layer) and h not in by_synapse else columns
             row["w_extent"] = rows * row["row_stride"]
-            row["has_unit"] = not learns or has_one_magnitude(layer["weight_quantizer"], layer["weight_bits"])
+            row["has_unit"] = not learns or layer["weight_levels"] == 1
         row["w_offset"], row["step_offset"] = offset, steps
         offset += _padded(int(row["w_extent"]))
         row["step_stride"] = _padded(columns) if layer["w_size"] else 0
