@@ -146,7 +146,7 @@ def test_an_entropy_code_by_hand() -> None:
         codes.unpack(codes.Packed(packed.data, packed.bits + 1, packed.encoding, 1), record)
 
 
-@pytest.mark.parametrize("quantizer", [q for q in Quantizer if q])
+@pytest.mark.parametrize("quantizer", [q for q in OF_MESSAGES if q])
 def test_units_are_words_by_magnitude_and_sign(quantizer: Quantizer) -> None:
     record = channel(4, quantizer, 1 if quantizer in (Quantizer.SIGN, Quantizer.TERNARY) else 7)
     values = np.sort(np.array(alphabet(quantizer, int(record["levels"]), np.float32(1)), np.float32))

@@ -36,9 +36,9 @@ SYNAPSES = ("weights", "weight_units", "biases", "feedback", "feedback_units", "
 SCRATCH = ("units", "signal", "output_events", "signal_events", "learns", "signal_sums", "learning_signal",
            "learning_inputs", "whole_step", "partial_step", "targets", "reduced", "unprojected", "halfway",
            "error_sums", "transposed", "partial_sums", "term_lists", "touched", "row_index", "row_value", "message",
-           "message_index", "message_value", "message_alive", "message_hits", "message_sent", "keys", "word", "contexts",
-           "patches", "map_events", "map_macs", "map_sums", "turned_signal", "signed", "own_values", "own_blank",
-           "captured", "message_rows", "payload", "watch", "value_rows", "watched")  # fmt: skip
+           "message_index", "message_value", "message_alive", "message_hits", "message_sent", "keys", "word",
+           "contexts", "patches", "map_events", "map_macs", "map_sums", "turned_signal", "signed", "own_values",
+           "own_blank", "captured", "message_rows", "payload", "watch", "value_rows", "watched")  # fmt: skip
 
 
 def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
