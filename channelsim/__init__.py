@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from channelsim.scenario import schema as schema
     from channelsim.sweeps import sweep as sweep
     from channelsim.sweeps.plots import plot_sweep as plot_sweep
+    from channelsim.timelines import timeline as timeline
     from channelsim.trace import Trace as Trace
 
 # Public name -> the module that defines it. "data" is the module itself.
@@ -53,6 +54,7 @@ _HOME = {
     "run": "channelsim._run",
     "schema": "channelsim.scenario",
     "sweep": "channelsim.sweeps",
+    "timeline": "channelsim.timelines",
     "verify": "channelsim._verify",
 }
 
