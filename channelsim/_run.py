@@ -508,6 +508,7 @@ class _Run:
             training_time_s=self.training_time,
             wall_time_s=self._wall(),
             energy_j=float(accounting.energy(self.plan, state.counters).sum()),
+            energy_split=accounting.energy_split(self.plan, state.counters),
             channels=accounting.totals(self.plan, counters, state.now),
             trace=str(self.writer.path),
             warnings=tuple(self._warnings(status, counters)),

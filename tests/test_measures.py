@@ -49,6 +49,9 @@ def test_measures_are_those_of_the_run(ran: Path) -> None:
         channels = result["channels"].values()
         assert last(trace, "bits") == sum(one["bits"] for one in channels)
         assert last(trace, "energy_j") == pytest.approx(result["energy_j"])
+        assert sum(result["energy_split"].values()) == pytest.approx(result["energy_j"])
+        split = np.sum(list(energy_split(trace).values()), axis=0)
+        np.testing.assert_allclose(list(result["energy_split"].values()), split)
         assert last(trace, "simulated_time_s") == pytest.approx(result["simulated_time_s"])
         assert max(series(trace, "queue_max")[1]) == max(one["queue_max"] for one in channels) > 0
         assert 0 < max(series(trace, "lost")[1]) <= 1
