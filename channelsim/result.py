@@ -102,6 +102,26 @@ class Result:
         return max((total["lost"] for total in self.channels.values()), default=0.0)
 
     @property
+    def utilisation(self) -> float:
+        """That of the channel that is busiest on its link."""
+        return max((total["utilisation"] for total in self.channels.values()), default=0.0)
+
+    @property
+    def queue_max(self) -> float:
+        """The longest queue of all channels, in messages."""
+        return max((total["queue_max"] for total in self.channels.values()), default=0.0)
+
+    @property
+    def joules_to_90(self) -> float | None:
+        """J spent by the end of the first epoch with a test accuracy of at least 90 %; None if there is none."""
+        return self.joules_to(0.9)
+
+    @property
+    def joules_to_95(self) -> float | None:
+        """J spent by the end of the first epoch with a test accuracy of at least 95 %; None if there is none."""
+        return self.joules_to(0.95)
+
+    @property
     def bits(self) -> int:
         """Bits sent on all channels."""
         return int(sum(total["bits"] for total in self.channels.values()))

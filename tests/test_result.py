@@ -65,6 +65,13 @@ def test_energy_and_time_per_update() -> None:
     assert make(updates=0).to_json()["time_per_update_s"] is None and make().shares_of_energy() == ""
 
 
+def test_columns_of_the_table_of_a_sweep() -> None:
+    busy = {"a": {"utilisation": 0.5, "queue_max": 3}, "b": {"utilisation": 0.75, "queue_max": 0}}
+    result = make(channels=busy)
+    assert (result.utilisation, result.queue_max) == (0.75, 3)
+    assert (result.joules_to_90, result.joules_to_95) == (1.5e-6, None)
+
+
 def test_totals() -> None:
     result = make()
     assert result.bits == 3560

@@ -72,6 +72,8 @@ MEASURES: dict[str, Measure] = {
         Measure("payload_bits", "bits sent, without headers", unit="bit"),
         Measure("learning_bits", "bits sent on the learning channels", unit="bit"),
         Measure("energy_j", "energy", unit="J"),
+        Measure("joules_to_90", "energy to 90 % test accuracy", unit="J"),
+        Measure("joules_to_95", "energy to 95 % test accuracy", unit="J"),
         Measure("simulated_time_s", "simulated time", unit="s"),
         Measure("wall_time_s", "wall time", unit="s"),
         _share("lost", "events lost on the worst channel"),
@@ -180,6 +182,14 @@ def _mean_age(trace: Trace) -> float:
     return total / count if count else float("nan")
 
 
+def _joules_to(accuracy: float) -> Callable[[Trace], Series]:
+    def read(trace: Trace) -> Series:
+        spent, epochs = trace.joules_to(accuracy), trace.metrics("test")["epoch"][-1:]
+        return epochs, np.full(len(epochs), np.nan if spent is None else spent)
+
+    return read
+
+
 def _nothing(trace: Trace) -> Series:
     return np.zeros(0, np.int64), np.zeros(0)
 
@@ -205,6 +215,8 @@ _SERIES: Mapping[str, Callable[[Trace], Series]] = {
     "payload_bits": _payload_bits,
     "learning_bits": _counted("bits", "learning."),
     "energy_j": _counted("energy"),
+    "joules_to_90": _joules_to(0.9),
+    "joules_to_95": _joules_to(0.95),
     "simulated_time_s": _seconds(_metric("train", "simulated_time")),
     "wall_time_s": _metric("train", "wall_time"),
     "lost": _lost,
