@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
 from typing import BinaryIO
 
 from channelsim.errors import InputError
+
+NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
+"""What a disk without file locks says, as some network disks do."""
+FOLLOW_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+"""For `os.open`, where a link could have been put in the place of a file of ours."""
 
 _ACCEPTED = "a regular file"
 

@@ -77,8 +77,8 @@ ROOMS: dict[str, str] = {
     "plots": "errors paths trace",
     "theory.portrait": "errors plots theory theory.systems",
     "_theory": "errors scenario data plan engine given theory theory.systems",
-    "sweeps": "errors version signals plain extras paths units elementary hashing scenario data identity trace plots "
-    "_run",
+    "sweeps": "errors version signals plain extras paths files units elementary hashing scenario data identity trace "
+    "plots _run",
     "cli": "errors version signals plain shipped paths scenario engine data trace result progress _check _verify _run "
     "_theory plots sweeps extras theory theory.portrait",
     "__main__": "cli",

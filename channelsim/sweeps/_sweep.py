@@ -75,6 +75,8 @@ def sweep(
     directory = (path_of(out) if out is not None else default_out(scenario)).absolute()
     wanted, data = _data.identified(points(scenario), listener.note)
     _store.claim(directory, scenario, data)
+    if lacking := _store.lacking_locks(directory):
+        listener.note(f"warning: {lacking}")
     results = _store.Results(directory)
     left = [point for point in wanted if not _store.is_final(_store.read_point(directory, point.name))]
     with signals.in_order():
