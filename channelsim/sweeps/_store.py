@@ -28,6 +28,7 @@ from channelsim.identity import changes
 from channelsim.paths import path_of
 from channelsim.plain import json_text
 from channelsim.scenario import Scenario, parse_key
+from channelsim.sweeps import _parquet
 from channelsim.version import version
 
 if TYPE_CHECKING:
@@ -409,7 +410,7 @@ class Results:
             with locked(self.directory / ".lock", wait=True):
                 table = self._table()
                 _replace(self.directory / "results.csv", table.to_csv(index=False).encode())
-                _replace(self.directory / "results.parquet", table.to_parquet(index=False, write_page_checksum=True))
+                _replace(self.directory / "results.parquet", _parquet.packed(table))
         except OSError as error:
             raise unwritable(self.directory, error.strerror or str(error)) from None
         return table
@@ -507,14 +508,13 @@ def read_table(directory: str | os.PathLike[str]) -> pd.DataFrame:
     Raises InputError if there is none, and without the extra `sweep`.
     """
     extras.require("sweep", "the table of a sweep")
-    import pandas as pd
-
     folder = path_of(directory)
     path = folder / "results.parquet"
     if not path.exists():
         raise InputError(f"{folder}: no results.parquet; accepted: the directory of a `channelsim sweep`")
     try:
-        with open_regular(path) as file:
-            return pd.read_parquet(file, page_checksum_verification=True)
+        return _parquet.read(path)
+    except InputError:
+        raise
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import secrets
+import shutil
 import sys
 import tempfile
 import time
@@ -46,7 +46,7 @@ def main() -> int:
         with given.out.open("a") as file:
             for part in (part for part in PARTS if part.name.startswith(given.only)):
                 go(part, given, rows, file, until)
-    print(json.dumps(counts(rows), indent=1) if os.environ.get("JSON") else table(rows))
+    print(table(rows))
     given.out.with_suffix(".json").write_text(json.dumps(counts(rows), indent=1) + "\n")
     failed = [row for row in rows if row["kind"] in FAILURES]
     for row in failed:
@@ -92,14 +92,8 @@ def go(part: Part, given: argparse.Namespace, rows: list[Row], file: Any, until:
                 file.write(json.dumps(row) + "\n")
                 file.flush()
                 done += found.count
-                _remove(place)
+                shutil.rmtree(place, ignore_errors=True)
             seed += 1
-
-
-def _remove(place: Path) -> None:
-    import shutil
-
-    shutil.rmtree(place, ignore_errors=True)
 
 
 def counts(rows: list[Row]) -> list[Row]:

@@ -32,7 +32,7 @@ from tests.campaign.outcomes import (
     Verdict,
     outcome,
     verdict,
-)  # fmt: skip
+)
 from tests.campaign.part import Part
 from tests.cli.process import COMMAND, SMALL, environment
 from tests.test_run import contents

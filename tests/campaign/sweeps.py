@@ -31,7 +31,7 @@ from tests.campaign.outcomes import (
     outcome,
     verdict,
     worst,
-)  # fmt: skip
+)
 from tests.campaign.part import Part
 from tests.cli.process import COMMAND, SMALL, environment
 

@@ -269,6 +269,36 @@ def test_a_disk_without_locks(grid: Grid, tmp_path: Path, monkeypatch: pytest.Mo
     assert _store.lacking_locks(tmp_path / "out") == ""
 
 
+def test_one_bit_of_the_table_that_has_changed_is_seen(grid: Grid, tmp_path: Path) -> None:
+    table = keep(tmp_path / "out", grid({"seed": [1, 2]}), test_accuracy=0.5, updates=12)
+    path = tmp_path / "out" / "results.parquet"
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 5):
+        content = bytearray(whole)
+        content[place] ^= 1 << place % 8
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=r"results\.parquet: damaged"):
+            read_table(tmp_path / "out")
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"results\.parquet: cannot be read"):
+        read_table(tmp_path / "out")
+    path.write_bytes(whole)
+    pd.testing.assert_frame_equal(pd.read_parquet(path), table)  # as any other program reads it
+
+
+@pytest.mark.timeout(60)
+def test_a_fifo_is_not_waited_for(grid: Grid, tmp_path: Path) -> None:
+    scenario = grid({"seed": [1]})
+    keep(tmp_path / "out", scenario, test_accuracy=0.5)
+    (point,) = points(scenario)
+    for path in (_store.point_file(tmp_path / "out", point.name), tmp_path / "out" / "results.parquet"):
+        path.unlink()
+        os.mkfifo(path)
+    assert _store.read_point(tmp_path / "out", point.name) is None
+    with pytest.raises(InputError, match="is a FIFO"):
+        read_table(tmp_path / "out")
+
+
 def test_a_link_in_the_place_of_the_lock_is_not_followed(grid: Grid, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / ".lock").symlink_to(tmp_path / "elsewhere")
