@@ -18,7 +18,7 @@ import channelsim as cs
 from channelsim import _run
 from channelsim.trace import _bulk, _writer
 from tests.campaign.bases import BASES, Base
-from tests.campaign.outcomes import DIFFERENT, DONE, IDENTICAL, Verdict, outcome, verdict
+from tests.campaign.outcomes import DIFFERENT, DONE, IDENTICAL, Verdict, fork, outcome, verdict
 from tests.campaign.part import Part
 from tests.test_run import contents
 
@@ -98,7 +98,7 @@ def case(whole: Whole, seed: int, folder: Path) -> Verdict:
 
 def _killed(action: Callable[[], object], delay: float) -> bool:
     """Whether a fork was still at it when it was killed, so many seconds after it had begun."""
-    child = os.fork()
+    child = fork()
     if not child:
         try:
             action()

@@ -9,6 +9,7 @@ import os
 import resource
 import signal
 import traceback
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -66,7 +67,7 @@ def outcome(
         memory: bytes of address space that the fork may ask for, beside what it has.
     """
     reading, writing = os.pipe()
-    child = os.fork()
+    child = fork()
     if not child:
         os.close(reading)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
@@ -89,6 +90,13 @@ def outcome(
         return (HANG if number == signal.SIGALRM else CRASH), signal.Signals(number).name
     kind, _, text = said.partition("\n")
     return kind or CRASH, text
+
+
+def fork() -> int:
+    """`os.fork`, also where other threads of this process wait for work, against which Python warns."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
 
 
 def _of(action: Callable[[], object]) -> tuple[str, str]:
