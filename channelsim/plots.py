@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 from collections import Counter
@@ -20,6 +21,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from channelsim.errors import InputError, printable
+from channelsim.files import replace
 from channelsim.paths import path_of
 from channelsim.trace import Trace
 
@@ -217,6 +219,8 @@ def save(figure: Figure, target: Path) -> None:
     try:
         # A fixed salt and no date: the same traces give the same file.
         with matplotlib.rc_context({"svg.hashsalt": "channelsim", "svg.fonttype": "none"}):
-            figure.savefig(target, dpi=150, metadata=undated)
+            picture = io.BytesIO()
+            figure.savefig(picture, format=target.suffix[1:].lower(), dpi=150, metadata=undated)
+        replace(target, picture.getvalue())
     except OSError as error:
         raise InputError(f"{target}: cannot write the picture: {error.strerror or error}") from None

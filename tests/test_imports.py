@@ -23,9 +23,9 @@ ROOMS: dict[str, str] = {
     "signals": "",
     "plain": "",
     "extras": "errors",
-    "shipped": "errors",
     "paths": "errors",
     "files": "errors",
+    "shipped": "errors files",
     "rules": "",
     "tolerances": "",
     "elementary": "",
@@ -74,7 +74,7 @@ ROOMS: dict[str, str] = {
     "_verify": "errors tolerances scenario data plan engine reference memory metrics given side_by_side",
     "_run": "errors version signals paths units scenario data identity plan engine memory metrics trace given result "
     "progress provenance accounting congestion cautions alignment deployment",
-    "plots": "errors paths trace",
+    "plots": "errors paths files trace",
     "theory.portrait": "errors plots theory theory.systems",
     "_theory": "errors scenario data plan engine given theory theory.systems",
     "sweeps": "errors version signals plain extras paths files units elementary hashing scenario data identity trace "

@@ -15,7 +15,6 @@ import contextlib
 import json
 import math
 import os
-import tempfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from channelsim import extras
 from channelsim.errors import InputError, Unwritable, printable
-from channelsim.files import FOLLOW_NO_LINK, NO_LOCKS, open_regular
+from channelsim.files import FOLLOW_NO_LINK, NO_LOCKS, open_regular, replace
 from channelsim.identity import changes
 from channelsim.paths import path_of
 from channelsim.plain import json_text
@@ -143,22 +142,6 @@ def _unsealed(content: Any) -> Record | None:
         return None
 
 
-def _replace(path: Path, data: bytes) -> None:
-    """Make `data` the content of `path`, at once. Raises OSError, with the old file as it was."""
-    descriptor, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(part, 0o644)
-        os.replace(part, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.unlink(part)
-        raise
-
-
 # --- the directory --------------------------------------------------------------------------------------------
 
 
@@ -190,7 +173,7 @@ def claim(directory: Path, scenario: Scenario, data: Mapping[str, Mapping[str, s
             contents = {"sweeps": others if mine in others else [*others, mine], "data": {**before, **data}}
             if contents != there:
                 about = {"format": FORMAT, "version": VERSION, "channelsim": version(), **contents}
-                _replace(directory / "sweep.json", _sealed(about))
+                replace(directory / "sweep.json", _sealed(about), ours=True)
     except OSError as error:
         reason = error.strerror or str(error)
         raise Unwritable(f"{directory}: {reason}; accepted: a directory that can be written (--out)", reason) from None
@@ -360,7 +343,7 @@ def _is_measure(name: str, value: Any) -> bool:
 def write_point(directory: Path, record: Record) -> None:
     """Keeps the record of a point. Raises Unwritable if the disk is full or the like."""
     try:
-        _replace(point_file(directory, record["point"]), _sealed(record))
+        replace(point_file(directory, record["point"]), _sealed(record), ours=True)
     except OSError as error:
         raise unwritable(directory, error.strerror or str(error)) from None
 
@@ -409,8 +392,8 @@ class Results:
         try:
             with locked(self.directory / ".lock", wait=True):
                 table = self._table()
-                _replace(self.directory / "results.csv", table.to_csv(index=False).encode())
-                _replace(self.directory / "results.parquet", _parquet.packed(table))
+                replace(self.directory / "results.csv", table.to_csv(index=False).encode(), ours=True)
+                replace(self.directory / "results.parquet", _parquet.packed(table), ours=True)
         except OSError as error:
             raise unwritable(self.directory, error.strerror or str(error)) from None
         return table
