@@ -111,11 +111,12 @@ def counts(rows: list[Row]) -> list[Row]:
 
 def table(rows: list[Row]) -> str:
     """The same as a table in Markdown."""
-    lines = ["| part | counted | " + " | ".join(COLUMNS.values()) + " |", "|---|--:|" + "--:|" * len(COLUMNS)]
+    lines = ["| part | counted | first seed | " + " | ".join(COLUMNS.values()) + " |"]
+    lines.append("|---|--:|--:|" + "--:|" * len(COLUMNS))
     for one in counts(rows):
         total = sum(one[kind] for kind in COLUMNS)
         cells = " | ".join(f"{one[kind]:,}" for kind in COLUMNS)
-        lines.append(f"| {one['part']} | {total:,} {one['of']} | {cells} |")
+        lines.append(f"| {one['part']} | {total:,} {one['of']} | {one['seeds'][0]} | {cells} |")
     return "\n".join(lines)
 
 

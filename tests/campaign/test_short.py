@@ -56,4 +56,4 @@ def test_the_table_counts_what_is_in_the_file(tmp_path: Path) -> None:
     rows = read(file)
     (one,) = counts(rows)
     assert (one[IDENTICAL], one["crash"], one["seeds"]) == (3, 1, [5, 6])
-    assert "| kills | 4 kills | 3 | 0 | 0 | 0 | 1 | 0 | 0 | 0 |" in table(rows)
+    assert "| kills | 4 kills | 5 | 3 | 0 | 0 | 0 | 1 | 0 | 0 | 0 |" in table(rows)
