@@ -171,8 +171,8 @@ def _command(folder: Path, cache: Path | None = None, limit: Callable[[], None] 
     )  # fmt: skip
     if done.returncode < 0:
         return Verdict(CRASH, f"signal {-done.returncode}: {done.stderr[-300:]}")
-    # OpenBLAS and the dynamic loader have lines of their own, and status 1 or 127, where NumPy cannot be loaded at all.
-    if "Traceback" in done.stderr or done.returncode not in (0, 1, 2, 127) or len(done.stderr.splitlines()) > 2:
+    # OpenBLAS has a line of its own, and status 1, where it has too little memory to start.
+    if "Traceback" in done.stderr or done.returncode not in (0, 1, 2) or len(done.stderr.splitlines()) > 2:
         return Verdict(TRACEBACK, done.stderr[-1500:])
     return Verdict(IDENTICAL if done.returncode == 0 else REFUSED, done.stderr.strip()[-200:])
 
