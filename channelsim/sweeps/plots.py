@@ -74,8 +74,7 @@ def plot_sweep(
     Returns a matplotlib Figure that no GUI knows of, so nothing has to be closed.
 
     Raises InputError for a key that is no column, when points would be taken together that differ in more than their
-    seed, when no point is done, for an `out` that cannot be written, and
-        without the extra `sweep`.
+    seed, when no point is done, for an `out` that cannot be written, and without the extra `sweep`.
     """
     extras.require("sweep", "plot of a sweep")
     target = None if out is None else path_of(out)
