@@ -1,7 +1,7 @@
 """Sphinx: the site of the documentation, `make docs`.
 
-The source directory is the root of the repository, so that the links between README, docs/ and scenarios/ are the same on
-the site and on a code host. Nothing is fetched: no intersphinx, no fonts or scripts from elsewhere.
+The source directory is the root of the repository, so that the links between README, docs/ and scenarios/ are the same
+on the site and on a code host. Nothing is fetched: no intersphinx, no fonts or scripts from elsewhere.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ extensions = [
 ]
 root_doc = "docs/index"
 include_patterns = ["docs/**", "scenarios/physical/README.md", "CONTRIBUTING.md", "CHANGELOG.md"]
-exclude_patterns = ["docs/figures/**", "docs/results/**", "docs/results-cifar10/**", "docs/theory/**", "docs/gallery/**"]
 nitpicky = True
 
 # Markdown as code hosts read it: links to headings, and what is indented is a command or its output, of no language.
@@ -41,6 +40,7 @@ autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autoclass_content = "class"
 python_use_unqualified_type_names = True
+default_role = "code"  # `name` in a docstring is code
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
@@ -68,6 +68,6 @@ html_theme_options = {
     "navigation_with_keys": True,
     "footer_start": ["copyright"],
     "footer_end": [],
-    "pygments_light_style": "tango",
+    "pygments_light_style": "friendly",
     "pygments_dark_style": "github-dark",
 }

@@ -2,8 +2,9 @@
 
     .venv/bin/python -m scripts.gallery [NAME ...]
 
-A NAME is that of `channelsim scenarios list`; without one all are run (a quarter of an hour, and MNIST is needed). Results
-are kept in docs/gallery/results.json, so the page has those of scenarios that were not run again. `--page` runs nothing.
+A NAME is that of `channelsim scenarios list`; without one all are run (a quarter of an hour, and MNIST is needed).
+Results are kept in docs/gallery/results.json, so the page has those of scenarios that were not run again. `--page`
+runs nothing.
 """
 
 from __future__ import annotations
@@ -34,10 +35,12 @@ MOST = 40_000
 
 INTRO = """# Gallery: every scenario that comes with the package
 
-`channelsim scenarios list` lists them, and `channelsim scenarios copy NAME` puts one into your folder. The pictures show, on the left, the accuracy on the test set (of an
-autoencoder R^2) after each epoch, and where the channels are not ideal that of the same network on ideal channels, in grey. On the right: where
-messages take time, those of the first frames, a bar from the moment at which a message goes onto its link until it has arrived (pale: it waits);
-else the bits per update of each channel, forward in blue, learning in red. Everything is of seed 1, measured by
+`channelsim scenarios list` lists them, and `channelsim scenarios copy NAME` puts one into your folder. In each picture
+the left half is the accuracy on the test set (of an autoencoder R^2) after each epoch and, where the channels are not
+ideal, that of the same network on ideal channels, in grey. The right half has the messages of the first frames, where
+they take time: a bar from the moment at which a message goes onto its link until it has arrived (pale: it waits).
+Elsewhere it has the bits per update of each channel. Forward channels are blue, learning channels red. All of it is
+measured, with seed 1, by
 
     python -m scripts.gallery
 
@@ -49,7 +52,7 @@ GROUPS = {
     "MNIST": ("mnist-", "These need `channelsim data fetch mnist`, and take from seconds to a minute."),
     "Worked systems": (
         "physical/",
-        "Links as they are built, or grown, with their sources: see [the page of these systems](../scenarios/physical/README.md).",
+        "Links as they are built, or grown; [their page](../scenarios/physical/README.md) has the table of results.",
     ),
 }
 
@@ -168,7 +171,9 @@ def page(found: dict[str, str], record: dict[str, Any]) -> str:
     parts = [INTRO]
     for title, (prefix, words) in GROUPS.items():
         parts += [f"## {title}\n", f"{words}\n"]
-        parts += [entry(name, found[name], record[name]) for name in found if name.startswith(prefix) and name in record]
+        parts += [
+            entry(name, found[name], record[name]) for name in found if name.startswith(prefix) and name in record
+        ]
     parts += ["## The paper's claims\n", PAPER]
     parts += [claim(name, about) for name, about in found.items() if name.startswith("paper/")]
     parts += ["", "## Theory\n", THEORY, "| scenario | what it is | outcome |", "|---|---|---|"]
@@ -179,13 +184,16 @@ def page(found: dict[str, str], record: dict[str, Any]) -> str:
     return "\n".join(parts) + "\n"
 
 
-PAPER = """Sweeps on MNIST and networks on CIFAR-10. `make paper` and `make paper-cifar` run them and write [results.md](results.md) and
-[results-cifar10.md](results-cifar10.md), with the verdicts.
+PAPER = """Sweeps on MNIST and networks on CIFAR-10. `make paper` and `make paper-cifar` run them and write
+[results.md](results.md) and [results-cifar10.md](results-cifar10.md), with the verdicts.
 """
 
-THEORY = """Small systems that `channelsim theory scenarios/theory/chain-rbp.toml` solves, and `channelsim run` simulates; [theory.md](theory.md) has the statements.
+THEORY = """Small systems that `channelsim theory` solves and `channelsim run` simulates; [theory.md](theory.md) has the
+statements.
 
 ![Flow of a chain with two weights, its optima and its saddles](theory/chain-rbp.svg)
+
+    channelsim theory scenarios/theory/chain-rbp.toml
 """
 
 

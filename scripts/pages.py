@@ -2,8 +2,8 @@
 
     .venv/bin/python -m scripts.pages docs/tutorial.md
 
-runs the commands of a page as they stand, in a temporary folder, and puts the pictures that they draw beside the page, in
-a folder of its name. `tests/docs` reads and runs the pages with the same functions.
+runs the commands of a page as they stand, in a temporary folder, and puts the pictures that they draw beside the page,
+in a folder of its name. `tests/docs` reads and runs the pages with the same functions.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from markdown_it import MarkdownIt
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = {"channelsim", "make", "pip", "python", "dask", "git", "cd"}
-"""What a line of an indented block begins with if it is a command; other indented blocks are formulas, files and output."""
+"""What a line of an indented block begins with if it is a command; others are formulas, files and output."""
 
 PICTURES = {".svg", ".png", ".pdf"}
 
@@ -73,8 +73,8 @@ def blocks(page: Path) -> list[Block]:
 def commands(block: Block) -> list[Command]:
     """The command lines of a block; a `\\` at the end of a line continues it.
 
-    In a block with prompts (`$ `) what follows a command is its output. Without prompts each line that begins with a program
-    is a command.
+    In a block with prompts (`$ `) what follows a command is its output. Without prompts each line that begins with a
+    program is a command.
     """
     if block.language not in ("", "console", "bash", "sh"):
         return []
@@ -96,8 +96,9 @@ def is_command(line: str) -> bool:
 
 def file_of(block: Block) -> str | None:
     """The file that a TOML block stands for, which its first line names: `# scenarios/NAME.toml`."""
-    first = block.text.split("\n", 1)[0].split()
-    return first[1].rstrip(":") if len(first) > 1 and first[0] == "#" and first[1].rstrip(":").endswith(".toml") else None
+    mark, name, *_ = *block.text.split("\n", 1)[0].split(), "", ""
+    name = name.rstrip(":")
+    return name if mark == "#" and name.endswith(".toml") else None
 
 
 @dataclass(frozen=True)
@@ -110,9 +111,10 @@ class Ran:
 
 
 def run_page(page: Path, folder: Path, change: Callable[[Command], Sequence[str] | None]) -> Iterator[Ran]:
-    """Runs what a page shows, in `folder`, one after the other: files are written, channelsim's commands and Python blocks run.
+    """Runs what a page shows, in `folder`, in order: files are written, channelsim's commands and Python blocks run.
 
-    `change` gives the words of a command that are to be run, None for none. Output is compared where they are the page's.
+    `change` gives the words of a command that are to be run, None for none. Output is compared where they are the
+    page's.
     Raises RuntimeError for a command that fails, and what a Python block raises.
     """
     from channelsim.cli import main

@@ -9,16 +9,16 @@ from pathlib import Path
 from scripts.pages import ROOT, Command, blocks, commands
 
 PAGES = sorted(
-    [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "scenarios" / "physical" / "README.md"]
-    + list((ROOT / "docs").rglob("*.md"))
+    [
+        *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "scenarios/physical/README.md")),
+        *(ROOT / "docs").rglob("*.md"),
+    ]
 )
 
 PARSED_ONLY = {
     r"make .*": "installs, measures or takes minutes; its target is looked up in the Makefile",
     r"pip install .*": "installs; its extras are looked up in pyproject.toml",
-    r"git clone .*": "needs the network",
     r"python .*": "a script of the project, which takes minutes; its file is looked up",
-    r"dask .*": "starts a worker that waits for a scheduler",
     r"channelsim data fetch .*": "downloads",
     r"channelsim .*(mnist|cifar10).*": "needs a data set that is downloaded",
     r"channelsim .*scenarios/physical/(axons|noc-mesh|optical-broadcast|serdes)\.toml.*": "needs MNIST",
@@ -26,6 +26,12 @@ PARSED_ONLY = {
     r"channelsim .*\b[A-Z]{3,}\b.*": "shows the form of a command, with a name in capitals for a file",
 }
 """Pattern of a command -> why it is not run."""
+
+PAGES_ONLY_PARSED = {
+    "docs/sweep.md": "its script starts processes that import it; tests/sweeps runs such sweeps",
+    "docs/theory.md": "tests/theory solves these systems",
+}
+"""Page -> why none of it is run."""
 
 
 def reason(command: Command) -> str | None:

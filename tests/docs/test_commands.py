@@ -102,5 +102,3 @@ def test_output_is_compared_line_by_line() -> None:
     assert not is_in("test accuracy 96.93 %", output)
     assert is_in("wall time ... in the engine", output) and is_in("wall time ...", output)
     assert not is_in("wall time ... in the cache", output)
-
-
