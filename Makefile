@@ -73,7 +73,7 @@ lint: $(FULL)  ## Check style and types
 	$(BIN)/mypy
 
 docs: $(DOCS)  ## Build the site of the documentation, in build/docs; warnings are errors
-	$(BIN)/python -m sphinx -b html -c docs -W --keep-going -n -q . build/docs
+	$(BIN)/python -m sphinx -b html -c docs -E -W --keep-going -n -q . build/docs
 	@echo build/docs/index.html
 
 bench: $(BENCH)  ## Measure speed and memory beside JAX and PyTorch, one core each (ten minutes, on a quiet machine)

@@ -141,14 +141,15 @@ def curve(axes: Axes, trace: cs.Trace, **look: Any) -> None:
 def timeline(axes: Axes, trace: cs.Trace) -> None:
     """Each message of the first frames from its offer to its end; a row for each channel, the input's at the top."""
     events, names = trace.events(), trace.channel_names
+    whole = int(events["complete"].max())
     for row, name in enumerate(names):
         rows = events[events["channel"] == row]
         colour = BLUE if name.startswith("forward") else RED
         for begin, end, alpha in (("offered", "start", 0.25), ("start", "complete", 0.85)):
             spans = [(1e-12 * int(one[begin]), 1e-12 * int(one[end] - one[begin])) for one in rows]
             axes.broken_barh(spans, (row - 0.38, 0.76), facecolor=colour, alpha=alpha, edgecolor="white", linewidth=0.2)
-        instant = [1e-12 * int(one["complete"]) for one in rows if one["complete"] == one["offered"]]
-        axes.plot(instant, [row] * len(instant), "|", color=colour, markersize=7)
+        short = [1e-12 * int(one["complete"]) for one in rows if one["complete"] - one["offered"] < whole / 200]
+        axes.plot(short, [row] * len(short), "|", color=colour, markersize=7)
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.xaxis.set_major_formatter(EngFormatter("s"))

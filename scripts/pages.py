@@ -89,6 +89,17 @@ def commands(block: Block) -> list[Command]:
     return found
 
 
+def mentions(page: Path) -> list[Command]:
+    """The command lines of channelsim within sentences and tables that name a scenario."""
+    found = []
+    for token in MarkdownIt().enable("table").parse(page.read_text(encoding="utf-8")):
+        line = token.map[0] + 1 if token.map else 0
+        for part in token.children or ():
+            if part.type == "code_inline" and part.content.startswith("channelsim ") and ".toml" in part.content:
+                found.append(Command(Block(page, line, "", part.content), tuple(shlex.split(part.content))))
+    return found
+
+
 def is_command(line: str) -> bool:
     first = line.split(maxsplit=1)[0] if line.strip() else ""
     return first.rsplit("/", 1)[-1] in PROGRAMS and line == line.lstrip()

@@ -19,7 +19,6 @@ PARSED_ONLY = {
     r"make .*": "installs, measures or takes minutes; its target is looked up in the Makefile",
     r"pip install .*": "installs; its extras are looked up in pyproject.toml",
     r"python .*": "a script of the project, which takes minutes; its file is looked up",
-    r"channelsim data fetch .*": "downloads",
     r"channelsim .*(mnist|cifar10).*": "needs a data set that is downloaded",
     r"channelsim .*scenarios/physical/(axons|noc-mesh|optical-broadcast|serdes)\.toml.*": "needs MNIST",
     r"channelsim theory .*(--engine|--stability|--portrait).*": "takes long; tests/theory covers it",

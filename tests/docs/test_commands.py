@@ -13,7 +13,7 @@ import typer.main
 
 import channelsim as cs
 from channelsim.cli.app import app
-from scripts.pages import ROOT, Command, blocks, file_of, is_in
+from scripts.pages import ROOT, Command, blocks, file_of, is_in, mentions
 from tests.docs.pages import PAGES, PARSED_ONLY, all_commands, reason
 
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
@@ -65,7 +65,7 @@ def check(command: Command, written: dict[str, str]) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_each_command_is_one(name: str) -> None:
     page = ROOT / name
-    for command in all_commands(page):
+    for command in (*all_commands(page), *mentions(page)):
         try:
             check(command, shown_files(page))
         except (typer.TyperException, cs.InputError, AssertionError) as mistake:
