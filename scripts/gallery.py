@@ -215,7 +215,7 @@ def entry(name: str, about: str, row: dict[str, Any]) -> str:
             link, share = row["busiest"].split(", ")
             facts.append(f"busiest link {link}, {share}")
     return (
-        f"### {name.rsplit('/', 1)[-1]}\n\n{about}\n\n"
+        f"### {name.rsplit('/', 1)[-1]}\n\n{about}.\n\n"
         f"![{name}: test accuracy by epoch; messages or bits by channel](gallery/{picture})\n\n"
         f"{', '.join(facts)}.\n\n    channelsim run scenarios/{name}.toml\n"
     )
