@@ -28,6 +28,7 @@ PARSED_ONLY = {
 
 PAGES_ONLY_PARSED = {
     "docs/sweep.md": "its script starts processes that import it; tests/sweeps runs such sweeps",
+    "docs/gallery.md": "scripts.gallery runs these scenarios, and tests/test_scenarios.py loads them",
     "docs/theory.md": "tests/theory solves these systems",
 }
 """Page -> why none of it is run."""

@@ -24,10 +24,21 @@ RUN = (
     "docs/channel.md",
     "docs/trace.md",
 )
+NEEDS = {
+    "import pandas": "pandas",
+    "import xarray": "xarray",
+    "channelsim sweep": "distributed",
+    "channelsim verify": "torch",
+    "to_torch": "torch",
+    "channelsim theory": "scipy",
+}
+"""What a page shows -> the module that it needs, of an extra."""
+
 SMALLER = (
-    "--set", "training.epochs=1", "--set", "data.train=200", "--set", "sweep.seed=[1,2]", "--workers", "1",
+    "--set", "training.epochs=1", "--set", "data.train=200", "--set", "sweep.seed=[1,2]",
+    "--set", 'sweep."training.learning_rate"=[0.1,0.2]', "--workers", "1",
 )  # fmt: skip
-"""Of a sweep: on one process, and only so large that each of its points has a row in the table."""
+"""Of a sweep: on one process, with fewer points and samples; its table has the same columns."""
 
 
 def words(command: Command) -> Sequence[str] | None:
@@ -39,9 +50,9 @@ def words(command: Command) -> Sequence[str] | None:
 @pytest.mark.parametrize("name", RUN)
 def test_a_page_runs_as_it_stands(name: str, tmp_path: Path) -> None:
     page = ROOT / name
-    for extra in ("pandas", "distributed", "xarray", "torch"):
-        if extra in page.read_text(encoding="utf-8"):
-            pytest.importorskip(extra)
+    for shown, module in NEEDS.items():
+        if shown in page.read_text(encoding="utf-8"):
+            pytest.importorskip(module)
     lay_out(page, tmp_path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
