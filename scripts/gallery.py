@@ -9,16 +9,20 @@ runs nothing.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator, PercentFormatter
+from scipy.integrate import solve_ivp
 
 import channelsim as cs
 from channelsim import shipped, theory
@@ -98,9 +102,35 @@ def simulated(name: str) -> dict[str, Any]:
 
 
 def solved(name: str) -> dict[str, Any]:
-    """What the solver says of a system of the theory."""
-    outcome = theory.solve(theory.load(path_of(name)))
+    """What becomes of a system of the theory, by the equation, or, where its channel is not ideal, by the engine."""
+    if "channels" in tomllib.loads(path_of(name).read_text()):
+        with tempfile.TemporaryDirectory() as scratch:
+            result = cs.run(cs.load(path_of(name)).with_({"trace.weights": "epoch"}), out=Path(scratch) / "run.h5")
+            with cs.Trace(result.trace) as trace:
+                each = [trace.weights(epoch) for epoch in trace.epochs]
+        path = np.array([[w[key].item() for key in ("W_1", "W_2")] for w in each])
+        small(np.arange(1, len(path) + 1), path, "updates", name)
+        return {"outcome": f"a = [{path[-1, 0]:.4g}, {path[-1, 1]:.4g}] after {len(path)} updates (engine)"}
+    system = theory.load(path_of(name))
+    outcome, flow = theory.solve(system), theory.flow(system)
+    end = 1.2 * outcome.time if outcome.time else 3 * outcome.period if outcome.period else 10.0
+    found = solve_ivp(lambda _, x: flow.velocity(x), (0, end), flow.start, dense_output=True, rtol=1e-8, atol=1e-10)
+    times = np.linspace(0, found.t[-1], 400)
+    small(times, found.sol(times).T, "rate x updates", name)
     return {"outcome": outcome.outcome}
+
+
+def small(times: np.ndarray, weights: np.ndarray, words: str, name: str) -> None:
+    """All weights of a small system over time."""
+    figure = Figure(figsize=(2.8, 1.7), layout="constrained")
+    axes = figure.subplots()
+    for column, colour in zip(weights.T, itertools.cycle((BLACK, RED, BLUE, GREY)), strict=False):
+        axes.plot(times, column, color=colour, linewidth=1.2)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=7)
+    axes.set_xlabel(words, fontsize=7)
+    axes.set_ylabel("weights", fontsize=7)
+    figure.savefig(FOLDER / f"{name.replace('/', '-')}.png", dpi=110, pil_kwargs={"optimize": True})
 
 
 def draw(result: cs.Result, ideal: cs.Result | None, out: Path) -> None:
@@ -177,11 +207,13 @@ def page(found: dict[str, str], record: dict[str, Any]) -> str:
         ]
     parts += ["## The paper's claims\n", PAPER]
     parts += [claim(name, about) for name, about in found.items() if name.startswith("paper/")]
-    parts += ["", "## Theory\n", THEORY, "| scenario | what it is | outcome |", "|---|---|---|"]
+    parts += ["", "## Theory\n", THEORY, "| scenario | its weights | what it is | outcome |", "|---|---|---|---|"]
     for name, about in found.items():
         if name.startswith("theory/"):
             outcome = record.get(name, {}).get("outcome", "")
-            parts.append(f"| [{name.split('/')[1]}](../scenarios/{name}.toml) | {about} | {outcome} |")
+            stem = name.split("/")[1]
+            picture = f"![weights of {stem} over time](gallery/theory-{stem}.png)"
+            parts.append(f"| [{stem}](../scenarios/{name}.toml) | {picture} | {about} | {outcome} |")
     return "\n".join(parts) + "\n"
 
 
@@ -190,7 +222,8 @@ PAPER = """Sweeps on MNIST and networks on CIFAR-10. `make paper` and `make pape
 """
 
 THEORY = """Small systems that `channelsim theory` solves and `channelsim run` simulates; [theory.md](theory.md) has the
-statements.
+statements. The small pictures show all weights of a system: by the equation over its own time, the learning rate times
+the number of updates, or, where a channel is not ideal, by the engine over the updates.
 
 ![Flow of a chain with two weights, its optima and its saddles](theory/chain-rbp.svg)
 
