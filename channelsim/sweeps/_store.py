@@ -44,7 +44,7 @@ DONE, FAILED, KILLED = "done", "failed", "killed"
 MEASURES = (
     "test_accuracy", "test_r2", "test_loss", "test_accuracy_deployed", "test_r2_deployed", "validation_accuracy",
     "validation_r2", "train_accuracy", "train_r2", "loss", "bits", "learning_bits", "lost", "simulated_time_s",
-    "energy_j", "wall_time_s", "updates",
+    "energy_j", "joules_to_90", "joules_to_95", "utilisation", "queue_max", "wall_time_s", "updates",
 )  # fmt: skip
 """Columns of the table that a run fills: shares from 0 to 1, R^2, mean losses (`loss`: of training), bits, seconds and
 joules."""

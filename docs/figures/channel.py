@@ -17,13 +17,14 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
 import channelsim as cs
 from channelsim import codes, hashing
 from channelsim.plan import build
 from channelsim.plan.layout import Quantizer
+from channelsim.timelines import read
+from channelsim.timelines.figure import draw_into, legend_of
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -76,16 +77,16 @@ def quantizers() -> Figure:
     draws = hashing.uniform32(hashing.bits(hashing.key(1, 0), v.size))
     row, a, u = torch.from_numpy(v)[None], torch.ones(1, 1), torch.from_numpy(draws)[None]
     shown = [
-        ("log2, 3 bits", Quantizer.LOG2, 3),
+        ("log2, 3 exponents", Quantizer.LOG2, 3),
         ("uniform, 3 bits", Quantizer.UNIFORM, 3),
         ("sign", Quantizer.SIGN, 1),
-        ("ternary", Quantizer.TERNARY, 2),
+        ("ternary", Quantizer.TERNARY, 1),
     ]
-    for axis, (title, kind, bits) in zip(axes, shown, strict=True):
+    for axis, (title, kind, levels) in zip(axes, shown, strict=True):
         axis.plot(v, v, ":", color="0.6", linewidth=1)
         if kind == Quantizer.UNIFORM:
-            axis.plot(v, quantize(kind, bits, row, a, u)[0], ".", color=ORANGE, markersize=1.5, label="stochastic")
-        axis.plot(v, quantize(kind, bits, row, a)[0], ".", color=BLUE, markersize=2.2, label="nearest")
+            axis.plot(v, quantize(kind, levels, row, a, u)[0], ".", color=ORANGE, markersize=1.5, label="stochastic")
+        axis.plot(v, quantize(kind, levels, row, a)[0], ".", color=BLUE, markersize=2.2, label="nearest")
         axis.set_title(title, fontsize=10)
         axis.set_xlabel("v / a")
     axes[1].legend(frameon=False, fontsize=8, markerscale=4, handletextpad=0.1)
@@ -125,7 +126,11 @@ def bit_errors() -> Figure:
     figure, axes = _panels(1, 3, (10, 3.0))
     shown = [
         ("uniform, 8 bits", {"quantize": {"kind": "uniform", "bits": 8, "scale": 1.0}}, np.float32(1 / 127) * 38),
-        ("log2, 4 bits", {"quantize": {"kind": "log2", "bits": 4, "scale": 1.0}}, np.float32(0.25)),
+        (
+            "log2, 4 bits",
+            {"quantize": {"kind": "log2", "exponents": 4, "silence": True, "scale": 1.0}},
+            np.float32(0.25),
+        ),
         ("float32", {}, np.float32(0.25)),
     ]
     for axis, (title, settings, value) in zip(axes, shown, strict=True):
@@ -193,69 +198,34 @@ def clock() -> Figure:
     }
     scenario = cs.Scenario(**{**TINY, "training": {"epochs": 1, "batch": 6}, "channels": {"learning.2": channel}})
     with trace_of(scenario) as trace:
-        rows = trace.events()
-        name = trace.channel_names.index("learning.2")
-        rows = rows[(rows["frame"] == 0) & (rows["channel"] == name)]
-    figure, (axis,) = _panels(1, 1, (8, 2.9))
-    zero = rows["offered"][0]
-    for k, row in enumerate(rows):
-        offered, start, first, last = (
-            (int(row[key]) - int(zero)) / 1e6 for key in ("offered", "start", "first_arrival", "complete")
-        )
-        axis.barh(k, start - offered, left=offered, color="0.88", label="waits")
-        axis.barh(k, 10, left=start, color=SKY, label="on the link: 100 bits")
-        late = row["delivered"] < row["events"]
-        axis.barh(
-            k,
-            last - first,
-            left=first,
-            color=RED if late else GREEN,
-            label="arrives, partly late" if late else "arrives",
-        )
-        if row["delivered"] == 0:
-            axis.text(72, k, "all late", color=RED, fontsize=8, va="center")
-    axis.axvline(70, color=RED, linestyle="--", linewidth=1)
-    axis.text(71, -0.5, "deadline", color=RED, fontsize=8, va="top")
-    axis.set_xlim(0, 85)
-    axis.set_yticks(range(6), [f"sample {k}" for k in range(6)])
-    axis.invert_yaxis()
-    axis.set_xlabel("time since the frame was offered (µs)")
-    handles, labels = axis.get_legend_handles_labels()
-    unique = dict(zip(labels, handles, strict=True))
-    figure.legend(unique.values(), unique.keys(), loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+        record = read(trace)
+    rows = record.sends
+    rows = rows[(rows["frame"] == 0) & (rows["channel"] == record.channels.index("learning.2"))]
+    figure, (axis,) = _panels(1, 1, (8, 3.4))
+    draw_into(axis, record.between(int(rows["offered"][0]), int(rows["offered"][0]) + 85 * 10**6))
+    deadline = (int(rows["offered"][0]) + 70 * 10**6) * 1e-12
+    axis.axvline(deadline, color=RED, linestyle="--", linewidth=1)
+    axis.text(deadline, 0.02, " deadline", color=RED, fontsize=8, transform=axis.get_xaxis_transform())
+    figure.legend(handles=legend_of(record), loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     return figure
 
 
 def schedules() -> Figure:
     """The way of each frame through the layers, up and down, under both schedules."""
-    figure, axes = _panels(2, 1, (8, 4.6), sharex=True)
+    figure, axes = _panels(2, 1, (8, 4.6))
     channels = {"forward": {"latency": "10 us"}, "learning.2": {"latency": "15 us"}, "learning.1": {"latency": "35 us"}}
     modes: list[tuple[str, dict[str, Any]]] = [
         ("sequential", {}),
         ("pipelined, a frame every 15 µs", {"mode": "pipelined", "interval": "15 us"}),
     ]
-    colours = (BLACK, RED, BLUE, GREEN, PINK, ORANGE, SKY)
     for axis, (title, schedule) in zip(axes, modes, strict=True):
-        compute = {"forward": "2 us", "learning": "2 us"}
+        compute = {"forward": "4 us", "learning": "4 us"}
         with trace_of(cs.Scenario(**{**TINY, "channels": channels, "schedule": schedule, "compute": compute})) as trace:
-            rows, names = trace.events(), trace.channel_names
-        frames = 3 if not schedule else 11
-        for row in rows[rows["frame"] < frames]:
-            direction, target = names[row["channel"]].split(".")
-            source = int(target) - 1 if direction == "forward" else 3
-            begin, end = int(row["offered"]) / 1e6, int(row["complete"]) / 1e6
-            colour = colours[int(row["frame"]) % len(colours)]
-            style = "-" if direction == "forward" else "--"
-            arrow = FancyArrowPatch(
-                (begin, source), (end, int(target)), arrowstyle="-|>", mutation_scale=9, color=colour, linestyle=style,
-                linewidth=1.2, shrinkA=0, shrinkB=0,
-            )  # fmt: skip
-            axis.add_patch(arrow)
-        axis.set_yticks(range(4), ["input", "layer 1", "layer 2", "top"])
-        axis.set_ylim(-0.3, 3.3)
-        axis.set_xlim(0, 200)
+            record = read(trace)
+        draw_into(axis, record.between(0, 200 * 10**6))
         axis.set_title(title, fontsize=10)
-    axes[1].set_xlabel("simulated time (µs)      full: activities, dashed: errors, a colour a frame")
+    axes[0].set_xlabel("")
+    figure.legend(handles=legend_of(record), loc="outside lower center", ncols=5, frameon=False, fontsize=9)
     return figure
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from channelsim.scenario import Quantize
 from scripts.paper import statistics
 from scripts.paper.outcomes import Outcome, Outcomes, Rate
 from scripts.paper.statistics import Interval
@@ -143,19 +144,32 @@ def _at_most_partly(answers: Sequence[Answer]) -> Verdict:
     return "open" if "open" in answers else "does not hold here"
 
 
-def enough_bits(bits: Sequence[int], comparisons: Sequence[Comparison]) -> Judgement:
-    """How few bits do: the smallest number from which on every tested one is close.
+def enough_bits(exponents: Sequence[int], comparisons: Sequence[Comparison]) -> Judgement:
+    """How few exponents do, and so how few bits on the wire: the smallest from which on every tested number is close.
 
-    Holds if that is few, partly if it is more, and is open if it is open whether the most bits are enough.
+    Holds if these are few bits, partly if they are more, and is open if it is open whether the most are enough.
     """
-    from_most = sorted(zip(bits, comparisons, strict=True), key=lambda pair: pair[0], reverse=True)
+    from_most = sorted(zip(exponents, comparisons, strict=True), key=lambda pair: pair[0], reverse=True)
     enough = [number for number, _ in itertools.takewhile(lambda pair: pair[1].answer == "yes", from_most)]
     if not enough:
         verdict = _at_most_partly([from_most[0][1].answer])
-        return Judgement(verdict, tuple(comparisons), f"not even {max(bits)} bits are surely enough")
+        return Judgement(verdict, tuple(comparisons), f"not even {_length(max(exponents))} are surely enough")
     fewest = enough[-1]
-    note = f"{fewest} bit{'s' if fewest > 1 else ''} and more are enough"
-    return Judgement("holds" if fewest <= FEW else "holds partly", tuple(comparisons), note)
+    verdict = "holds" if _width(fewest) <= FEW else "holds partly"
+    return Judgement(verdict, tuple(comparisons), f"{_length(fewest)} and more are enough")
+
+
+def _width(exponents: int) -> int:
+    """Bits of a word on the wire."""
+    return Quantize(kind="log2", exponents=exponents).width
+
+
+def _length(exponents: int) -> str:
+    """E.g. "3 exponents, 3 bits on the wire,"."""
+    words = (
+        f"{number} {word}{'s' * (number > 1)}" for number, word in ((exponents, "exponent"), (_width(exponents), "bit"))
+    )
+    return ", ".join(words) + " on the wire,"
 
 
 # --- claims about most variants -------------------------------------------------------------------------------
@@ -216,8 +230,8 @@ def _derivative(outcomes: Outcomes, rate: Rate) -> Judgement:
 def _bits(experiment: str) -> Callable[[Outcomes, Rate], Judgement]:
     def judge(outcomes: Outcomes, rate: Rate) -> Judgement:
         tested = outcomes.of(experiment)
-        bits = [int(outcome.label.split()[1]) for outcome in tested]
-        return enough_bits(bits, close(outcomes("rules", "srbp"), tested, rate))
+        exponents = [int(outcome.label.split()[1]) for outcome in tested]
+        return enough_bits(exponents, close(outcomes("rules", "srbp"), tested, rate))
 
     return judge
 
@@ -282,8 +296,8 @@ CLAIMS = (
     Claim(
         "A few bits per error suffice on the learning channel.",
         "a question of the abstract",
-        f"srbp surely loses less than {CLOSE:g} point against itself with errors in 32 bits, with {FEW} bits and "
-        f"with every larger number tested; partly, if that takes more than {FEW}.",
+        f"srbp surely loses less than {CLOSE:g} point against itself with errors in 32 bits, with {FEW} bits on "
+        f"the wire and with every larger number tested; partly, if that takes more than {FEW}.",
         _bits("error-bits"),
     ),
     Claim(

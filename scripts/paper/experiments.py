@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import channelsim as cs
+from channelsim.scenario import Quantize
 
 RATE = "training.learning_rate"
 SEED = "seed"
@@ -34,19 +35,19 @@ _WORDS: dict[str, Any] = {
     "learning.feedback.bits": lambda value: f"C in {value} bit{'s' if value > 1 else ''}",
     "learning.learning_rate": lambda value: f"C at {value}",
     "learning.route": lambda value: "every second layer" if "from 3" in value else "mixed",
-    "channels.learning.quantize.bits": lambda value: f"{value} bit{'s' if value > 1 else ''}",
-    "channels.learning.quantize": lambda value: _WORDS["channels.learning.quantize.bits"](value["bits"]),
+    "channels.learning.quantize.exponents": lambda value: f"{value} exponent{'s' if value > 1 else ''}",
+    "channels.learning.quantize": lambda value: f"{Quantize(**value).width} bits",
     "channels.learning.drop.probability": lambda value: f"{value:.0%} lost",
-    "synapses.update.bits": lambda value: f"{value} bit{'s' if value > 1 else ''}",
+    "synapses.update.exponents": lambda value: f"{value} exponent{'s' if value > 1 else ''}",
 }
 
 # Swept key with an order -> the label of its axis. An experiment that sweeps it is drawn as curves.
 AXES = {
     "learning.feedback.connections": "wires per neuron (mean)",
     "learning.feedback.bits": "bits of an entry of C",
-    "channels.learning.quantize.bits": "bits of an error",
+    "channels.learning.quantize.exponents": "exponents of an error",
     "channels.learning.drop.probability": "share of the errors that is lost",
-    "synapses.update.bits": "bits of an update",
+    "synapses.update.exponents": "exponents of an update",
 }
 
 

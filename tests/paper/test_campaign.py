@@ -138,7 +138,7 @@ data = {{ name = "digits", validation = 100 }}
 training = {{ learning_rate = 0.1 }}
 trace = {{ events = "none" }}
 """
-    quantize = 'channels.learning.quantize = { kind = "log2", bits = 3 }\n'
+    quantize = 'channels.learning.quantize = { kind = "log2", exponents = 3 }\n'
     for name, more in (("bp", ""), ("srbp", 'learning.rule = "srbp"\n' + quantize)):
         (tmp_path / f"{name}.toml").write_text(text + more)
     paths = [tmp_path / "bp.toml", tmp_path / "srbp.toml"]

@@ -48,16 +48,17 @@ def test_verdicts_from_answers(answers: str, all_verdict: str, most_verdict: str
 @pytest.mark.parametrize(
     ("answers", "verdict", "note"),
     [
-        ("nnyyyy", "holds", "3 bits and more"),
-        ("yyyyyy", "holds", "1 bit and more"),
-        ("nnnnny", "holds partly", "6 bits and more"),
-        ("yyynyy", "holds partly", "5 bits and more"),
-        ("nnnnnn", "does not hold here", "not even 6 bits"),
-        ("nnnnno", "open", "not even 6 bits"),
+        ("nnyyyy", "holds", "3 exponents, 3 bits on the wire, and more"),
+        ("yyyyyy", "holds", "1 exponent, 1 bit on the wire, and more"),
+        ("nnnnny", "holds", "6 exponents, 4 bits on the wire, and more"),
+        ("yyynyy", "holds", "5 exponents, 4 bits on the wire, and more"),
+        ("nnnnnnnny", "holds partly", "9 exponents, 5 bits on the wire, and more"),
+        ("nnnnnn", "does not hold here", "not even 6 exponents, 4 bits"),
+        ("nnnnno", "open", "not even 6 exponents, 4 bits"),
     ],
 )
 def test_how_few_bits_are_enough(answers: str, verdict: str, note: str) -> None:
-    judgement = claims.enough_bits(range(1, 7), comparisons(answers))
+    judgement = claims.enough_bits(range(1, len(answers) + 1), comparisons(answers))
     assert judgement.verdict == verdict
     assert note in judgement.note
 
@@ -85,9 +86,9 @@ def test_the_derivative(experiments: list[Experiment]) -> None:
 
 
 def test_few_bits_from_the_table(experiments: list[Experiment]) -> None:
-    few = {("error-bits", "srbp, 1 bit"): 50.0, ("error-bits", "srbp, 2 bits"): 90.0}
+    few = {("error-bits", "srbp, 1 exponent"): 50.0, ("error-bits", "srbp, 2 exponents"): 90.0}
     judgement = CLAIMS[3].judge(outcomes_of(experiments, few), "best")
-    assert (judgement.verdict, judgement.note) == ("holds", "3 bits and more are enough")
+    assert (judgement.verdict, judgement.note) == ("holds", "3 exponents, 3 bits on the wire, and more are enough")
 
 
 def test_every_claim_can_be_judged_and_refers_to_variants_that_exist(experiments: list[Experiment]) -> None:
