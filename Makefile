@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help env demo paper paper-quick paper-cifar paper-page test test-all test-widths golden golden-arm64 test-oldest lint bench bench-avx2 bench-check bench-page campaign clean
+.PHONY: help env demo paper paper-quick paper-cifar paper-page test test-all test-widths golden golden-arm64 test-oldest lint docs bench bench-avx2 bench-check bench-page campaign clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -30,6 +30,7 @@ BASE := $(VENV)/.installed-base
 SWEEP := $(VENV)/.installed-sweep
 FULL := $(VENV)/.installed-full
 BENCH := $(VENV)/.installed-bench
+DOCS := $(VENV)/.installed-docs
 
 help:  ## Show this list
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)$$/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null \
@@ -78,6 +79,10 @@ lint: $(FULL)  ## Check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: $(DOCS)  ## Build the site of the documentation, in build/docs; warnings are errors
+	$(BIN)/python -m sphinx -b html -c docs -E -W --keep-going -n -q . build/docs
+	@echo build/docs/index.html
+
 bench: $(BENCH)  ## Measure speed and memory beside JAX and PyTorch, one core each (ten minutes, on a quiet machine)
 	$(BIN)/python -m benchmarks.bench
 
@@ -118,6 +123,11 @@ $(FULL): pyproject.toml | $(BIN)/python
 	@echo "installing channelsim, its extras and the test tools into $(VENV)"
 	@$(PIP) install -qq --editable '.[all,test]'
 	@touch $(BASE) $(SWEEP) $@
+
+$(DOCS): pyproject.toml | $(BIN)/python
+	@echo "installing channelsim and Sphinx into $(VENV)"
+	@$(PIP) install -qq --editable '.[docs]'
+	@touch $(BASE) $@
 
 # With the oldest Python. Dependencies of that time may use what others, which are new, call deprecated.
 $(OLDEST)/.installed: pyproject.toml scripts/oldest.py

@@ -52,7 +52,7 @@ def sweep(
         scenario: its `sweep` table is the grid; without one it is a single point.
         out: the directory, `runs/<name>` by default. Points that are done in it are not done again; another sweep may
             use it at the same time.
-        workers: single-threaded processes on this machine, by default one a core.
+        workers: single-threaded processes on this machine, by default one per core.
         scheduler: the address of a Dask scheduler instead, whose workers see the same files and have channelsim.
         progress: is called while the sweep goes on (see `SweepProgress`).
         dataset: in place of the scenario's; it is kept in the directory, where workers find it.

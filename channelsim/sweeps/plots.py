@@ -66,7 +66,7 @@ def plot_sweep(
 
     Raises InputError for a key that is no column, when points would be taken together that differ in more than their
     seed, when no point is done, for `best_over` without validation samples, for an `out` that cannot be written, and
-        without the extra `sweep`.
+    without the extra `sweep`.
     """
     extras.require("sweep", "plot of a sweep")
     target = None if out is None else path_of(out)

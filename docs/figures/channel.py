@@ -17,7 +17,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import EngFormatter, MaxNLocator
 
 import channelsim as cs
 from channelsim import codes, hashing
@@ -275,6 +275,56 @@ def change() -> Figure:
     return figure
 
 
+LABELLED = {  # rows of the table in docs/channel.md: what they are called here, and where
+    "threshold 0.5 with residual, `aer`": ("threshold 0.5 with residual", 0, 10, "left"),
+    "threshold 0.5, `aer`": ("threshold 0.5, no residual", 7, -10, "left"),
+    "sign of 0.1, error feedback": ("signs with feedback", 8, -3, "left"),
+    "uniform, 4 bits of 1.0, stochastic": ("uniform, 4 bits", 0, 10, "center"),
+    "log2, 3 bits of max": ("log2, 3 bits", 8, -7, "left"),
+    "sign of max": ("signs", -8, -3, "right"),
+    "ideal": ("32 bits per value", 8, 10, "right"),
+}
+SENDS_NO_ZERO = ("log2", "sign")
+
+
+def bits() -> Figure:
+    """Accuracy by bits per update: the table of docs/channel.md, those rows that change how the error is written."""
+    figure, (axis,) = _panels(1, 1, (7.6, 3.7))
+    nothing = 0.0
+    for line in (HERE.parent / "channel.md").read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) != 5 or "±" not in cells[1]:
+            continue
+        name, (mean, spread) = cells[0], (float(part) for part in cells[1].removesuffix(" %").split("±"))
+        if name.startswith("no learning channel"):
+            nothing = mean
+        if "bit errors" in name or not name.startswith(("ideal", "threshold", "log2", "uniform", "sign", "ternary")):
+            continue
+        number, unit = cells[3].split()
+        sent = float(number) * {"bit": 1, "kbit": 1000}[unit]
+        coarse = name.startswith(SENDS_NO_ZERO) and "feedback" not in name
+        look = {"color": RED, "marker": "v"} if coarse else {"color": BLUE, "marker": "o"}
+        axis.errorbar(sent, mean, spread, markersize=5, linewidth=1, capsize=2, **look)
+        if name in LABELLED:
+            words, x, y, side = LABELLED[name]
+            axis.annotate(
+                words, (sent, mean), (x, y), textcoords="offset points", ha=side, fontsize=9, color=look["color"]
+            )
+    axis.axhline(nothing, color="0.4", linestyle="--", linewidth=1)
+    axis.text(7000, nothing - 0.4, "no errors sent: only the top layer learns", ha="right", va="top", fontsize=9)
+    for words, colour, y in (
+        ("small errors are sent as 0", BLUE, 69),
+        ("small errors are sent as large ones", RED, 66),
+    ):
+        axis.text(7000, y, words, ha="right", fontsize=9, color=colour)
+    axis.set_xscale("log")
+    axis.xaxis.set_major_formatter(EngFormatter("bit"))
+    axis.set_ylim(63, 100)
+    axis.set_xlabel("bits of errors per update")
+    axis.set_ylabel("test accuracy (%)")
+    return figure
+
+
 def _panels(rows: int, columns: int, size: tuple[float, float], **more: Any) -> tuple[Figure, list[Axes]]:
     figure = Figure(figsize=size, layout="constrained")
     axes = list(figure.subplots(rows, columns, squeeze=False, **more).flat)
@@ -294,6 +344,7 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "schedules": schedules,
     "queue": queue,
     "change": change,
+    "bits": bits,
 }
 
 

@@ -43,7 +43,7 @@ _WORDS: dict[str, Any] = {
 
 # Swept key with an order -> the label of its axis. An experiment that sweeps it is drawn as curves.
 AXES = {
-    "learning.feedback.connections": "wires a neuron (mean)",
+    "learning.feedback.connections": "wires per neuron (mean)",
     "learning.feedback.bits": "bits of an entry of C",
     "channels.learning.quantize.exponents": "exponents of an error",
     "channels.learning.drop.probability": "share of the errors that is lost",
