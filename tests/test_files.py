@@ -155,7 +155,9 @@ def dump(path: Path) -> None:
 
 def table(path: Path) -> None:
     with tempfile.TemporaryDirectory() as folder, h5py.File(Path(folder) / "run.h5", "w") as file:
-        file["metrics/test/loss"] = np.zeros(2)
+        file["metrics/test/epoch"], file["metrics/test/loss"] = np.arange(2), np.zeros(2)
+        file["metrics/test/epoch"].make_scale("epoch")
+        file["metrics/test/loss"].dims[0].attach_scale(file["metrics/test/epoch"])
         _tables.export(file, "metrics/test", path)
 
 
