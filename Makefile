@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help env demo paper paper-quick paper-cifar paper-page test test-all test-widths golden golden-arm64 test-oldest lint docs bench bench-avx2 bench-check bench-page clean
+.PHONY: help env demo paper paper-quick paper-cifar paper-page test test-all test-widths golden golden-arm64 test-oldest lint docs bench bench-avx2 bench-check bench-page campaign clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -15,6 +15,10 @@ CANDIDATES := $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11
 # Of `make test-oldest`: the oldest Python that pyproject.toml allows.
 OLDEST := build/oldest
 OLDEST_PYTHON ?= python3.11
+
+# Of `make campaign`: the share of each part, and after how many minutes to stop.
+SHARE ?=
+MINUTES ?=
 
 # Of `make paper` and `make paper-cifar`.
 EPOCHS ?=
@@ -60,6 +64,9 @@ golden: $(FULL)  ## Record again the digests of small runs that every machine mu
 
 golden-arm64:  ## Hold an emulated 64-bit ARM to them (Debian or Ubuntu; ten minutes, and 1 GiB in build/arm64)
 	scripts/arm64.sh -m tests.laws.golden
+
+campaign: $(FULL)  ## Kills, damage and missing things by the thousand (hours; SHARE=0.05: a part; goes on where it stopped)
+	$(BIN)/python -m tests.campaign $(if $(SHARE),--share $(SHARE)) $(if $(MINUTES),--minutes $(MINUTES))
 
 test-oldest: $(OLDEST)/.installed  ## Run the tests with the oldest versions that pyproject.toml allows, in build/oldest
 	$(OLDEST)/bin/python -m pytest -W ignore::DeprecationWarning

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from channelsim.errors import InputError
+from channelsim.files import replace
 from channelsim.plots._measures import Measure
 
 FORMATS = (".png", ".svg", ".pdf")
@@ -96,7 +98,9 @@ def save(figure: Figure, target: Path) -> None:
     try:
         # A fixed salt and no date: the same traces give the same file.
         with matplotlib.rc_context({"svg.hashsalt": "channelsim", "svg.fonttype": "none"}):
-            figure.savefig(target, dpi=150, metadata=undated)
+            picture = io.BytesIO()
+            figure.savefig(picture, format=target.suffix[1:].lower(), dpi=150, metadata=undated)
+        replace(target, picture.getvalue())
     except OSError as error:
         raise InputError(f"{target}: cannot write the picture: {error.strerror or error}") from None
 

@@ -81,6 +81,8 @@ def sweep(
         scenario = _data.kept(scenario, dataset, directory)
     wanted, data = _data.identified(points(scenario), listener.note)
     _store.claim(directory, scenario, data)
+    if lacking := _store.lacking_locks(directory):
+        listener.note(f"warning: {lacking}")
     results = _store.Results(directory)
     left = [point for point in wanted if not _store.is_final(_store.read_point(directory, point.name))]
     with signals.in_order():

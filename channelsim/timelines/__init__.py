@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from isal import igzip
 
 from channelsim.errors import InputError
+from channelsim.files import refuse_special
 from channelsim.paths import path_of
 from channelsim.timelines._record import ACT, ENTRY, SEND, Timeline, read
 from channelsim.trace import Trace
@@ -106,7 +107,10 @@ def _write(target: Path, pieces: Iterator[bytes]) -> None:
     """Writes a file at once: whole, or not at all. The same pieces give the same bytes."""
     part = None
     try:
-        descriptor, part = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+        place = Path(os.path.realpath(target))  # a link is followed
+        if place.exists():
+            refuse_special(target, place.stat().st_mode)
+        descriptor, part = tempfile.mkstemp(dir=place.parent, prefix=f".{target.name}.", suffix=".part")
         with open(descriptor, "wb") as file:
             if target.suffix.lower() == ".gz":
                 with igzip.IGzipFile(filename="", mode="wb", fileobj=file, compresslevel=2, mtime=0) as packed:
@@ -115,8 +119,10 @@ def _write(target: Path, pieces: Iterator[bytes]) -> None:
             else:
                 for piece in pieces:
                     file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
         os.chmod(part, 0o644)
-        os.replace(part, target)
+        os.replace(part, place)
     except OSError as error:
         if part is not None:
             with suppress(OSError):
