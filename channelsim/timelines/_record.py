@@ -139,8 +139,8 @@ def read(trace: Trace) -> Timeline:
     names = trace.channel_names
     records = np.array([trace.channel(name) for name in names])
     edges = [
-        Edge(Direction(row["direction"]), int(row["source"]), int(row["target"]), Message.ERROR, Wiring.NONE)
-        for row in records
+        Edge(Direction(row["direction"]), int(row["source"]), int(row["target"]), Message.ERROR, Wiring.NONE, name=name)
+        for name, row in zip(names, records, strict=True)
     ]
     layers = scenario.depth
     sends, links, is_timed = _sends(rows, scenario, edges, trace)

@@ -280,7 +280,7 @@ LABELLED = {  # rows of the table in docs/channel.md: what they are called here,
     "threshold 0.5, `aer`": ("threshold 0.5, no residual", 7, -10, "left"),
     "sign of 0.1, error feedback": ("signs with feedback", 8, -3, "left"),
     "uniform, 4 bits of 1.0, stochastic": ("uniform, 4 bits", 0, 10, "center"),
-    "log2, 3 bits of max": ("log2, 3 bits", 8, -7, "left"),
+    "log2, 4 exponents of max": ("log2, 3 bits", 8, -7, "left"),
     "sign of max": ("signs", -8, -3, "right"),
     "ideal": ("32 bits per value", 8, 10, "right"),
 }

@@ -27,6 +27,7 @@ PARSED_ONLY = {
 """Pattern of a command -> why it is not run."""
 
 PAGES_ONLY_PARSED = {
+    "docs/extend.md": "its files are parts of a reader's own; the tests of channelsim.extend run such",
     "docs/sweep.md": "its script starts processes that import it; tests/sweeps runs such sweeps",
     "docs/gallery.md": "scripts.gallery runs these scenarios, and tests/test_scenarios.py loads them",
     "docs/theory.md": "tests/theory solves these systems",

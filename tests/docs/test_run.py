@@ -18,6 +18,7 @@ RUN = (
     "README.md",
     "docs/tutorial.md",
     "docs/howto/describe-a-link.md",
+    "docs/howto/architect.md",
     "docs/howto/compare-rules.md",
     "docs/howto/pipeline.md",
     "docs/howto/read-a-trace.md",
