@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from channelsim.sweeps import Silent
 from scripts.paper import speed
 from scripts.paper.experiments import RATE, SEED, Experiment, Variant
 from scripts.paper.outcomes import BEST, TUNING, best_rate, tuned
+from scripts.paper.speed import Speed
 
 EPOCHS = "training.epochs"
 TRAIN = "data.train"
@@ -111,19 +112,24 @@ def estimate(experiments: Sequence[Experiment], cut: Cut, workers: int) -> tuple
 def probed(experiments: Sequence[Experiment], cut: Cut, folder: Path, workers: int, progress: Progress) -> float:
     """About how many seconds a campaign without tuning takes on so many workers: from runs of one epoch, one for each
     variant, made by so many workers at once on this machine."""
-    seconds = 0.0
+    paces: list[tuple[Experiment, Speed]] = []
     with _cluster(workers) as scheduler:
         for experiment in experiments:
-            images = cut.shown(experiment, BEST)
             few = speed.FEW + experiment.scenario.data.validation
-            many = _probe_images(experiment, cut) + experiment.scenario.data.validation
+            images = _probe_images(experiment, cut)
             first, rate, seed = experiment.variants[0], experiment.rates[0], experiment.scenario.seed
             short = [Run(PROBE, first, rate, seed, epochs, few) for epochs in (1, 3)]
+            many = images + experiment.scenario.data.validation
             long = [Run(PROBE, variant, rate, seed, 1, many) for variant in experiment.variants]
             table = _runs(experiment, short + long, folder, scheduler, progress)
             begin, again, *epoch = table["wall_time_s"]
-            paces = [speed.measured(begin, again, one, _probe_images(experiment, cut)) for one in epoch]
-            seconds += sum(min(cut.seeds, len(experiment.seeds)) * pace.seconds(cut.epochs, images) for pace in paces)
+            paces += [(experiment, speed.measured(begin, again, one, images)) for one in epoch]
+    # The first run of a worker also reads the data, which the others then have.
+    run = min(pace.run for _, pace in paces)
+    seconds = sum(
+        min(cut.seeds, len(experiment.seeds)) * replace(pace, run=run).seconds(cut.epochs, cut.shown(experiment, BEST))
+        for experiment, pace in paces
+    )
     return seconds / workers
 
 

@@ -136,7 +136,7 @@ CIFAR10_NIGHT = replace(
     title="The paper's claims on CIFAR-10 with the paper's network, tested",
     page="results-cifar10-paper",
     whole="make paper-cifar-night",
-    cut=Cut(epochs=10, tuning_epochs=0, seeds=3),
+    cut=Cut(epochs=20, tuning_epochs=0, seeds=3),
     claims=cifar10.OF_THE_RULES,
     experiments=_papers_cifar10,
     network="""\
