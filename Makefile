@@ -39,7 +39,7 @@ demo: $(BASE)  ## Run three scenarios on a small data set and compare them in on
 paper: $(SWEEP)  ## Test the paper's claims on MNIST, and write docs/results.md (about 40 minutes on two cores)
 	$(BIN)/python -m scripts.paper $(PAPER)
 
-paper-quick: $(SWEEP)  ## A shortened version of it, under 10 minutes
+paper-quick: $(SWEEP)  ## A cut of it, docs/results-quick.md (about 15 minutes)
 	$(BIN)/python -m scripts.paper --quick $(PAPER)
 
 paper-full: $(SWEEP)  ## The same at the paper's length and settings, docs/results-full.md (hours; stop it and go on any day)

@@ -13,5 +13,5 @@ paper's length, `make paper-full`; and on CIFAR-10, `make paper-cifar` and, with
     mnist         what is claimed about MNIST, the tests and their margins
     cifar10       the same about CIFAR-10
     figures       a picture of all variants, and one an experiment
-    page          docs/results.md, docs/results-full.md, docs/results-cifar10.md, docs/results-cifar10-paper.md
+    page          docs/results.md and, for the other studies, docs/results-*.md
 """

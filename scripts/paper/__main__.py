@@ -15,11 +15,10 @@ from scripts.paper import campaign, page, record
 from scripts.paper.campaign import Cut
 from scripts.paper.outcomes import gather
 from scripts.paper.record import Record
-from scripts.paper.studies import CIFAR10, CIFAR10_NIGHT, FULL, MNIST, STUDIES, Study
+from scripts.paper.studies import CIFAR10, CIFAR10_NIGHT, FULL, MNIST, QUICK, STUDIES, Study
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SCENARIOS = ROOT / "scenarios" / "paper"
-QUICK = Cut(epochs=3, tuning_epochs=2, seeds=3, train=20_000)
 
 
 def main() -> int:
@@ -33,9 +32,13 @@ def main() -> int:
 
 
 def _study(arguments: argparse.Namespace) -> Study:
-    if arguments.quick:
-        return replace(MNIST, cut=QUICK)
-    return FULL if arguments.full else CIFAR10 if arguments.cifar else CIFAR10_NIGHT if arguments.cifar_night else MNIST
+    chosen = {
+        QUICK: arguments.quick,
+        FULL: arguments.full,
+        CIFAR10: arguments.cifar,
+        CIFAR10_NIGHT: arguments.cifar_night,
+    }
+    return next((study for study, is_chosen in chosen.items() if is_chosen), MNIST)
 
 
 def _write(study: Study, docs: Path) -> None:
@@ -53,7 +56,7 @@ def _arguments() -> argparse.Namespace:
     kind.add_argument("--full", action="store_true", help="MNIST at the paper's length, over a day or more")
     kind.add_argument("--cifar", action="store_true", help="the claims on CIFAR-10, in place of MNIST")
     kind.add_argument("--cifar-night", action="store_true", help="the rules on CIFAR-10 with the paper's network")
-    defaults = ", ".join(f"{study.target} {study.cut.epochs}" for study in STUDIES) + f", paper-quick {QUICK.epochs}"
+    defaults = ", ".join(f"{study.target} {study.cut.epochs}" for study in STUDIES)
     parser.add_argument("--epochs", type=int, help=f"of the runs that count (default: {defaults})")
     parser.add_argument("--workers", type=int, default=2, help="processes (default 2)")
     parser.add_argument("--runs", type=Path, help="where the sweeps go (default runs/paper, runs/paper-full, ...)")
@@ -72,8 +75,7 @@ def _cut(study: Study, epochs: int | None) -> Cut:
 def _carry_out(study: Study, arguments: argparse.Namespace) -> None:
     """Makes the runs and keeps their table and the record of them in docs/PAGE/."""
     experiments, cut = study.experiments(SCENARIOS), _cut(study, arguments.epochs)
-    target = "paper-quick" if arguments.quick else study.target
-    folder = arguments.runs or ROOT / "runs" / target
+    folder = arguments.runs or ROOT / "runs" / study.target
     cs.data.load_dataset(experiments[0].scenario.data)  # tells now, not in a worker, if the data are not here
     log = folder / f"sittings-{cut.epochs}.txt"
     progress = campaign.Progress()
@@ -90,7 +92,7 @@ def _carry_out(study: Study, arguments: argparse.Namespace) -> None:
         def keep(table: pd.DataFrame) -> None:
             once = table.drop_duplicates("point")
             about = Record(
-                command=f"make {target}" + (f" EPOCHS={arguments.epochs}" if arguments.epochs else ""),
+                command=f"make {study.target}" + (f" EPOCHS={arguments.epochs}" if arguments.epochs else ""),
                 whole=study.whole,
                 epochs=cut.epochs,
                 tuning_epochs=cut.tuning_epochs,
