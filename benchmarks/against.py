@@ -39,7 +39,7 @@ def _cases() -> dict[str, tuple[str, int, dict[str, Any]]]:
     from benchmarks.sections.channels import ALL_STAGES, PIPELINED
 
     sparse = {"threshold": {"value": 0.05}}
-    quantized = {"update": {"kind": "log2", "bits": 4}, "weight": {"kind": "uniform", "bits": 8}}
+    quantized = {"update": {"kind": "log2", "exponents": 4}, "weight": {"kind": "uniform", "bits": 8}}
     cases: dict[str, tuple[str, int, dict[str, Any]]] = {}
     for batch in (1, 100):
         for rule in ("srbp", "bp", "arbp", "sign"):

@@ -6,6 +6,7 @@ most that a frame can cost before zeros, thresholds and losses make it cheaper. 
 
 from __future__ import annotations
 
+import html
 import math
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -14,11 +15,30 @@ from typing import Any
 import numpy as np
 
 from channelsim import codes, given, memory, units
-from channelsim.data import Values, dataset_of
-from channelsim.plan import Direction, Kind, Message, Tables, Transfer, refuse_long_steps, sizes, tables, unreachable
+from channelsim.data import Dataset, Values, dataset_of
+from channelsim.plan import (
+    ALL,
+    SYNAPSES,
+    Direction,
+    Encoding,
+    Kind,
+    Message,
+    Tables,
+    Transfer,
+    Watched,
+    frames_of,
+    places_of,
+    recording_of,
+    refuse_long_steps,
+    sizes,
+    tables,
+    unreachable,
+)
 from channelsim.scenario import Scenario, only_scenario, shape_in_words
 
 MIB = 2**20
+MESSAGE_BYTES = 96  # of a message's row in /events
+ROW_BYTES = 28  # of a sample's row beside its values
 
 
 @dataclass(frozen=True)
@@ -44,8 +64,9 @@ class ChannelCheck:
     """One channel, from layer `source` to layer `target`.
 
     wires: entries of its C; of sparse wiring, which is drawn, the expected number.
-    error_macs: multiply-accumulates a frame through C (or W, in its place). bits: a frame's messages on the link;
-    link_time_ps: how long they occupy it, 0 without a bandwidth; link_time_s: the nearest float.
+    error_macs: multiply-accumulates a frame through C (or W, in its place). bits: a frame's messages on the link,
+    in dense words where the code is `entropy`, whose length depends on the values; link_time_ps: how long they occupy
+    it, 0 without a bandwidth; link_time_s: the nearest float.
     """
 
     name: str
@@ -76,6 +97,8 @@ class Check:
         memory: bytes by what they are for: data, synapses (W, b and C with all their copies), frame (each frame in
             flight), layer (one layer at work on a frame, or on a part of an evaluation), patches (what convolutions
             make of their images).
+        recorded: bytes, at most and before they are compressed, of what `[trace]` has written down frame by frame: of
+            "events", and of each of "activity/1", "sent/learning.1", "weights/W_1", ...
         machine_memory: bytes; None where the system does not report it.
         advice: what is allowed but hardly meant, a sentence each, about the scenario and then about its data.
     """
@@ -93,6 +116,7 @@ class Check:
     layers: tuple[LayerCheck, ...]
     channels: tuple[ChannelCheck, ...]
     memory: dict[str, int]
+    recorded: dict[str, int]
     machine_memory: int | None
     advice: tuple[str, ...]
 
@@ -124,6 +148,16 @@ class Check:
             "operations": self.operations,
             "bits": self.bits,
         }
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(repr(self))}</pre>"
+
+    def _of_trace(self) -> list[str]:
+        """The line about what is recorded, if anything is."""
+        if not self.recorded:
+            return []
+        parts = ", ".join(f"{name} {_mib(size)}" for name, size in self.recorded.items())
+        return [f"trace       at most {_mib(sum(self.recorded.values()))} uncompressed: {parts}"]
 
     def __repr__(self) -> str:
         learned = (
@@ -161,19 +195,20 @@ class Check:
                 f"memory      data {_mib(self.memory['data'])}, synapses {_mib(self.memory['synapses'])}, "
                 f"{_mib(self.memory['frame'])} for each frame in flight, a layer at work {_mib(self.memory['layer'])}"
                 + (f", patches {_mib(self.memory['patches'])}" if self.memory["patches"] else ""),
+                *self._of_trace(),
                 *(f"warning: {text}" for text in self.advice),
             ]
         )  # fmt: skip
 
 
-def check(scenario: Scenario) -> Check:
-    """What would be simulated. Loads the data, draws no weights, and runs nothing.
+def check(scenario: Scenario, dataset: Dataset | None = None) -> Check:
+    """What would be simulated. Loads the data, or takes `dataset`; draws no weights, and runs nothing.
 
     Raises InputError where `channelsim.run` would: data or weights that are not there, a model that does not fit them,
     synapses that do not fit into memory, durations beyond the simulated clock, a change at a frame that never comes.
     """
     only_scenario(scenario)
-    dataset = dataset_of(scenario)
+    dataset = dataset or dataset_of(scenario)
     found = tables(scenario, dataset.shape, dataset.outputs, dataset.real)
     samples = len(dataset.train_y)
     memory.refuse_excess(scenario, found, samples)
@@ -194,9 +229,48 @@ def check(scenario: Scenario) -> Check:
         layers=_layers(scenario, found, batch),
         channels=_channels(scenario, found, batch, dataset.real),
         memory=memory.estimate(scenario, found, dataset, batch),
+        recorded=_recorded(scenario, found, samples, batch),
         machine_memory=memory.machine_bytes(),
         advice=(*scenario.advice(samples), *dataset.warnings, *unreachable(scenario, dataset.train_y)),
     )
+
+
+def _recorded(scenario: Scenario, found: Tables, samples: int, batch: int) -> dict[str, int]:
+    """Bytes of what is recorded: of each message its packed values and its row in /events, of values their rows."""
+    per_epoch = math.ceil(samples / batch)
+    frames, names = per_epoch * scenario.training.epochs, [edge.name for edge in found.edges]
+    recording = recording_of(scenario, places_of(found.layers, found.channels, names), per_epoch)
+    messages = [
+        batch * (MESSAGE_BYTES + math.ceil(int(codes.message_bits(row, int(row["n"]))[0]) / 8))
+        for row in found.channels
+    ]
+    sizes_found: dict[str, int] = {}
+    for window in recording.windows:
+        chosen = messages if window.channel == ALL else [messages[window.channel]]
+        count = max(0, min(window.stop, frames) - window.first)
+        sizes_found["events"] = sizes_found.get("events", 0) + count * sum(chosen)
+    for one in recording.series:
+        at_layer = one.kind in (Watched.ACTIVITY, Watched.ERROR)
+        n = int(found.layers["n"][one.place] if at_layer else found.channels["n"][one.place])
+        rows = batch if one.samples == ALL else min(one.samples, batch)
+        name = f"{one.kind.name.lower()}/{one.place if at_layer else names[one.place]}"
+        size = len(frames_of(one, frames)) * rows * (ROW_BYTES + 4 * n)
+        sizes_found[name] = sizes_found.get(name, 0) + size
+    connections = scenario.learning.feedback.connections
+    entries = {f"W_{h}": int(layer["w_size"]) for h, layer in enumerate(found.layers)}
+    entries |= {f"b_{h}": int(layer["b_size"]) for h, layer in enumerate(found.layers)}
+    entries |= {
+        f"C_{edge.target}": sizes.wires(edge, found.layers, connections)
+        for edge in found.edges
+        if edge.direction == Direction.LEARNING
+    }
+    for snapshots in recording.snapshots:
+        for h in snapshots.layers:
+            array = f"{snapshots.letter}_{h}"
+            name = f"{SYNAPSES[snapshots.letter]}/{array}"
+            size = len(frames_of(snapshots, frames)) * (16 + 4 * entries[array])
+            sizes_found[name] = sizes_found.get(name, 0) + size
+    return sizes_found
 
 
 def _layers(scenario: Scenario, found: Tables, batch: int) -> tuple[LayerCheck, ...]:
@@ -227,14 +301,23 @@ def _channels(scenario: Scenario, found: Tables, batch: int, real: bool) -> tupl
     connections = scenario.learning.feedback.connections
     rows = []
     for edge, row in zip(found.edges, found.channels, strict=True):
-        active = 1 if edge.message == Message.TARGET and not real else int(row["n"])
+        units_there = int(found.layers[edge.source]["n"])
+        units_active = 1 if edge.message == Message.TARGET and not real else units_there
+        active = edge.rank or (int(row["n"]) if row["at_receiver"] else units_active)
+        if row["encoding"] == Encoding.ENTROPY:
+            row = row.copy()
+            row["encoding"] = Encoding.DENSE
         bits = int(codes.message_bits(row, active)[0])
         link = found.links[row["link"]]
         time = math.ceil(Fraction(bits * int(link["ps_numerator"]), int(link["ps_denominator"])))
         wires = sizes.wires(edge, found.layers, connections)
         error_macs = 0
         if edge.direction == Direction.LEARNING:
-            error_macs = sizes.error_operations(edge, found.layers, connections) * active // int(row["n"])
+            error_macs = sizes.error_operations(edge, found.layers, connections)
+            if edge.rank:
+                error_macs -= edge.rank * (units_there - units_active)  # of P
+            else:
+                error_macs = error_macs * units_active // units_there
         rows.append(
             ChannelCheck(
                 name=edge.name,

@@ -61,7 +61,13 @@ class Case:
         layers["learning_rate"] *= ratio
         channels["learning_rate"] *= ratio
         return replace(
-            self.plan, learning_rate=rate, layers=layers, channels=channels, decay=0.0, epochs=epochs, shuffle=False
+            self.plan,
+            learning_rate=rate,
+            layers=layers,
+            channels=channels,
+            learning_rate_decay=0.0,
+            epochs=epochs,
+            shuffle=False,
         )
 
 
@@ -148,6 +154,11 @@ def _refuse_others(scenario: Scenario, dataset: Dataset, plan: Plan) -> None:
         (not known.issuperset(hidden), "model", "has hidden layers that are not linear",
          "linear layers, or one hidden unit of tanh, logistic or relu"),
         (scenario.learning.feedback.connections is not None, "learning.feedback.connections", "is given", "all wires"),
+        (bool(feedback["redrawn"].any()), "learning.feedback.redraw", "is given", "one C for the whole run"),
+        (scenario.learning.feedback.rank is not None, "learning.feedback.rank", "is given", "a C that is no product"),
+        (len(np.unique(feedback["target"])) < len(feedback), "learning", "has several channels to a layer",
+         "a route from one layer each, and no copies"),
+        (scenario.learning.feedback.per != "neuron", "learning.feedback.per", '= "synapse"', '"neuron"'),
         (len(feedback) != plan.top - 1, "learning.route", "leaves layers without errors", "one source for each"),
     ):  # fmt: skip
         if wrong:
@@ -203,7 +214,9 @@ def _wires(plan: Plan, flat: NDArray[np.float32]) -> list[Array]:
     rows = [row for row in plan.channels if row["c_size"]]
     rows.sort(key=lambda row: int(row["target"]))
     return [
-        flat[row["c_offset"] : row["c_offset"] + row["c_size"]].reshape(int(row["n"]), -1).astype(np.float64)
+        flat[row["c_offset"] : row["c_offset"] + row["c_size"]]
+        .reshape(int(plan.layers[row["source"]]["n"]), -1)
+        .astype(np.float64)
         for row in rows
     ]
 
@@ -257,6 +270,7 @@ def compare(case: Case, rates: Sequence[float], time: float | None = None) -> Co
         raise InputError(f"--rates {','.join(map(str, rates))}; accepted: positive learning rates")
     if case.plan.momentum or not np.allclose(_rate_shares(case.plan), 1):
         raise InputError("training: the equation has neither momentum nor rates by layer; accepted: one learning_rate")
+    _refuse_weight_decay(case)
     until = _horizon(case.system) if time is None else time
     for rate in rates:
         if until / rate > MOST_UPDATES:
@@ -348,7 +362,14 @@ def stability(case: Case, precision: float = 1e-3) -> Stability:
     return Stability(kept, delays, momentum, formula, mean_square, measured, precision)
 
 
+def _refuse_weight_decay(case: Case) -> None:
+    for table, decay in (("training", case.plan.weight_decay), ("learning", case.plan.feedback_decay)):
+        if decay:
+            raise InputError(f"{table}.weight_decay = {decay:g}: the equations have none; accepted: 0")
+
+
 def _refuse_changed_values(case: Case) -> None:
+    _refuse_weight_decay(case)
     for c, row in enumerate(case.plan.channels):
         for key, changes in (
             ("quantize", row["quantizer"] != Quantizer.NONE),

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from channelsim import elementary
 from channelsim.plan import COUNTER, Plan
+
+LN2 = 0.6931471805599453
 
 ADDITIVE = tuple(name for name in COUNTER.names or () if name != "queue_max")
 
@@ -41,6 +46,25 @@ def lost_shares(counters: NDArray[Any]) -> NDArray[np.float64]:
     return shares
 
 
+def entropies(unit_counts: Sequence[NDArray[np.int64]]) -> NDArray[np.float64]:
+    """Empirical entropy of what the units of each channel sent, silence included: bits a unit and message.
+
+    Argument: per channel, how often its units sent each word or nothing (`engine.State.unit_counts`). NaN where nothing
+    was counted: values are floats, or no message went onto the link.
+    """
+    return np.array([_entropy(counts) for counts in unit_counts])
+
+
+def _entropy(counts: NDArray[np.int64]) -> float:
+    """log2 N - sum (c / N) log2 c."""
+    seen = counts[counts > 0].astype(np.float64)
+    if not len(seen):
+        return math.nan
+    everything = np.array([counts.sum()], np.float64)
+    known = elementary.total(seen * elementary.log(seen)) / everything[0]
+    return float((elementary.log(everything)[0] - known) / LN2) if len(seen) > 1 else 0.0
+
+
 def since(now: NDArray[Any], before: NDArray[Any]) -> NDArray[Any]:
     """The counters of a stretch of time; the highest queue is that of the later record."""
     difference = now.copy()
@@ -49,8 +73,10 @@ def since(now: NDArray[Any], before: NDArray[Any]) -> NDArray[Any]:
     return difference
 
 
-def totals(plan: Plan, counters: NDArray[Any], elapsed: int) -> dict[str, dict[str, float]]:
-    """Channel name -> totals of a run of `elapsed` picoseconds, for `Result`."""
+def totals(
+    plan: Plan, counters: NDArray[Any], elapsed: int, entropy: NDArray[np.float64]
+) -> dict[str, dict[str, float]]:
+    """Channel name -> totals of a run of `elapsed` picoseconds, for `Result`; `entropy` is that of each channel."""
     lost = lost_shares(counters)
     return {
         name: {
@@ -63,8 +89,9 @@ def totals(plan: Plan, counters: NDArray[Any], elapsed: int) -> dict[str, dict[s
             "lost": float(share),
             "queue_max": int(row["queue_max"]),
             "utilisation": float(busy),
+            "entropy": float(bits),
         }
-        for name, row, share, busy in zip(
-            plan.channel_names, counters, lost, utilisation(counters, elapsed), strict=True
+        for name, row, share, busy, bits in zip(
+            plan.channel_names, counters, lost, utilisation(counters, elapsed), entropy, strict=True
         )
     }

@@ -26,6 +26,8 @@ LARGE_FRAME = 100  # samples: more pass no faster
 class Alignment:
     """Agreement at one hidden layer; NaN where it is not defined.
 
+    Of a layer with several copies of C, C is their mean; of one that receives errors from several layers there is none.
+
     cosine and sign_agreement compare the delivered learning signal with the true gradient's over probe and units
     (signs: where the gradient is not zero). feedback_cosine and feedback_sign_agreement compare C with the transposed
     weights between the two layers that it joins (of a channel that skips layers: with the product of all of them;
@@ -72,19 +74,19 @@ def measure(state: engine.State, probe: Probe) -> list[Alignment]:
     engine.settle(state)
     delivered, true = probe.signals(state)
     plan, weights = state.plan, state.weights
+    learning = plan.channels["direction"] == Direction.LEARNING
     found = []
-    for c, channel in enumerate(plan.channels):
-        if channel["direction"] == Direction.LEARNING:
-            layer = plan.layers[channel["target"]]
-            units = slice(int(layer["unit_offset"]), int(layer["unit_offset"] + layer["n"]))
-            found.append(
-                Alignment(
-                    plan.layer_names[channel["target"] - 1],
-                    *_compare(delivered[:, units], true[:, units]),
-                    *_compare_feedback(plan, c, weights, state.feedback),
-                )
+    for h in np.unique(plan.channels["target"][learning]):
+        layer, arriving = plan.layers[h], np.flatnonzero(learning & (plan.channels["target"] == h))
+        units = slice(int(layer["unit_offset"]), int(layer["unit_offset"] + layer["n"]))
+        found.append(
+            Alignment(
+                plan.layer_names[h - 1],
+                *_compare(delivered[:, units], true[:, units]),
+                *_compare_feedback(plan, arriving, weights, state.feedback),
             )
-    return found[::-1]
+        )
+    return found
 
 
 def _probe_plan(state: engine.State, size: int) -> Plan:
@@ -118,15 +120,18 @@ def _compare(a: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[float, flo
 
 
 def _compare_feedback(
-    plan: Plan, c: int, weights: NDArray[np.float32], feedback: NDArray[np.float32]
+    plan: Plan, arriving: NDArray[np.int64], weights: NDArray[np.float32], feedback: NDArray[np.float32]
 ) -> tuple[float, float]:
-    channel = plan.channels[c]
+    """The C of the channels that arrive at a layer, as one, against the weights."""
+    channel = plan.channels[arriving[0]]
+    if (plan.channels["source"][arriving] != channel["source"]).any():
+        return float("nan"), float("nan")
     source, target = int(channel["source"]), int(channel["target"])
     wiring, w = channel["wiring"], _weights_of(plan, source, weights)
-    if wiring == Wiring.TRANSPOSE and w.any():
+    if wiring in (Wiring.TRANSPOSE, Wiring.PRODUCT) and w.any():
         return 1.0, 1.0
     if wiring in SHAPED_AS_WEIGHTS:
-        values = feedback[channel["c_offset"] : channel["c_offset"] + channel["c_size"]]
+        values = _mean([_values(plan, c, feedback) for c in arriving])
         return _compare(w, values * np.sign(w) if wiring == Wiring.SIGN else values)
     between = plan.layers[target + 1 : source + 1]
     if wiring == Wiring.TRANSPOSE or (between["kind"] != Kind.DENSE).any():
@@ -134,7 +139,7 @@ def _compare_feedback(
     path = np.eye(int(plan.layers[source]["n"]), dtype=np.float32)
     for h in range(source, target, -1):
         path = _weights_of(plan, h, weights).reshape(-1, int(plan.layers[h]["n"])) @ path
-    wires = _wires(plan, c, feedback)
+    wires = _mean([_wires(plan, c, feedback) for c in arriving])
     if wiring == Wiring.SPARSE_SIGN:
         wires = wires * np.sign(path.T)
     cosine, _ = _compare(wires, path.T)
@@ -148,13 +153,29 @@ def _weights_of(plan: Plan, h: int, weights: NDArray[np.float32]) -> NDArray[np.
     return weights[layer["w_offset"] : layer["w_offset"] + layer["w_size"]]
 
 
+def _mean(parts: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """The mean of arrays of one shape."""
+    return parts[0] if len(parts) == 1 else np.mean(parts, axis=0, dtype=np.float32)
+
+
+def _values(plan: Plan, c: int, feedback: NDArray[np.float32]) -> NDArray[np.float32]:
+    """C of one channel, flat."""
+    channel = plan.channels[c]
+    return feedback[channel["c_offset"] : channel["c_offset"] + channel["c_size"]]
+
+
 def _wires(plan: Plan, c: int, feedback: NDArray[np.float32]) -> NDArray[np.float32]:
     """C of one channel as a matrix (source units, target units), 0 where there is no wire."""
     channel = plan.channels[c]
-    n, n_target = int(channel["n"]), int(plan.layers[channel["target"]]["n"])
-    values = feedback[channel["c_offset"] : channel["c_offset"] + channel["c_size"]]
+    target = int(plan.layers[channel["target"]]["n"])
+    n, n_target = int(channel["rank"]) or int(plan.layers[channel["source"]]["n"]), target
+    values = _values(plan, c, feedback)
     if channel["wiring"] == Wiring.DENSE:
-        return values.reshape(n, n_target)
+        matrix = values.reshape(n, n_target)
+        if not channel["rank"]:
+            return matrix
+        units = int(plan.layers[channel["source"]]["n"])
+        return feedback[channel["p_offset"] :][: units * n].reshape(units, n) @ matrix
     matrix = np.zeros((n, n_target), np.float32)
     start = plan.c_start[channel["start_offset"] : channel["start_offset"] + n + 1]
     rows = np.repeat(np.arange(n), np.diff(start))

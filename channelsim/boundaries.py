@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from channelsim import tolerances
 from channelsim.plan import Direction, Quantizer, Scale
 from channelsim.reference import State
-from channelsim.reference.quantizers import levels, quantize
+from channelsim.reference.quantizers import quantize
 from channelsim.reference.rules import after_update
 from channelsim.reference.stages import Encoded, encode_active
 from channelsim.sensitivity import SMALLEST, Key, kink_shows, scale_of_sent
@@ -64,7 +64,7 @@ def reconcile(
     window = tolerances.BOUNDARY * v.abs().amax(1, keepdim=True) + rounding
     theta = channel.threshold if channel.has_threshold else 0.0
     edge = (v.abs() - theta).abs() <= window
-    nonzero = quantize(channel.quantizer, channel.bits, v, encoded.scale, encoded.u) != 0
+    nonzero = quantize(channel.quantizer, channel.levels, v, encoded.scale, encoded.u) != 0
     unclear = edge & (theirs == 0)
     active = (encoded.active & ~(unclear & nonzero)) | (edge & (theirs != 0))
     # Whether a value that is too small for the quantizer's lowest level passed the threshold cannot be seen in what was
@@ -81,12 +81,11 @@ def reconcile(
     underflow = ((v != 0) | (theirs != 0)) & (torch.maximum(v.abs(), theirs.abs()) <= tolerances.SMALLEST)
     flips = ((active != encoded.active) & ~underflow) | (explained & ~near)
     lower, upper = (
-        quantize(channel.quantizer, channel.bits, value, revised.scale, encoded.u)
+        quantize(channel.quantizer, channel.levels, value, revised.scale, encoded.u)
         for value in (v - rounding, v + rounding)
     )
-    doubtful = (lower - upper).abs() > 2 * window
-    if channel.has_threshold:
-        doubtful |= (v.abs() - theta).abs() <= rounding
+    # Next to the threshold, without one next to 0, it is rounding that makes a value an event or none.
+    doubtful = ((lower - upper).abs() > 2 * window) | ((v.abs() - theta).abs() <= rounding)
     return Reconciled(replace(revised, sent=sent, scale=scale), flips, ~explained, doubtful & (v != 0))
 
 
@@ -98,7 +97,8 @@ def _explain(
     revised = encode_active(channel, v, active, encoded.u)
     near = (revised.sent - theirs).abs() <= window
     lower, upper = (
-        quantize(channel.quantizer, channel.bits, value, revised.scale, encoded.u) for value in (v - window, v + window)
+        quantize(channel.quantizer, channel.levels, value, revised.scale, encoded.u)
+        for value in (v - window, v + window)
     )
     return revised, near, near | (active & (lower - window <= theirs) & (theirs <= upper + window))
 
@@ -113,10 +113,10 @@ def is_cut(layer: SimpleNamespace) -> bool:
     return bool(layer.update_quantizer != Quantizer.NONE or layer.weight_quantizer != Quantizer.NONE)
 
 
-def flip_rate(quantizer: int, bits: int) -> float:
+def flip_rate(quantizer: int, levels: int) -> float:
     """Which share of a quantizer's values may fall on two sides of a boundary."""
     if quantizer == Quantizer.UNIFORM:
-        return max(tolerances.FLIPS, tolerances.LEVEL_FLIPS * levels(bits))
+        return max(tolerances.FLIPS, tolerances.LEVEL_FLIPS * levels)
     return tolerances.FLIPS
 
 
@@ -194,7 +194,7 @@ class Follower:
         rounding = self.rounding.of_messages(keys)
         result = reconcile(channel, encoded, theirs, rounding)
         if cuts(channel):
-            rate = flip_rate(channel.quantizer, channel.bits)
+            rate = flip_rate(channel.quantizer, channel.levels)
             self._enter(int(torch.count_nonzero(encoded.v)), result.flips, rate, result.doubtful)
         if result.unexplained.any():
             number = int(result.unexplained.sum())
@@ -236,10 +236,11 @@ class Follower:
             return nothing
         frame, before, step = updates[0]
         own = ref.synapses(h)[0].flatten()
-        rounding = self.rounding.of_step(h)
+        rounding = self.rounding.of_step(h) * ~certain_zeros(ref.layers[h], step)
         slack = tolerances.WEIGHTS * max(1.0, float(own.abs().max()))
         floor = tolerances.WEIGHT_FLOOR * max(1.0, float(before.abs().max()))
         window = tolerances.BOUNDARY * float(step.abs().max()) + tolerances.WEIGHT_FLOOR + rounding
+        window = window * ~certain_zeros(ref.layers[h], step)
         lower = after_update(ref, h, frame, before - floor, step - window)
         upper = after_update(ref, h, frame, before + floor, step + window)
         between = (torch.minimum(lower, upper) - slack <= engine) & (engine <= torch.maximum(lower, upper) + slack)
@@ -249,7 +250,17 @@ class Follower:
         ).abs() > slack
         layer = ref.layers[h]
         rate = max(
-            flip_rate(layer.update_quantizer, layer.update_bits), flip_rate(layer.weight_quantizer, layer.weight_bits)
+            flip_rate(layer.update_quantizer, layer.update_levels),
+            flip_rate(layer.weight_quantizer, layer.weight_levels),
         )
-        self._enter(len(engine), flipped, rate, doubtful)
+        self._enter(step.numel(), flipped, rate, doubtful)
         return flipped
+
+
+def certain_zeros(layer: SimpleNamespace, step: torch.Tensor) -> torch.Tensor:
+    """Which values of a layer's step (flat) are 0 without any sum: of single samples (a row each), those of inputs that
+    are 0. bool, like the step."""
+    if step.ndim == 1:
+        return torch.zeros_like(step, dtype=torch.bool)
+    by_input = step.view(len(step), -1, layer.w_columns)
+    return (by_input == 0).all(2, keepdim=True).expand(by_input.shape).reshape(step.shape)

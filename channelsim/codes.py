@@ -4,12 +4,13 @@ A message is `header | scale | words`, each field with its most significant bit 
 byte after the last bit. The words stand in the order of the neurons:
 
 - *dense*: one word for every neuron; zero is a word too (see `silence_word`);
-- *aer* (address-event): for each active unit its address, then its word.
+- *aer* (address-event): for each active unit its address, then its word;
+- *entropy*: an adaptive arithmetic code of all units (`channelsim.arithmetic`), in place of words.
 
 | quantizer | word | code of a value | unused codes |
 |---|---|---|---|
 | none | 32 bits | IEEE-754 binary32 | infinities and NaN (a receiver discards them) |
-| `log2` | bits | `sign * bits + level`: (-1)^sign a 2^-level, level 0..bits-1 | 2 bits .. 2^bits - 1 |
+| `log2`, E exponents | ceil(log2 2 E) | `sign * E + level`: (-1)^sign a 2^-level, level 0..E-1 | 2 E and above |
 | `uniform` | bits | `k + K`: k a/K with K = 2^(bits-1) - 1 | 2^bits - 1 |
 | `sign` | 1 bit | 0: +a, 1: -a | - |
 | `ternary` | 2 bits | 0: zero, 1: +a, 2: -a | 3 |
@@ -25,6 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from channelsim import arithmetic
 from channelsim.plan.layout import Encoding, Quantizer
 
 Channel = np.void
@@ -38,7 +40,7 @@ class Packed:
     Attributes:
         data: the bytes; the bits of the last one beyond `bits` are zero.
         bits: the message's exact length.
-        encoding: `Encoding.DENSE` or `Encoding.AER`.
+        encoding: `Encoding.DENSE`, `Encoding.AER` or `Encoding.ENTROPY`.
         events: how many units are active.
     """
 
@@ -49,7 +51,7 @@ class Packed:
 
 
 def message_bits(channel: Channel, events: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """The length of messages in which `events` of the channel's n units are active, in closed form.
+    """The length of messages in words in which `events` of the channel's n units are active, in closed form.
 
     Arguments:
         channel: a CHANNEL record.
@@ -58,7 +60,12 @@ def message_bits(channel: Channel, events: ArrayLike) -> tuple[NDArray[np.int64]
     Returns:
         bits (int64) and the encoding chosen (int32, DENSE or AER), both of the shape of `events`. `auto`
         takes the shorter code, dense on a tie.
+
+    Raises:
+        ValueError: the channel has an entropy code, the length of which depends on the values.
     """
+    if channel["encoding"] == Encoding.ENTROPY:
+        raise ValueError("the length of an entropy code depends on the values; pack makes it")
     active = np.asarray(events, dtype=np.int64)
     n, word = int(channel["n"]), int(channel["value_bits"])
     dense = n * (word + np.where(active < n, int(channel["silence_bits"]), 0))
@@ -86,20 +93,19 @@ def encode(values: ArrayLike, scale: float, channel: Channel) -> NDArray[np.uint
         ValueError: a value is none that the channel's quantizer makes with this scale.
     """
     sent = np.atleast_1d(np.asarray(values, dtype=np.float32))
-    quantizer, bits, a = int(channel["quantizer"]), int(channel["bits"]), np.float32(scale)
+    quantizer, levels, a = int(channel["quantizer"]), int(channel["levels"]), np.float32(scale)
     if quantizer == Quantizer.NONE:
         return sent.view(np.uint32).copy()
     minus = (sent < 0).astype(np.uint32)
     if quantizer == Quantizer.LOG2:
         # The nearest entry of the alphabet, not a logarithm: exact also where a 2^-level is subnormal.
-        alphabet = np.ldexp(a, -np.arange(bits)).astype(np.float32)
+        alphabet = np.ldexp(a, -np.arange(levels)).astype(np.float32)
         level = np.abs(np.abs(sent)[:, None] - alphabet).argmin(axis=1).astype(np.uint32)
-        codes = minus * np.uint32(bits) + level
+        codes = minus * np.uint32(levels) + level
     elif quantizer == Quantizer.UNIFORM:
-        top = 2 ** (bits - 1) - 1
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            level = np.rint(sent.astype(np.float64) / (a / np.float32(top)))
-        codes = (np.clip(np.nan_to_num(level), -top, top) + top).astype(np.uint32)
+            level = np.rint(sent.astype(np.float64) / (a / np.float32(levels)))
+        codes = (np.clip(np.nan_to_num(level), -levels, levels) + levels).astype(np.uint32)
     elif quantizer == Quantizer.SIGN:
         codes = minus
     else:
@@ -124,19 +130,18 @@ def decode(codes: ArrayLike, scale: float, channel: Channel) -> tuple[NDArray[np
         then 0, and for a float32 that is not finite. The zero of `uniform` and of `ternary` is a valid value.
     """
     word = np.atleast_1d(np.asarray(codes, dtype=np.uint32))
-    quantizer, bits, a = int(channel["quantizer"]), int(channel["bits"]), np.float32(scale)
+    quantizer, levels, a = int(channel["quantizer"]), int(channel["levels"]), np.float32(scale)
     if quantizer == Quantizer.NONE:
         values = word.view(np.float32)
         return values, np.isfinite(values)
     signed = word.astype(np.int64)
     if quantizer == Quantizer.LOG2:
-        valid = signed < 2 * bits
-        level = np.where(valid, signed % bits, 0)
-        values = np.ldexp(a, -level) * np.where(signed >= bits, -1, 1).astype(np.float32)
+        valid = signed < 2 * levels
+        level = np.where(valid, signed % levels, 0)
+        values = np.ldexp(a, -level) * np.where(signed >= levels, -1, 1).astype(np.float32)
     elif quantizer == Quantizer.UNIFORM:
-        top = 2 ** (bits - 1) - 1
-        valid = signed <= 2 * top
-        values = (a / np.float32(top)) * (signed - top).astype(np.float32)
+        valid = signed <= 2 * levels
+        values = (a / np.float32(levels)) * (signed - levels).astype(np.float32)
     elif quantizer == Quantizer.SIGN:
         valid = signed < 2
         values = np.where(signed == 1, -a, a)
@@ -146,19 +151,40 @@ def decode(codes: ArrayLike, scale: float, channel: Channel) -> tuple[NDArray[np
     return np.where(valid, values, np.float32(0)).astype(np.float32), valid
 
 
+def units_of(codes: ArrayLike, channel: Channel) -> NDArray[np.int64]:
+    """Code words as `channelsim.arithmetic` codes them: the number of a magnitude, from 1, and its sign; 0: zero."""
+    word, quantizer, levels = np.asarray(codes, np.int64), int(channel["quantizer"]), int(channel["levels"])
+    if quantizer == Quantizer.LOG2:
+        return (levels - word % levels) * np.where(word < levels, 1, -1)
+    if quantizer == Quantizer.UNIFORM:
+        return word - levels
+    return np.array([1, -1] if quantizer == Quantizer.SIGN else [0, 1, -1])[word]
+
+
+def codes_of(units: ArrayLike, channel: Channel) -> NDArray[np.int64]:
+    """The inverse of `units_of`."""
+    unit, quantizer, levels = np.asarray(units, np.int64), int(channel["quantizer"]), int(channel["levels"])
+    if quantizer == Quantizer.LOG2:
+        return levels - np.abs(unit) + levels * (unit < 0)
+    if quantizer == Quantizer.UNIFORM:
+        return unit + levels
+    return (unit < 0).astype(np.int64) + (quantizer == Quantizer.TERNARY)
+
+
 def silence_word(channel: Channel) -> int:
     """The word of an inactive unit in a dense message.
 
     A code that no active unit uses: the float 0.0; the first unused code of `log2`; the zeros of
-    `uniform` and `ternary`. `sign`, and `log2` with one or two bits, use all their codes: there a message in
-    which a unit is inactive has words that are one bit longer (`silence_bits`); the top bit marks it.
+    `uniform` and `ternary`. `sign`, and `log2` whose exponents are a power of two, use all their codes unless one is
+    kept free: there a message in which a unit is inactive has words that are one bit longer (`silence_bits`); the top
+    bit marks it.
     """
     if channel["silence_bits"]:
         return 1 << int(channel["value_bits"])
-    quantizer, bits = int(channel["quantizer"]), int(channel["bits"])
+    quantizer, levels = int(channel["quantizer"]), int(channel["levels"])
     if quantizer == Quantizer.LOG2:
-        return 2 * bits
-    return int(2 ** (bits - 1) - 1) if quantizer == Quantizer.UNIFORM else 0
+        return 2 * levels
+    return levels if quantizer == Quantizer.UNIFORM else 0
 
 
 def pack(values: ArrayLike, scale: float, channel: Channel, header: int = 0) -> Packed:
@@ -183,9 +209,14 @@ def pack(values: ArrayLike, scale: float, channel: Channel, header: int = 0) -> 
         raise ValueError(f"header {header} does not fit into {header_bits} bits")
     senders = np.flatnonzero(sent)
     codes = encode(sent[senders], scale, channel)
-    length, chosen = message_bits(channel, len(senders))
-    encoding = Encoding(int(chosen))
-    if encoding == Encoding.AER:
+    encoding = Encoding(int(channel["encoding"]))
+    if encoding != Encoding.ENTROPY:
+        encoding = Encoding(int(message_bits(channel, len(senders))[1]))
+    if encoding == Encoding.ENTROPY:
+        units = np.zeros(n, np.int64)
+        units[senders] = units_of(codes, channel)
+        body = np.array(arithmetic.encode(units.tolist(), int(channel["levels"])), np.uint8)
+    elif encoding == Encoding.AER:
         body = np.hstack([_to_bits(senders, address), _to_bits(codes, word)])
     else:
         words = np.full(n, silence_word(channel), dtype=np.uint64)
@@ -197,7 +228,8 @@ def pack(values: ArrayLike, scale: float, channel: Channel, header: int = 0) -> 
         _to_bits(scale_word, int(channel["scale_bits"])).ravel(),
         body.ravel(),
     ]
-    return Packed(np.packbits(np.concatenate(parts)).tobytes(), int(length), encoding, len(senders))
+    stream = np.concatenate(parts)
+    return Packed(np.packbits(stream).tobytes(), len(stream), encoding, len(senders))
 
 
 def unpack(packed: Packed, channel: Channel) -> tuple[NDArray[np.float32], np.float32]:
@@ -212,6 +244,11 @@ def unpack(packed: Packed, channel: Channel) -> tuple[NDArray[np.float32], np.fl
     header_bits, scale_bits = int(channel["header_bits"]), int(channel["scale_bits"])
     stream = np.unpackbits(np.frombuffer(packed.data, dtype=np.uint8))
     start = header_bits + scale_bits
+    scale = np.float32(channel["scale"])
+    if scale_bits:
+        scale = _from_bits(stream[None, header_bits:start]).astype(np.uint32).view(np.float32)[0]
+    if packed.encoding == Encoding.ENTROPY:
+        return _unpack_units(packed, stream[start : packed.bits].tolist(), scale, channel), scale
     width = address + word if packed.encoding == Encoding.AER else _dense_word(channel, packed.events)
     count = packed.events if packed.encoding == Encoding.AER else n
     if packed.bits != start + count * width or len(stream) != -(-packed.bits // 8) * 8:
@@ -219,9 +256,6 @@ def unpack(packed: Packed, channel: Channel) -> tuple[NDArray[np.float32], np.fl
             f"{len(packed.data)} bytes with {packed.bits} bits and {packed.events} events are no message of "
             f"a channel of {n} neurons"
         )
-    scale = np.float32(channel["scale"])
-    if scale_bits:
-        scale = _from_bits(stream[None, header_bits:start]).astype(np.uint32).view(np.float32)[0]
     body = stream[start : packed.bits].reshape(count, width)
     if packed.encoding == Encoding.AER:
         senders = _from_bits(body[:, :address]).astype(np.int64)
@@ -237,6 +271,19 @@ def unpack(packed: Packed, channel: Channel) -> tuple[NDArray[np.float32], np.fl
     values = np.zeros(n, dtype=np.float32)
     values[senders] = sent
     return values, scale
+
+
+def _unpack_units(packed: Packed, body: list[int], scale: np.float32, channel: Channel) -> NDArray[np.float32]:
+    """The values of a message in the entropy code."""
+    n, levels = int(channel["n"]), int(channel["levels"])
+    units = np.array(arithmetic.decode(body, n, levels))
+    known = (np.abs(units) <= levels).all() and np.count_nonzero(units) == packed.events
+    if not known or arithmetic.encode(units.tolist(), levels) != body:
+        raise ValueError(f"{len(packed.data)} bytes with {packed.bits} bits are no entropy code of {n} neurons")
+    values = np.zeros(n, np.float32)
+    senders = np.flatnonzero(units)
+    values[senders] = decode(codes_of(units[senders], channel), float(scale), channel)[0]
+    return values
 
 
 def header_of(packed: Packed, channel: Channel) -> int:

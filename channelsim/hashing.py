@@ -42,6 +42,7 @@ class Stream(IntEnum):
     DATA = 12
     AUGMENT = 13
     SWEEP = 14
+    OWN = 15
 
     def of(self, index: int = 0) -> int:
         """The stream id of this purpose for layer or channel `index`."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
+from channelsim import parts
 from channelsim.data import Dataset
 from channelsim.errors import InputError
 from channelsim.scenario import Scenario
@@ -16,17 +17,22 @@ Inputs = Mapping[str, str]
 
 
 def inputs(scenario: Scenario, dataset: Dataset) -> dict[str, str]:
-    """The parts of a run: the scenario with its model, the arrays of its data, and the files of weights that it names.
+    """The parts of a run: the scenario with its model, the arrays of its data, and the files that it names.
 
-    Whatever else a result comes to depend on (parts of a user's own) is a part here, and so in the trace and in what
-    `--resume` compares. Raises InputError for a file that cannot be read.
+    Whatever else a result comes to depend on is a part here, and so in the trace and in what `--resume` compares.
+    Raises InputError for a file that cannot be read.
     """
-    return {"scenario": scenario.digest(), **dataset.digests, **files(scenario)}
+    return {"scenario": scenario.digest(), **dataset.digests, **files(scenario), **own_parts(scenario)}
 
 
 def files(scenario: Scenario) -> dict[str, str]:
     """The files of weights that a scenario names: key -> size, a colon and the SHA-256 of the bytes."""
     return {key: _file(Path(name)) for key, name in named_files(scenario).items()}
+
+
+def own_parts(scenario: Scenario) -> dict[str, str]:
+    """The Python files that a scenario names: name -> path, a colon and the SHA-256 of the text."""
+    return {Path(file).name: f"the file {file}: {parts.digest_of(file)}" for file in scenario.own_files()}
 
 
 def named_files(scenario: Scenario) -> dict[str, str]:

@@ -33,7 +33,7 @@ def estimate(scenario: Scenario, found: Tables, dataset: Dataset, batch: int) ->
     synapses = synapse_bytes(layers, found.edges, scenario.learning.feedback.connections)
     return {
         "data": sum(array.nbytes for array in arrays) + events,
-        "synapses": synapses + step_bytes(layers, momentum=scenario.training.momentum > 0),
+        "synapses": synapses + step_bytes(layers, max(scenario.training.momentum, scenario.training.weight_decay) > 0),
         "frame": batch * sample_bytes(layers, found.channels),
         "layer": layer_bytes(layers, batch),
         "patches": patch_bytes(layers, batch),
@@ -73,16 +73,19 @@ def refuse_excess(scenario: Scenario, found: Tables, samples: int) -> None:
         size = wires(largest, layers, connections)
         if size > layers["w_size"].sum():
             source, target = largest.source, largest.target
+            ends = f"{layers[target]['n']:,}"
+            if largest.wiring == Wiring.SYNAPSES:
+                ends = f"{layers[target]['w_size'] + layers[target]['b_size']:,} synapses"
             text += f" (C of {largest.name} has {size:,} wires, from {layers[source]['n']:,} units to "
-            text += f"{layers[target]['n']:,}: {_gib((BYTES_KEPT + BYTES_DRAWN) * size)})"
+            text += f"{ends}: {_gib((BYTES_KEPT + BYTES_DRAWN) * size)})"
             accepted = _remedies(layers, largest, connections) + accepted
     raise InputError(f"{scenario.model.where}: layers: W and C would take {text}; accepted: {accepted}")
 
 
 def _remedies(layers: NDArray[Any], edge: Edge, connections: int | None) -> str:
     """What makes one C smaller, as words before "fewer units"."""
-    words = ""
-    if edge.wiring in (Wiring.DENSE, *SPARSE_WIRINGS):
+    words = 'learning.feedback.per = "neuron", ' if edge.wiring == Wiring.SYNAPSES else ""
+    if edge.wiring in (Wiring.DENSE, *SPARSE_WIRINGS) and not edge.rank:
         fewer = "k" if connections is None else f"less than {connections}"
         words += f"learning.feedback.connections = {fewer} (so many wires for each unit that receives), "
         if layers[edge.target + 1]["kind"] != Kind.DENSE:

@@ -11,7 +11,10 @@ from typing import Any
 from channelsim.plain import Frozen, strict
 from channelsim.units import seconds
 
-_NOT_JSON = ("history", "energy_history")
+
+def entropy_text(bits: float) -> str:
+    """The entropy of a channel as tables have it: bits a unit; "-" where values are floats."""
+    return "-" if math.isnan(bits) else f"{bits:.3f}"
 
 
 def _four_digits(value: float) -> str:
@@ -46,7 +49,8 @@ class Result:
             queue full; lost, share of the events that did not arrive for whatever reason; queue_max, most messages
             waiting or being sent; utilisation, time that the messages given to the link take on it, as a share of the
             simulated time, above 1 where the link was given more than it could send, and layers went on at their
-            deadlines.
+            deadlines; entropy, of what a unit sent in a message (a word or nothing), in bits, the mean over the
+            epochs: no code that treats units alike takes less; NaN where values are floats, which are not counted.
         trace: path of the trace.
         warnings: what went wrong without stopping the run, a sentence each: data of an implausible range or
             without samples of some class, a pipeline that cannot keep up, messages or events lost (by cause), a link
@@ -124,17 +128,18 @@ class Result:
         """The object that `channelsim run --json` prints: plain numbers, strings and dictionaries, and None for
         what is not finite.
 
-        Its keys are the attributes above, without the histories, and without figures as deployed and of validation
-        samples that are not there; simulated_time_s and bits_per_update are added.
+        Its keys are the attributes above, without figures as deployed and of validation samples that are not there;
+        simulated_time_s and bits_per_update are added.
         """
-        values = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _NOT_JSON}
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
         values["simulated_time_s"] = self.simulated_time_s
         values["channels"] = {name: dict(total) for name, total in self.channels.items()}
         values["trace"] = str(self.trace)
         for name in [name for name in values if name.endswith("_deployed") or name.startswith("validation_")]:
             if math.isnan(values[name]):
                 del values[name]
-        values["warnings"] = list(self.warnings)
+        for name in ("warnings", "history", "energy_history"):
+            values[name] = list(values[name])
         values["bits_per_update"] = self.bits_per_update
         return dict(strict(values))
 
@@ -178,9 +183,11 @@ class Result:
     def _repr_html_(self) -> str:
         rows = "".join(f"<tr><th>{key}</th><td>{html.escape(value)}</td></tr>" for key, value in self._lines())
         columns = ("messages", "events", "bits", "dropped", "late")
-        head = "".join(f"<th>{column}</th>" for column in ("channel", *columns))
+        head = "".join(f"<th>{column}</th>" for column in ("channel", *columns, "entropy"))
         totals = "".join(
-            f"<tr><td>{html.escape(name)}</td>" + "".join(f"<td>{total[column]:,}</td>" for column in columns) + "</tr>"
+            f"<tr><td>{html.escape(name)}</td>"
+            + "".join(f"<td>{total[column]:,}</td>" for column in columns)
+            + f"<td>{entropy_text(total['entropy'])}</td></tr>"
             for name, total in self.channels.items()
         )
         caption = f"<caption>{html.escape(self.name)}: {html.escape(self.status)}</caption>"

@@ -5,13 +5,14 @@ layers a learning channel joins (`scenario`), and how C is laid out between two 
 
 Sources: P. Baldi, P. Sadowski, Z. Lu, *Learning in the Machine: Random Backpropagation and the Deep Learning Channel*
 (2018), for all but `sign` (Q. Liao, J. Z. Leibo, T. Poggio, *How Important Is Weight Symmetry in Backpropagation?*,
-2016) and `drtp` (C. Frenkel, M. Lefebvre, D. Bol, *Learning without Feedback: Fixed Random Learning Signals Allow for
-Feedforward Training of Deep Neural Networks*, 2021).
+2016; arXiv 1510.05067) and `drtp` (C. Frenkel, M. Lefebvre, D. Bol, *Learning without Feedback: Fixed Random Learning
+Signals Allow for Feedforward Training of Deep Neural Networks*, 2021).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
 
@@ -20,6 +21,7 @@ class Route(StrEnum):
 
     LAYERED = "layered"  # h + 1 -> h
     SKIPPED = "skipped"  # L -> h
+    CASCADE = "cascade"  # from every layer above: h + 1 -> h, ..., L -> h
 
 
 class Message(IntEnum):
@@ -33,8 +35,9 @@ class Message(IntEnum):
 class Wiring(IntEnum):
     """How a delivered learning message m becomes the error at the receiving layer.
 
-    A rule names TRANSPOSE, DENSE or SIGN. Where C is sparse, or lies between a convolution and the layer right below
-    it, the plan puts SPARSE, BANK or SPARSE_SIGN in the place of DENSE and SIGN.
+    A rule names TRANSPOSE, PRODUCT, DENSE or SIGN. Where C is sparse, leads to single synapses, or lies between a
+    convolution and the layer right below it, the plan puts SPARSE, SYNAPSES, BANK or SPARSE_SIGN in the place of DENSE
+    and SIGN; where no layer is skipped, TRANSPOSE in that of PRODUCT.
     """
 
     NONE = 0  # a forward channel: the layer's own synapses
@@ -44,10 +47,12 @@ class Wiring(IntEnum):
     BANK = 4  # C, shaped as the W of the sending convolution
     SIGN = 5  # |C|, shaped as the sending layer's W, with the sign that W has when the message leaves
     SPARSE_SIGN = 6  # likewise, only the wires that exist (laid out as SPARSE)
+    PRODUCT = 7  # the transposed W of the sending layer, then those of the layers below it, down to the target's own
+    SYNAPSES = 8  # C, n_source x the synapses of the target (W row by row, then b): an error for each of them
 
 
-FROM_WEIGHTS = (Wiring.TRANSPOSE, Wiring.SIGN, Wiring.SPARSE_SIGN)
-"""Wirings made of the sending layer's W as it is when the message leaves: that layer is the one right above."""
+FROM_WEIGHTS = (Wiring.TRANSPOSE, Wiring.SIGN, Wiring.SPARSE_SIGN, Wiring.PRODUCT)
+"""Wirings made of W as it is when the message leaves: that of the layer right above or, of PRODUCT, of several."""
 
 SHAPED_AS_WEIGHTS = (Wiring.BANK, Wiring.SIGN)
 """Wirings whose C has the shape of the sending layer's W."""
@@ -55,7 +60,7 @@ SHAPED_AS_WEIGHTS = (Wiring.BANK, Wiring.SIGN)
 SPARSE_WIRINGS = (Wiring.SPARSE, Wiring.SPARSE_SIGN)
 """Wirings whose C is a list of wires."""
 
-WITHOUT_FEEDBACK = (Wiring.NONE, Wiring.TRANSPOSE)
+WITHOUT_FEEDBACK = (Wiring.NONE, Wiring.TRANSPOSE, Wiring.PRODUCT)
 """Wirings without a C."""
 
 
@@ -83,11 +88,12 @@ class Rule:
     @property
     def adjacent(self) -> bool:
         """Whether errors can only come from the layer right above, whose W they pass through."""
-        return self.wiring in FROM_WEIGHTS
+        return self.wiring in FROM_WEIGHTS and self.wiring != Wiring.PRODUCT
 
 
 RULES: dict[str, Rule] = {
     "bp": Rule(Route.LAYERED, Wiring.TRANSPOSE, Message.ERROR, adaptive=False),
+    "sbp": Rule(Route.SKIPPED, Wiring.PRODUCT, Message.ERROR, adaptive=False),
     "rbp": Rule(Route.LAYERED, Wiring.DENSE, Message.ERROR, adaptive=False),
     "srbp": Rule(Route.SKIPPED, Wiring.DENSE, Message.ERROR, adaptive=False),
     "arbp": Rule(Route.LAYERED, Wiring.DENSE, Message.ERROR, adaptive=True),
@@ -97,3 +103,29 @@ RULES: dict[str, Rule] = {
     "drtp": Rule(Route.SKIPPED, Wiring.DENSE, Message.TARGET, adaptive=False),
 }
 """Rule by name, in the order in which errors and the JSON Schema list them."""
+
+
+@dataclass(frozen=True)
+class Synonym:
+    """Another name of a rule, or of a rule with some keys of [learning.feedback].
+
+    Attributes:
+        rule: the rule's name in `RULES`.
+        meaning: what the name stands for, in words.
+        feedback: keys of [learning.feedback] that the name sets.
+    """
+
+    rule: str
+    meaning: str
+    feedback: Mapping[str, str] = field(default_factory=dict)
+
+
+SYNONYMS: dict[str, Synonym] = {
+    "fa": Synonym("rbp", "feedback alignment"),
+    "dfa": Synonym("srbp", "direct feedback alignment"),
+    "frsf": Synonym("sign", "fixed random magnitudes with the signs of W"),
+    "brsf": Synonym("sign", "random magnitudes, new ones for each frame, with the signs of W", {"redraw": "frame"}),
+    "usf": Synonym("sign", "one magnitude with the signs of W", {"distribution": "sign"}),
+}
+"""What the literature calls rules: `fa` (T. P. Lillicrap et al., 2016), `dfa` (A. Noekland, 2016), and the three kinds
+of sign-concordant feedback of Liao, Leibo and Poggio."""

@@ -45,6 +45,9 @@ class Moved(State):
     def targets(self, frame: int) -> torch.Tensor:
         return self.move(super().targets(frame))
 
+    def set_wires(self, c: int, values: torch.Tensor) -> None:
+        super().set_wires(c, self.move(values))
+
     def move(self, values: torch.Tensor) -> torch.Tensor:
         """The values, each changed by up to `tolerances.ROUNDING` of itself."""
         draws = torch.rand(values.shape, generator=self.draws) - 0.5

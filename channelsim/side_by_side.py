@@ -98,6 +98,8 @@ class Pair:
             getattr(self.theirs, name).copy_(torch.tensor(arrays[name]))
         for part in self.wires:
             self.theirs.feedback[part] = torch.tensor(arrays["feedback"][part])
+        for ref in self.references:
+            ref.own_state[:] = self.ours.own_state
         self.sensitivity.load(arrays, self.wires)
 
     def advance(self, until_frame: int) -> tuple[bool, bool]:

@@ -1,4 +1,4 @@
-"""How many bits does an error need? Each number of bits at its own best learning rate.
+"""How many bits does an error need? Each number of bits, as they travel, at its own best learning rate.
 
     .venv/bin/python scenarios/bits_vs_accuracy.py
 
@@ -42,4 +42,4 @@ def main(scenario: cs.Scenario, bits: Iterable[int], rates: Iterable[float], pic
 
 
 if __name__ == "__main__":
-    main(cs.load(DIGITS), bits=(1, 2, 3, 4, 8), rates=(0.05, 0.1, 0.2, 0.4), picture=OUT / "bits.svg")
+    main(cs.load(DIGITS), bits=(1, 2, 3, 4, 5), rates=(0.05, 0.1, 0.2, 0.4), picture=OUT / "bits.svg")

@@ -25,8 +25,8 @@ RATES = (0.025, 0.05, 0.1, 0.2, 0.4)
 SEEDS = (1, 2, 3, 4, 5)
 
 
-def log2(bits: int, **more: Any) -> dict[str, Any]:
-    return {"quantize": {"kind": "log2", "bits": bits, **more}}
+def log2(exponents: int, **more: Any) -> dict[str, Any]:
+    return {"quantize": {"kind": "log2", "exponents": exponents, **more}}
 
 
 def uniform(bits: int, **more: Any) -> dict[str, Any]:
@@ -66,11 +66,11 @@ ROWS: Mapping[str, Mapping[str, Any]] = {
     "threshold 0.1 with residual, `aer`": threshold(0.1, residual="threshold"),
     "threshold 0.5, `aer`": threshold(0.5),
     "threshold 0.5 with residual, `aer`": threshold(0.5, residual="threshold"),
-    "log2, 1 bit of max": log2(1),
-    "log2, 2 bits of max": log2(2),
-    "log2, 3 bits of max": log2(3),
-    "log2, 3 bits of 1.0": log2(3, scale=1.0),
-    "log2, 4 bits of max": log2(4),
+    "log2, 1 exponent of max": log2(1),
+    "log2, 2 exponents of max": log2(2),
+    "log2, 3 exponents of max": log2(3),
+    "log2, 3 exponents of 1.0": log2(3, scale=1.0),
+    "log2, 4 exponents of max": log2(4),
     "uniform, 2 bits of max": uniform(2),
     "uniform, 2 bits of max, stochastic": uniform(2, rounding="stochastic"),
     "uniform, 4 bits of max": uniform(4),
@@ -89,7 +89,7 @@ ROWS: Mapping[str, Mapping[str, Any]] = {
     "noise 2 max": noise(2.0),
     "uniform, 8 bits, bit errors 0.01": {**uniform(8), **flips(0.01)},
     "uniform, 8 bits, bit errors 0.1": {**uniform(8), **flips(0.1)},
-    "log2, 4 bits, bit errors 0.1": {**log2(4), **flips(0.1)},
+    "log2, 4 bits (4 exponents, silence), bit errors 0.1": {**log2(4, silence=True), **flips(0.1)},
     "float32, bit errors 0.001": flips(0.001),
     "drop 0.5": drop(0.5),
     "drop 0.5, rescaled": drop(0.5, rescale=True),
@@ -109,7 +109,7 @@ ROWS: Mapping[str, Mapping[str, Any]] = {
         "schedule": {**PIPELINE["schedule"], "stash": 8, "on_miss": "current"},
     },
     "queue of 4 for 10 messages": {**SLOW, "queue": 4},
-    "synapses: updates of log2, 3 bits": {"synapses.update": log2(3)["quantize"]},
+    "synapses: updates of log2, 3 exponents": {"synapses.update": log2(3)["quantize"]},
     "synapses: updates ternary of max": {"synapses.update": quantizer("ternary")["quantize"]},
     "synapses: weights of 6 bits of 1.0": {"synapses.weight": uniform(6, scale=1.0)["quantize"]},
     "synapses: weights of 6 bits of 1.0, stochastic": {

@@ -40,11 +40,11 @@ def random_scenario(seed: int) -> tuple[Plan, Dataset]:
             "epochs": 4,
             "learning_rate": float(10 ** rng.uniform(-3, 0)),
             "momentum": one(0, 0, 0, 0.9),
-            "decay": one(0, 0.01),
+            "learning_rate_decay": one(0, 0.01),
         },
         "channels": channels,
         "synapses": one(
-            {}, {}, {}, {"update": {"kind": "log2", "bits": 4}}, {"weight": {"kind": "uniform", "bits": 8}}
+            {}, {}, {}, {"update": {"kind": "log2", "exponents": 4}}, {"weight": {"kind": "uniform", "bits": 8}}
         ),
         "schedule": one({}, {}, {"mode": "pipelined", "interval": one("20 ns", "150 ns"), "stash": one(1, 2, 4)}),
         "compute": one({}, {"forward": "7 ns", "learning": "3 ns"}),
@@ -71,7 +71,12 @@ def _channel(rng: np.random.Generator, one: Any) -> dict[str, Any]:
     keys: dict[str, Any] = {}
     if rng.random() < 0.3:
         keys["quantize"] = one(
-            {"kind": "log2", "bits": 3, "scale": one("max", "rms", 0.3)},
+            {
+                "kind": "log2",
+                "exponents": one(1, 3, 4, 8),
+                "silence": one(False, True),
+                "scale": one("max", "rms", 0.3),
+            },
             {"kind": "uniform", "bits": int(rng.integers(2, 10)), "scale": one("max", "rms", 2.0)},
             {"kind": "uniform", "bits": 4, "rounding": "stochastic"},
             {"kind": "sign", "scale": one("max", "rms", 0.4)},
@@ -79,6 +84,8 @@ def _channel(rng: np.random.Generator, one: Any) -> dict[str, Any]:
         )
         if rng.random() < 0.3:
             keys["bit_errors"] = {"probability": 0.02}
+        elif rng.random() < 0.3:
+            keys["encoding"] = "entropy"
     if rng.random() < 0.2:
         keys["threshold"] = {"value": one(0.0, 0.05, 5.0)}
     if ("threshold" in keys or "quantize" in keys) and rng.random() < 0.3:

@@ -164,30 +164,29 @@ def scale(kind: str, fixed: float, values: Floats) -> np.float32:
     return F(np.abs(speaking).max() if kind == "max" else np.sqrt(np.mean(speaking**2)))
 
 
-def quantized(kind: str, bits: int, a: np.float32, values: Floats, draws: Floats | None = None) -> Floats:
+def quantized(kind: str, levels: int, a: np.float32, values: Floats, draws: Floats | None = None) -> Floats:
     """Q(v) of each value; silence (0) stays silent. `draws` in [0, 1): stochastic rounding."""
     with np.errstate(over="ignore"):
-        return _quantized(kind, bits, a, values, draws)
+        return _quantized(kind, levels, a, values, draws)
 
 
-def _quantized(kind: str, bits: int, a: np.float32, values: Floats, draws: Floats | None) -> Floats:
+def _quantized(kind: str, levels: int, a: np.float32, values: Floats, draws: Floats | None) -> Floats:
     out = np.zeros_like(values)
     for i, v in enumerate(values):
         if v == 0 or a == 0:
             continue
         sign = F(1) if v > 0 else F(-1)
         if kind == "log2":
-            level = round(min(max(math.log2(abs(F(v / a))), 1 - bits), 0))
+            level = round(min(max(math.log2(abs(F(v / a))), 1 - levels), 0))
             out[i] = a * sign * F(2.0**level)
         elif kind == "sign":
             out[i] = a * sign
         elif kind == "ternary":
             out[i] = a * sign if abs(v) >= F(0.5) * a else F(0)
         else:
-            top = 2 ** (bits - 1) - 1
-            ratio = v * F(top) / a
+            ratio = v * F(levels) / a
             level = np.rint(ratio) if draws is None else np.floor(ratio + draws[i])
-            out[i] = np.clip(level, F(-top), F(top)) * (a / F(top))
+            out[i] = np.clip(level, F(-levels), F(levels)) * (a / F(levels))
     return out
 
 

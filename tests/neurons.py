@@ -12,7 +12,7 @@ import numpy as np
 
 from channelsim import hashing
 from channelsim.hashing import Stream
-from channelsim.plan import Direction, Kind, Plan, Quantizer, Transfer
+from channelsim.plan import Direction, Kind, Plan, Transfer
 from tests.naive import windows
 from tests.words import TINY
 
@@ -42,11 +42,7 @@ class Layer:
         self.set(self.weights, self.biases)
         self.w_speed, self.b_speed = np.zeros_like(self.weights), np.zeros_like(self.biases)
         self.pools = pools(record) if h and not len(self.weights) else []
-        quantizer = int(record["weight_quantizer"]), int(record["weight_bits"])
-        self.of_one_magnitude = quantizer[0] in (Quantizer.SIGN, Quantizer.TERNARY) or quantizer in (
-            (Quantizer.UNIFORM, 2),
-            (Quantizer.LOG2, 1),
-        )
+        self.of_one_magnitude = int(record["weight_levels"]) == 1
         self.learns = bool(plan.trains[h])
         self.free = 0
         self.computed: list[int] = []  # frames, in the order in which they were computed

@@ -26,16 +26,16 @@ from typing import Any
 
 import numpy as np
 
-from channelsim import hashing
+from channelsim import arithmetic, hashing
 from channelsim.hashing import Stream
-from channelsim.plan import Direction, Encoding, Jitter, Plan, Residual, Scale, Wiring
+from channelsim.plan import Direction, Distribution, Encoding, Jitter, Plan, Quantizer, Residual, Scale, Wiring
 from channelsim.plan import Message as Carries
 from tests.neurons import Layer, cancels, image, rounded, sum_in_units
-from tests.words import Quantized, decoded, flipped, quantized, scale_of, silence_of, unit_of
+from tests.words import Quantized, decoded, flipped, quantized, scale_of, silence_of, unit_number, unit_of
 
 LEARNING_FIRST, THEN_FORWARD, THEN_FRAMES = 0, 1, 2
 WHOLE, PARTLY, LOST_IN_QUEUE = 0, 1, 2
-FROM_WEIGHTS = (Wiring.TRANSPOSE, Wiring.SIGN, Wiring.SPARSE_SIGN)
+FROM_WEIGHTS = (Wiring.TRANSPOSE, Wiring.SIGN, Wiring.SPARSE_SIGN, Wiring.PRODUCT)
 MOST_FLIPPED = 64  # draws of a code word's bit errors
 
 
@@ -73,6 +73,7 @@ class Message:
     unit: float = 0.0  # what the received values are multiples of; 0: of nothing
     wires: Any = None  # the sender's W at the moment of sending, for the wirings that need it
     wires_unit: float = 0.0  # what these are multiples of
+    below: Any = ()  # (W, its unit) of the layers below the sender, where its message passes these too
 
 
 class Link:
@@ -118,6 +119,8 @@ class Simulator:
         self.largest = [np.zeros(int(c["n"]), np.float32) for c in plan.channels]  # |v| of each neuron so far
         self.c, self.exists = map(list, zip(*(self._initial_wires(c) for c in range(len(plan.channels))), strict=True))
         self.c_unit = [float(c["c_unit"]) for c in plan.channels]  # of a C that has not learned yet
+        self.kernels: dict[int, Any] = {}  # C shaped as W that is drawn anew: with entries that never meet the map
+        self.left = [0 for _ in plan.channels]  # the frame whose messages were sent last
         self.c_speed = [np.zeros_like(wires) for wires in self.c]
         self.counters: list[Counter[str]] = [Counter() for _ in plan.channels]
         self.ages: list[Counter[int]] = [Counter() for _ in self.layers]  # of the errors that each layer learned from
@@ -225,18 +228,40 @@ class Simulator:
         for c, record in enumerate(self.channels):
             if record["source"] == h and record["direction"] == direction:
                 sent = targets if record["message"] == Carries.TARGET else values
+                if record["rank"]:
+                    sent = [self._reduced(c, vector) for vector in sent]
                 for sample, vector in enumerate(sent):
                     self._send(c, frame, sample, vector, inputs[sample] if sample < len(inputs) else None)
 
+    def _reduced(self, c: int, vector: Any) -> Any:
+        """The values that travel where C is P Q, as the sender makes them: its vector times P."""
+        record = self.channels[c]
+        rank, first = int(record["rank"]), int(record["p_offset"])
+        p = self.plan.feedback[first : first + len(vector) * rank].reshape(len(vector), rank).astype(np.float64)
+        active = np.flatnonzero(vector)
+        self.counters[c]["macs"] += len(active) * rank
+        terms = np.asarray(vector)[active, None] * p[active]
+        self.unclear_messages += int(cancels(terms.sum(0), np.abs(terms).sum(0)).sum())
+        return rounded(terms.sum(0))
+
     def _send(self, c: int, frame: int, sample: int, vector: Any, inputs: Any) -> None:
         record, count = self.channels[c], self.counters[c]
+        self.left[c] = frame
         message = Message(c, frame, sample, offered=self.now)
         self.messages.append(message)
-        count["messages"] += 1
-        count["offered"] += int(np.count_nonzero(vector))
         if record["wiring"] in FROM_WEIGHTS:
             source = self.layers[int(record["source"])]
             message.wires, message.wires_unit = source.wires_back(inputs), source.unit()
+            if record["wiring"] == Wiring.PRODUCT:
+                between = self.layers[int(record["target"]) + 1 : int(record["source"])]
+                message.below = [(layer.w.copy(), layer.unit()) for layer in reversed(between)]
+        if record["at_receiver"]:
+            self._redraw(c, frame)
+            active = {neuron: float(vector[neuron]) for neuron in np.flatnonzero(vector)}
+            count["macs"] += self._operations(c, [list(active)])
+            vector = rounded(self._error(message, active, 0.0))
+        count["messages"] += 1
+        count["offered"] += int(np.count_nonzero(vector))
         v = self._to_send(c, vector)
         passed = self._above_threshold(c, v, vector)
         noise_scale = scale_of(record["noise_scale_kind"], record["noise_scale"], passed)
@@ -245,7 +270,7 @@ class Simulator:
         message.scale, message.events = sent.scale, len(sent.values)
         message.unit = unit_of(record, sent.scale)
         message.sent = {neuron: float(value) for neuron, value in sent.values.items()}
-        bits, word, message.encoding = self._length(record, message.events)
+        bits, word, message.encoding = self._length(record, sent)
         priority = THEN_FORWARD if record["direction"] == Direction.FORWARD else LEARNING_FIRST
         deadline = math.inf if record["deadline"] < 0 else self.now + int(record["deadline"])
         link = self.links[int(record["link"])]
@@ -278,6 +303,8 @@ class Simulator:
         for place, neuron in enumerate(sorted(sent.values)):
             words = place + 1 if message.encoding == Encoding.AER else neuron + 1
             arrival = start + link.occupation(body + words * word) + travel
+            if message.encoding == Encoding.ENTROPY:
+                arrival = start + link.occupation(bits) + travel
             arrivals.append(arrival)
             value = self._received(message, sent, neuron, noise_scale)
             if value is None:
@@ -351,8 +378,8 @@ class Simulator:
             drawn = hashing.uniform32(self._words(Stream.ROUNDING.of(c), frame, sample, range(int(record["n"]))))
             draws = dict(enumerate(drawn))
         doubt = self._doubt(c, values)
-        kind, bits = int(record["quantizer"]), int(record["bits"])
-        found = quantized(kind, bits, int(record["scale_kind"]), record["scale"], passed, draws, doubt)
+        kind, levels = int(record["quantizer"]), int(record["levels"])
+        found = quantized(kind, levels, int(record["scale_kind"]), record["scale"], passed, draws, doubt)
         self.unclear_messages += found.unclear
         return found
 
@@ -370,7 +397,7 @@ class Simulator:
             if message.encoding == Encoding.DENSE and word == silence_of(record):
                 return None
             if mask:
-                read = decoded(int(record["quantizer"]), int(record["bits"]), sent.scale, word)
+                read = decoded(int(record["quantizer"]), int(record["levels"]), sent.scale, word)
                 if read is None:
                     return None
                 value = read
@@ -379,12 +406,18 @@ class Simulator:
             value = value + np.float32(record["noise"] * noise_scale) * np.float32(z)
         return value
 
-    def _length(self, record: Any, events: int) -> tuple[int, int, int]:
+    def _length(self, record: Any, sent: Quantized) -> tuple[int, int, int]:
         """Bits of the whole message, bits of one word (with its address), and the code it is in."""
+        events = len(sent.values)
         n, value = int(record["n"]), int(record["value_bits"])
         before = int(record["header_bits"]) + int(record["scale_bits"])
         dense_word = value + (int(record["silence_bits"]) if events < n else 0)
         aer_word = value + int(record["address_bits"])
+        if record["encoding"] == Encoding.ENTROPY:
+            units = [0] * n
+            for neuron, word in sent.words.items():
+                units[neuron] = unit_number(int(record["quantizer"]), int(record["levels"]), word)
+            return before + len(arithmetic.encode(units, int(record["levels"]))), 0, Encoding.ENTROPY
         use_aer = record["encoding"] == Encoding.AER or (
             record["encoding"] == Encoding.AUTO and events * aer_word < n * dense_word
         )
@@ -411,27 +444,29 @@ class Simulator:
         if len(box) < size:
             return
         record = self.channels[c]
-        direction = Direction(int(record["direction"]))
-        self._take_up(int(record["target"]), direction, frame, c)
+        h, direction = int(record["target"]), Direction(int(record["direction"]))
+        alike = [k for k, r in enumerate(self.channels) if (int(r["target"]), int(r["direction"])) == (h, direction)]
+        if all(len(self.inbox.get((k, frame), ())) == size for k in alike):
+            self._take_up(h, direction, frame, alike)
 
-    def _take_up(self, h: int, direction: Direction, frame: int, c: int) -> None:
+    def _take_up(self, h: int, direction: Direction, frame: int, channels: list[int]) -> None:
         layer = self.layers[h]
         each = layer.compute[direction]
         if direction == Direction.FORWARD and h == self.plan.top:
             each += layer.compute[Direction.LEARNING]
         layer.free = max(self.now, layer.free) + len(self.samples(frame)) * each
         if layer.free == self.now:
-            self._done(h, direction, frame, c)
+            self._done(h, direction, frame, channels)
         else:
             priority = THEN_FORWARD if direction == Direction.FORWARD else LEARNING_FIRST
-            self._push(layer.free, priority, "done", (h, direction, frame, c))
+            self._push(layer.free, priority, "done", (h, direction, frame, channels))
 
-    def _done(self, h: int, direction: Direction, frame: int, c: int) -> None:
-        messages = sorted(self.inbox.pop((c, frame)), key=lambda message: message.sample)
+    def _done(self, h: int, direction: Direction, frame: int, channels: list[int]) -> None:
+        boxes = {c: sorted(self.inbox.pop((c, frame)), key=lambda message: message.sample) for c in channels}
         if direction == Direction.FORWARD:
-            self._forward(h, frame, c, messages)
+            self._forward(h, frame, *channels, *boxes.values())
         else:
-            self._learn(h, frame, c, messages)
+            self._learn(h, frame, boxes)
 
     def _forward(self, h: int, frame: int, c: int, messages: list[Message]) -> None:
         self._note("forward", h, frame)
@@ -460,40 +495,115 @@ class Simulator:
         given = self.y[sample]
         return rounded(given) if np.ndim(given) else np.eye(n)[given]
 
-    def _learn(self, h: int, frame: int, c: int, messages: list[Message]) -> None:
+    def _learn(self, h: int, frame: int, boxes: dict[int, list[Message]]) -> None:
         self._note("learn", h, frame)
         layer = self.layers[h]
         age = layer.computed[::-1].index(frame)
         missed = self.plan.stash > 0 and age >= self.plan.stash
         self.misses[h] += missed
-        passes_weights = self.channels[c]["wiring"] in FROM_WEIGHTS  # of the sender: whether the error is used or not
-        if passes_weights or not missed or self.plan.on_miss_current:
-            self.counters[c]["macs"] += self._operations(c, messages)
+        size = len(self.samples(frame))
+        for c, messages in boxes.items():
+            at_receiver = self.channels[c]["at_receiver"]  # C has made the message
+            passes_weights = self.channels[c]["wiring"] in FROM_WEIGHTS  # whether the error is used or not
+            if not at_receiver and (passes_weights or not missed or self.plan.on_miss_current):
+                self.counters[c]["macs"] += self._operations(c, [list(message.received) for message in messages])
         if missed and not self.plan.on_miss_current:
-            self._send_over(h, Direction.LEARNING, frame, [np.zeros(layer.n)] * len(messages))
+            self._send_over(h, Direction.LEARNING, frame, [np.zeros(layer.n)] * size)
             return
-        stored = layer.stored[layer.computed[-1] if missed else frame]
+        stored = layer.stored[layer.computed[-1] if missed else frame][:size]  # the newest frame may have fewer samples
+        for c in boxes:
+            self._redraw(c, frame)
         errors = []
-        used = list(zip(messages, stored, strict=False))  # the newest frame may have fewer samples
-        for message, (_, o) in used:
-            error, own = np.zeros(layer.n), self._unit_of_wires(c, message)
-            for i in range(layer.n):
-                wires = [self._wire(c, message, neuron, i) for neuron in message.received]
-                error[i], size = sum_in_units(message.received.values(), wires, own, message.unit)
-                layer.unclear += bool(cancels(error[i], size))
+        only = min(boxes)
+        if self.channels[only]["wiring"] == Wiring.SYNAPSES:
+            self._update_synapses(h, frame, only, list(zip(boxes[only], stored, strict=False)), age)
+            return
+        for sample, (_, o) in enumerate(stored):
+            parts = [self._error_of(h, c, messages[sample]) for c, messages in boxes.items()]
+            error, terms = sum(parts), sum(np.abs(part) for part in parts)
+            layer.unclear += int(cancels(error, terms).sum())
             slopes = [layer.slope(v) for v in o] if self.plan.derivative else np.ones(layer.n)
             errors.append(rounded(slopes * error))
-        if self.channels[c]["adaptive"]:
-            self._adapt(c, frame, used, len(messages))
-        nothing = [np.zeros(layer.n)] * (len(messages) - len(errors))
+        for c, messages in boxes.items():
+            if self.channels[c]["adaptive"]:
+                self._adapt(c, frame, list(zip(messages, stored, strict=False)), size)
+        nothing = [np.zeros(layer.n)] * (size - len(errors))
         self._send_over(h, Direction.LEARNING, frame, errors + nothing, inputs=[x for x, _ in stored])
         if not layer.pools:
-            self._update(h, frame, c, stored, errors, age)
+            self._update(h, frame, min(boxes), stored, errors, age)
 
-    def _operations(self, c: int, messages: list[Message]) -> int:
-        """Multiply-accumulates of C m: the wires of each event that was delivered."""
+    def _error_of(self, h: int, c: int, message: Message) -> Any:
+        """What a message makes at layer h: its values, through C unless they have passed it, times the share."""
+        layer, record = self.layers[h], self.channels[c]
+        if record["wiring"] == Wiring.PRODUCT:
+            return self._through_products(h, message)
+        if record["at_receiver"]:
+            error = np.zeros(layer.n)
+            error[list(message.received)] = list(message.received.values())
+        else:
+            error = self._error(message, message.received, message.unit)
+        return error * record["share"]
+
+    def _through_products(self, h: int, message: Message) -> Any:
+        """A message through the W of its sender, then through those of the layers below."""
+        values, unit = message.received, message.unit
+        for wires, own in [(message.wires, message.wires_unit), *message.below]:
+            made = np.zeros(len(wires))
+            for i, row in enumerate(wires):
+                made[i], size = sum_in_units(values.values(), [row[neuron] for neuron in values], own, unit)
+                self.layers[h].unclear += bool(cancels(made[i], size))
+            values, unit = dict(enumerate(made)), 0.0
+        return made
+
+    def _redraw(self, c: int, frame: int) -> None:
+        """The C of a frame, where it is drawn for each."""
         record = self.channels[c]
-        neurons = [neuron for message in messages for neuron in message.received]
+        if not record["redrawn"]:
+            return
+        key = hashing.key(self.plan.seed, Stream.FEEDBACK.of(c), frame)
+        if record["wiring"] in (Wiring.SIGN, Wiring.BANK):
+            source = self.layers[int(record["source"])]
+            self.kernels[c] = self._numbers(record, key, len(source.weights))
+            self.c[c] = source.spread(self.kernels[c]).T
+        else:
+            drawn = self._numbers(record, key, self.c[c].size).reshape(self.c[c].shape)
+            self.c[c] = np.where(self.exists[c], drawn, 0.0)
+
+    def _numbers(self, record: Any, key: int, count: int) -> Any:
+        """So many draws of a distribution, one after another."""
+        words = hashing.bits(key, count)
+        upper = (words >> np.uint64(63)).astype(float)
+        kinds = {
+            Distribution.NORMAL: hashing.normal(words),
+            Distribution.UNIFORM: math.sqrt(3) * (2 * hashing.uniform(words) - 1),
+            Distribution.SIGN: 2 * upper - 1,
+            Distribution.BINARY: upper,
+        }
+        values = rounded(record["deviation"] * kinds[Distribution(int(record["distribution"]))])
+        values = rounded(values + record["mean"])
+        return np.abs(values) if record["wiring"] in (Wiring.SIGN, Wiring.SPARSE_SIGN) else values
+
+    def _error(self, message: Message, values: dict[int, float], unit: float) -> Any:
+        """What values of sending neurons, multiples of `unit`, make through the wires at each receiving neuron."""
+        c = message.channel
+        layer = self.layers[int(self.channels[c]["target"])]
+        error, own = np.zeros(layer.n), self._unit_of_wires(c, message)
+        for i in range(layer.n):
+            wires = [self._wire(c, message, neuron, i) for neuron in values]
+            error[i], size = sum_in_units(values.values(), wires, own, unit)
+            layer.unclear += bool(cancels(error[i], size))
+        return error
+
+    def _operations(self, c: int, messages: list[list[int]]) -> int:
+        """Multiply-accumulates of C m: the wires of the neurons that are active in each message."""
+        record = self.channels[c]
+        neurons = [neuron for active in messages for neuron in active]
+        if record["wiring"] == Wiring.SYNAPSES:
+            return len(neurons) * self.c[c].shape[1]
+        if record["wiring"] == Wiring.PRODUCT:
+            between = self.layers[int(record["target"]) + 1 : int(record["source"])]
+            whole = sum(len(layer.weights) for layer in between) * sum(map(bool, messages))
+            return whole + sum(self.layers[int(record["source"])].wires_down(neuron) for neuron in neurons)
         if record["wiring"] in (Wiring.TRANSPOSE, Wiring.SIGN, Wiring.BANK):
             return sum(self.layers[int(record["source"])].wires_down(neuron) for neuron in neurons)
         return sum(int(self.exists[c][neuron].sum()) for neuron in neurons)
@@ -502,7 +612,10 @@ class Simulator:
         """C as the plan drew it, and which wires exist: (sender, receiver)."""
         record, plan = self.plan.channels[c], self.plan
         flat = plan.feedback[record["c_offset"] : record["c_offset"] + record["c_size"]].astype(np.float64)
-        n, n_target = int(record["n"]), int(plan.layers[record["target"]]["n"])
+        n, n_target = (int(plan.layers[record[end]]["n"]) for end in ("source", "target"))
+        n = int(record["rank"]) or n
+        if record["wiring"] == Wiring.SYNAPSES:
+            return flat.reshape(n, -1), np.ones((n, len(flat) // n), bool)
         if record["wiring"] == Wiring.DENSE:
             return flat.reshape(n, n_target), np.ones((n, n_target), bool)
         if record["wiring"] in (Wiring.SIGN, Wiring.BANK):
@@ -534,7 +647,9 @@ class Simulator:
     # --- learning ---------------------------------------------------------------------------------------
 
     def _rate(self, frame: int, initial: float) -> float:
-        return float(np.float32(initial * (1 - self.plan.decay) ** frame))
+        d = self.plan.learning_rate_decay
+        left = [(1 - d) ** frame, max(0.0, 1 - d * frame), 1 / (1 + d * frame)][self.plan.decay_form]
+        return float(np.float32(initial * left))
 
     def _adapt(self, c: int, frame: int, used: list[Any], batch: int) -> None:
         """C += eta_C m (x) O, averaged over the frame's samples, on the wires that exist; with momentum as W."""
@@ -557,13 +672,44 @@ class Simulator:
         if record["wiring"] == Wiring.BANK:
             step = source.spread(source.gathered(step.T)).T
             written = source.written(os, ms)
-        count["writes"] += int(record["c_size"]) if self.plan.momentum else written
+        whole = self.plan.momentum or self.plan.feedback_decay
+        count["writes"] += int(record["c_size"]) if whole else written
+        step = step - self.plan.feedback_decay * self.c[c]
         self.c_speed[c] = self.plan.momentum * self.c_speed[c] + step
         rate = self._rate(frame, float(record["learning_rate"]))
         self.c[c] = rounded(self.c[c] + np.where(self.exists[c], rate * self.c_speed[c], 0))
 
-    def _update(self, h: int, frame: int, c: int, stored: list[Any], errors: list[Any], age: int) -> None:
-        """dW = eta R (x) x, averaged over the frame's samples; the synapses' quantizers. With eta = 0 nothing."""
+    def _update_synapses(self, h: int, frame: int, c: int, used: list[Any], age: int) -> None:
+        """As `_update`, where each synapse (j, i), and each bias, has wires and so an error of its own."""
+        layer, size = self.layers[h], len(self.samples(frame))
+        products, biases, slopes = [], [], []
+        for message, (x, o) in used:
+            values, senders = np.array(list(message.received.values())), list(message.received)
+            slope = np.array([layer.slope(v) if self.plan.derivative else 1.0 for v in o])
+            wires = self.c[c][senders]
+            error, terms = values @ wires, np.abs(values) @ np.abs(wires)
+            layer.unclear += int(cancels(error, terms).sum())
+            by_weight = error[: len(layer.weights)].reshape(-1, layer.n)
+            products.append(np.outer(x, slope) * by_weight / size)
+            biases.append(slope * np.append(error[len(layer.weights) :], np.zeros(layer.n))[: layer.n])
+            slopes.append(slope * bool(np.any(values)))
+        self._update(h, frame, c, [stored for _, stored in used], slopes, age, products, biases)
+
+    def _update(
+        self,
+        h: int,
+        frame: int,
+        c: int,
+        stored: list[Any],
+        errors: list[Any],
+        age: int,
+        products: list[Any] | None = None,
+        biases: list[Any] | None = None,
+    ) -> None:
+        """dW = eta R (x) x, averaged over the frame's samples; the synapses' quantizers. With eta = 0 nothing.
+
+        `products` and `biases`, if given, are what each sample adds to W and b; `errors` then say where that is not 0.
+        """
         layer, record, count = self.layers[h], self.plan.layers[h], self.counters[c]
         if record["learning_rate"] == 0:
             return
@@ -574,40 +720,58 @@ class Simulator:
         count["update_macs"] += sum(
             int((np.outer(x != 0, r != 0) & there).sum()) for x, r in zip(xs, errors, strict=False)
         )
-        whole = self.plan.momentum or record["update_quantizer"]
+        decay = self.plan.weight_decay
+        whole = self.plan.momentum or decay or record["update_quantizer"]
         count["writes"] += len(layer.weights) if whole else layer.written(xs, errors)
-        products = [np.outer(x, r) / size for x, r in zip(xs, errors, strict=False)]
+        products = products or [np.outer(x, r) / size for x, r in zip(xs, errors, strict=False)]
+        errors = biases or errors
         terms = self.plan.momentum * np.abs(layer.w_speed) + layer.gathered(sum(np.abs(p) for p in products))
-        layer.w_speed = self.plan.momentum * layer.w_speed + layer.gathered(sum(products))
-        if record["update_quantizer"]:
+        terms += decay * np.abs(layer.weights)
+        layer.w_speed = self.plan.momentum * layer.w_speed + layer.gathered(sum(products)) - decay * layer.weights
+        per_sample = bool(record["update_per_sample"])
+        if record["update_quantizer"] and not per_sample:
             layer.unclear += int(cancels(layer.w_speed, terms).sum())
         rate = self._rate(frame, float(record["learning_rate"]))
         b_terms = self.plan.momentum * np.abs(layer.b_speed) + layer.gathered_bias(
             sum(np.abs(r) for r in errors) / size
         )
-        layer.b_speed = self.plan.momentum * layer.b_speed + layer.gathered_bias(sum(errors) / size)
+        b_terms += decay * np.abs(layer.biases)
+        layer.b_speed = (
+            self.plan.momentum * layer.b_speed + layer.gathered_bias(sum(errors) / size) - decay * layer.biases
+        )
         for old, speed, size_of in ((layer.weights, layer.w_speed, terms), (layer.biases, layer.b_speed, b_terms)):
             layer.unclear += int(cancels(old + rate * speed, np.abs(old) + rate * size_of).sum())
-        step = self._quantized_matrix(h, frame, "update", rounded(rate * layer.w_speed))
+        if per_sample:
+            steps = []
+            for b, product in enumerate(products):
+                own, own_terms = layer.gathered(size * product), layer.gathered(size * np.abs(product))
+                layer.unclear += int(cancels(own, own_terms).sum())
+                steps.append(self._quantized_matrix(h, frame, "update", rounded(rate * own), b))
+            step = sum(steps) / size
+        else:
+            step = self._quantized_matrix(h, frame, "update", rounded(rate * layer.w_speed))
         if record["update_quantizer"]:
-            count["update_bits"] += len(layer.weights) * int(record["update_bits"])
+            messages = len(products) if per_sample else 1
+            count["update_bits"] += messages * len(layer.weights) * int(record["update_bits"])
         layer.set(
             self._quantized_matrix(h, frame, "weight", rounded(layer.weights + step)),
             rounded(layer.biases + rate * layer.b_speed),
         )
 
-    def _quantized_matrix(self, h: int, frame: int, which: str, values: Any) -> Any:
+    def _quantized_matrix(self, h: int, frame: int, which: str, values: Any, sample: int = 0) -> Any:
         """A layer's step or its W, flat, as its quantizer leaves it."""
         record = self.plan.layers[h]
         if not record[f"{which}_quantizer"]:
             return values
+        if record[f"{which}_quantizer"] == Quantizer.ABS:
+            return np.abs(values)
         draws = None
         if record[f"{which}_stochastic"]:
             stream = Stream.UPDATE_ROUNDING if which == "update" else Stream.WEIGHT_ROUNDING
-            draws = dict(enumerate(hashing.uniform32(self._words(stream.of(h), frame, 0, range(len(values))))))
+            draws = dict(enumerate(hashing.uniform32(self._words(stream.of(h), frame, sample, range(len(values))))))
         given = {k: np.float32(v) for k, v in enumerate(values) if v}
         doubt = 3e-6 * float(np.abs(values).max(initial=0))
-        keys = [int(record[f"{which}_{word}"]) for word in ("quantizer", "bits", "scale_kind")]
+        keys = [int(record[f"{which}_{word}"]) for word in ("quantizer", "levels", "scale_kind")]
         found = quantized(keys[0], keys[1], keys[2], record[f"{which}_scale"], given, draws, doubt)
         self.layers[h].unclear += found.unclear
         out = np.zeros(len(values))
@@ -625,9 +789,14 @@ class Simulator:
     def feedback(self) -> Any:
         """All C, flat, in the plan's layout."""
         flat = self.plan.feedback.astype(np.float64)
-        for record, wires, exists in zip(self.plan.channels, self.c, self.exists, strict=True):
+        for c, record in enumerate(self.channels):
+            if record["wiring"] in FROM_WEIGHTS:  # its C is drawn where messages leave
+                self._redraw(c, self.left[c])
+        for c, (record, wires, exists) in enumerate(zip(self.plan.channels, self.c, self.exists, strict=True)):
             place = slice(int(record["c_offset"]), int(record["c_offset"] + record["c_size"]))
-            if record["wiring"] in (Wiring.BANK, Wiring.SIGN):
+            if c in self.kernels:
+                flat[place] = self.kernels[c]
+            elif record["wiring"] in (Wiring.BANK, Wiring.SIGN):
                 shared = self.layers[int(record["source"])].places.T
                 flat[place][shared[exists]] = wires[exists]
             elif record["c_size"]:

@@ -23,10 +23,10 @@ def encoded(settings: dict[str, Any], values: list[float]) -> tuple[SimpleNamesp
 ON_A_BOUNDARY = [
     ({"threshold": {"value": 0.5}}, 0.5 + 2e-7, 0.0),
     ({"threshold": {"value": 0.5}}, 0.5 - 2e-7, 0.5 + 1e-7),
-    ({"quantize": {"kind": "log2", "bits": 3, "scale": 1.0}}, 2**-0.5 + 1e-7, 0.5),
-    ({"quantize": {"kind": "log2", "bits": 3, "scale": 1.0}}, 1e-8, -0.25),
-    ({"quantize": {"kind": "log2", "bits": 3, "scale": 1.0}}, 1e-8, 0.0),
-    ({"quantize": {"kind": "log2", "bits": 3, "scale": 1.0}}, 0.0, 0.25),
+    ({"quantize": {"kind": "log2", "exponents": 3, "scale": 1.0}}, 2**-0.5 + 1e-7, 0.5),
+    ({"quantize": {"kind": "log2", "exponents": 3, "scale": 1.0}}, 1e-8, -0.25),
+    ({"quantize": {"kind": "log2", "exponents": 3, "scale": 1.0}}, 1e-8, 0.0),
+    ({"quantize": {"kind": "log2", "exponents": 3, "scale": 1.0}}, 0.0, 0.25),
     ({"quantize": {"kind": "uniform", "bits": 3, "scale": 3.0}}, 0.5 + 1e-7, 0.0),
     ({"quantize": {"kind": "uniform", "bits": 3, "scale": 3.0}}, 1.5 - 1e-7, 2.0),
     ({"quantize": {"kind": "sign", "scale": 1.0}}, -1e-8, 1.0),
@@ -55,7 +55,7 @@ def test_the_same_difference_off_the_boundary_is_an_error(settings: Any, value: 
 
 
 def test_a_flip_of_who_speaks_moves_the_scale_of_all() -> None:
-    settings = {"threshold": {"value": 0.5}, "quantize": {"kind": "log2", "bits": 4, "scale": "rms"}}
+    settings = {"threshold": {"value": 0.5}, "quantize": {"kind": "log2", "exponents": 4, "scale": "rms"}}
     channel, message = encoded(settings, [0.9, 0.5 + 1e-7, 0.7])
     _, quieter = encoded(settings, [0.9, 0.5 - 1e-7, 0.7])
     result = boundaries.reconcile(channel, message, quieter.sent)
@@ -75,6 +75,15 @@ def test_a_value_rounded_to_nothing_shows_in_the_scale(here: float, there: float
     assert result.flips.tolist() == [[True, False, False, False]]
     assert not result.unexplained.any()
     assert torch.equal(result.encoded.sent, other.sent)
+
+
+def test_a_value_that_is_all_rounding_may_be_an_event_or_none() -> None:
+    """A saturated softmax leaves errors of its last digits, or none."""
+    settings = {"quantize": {"kind": "uniform", "bits": 5}}
+    channel, message = encoded(settings, [4.8e-7, -7.2e-7, 0.0])
+    result = boundaries.reconcile(channel, message, torch.zeros(1, 3), 1e-4)
+    assert result.flips.tolist() == result.doubtful.tolist() == [[True, True, False]]
+    assert not boundaries.reconcile(channel, message, torch.zeros(1, 3)).doubtful.any()
 
 
 def test_where_the_whole_message_has_another_scale_its_words_have_too() -> None:

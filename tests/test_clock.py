@@ -54,7 +54,7 @@ def test_timetable_of_two_frames(simulate: Simulate) -> None:
             "forward.1": {"bandwidth": "1 Gbit/s", "latency": "100 ns"},
             "forward.2": {"bandwidth": "2 Gbit/s", "latency": "20 ns", "encoding": "aer", "header": 3},
             "learning.1": {
-                "quantize": {"kind": "log2", "bits": 3, "scale": "max"},
+                "quantize": {"kind": "log2", "exponents": 3, "scale": "max"},
                 "bandwidth": "1 Gbit/s",
                 "latency": "50 ns",
                 "encoding": "aer",
@@ -276,7 +276,7 @@ def channels(draw: st.DrawFn, shared: bool) -> dict[str, Any]:
         table["drop"] = {"probability": 0.3, "rescale": draw(st.booleans())}
     if draw(st.integers(0, 2)) == 0:
         scale = draw(st.sampled_from(["max", "rms", 0.5]))
-        table["quantize"] = {"kind": "log2", "bits": draw(st.integers(1, 5)), "scale": scale}
+        table["quantize"] = {"kind": "log2", "exponents": draw(st.integers(1, 5)), "scale": scale}
     if draw(st.integers(0, 2)) == 0:
         table["threshold"] = {"value": draw(st.sampled_from([0.0, 0.1]))}
     if table.keys() & {"quantize", "threshold"} and draw(st.booleans()):
@@ -330,7 +330,7 @@ def tables(draw: st.DrawFn) -> tuple[list[int], int, list[str], dict[str, Any]]:
             "epochs": 2,
             # Small steps: a saturated unit is 1 or the float32 below it, and has a slope of 0 or not.
             "learning_rate": 0.02,
-            "decay": 0.01,
+            "learning_rate_decay": 0.01,
             "momentum": draw(st.sampled_from([0.0, 0.9])),
         },
         "channels": channel_tables,

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from channelsim import codes
 from channelsim.plan.layout import CHANNEL, Encoding, Quantizer, Scale
-
-WORD = {Quantizer.NONE: 32, Quantizer.SIGN: 1, Quantizer.TERNARY: 2}
+from tests.engine.records import word_bits
+from tests.words import OF_MESSAGES
 
 
 def channel(
     n: int,
     quantizer: Quantizer = Quantizer.NONE,
-    bits: int = 0,
+    levels: int = 0,
     encoding: Encoding = Encoding.DENSE,
     scale_kind: Scale = Scale.FIXED,
     scale: float = 1.0,
@@ -27,23 +27,24 @@ def channel(
     """A CHANNEL record with its widths worked out anew."""
     record = np.zeros((), CHANNEL)
     record["n"], record["quantizer"], record["encoding"] = n, quantizer, encoding
-    record["bits"] = WORD.get(quantizer, bits)
-    record["value_bits"] = WORD.get(quantizer, bits)
+    record["levels"] = levels
+    record["value_bits"] = word_bits(quantizer, levels)
     record["scale_kind"], record["scale"] = scale_kind, scale
     record["scale_bits"] = 32 if quantizer != Quantizer.NONE and scale_kind != Scale.FIXED else 0
     record["address_bits"] = math.ceil(math.log2(n))
-    record["silence_bits"] = quantizer == Quantizer.SIGN or (quantizer == Quantizer.LOG2 and bits <= 2)
+    record["silence_bits"] = quantizer == Quantizer.SIGN or (
+        quantizer == Quantizer.LOG2 and 2 * levels == 2 ** record["value_bits"]
+    )
     record["header_bits"] = header_bits
     return record[()]
 
 
-def alphabet(quantizer: Quantizer, bits: int, a: np.float32) -> list[np.float32]:
+def alphabet(quantizer: Quantizer, levels: int, a: np.float32) -> list[np.float32]:
     """Every value that a quantizer makes, zero left out."""
     if quantizer == Quantizer.LOG2:
-        plus = [a * np.float32(2.0**-level) for level in range(bits)]
+        plus = [a * np.float32(2.0**-level) for level in range(levels)]
     elif quantizer == Quantizer.UNIFORM:
-        top = 2 ** (bits - 1) - 1
-        plus = [a / np.float32(top) * np.float32(k) for k in range(1, top + 1)]
+        plus = [a / np.float32(levels) * np.float32(k) for k in range(1, levels + 1)]
     else:
         plus = [a]
     return [v for v in plus + [-v for v in plus] if v != 0]
@@ -51,17 +52,20 @@ def alphabet(quantizer: Quantizer, bits: int, a: np.float32) -> list[np.float32]
 
 @st.composite
 def messages(draw: st.DrawFn) -> tuple[np.void, np.ndarray, np.float32, int]:
-    quantizer = draw(st.sampled_from(Quantizer))
-    bits = draw(st.integers(2 if quantizer == Quantizer.UNIFORM else 1, 16))
+    quantizer = draw(st.sampled_from(OF_MESSAGES))
+    levels = draw(st.integers(1, 32))
+    if quantizer == Quantizer.UNIFORM:
+        levels = 2 ** draw(st.integers(1, 15)) - 1
     n = draw(st.one_of(st.integers(1, 5), st.integers(6, 300)))
     scale_kind = draw(st.sampled_from(Scale))
     a = np.float32(draw(st.floats(2**-10, 2**10, width=32)))
     header_bits = draw(st.sampled_from([0, 1, 8, 13, 70]))
-    record = channel(n, quantizer, bits, draw(st.sampled_from(Encoding)), scale_kind, a, header_bits)
+    encoding = draw(st.sampled_from([e for e in Encoding if quantizer or e != Encoding.ENTROPY]))
+    record = channel(n, quantizer, levels, encoding, scale_kind, a, header_bits)
     if quantizer == Quantizer.NONE:
         value = st.floats(width=32, allow_nan=False).map(np.float32)
     else:
-        value = st.sampled_from(alphabet(quantizer, bits, a))
+        value = st.sampled_from(alphabet(quantizer, levels, a))
     speaking = draw(st.sampled_from(["nobody", "all", "some"]))
     few = st.lists(value, min_size=1, max_size=8)
     pool = np.array(draw(few), dtype=np.float32)
@@ -84,13 +88,16 @@ def test_every_message_survives_and_has_the_length_counted(
     assert np.array_equal(arrived.view(np.uint32), values.view(np.uint32))
     assert np.float32(scale) == a
     assert codes.header_of(packed, record) == header
-    counted, encoding = codes.message_bits(record, np.count_nonzero(values))
-    assert packed.bits == counted and packed.encoding == encoding
+    if record["encoding"] == Encoding.ENTROPY:
+        assert packed.encoding == Encoding.ENTROPY
+    else:
+        counted, encoding = codes.message_bits(record, np.count_nonzero(values))
+        assert packed.bits == counted and packed.encoding == encoding
     assert len(packed.data) == -(-packed.bits // 8)
     assert packed.events == np.count_nonzero(values)
 
 
-@pytest.mark.parametrize("quantizer", Quantizer)
+@pytest.mark.parametrize("quantizer", OF_MESSAGES)
 def test_the_padding_is_less_than_a_byte_of_zeros(quantizer: Quantizer) -> None:
     record = channel(3, quantizer, 5, Encoding.AER)
     packed = codes.pack(np.array([0, 1, 0], np.float32), 1.0, record)
@@ -127,31 +134,54 @@ def test_one_neuron_has_no_address() -> None:
     assert codes.pack(np.zeros(1, np.float32), 1.0, record).data == b""
 
 
+def test_an_entropy_code_by_hand() -> None:
+    # +a, silence: sends (1 of 1 + 1), plus (1 of 2), then 1 of 4 for silence, as one unit has sent: from 1/2 on 1/16.
+    record = channel(2, Quantizer.SIGN, 1, Encoding.ENTROPY, header_bits=2)
+    packed = codes.pack(np.array([1, 0], np.float32), 1.0, record, header=0b11)
+    assert packed.bits == 2 + 4 and packed.data == bytes([0b11_1000_00])
+    assert packed.encoding == Encoding.ENTROPY and packed.events == 1
+    with pytest.raises(ValueError, match="depends on the values"):
+        codes.message_bits(record, 1)
+    with pytest.raises(ValueError, match="no entropy code"):
+        codes.unpack(codes.Packed(packed.data, packed.bits + 1, packed.encoding, 1), record)
+
+
+@pytest.mark.parametrize("quantizer", [q for q in OF_MESSAGES if q])
+def test_units_are_words_by_magnitude_and_sign(quantizer: Quantizer) -> None:
+    record = channel(4, quantizer, 1 if quantizer in (Quantizer.SIGN, Quantizer.TERNARY) else 7)
+    values = np.sort(np.array(alphabet(quantizer, int(record["levels"]), np.float32(1)), np.float32))
+    words = codes.encode(values, 1.0, record)
+    units = codes.units_of(words, record)
+    levels = int(record["levels"])
+    assert units.tolist() == [*range(-levels, 0), *range(1, levels + 1)]
+    assert np.array_equal(codes.codes_of(units, record), words)
+
+
 def test_auto_takes_the_shorter_code_and_dense_on_a_tie() -> None:
     # 16 neurons, 4-bit words: dense 64 bits; 8 bits an event, so 8 events tie.
-    record = channel(16, Quantizer.UNIFORM, 4, Encoding.AUTO)
+    record = channel(16, Quantizer.UNIFORM, 7, Encoding.AUTO)
     bits, encoding = codes.message_bits(record, [0, 7, 8, 9, 16])
     assert bits.tolist() == [0, 56, 64, 64, 64]
     assert encoding.tolist() == [Encoding.AER] * 2 + [Encoding.DENSE] * 3
 
 
 @pytest.mark.parametrize(
-    ("quantizer", "bits"),
-    [(Quantizer.LOG2, b) for b in (1, 2, 3, 4, 16)]
-    + [(Quantizer.UNIFORM, b) for b in (2, 3, 16)]
-    + [(Quantizer.SIGN, 1), (Quantizer.TERNARY, 2)],
+    ("quantizer", "levels"),
+    [(Quantizer.LOG2, exponents) for exponents in (1, 2, 3, 4, 16, 32)]
+    + [(Quantizer.UNIFORM, k) for k in (1, 3, 32767)]
+    + [(Quantizer.SIGN, 1), (Quantizer.TERNARY, 1)],
 )
-def test_every_word_is_a_value_or_invalid(quantizer: Quantizer, bits: int) -> None:
-    record = channel(5, quantizer, bits)
-    words = np.arange(2**bits)
+def test_every_word_is_a_value_or_invalid(quantizer: Quantizer, levels: int) -> None:
+    record = channel(5, quantizer, levels)
+    words = np.arange(2 ** int(record["value_bits"]))
     values, valid = codes.decode(words, 0.75, record)
-    used = {Quantizer.LOG2: 2 * bits, Quantizer.UNIFORM: 2**bits - 1, Quantizer.SIGN: 2, Quantizer.TERNARY: 3}
+    used = {Quantizer.LOG2: 2 * levels, Quantizer.UNIFORM: 2 * levels + 1, Quantizer.SIGN: 2, Quantizer.TERNARY: 3}
     assert np.array_equal(valid, words < used[quantizer])
     assert np.array_equal(codes.encode(values[valid], 0.75, record), words[valid])
     assert np.all(values[~valid] == 0)
     if not record["silence_bits"]:
         silence = codes.silence_word(record)
-        assert silence < 2**bits and values[silence] == 0
+        assert silence < len(words) and values[silence] == 0
 
 
 def test_a_float_word_that_is_not_finite_is_invalid() -> None:

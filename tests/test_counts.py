@@ -42,7 +42,7 @@ def some(seed: int, samples: int, *shape: int) -> Any:
 
 @pytest.mark.parametrize(
     ("update", "bits"),
-    [({"kind": "sign"}, 192), ({"kind": "ternary"}, 2 * 192), ({"kind": "log2", "bits": 3}, 3 * 192)],
+    [({"kind": "sign"}, 192), ({"kind": "ternary"}, 2 * 192), ({"kind": "log2", "exponents": 3}, 3 * 192)],
 )
 def test_an_update_takes_a_word_for_each_synapse(update: dict[str, Any], bits: int) -> None:
     """8 updates of 8 x 3 synapses."""

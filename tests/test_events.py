@@ -6,6 +6,7 @@ bytes in /events and plain NumPy every activity, every error and every update mu
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import channelsim as cs
 from channelsim import codes, hashing
 from channelsim.hashing import Stream
 from channelsim.plan import Direction, Plan, Wiring, build
+from channelsim.scenario import Quantize
 from channelsim.trace import Trace
 from tests.networks import scenario
 
@@ -27,8 +29,12 @@ RATE = 0.1
 
 STAGES: dict[str, dict[str, Any]] = {
     "ideal": {},
-    "3 bits down": {"learning": {"quantize": {"kind": "log2", "bits": 3, "scale": "max"}, "header": 5}},
+    "3 bits down": {"learning": {"quantize": {"kind": "log2", "exponents": 3, "scale": "max"}, "header": 5}},
     "6 bits up": {"forward": {"quantize": {"kind": "uniform", "bits": 6, "scale": "rms"}, "encoding": "auto"}},
+    "entropy codes": {
+        "forward": {"quantize": {"kind": "uniform", "bits": 5, "scale": "max"}, "encoding": "entropy"},
+        "learning": {"quantize": {"kind": "log2", "bits": 4, "scale": "max"}, "encoding": "entropy", "header": 3},
+    },
     "thresholds and lost events": {
         "forward": {"threshold": {"value": 0.1}, "encoding": "aer"},
         "learning": {
@@ -41,12 +47,11 @@ STAGES: dict[str, dict[str, Any]] = {
 }
 
 
-def quantized(v: Matrix, kind: str, bits: int, a: float) -> Matrix:
+def quantized(v: Matrix, kind: str, levels: int, a: float) -> Matrix:
     if kind == "uniform":
-        top = 2 ** (bits - 1) - 1
-        return a / top * np.clip(np.round(v * top / a), -top, top)
+        return a / levels * np.clip(np.round(v * levels / a), -levels, levels)
     with np.errstate(divide="ignore"):
-        exponent = np.clip(np.round(np.log2(np.abs(v) / a)), 1 - bits, 0)
+        exponent = np.clip(np.round(np.log2(np.abs(v) / a)), 1 - levels, 0)
     return np.sign(v) * a * 2**exponent
 
 
@@ -57,7 +62,7 @@ def said(values: Matrix, keys: dict[str, Any]) -> Matrix:
         return v
     q = keys["quantize"]
     a = np.abs(v).max() if q["scale"] == "max" else np.sqrt((v[v != 0] ** 2).mean())
-    return quantized(v, q["kind"], q["bits"], float(a))
+    return quantized(v, q["kind"], Quantize(**q).levels, float(a))
 
 
 class Messages:
@@ -156,3 +161,27 @@ def test_messages_follow_from_the_weights(rule: str, stages: str, samples: int, 
     with Trace(tmp_path / "run.h5") as trace:
         assert len(trace.events()) == EPOCHS * samples * len(plan.channels)
         recompute(trace, plan, data.train_x, data.train_y, channels)
+        _bits_and_entropy(trace, plan)
+
+
+def _bits_and_entropy(trace: Trace, plan: Plan) -> None:
+    """What is counted, from the packed messages themselves: their lengths, and how often each word was sent."""
+    rows = trace.events()
+    for c, name in enumerate(plan.channel_names):
+        counted, channel = trace.channels(name), plan.channels[c]
+        here = np.flatnonzero(rows["channel"] == c)
+        assert rows["bits"][here].sum() == counted["bits"].sum()
+        if not channel["quantizer"]:
+            assert np.isnan(counted["entropy"]).all()
+            continue
+        per_epoch = plan.frames_per_epoch
+        for epoch, expected in enumerate(counted["entropy"]):
+            words: Counter[float] = Counter()
+            for i in here[rows["frame"][here] // per_epoch == epoch]:
+                packed = codes.Packed(
+                    trace.payload(i), int(rows["bits"][i]), rows["encoding"][i], int(rows["events"][i])
+                )
+                sent, scale = codes.unpack(packed, channel)
+                words.update((sent / scale).tolist())  # with 0 for silence
+            shares = np.array(list(words.values())) / words.total()
+            np.testing.assert_allclose(expected, -(shares * np.log2(shares)).sum(), rtol=1e-12, atol=1e-12)

@@ -25,7 +25,7 @@ CLASSES = 3
 TRANSFERS = ("tanh", "logistic", "relu", "linear")
 
 quantizers = st.one_of(
-    st.fixed_dictionaries({"kind": st.just("log2"), "bits": st.integers(1, 6)}),
+    st.fixed_dictionaries({"kind": st.just("log2"), "exponents": st.integers(1, 6), "silence": st.booleans()}),
     st.fixed_dictionaries({"kind": st.just("uniform"), "bits": st.integers(2, 7)}),
     st.just({"kind": "uniform", "bits": 4, "rounding": "stochastic"}),
     st.sampled_from([{"kind": "sign"}, {"kind": "ternary"}]),
@@ -93,7 +93,7 @@ scenarios = st.fixed_dictionaries(
                 "epochs": st.just(3),
                 "learning_rate": st.sampled_from([0.02, 0.1]),
                 "momentum": st.sampled_from([0, 0.7]),
-                "decay": st.sampled_from([0, 0.01]),
+                "learning_rate_decay": st.sampled_from([0, 0.01]),
             }
         ),
         "schedule": schedules,

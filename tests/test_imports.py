@@ -27,6 +27,8 @@ ROOMS: dict[str, str] = {
     "paths": "errors",
     "files": "errors",
     "rules": "",
+    "extend": "",
+    "parts": "errors files extend",
     "tolerances": "",
     "elementary": "",
     "hashing": "elementary",
@@ -36,25 +38,27 @@ ROOMS: dict[str, str] = {
     "scenario": "errors paths files rules units theory.systems theory.samples",
     "theory": "errors scenario theory.systems",
     "data": "errors paths files elementary hashing",
-    "identity": "errors scenario data",
-    "plan": "errors rules elementary hashing scenario",
-    "codes": "plan",
+    "identity": "errors parts scenario data",
+    "arithmetic": "",
+    "plan": "errors arithmetic rules extend parts elementary hashing scenario",
+    "codes": "arithmetic plan",
     "engine.config": "",
     "engine.sizes": "plan engine.config",
-    "engine.compile": "errors engine.config",
+    "engine.compile": "errors parts engine.config",
     "engine.tables": "plan engine.config engine.sizes engine.compile",
     "engine.kernels.simd": "hashing engine.config engine.compile",
     "engine.kernels": "elementary hashing plan engine.config engine.sizes engine.compile engine.tables "
     "engine.kernels.simd",
-    "engine.channel": "rules plan engine.compile engine.tables engine.kernels.simd engine.kernels",
-    "engine.layers": "plan engine.config engine.sizes engine.compile engine.tables engine.kernels engine.kernels.simd "
-    "engine.channel",
+    "engine.channel": "arithmetic rules extend parts elementary plan engine.compile engine.tables "
+    "engine.kernels.simd engine.kernels",
+    "engine.layers": "rules plan engine.config engine.sizes engine.compile engine.tables engine.kernels "
+    "engine.kernels.simd engine.channel",
     "engine.loop": "plan engine.compile engine.tables engine.kernels engine.channel engine.layers",
-    "engine.setup": "rules hashing data plan engine.config engine.sizes engine.compile engine.tables "
-    "engine.kernels.simd engine.kernels engine.channel engine.layers engine.loop",
+    "engine.setup": "arithmetic rules extend hashing data plan engine.config engine.sizes engine.compile "
+    "engine.tables engine.kernels.simd engine.kernels engine.channel engine.layers engine.loop",
     "engine": "errors data plan engine.config engine.sizes engine.compile engine.tables engine.channel engine.layers "
     "engine.loop engine.setup",
-    "reference": "rules elementary hashing data plan",
+    "reference": "arithmetic rules extend parts elementary hashing data plan",
     "memory": "errors rules scenario data plan engine.sizes",
     "metrics": "elementary",
     "trace": "errors plain paths files rules units plan",
@@ -62,7 +66,7 @@ ROOMS: dict[str, str] = {
     "result": "plain units",
     "progress": "result",
     "provenance": "",
-    "accounting": "plan",
+    "accounting": "elementary plan",
     "congestion": "units engine",
     "cautions": "engine",
     "alignment": "rules data plan engine engine.sizes",
@@ -70,15 +74,17 @@ ROOMS: dict[str, str] = {
     "sensitivity": "tolerances data plan reference",
     "boundaries": "tolerances plan reference sensitivity",
     "side_by_side": "tolerances data plan engine reference sensitivity boundaries",
+    "interchange": "errors scenario",
     "_check": "units scenario data plan codes memory given",
     "_verify": "errors tolerances scenario data plan engine reference memory metrics given side_by_side",
-    "_run": "errors version signals paths units scenario data identity plan engine memory metrics trace given result "
-    "progress provenance accounting congestion cautions alignment deployment",
+    "simulation": "errors version signals paths units scenario data identity plan engine memory metrics trace given "
+    "result provenance accounting congestion cautions alignment deployment",
+    "_run": "errors units scenario data progress result simulation",
     "plots": "errors paths trace",
     "theory.portrait": "errors plots theory theory.systems",
     "_theory": "errors scenario data plan engine given theory theory.systems",
-    "sweeps": "errors version signals plain extras paths units elementary hashing scenario data identity trace plots "
-    "_run",
+    "sweeps": "errors version signals plain extras parts paths units elementary hashing scenario data identity trace "
+    "plots _run",
     "cli": "errors version signals plain shipped paths scenario engine data trace result progress _check _verify _run "
     "_theory plots sweeps extras theory theory.portrait",
     "__main__": "cli",

@@ -52,6 +52,17 @@ def test_connections_that_are_too_many_are_told(monkeypatch: pytest.MonkeyPatch)
     assert "learning.feedback.connections = less than 4096" in told
 
 
+def test_wires_to_each_synapse_that_do_not_fit_are_told_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "machine_bytes", lambda: 2**20)
+    learning = {"rule": "srbp", "feedback": {"per": "synapse"}}
+    scenario = chain((100,), dense_layers([100, 50, 10]), learning=learning)
+    with pytest.raises(cs.InputError) as error:
+        memory.refuse_excess(scenario, tables_of(scenario), 1000)
+    wires = 10 * (100 * 50 + 50)
+    assert f"(C of learning.1 has {wires:,} wires, from 10 units to 5,050 synapses: 0.0 GiB)" in str(error.value)
+    assert str(error.value).endswith('accepted: learning.feedback.per = "neuron", or fewer units')
+
+
 def test_too_many_synapses_are_no_matter_of_feedback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "machine_bytes", lambda: 1000)
     scenario = chain((1, 10, 10), [conv(4, 3), *dense_layers([1, 3])])

@@ -88,7 +88,7 @@ def test_the_scenario_in_the_readme_is_that_of_the_demo(tmp_path: Path) -> None:
 
 
 def test_the_python_in_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (code,) = fenced("python")
+    code = "\n".join(fenced("python"))
     monkeypatch.chdir(tmp_path)
     for folder in ("scenarios", "models"):
         (tmp_path / folder).mkdir()

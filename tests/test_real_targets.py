@@ -49,7 +49,7 @@ def test_every_rule_agrees_with_the_reference(rule: str, batch: int | str) -> No
     assert len(found.max_weight_difference) == 20
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule != "sbp"])  # whose errors pass dense layers only
 def test_every_rule_agrees_with_the_reference_on_maps(rule: str) -> None:
     layers = [
         conv(3, 3, padding=1, transfer="tanh"),

@@ -13,7 +13,7 @@ from channelsim.result import Result
 
 
 def make(**changes: Any) -> Result:
-    total = {"messages": 10, "events": 80, "bits": 2560, "dropped": 3, "late": 0}
+    total = {"messages": 10, "events": 80, "bits": 2560, "dropped": 3, "late": 0, "entropy": 2.5}
     values: dict[str, Any] = {
         "name": "digits <srbp>",
         "status": "done",
@@ -42,9 +42,10 @@ def test_json_has_the_documented_keys() -> None:
         "test_accuracy", "train_accuracy", "loss", "updates", "frames", "simulated_time_ps", "simulated_time_s",
         "training_time_s", "wall_time_s", "energy_j", "channels", "trace",
     }  # fmt: skip
+    assert (told["history"], told["energy_history"]) == ([0.5, 0.9, 0.9321], [1e-6, 1.5e-6, 2e-6])
     assert (told["bits_per_update"], make(updates=0).to_json()["bits_per_update"]) == (50.0, None)
     assert told["channels"]["learning.2"] == {
-        "messages": 10, "events": 80, "bits": 400, "dropped": 3, "late": 0,
+        "messages": 10, "events": 80, "bits": 400, "dropped": 3, "late": 0, "entropy": 2.5,
     }  # fmt: skip
 
 

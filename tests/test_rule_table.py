@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from channelsim.plan import Direction
-from channelsim.rules import FROM_WEIGHTS, RULES, Message, Route, Rule, Wiring
+from channelsim.rules import FROM_WEIGHTS, RULES, SYNONYMS, Message, Route, Rule, Wiring
 from channelsim.scenario import schema
 from tests.networks import plan_of
 
@@ -27,6 +27,8 @@ def stated() -> dict[str, Rule]:
             if wiring == "-"
             else Wiring.SIGN
             if "signs of W" in wiring
+            else Wiring.PRODUCT
+            if "product" in wiring
             else Wiring.TRANSPOSE
             if "transposed" in wiring
             else Wiring.DENSE,
@@ -41,7 +43,7 @@ def test_the_table_is_that_of_the_design() -> None:
 
 
 def test_the_schema_lists_the_rules_of_the_table() -> None:
-    assert schema()["$defs"]["Learning"]["properties"]["rule"]["enum"] == list(RULES)
+    assert schema()["$defs"]["Learning"]["properties"]["rule"]["enum"] == [*RULES, *SYNONYMS]
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -50,7 +52,8 @@ def test_a_plan_of_dense_layers_is_wired_as_the_table_says(name: str) -> None:
     learning = plan.channels[plan.channels["direction"] == Direction.LEARNING]
     sources = {Route.LAYERED: [3, 2], Route.SKIPPED: [3, 3], None: []}[rule.route]
     assert learning["source"].tolist() == sources
-    assert set(learning["wiring"].tolist()) <= {rule.wiring}
+    adjacent = {Wiring.TRANSPOSE} if rule.wiring == Wiring.PRODUCT else set()
+    assert set(learning["wiring"].tolist()) <= {rule.wiring} | adjacent
     assert set(learning["message"].tolist()) <= {rule.message}
     assert set(learning["adaptive"].tolist()) <= {rule.adaptive}
     assert (plan.feedback.size > 0) == rule.has_feedback

@@ -40,12 +40,14 @@ FEEDBACK: dict[str, dict[str, Any]] = {
     "C of 1 bit": {"bits": 1},
     "C of 3 bits": {"distribution": "uniform", "bits": 3},
     "2 wires of 2 bits": {"connections": 2, "bits": 2},
+    "C of mean 0.3": {"distribution": "uniform", "mean": 0.3},
+    "2 copies": {"copies": 2},
 }
 MODIFIERS: dict[str, dict[str, Any]] = {
     "plain": {},
     "no derivative": {"learning": {"derivative": False}},
     "online": {"training": {"batch": 1}},
-    "momentum": {"training": {"momentum": 0.9, "decay": 0.01}},
+    "momentum": {"training": {"momentum": 0.9, "learning_rate_decay": 0.01}},
     "momentum online": {"training": {"momentum": 0.9, "batch": 1}},
     **{name: {"learning": {"feedback": feedback}} for name, feedback in FEEDBACK.items()},
 }
@@ -56,12 +58,28 @@ ADAPTIVE: dict[str, dict[str, Any]] = {
         "training": {"momentum": 0.5},
     },
 }
+REDRAWN: dict[str, dict[str, Any]] = {
+    f"C drawn anew, {name}": {"learning": {"feedback": {"redraw": "frame", **feedback}}}
+    for name, feedback in {
+        "normal": {},
+        "uniform": {"distribution": "uniform", "mean": 0.1},
+        "+-1": {"distribution": "sign", "scale": 0.2},
+        "0 and 1": {"distribution": "binary"},
+        "2 wires": {"connections": 2},
+    }.items()
+}
+LOW_RANK: dict[str, dict[str, Any]] = {
+    "rank 1": {"learning": {"feedback": {"rank": 1}}},
+    "rank 3 of 3 bits, 2 copies": {"learning": {"feedback": {"rank": 3, "bits": 3, "copies": 2}}},
+}
 ROUTES: dict[str, str | list[str]] = {
     "layered": "layered",
     "skipped": "skipped",
     "over every second layer": ["from 3", "from 4", "from 4"],
     "mixed": ["skipped", "layered", "skipped"],
     "one neuron speaks to all": ["from 2", "from 3", "layered"],
+    "cascade": "cascade",
+    "several by hand": ["from 2, 4", "skipped", "cascade"],
 }
 
 
@@ -81,7 +99,7 @@ def combinations() -> list[Any]:
     """(rule, modifier, tables) of all that are possible."""
     found = []
     for rule, learning in RULES.items():
-        modifiers = {**MODIFIERS, **(ADAPTIVE if rule in ("arbp", "asrbp") else {})}
+        modifiers = {**MODIFIERS, **(ADAPTIVE if rule in ("arbp", "asrbp") else REDRAWN)}
         for modifier, tables in modifiers.items():
             if rule in ("bp", "top") and "feedback" in tables.get("learning", {}):
                 continue
@@ -128,6 +146,22 @@ def test_rule_with_modifier(tables: dict[str, Any]) -> None:
     assert_exact(held([8, 9, 7, 5, 4], tables), UPDATES)
 
 
+@pytest.mark.parametrize("modifier", ["plain", "no derivative", "online", "momentum", "momentum online"])
+@pytest.mark.parametrize("route", ["none", "cascade", ["from 3", "from 3, 4", "layered"]])
+def test_skipped_backpropagation(modifier: str, route: str | list[str]) -> None:
+    tables = MODIFIERS[modifier]
+    learning = {"rule": "sbp", "route": route, **tables.get("learning", {})}
+    assert_exact(held([8, 9, 7, 5, 4], {**tables, "learning": learning}), UPDATES)
+
+
+@pytest.mark.parametrize("rule", ["rbp", "srbp", "arbp", "asrbp", "drtp"])
+@pytest.mark.parametrize("modifier", LOW_RANK)
+@pytest.mark.parametrize("training", [{}, {"batch": 1}, {"momentum": 0.9}], ids=["mini-batch", "online", "momentum"])
+def test_low_rank(rule: str, modifier: str, training: dict[str, Any]) -> None:
+    learning = {"rule": rule, **LOW_RANK[modifier]["learning"]}
+    assert_exact(held([8, 9, 7, 5, 4], {"learning": learning, "training": training}), UPDATES)
+
+
 @pytest.mark.parametrize("tables", combinations())
 def test_rule_with_modifier_on_maps(tables: dict[str, Any]) -> None:
     assert_exact(held_on_maps(tables), UPDATES)
@@ -147,6 +181,16 @@ def test_rule_with_route_on_maps(rule: str, feedback: dict[str, Any]) -> None:
 def test_rule_with_route(rule: str, route: str, feedback: dict[str, Any]) -> None:
     learning = {"rule": rule, "route": ROUTES[route], "feedback": feedback}
     assert_exact(held([6, 5, 4, 5, 3], {"learning": learning}), UPDATES)
+
+
+def test_backpropagation_that_skips_nothing_is_backpropagation() -> None:
+    rng = np.random.default_rng(0)
+    data = dataset(rng.random((12, 5)), rng.integers(3, size=12), 3)
+    both = [
+        run(plan_of([5, 4, 4, 3], 12, learning=learning, training={"batch": 3}), data)
+        for learning in ({"rule": "bp"}, {"rule": "sbp", "route": "layered"})
+    ]
+    assert both[0].same(both[1])
 
 
 @pytest.mark.parametrize("rule", ["rbp", "arbp"])

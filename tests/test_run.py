@@ -21,8 +21,9 @@ import numpy as np
 import pytest
 
 import channelsim as cs
-from channelsim import _run
+from channelsim import simulation
 from channelsim.progress import Silent
+from channelsim.simulation import _course, _recorder, _simulation
 from channelsim.trace import _seal
 from tests.cli.process import ROOT, environment
 from tests.networks import scenario
@@ -32,7 +33,7 @@ UNITS = [16, 12, 8, 4]
 SEQUENTIAL: dict[str, Any] = {
     "training": {"batch": 10, "epochs": 4},
     "learning": {"rule": "asrbp"},
-    "channels": {"learning": {"quantize": {"kind": "log2", "bits": 4}, "drop": {"probability": 0.1}}},
+    "channels": {"learning": {"quantize": {"kind": "log2", "exponents": 4}, "drop": {"probability": 0.1}}},
 }
 PIPELINED: dict[str, Any] = {
     "training": {"batch": 7, "epochs": 4, "momentum": 0.5, "learning_rate": 0.02},
@@ -108,7 +109,7 @@ def test_the_same_bits_from_run_to_run(tmp_path: Path, tables: dict[str, Any]) -
 @KINDS
 def test_chunks_do_not_show(tmp_path: Path, tables: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     cs.run(small(tables), tmp_path / "long.h5")
-    monkeypatch.setattr(_run, "CHUNK_SECONDS", 0.0)  # a chunk is one frame
+    monkeypatch.setattr(_simulation, "CHUNK_SECONDS", 0.0)  # a chunk is one frame
     cs.run(small(tables), tmp_path / "short.h5")
     assert_same(tmp_path / "long.h5", tmp_path / "short.h5")
 
@@ -119,8 +120,8 @@ def test_stopped_and_resumed_often_is_as_if_never_stopped(
 ) -> None:
     whole, parts = tmp_path / "whole.h5", tmp_path / "parts.h5"
     frames = cs.run(small(tables), whole).frames
-    monkeypatch.setattr(_run, "FIRST_CHUNK", 1)
-    monkeypatch.setattr(_run, "CHUNK_SECONDS", 0.0)
+    monkeypatch.setattr(_simulation, "FIRST_CHUNK", 1)
+    monkeypatch.setattr(_simulation, "CHUNK_SECONDS", 0.0)
     instants = sorted(random.Random(1).sample(range(1, frames), 5))
     with pytest.raises(KeyboardInterrupt):
         cs.run(small(tables), parts, progress=Stopping(instants[0]))
@@ -141,8 +142,8 @@ def test_a_long_simulated_time_is_resumed_exactly(tmp_path: Path, monkeypatch: p
     }
     whole, parts = tmp_path / "whole.h5", tmp_path / "parts.h5"
     frames = cs.run(small(slow), whole).frames
-    monkeypatch.setattr(_run, "FIRST_CHUNK", 1)
-    monkeypatch.setattr(_run, "CHUNK_SECONDS", 0.0)
+    monkeypatch.setattr(_simulation, "FIRST_CHUNK", 1)
+    monkeypatch.setattr(_simulation, "CHUNK_SECONDS", 0.0)
     with pytest.raises(KeyboardInterrupt):
         cs.run(small(slow), parts, progress=Stopping(frames // 3 + 2))
     with cs.Trace(parts) as trace:
@@ -159,8 +160,8 @@ SITTING = """
 import json, sys, time
 from pathlib import Path
 import channelsim as cs
-from channelsim import _run
 from channelsim.progress import Silent
+from channelsim.simulation import _simulation
 from channelsim.trace import _seal
 from channelsim.trace import _writer
 
@@ -171,7 +172,7 @@ class Ready(Silent):
     def chunk(self, *_):
         time.sleep(float(sys.argv[3]))
 
-_run.CHUNK_SECONDS = 0.0
+_simulation.CHUNK_SECONDS = 0.0
 _writer._SHARE = 0.5  # checkpoints may take half of the time
 path, document = Path(sys.argv[1]), json.loads(sys.argv[2])
 if path.exists():
@@ -228,7 +229,7 @@ name = "own.npz"
 batch = 5
 """
     )
-    monkeypatch.setattr(_run, "CHUNK_SECONDS", 0.0)
+    monkeypatch.setattr(_simulation, "CHUNK_SECONDS", 0.0)
     monkeypatch.chdir(tmp_path)
     cs.run(cs.load("own.toml"), "whole.h5")
     with pytest.raises(KeyboardInterrupt):
@@ -255,7 +256,7 @@ def test_a_trace_that_exists_is_overwritten_only_by_force(tmp_path: Path) -> Non
 
 FEW_BITS: dict[str, Any] = {
     "forward": {"quantize": {"kind": "uniform", "bits": 8}},
-    "learning": {"quantize": {"kind": "log2", "bits": 4}},
+    "learning": {"quantize": {"kind": "log2", "exponents": 4}},
 }
 
 
@@ -442,7 +443,7 @@ FULL: dict[str, Any] = {**SEQUENTIAL, "training": {**SEQUENTIAL["training"], "ba
 @pytest.mark.parametrize("tables", [SEQUENTIAL, ONLINE, FULL], ids=["sequential", "online", "full"])
 def test_a_run_that_is_done_goes_on_with_more_epochs(tmp_path: Path, tables: dict[str, Any]) -> None:
     whole, parts = tmp_path / "whole.h5", tmp_path / "parts.h5"
-    training = {**tables["training"], "decay": 1e-4}
+    training = {**tables["training"], "learning_rate_decay": 1e-4}
     expected = cs.run(small(tables, training={**training, "epochs": 5}), whole)
     cs.run(small(tables, training={**training, "epochs": 2}), parts)
     with pytest.raises(cs.InputError, match=r"parts.h5: this run is done; accepted: more epochs \(--epochs N\)"):
@@ -507,7 +508,7 @@ def test_a_ctrl_c_that_compilation_swallows_is_one(tmp_path: Path, monkeypatch: 
 
     whole, parts = tmp_path / "whole.h5", tmp_path / "parts.h5"
     with monkeypatch.context() as patch:
-        patch.setattr(_run.engine, "advance", compiling)
+        patch.setattr(_course.engine, "advance", compiling)
         with pytest.raises(KeyboardInterrupt):
             cs.run(small(SEQUENTIAL), parts)
     cs.run(small(SEQUENTIAL), whole)
@@ -578,7 +579,7 @@ def test_weights_are_kept_as_often_as_asked(tmp_path: Path, weights: str, epochs
 
 def test_checkpoints_come_as_often_as_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[float] = []
-    monkeypatch.setattr(_run.trace.Writer, "due", lambda self, interval: asked.append(interval))
+    monkeypatch.setattr(_recorder.trace.Writer, "due", lambda self, interval: asked.append(interval))
     cs.run(small(SEQUENTIAL, trace={"checkpoint": "250 ms"}), tmp_path / "run.h5")
     assert set(asked) == {0.25}
 
@@ -839,7 +840,7 @@ def test_a_checkpoint_of_another_run_is_not_taken(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [
-        ("epoch_rows", np.zeros((3, len(_run.ROW))), "epoch_rows has 3 epochs, and [0-9]+ frames have entered"),
+        ("epoch_rows", np.zeros((3, len(simulation.ROW))), "epoch_rows has 3 epochs, and [0-9]+ frames have entered"),
         ("epoch_rows", np.zeros((1, 9)), "epoch_rows is not of the type and shape"),
         ("epoch_start", np.array(-1), "epoch_start is out of range"),
         ("wall_times", None, "wall_times is missing"),

@@ -243,7 +243,7 @@ def test_a_word_that_means_nothing_is_lost() -> None:
     p = 0.3
     channel = {
         "bit_errors": {"probability": p},
-        "quantize": {"kind": "log2", "bits": 3, "scale": 1.0},
+        "quantize": {"kind": "log2", "exponents": 3, "scale": 1.0},
     }
     heard = hear(np.full(N, 1.0), channel)
     lost = heard.counters["corrupted"]

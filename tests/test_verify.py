@@ -15,7 +15,7 @@ import channelsim as cs
 from channelsim import _verify, engine, reference, side_by_side, tolerances
 from channelsim._verify import accuracy_tolerance, one_thread
 from channelsim.data import load_dataset
-from channelsim.plan import Plan
+from channelsim.plan import Plan, RateDecay
 from channelsim.reference import State, rules, simulate
 from channelsim.side_by_side import Comparison, compare
 from tests.ill_conditioned import random_scenario
@@ -24,7 +24,7 @@ from tests.networks import EVERY_STAGE, dataset, dense_layers, plan_of, plan_of_
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 UNITS = [6, 5, 5, 3]
 TRAINING = {"batch": 4, "epochs": 2, "learning_rate": 0.3}
-LOG2 = {"kind": "log2", "bits": 3}
+LOG2 = {"kind": "log2", "exponents": 3}
 
 
 @pytest.fixture(autouse=True)
@@ -61,8 +61,10 @@ def test_rules(rule: str, derivative: bool, batch: int) -> None:
     assert (result.values, result.blind, result.end) == (0, 0, "")
 
 
+STOCHASTIC = {"kind": "uniform", "bits": 4, "rounding": "stochastic"}
+AT_RECEIVER = {"kind": "log2", "bits": 3, "scale": 0.125, "at": "receiver"}
 MODIFIERS: dict[str, dict[str, Any]] = {
-    "momentum and decay": {"training": {"momentum": 0.9, "decay": 0.01}},
+    "momentum and decay": {"training": {"momentum": 0.9, "learning_rate_decay": 0.01}},
     "momentum online": {"training": {"momentum": 0.9, "batch": 1}},
     "sparse": {"learning": {"rule": "asrbp", "feedback": {"connections": 2}}},
     "sparse sign": {"learning": {"rule": "sign", "feedback": {"connections": 2}}},
@@ -72,6 +74,20 @@ MODIFIERS: dict[str, dict[str, Any]] = {
     "logistic": {"transfers": ["logistic", "logistic", "logistic"]},
     "relu": {"transfers": ["relu", "relu", "linear"], "training": {"learning_rate": 0.05}},
     "no shuffling": {"training": {"shuffle": False, "batch": 7}},
+    "weight decay": {"training": {"weight_decay": 0.1}},
+    "weight decay online": {"training": {"weight_decay": 0.1, "batch": 1, "momentum": 0.5}},
+    "decaying C": {"learning": {"rule": "arbp", "weight_decay": 0.2}},
+    "rate falling on a line": {"training": {"learning_rate_decay": {"per_update": 0.03, "form": "linear"}}},
+    "rate falling as 1 / k": {"training": {"learning_rate_decay": {"per_update": 0.1, "form": "inverse"}}},
+    "updates of samples": {"synapses": {"update": {"kind": "log2", "bits": 3, "scale": 2**-6, "per": "sample"}}},
+    "stochastic updates of samples": {"synapses": {"update": {**STOCHASTIC, "per": "sample"}}},
+    "absolute updates": {"synapses": {"update": {"kind": "abs"}}},
+    "errors of synapses": {"learning": {"rule": "srbp", "feedback": {"per": "synapse"}}},
+    "errors of synapses online": {
+        "learning": {"rule": "srbp", "feedback": {"per": "synapse", "bits": 2}},
+        "training": {"momentum": 0.5, "batch": 1},
+    },
+    "at the receiver": {"learning": {"rule": "rbp"}, "channels": {"learning": {"quantize": AT_RECEIVER}}},
 }
 
 
@@ -94,7 +110,7 @@ STAGES: dict[str, dict[str, Any]] = {
     "residual": {"threshold": {"value": 0.2}, "residual": "threshold"},
     "error feedback": {"quantize": {"kind": "sign", "scale": 0.3}, "residual": "error_feedback"},
     "log2": {"quantize": LOG2},
-    "log2, one bit": {"quantize": {"kind": "log2", "bits": 1, "scale": 0.1}},
+    "log2, one bit": {"quantize": {"kind": "log2", "exponents": 1, "scale": 0.1}},
     "uniform": {"quantize": {"kind": "uniform", "bits": 4, "scale": "rms"}},
     "stochastic": {"quantize": {"kind": "uniform", "bits": 3, "rounding": "stochastic"}},
     "sign": {"quantize": {"kind": "sign", "scale": "rms"}},
@@ -118,7 +134,7 @@ def test_stages(name: str, where: str) -> None:
 
 
 SYNAPSES: dict[str, dict[str, Any]] = {
-    "update": {"update": {"kind": "log2", "bits": 4}},
+    "update": {"update": {"kind": "log2", "exponents": 4}},
     "stochastic update": {"update": {"kind": "uniform", "bits": 4, "rounding": "stochastic"}},
     "weight": {"weight": {"kind": "uniform", "bits": 6, "scale": 1.0, "rounding": "stochastic"}},
     "both": {"update": {"kind": "ternary", "scale": "rms"}, "weight": {"kind": "uniform", "bits": 8}},
@@ -262,10 +278,41 @@ def test_other_weights_than_those_that_are_given() -> None:
 
 
 def test_a_wrong_update_quantizer() -> None:
-    right = plan(learning={"rule": "srbp"}, synapses={"update": {"kind": "log2", "bits": 4}})
+    right = plan(learning={"rule": "srbp"}, synapses={"update": {"kind": "log2", "exponents": 4}})
     layers = right.layers.copy()
-    layers["update_bits"] = 3
+    layers["update_levels"] = 3
     fails(right, replace(right, layers=layers))
+
+
+def test_updates_that_are_quantized_at_a_wrong_time() -> None:
+    for update in ({"kind": "log2", "bits": 3}, {"kind": "uniform", "bits": 4, "rounding": "stochastic"}):
+        right = plan(training={"batch": 4}, synapses={"update": {**update, "per": "sample"}})
+        layers = right.layers.copy()
+        layers["update_per_sample"] = 0
+        fails(right, replace(right, layers=layers))
+
+
+def test_a_wrong_decay() -> None:
+    right = plan(training={"weight_decay": 0.1}, learning={"rule": "arbp"})
+    fails(right, replace(right, weight_decay=0.101))
+    fails(right, replace(right, feedback_decay=0.0))
+    falling = plan(training={"learning_rate_decay": {"per_update": 0.05, "form": "linear"}})
+    fails(falling, replace(falling, decay_form=RateDecay.INVERSE))
+
+
+def test_a_wrong_quantizer_at_the_receiver() -> None:
+    for rule in ("bp", "rbp", "srbp"):
+        right = plan(learning={"rule": rule}, channels={"learning": {"quantize": AT_RECEIVER}})
+        channels = right.channels.copy()
+        channels["bits"][channels["at_receiver"] != 0] -= 1
+        fails(right, replace(right, channels=channels))
+
+
+def test_wrong_wires_of_synapses() -> None:
+    right = plan(learning={"rule": "srbp", "feedback": {"per": "synapse"}})
+    wires = right.feedback.copy()
+    wires[-1] *= 1.1  # to a bias
+    fails(right, replace(right, feedback=wires))
 
 
 def test_a_wrong_clock_is_found_though_no_weight_shows_it() -> None:

@@ -79,7 +79,7 @@ def add_epoch(writer: trace.Writer, plan: Plan, epoch: int, pace: float = 0.5) -
     )
     writer.test_row({**shared, "loss": 2.5 / epoch, "accuracy": 0.9 * accuracy(epoch, pace), "wall_time": 0.5 * epoch})
     ones = np.ones(len(plan.channels))
-    writer.channel_rows(epoch, plan.channel_names, counters(plan, epoch), 0.25 * ones, 1e-9 * epoch * ones)
+    writer.channel_rows(epoch, plan.channel_names, counters(plan, epoch), 0.25 * ones, 1e-9 * epoch * ones, 1.5 * ones)
     writer.alignment_row("1", {"epoch": epoch, "cosine": 0.1 * epoch, "sign_agreement": 0.5})
     writer.staleness("1", np.array([epoch, 2 * epoch, 3]))
     writer.events(*messages(2 * (epoch - 1), 2, len(plan.channels)))

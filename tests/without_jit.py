@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from channelsim import engine
-from channelsim.plan import CHANNEL, MESSAGE_ROW, Encoding, Quantizer
+from channelsim.plan import CHANNEL, MESSAGE_ROW, Encoding
 from tests.engine.records import channel
 from tests.laws.cases import Case, dense_case, run
 from tests.networks import EVERY_STAGE
+from tests.words import OF_MESSAGES
 
 TRAINING = {"batch": 3, "epochs": 2, "learning_rate": 0.1}
 ONLINE = {"batch": 1, "epochs": 1, "learning_rate": 0.05}
@@ -36,13 +37,13 @@ CASES: dict[str, dict[str, Any]] = {
     "few bits": {
         "learning": {"rule": "srbp"},
         "channels": {
-            "learning": {"quantize": {"kind": "log2", "bits": 3}},
+            "learning": {"quantize": {"kind": "log2", "exponents": 3}},
             "forward": {"quantize": {"kind": "ternary"}},
         },
     },
     "quantized synapses": {
         "learning": {"rule": "srbp"},
-        "synapses": {"update": {"kind": "log2", "bits": 4}, "weight": {"kind": "uniform", "bits": 8}},
+        "synapses": {"update": {"kind": "log2", "exponents": 4}, "weight": {"kind": "uniform", "bits": 8}},
     },
     "wires of one magnitude": {
         "learning": {"rule": "arbp", "feedback": {"distribution": "sign"}},
@@ -119,8 +120,9 @@ def packed() -> dict[str, Any]:
     """Messages of every quantizer, dense and by addresses, as bytes."""
     channels = np.concatenate([
         np.array([channel(5, kind, 3, encoding=encoding, header_bits=3)], CHANNEL)
-        for kind in Quantizer
+        for kind in OF_MESSAGES
         for encoding in Encoding
+        if kind or encoding != Encoding.ENTROPY
     ])  # fmt: skip
     rows = np.zeros(len(channels), MESSAGE_ROW)
     rows["channel"], rows["neurons"], rows["scale"] = np.arange(len(rows)), 5, 0.5

@@ -12,6 +12,7 @@ import numpy as np
 from channelsim.plan import Quantizer, Scale
 
 F = np.float32
+OF_MESSAGES = [kind for kind in Quantizer if kind != Quantizer.ABS]
 TINY = 2.0**-126  # the smallest unit
 Values = Mapping[int, np.float32]
 """Neuron -> value, of the neurons that send an event."""
@@ -41,7 +42,7 @@ def scale_of(kind: int, fixed: float, values: Values) -> np.float32:
 
 
 def quantized(
-    kind: int, bits: int, scale_kind: int, fixed: float, values: Values, draws: Values | None, doubt: float
+    kind: int, levels: int, scale_kind: int, fixed: float, values: Values, draws: Values | None, doubt: float
 ) -> Quantized:
     """The quantizer stage. `draws` is u of stochastic rounding; `doubt` by how much a value may be off."""
     if kind == Quantizer.NONE:
@@ -52,11 +53,11 @@ def quantized(
     unclear = 0
     for j, v in values.items():
         u = None if draws is None else draws[j]
-        word = word_of(kind, bits, a, v, u)
+        word = word_of(kind, levels, a, v, u)
         if doubt and not (scale_kind == Scale.MAX and abs(v) == a and u is None):
             slack = F(doubt)
-            unclear += len({word_of(kind, bits, a, near, u) for near in (v - slack, v, v + slack)}) > 1
-        value = decoded(kind, bits, float(a), word)
+            unclear += len({word_of(kind, levels, a, near, u) for near in (v - slack, v, v + slack)}) > 1
+        value = decoded(kind, levels, float(a), word)
         assert value is not None
         if value != 0:
             sent[j], words[j] = value, word
@@ -65,59 +66,68 @@ def quantized(
 
 def unit_of(record: Any, a: float) -> float:
     """What all that arrives of a message of this scale is whole multiples of; 0: of nothing."""
-    kind, bits, rescaled = int(record["quantizer"]), int(record["bits"]), bool(record["rescale"] and record["drop"] > 0)
-    level_by_level = kind == Quantizer.UNIFORM and bits > 2 and rescaled
+    kind, levels = int(record["quantizer"]), int(record["levels"])
+    rescaled = bool(record["rescale"] and record["drop"] > 0)
+    level_by_level = kind == Quantizer.UNIFORM and levels > 1 and rescaled
     if kind == Quantizer.NONE or record["noise"] > 0 or level_by_level:
         return 0.0
     unit = F(a)
     if kind == Quantizer.UNIFORM:
-        unit = F(a) / F(2 ** (bits - 1) - 1)
+        unit = F(a) / F(levels)
     if kind == Quantizer.LOG2:
-        unit = F(a) * F(2.0 ** (1 - bits))
+        unit = F(a) * F(2.0 ** (1 - levels))
     if rescaled and record["drop"] < 1:
         unit = unit / F(1.0 - record["drop"])
     return float(unit) if unit >= TINY else 0.0
 
 
-def word_of(kind: int, bits: int, a: np.float32, v: np.float32, u: np.float32 | None) -> int:
+def word_of(kind: int, levels: int, a: np.float32, v: np.float32, u: np.float32 | None) -> int:
     """The code word of Q(v)."""
     minus = int(v < 0)
     if kind == Quantizer.LOG2:
         exponent = math.log2(abs(float(v / a))) if v else -math.inf
-        return minus * bits - round(min(max(exponent, 1 - bits), 0))
+        return minus * levels - round(min(max(exponent, 1 - levels), 0))
     if kind == Quantizer.SIGN:
         return minus
     if kind == Quantizer.TERNARY:
         return 1 + minus if abs(v) >= a / F(2) else 0
-    top = 2 ** (bits - 1) - 1
-    steps = v * F(top) / a
+    steps = v * F(levels) / a
     q = round(float(steps)) if u is None else math.floor(steps + u)
-    return min(max(q, -top), top) + top
+    return min(max(q, -levels), levels) + levels
 
 
-def decoded(kind: int, bits: int, scale: float, word: int) -> np.float32 | None:
+def decoded(kind: int, levels: int, scale: float, word: int) -> np.float32 | None:
     """The value that a code word stands for; None where it stands for none."""
     a = F(scale)
     if kind == Quantizer.NONE:
         value = np.array(word, np.uint32).view(np.float32)[()]
         return value if np.isfinite(value) else None
     if kind == Quantizer.LOG2:
-        level = a * F(2.0 ** -(word % bits))
-        return None if word >= 2 * bits else (-level if word >= bits else level)
+        level = a * F(2.0 ** -(word % levels))
+        return None if word >= 2 * levels else (-level if word >= levels else level)
     if kind == Quantizer.SIGN:
         return -a if word else a
     if kind == Quantizer.TERNARY:
         return (F(0), a, -a, None)[word]
-    top = 2 ** (bits - 1) - 1
-    return None if word > 2 * top else (a / F(top)) * F(word - top)
+    return None if word > 2 * levels else (a / F(levels)) * F(word - levels)
+
+
+def unit_number(kind: int, levels: int, word: int) -> int:
+    """Of an event's word the number of its magnitude, from the smallest on, with its sign."""
+    if kind == Quantizer.LOG2:
+        return levels - word if word < levels else word - 2 * levels
+    if kind == Quantizer.UNIFORM:
+        return word - levels
+    minus = word == (1 if kind == Quantizer.SIGN else 2)
+    return -1 if minus else 1
 
 
 def silence_of(record: Any) -> int | None:
     """The word of silence in a dense message; None where words are one bit longer for it."""
     if record["silence_bits"]:
         return None
-    kind, bits = int(record["quantizer"]), int(record["bits"])
-    return {Quantizer.LOG2: 2 * bits, Quantizer.UNIFORM: 2 ** (bits - 1) - 1}.get(Quantizer(kind), 0)
+    kind, levels = int(record["quantizer"]), int(record["levels"])
+    return {Quantizer.LOG2: 2 * levels, Quantizer.UNIFORM: levels}.get(Quantizer(kind), 0)
 
 
 def flipped(uniforms: list[float], probability: float, width: int) -> int:

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from benchmarks.work import Matrix, matrices
 from channelsim import engine
-from channelsim._run import CHUNK_SECONDS, FIRST_CHUNK
 from channelsim.data import Dataset
 from channelsim.plan import Plan
+from channelsim.simulation import CHUNK_SECONDS, FIRST_CHUNK
 
 TRACED_FRAMES = 10  # as many as a run writes down by default
 

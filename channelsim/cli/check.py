@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from channelsim.cli.options import Json, Settings
+from channelsim.cli.options import Json, Settings, Trust
 from channelsim.cli.output import print_json
 from channelsim.errors import InputError
 
@@ -20,6 +20,7 @@ def check(
     schema: Annotated[
         bool, typer.Option("--schema", help="Print the JSON Schema of scenario files, for editors.")
     ] = False,
+    trust: Trust = False,
     as_json: Json = False,
 ) -> None:
     """Validate a scenario and show what would be simulated.
@@ -36,7 +37,7 @@ def check(
 
     from channelsim.scenario import load
 
-    wanted = load(scenario, set=settings or ())
+    wanted = load(scenario, set=settings or (), trust=trust)
 
     from channelsim._check import check as look
 

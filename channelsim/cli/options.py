@@ -19,6 +19,10 @@ Settings = Annotated[
     ),
 ]
 
+Trust = Annotated[
+    bool, typer.Option("--trust", help="Python files that it names, which run, may lie outside of its folder.")
+]
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")]
 
 Threads = Annotated[

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from channelsim.cli.options import Json, Settings, Threads
+from channelsim.cli.options import Json, Settings, Threads, Trust
 from channelsim.cli.output import note, print_json, warn
 from channelsim.errors import InputError
 from channelsim.paths import path_of
@@ -41,6 +41,7 @@ def run(
         ),
     ] = None,
     threads: Threads = None,
+    trust: Trust = False,
     as_json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
 ) -> None:
@@ -66,7 +67,7 @@ def run(
 
     wanted = None
     if scenario is not None:
-        wanted = load(scenario, set=settings or ())
+        wanted = load(scenario, set=settings or (), trust=trust)
         if not quiet:
             warn(wanted.advice())
 
@@ -81,7 +82,14 @@ def run(
     try:
         with shown(stream) as progress:
             result = simulate(
-                wanted, out=out, force=force, resume=resume, progress=progress, threads=threads, epochs=epochs
+                wanted,
+                out=out,
+                force=force,
+                resume=resume,
+                progress=progress,
+                threads=threads,
+                epochs=epochs,
+                trust=trust,
             )
     except KeyboardInterrupt:
         if trace is not None and _can_be_resumed(trace):

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from channelsim.cli.options import Json, ScenarioFile, Settings
+from channelsim.cli.options import Json, ScenarioFile, Settings, Trust
 from channelsim.cli.output import note, print_json
 from channelsim.errors import printable
 from channelsim.paths import path_of
@@ -34,6 +34,7 @@ def sweep(
         ),
     ] = None,
     settings: Settings = None,
+    trust: Trust = False,
     as_json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
 ) -> None:
@@ -45,7 +46,7 @@ def sweep(
     from channelsim.cli.sweep_progress import shown
     from channelsim.scenario import load
 
-    wanted = load(scenario, set=settings or ())
+    wanted = load(scenario, set=settings or (), trust=trust)
 
     from channelsim.sweeps import default_out
     from channelsim.sweeps import sweep as simulate

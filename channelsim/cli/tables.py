@@ -10,6 +10,7 @@ from rich.table import Table
 
 from channelsim.cli.output import percent, quantity
 from channelsim.errors import printable
+from channelsim.result import entropy_text
 
 if TYPE_CHECKING:
     from channelsim.data import Entry
@@ -43,10 +44,10 @@ def print_result(result: Result) -> None:
     timed = any(total["utilisation"] for total in result.channels.values())
     channels = Table(box=box.SIMPLE)
     channels.add_column("channel")
-    for heading in (*_COUNTS, *(("queue", "lost", "busy") if timed else ())):
+    for heading in (*_COUNTS, "entropy", *(("queue", "lost", "busy") if timed else ())):
         channels.add_column(heading, justify="right")
     for name, total in result.channels.items():
-        row = [f"{total[count]:,}" for count in _COUNTS]
+        row = [f"{total[count]:,}" for count in _COUNTS] + [entropy_text(total["entropy"])]
         if timed:
             row += [f"{total['queue_max']:,}", f"{total['lost_messages']:,}", _busy(total["utilisation"])]
         channels.add_row(name, *row)

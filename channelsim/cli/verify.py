@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from channelsim.cli.options import Json, ScenarioFile, Settings
+from channelsim.cli.options import Json, ScenarioFile, Settings, Trust
 from channelsim.cli.output import note, print_json
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def verify(
         bool, typer.Option("--train", help="Also train both to the end, and compare the test accuracies (or losses).")
     ] = False,
     settings: Settings = None,
+    trust: Trust = False,
     as_json: Json = False,
 ) -> None:
     """Compare the engine with the PyTorch reference.
@@ -42,7 +43,7 @@ def verify(
     """
     from channelsim.scenario import load
 
-    wanted = load(scenario, set=settings or ())
+    wanted = load(scenario, set=settings or (), trust=trust)
 
     from channelsim._verify import verify as compare
 

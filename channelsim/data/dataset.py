@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from channelsim import elementary
+from channelsim.data import npz
 from channelsim.data.findings import Scale, Values, class_warnings, range_warnings, values_of
+from channelsim.data.raw import Raw, Target
 from channelsim.errors import InputError
 
 Floats = NDArray[np.float32]
 Labels = NDArray[np.int32]
-Target = Literal["auto", "classes", "real", "input"]
-"""`data.target`: what is learned."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -59,6 +59,38 @@ class Dataset:
     values: Values | None = None
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def from_arrays(
+        cls,
+        train: tuple[NDArray, NDArray | None],
+        test: tuple[NDArray, NDArray | None] | None = None,
+        validation: tuple[NDArray, NDArray | None] | None = None,
+        *,
+        name: str = "arrays",
+        scale: Scale = "auto",
+        normalize: bool = False,
+        target: Target = "auto",
+    ) -> Dataset:
+        """A data set of arrays: of each part the images and their labels.
+
+        Images are floats, integers or bool, of shape (samples, inputs) or (samples, channels, height, width); labels
+        are class numbers, one-hot rows or real targets, or None with `target` = "input". They are read, checked and
+        scaled as those of an .npz file (`load_dataset`); without `test` nothing is tested. `check`, `run`, `verify` and
+        `Simulation` take it as `dataset`.
+
+        Raises InputError that names the array and what would be accepted.
+        """
+        parts = {"train": train, "test": test, "validation": validation}
+        arrays = {
+            f"{part}_{side}": np.asarray(array)
+            for part, pair in parts.items()
+            if pair is not None
+            for side, array in zip("xy", pair, strict=True)
+            if array is not None
+        }
+        raw = npz.read(Path(name), arrays, (), scale, target)
+        return assemble(name, raw, None, None, 0, normalize, scale, target)
 
     @property
     def found(self) -> str:
@@ -115,27 +147,6 @@ def _digest(array: NDArray, shape: tuple[int, ...], source: str) -> str:
     state = hashlib.sha256(what.encode())
     state.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return f"{what}{source}: {state.hexdigest()}"
-
-
-@dataclass(frozen=True, eq=False)
-class Raw:
-    """Images and targets as they came out of a source, before they are cut to size and scaled.
-
-    Images have shape (samples, *shape) or (samples, inputs), targets are class numbers (samples,) or, with classes = 0,
-    real (samples, outputs); the source has checked them.
-    `divisor` takes the values to 0..1 where the source knows their range. `notes` and `warnings` are as in `Dataset`.
-    """
-
-    train_x: NDArray
-    train_y: NDArray
-    test_x: NDArray
-    test_y: NDArray
-    shape: tuple[int, ...]
-    classes: int
-    validation: tuple[NDArray, NDArray] | None = field(default=None)
-    divisor: float | None = None
-    notes: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
 
 
 def assemble(

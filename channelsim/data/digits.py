@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from channelsim import hashing
-from channelsim.data.dataset import Raw
+from channelsim.data.raw import Raw
 
 NAME = "digits"
 TRAIN = 1437

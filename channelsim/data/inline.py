@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from channelsim.data.dataset import Raw
+from channelsim.data.raw import Raw
 from channelsim.errors import InputError
 
 

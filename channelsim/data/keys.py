@@ -15,7 +15,7 @@ _WORDS = {
     "x": ("x", "images", "image", "imgs", "data", "inputs", "input", "features", "samples", "pixels"),
     "y": ("y", "labels", "label", "targets", "target", "classes", "class", "outputs", "t"),
 }
-_ACCEPTED = "train_x, train_y, test_x, test_y, and optionally validation_x and validation_y"
+_ACCEPTED = "train_x, train_y, and optionally test_x, test_y, validation_x and validation_y"
 
 
 def meant(key: str) -> str | None:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from channelsim.data import cifar10, digits, inline, mnist, npz, synthetic
-from channelsim.data.dataset import Dataset, Raw, Target, assemble
+from channelsim.data.dataset import Dataset, assemble
 from channelsim.data.findings import Scale
+from channelsim.data.raw import Raw, Target
 from channelsim.errors import InputError
 from channelsim.paths import path_of
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from channelsim.data import idx, places
-from channelsim.data.dataset import Raw
 from channelsim.data.findings import WHITE
+from channelsim.data.raw import Raw
 from channelsim.errors import InputError
 
 Bytes = NDArray[np.uint8]

@@ -6,6 +6,7 @@ import math
 import os
 import zipfile
 import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -13,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from channelsim.data import keys
-from channelsim.data.dataset import Raw, Target
 from channelsim.data.findings import WHITE, Scale
 from channelsim.data.keys import PARTS
+from channelsim.data.raw import Raw, Target
 from channelsim.errors import InputError
 from channelsim.files import open_regular
 
@@ -24,7 +25,7 @@ COLOURS = (1, 3)  # channels of a grey and of a colour image
 
 
 def load(path: Path, scale: Scale = "auto", target: Target = "auto") -> Raw:
-    """The arrays `train_x`, `train_y`, `test_x`, `test_y`, and optionally `validation_x` and `validation_y`.
+    """The arrays `train_x` and `train_y`, and optionally `test_x`, `test_y`, `validation_x` and `validation_y`.
 
     Images have shape (samples, inputs) or (samples, channels, height, width) and are floats, integers or bool;
     integers beyond 0..255 need a `scale` other than "auto". Labels are class numbers from 0 on, or one-hot; the
@@ -33,13 +34,20 @@ def load(path: Path, scale: Scale = "auto", target: Target = "auto") -> Raw:
     Raises InputError, naming file and key, for anything else.
     """
     arrays, others = _arrays(path)
+    return read(path, arrays, others, scale, target)
+
+
+def read(path: Path, arrays: Mapping[str, NDArray], others: Sequence[str], scale: Scale, target: Target) -> Raw:
+    """The same of arrays that have been read from `path`, or stand under this name; `others`: keys that were not."""
     images, labels, notes = {}, {}, []
     classes = 0
     sides = "x" if target == "input" else "xy"
     real = target == "real" or (target == "auto" and _is_real(arrays.get("train_y")))
     for part in PARTS:
         wanted = tuple(f"{part}_{side}" for side in sides)
-        if part == "validation" and not any(key in arrays for key in wanted):
+        if part != "train" and not any(key in arrays for key in wanted):
+            if part == "test" and any((keys.meant(other) or "").startswith("test") for other in others):
+                raise InputError(f"{path}: {keys.missing(wanted[0], [*arrays, *others], path.name)}")
             continue
         for key in wanted:
             if key not in arrays:
@@ -82,6 +90,9 @@ def load(path: Path, scale: Scale = "auto", target: Target = "auto") -> Raw:
                 f" accepted are 0 to {classes - 1}"
             )
     validation = (images["validation"], labels["validation"]) if "validation" in images else None
+    if "test" not in images:
+        images["test"], labels["test"] = images["train"][:0], labels["train"][:0]
+        notes.append("there is no test set")
     return Raw(
         images["train"], labels["train"], images["test"], labels["test"], shape, classes, validation,
         notes=tuple(notes), warnings=(*_layout_warnings(path, shape), *keys.unread(others, path)),

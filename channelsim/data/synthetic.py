@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from channelsim import hashing
-from channelsim.data.dataset import Raw
+from channelsim.data.raw import Raw
 
 DEFAULT_TRAIN = 1000
 DEFAULT_TEST = 200

@@ -13,13 +13,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from channelsim.engine.channel.packing import pack
     from channelsim.engine.checkpoint import restore, snapshot
-    from channelsim.engine.chunks import Diverged, Tally, advance, tally
+    from channelsim.engine.chunks import Collect, Diverged, Tally, advance, tally
     from channelsim.engine.compile.threads import threads
     from channelsim.engine.evaluation import evaluate
     from channelsim.engine.setup.second_process import start_early
-    from channelsim.engine.state import State, rewind_probe, seconds_to_compile, settle, start, start_probe
+    from channelsim.engine.state import (
+        State,
+        rewind_probe,
+        seconds_to_compile,
+        settle,
+        start,
+        start_probe,
+        watch_from,
+    )
 
 __all__ = [
+    "Collect",
     "Diverged",
     "State",
     "Tally",
@@ -36,6 +45,7 @@ __all__ = [
     "start_probe",
     "tally",
     "threads",
+    "watch_from",
 ]
 
 _MODULES = {
@@ -43,9 +53,9 @@ _MODULES = {
     "compile.threads": ("threads",),
     "checkpoint": ("restore", "snapshot"),
     "evaluation": ("evaluate",),
-    "chunks": ("Diverged", "Tally", "advance", "tally"),
+    "chunks": ("Collect", "Diverged", "Tally", "advance", "tally"),
     "setup.second_process": ("start_early",),
-    "state": ("State", "rewind_probe", "seconds_to_compile", "settle", "start", "start_probe"),
+    "state": ("State", "rewind_probe", "seconds_to_compile", "settle", "start", "start_probe", "watch_from"),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 

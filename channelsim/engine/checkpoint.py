@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from channelsim.data import Dataset
 from channelsim.engine import saved
 from channelsim.engine.layers.inputs import LIST
+from channelsim.engine.setup.demands import NOTHING
 from channelsim.engine.setup.memory import SCRATCH
 from channelsim.engine.state import State, enter_epoch, exchange_tables, start
 from channelsim.engine.tables import strides
 from channelsim.engine.tables.handles import records
 from channelsim.engine.tables.layouts import Memory
 from channelsim.errors import InputError
-from channelsim.plan import Plan
+from channelsim.plan import Plan, Recording
 
 
 def snapshot(state: State) -> dict[str, NDArray[Any]]:
@@ -40,9 +41,16 @@ def _without_rest(state: State, lists: NDArray[Any]) -> NDArray[Any]:
     return cleared
 
 
-def restore(plan: Plan, dataset: Dataset, arrays: dict[str, NDArray[Any]], *, trace_frames: int = 0) -> State:
+def restore(
+    plan: Plan,
+    dataset: Dataset,
+    arrays: dict[str, NDArray[Any]],
+    *,
+    trace_frames: int = 0,
+    recording: Recording = NOTHING,
+) -> State:
     """The state that `snapshot` dumped. Raises InputError for arrays that are not those of a run of this plan."""
-    state = start(plan, dataset, trace_frames=trace_frames)
+    state = start(plan, dataset, trace_frames=trace_frames, recording=recording)
     if reason := saved.fault(state, arrays):
         raise InputError(f"/checkpoint: {reason}")
     known = {name: records(np.array(array)) for name, array in arrays.items() if name in Memory._fields}

@@ -9,15 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from channelsim.engine.compile.own import RAISED
 from channelsim.engine.compile.threads import thread_demands, within_threads
 from channelsim.engine.loop import event_loop
 from channelsim.engine.setup import memory as run_memory
 from channelsim.engine.setup.warm_up import compile_for
 from channelsim.engine.state import State, busiest, enter_epoch, exchange_tables
+from channelsim.engine.tables.layouts import OWN_FAILED
 from channelsim.errors import RunError
 from channelsim.plan import CLOCK_END, Plan, Quantizer
 
 Collect = Callable[[NDArray[Any], NDArray[np.float32]], None]
+"""Takes rows (MESSAGE_ROW or VALUE_ROW) and the values that they refer to."""
 
 
 class Diverged(RunError):
@@ -34,11 +37,14 @@ class Tally:
     updates: int
 
 
-def advance(plan: Plan, state: State, until_frame: int, collect: Collect | None = None) -> None:
+def advance(
+    plan: Plan, state: State, until_frame: int, collect: Collect | None = None, watch: Collect | None = None
+) -> None:
     """Runs until frame `until_frame` would enter (at most the run's last frame; past it, until all is done).
 
     Events of the frames that have entered and are due later stay in flight. `collect` receives the message rows and
-    payload of traced frames whenever the buffer is full, and at the end. Raises Diverged; or RunError where
+    payload of traced frames whenever the buffer is full, and at the end; `watch` likewise the rows of recorded values,
+    and these. Raises Diverged; or RunError where
     something would happen after the end of the clock, or too many frames are in flight.
     """
     compile_for(state.demands | thread_demands())
@@ -49,7 +55,7 @@ def advance(plan: Plan, state: State, until_frame: int, collect: Collect | None 
             status = event_loop.advance(*state.handles(), stop)
         if status == event_loop.DIVERGED:
             _forget_what_has_no_word(state)
-            _collect(state, collect)
+            _collect(state, collect, watch)
             frame = int(state.memory.clock[0]["fault_frame"])
             raise Diverged(
                 f"the learning signal is no longer finite at update {frame + 1} "
@@ -57,18 +63,30 @@ def advance(plan: Plan, state: State, until_frame: int, collect: Collect | None 
                 "the weights have grown without bound; a smaller training.learning_rate or a smaller "
                 "learning.feedback.scale keeps them finite"
             )
+        if status == event_loop.OWN_STAGE_FAILED:
+            refuse_own_fault(plan, state)
         if status == event_loop.OUT_OF_TIME:
             raise RunError(f"the simulated clock ends after {CLOCK_END / 1e12:,.0f} s; faster links take less of it")
         if status == event_loop.NO_SLOT or status == event_loop.RING_FULL:
             _grow(state)
         elif status == event_loop.ROWS_FULL:
-            _collect(state, collect)
+            _collect(state, collect, watch)
         elif state.frame >= until_frame:
-            _collect(state, collect)
+            _collect(state, collect, watch)
             return
         else:
-            _collect(state, collect)  # with the tables by which they were sent
+            _collect(state, collect, watch)  # with the tables by which they were sent
             _cross_boundary(plan, state)
+
+
+def refuse_own_fault(plan: Plan, state: State) -> None:
+    """Raises RunError if a stage of the user's own has raised an exception, or made something that is not finite."""
+    fault = int(state.memory.clock[0]["fault_frame"]) - OWN_FAILED
+    if fault < 0:
+        return
+    own = plan.own_stages[fault // 4]
+    what = "raised an exception" if fault % 4 == RAISED else "made a number that is not finite of finite ones"
+    raise RunError(f"{own.part.place} {what}, on channel {plan.channel_name(own.channel)} near frame {state.frame}")
 
 
 def _next_boundary(plan: Plan, state: State) -> int:
@@ -88,11 +106,15 @@ def _cross_boundary(plan: Plan, state: State) -> None:
         enter_epoch(state, epoch)
 
 
-def _collect(state: State, collect: Collect | None) -> None:
+def _collect(state: State, collect: Collect | None, watch: Collect | None) -> None:
     clock = state.memory.clock[0]
     if collect is not None and clock["rows"] > 0:
         collect(state.memory.message_rows[: clock["rows"]].copy(), state.memory.payload[: clock["payload"]].copy())
     clock["rows"] = clock["payload"] = 0
+    written = state.memory.watch[0]
+    if watch is not None and written["rows"] > 0:
+        watch(state.memory.value_rows[: written["rows"]].copy(), state.memory.watched[: written["values"]].copy())
+    written["rows"] = written["values"] = 0
 
 
 def _forget_what_has_no_word(state: State) -> None:

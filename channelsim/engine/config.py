@@ -75,3 +75,7 @@ MESSAGE_BYTES = 8_000_000
 MOST_THREADS = 256
 PATIENCE = 20_000
 """Looks at a flag before others may have the core: some twenty microseconds."""
+
+COUNTED_MESSAGES = 512
+"""Of a quantized channel at least so many messages of an epoch are counted unit by unit, about twice as many at most,
+so that in a large epoch it costs next to nothing."""

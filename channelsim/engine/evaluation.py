@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from channelsim.engine.chunks import refuse_own_fault
 from channelsim.engine.compile.threads import thread_demands, within_threads
 from channelsim.engine.compile.units import EVALUATION
 from channelsim.engine.layers import prediction
@@ -47,5 +48,6 @@ def evaluate(state: State, images: NDArray[np.float32], y: NDArray[Any]) -> tupl
         for first in range(0, len(y), at_once):
             samples = min(at_once, len(y) - first)
             prediction.evaluate(net, memory, flat, labels, targets, first, samples, here, there, *room, found)
+    refuse_own_fault(plan, state)
     loss, correct = found / len(y)
     return float(loss), float(correct) if len(labels) else math.nan

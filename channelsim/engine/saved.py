@@ -25,7 +25,7 @@ from channelsim.plan import Direction, Kind, Quantizer
 
 Arrays = Mapping[str, NDArray[Any]]
 
-_NEVER_NEGATIVE = ("ring", "broadcast_finish", "broadcast_bits", "counters", "ages", "misses")
+_NEVER_NEGATIVE = ("ring", "broadcast_finish", "broadcast_bits", "counters", "unit_counts", "ages", "misses")
 
 
 def fault(fresh: State, arrays: Arrays) -> str:
@@ -80,6 +80,8 @@ def _out_of_range(fresh: State, memory: Memory, arrays: Arrays) -> Iterator[str]
             yield f"{name} has negative values"
     count, layers, batch = len(slots), len(plan.layers), plan.batch
     widest = int(plan.layers["n"].max())
+    to_layers = plan.channels["target"][plan.channels["direction"] == Direction.LEARNING]
+    learning = np.bincount(to_layers, minlength=layers)
     bounds = (
         ("clock.now", clock["now"], 0, 2**62),
         ("clock.sequence", clock["sequence"], 0, 2**56 - 1),
@@ -111,6 +113,8 @@ def _out_of_range(fresh: State, memory: Memory, arrays: Arrays) -> Iterator[str]
         ("broadcast_start", memory.broadcast_start, LOST, None),
         ("deferred_at", memory.deferred_at, 0, STEPS - 1),
         ("sample", memory.sample, 0, plan.train_size - 1),
+        ("feedback_frames", memory.feedback_frames, 0, max(int(clock["next_frame"]) - 1, 0)),
+        ("arrived", memory.arrived, 0, np.maximum(learning - 1, 0)),
         ("input_events", memory.input_events, 0, plan.layers["fan_in"][None, :, None]),
         ("message_events", memory.message_events, 0, widest),
         ("changes_done", arrays["changes_done"], 0, len(plan.changes)),
@@ -119,6 +123,7 @@ def _out_of_range(fresh: State, memory: Memory, arrays: Arrays) -> Iterator[str]
         if np.size(values) and (np.any(values < least) or (most is not None and np.any(values > most))):
             yield f"{name} is out of range"
     may_wait = (plan.layers["kind"] == Kind.DENSE) & (plan.batch == 1) & (plan.momentum == 0.0)
+    may_wait &= plan.weight_decay == 0.0
     may_wait &= (plan.layers["update_quantizer"] == Quantizer.NONE) & (
         plan.layers["weight_quantizer"] == Quantizer.NONE
     )

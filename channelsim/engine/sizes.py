@@ -108,7 +108,10 @@ def sample_bytes(layers: NDArray[Any], channels: NDArray[Any]) -> int:
     return int(4 * layers["n"][1:].sum() + 4 * layers["fan_in"].sum() + 8 * events + 4 * messages)
 
 
-def step_bytes(layers: NDArray[Any], momentum: bool) -> int:
-    """Bytes that are kept for whole steps of W: velocities, or the step that an update quantizer is given."""
-    whole = momentum or bool((layers["update_quantizer"] != Quantizer.NONE).any())
+def step_bytes(layers: NDArray[Any], summed: bool) -> int:
+    """Bytes that are kept for whole steps of W: velocities, or the step that an update quantizer is given.
+
+    summed: there is momentum or weight decay.
+    """
+    whole = summed or bool((layers["update_quantizer"] != Quantizer.NONE).any())
     return 4 * int(layers["w_size"].sum()) if whole else 0

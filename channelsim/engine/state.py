@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,11 @@ from channelsim.data import Dataset
 from channelsim.engine.layers import deferred
 from channelsim.engine.setup import constants, warm_up
 from channelsim.engine.setup import memory as run_memory
-from channelsim.engine.setup.demands import demands
+from channelsim.engine.setup.demands import NOTHING, demands
 from channelsim.engine.tables import strides
 from channelsim.engine.tables.handles import handle
 from channelsim.engine.tables.layouts import Memory, Net
-from channelsim.plan import Change, Plan
+from channelsim.plan import Change, Plan, Recording, Window
 
 
 @dataclass
@@ -78,6 +78,11 @@ class State:
         return feedback
 
     @property
+    def own_state(self) -> NDArray[np.float64]:
+        """The states of the user's own stages, flat."""
+        return _read_only(self.memory.own_state)
+
+    @property
     def residuals(self) -> NDArray[np.float32]:
         """What the senders keep back, those of all channels one after another."""
         return _read_only(self.memory.residuals)
@@ -86,6 +91,13 @@ class State:
     def counters(self) -> NDArray[Any]:
         """COUNTER, one per channel, since the start of the run (queue_max: since it was last cleared)."""
         return _read_only(self.memory.counters)
+
+    @property
+    def unit_counts(self) -> list[NDArray[np.int64]]:
+        """Per channel, how often its units sent what since they were last cleared (`plan.units_counted` has the order);
+        empty where values are floats."""
+        counts = _read_only(self.memory.unit_counts)
+        return np.split(counts, self.plan.channels["count_offset"][1:])
 
     @property
     def channels(self) -> NDArray[Any]:
@@ -147,9 +159,10 @@ class State:
         """Whether W, b and C of another run are the same arrays."""
         return self.memory.weights is other.memory.weights
 
-    def clear_queues(self) -> None:
-        """Longest queues count from now on."""
+    def begin_epoch(self) -> None:
+        """Longest queues, and units by what they sent, count from now on."""
         self.memory.counters["queue_max"] = 0
+        self.memory.unit_counts[:] = 0
 
 
 def _read_only(array: NDArray[Any]) -> NDArray[Any]:
@@ -158,25 +171,36 @@ def _read_only(array: NDArray[Any]) -> NDArray[Any]:
     return view
 
 
-def start(plan: Plan, dataset: Dataset, *, trace_frames: int = 0) -> State:
-    """A run at its beginning."""
-    wanted = demands(plan, trace_frames=trace_frames)
+def start(plan: Plan, dataset: Dataset, *, trace_frames: int = 0, recording: Recording = NOTHING) -> State:
+    """A run at its beginning, which writes down all messages of the first `trace_frames` frames, and `recording`."""
+    recording = _with_first(recording, trace_frames)
+    wanted = demands(plan, recording=recording)
     warm_up.begin(wanted)
-    net = constants.net_of(plan, dataset, trace_frames=trace_frames, frozen=False, capture=False)
+    net = constants.net_of(plan, dataset, recording=recording, frozen=False, capture=False)
     return State(plan, net, run_memory.allocate(plan, net), wanted, epoch=0, changes_done=0)
 
 
 def start_probe(plan: Plan, dataset: Dataset, learner: State, *, capture: bool = True) -> State:
     """A run over the synapses of another, which the two share: nothing learns in it, and the learning signals stay in
     `State.signals`, unless `capture` is false."""
-    net = constants.net_of(plan, dataset, trace_frames=0, frozen=True, capture=capture)
+    net = constants.net_of(plan, dataset, recording=NOTHING, frozen=True, capture=capture)
     memory = run_memory.allocate(plan, net, learner.memory)
     return State(plan, net, memory, demands(plan, frozen=True), epoch=0, changes_done=0)
 
 
-def seconds_to_compile(plan: Plan, *, trace_frames: int = 0) -> int:
+def _with_first(recording: Recording, frames: int) -> Recording:
+    """The same and all messages of so many frames."""
+    return replace(recording, windows=(*recording.windows, Window(0, frames))) if frames else recording
+
+
+def seconds_to_compile(plan: Plan, *, trace_frames: int = 0, recording: Recording = NOTHING) -> int:
     """About how long a quiet machine compiles before such a run's first frame, s; 0 where all is compiled."""
-    return warm_up.seconds_to_compile(demands(plan, trace_frames=trace_frames))
+    return warm_up.seconds_to_compile(demands(plan, recording=_with_first(recording, trace_frames)))
+
+
+def watch_from(state: State, frame: int) -> None:
+    """All values of frames from this one on are written down, in a run that was started with `Recording.watch`."""
+    state.net.config["watch_from"] = frame
 
 
 def rewind_probe(probe: State) -> None:

@@ -8,20 +8,22 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from channelsim import elementary
-from channelsim.plan.channels import channel_table, link_table, settings_of
+from channelsim.plan.channels import channel_table, link_table, place_counts, settings_of
 from channelsim.plan.draws import InitialWeights
-from channelsim.plan.edges import WORDS, Edge, backpropagation_edges, edges_of
+from channelsim.plan.edges import Edge, backpropagation_edges, channel_names, edges_of
 from channelsim.plan.feedback import Place, draw_feedback, draw_wires, places_of, wire_tables
 from channelsim.plan.given import Arrays, written
-from channelsim.plan.layout import Direction, Kind
+from channelsim.plan.layout import Direction, Kind, RateDecay
+from channelsim.plan.own import OwnStage, own_stages
 from channelsim.plan.shapes import layer_table
-from channelsim.scenario import Channel, Scenario, channel_name
+from channelsim.scenario import Channel, Scenario
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Plan:
     event touches one contiguous row. Channel c's wiring is `feedback[c_offset : c_offset + c_size]`: (source units,
     target units) where it is dense; for sparse wiring the wires of sending neuron j are the entries
     `c_start[start_offset + j] .. c_start[start_offset + j + 1]`, counted from `c_offset`, and `c_index` names their
-    targets.
+    targets. Where a channel has a rank r, that is Q (r, target units), and P (source units, r) lies at its p_offset.
     """
 
     layers: NDArray[Any]
@@ -61,8 +63,11 @@ class Plan:
     batch: int
     epochs: int
     learning_rate: float  # of layers without their own; LAYER and CHANNEL have those at which W and C learn
-    decay: float
+    learning_rate_decay: float
+    decay_form: RateDecay
     momentum: float
+    weight_decay: float
+    feedback_decay: float  # weight decay of an adaptive C
     derivative: bool
     shuffle: bool
     flip: bool  # training images are mirrored at random
@@ -79,6 +84,7 @@ class Plan:
     energy_read: float
     energy_write: float
     given_weights: NDArray[np.float32] | None = None  # in place of drawn ones
+    own_stages: tuple[OwnStage, ...] = ()  # by channel and place
 
     @property
     def weights(self) -> NDArray[np.float32]:
@@ -96,19 +102,24 @@ class Plan:
 
     def channel_name(self, c: int) -> str:
         """What channel c is called: by its direction and the layer that receives, "forward.2" or "learning.1"."""
-        return channel_name(WORDS[int(self.channels[c]["direction"])], int(self.channels[c]["target"]))
+        return self.channel_names[c]
 
-    @property
+    @cached_property
     def channel_names(self) -> tuple[str, ...]:
-        return tuple(map(self.channel_name, range(len(self.channels))))
+        """The names of all channels: see `channelsim.scenario.names_of`."""
+        return channel_names(self.channels)
 
     @property
     def log_keep(self) -> float:
-        """ln (1 - decay)."""
-        return float(elementary.log(1.0 - self.decay))
+        """ln (1 - d), d being the learning rates' decay."""
+        return float(elementary.log(1.0 - self.learning_rate_decay))
 
     def rate_left(self, frame: int) -> float:
-        """What is left of the learning rates in a frame: (1 - decay)^frame."""
+        """What is left of the learning rates in a frame."""
+        if self.decay_form == RateDecay.LINEAR:
+            return max(0.0, 1.0 - self.learning_rate_decay * frame)
+        if self.decay_form == RateDecay.INVERSE:
+            return 1.0 / (1.0 + self.learning_rate_decay * frame)
         return float(elementary.exp(frame * self.log_keep))
 
     @property
@@ -163,7 +174,7 @@ def tables(scenario: Scenario, shape: tuple[int, ...], outputs: int, real: bool 
     edges = edges_of(scenario, layers)
     settings = settings_of(scenario, edges)
     links, _, link_of = link_table(scenario.links, edges, settings)
-    channels = channel_table(edges, layers, settings, link_of, [Place()] * len(edges))
+    channels = channel_table(edges, layers, settings, link_of, [Place()] * len(edges), scenario.learning.feedback)
     return Tables(layers, edges, channels, links)
 
 
@@ -196,12 +207,16 @@ def build(
     feedback, places = draw_feedback(edges, layers, places, wires, learning.feedback, initial, arrays)
     settings = settings_of(scenario, edges)
     links, link_names, link_of = link_table(scenario.links, edges, settings)
+    channels = channel_table(edges, layers, settings, link_of, places)
+    changes = _changes(scenario, edges, layers, places, math.ceil(train_size / batch))
+    place_counts([channels, *(change.channels for change in changes)])
     c_start, c_index = wire_tables(places, wires)
+    channels = channel_table(edges, layers, settings, link_of, places, learning.feedback)
     pipelined = schedule.mode == "pipelined"
     energy = scenario.energy
     return Plan(
         layers=layers,
-        channels=channel_table(edges, layers, settings, link_of, places),
+        channels=channels,
         links=links,
         layer_names=tuple(str(h) for h in range(1, len(layers))),
         link_names=link_names,
@@ -210,15 +225,18 @@ def build(
         feedback=feedback,
         c_start=c_start,
         c_index=c_index,
-        changes=_changes(scenario, edges, layers, places, math.ceil(train_size / batch)),
+        changes=changes,
         shape=tuple(shape),
         classes=0 if real else outputs,
         train_size=train_size,
         batch=min(batch, max(train_size, 2)),  # a frame has no more samples than an epoch; 1 is a code path
         epochs=training.epochs,
         learning_rate=training.rate(0),
-        decay=training.decay,
+        learning_rate_decay=training.learning_rate_decay.per_update,
+        decay_form=RateDecay[training.learning_rate_decay.form.upper()],
         momentum=training.momentum,
+        weight_decay=training.weight_decay,
+        feedback_decay=training.weight_decay if learning.weight_decay is None else learning.weight_decay,
         derivative=learning.derivative,
         shuffle=training.shuffle,
         flip=scenario.data.flip,
@@ -234,6 +252,7 @@ def build(
         energy_mac=energy.mac,
         energy_read=energy.synapse_read,
         energy_write=energy.synapse_write,
+        own_stages=own_stages([edge.name for edge in edges], channels, links, settings),
     )
 
 
@@ -259,7 +278,8 @@ def _changes(
     for i, (frame, _) in enumerate(timetable):
         settings = settings_of(scenario, edges, [change for _, change in timetable[: i + 1]])
         links, _, link_of = link_table(scenario.links, edges, settings)
-        changes.append(Change(frame, channel_table(edges, layers, settings, link_of, places), links))
+        table = channel_table(edges, layers, settings, link_of, places, scenario.learning.feedback)
+        changes.append(Change(frame, table, links))
     return tuple(changes)
 
 
@@ -282,4 +302,5 @@ def ideal_backpropagation(plan: Plan) -> Plan:
         feedback=np.zeros(0, np.float32),
         c_start=np.zeros(0, np.int32),
         c_index=np.zeros(0, np.int32),
+        own_stages=(),
     )

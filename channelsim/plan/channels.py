@@ -11,16 +11,17 @@ from numpy.typing import NDArray
 
 from channelsim.plan.edges import Edge
 from channelsim.plan.feedback import Place
-from channelsim.plan.layout import CHANNEL, LINK, Direction, Quantizer
+from channelsim.plan.layout import CHANNEL, LINK, Direction, Distribution, Quantizer, units_counted
 from channelsim.plan.settings import channel_fields
-from channelsim.scenario import Change, Channel, Link, Scenario
+from channelsim.rules import WITHOUT_FEEDBACK
+from channelsim.scenario import Change, Channel, Feedback, Link, Scenario
 
 PS_PER_SECOND = 10**12
 
 
 def settings_of(scenario: Scenario, edges: Sequence[Edge], changes: Sequence[Change] = ()) -> tuple[Channel, ...]:
     """The settings of each channel, with `changes` laid over them."""
-    return tuple(scenario.channel(edge.word, edge.target, changes) for edge in edges)
+    return tuple(scenario.settings(edge.name, changes) for edge in edges)
 
 
 def channel_table(
@@ -29,15 +30,19 @@ def channel_table(
     settings: Sequence[Channel],
     link_of: Sequence[int],
     places: Sequence[Place],
+    feedback: Feedback | None = None,
 ) -> NDArray[Any]:
-    """CHANNEL records: for each edge its settings, the index of its link and where its C lies."""
+    """CHANNEL records: for each edge its settings, the index of its link, where its C lies and how that is drawn."""
     table = np.zeros(len(edges), CHANNEL)
     residual_offset = learning_offset = 0
     for row, edge, channel, link, place in zip(table, edges, settings, link_of, places, strict=True):
-        n, target = int(layers[edge.source]["n"]), layers[edge.target]
+        target = layers[edge.target]
+        row["at_receiver"] = channel.quantize is not None and channel.quantize.at == "receiver"
+        n = int(target["n"]) if row["at_receiver"] else edge.rank or int(layers[edge.source]["n"])
         row["direction"], row["source"], row["target"] = edge.direction, edge.source, edge.target
         row["message"], row["wiring"], row["adaptive"] = edge.message, edge.wiring, edge.adaptive
-        row["learning_rate"] = edge.learning_rate
+        row["learning_rate"], row["share"] = edge.learning_rate, edge.share
+        row["rank"], row["p_offset"] = edge.rank, place.p_offset
         row["n"], row["link"], row["residual_offset"] = n, link, residual_offset
         residual_offset += n
         if edge.direction == Direction.FORWARD:
@@ -47,6 +52,9 @@ def channel_table(
             learning_offset += max(n, int(target["n"]))
         row["c_offset"], row["c_size"], row["start_offset"] = place.offset, place.size, place.start_offset
         row["c_unit"] = place.unit
+        if feedback is not None and feedback.redraw is not None and edge.wiring not in WITHOUT_FEEDBACK:
+            row["redrawn"], row["distribution"] = True, Distribution[feedback.distribution.upper()]
+            row["deviation"], row["mean"] = place.deviation, feedback.mean
         channel_fields(row, channel)
     return table
 
@@ -83,6 +91,15 @@ def _link_fields(link: Link | Channel) -> tuple[int, int, int]:
     return (*occupation(link.bandwidth), -1 if link.queue is None else link.queue)
 
 
+def place_counts(tables: Sequence[NDArray[Any]]) -> None:
+    """Gives each channel a place for the counts of its units, the same in the tables of all scheduled changes."""
+    offset = 0
+    for rows in zip(*tables, strict=True):
+        for row in rows:
+            row["count_offset"] = offset
+        offset += max(units_counted(int(row["levels"])) for row in rows)
+
+
 def is_ideal(rows: NDArray[Any], links: NDArray[Any]) -> NDArray[np.bool_]:
     """Per channel of these tables: messages arrive as they are, all of them."""
     return (
@@ -91,6 +108,8 @@ def is_ideal(rows: NDArray[Any], links: NDArray[Any]) -> NDArray[np.bool_]:
         & (rows["noise"] == 0)
         & (rows["bit_error"] == 0)
         & (rows["drop"] == 0)
+        & (rows["own_before"] == 0)
+        & (rows["own_after"] == 0)
         & (rows["deadline"] < 0)
         & (links["queue"][rows["link"]] < 0)
     )

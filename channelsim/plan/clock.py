@@ -11,11 +11,12 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from channelsim import arithmetic
 from channelsim.errors import InputError
 from channelsim.plan.build import Tables
 from channelsim.plan.channels import channel_table, link_table, settings_of
 from channelsim.plan.feedback import Place
-from channelsim.plan.layout import Jitter
+from channelsim.plan.layout import Encoding, Jitter
 from channelsim.scenario import Scenario
 
 CLOCK_END = 2**62  # ps; nothing happens later
@@ -53,6 +54,8 @@ def _message(row: Any, links: NDArray[Any], batch: int) -> tuple[int, int]:
     """Most picoseconds for which a frame's messages occupy the channel's link, and that one then takes to arrive."""
     word = int(row["value_bits"]) + max(int(row["silence_bits"]), int(row["address_bits"]))
     bits = int(row["header_bits"]) + int(row["scale_bits"]) + int(row["n"]) * word
+    if row["encoding"] == Encoding.ENTROPY:
+        bits += arithmetic.most_bits(int(row["n"]), int(row["levels"]))
     link = links[row["link"]]
     sending = batch * -(-bits * int(link["ps_numerator"]) // int(link["ps_denominator"]))
     jitter = int(row["jitter"]) * (MOST_MEANS if row["jitter_kind"] == Jitter.EXPONENTIAL else 1)

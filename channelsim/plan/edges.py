@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from channelsim.plan.layout import Direction, Kind
-from channelsim.rules import RULES, Message, Rule, Wiring
-from channelsim.scenario import Scenario, channel_name
+from channelsim.rules import RULES, WITHOUT_FEEDBACK, Message, Rule, Wiring
+from channelsim.scenario import Ends, Scenario, names_of
 
 WORDS: dict[int, Literal["forward", "learning"]] = {Direction.FORWARD: "forward", Direction.LEARNING: "learning"}
 """The directions as scenarios and traces write them."""
@@ -18,7 +18,10 @@ WORDS: dict[int, Literal["forward", "learning"]] = {Direction.FORWARD: "forward"
 
 @dataclass(frozen=True)
 class Edge:
-    """A channel as the network's graph has it, before its settings: see CHANNEL for the fields."""
+    """A channel as the network's graph has it, before its settings: see CHANNEL for the fields.
+
+    name: as in [channels] and in a trace; "" where only the graph matters.
+    """
 
     direction: Direction
     source: int
@@ -27,30 +30,40 @@ class Edge:
     wiring: Wiring
     adaptive: bool = False
     learning_rate: float = 0.0
-
-    @property
-    def word(self) -> Literal["forward", "learning"]:
-        return WORDS[self.direction]
-
-    @property
-    def name(self) -> str:
-        return channel_name(self.word, self.target)
+    name: str = ""
+    share: float = 1.0
+    rank: int = 0
 
 
 def edges_of(scenario: Scenario, layers: NDArray[Any]) -> tuple[Edge, ...]:
     """Forward channels from the lowest target up, then learning channels from the topmost target down."""
-    rule, sparse = RULES[scenario.learning.rule], scenario.learning.feedback.connections is not None
+    rule, feedback = RULES[scenario.learning.rule], scenario.learning.feedback
     learning = []
-    for target, source in reversed(scenario.routes().items()):
-        wiring = _wiring(rule, layers, source, target, sparse)
-        rate = scenario.feedback_rate(target) if rule.adaptive and wiring != Wiring.TRANSPOSE else 0.0
-        learning.append(Edge(Direction.LEARNING, source, target, rule.message, wiring, rate > 0, rate))
+    for name, (direction, source, target) in scenario.ends().items():
+        if direction == "forward":
+            continue
+        wiring = _wiring(rule, layers, source, target, feedback.connections is not None)
+        if feedback.per == "synapse":
+            wiring = Wiring.SYNAPSES
+        has_feedback = wiring not in WITHOUT_FEEDBACK
+        rate = scenario.feedback_rate(target) if rule.adaptive and has_feedback else 0.0
+        share, rank = (1.0 / feedback.copies, feedback.rank or 0) if has_feedback else (1.0, 0)
+        ends = Direction.LEARNING, source, target
+        learning.append(Edge(*ends, rule.message, wiring, rate > 0, rate, name, share, rank))
     return (*forward_edges(len(layers) - 1), *learning)
+
+
+def channel_names(channels: NDArray[Any]) -> tuple[str, ...]:
+    """The names of the channels of a CHANNEL table."""
+    return names_of([Ends(WORDS[int(c["direction"])], int(c["source"]), int(c["target"])) for c in channels])
 
 
 def forward_edges(top: int) -> tuple[Edge, ...]:
     """The forward channels of a network of `top` layers above the input."""
-    return tuple(Edge(Direction.FORWARD, h - 1, h, Message.ACTIVATION, Wiring.NONE) for h in range(1, top + 1))
+    return tuple(
+        Edge(Direction.FORWARD, h - 1, h, Message.ACTIVATION, Wiring.NONE, name=f"forward.{h}")
+        for h in range(1, top + 1)
+    )
 
 
 def backpropagation_edges(layers: NDArray[Any]) -> tuple[Edge, ...]:
@@ -59,14 +72,14 @@ def backpropagation_edges(layers: NDArray[Any]) -> tuple[Edge, ...]:
     downwards = range(top - 1, lowest - 1, -1)
     return (
         *forward_edges(top),
-        *(Edge(Direction.LEARNING, h + 1, h, Message.ERROR, Wiring.TRANSPOSE) for h in downwards),
+        *(Edge(Direction.LEARNING, h + 1, h, Message.ERROR, Wiring.TRANSPOSE, name=f"learning.{h}") for h in downwards),
     )
 
 
 def _wiring(rule: Rule, layers: NDArray[Any], source: int, target: int, sparse: bool) -> Wiring:
     """A rule's wiring between two layers, laid out as their kinds want it."""
     adjacent = source == target + 1
-    if adjacent and layers[source]["w_size"] == 0:
+    if adjacent and (layers[source]["w_size"] == 0 or rule.wiring == Wiring.PRODUCT):
         return Wiring.TRANSPOSE  # a layer without synapses passes errors back through its own transpose
     if adjacent and layers[source]["kind"] == Kind.CONV2D:
         return {Wiring.DENSE: Wiring.BANK}.get(rule.wiring, rule.wiring)

@@ -45,6 +45,9 @@ class Place:
     size: int = 0
     start_offset: int = 0
     unit: float = 0.0  # CHANNEL's c_unit
+    deviation: float = 0.0  # CHANNEL's, of the numbers drawn
+    p_offset: int = 0  # CHANNEL's, of a low-rank C
+    p_size: int = 0
 
 
 def draw_wires(edges: Sequence[Edge], layers: NDArray[Any], settings: Feedback, seed: int) -> tuple[Wires | None, ...]:
@@ -88,8 +91,10 @@ def places_of(edges: Sequence[Edge], layers: NDArray[Any], wires: Sequence[Wires
             places.append(Place())
             continue
         size = math.prod(_shape(edge, layers)) if own is None else own.index.size
-        places.append(Place(offset, size, 0 if own is None else start_offset))
-        offset += size
+        p_size = int(layers[edge.source]["n"]) * edge.rank
+        p_offset = offset + size if p_size else 0
+        places.append(Place(offset, size, 0 if own is None else start_offset, p_offset=p_offset, p_size=p_size))
+        offset += size + p_size
         start_offset += 0 if own is None else own.start.size
     return tuple(places)
 
@@ -119,15 +124,16 @@ def draw_feedback(
 
     Raises InputError where a C cannot be congruent with the initial weights.
     """
-    flat, found = np.zeros(sum(place.size for place in places), np.float32), []
+    flat, found = np.zeros(sum(place.size + place.p_size for place in places), np.float32), []
     weights = initial.draw(layers) if settings.congruent else None
     for c, (edge, place, own) in enumerate(zip(edges, places, wires, strict=True)):
         unit = np.float32(0.0)
+        spread = _deviation(edge, layers, settings)
         if place.size:
             if (matrix := given.get(f"C_{edge.target}")) is not None:
                 values = matrix.ravel()
             else:
-                values, unit = _values(c, edge, layers, own, settings, initial.seed)
+                values, unit = _values(c, edge, layers, own, settings, spread, initial.seed)
             if settings.bits is not None:
                 values, unit = low_precision(values, settings.bits)
             if weights is not None and matrix is None and edge.wiring not in (Wiring.SIGN, Wiring.SPARSE_SIGN):
@@ -135,30 +141,57 @@ def draw_feedback(
                 there = signs.ravel() if own is None else signs.ravel()[own.entries(signs.shape[1])]
                 values = np.where(there == 0, values, np.abs(values) * there).astype(np.float32)
             flat[place.offset : place.offset + place.size] = values
-        found.append(replace(place, unit=float(unit) if unit >= SMALLEST_UNIT else 0.0))
+            flat[place.p_offset : place.p_offset + place.p_size] = _projection(c, edge, layers, settings, initial.seed)
+        has_unit = unit >= SMALLEST_UNIT and edge.wiring != Wiring.SYNAPSES
+        found.append(replace(place, unit=float(unit) if has_unit else 0.0, deviation=spread))
     return flat, tuple(found)
 
 
 def _values(
-    c: int, edge: Edge, layers: NDArray[Any], wires: Wires | None, settings: Feedback, seed: int
+    c: int, edge: Edge, layers: NDArray[Any], wires: Wires | None, settings: Feedback, spread: float, seed: int
 ) -> tuple[NDArray[np.float32], np.float32]:
     """C of channel c as it is drawn, flat, and the number of which all its values are whole multiples; 0: of none."""
-    shape, source = _shape(edge, layers), layers[edge.source]
-    spread = deviation(settings.scale, *(fans(source) if edge.wiring in SHAPED_AS_WEIGHTS else shape))
+    shape = _shape(edge, layers)
     key = hashing.key(seed, Stream.FEEDBACK.of(c))
     if wires is None:
         values = draw(settings.distribution, spread, shape, key).ravel()
     else:
         values = draw_entries(settings.distribution, spread, key, wires.entries(shape[1]))
+    if settings.mean:
+        values = values + np.float32(settings.mean)
     if edge.wiring in (Wiring.SIGN, Wiring.SPARSE_SIGN):
         values = np.abs(values)  # the signs are those of W
-    return values, np.float32(spread if settings.distribution in OF_ONE_MAGNITUDE else 0.0)
+    return values, np.float32(spread if settings.distribution in OF_ONE_MAGNITUDE and not settings.mean else 0.0)
+
+
+def _projection(c: int, edge: Edge, layers: NDArray[Any], settings: Feedback, seed: int) -> NDArray[np.float32]:
+    """P of a low-rank C of channel c as it is drawn, flat; empty where C has no rank.
+
+    Its standard deviation is 1 / sqrt(rank), so that C = P Q has that of Q.
+    """
+    if not edge.rank:
+        return np.zeros(0, np.float32)
+    key = hashing.key(seed, Stream.FEEDBACK.of(c), sample=1)
+    shape = int(layers[edge.source]["n"]), edge.rank
+    values = draw(settings.distribution, 1.0 / math.sqrt(edge.rank), shape, key).ravel()
+    return values if settings.bits is None else low_precision(values, settings.bits)[0]
+
+
+def _deviation(edge: Edge, layers: NDArray[Any], settings: Feedback) -> float:
+    """The standard deviation of C as it is drawn; 0 of a channel without one."""
+    if edge.wiring in WITHOUT_FEEDBACK:
+        return 0.0
+    source, target = layers[edge.source], layers[edge.target]
+    ends = int(source["n"]), int(target["n"])
+    return deviation(settings.scale, *(fans(source) if edge.wiring in SHAPED_AS_WEIGHTS else ends))
 
 
 def _shape(edge: Edge, layers: NDArray[Any]) -> tuple[int, int]:
-    """Rows and columns of C, wires that do not exist included."""
+    """Rows and columns of C, or of Q, wires that do not exist included."""
     source = layers[edge.source]
     if edge.wiring in SHAPED_AS_WEIGHTS:
         columns = int(source["w_columns"])
         return int(source["w_size"]) // columns, columns
-    return int(source["n"]), int(layers[edge.target]["n"])
+    target = layers[edge.target]
+    receivers = target["w_size"] + target["b_size"] if edge.wiring == Wiring.SYNAPSES else target["n"]
+    return edge.rank or int(source["n"]), int(receivers)

@@ -67,11 +67,18 @@ def fitted_feedback(
     """
     found: dict[str, Float] = {}
     for edge in edges:
+        if edge.rank or sum(edge.direction == other.direction and edge.target == other.target for other in edges) > 1:
+            raise InputError(
+                f"{source}: C of {edge.name} is {'P Q' if edge.rank else 'one of several to its layer'} here, and not "
+                "read from a file; accepted: networks with one matrix for each layer, or C that is drawn "
+                "(model.weights.feedback = false)"
+            )
         if edge.direction != Direction.LEARNING or edge.wiring in WITHOUT_FEEDBACK:
             continue
         name = f"C_{edge.target}"
         if edge.wiring != Wiring.DENSE:
-            kinds = {Wiring.BANK: "a bank of kernels", Wiring.SIGN: "made of magnitudes with the signs of W"}
+            kinds = {Wiring.BANK: "a bank of kernels", Wiring.SIGN: "made of magnitudes with the signs of W",
+                     Wiring.SYNAPSES: "of single synapses"}  # fmt: skip
             kind = "a list of wires" if edge.wiring in SPARSE_WIRINGS else kinds[edge.wiring]
             raise InputError(
                 f"{source}: C of {edge.name} is {kind} here, and not read from a file; accepted: networks in which each"

@@ -8,6 +8,7 @@ Adding a property of a layer or channel is a line here, a line where the table i
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 
@@ -49,6 +50,15 @@ class Quantizer(IntEnum):
     UNIFORM = 2
     SIGN = 3
     TERNARY = 4
+    ABS = 5  # of updates only
+
+
+class RateDecay(IntEnum):
+    """What is left of learning rates in frame k: (1 - d)^k, max(0, 1 - d k), or 1 / (1 + d k)."""
+
+    FACTOR = 0
+    LINEAR = 1
+    INVERSE = 2
 
 
 class Residual(IntEnum):
@@ -59,10 +69,13 @@ class Residual(IntEnum):
     ERROR_FEEDBACK = 2
 
 
-def has_one_magnitude(quantizer: int, bits: int) -> bool:
-    """Whether what a quantizer makes is 0 or +-a."""
-    of_few_bits = {Quantizer.UNIFORM: 2, Quantizer.LOG2: 1}
-    return quantizer in (Quantizer.SIGN, Quantizer.TERNARY) or of_few_bits.get(Quantizer(quantizer)) == bits
+class Distribution(IntEnum):
+    """What the numbers of a C that is drawn anew are drawn from."""
+
+    NORMAL = 0
+    UNIFORM = 1
+    SIGN = 2
+    BINARY = 3
 
 
 class Scale(IntEnum):
@@ -76,7 +89,8 @@ class Scale(IntEnum):
 class Encoding(IntEnum):
     DENSE = 0
     AER = 1
-    AUTO = 2
+    ENTROPY = 2
+    AUTO = 3
 
 
 class Jitter(IntEnum):
@@ -111,12 +125,14 @@ LAYER = np.dtype(
         ("compute_forward", "i8"),  # ps a message
         ("compute_learning", "i8"),  # ps a message
         ("update_quantizer", "i8"),
-        ("update_bits", "i8"),  # of a word: 1 of `sign`, 2 of `ternary`
+        ("update_levels", "i8"),  # as of a channel's quantizer
+        ("update_bits", "i8"),  # of a word
         ("update_scale_kind", "i8"),
         ("update_scale", "f4"),
         ("update_stochastic", "u1"),
+        ("update_per_sample", "u1"),  # each sample's step passes the quantizer by itself
         ("weight_quantizer", "i8"),
-        ("weight_bits", "i8"),
+        ("weight_levels", "i8"),
         ("weight_scale_kind", "i8"),
         ("weight_scale", "f4"),
         ("weight_stochastic", "u1"),
@@ -133,20 +149,29 @@ CHANNEL = np.dtype(
         ("wiring", "i8"),
         ("adaptive", "u1"),
         ("learning_rate", "f8"),  # of the first update of an adaptive C
-        ("n", "i8"),  # units of the source
+        ("share", "f4"),  # of its error, in the sum of those of all learning channels that lead to the target
+        ("n", "i8"),  # values of a message: units of the source, of the target if `at_receiver`, or the rank of C
+        ("at_receiver", "u1"),  # what C makes of the source's values is what travels, and passes the stages
+        ("rank", "i8"),  # of C = P Q; 0: C is no such product
+        ("p_offset", "i8"),  # P's values, (units of the source, rank); Q is where C is otherwise
         ("message_offset", "i8"),  # of the delivered message (or the projected error) in a frame's message buffer
         ("c_offset", "i8"),  # C's values; dense (n, n_target), sparse: by sender, see Plan.c_index and c_start
         ("c_size", "i8"),
         ("c_unit", "f4"),  # until C learns, all its values are whole multiples of it; 0: of nothing
         ("start_offset", "i8"),  # sparse: n + 1 row starts in Plan.c_start
+        ("redrawn", "u1"),  # C is drawn anew for each frame, from this distribution
+        ("distribution", "i8"),
+        ("deviation", "f8"),
+        ("mean", "f4"),
         ("residual_offset", "i8"),
+        ("count_offset", "i8"),  # of the counts of its units by what they sent: see `units_counted`
         ("link", "i8"),
         # stages, in their order
         ("has_threshold", "u1"),
         ("threshold", "f4"),
         ("residual", "u1"),
         ("quantizer", "i8"),
-        ("bits", "i8"),
+        ("levels", "i8"),  # magnitudes that it has beside 0: exponents of log2, K of uniform, 1 of sign and ternary
         ("scale_kind", "i8"),
         ("scale", "f4"),
         ("stochastic", "u1"),
@@ -157,6 +182,8 @@ CHANNEL = np.dtype(
         ("word_error", "f8"),  # that a word has any bit flipped: 1 - (1 - bit_error)^value_bits
         ("drop", "f8"),
         ("rescale", "u1"),
+        ("own_before", "u1"),  # how many stages of the user's own: before the threshold,
+        ("own_after", "u1"),  # and on the way
         # clock
         ("latency", "i8"),  # ps
         ("jitter_kind", "i8"),
@@ -208,6 +235,15 @@ COUNTER = np.dtype(
     align=True,
 )
 
+
+def units_counted(levels: Any) -> Any:
+    """How many counts the units of a quantized channel take: of silence, and of each magnitude with either sign.
+
+    They stand in this order: silence, -1, 1, -2, 2, ..., with magnitudes counted from the smallest.
+    """
+    return 2 * levels + (levels > 0)
+
+
 MESSAGE_ROW = np.dtype(
     [
         ("frame", "i8"),
@@ -225,6 +261,20 @@ MESSAGE_ROW = np.dtype(
         ("scale", "f4"),
         ("payload", "i8"),  # first of `neurons` values as sent (after threshold and quantizer) in the payload buffer
         ("neurons", "i8"),
+    ],
+    align=True,
+)
+
+VALUE_ROW = np.dtype(
+    [
+        ("kind", "i8"),  # `recording.Watched`
+        ("place", "i8"),  # layer or channel
+        ("frame", "i8"),
+        ("sample", "i8"),  # within the frame
+        ("image", "i8"),  # its place in the training set
+        ("time", "i8"),  # ps: when the values were computed, sent or handed over
+        ("start", "i8"),  # the first of `n` values in the buffer that goes with the rows
+        ("n", "i8"),
     ],
     align=True,
 )

@@ -6,10 +6,10 @@ import math
 from typing import Any
 
 from channelsim.plan.layout import Encoding, Jitter, Quantizer, Residual, Scale
-from channelsim.scenario import Channel
+from channelsim.plan.own import at_the_sender
+from channelsim.scenario import Channel, LowPrecision
 
 FLOAT_BITS = 32
-VALUE_BITS = {Quantizer.NONE: FLOAT_BITS, Quantizer.SIGN: 1, Quantizer.TERNARY: 2}
 
 
 def channel_fields(row: Any, channel: Channel) -> None:
@@ -18,12 +18,14 @@ def channel_fields(row: Any, channel: Channel) -> None:
     row["has_threshold"] = threshold is not None
     row["threshold"] = threshold.value if threshold else 0.0
     row["residual"] = Residual[channel.residual.upper()] if channel.residual else Residual.NONE
-    quantizer_fields(row, quantize, "quantizer", "bits", "scale_kind", "scale", "stochastic")
+    quantizer_fields(row, quantize, "quantizer", "levels", "scale_kind", "scale", "stochastic")
     row["noise"] = noise.sigma if noise else 0.0
     row["noise_scale_kind"], row["noise_scale"] = scale_of(noise.scale if noise else 1.0)
     row["bit_error"] = channel.bit_errors.probability if channel.bit_errors else 0.0
     row["drop"] = channel.drop.probability if channel.drop else 0.0
     row["rescale"] = bool(channel.drop and channel.drop.rescale)
+    row["own_before"] = at_the_sender(channel)
+    row["own_after"] = len(channel.stage) - at_the_sender(channel)
     row["latency"] = channel.latency
     row["jitter_kind"] = Jitter[channel.jitter.distribution.upper()] if channel.jitter.value else Jitter.NONE
     row["jitter"] = channel.jitter.value
@@ -32,11 +34,10 @@ def channel_fields(row: Any, channel: Channel) -> None:
     row["header_bits"] = channel.header
     quantizer = Quantizer(int(row["quantizer"]))
     row["address_bits"] = address_bits(int(row["n"]))
-    row["value_bits"] = FLOAT_BITS if quantizer == Quantizer.NONE else row["bits"]
+    row["value_bits"] = quantize.width if quantize else FLOAT_BITS
     bit_error_fields(row)
     row["scale_bits"] = FLOAT_BITS if quantizer != Quantizer.NONE and row["scale_kind"] != Scale.FIXED else 0
-    # these alphabets have no spare word for an inactive unit
-    row["silence_bits"] = quantizer == Quantizer.SIGN or (quantizer == Quantizer.LOG2 and row["bits"] <= 2)
+    row["silence_bits"] = quantize is not None and not quantize.has_silence
 
 
 def address_bits(n: int) -> int:
@@ -51,11 +52,11 @@ def bit_error_fields(row: Any) -> None:
 
 
 def quantizer_fields(
-    row: Any, quantize: Any, kind: str, bits: str, scale_kind: str, scale: str, stochastic: str
+    row: Any, quantize: LowPrecision | None, kind: str, levels: str, scale_kind: str, scale: str, stochastic: str
 ) -> None:
     """Writes a quantizer table (or None) into five named fields of a record."""
     row[kind] = Quantizer[quantize.kind.upper()] if quantize else Quantizer.NONE
-    row[bits] = VALUE_BITS.get(row[kind], quantize.bits) if quantize else 0
+    row[levels] = quantize.levels if quantize else 0
     row[scale_kind], row[scale] = scale_of(quantize.scale if quantize else 1.0)
     row[stochastic] = bool(quantize and quantize.rounding == "stochastic")
 

@@ -65,9 +65,11 @@ def layer_table(scenario: Scenario, shape: tuple[int, ...], outputs: int, real: 
         row["w_offset"], row["b_offset"] = w_offset, b_offset
         for word, quantize in (("update", scenario.synapses.update), ("weight", scenario.synapses.weight)):
             quantizer_fields(
-                row, quantize, f"{word}_quantizer", f"{word}_bits", f"{word}_scale_kind", f"{word}_scale",
+                row, quantize, f"{word}_quantizer", f"{word}_levels", f"{word}_scale_kind", f"{word}_scale",
                 f"{word}_stochastic",
             )  # fmt: skip
+        row["update_per_sample"] = scenario.synapses.update is not None and scenario.synapses.update.per == "sample"
+        row["update_bits"] = scenario.synapses.update.width if scenario.synapses.update else 0
         row["compute_forward"], row["compute_learning"] = scenario.compute_times(h)
         unit_offset += int(row["n"])
         input_offset += int(row["fan_in"])

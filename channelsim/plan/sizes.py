@@ -30,7 +30,7 @@ def _taps(layer: Any, side: str) -> int:
 
 
 def wires(edge: Edge, layers: NDArray[Any], connections: int | None) -> int:
-    """Entries of a channel's C; of sparse wiring, which is drawn, the expected number."""
+    """Entries of a channel's C, or of P and Q; of sparse wiring, which is drawn, the expected number."""
     source, target = layers[edge.source], layers[edge.target]
     kind = edge.wiring
     if kind in WITHOUT_FEEDBACK:
@@ -38,6 +38,10 @@ def wires(edge: Edge, layers: NDArray[Any], connections: int | None) -> int:
     if kind in SHAPED_AS_WEIGHTS:
         return int(source["w_size"])
     senders = int(source["n"])
+    if edge.rank:
+        return edge.rank * (senders + int(target["n"]))
+    if kind == Wiring.SYNAPSES:
+        return senders * int(target["w_size"] + target["b_size"])
     if kind in SPARSE_WIRINGS:
         senders = min(connections or senders, senders)
     return senders * int(target["n"])
@@ -45,6 +49,8 @@ def wires(edge: Edge, layers: NDArray[Any], connections: int | None) -> int:
 
 def error_operations(edge: Edge, layers: NDArray[Any], connections: int | None) -> int:
     """Multiply-accumulates that turn one message in which all units are active into the error at its target."""
+    if edge.wiring == Wiring.PRODUCT:
+        return sum(operations(layers[h]) for h in range(edge.source, edge.target, -1))
     if edge.wiring in (Wiring.TRANSPOSE, *SHAPED_AS_WEIGHTS):
         return operations(layers[edge.source])
     return wires(edge, layers, connections)
@@ -56,4 +62,6 @@ def feedback_operations(edge: Edge, layers: NDArray[Any], connections: int | Non
         return 0
     if edge.wiring == Wiring.BANK:
         return operations(layers[edge.source])
+    if edge.rank:
+        return edge.rank * int(layers[edge.target]["n"])  # P does not learn
     return wires(edge, layers, connections)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import torch
 
-from channelsim.reference import clock, stages
+from channelsim.plan.layout import Encoding
+from channelsim.reference import clock, stages, words
+from channelsim.reference.own import BEFORE_DELIVERY, Own
 from channelsim.reference.stages import Encoded, Received
 from channelsim.reference.state import State
 
@@ -21,14 +24,25 @@ def send(ref: State, c: int, frame: int, x: torch.Tensor) -> tuple[torch.Tensor,
     channel, seed, samples = ref.channels[c], ref.plan.seed, range(len(x))
     observe = partial(ref.witness.message, ref, c, frame) if ref.witness is not None else None
     residual = ref.residual(c) if channel.residual else None
-    encoded = stages.encode(channel, c, seed, frame, samples, x, residual, observe)
-    received = stages.transmit(channel, c, seed, frame, samples, encoded)
+    own = ref.own(c)
+    encoded = stages.encode(channel, c, seed, frame, samples, x, residual, observe, own)
+    received = stages.transmit(channel, c, seed, frame, samples, encoded, own)
     if not ref.clock:
-        return received.values, received.unit, ref.now
+        return arrived(c, seed, frame, samples, encoded, received, own), received.unit, ref.now
     ref.counters[c]["messages"] += len(x)
     ref.counters[c]["offered"] += int(torch.count_nonzero(x))
     values, complete = deliver(ref, c, frame, encoded, received)
     return values, received.unit, complete
+
+
+def arrived(
+    c: int, seed: int, frame: int, samples: Sequence[int], encoded: Encoded, received: Received, own: Own | None
+) -> torch.Tensor:
+    """The values (B, n) as the receiver reads them where nothing is late or lost in a queue."""
+    if own is None:
+        return received.values
+    arriving = encoded.events & ~received.corrupted & ~received.dropped
+    return torch.where(arriving, own.apply(BEFORE_DELIVERY, seed, c, frame, samples, received.values), 0.0)
 
 
 def deliver(ref: State, c: int, frame: int, encoded: Encoded, received: Received) -> tuple[torch.Tensor, int]:
@@ -44,7 +58,11 @@ def deliver(ref: State, c: int, frame: int, encoded: Encoded, received: Received
     complete = now
     for b, events in enumerate(encoded.events):
         count = int(events.sum())
-        bits, aer = clock.message_bits(channel, count)
+        if channel.encoding == Encoding.ENTROPY:
+            units = words.units(channel, encoded.sent[b : b + 1], encoded.scale[b : b + 1])[0]
+            bits, aer = clock.entropy_bits(channel, units), False
+        else:
+            bits, aer = clock.message_bits(channel, count)
         limit = now + channel.deadline if channel.deadline >= 0 else None
         paid = not (link.broadcast and b in link.transmitted and link.transmitted[b][0] == bits)
         if paid:
@@ -68,10 +86,15 @@ def deliver(ref: State, c: int, frame: int, encoded: Encoded, received: Received
             counter["dropped"] += int(received.dropped[b].sum())
             arriving = events & ~received.corrupted[b] & ~received.dropped[b]
             if limit is not None and done > limit:
-                late = clock.late_events(channel, link, events, aer, start, delay, limit)
+                late = events
+                if channel.encoding != Encoding.ENTROPY:  # which is read when it is complete
+                    late = clock.late_events(channel, link, events, aer, start, delay, limit)
                 values[b][late] = 0
                 counter["late"] += int((late & arriving).sum())
                 arriving = arriving & ~late
+            if (own := ref.own(c)) is not None:
+                last = own.apply(BEFORE_DELIVERY, ref.plan.seed, c, frame, [b], values[b : b + 1])[0]
+                values[b] = torch.where(arriving, last, 0.0)
             counter["delivered"] += int(arriving.sum())
             if paid:
                 counter["bits"] += bits

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from channelsim import elementary, hashing
+from channelsim import arithmetic, elementary, hashing
 from channelsim.hashing import Stream
 from channelsim.plan.layout import Encoding, Jitter
 
@@ -66,6 +66,11 @@ def message_bits(channel: SimpleNamespace, events: int) -> tuple[int, bool]:
     aer = events * (channel.address_bits + channel.value_bits)
     use_aer = channel.encoding == Encoding.AER or (channel.encoding == Encoding.AUTO and aer < dense)
     return channel.header_bits + channel.scale_bits + (aer if use_aer else dense), use_aer
+
+
+def entropy_bits(channel: SimpleNamespace, units: torch.Tensor) -> int:
+    """Length of a message in the entropy code, of the units that `words.units` gives, (n,)."""
+    return int(channel.header_bits + channel.scale_bits) + len(arithmetic.encode(units.tolist(), channel.levels))
 
 
 def bits_until(channel: SimpleNamespace, events: torch.Tensor, aer: bool) -> torch.Tensor:

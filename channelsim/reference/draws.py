@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from channelsim import elementary, hashing
 from channelsim.hashing import Stream
+from channelsim.plan.layout import Distribution
 
 
 def words(
@@ -55,3 +57,18 @@ def flipped_bits(
             break
         mask[inside] |= np.left_shift(1, position[inside])
     return torch.from_numpy(mask)
+
+
+def feedback(
+    seed: int, index: int, frame: int, distribution: int, deviation: float, entries: torch.Tensor
+) -> torch.Tensor:
+    """The numbers at these places of the C that channel `index` has in a frame, float32, without its mean."""
+    drawn = hashing.bits(hashing.key(seed, Stream.FEEDBACK.of(index), frame), entries.numpy())
+    upper = (drawn >> np.uint64(63)).astype(np.float64)
+    values = {
+        Distribution.NORMAL: lambda: hashing.normal(drawn),
+        Distribution.UNIFORM: lambda: math.sqrt(3.0) * (2.0 * hashing.uniform(drawn) - 1.0),
+        Distribution.SIGN: lambda: 2.0 * upper - 1.0,
+        Distribution.BINARY: lambda: upper,
+    }[Distribution(distribution)]()
+    return torch.from_numpy((deviation * values).astype(np.float32))

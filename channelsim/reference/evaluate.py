@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from channelsim.plan import Direction
-from channelsim.reference import stages
+from channelsim.reference import channels, stages
 from channelsim.reference.rules import sums
 from channelsim.reference.state import State, targets_of
 from channelsim.reference.transfer import loss, transfer
@@ -45,8 +45,10 @@ def predict(ref: State, images: torch.Tensor, first: int = 0) -> torch.Tensor:
     o = images
     for c, channel in enumerate(ref.channels):
         if channel.direction == Direction.FORWARD:
-            encoded = stages.encode(channel, c, seed, EVALUATION_FRAME, samples, o)
-            received = stages.transmit(channel, c, seed, EVALUATION_FRAME, samples, encoded)
+            own = ref.own(c, kept=False)
+            encoded = stages.encode(channel, c, seed, EVALUATION_FRAME, samples, o, own=own)
+            received = stages.transmit(channel, c, seed, EVALUATION_FRAME, samples, encoded, own)
+            values = channels.arrived(c, seed, EVALUATION_FRAME, samples, encoded, received, own)
             layer = ref.layers[channel.target]
-            o = transfer(layer.transfer, sums(ref, channel.target, received.values, received.unit))
+            o = transfer(layer.transfer, sums(ref, channel.target, values, received.unit))
     return o

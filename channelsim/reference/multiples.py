@@ -6,22 +6,21 @@ from types import SimpleNamespace
 
 import torch
 
-from channelsim.plan import SMALLEST_UNIT, Quantizer, has_one_magnitude
-from channelsim.reference.quantizers import levels
+from channelsim.plan import SMALLEST_UNIT, Quantizer
 
 
 def message_unit(channel: SimpleNamespace, a: torch.Tensor) -> torch.Tensor:
     """What the delivered values of messages of these scales, (B, 1), are whole multiples of; 0: of nothing."""
     kind = channel.quantizer
     rescaled = channel.drop > 0 and channel.rescale
-    rounded_by_level = kind == Quantizer.UNIFORM and channel.bits > 2 and rescaled
-    if kind == Quantizer.NONE or channel.noise > 0 or rounded_by_level:
+    rounded_by_level = kind == Quantizer.UNIFORM and channel.levels > 1 and rescaled
+    if kind == Quantizer.NONE or channel.noise > 0 or channel.own_after or rounded_by_level:
         return torch.zeros_like(a)
     unit = a
     if kind == Quantizer.UNIFORM:
-        unit = a / levels(channel.bits)
+        unit = a / channel.levels
     elif kind == Quantizer.LOG2:
-        unit = a * 2.0 ** (1 - channel.bits)
+        unit = a * 2.0 ** (1 - channel.levels)
     if rescaled and channel.drop < 1:
         unit = unit / (1 - channel.drop)
     return torch.where(unit >= float(SMALLEST_UNIT), unit, 0.0)
@@ -29,7 +28,7 @@ def message_unit(channel: SimpleNamespace, a: torch.Tensor) -> torch.Tensor:
 
 def weight_unit(layer: SimpleNamespace, w: torch.Tensor, learns: bool) -> float:
     """The one magnitude of a layer's W; 0: it has several, or learns without a quantizer that would give it one."""
-    if learns and not has_one_magnitude(layer.weight_quantizer, layer.weight_bits):
+    if learns and layer.weight_levels != 1:
         return 0.0
     unit = float(w.abs().max())
     return unit if unit >= SMALLEST_UNIT and ((w == 0) | (w.abs() == unit)).all() else 0.0

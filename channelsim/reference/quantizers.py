@@ -18,32 +18,29 @@ def scale_of(kind: int, fixed: float, v: torch.Tensor, active: torch.Tensor) -> 
     return (squares / active.sum(1, keepdim=True).clamp(min=1)).sqrt().float()
 
 
-def levels(bits: int) -> int:
-    """K of the uniform quantizer, whose values are k a/K with k = -K..K."""
-    return 2 ** (bits - 1) - 1
-
-
-def quantize(kind: int, bits: int, v: torch.Tensor, a: torch.Tensor, u: torch.Tensor | None = None) -> torch.Tensor:
+def quantize(kind: int, levels: int, v: torch.Tensor, a: torch.Tensor, u: torch.Tensor | None = None) -> torch.Tensor:
     """Q(v) with scale a, all float32; zeros stay zeros (DESIGN 1, "What a channel does").
 
     Arguments:
         kind: a `Quantizer`.
-        bits: of log2 (1..16) and uniform (2..16).
+        levels: exponents of log2, whose values are a 2^-k with k = 0..levels - 1; K of uniform, k a/K with k = -K..K.
         v: values, shape (rows, n).
         a: scales, shape (rows, 1), positive in each row that has a nonzero value.
         u: uniform draws like v where `uniform` rounds stochastically, else None.
     """
     if kind == Quantizer.NONE:
         return v
+    if kind == Quantizer.ABS:
+        return v.abs()
     a = torch.where(a > 0, a, 1.0)
     if kind == Quantizer.SIGN:
         return a * v.sign()
     if kind == Quantizer.TERNARY:
         return torch.where(v.abs() >= a / 2, a * v.sign(), 0.0)
     if kind == Quantizer.LOG2:
-        exponent = (v / a).abs().log2().clamp(-bits + 1, 0).round()
-        powers = torch.tensor([2.0**-level for level in range(bits)])  # exact, which exp2 need not be
+        exponent = (v / a).abs().log2().clamp(1 - levels, 0).round()
+        powers = torch.tensor([2.0**-level for level in range(levels)])  # exact, which exp2 need not be
         return a * v.sign() * powers[-exponent.long()]
-    steps = v * levels(bits) / a
+    steps = v * levels / a
     steps = steps.round() if u is None else (steps + u).floor()
-    return a / levels(bits) * steps.clamp(-levels(bits), levels(bits))
+    return a / levels * steps.clamp(-levels, levels)

@@ -11,15 +11,16 @@ from channelsim.reference import draws
 from channelsim.reference.layers import kind_of
 from channelsim.reference.multiples import in_units, of_units, weight_unit
 from channelsim.reference.quantizers import quantize, scale_of
-from channelsim.reference.state import State
+from channelsim.reference.state import Arrived, State
 from channelsim.rules import SPARSE_WIRINGS, Wiring
 
 
 def wire_ends(ref: State, c: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Sending and receiving neuron of each wire of a sparse C, in the order of its values."""
     channel, plan = ref.channels[c], ref.plan
-    starts = plan.c_start[channel.start_offset :][: channel.n + 1]
-    sender = np.repeat(np.arange(channel.n), np.diff(starts))
+    n = ref.layers[channel.source].n
+    starts = plan.c_start[channel.start_offset :][: n + 1]
+    sender = np.repeat(np.arange(n), np.diff(starts))
     receiver = plan.c_index[channel.c_offset :][: channel.c_size]
     return torch.from_numpy(sender), torch.from_numpy(receiver.astype(np.int64))
 
@@ -27,12 +28,12 @@ def wire_ends(ref: State, c: int) -> tuple[torch.Tensor, torch.Tensor]:
 def matrix(ref: State, c: int) -> torch.Tensor:
     """C as a matrix (n, n_target), zeros where there is no wire."""
     channel = ref.channels[c]
-    n_target = ref.layers[channel.target].n
+    n, n_target = channel.rank or ref.layers[channel.source].n, ref.layers[channel.target].n
     if channel.wiring in SPARSE_WIRINGS:
-        dense = torch.zeros(channel.n, n_target)
+        dense = torch.zeros(n, n_target)
         dense[wire_ends(ref, c)] = ref.wires(c)
         return dense
-    return ref.wires(c).view(channel.n, n_target)
+    return ref.wires(c).view(n, n_target)
 
 
 def sums(ref: State, h: int, x: torch.Tensor, unit: torch.Tensor) -> torch.Tensor:
@@ -52,17 +53,59 @@ def wires_unit(ref: State, h: int) -> float:
     return weight_unit(layer, ref.synapses(h)[0], bool(ref.plan.trains[h])) if layer.w_size else 1.0
 
 
-def project(ref: State, c: int, m: torch.Tensor, unit: torch.Tensor, x: torch.Tensor | None = None) -> torch.Tensor:
-    """The error at the target of learning channel c, (B, n_target), from the delivered message m (B, n), multiples of
-    `unit` (B, 1).
+def error_at(ref: State, frame: int, arrived: dict[int, Arrived]) -> torch.Tensor:
+    """The error at a layer, (B, n): those of its learning channels, each times its share, added in their order."""
+    total: torch.Tensor | None = None
+    for c in sorted(arrived):
+        m, unit, error = arrived[c]
+        error = (project(ref, c, frame, m, unit) if error is None else error) * ref.channels[c].share
+        total = error if total is None else total + error
+    assert total is not None
+    return total
+
+
+def project(
+    ref: State, c: int, frame: int, m: torch.Tensor, unit: torch.Tensor, x: torch.Tensor | None = None
+) -> torch.Tensor:
+    """The error at the target of learning channel c, (B, n_target), from the delivered message m (B, n) of a frame,
+    multiples of `unit` (B, 1).
 
     x: what the sender received in that frame, if stashed (see `LayerKind.backward`).
     """
     channel = ref.channels[c]
+    if channel.wiring == Wiring.PRODUCT:
+        for h in range(channel.source, channel.target, -1):
+            m = through_weights(ref, h, m, unit)
+            unit = torch.zeros_like(unit)
+        return m
+    if channel.redrawn:
+        ref.set_wires(c, redrawn(ref, c, frame))
     own = wires_unit(ref, channel.source) if channel.wiring == Wiring.TRANSPOSE else ref.feedback_units[c]
     if own == 0.0:
         return error_of(ref, c, m, own, x)
     return of_units(error_of(ref, c, in_units(m, unit), own, x), own, unit)
+
+
+def through_weights(ref: State, h: int, m: torch.Tensor, unit: torch.Tensor) -> torch.Tensor:
+    """m (B, n), multiples of `unit`, through the transposed W of dense layer h: (B, fan_in)."""
+    layer, own = ref.layers[h], wires_unit(ref, h)
+    w = ref.synapses(h)[0]
+    if own == 0.0:
+        return kind_of(layer).backward(layer, w, m, None)
+    return of_units(kind_of(layer).backward(layer, in_units(w, own), in_units(m, unit), None), own, unit)
+
+
+def redrawn(ref: State, c: int, frame: int) -> torch.Tensor:
+    """The C that channel c has in a frame, flat, where it is drawn anew for each."""
+    channel = ref.channels[c]
+    places = torch.arange(channel.c_size)
+    if channel.wiring in SPARSE_WIRINGS:
+        sender, receiver = wire_ends(ref, c)
+        places = sender * ref.layers[channel.target].n + receiver
+    values = draws.feedback(ref.plan.seed, c, frame, channel.distribution, channel.deviation, places)
+    if channel.mean:
+        values = values + channel.mean
+    return values.abs() if channel.wiring in (Wiring.SIGN, Wiring.SPARSE_SIGN) else values
 
 
 def error_of(ref: State, c: int, m: torch.Tensor, unit: float, x: torch.Tensor | None) -> torch.Tensor:
@@ -98,12 +141,32 @@ def adapt(ref: State, c: int, frame: int, m: torch.Tensor, o: torch.Tensor, batc
         step = (m.T @ o)[wire_ends(ref, c)]
     else:
         step = (m.T @ o).flatten()
+    step = step - batch * ref.plan.feedback_decay * ref.wires(c)
     if ref.plan.momentum > 0:
         v = ref.feedback_velocity[channel.c_offset :][: channel.c_size]
         v.mul_(ref.plan.momentum).add_(step / batch)
         ref.wires(c).add_(rate * v)
     else:
         ref.wires(c).add_(rate / batch * step)
+
+
+def update_synapses(
+    ref: State, c: int, frame: int, x: torch.Tensor, slope: torch.Tensor, m: torch.Tensor, batch: int
+) -> None:
+    """`update` where each synapse has an error of its own, made of the delivered message m (B, n) by its own wires.
+
+    slope: f'(S) of the receiving layer, (B, n_target).
+    """
+    channel = ref.channels[c]
+    layer = ref.layers[channel.target]
+    w, b = ref.synapses(channel.target)
+    wires = ref.wires(c).view(ref.layers[channel.source].n, -1)
+    step_w, step_b = torch.zeros_like(w), torch.zeros_like(b)
+    for activity, f, message in zip(x, slope, m, strict=True):
+        error = message @ wires
+        step_w += activity[:, None] * (error[: layer.w_size].view(w.shape) * f)
+        step_b += error[layer.w_size :] * f[: len(b)]
+    grow(ref, channel.target, frame, step_w, step_b, batch)
 
 
 def update(ref: State, h: int, frame: int, x: torch.Tensor, r: torch.Tensor, batch: int) -> None:
@@ -113,10 +176,33 @@ def update(ref: State, h: int, frame: int, x: torch.Tensor, r: torch.Tensor, bat
     newest frame is shorter.
     """
     layer = ref.layers[h]
-    w, b = ref.synapses(h)
     step_w, step_b = kind_of(layer).gradient(layer, x, r)
-    step_b = step_b[: len(b)]  # none where the layer has no biases
     rate = ref.learning_rate(frame, layer.learning_rate)
+    single = None
+    if layer.update_per_sample:
+        samples = range(len(x))
+        single = torch.stack([rate * kind_of(layer).gradient(layer, x[[i]], r[[i]])[0].flatten() for i in samples])
+    grow(ref, h, frame, step_w, step_b[: layer.b_size], batch, single)
+
+
+def grow(
+    ref: State,
+    h: int,
+    frame: int,
+    step_w: torch.Tensor,
+    step_b: torch.Tensor,
+    batch: int,
+    single: torch.Tensor | None = None,
+) -> None:
+    """Layer h's W and b grow by eta times steps that are summed over the samples of a frame of `batch`.
+
+    single: the steps of single samples, times eta, one a row, where these pass a quantizer.
+    """
+    layer = ref.layers[h]
+    w, b = ref.synapses(h)
+    rate = ref.learning_rate(frame, layer.learning_rate)
+    decay = batch * ref.plan.weight_decay  # for each sample of the mean
+    step_w, step_b = step_w - decay * w, step_b - decay * b
     if ref.plan.momentum > 0:
         v_w, v_b = ref.velocities(h)
         v_w.mul_(ref.plan.momentum).add_(step_w.flatten() / batch)
@@ -124,27 +210,34 @@ def update(ref: State, h: int, frame: int, x: torch.Tensor, r: torch.Tensor, bat
         step_w, step_b = rate * v_w, rate * v_b
     else:
         step_w, step_b = rate / batch * step_w, rate / batch * step_b
+    step_w = step_w.flatten() if single is None else single
     if ref.witness is not None:
-        ref.witness.update(ref, h, frame, w.flatten().clone(), step_w.flatten())
-    w.copy_(after_update(ref, h, frame, w.flatten(), step_w.flatten()).view(w.shape))
+        ref.witness.update(ref, h, frame, w.flatten().clone(), step_w)
+    w.copy_(after_update(ref, h, frame, w.flatten(), step_w).view(w.shape))
     b += step_b
 
 
 def after_update(ref: State, h: int, frame: int, w: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
-    """Layer h's flat W after a flat step, both through the synapses' quantizers."""
-    return quantized_matrix(ref, h, frame, w + quantized_matrix(ref, h, frame, step, "update"), "weight")
+    """Layer h's flat W after a flat step, both through the synapses' quantizers.
+
+    Where updates are quantized sample by sample, `step` has a row for each, and their mean over the frame is added.
+    """
+    step = quantized_matrix(ref, h, frame, step, "update")
+    if step.ndim == 2:
+        step = step.sum(0) / len(ref.samples(frame))
+    return quantized_matrix(ref, h, frame, w + step, "weight")
 
 
 def quantized_matrix(ref: State, h: int, frame: int, values: torch.Tensor, which: str) -> torch.Tensor:
-    """Layer h's flat weight step ("update") or stored weights ("weight") as its quantizer leaves them."""
+    """Layer h's flat weight step ("update"; or one a row) or stored weights ("weight") as its quantizer leaves them."""
     layer = ref.layers[h]
     kind = getattr(layer, f"{which}_quantizer")
     if kind == Quantizer.NONE:
         return values
-    row = values[None]
+    rows = values.view(-1, values.shape[-1])
     u = None
     if getattr(layer, f"{which}_stochastic"):
         stream = Stream.UPDATE_ROUNDING if which == "update" else Stream.WEIGHT_ROUNDING
-        u = draws.uniform32(ref.plan.seed, stream, h, frame, [0], len(values))
-    a = scale_of(getattr(layer, f"{which}_scale_kind"), getattr(layer, f"{which}_scale"), row, row != 0)
-    return quantize(kind, getattr(layer, f"{which}_bits"), row, a, u)[0]
+        u = draws.uniform32(ref.plan.seed, stream, h, frame, range(len(rows)), rows.shape[1])
+    a = scale_of(getattr(layer, f"{which}_scale_kind"), getattr(layer, f"{which}_scale"), rows, rows != 0)
+    return quantize(kind, getattr(layer, f"{which}_levels"), rows, a, u).view(values.shape)

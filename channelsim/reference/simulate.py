@@ -17,9 +17,9 @@ from channelsim.reference import rules
 from channelsim.reference.augment import augment
 from channelsim.reference.channels import send
 from channelsim.reference.clock import arrival_gap
-from channelsim.reference.state import State, links_of, records
+from channelsim.reference.state import Arrived, State, links_of, records
 from channelsim.reference.transfer import derivative, transfer
-from channelsim.rules import FROM_WEIGHTS, Message
+from channelsim.rules import FROM_WEIGHTS, Message, Wiring
 
 LEARNING, FORWARD, ENTRY = 0, 1, 2
 
@@ -87,11 +87,26 @@ def send_learning(ref: State, source: int, frame: int, r: torch.Tensor, x: torch
     """
     for c in ref.learning_channels(source):
         channel = ref.channels[c]
-        encoded = ref.targets(frame) if channel.message == Message.TARGET else r
-        m, unit, complete = send(ref, c, frame, encoded)
-        error = rules.project(ref, c, m, unit, x) if channel.wiring in FROM_WEIGHTS else None
-        job = (LEARNING, channel.target, frame, len(r), receive_learning, c, m, unit, error)
-        schedule(ref, complete, LEARNING, serve, *job)
+        values = ref.targets(frame) if channel.message == Message.TARGET else r
+        error: torch.Tensor | None
+        if channel.at_receiver:  # what travels is what C makes of them
+            m, unit = values, torch.zeros(len(values), 1)
+            error, _, complete = send(ref, c, frame, rules.project(ref, c, frame, m, unit, x))
+        else:
+            m, unit, complete = send(ref, c, frame, values @ ref.projection(c) if channel.rank else values)
+            error = rules.project(ref, c, frame, m, unit, x) if channel.wiring in FROM_WEIGHTS else None
+        schedule(ref, complete, LEARNING, collect, c, frame, Arrived(m, unit, error))
+
+
+def collect(ref: State, c: int, frame: int, arrived: Arrived) -> None:
+    """The messages of learning channel c are complete; the layer takes up the frame when those of all its channels
+    are."""
+    h = ref.channels[c].target
+    there = ref.arrived.setdefault((h, frame), {})
+    there[c] = arrived
+    if len(there) == len(ref.arriving_channels(h)):
+        del ref.arrived[h, frame]
+        serve(ref, LEARNING, h, frame, len(arrived.m), receive_learning, there)
 
 
 def serve(
@@ -131,26 +146,30 @@ def receive_forward(ref: State, h: int, frame: int, x: torch.Tensor, unit: torch
         ref.ages[h][0] += 1
 
 
-def receive_learning(
-    ref: State, h: int, frame: int, c: int, m: torch.Tensor, unit: torch.Tensor, error: torch.Tensor | None
-) -> None:
-    """Layer h has the message m of learning channel c, multiples of `unit` (and the error that W made of it where it
-    left)."""
+def receive_learning(ref: State, h: int, frame: int, arrived: dict[int, Arrived]) -> None:
+    """Layer h has the messages of its learning channels: their errors add, in the order of the channels."""
     layer, plan = ref.layers[h], ref.plan
-    batch = len(m)
+    channels = sorted(arrived)
+    batch = len(arrived[channels[0]].m)
     age, remembered = recall(ref, h, frame)
     if remembered is None:
         send_learning(ref, h, frame, torch.zeros(batch, layer.n), None)
         return
     x, o = (part[:batch] for part in remembered)
     used = len(x)  # after a miss: the newest frame may be the shorter last one of an epoch
-    if error is None:
-        error = rules.project(ref, c, m, unit)
+    slope = derivative(layer.transfer, o) if plan.derivative else torch.ones_like(o)
+    if ref.channels[channels[0]].wiring == Wiring.SYNAPSES:  # there is no one error of a neuron, to be sent on
+        if layer.learning_rate:
+            rules.update_synapses(ref, channels[0], frame, x, slope, arrived[channels[0]].m[:used], batch)
+            ref.ages[h][age] += 1
+        return
+    error = rules.error_at(ref, frame, arrived)
     r = torch.zeros(batch, layer.n)
-    r[:used] = error[:used] * (derivative(layer.transfer, o) if plan.derivative else 1.0)
+    r[:used] = error[:used] * slope
     send_learning(ref, h, frame, r, x)
-    if ref.channels[c].adaptive:
-        rules.adapt(ref, c, frame, m[:used], o, batch)
+    for c in channels:
+        if ref.channels[c].adaptive:
+            rules.adapt(ref, c, frame, arrived[c].m[:used], o, batch)
     if layer.learning_rate:
         rules.update(ref, h, frame, x, r[:used], batch)
         ref.ages[h][age] += 1

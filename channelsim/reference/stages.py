@@ -1,7 +1,7 @@
 """What a channel does to the values of a frame's messages, stage after stage; shapes (B, n), a row a sample.
 
-At the sender: threshold, quantizer (`encode`). On the way: noise, bit errors, drop (`transmit`). Late events are
-the clock's business (`channelsim.reference.clock`).
+At the sender: threshold, quantizer (`encode`). On the way: bit errors, noise, drop (`transmit`). Late events are
+the clock's business (`channelsim.reference.clock`). Before, between and behind them are the user's own stages (`own`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from channelsim.plan.layout import Residual
 from channelsim.reference import draws, words
 from channelsim.reference.clock import message_bits
 from channelsim.reference.multiples import message_unit
+from channelsim.reference.own import AFTER_QUANTIZE, BEFORE_THRESHOLD, Own
 from channelsim.reference.quantizers import quantize, scale_of
 
 
@@ -75,7 +76,7 @@ def encode_message(channel: SimpleNamespace, v: torch.Tensor, u: torch.Tensor | 
 def encode_active(channel: SimpleNamespace, v: torch.Tensor, active: torch.Tensor, u: torch.Tensor | None) -> Encoded:
     """The quantizer, for values whose threshold is decided."""
     scale = scale_of(channel.scale_kind, channel.scale, v, active)
-    sent = quantize(channel.quantizer, channel.bits, torch.where(active, v, 0.0), scale, u)
+    sent = quantize(channel.quantizer, channel.levels, torch.where(active, v, 0.0), scale, u)
     return Encoded(v, active, scale, sent, u)
 
 
@@ -88,6 +89,7 @@ def encode(
     x: torch.Tensor,
     residual: torch.Tensor | None = None,
     observe: Observe | None = None,
+    own: Own | None = None,
 ) -> Encoded:
     """Threshold and quantizer of channel c for the values x (B, n) of these samples.
 
@@ -95,16 +97,21 @@ def encode(
     sample after sample, by what `channel.residual` keeps. None: the sender keeps nothing.
     """
     u = draws.uniform32(seed, Stream.ROUNDING, c, frame, samples, x.shape[1]) if channel.stochastic else None
+
+    def before(values: torch.Tensor, numbers: Sequence[int]) -> torch.Tensor:
+        return values if own is None else own.apply(BEFORE_THRESHOLD, seed, c, frame, numbers, values)
+
     if residual is None:
-        encoded = encode_message(channel, x, u)
+        encoded = encode_message(channel, before(x, samples), u)
         return encoded if observe is None else observe(encoded, samples)
     rows = []
     for b, sample in enumerate(samples):
-        encoded = encode_message(channel, x[b : b + 1] + residual, None if u is None else u[b : b + 1])
+        v = x[b : b + 1] + residual
+        encoded = encode_message(channel, before(v, [sample]), None if u is None else u[b : b + 1])
         if observe is not None:
             encoded = observe(encoded, [sample])
         if channel.residual == Residual.ERROR_FEEDBACK:
-            residual.copy_((encoded.v - encoded.sent)[0])
+            residual.copy_(((encoded.v if own is None else v) - encoded.sent)[0])
         else:
             residual.copy_(torch.where(encoded.active, 0.0, encoded.v)[0])
         rows.append(encoded)
@@ -118,9 +125,15 @@ def encode(
 
 
 def transmit(
-    channel: SimpleNamespace, c: int, seed: int, frame: int, samples: Sequence[int], encoded: Encoded
+    channel: SimpleNamespace,
+    c: int,
+    seed: int,
+    frame: int,
+    samples: Sequence[int],
+    encoded: Encoded,
+    own: Own | None = None,
 ) -> Received:
-    """Noise, bit errors and drop on channel c."""
+    """Bit errors, noise and drop on channel c."""
     n = encoded.sent.shape[1]
     events = encoded.events
     values = encoded.sent
@@ -135,6 +148,11 @@ def transmit(
         valid &= ~(dense[:, None] & (code == words.silence(channel)))
         values = torch.where(events & valid, torch.where(flipped == 0, values, received), 0.0)
         corrupted = events & ~valid
+    if own is not None:
+        alive = events & ~corrupted
+        values = torch.where(
+            alive, own.apply(AFTER_QUANTIZE, seed, c, frame, samples, torch.where(alive, values, 0.0)), 0.0
+        )
     if channel.noise > 0:
         size = scale_of(channel.noise_scale_kind, channel.noise_scale, encoded.v, encoded.active)
         noise = channel.noise * size.double() * draws.normal(seed, Stream.NOISE, c, frame, samples, n)

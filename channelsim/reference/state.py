@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from channelsim.hashing import Stream
 from channelsim.plan import COUNTER, Direction, Plan
 from channelsim.reference.clock import Link
 from channelsim.reference.layers import kind_of
+from channelsim.reference.own import Own
 from channelsim.reference.stages import Encoded
 
 
@@ -29,7 +30,22 @@ class Witness(Protocol):
         """Sees these samples' messages on channel c before they leave; returns them, perhaps put right."""
 
     def update(self, ref: State, h: int, frame: int, before: torch.Tensor, step: torch.Tensor) -> None:
-        """Sees layer h's W (flat) before an update and the step that its update quantizer is given (flat)."""
+        """Sees layer h's W (flat) before an update and the step that its update quantizer is given (flat; or one for
+        each sample, a row each)."""
+
+
+class Arrived(NamedTuple):
+    """A frame's messages of one learning channel at the layer that receives them.
+
+    Attributes:
+        m: as delivered, (B, n).
+        unit: what they are multiples of, (B, 1); 0: of nothing.
+        error: what W made of them where they left, (B, n_target); None: they have yet to pass C.
+    """
+
+    m: torch.Tensor
+    unit: torch.Tensor
+    error: torch.Tensor | None
 
 
 @dataclass
@@ -41,11 +57,13 @@ class State:
         feedback_units: per channel, what all values of C are whole multiples of; 0: of nothing.
         velocity, bias_velocity, feedback_velocity: the momentum's V of W, b and C, float32, flat.
         residuals: what the senders keep back, float32, flat: channel c's are `residual(c)`.
+        own_state: the states of the user's own stages, float64, flat.
         now: simulated time in ps (0 throughout where the clock is off).
         frame: the next frame to enter.
         clock: whether messages are timed and counted.
         counters: COUNTER records, one a channel; only with the clock, and only what concerns messages.
         computed: per layer, how many frames it has computed.
+        arrived: (layer, frame) -> the learning messages that have come, by channel, until the last one has.
         memory: per layer, frame -> which of its computations that was and (x, O), until the frame's error has come.
         current: per layer, (x, O) of the frame computed last.
         ages: per layer, how many updates were how many frames old.
@@ -65,6 +83,7 @@ class State:
     bias_velocity: torch.Tensor
     feedback_velocity: torch.Tensor
     residuals: torch.Tensor
+    own_state: NDArray[np.float64]
     clock: bool
     counters: NDArray[Any]
     computed: list[int]
@@ -77,6 +96,7 @@ class State:
     frame: int = 0
     heap: list[tuple[int, int, int, Callable[..., None], tuple[Any, ...]]] = field(default_factory=list)
     pushed: int = 0
+    arrived: dict[tuple[int, int], dict[int, Arrived]] = field(default_factory=dict)
     order: tuple[int, torch.Tensor] = (-1, torch.empty(0))
 
     def synapses(self, h: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -100,10 +120,25 @@ class State:
         channel = self.channels[c]
         return self.feedback[channel.c_offset :][: channel.c_size]
 
+    def set_wires(self, c: int, values: torch.Tensor) -> None:
+        """Puts new values in the place of channel c's C."""
+        self.wires(c).copy_(values)
+
+    def projection(self, c: int) -> torch.Tensor:
+        """P of channel c's low-rank C, (units of the source, rank): a view."""
+        channel = self.channels[c]
+        n = self.layers[channel.source].n
+        return self.feedback[channel.p_offset :][: n * channel.rank].view(n, channel.rank)
+
     def residual(self, c: int) -> torch.Tensor:
         """What the sender of channel c has kept back, (n,): a view."""
         channel = self.channels[c]
         return self.residuals[channel.residual_offset :][: channel.n]
+
+    def own(self, c: int, kept: bool = True) -> Own | None:
+        """The user's own stages on channel c, with their state if that is `kept`; None where there are none."""
+        stages = tuple(own for own in self.plan.own_stages if own.channel == c)
+        return Own(stages, self.own_state if kept else None) if stages else None
 
     def learning_channels(self, source: int) -> list[int]:
         """The learning channels that leave layer `source`."""
@@ -111,6 +146,14 @@ class State:
             c
             for c, channel in enumerate(self.channels)
             if channel.direction == Direction.LEARNING and channel.source == source
+        ]
+
+    def arriving_channels(self, target: int) -> list[int]:
+        """The learning channels that lead to layer `target`."""
+        return [
+            c
+            for c, channel in enumerate(self.channels)
+            if channel.direction == Direction.LEARNING and channel.target == target
         ]
 
     def learning_rate(self, frame: int, rate: float) -> float:
@@ -189,6 +232,7 @@ def start(plan: Plan, dataset: Dataset, clock: bool | None = None) -> State:
         bias_velocity=torch.zeros(len(plan.biases)),
         feedback_velocity=torch.zeros(len(plan.feedback)),
         residuals=torch.zeros(int(plan.channels["n"].sum())),
+        own_state=np.zeros(sum(own.state_size for own in plan.own_stages)),
         clock=clock_matters(plan) if clock is None else clock,
         counters=np.zeros(len(plan.channels), COUNTER),
         computed=[0 for _ in n],

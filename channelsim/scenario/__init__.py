@@ -10,17 +10,21 @@ from channelsim.scenario._channel import (
     BitErrors,
     Channel,
     Drop,
+    Ends,
     Jitter,
     Link,
+    LowPrecision,
     Noise,
     Quantize,
     Threshold,
     channel_name,
+    names_of,
 )
 from channelsim.scenario._document import parse_key
 from channelsim.scenario._layers import AvgPool, Conv2d, Dense, Flatten, Layer, MaxPool, Shape, shape_in_words
 from channelsim.scenario._load import load, load_model
 from channelsim.scenario._model import Model, Weights
+from channelsim.scenario._recording import Record, Window
 from channelsim.scenario._scenario import Scenario, only_scenario
 from channelsim.scenario._schema import schema
 from channelsim.scenario._sections import (
@@ -53,6 +57,7 @@ __all__ = [
     "Dense",
     "Draw",
     "Drop",
+    "Ends",
     "EnergyCosts",
     "Feedback",
     "Flatten",
@@ -61,10 +66,12 @@ __all__ = [
     "Layer",
     "Learning",
     "Link",
+    "LowPrecision",
     "MaxPool",
     "Model",
     "Noise",
     "Quantize",
+    "Record",
     "Scenario",
     "Schedule",
     "Shape",
@@ -73,9 +80,11 @@ __all__ = [
     "Trace",
     "Training",
     "Weights",
+    "Window",
     "channel_name",
     "load",
     "load_model",
+    "names_of",
     "nearest",
     "only_scenario",
     "parse_key",

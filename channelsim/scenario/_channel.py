@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from collections import Counter
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from channelsim.scenario._own import Stages
 from channelsim.scenario._table import Table, TableError
 from channelsim.scenario._types import Count, Duration, Magnitude, NoneWord, Probability, Rate, Scale
 
 DirectionName = Literal["forward", "learning"]
+
+
+class Ends(NamedTuple):
+    """Where a channel leads from and to."""
+
+    direction: DirectionName
+    source: int
+    target: int
 
 
 def channel_name(direction: DirectionName, layer: int) -> str:
@@ -17,13 +28,32 @@ def channel_name(direction: DirectionName, layer: int) -> str:
     return f"{direction}.{layer}"
 
 
-def channel_ends(name: str) -> tuple[DirectionName, int]:
-    """Direction and receiving layer of such a name."""
-    direction, layer = name.split(".")
-    return ("forward" if direction == "forward" else "learning"), int(layer)
+def names_of(channels: Sequence[Ends]) -> tuple[str, ...]:
+    """The names of a network's channels: where several lead to a layer, each is also named by its source, if they have
+    several, and counted, if they have the same: "learning.1.from.3.copy.2"."""
+    alike, same_target = Counter(channels), Counter((ends.direction, ends.target) for ends in channels)
+    found, counted = [], Counter[Ends]()
+    for ends in channels:
+        counted[ends] += 1
+        name = channel_name(ends.direction, ends.target)
+        if same_target[ends.direction, ends.target] > alike[ends]:
+            name += f".from.{ends.source}"
+        if alike[ends] > 1:
+            name += f".copy.{counted[ends]}"
+        found.append(name)
+    return tuple(found)
 
 
-FIXED_WIDTHS = {"sign": 1, "ternary": 2}
+def tables_of(name: str) -> list[str]:
+    """The tables of [channels] that hold for a channel, from the general to the specific: "learning", "learning.1",
+    "learning.1.from.3", "learning.1.from.3.copy.2"."""
+    parts = name.split(".")
+    return [".".join(parts[:length]) for length in (1, *range(2, len(parts) + 1, 2))]
+
+
+FIXED_WIDTHS = {"sign": 1, "ternary": 2, "abs": 31}
+BITS = {"log2": (1, 6), "uniform": (2, 16)}
+"""Lengths of a word that a quantizer can be given."""
 
 
 class Threshold(Table):
@@ -33,17 +63,23 @@ class Threshold(Table):
     """The threshold: x is sent where |x| > value."""
 
 
-class Quantize(Table):
+class LowPrecision(Table):
     """Few-bit values.
 
-    `log2` is a sign(x) 2^round(clip(log2|x/a|, -bits+1, 0)) (the paper's Q); `uniform` has 2^bits - 1 levels,
-    symmetric about 0; `sign` is a sign(x), 1 bit; `ternary` is -a, 0 or a, 2 bits.
+    `log2` is a sign(x) 2^round(clip(log2|x/a|, -E+1, 0)) with E exponents (the paper's Q); `uniform` has 2^bits - 1
+    levels, symmetric about 0; `sign` is a sign(x), 1 bit; `ternary` is -a, 0 or a, 2 bits.
     """
 
     kind: Literal["log2", "uniform", "sign", "ternary"]
     """Which quantizer."""
     bits: Annotated[Annotated[int, Field(ge=1, le=16)] | None, NoneWord] = None
-    """Bits of a value: log2 1 to 16, uniform 2 to 16; not for sign and ternary, which have 1 and 2."""
+    """Bits of a value on the wire: log2 1 to 6, which makes 2^(bits - 1) exponents, or one fewer with `silence`;
+    uniform 2 to 16; not for sign and ternary, which have 1 and 2."""
+    exponents: Annotated[Annotated[int, Field(ge=1, le=32)] | None, NoneWord] = None
+    """E of log2, in place of `bits`: what the paper calls its bits. A word has the ceil(log2 2 E) bits that 2 E values
+    need, or with `silence` ceil(log2 (2 E + 1))."""
+    silence: bool = False
+    """Whether log2 keeps a word for silence; if no word is free, those of a dense message are else one bit longer."""
     scale: Scale = "max"
     """The scale a: a number, or "max" or "rms" of the message, which is then sent with it (32 bits)."""
     rounding: Literal["nearest", "stochastic"] = "nearest"
@@ -53,14 +89,24 @@ class Quantize(Table):
     def _fits_kind(self) -> Self:
         problems: list[tuple[tuple[str | int, ...], str]] = []
         fixed = FIXED_WIDTHS.get(self.kind)
-        lowest = 2 if self.kind == "uniform" else 1
-        accepted = f"accepted for {self.kind}: an integer from {lowest} to 16"
+        lowest, most = BITS.get(self.kind, (0, 0))
+        lowest += self.silence
+        accepted = f"accepted for {self.kind}: an integer from {lowest} to {most}"
         if fixed and self.bits is not None:
             problems.append((("bits",), f" = {self.bits}: {self.kind} always has {fixed}; accepted: no key"))
-        elif not fixed and self.bits is None:
-            problems.append((("bits",), f" is missing; {accepted}"))
-        elif self.bits is not None and self.bits < lowest:
+        elif self.kind == "log2" and self.bits is not None and self.exponents is not None:
+            problems.append((("exponents",), f" = {self.exponents} beside bits = {self.bits}; accepted: one of them"))
+        elif not fixed and self.bits is None and (self.kind != "log2" or self.exponents is None):
+            or_exponents = ", or exponents = 1 to 32" if self.kind == "log2" else ""
+            problems.append((("bits",), f" is missing; {accepted}{or_exponents}"))
+        elif self.bits is not None and not lowest <= self.bits <= most:
             problems.append((("bits",), f" = {self.bits}; {accepted}"))
+        if self.kind != "log2":
+            only = f"only log2 has it; accepted for {self.kind}: no key"
+            if self.exponents is not None:
+                problems.append((("exponents",), f" = {self.exponents}: {only}"))
+            if self.silence:
+                problems.append((("silence",), f" = true: {only}"))
         if self.rounding == "stochastic" and self.kind != "uniform":
             text = f" = 'stochastic': only uniform rounds so; accepted for {self.kind}: \"nearest\""
             problems.append((("rounding",), text))
@@ -69,9 +115,33 @@ class Quantize(Table):
         return self
 
     @property
+    def levels(self) -> int:
+        """Magnitudes of its values beside 0: E of log2, 2^(bits - 1) - 1 of uniform, 1 of sign and ternary; 0: any."""
+        if self.kind == "uniform":
+            return int(2 ** ((self.bits or 0) - 1)) - 1
+        if self.kind == "log2":
+            return self.exponents or int(2 ** ((self.bits or 0) - 1)) - self.silence
+        return 0 if self.kind == "abs" else 1
+
+    @property
     def width(self) -> int:
         """Bits of a code word."""
+        if self.kind == "log2":
+            return self.bits or (2 * self.levels + self.silence - 1).bit_length()
         return FIXED_WIDTHS.get(self.kind) or self.bits or 0
+
+    @property
+    def has_silence(self) -> bool:
+        """Whether a word of this length is free for silence: the zero of uniform and ternary, an unused one of log2."""
+        return self.kind != "sign" and (self.kind != "log2" or int(2**self.width) > 2 * self.levels)
+
+
+class Quantize(LowPrecision):
+    """Few-bit messages."""
+
+    at: Literal["sender", "receiver"] = "sender"
+    """What a learning channel carries: "sender": the values of the layer that sends; "receiver": what C makes of them,
+    one value for each unit that receives (Baldi, Sadowski and Lu 2018). All stages then act on that."""
 
 
 class Noise(Table):
@@ -135,6 +205,8 @@ class Channel(Table):
     """Flipped bits in the code words."""
     drop: Annotated[Drop | None, NoneWord] = None
     """Lost events."""
+    stage: Stages = ()
+    """Stages of your own (channelsim.extend), a table or a list of tables."""
     latency: Duration = 0
     """From the end of sending to arrival."""
     jitter: Annotated[Jitter, BeforeValidator(_jitter, json_schema_input_type=Duration | Jitter)] = Jitter(value=0)
@@ -145,8 +217,9 @@ class Channel(Table):
     """How many messages may wait for the link; one that finds the queue full is lost. "none": any number."""
     deadline: Annotated[Duration | None, NoneWord] = None
     """Events that would arrive later than this after sending are lost; "none": no deadline."""
-    encoding: Literal["dense", "aer", "auto"] = "dense"
-    """dense: all n values; aer: address and value of each event; auto: the shorter, message by message."""
+    encoding: Literal["dense", "aer", "auto", "entropy"] = "dense"
+    """dense: all n values; aer: address and value of each event; auto: the shorter of the two, message by message;
+    entropy: an adaptive arithmetic code of quantized values, without bit errors."""
     header: Annotated[int, Field(ge=0, le=2**20)] = 0
     """Bits of header with each message."""
     link: Annotated[str | None, NoneWord] = None

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from channelsim import units
-from channelsim.rules import RULES, Wiring
-from channelsim.scenario._channel import Channel, channel_ends, channel_name
+from channelsim.rules import RULES, SYNONYMS, Wiring
+from channelsim.scenario._channel import Channel, channel_name, tables_of
 from channelsim.scenario._given import misfit
 from channelsim.scenario._keys import Keys
+from channelsim.scenario._per_synapse import synapse_problems
+from channelsim.scenario._places import receiver_problems, sample_problems
 from channelsim.scenario._rates import layers_of
 from channelsim.scenario._sections import Change, Schedule
 from channelsim.scenario._table import Path, TableError, nearest, shown
@@ -20,7 +23,7 @@ Problem = tuple[Path, str]
 def problems(scenario: Keys) -> list[Problem]:
     """What contradicts something else, each with the path of its key."""
     found = _names(scenario) + _links(scenario) + _residuals(scenario) + _lengths(scenario) + _images(scenario)
-    found += _loss(scenario)
+    found += _loss(scenario) + sample_problems(scenario) + _entropy_codes(scenario)
     swept: tuple[str, ...] = ()
     try:
         swept = scenario.grid().keys
@@ -28,7 +31,9 @@ def problems(scenario: Keys) -> list[Problem]:
         found += [(("sweep", *path), text) for path, text in error.problems]
     found += _schedule(scenario, swept)
     try:
-        found += _rates(scenario) + _given_feedback(scenario)
+        found += _rates(scenario) + _given_feedback(scenario) + _paths(scenario) + _ranks(scenario)
+        found += receiver_problems(scenario)
+        found += synapse_problems(scenario)
     except TableError as error:  # of the routes
         found += error.problems
     return found
@@ -43,7 +48,13 @@ def _names(scenario: Keys) -> list[Problem]:
     tables: list[tuple[Path, dict[str, Channel]]] = [(("channels",), scenario.channels)]
     for i, change in enumerate(scenario.schedule.change):
         tables.append((("schedule", "change", i, "channels"), change.channels))
-    return [
+    own = [
+        ((*path, name, "stage"), " is changed: stages of your own stay as they are; accepted: in [channels]")
+        for path, table in tables[1:]
+        for name, channel in table.items()
+        if channel.stage
+    ]
+    return own + [
         ((*path, name), f" is no channel of this network{nearest(name, known)}; accepted: {words}")
         for path, table in tables
         for name in table
@@ -76,37 +87,59 @@ def _links(scenario: Keys) -> list[Problem]:
     return found
 
 
-def _residuals(scenario: Keys) -> list[Problem]:
-    """Residuals on channels that hold nothing back."""
+def _merged(scenario: Keys, key: str) -> Iterator[tuple[Path, str, Channel]]:
+    """All channels with settings of their own, at the beginning and after each change: the path of the key (or of the
+    table where it may be said), the channel's name, and its merged settings."""
     changes = scenario.schedule.change
-    found: list[Problem] = []
     for i in range(len(changes) + 1):
         tables = scenario.channels if i == 0 else changes[i - 1].channels
         path: Path = ("channels",) if i == 0 else ("schedule", "change", i - 1, "channels")
         for name in _known(scenario):
-            named = [table for table in (name, name.split(".")[0]) if table in tables]
-            if "." not in name or not named:
-                continue
-            channel = _settings(scenario, name, changes[:i])
-            holds = {"threshold": channel.threshold, "error_feedback": channel.threshold or channel.quantize}
-            if channel.residual is not None and holds[channel.residual] is None:
-                key = next((table for table in named if "residual" in tables[table].model_fields_set), named[0])
-                needed = "a threshold" if channel.residual == "threshold" else "a threshold or quantize"
-                text = f" = {channel.residual!r}: {name} has no {needed.removeprefix('a ')}, so nothing is held back; "
-                found.append(((*path, key, "residual"), f'{text}accepted: {needed} beside it, or "none"'))
+            named = [table for table in reversed(tables_of(name)) if table in tables]
+            if "." in name and named:
+                at = next((table for table in named if key in tables[table].model_fields_set), named[0])
+                yield (*path, at, key), name, _settings(scenario, name, changes[:i])
+
+
+def _residuals(scenario: Keys) -> list[Problem]:
+    """Residuals on channels that hold nothing back."""
+    found: list[Problem] = []
+    for path, name, channel in _merged(scenario, "residual"):
+        feeds_back = channel.threshold or channel.quantize or channel.stage or None
+        holds = {"threshold": channel.threshold, "error_feedback": feeds_back}
+        if channel.residual is not None and holds[channel.residual] is None:
+            needed = "a threshold" if channel.residual == "threshold" else "a threshold or quantize"
+            text = f" = {channel.residual!r}: {name} has no {needed.removeprefix('a ')}, so nothing is held back; "
+            found.append((path, f'{text}accepted: {needed} beside it, or "none"'))
+    return list(dict.fromkeys(found))
+
+
+def _entropy_codes(scenario: Keys) -> list[Problem]:
+    """Entropy codes of values that have no words, and on links that would flip their bits."""
+    found: list[Problem] = []
+    for path, name, channel in _merged(scenario, "encoding"):
+        if channel.encoding == "entropy" and channel.quantize is None:
+            text = f" = 'entropy': {name} sends floats, which are not counted word by word; "
+            found.append((path, text + 'accepted: quantize beside it, or "dense", "aer" or "auto"'))
+        elif channel.encoding == "entropy" and channel.bit_errors is not None:
+            text = f" = 'entropy': with bit_errors {name} would lose a message from the first wrong bit on; "
+            found.append((path, text + 'accepted: no bit_errors, or "dense", "aer" or "auto"'))
     return list(dict.fromkeys(found))
 
 
 def _settings(scenario: Keys, name: str, changes: Sequence[Change] = ()) -> Channel:
     """The merged settings of one channel, e.g. "learning.2"."""
-    return scenario.channel(*channel_ends(name), changes)
+    return scenario.settings(name, changes)
 
 
 def _known(scenario: Keys) -> list[str]:
     """All names that a table of [channels] may have."""
     depth = scenario.depth
     known = ["forward", *(channel_name("forward", h) for h in range(1, depth + 1))]
-    return known + (["learning", *(channel_name("learning", h) for h in range(1, depth))] if depth > 1 else [])
+    known += ["learning", *(channel_name("learning", h) for h in range(1, depth))] if depth > 1 else []
+    with suppress(TableError):  # of the routes, which is told by itself
+        known += [table for name in scenario.ends() for table in tables_of(name)]
+    return list(dict.fromkeys(known))
 
 
 def _lengths(scenario: Keys) -> list[Problem]:
@@ -150,10 +183,18 @@ def _given_feedback(scenario: Keys) -> list[Problem]:
     for written, matrix in feedback.C.items():
         place: Path = ("learning", "feedback", "C", written)
         h = int(written) if written.isdecimal() else 0
-        source = routes.get(h)
-        if source is None:
+        sources = routes.get(h)
+        if sources is None:
             found.append((place, f": no layer that receives errors; accepted: {', '.join(map(str, routes)) or 'none'}"))
             continue
+        if len(sources) > 1:
+            above = ", ".join(map(str, sources))
+            text = (
+                f": layer {h} receives errors from layers {above}, each through a C of its own; accepted: one of them"
+            )
+            found.append((place, text))
+            continue
+        (source,) = sources
         sender, adjacent = layers[source - 1], source == h + 1
         if adjacent and sender.kind != "dense":
             what = "a bank of kernels" if sender.synapses else "its own transpose"
@@ -166,6 +207,41 @@ def _given_feedback(scenario: Keys) -> list[Problem]:
         ):
             found.append((place, text))
     return found
+
+
+def _paths(scenario: Keys) -> list[Problem]:
+    """Skipped layers whose transposed W is no matrix."""
+    if RULES[scenario.learning.rule].wiring != Wiring.PRODUCT:
+        return []
+    layers = scenario.model.chain()
+    for _, source, target in scenario.ends().values():
+        for h in range(source, target, -1) if source > target + 1 else ():
+            if layers[h - 1].kind != "dense":
+                text = (
+                    f" = {scenario.learning.rule!r}: errors from layer {source} to layer {target} pass layer {h}, a "
+                    f"{layers[h - 1].kind}, which has no matrix to transpose; accepted: dense layers above the first "
+                    "layer that learns, or another rule"
+                )
+                return [(("learning", "rule"), text)]
+    return []
+
+
+def _ranks(scenario: Keys) -> list[Problem]:
+    """C of a rank that is a bank of kernels, or that is sent by fewer units."""
+    layers, rank = scenario.model.chain(), scenario.learning.feedback.rank
+    if rank is None:
+        return []
+    for direction, source, target in scenario.ends().values():
+        units_there = math.prod(scenario.model.shapes()[source])
+        if direction == "learning" and rank > units_there:
+            text = f" = {rank}: layer {source} has {units_there} units to send of; accepted: 1 to {units_there}"
+            return [(("learning", "feedback", "rank"), text)]
+        if direction == "learning" and source == target + 1 and layers[source - 1].kind == "conv2d":
+            text = (
+                f" = {rank}: C from layer {source}, a convolution, to layer {target} is a bank of kernels; accepted: "
+            )
+            return [(("learning", "feedback", "rank"), f'{text}"none", or routes on which each C is a matrix')]
+    return []
 
 
 def _images(scenario: Keys) -> list[Problem]:
@@ -229,12 +305,18 @@ def advice(scenario: Keys, samples: int | None = None) -> list[str]:
     learning = scenario.learning
     rule = RULES[learning.rule]
     found: list[str] = []
+    if learning.called is not None:
+        synonym = SYNONYMS[learning.called]
+        keys = "".join(f' with learning.feedback.{key} = "{value}"' for key, value in synonym.feedback.items())
+        found.append(f"learning.rule {learning.called} ({synonym.meaning}) is called {synonym.rule} here{keys}")
     if "feedback" in learning.model_fields_set and not rule.has_feedback:
         found.append(f"learning.feedback is not used by the rule {learning.rule}")
     if learning.feedback.congruent and learning.rule == "sign":
         found.append("learning.feedback.congruent is not used by the rule sign: its C has the signs of W at all times")
     if learning.learning_rate is not None and not rule.adaptive:
         found.append(f"learning.learning_rate is not used by the rule {learning.rule}: its C does not learn")
+    if learning.weight_decay is not None and not rule.adaptive:
+        found.append(f"learning.weight_decay is not used by the rule {learning.rule}: its C does not learn")
     rates = [scenario.training.rate(h) for h, layer in enumerate(scenario.model.chain(), start=1) if layer.synapses]
     if not any(rates):
         found.append("training.learning_rate is 0 for every layer: no weight changes")
@@ -252,9 +334,9 @@ def _unused_channel_advice(scenario: Keys) -> list[str]:
     """Settings of learning channels to layers that receive no error signal."""
     if RULES[scenario.learning.rule].route is None:
         return []
-    names = set(scenario.channel_names())
+    names = {table for name in scenario.channel_names() for table in tables_of(name)}
     return [
-        f'channels."{name}" is not used: layer {channel_ends(name)[1]} has no synapses, and passes no error on'
+        f'channels."{name}" is not used: layer {name.split(".")[1]} has no synapses, and passes no error on'
         for name in scenario.channels
         if name.startswith("learning.") and name not in names
     ]
@@ -265,17 +347,19 @@ def _clock_advice(scenario: Keys, samples: int | None) -> list[str]:
     changes = scenario.schedule.change
     routes, senders = scenario.routes(), [math.prod(shape) for shape in scenario.model.shapes()]
     batch = scenario.training.frame_size(samples or 1)
-    for name in scenario.channel_names():
-        direction, layer = channel_ends(name)
-        n = senders[layer - 1 if direction == "forward" else routes[layer]]
-        key = name if name in scenario.channels else direction
+    rank = scenario.learning.feedback.rank
+    for name, (direction, source, target) in scenario.ends().items():
+        quantize = _settings(scenario, name).quantize
+        at_receiver = quantize is not None and quantize.at == "receiver"
+        n = rank if rank is not None and direction == "learning" else senders[target if at_receiver else source]
+        key = next((table for table in reversed(tables_of(name)) if table in scenario.channels), direction)
         found += _channel_advice(_settings(scenario, name), f"channels.{key}", n, batch)
         for i, change in enumerate(changes):
-            changed = [table for table in (name, direction) if table in change.channels]
+            changed = [table for table in reversed(tables_of(name)) if table in change.channels]
             if changed:
                 path = f"schedule.change[{i}].channels.{changed[0]}"
                 found += _channel_advice(_settings(scenario, name, changes[: i + 1]), path, n, batch)
-    found += _shared_queue_advice(scenario, routes, batch)
+    found += _shared_queue_advice(scenario, batch)
     interval = scenario.schedule.interval
     if scenario.schedule.mode == "pipelined" and interval:
         for h in range(1, scenario.depth + 1):
@@ -290,12 +374,10 @@ def _clock_advice(scenario: Keys, samples: int | None) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _shared_queue_advice(scenario: Keys, routes: dict[int, int], batch: int) -> list[str]:
+def _shared_queue_advice(scenario: Keys, batch: int) -> list[str]:
     """Shared links whose queue cannot hold what one layer hands over at once, on all of its channels there."""
     at_once: dict[tuple[str, str, int], int] = {}  # (link, direction, source) -> channels
-    for name in scenario.channel_names():
-        direction, layer = channel_ends(name)
-        source = layer - 1 if direction == "forward" else routes[layer]
+    for name, (direction, source, _) in scenario.ends().items():
         link = _settings(scenario, name).link
         if link is not None:
             key = link, direction, source

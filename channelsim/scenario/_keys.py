@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr
 
 from channelsim.errors import InputError
 from channelsim.paths import path_of
-from channelsim.scenario._channel import Channel, DirectionName, Link, channel_name
+from channelsim.scenario._channel import Channel, DirectionName, Ends, Link, channel_name, names_of, tables_of
 from channelsim.scenario._document import read_model
 from channelsim.scenario._model import Model
 from channelsim.scenario._rates import rate_of
@@ -72,7 +72,8 @@ class Keys(Table):
     training: Training = Training()
     learning: Learning = Learning()
     channels: Annotated[dict[str, Channel], BeforeValidator(_unquoted)] = Field(default_factory=dict)
-    """"forward" and "learning": all channels of a kind; "forward.H" and "learning.H": the one to layer H."""
+    """"forward" and "learning": all channels of a kind; "forward.H" and "learning.H": those to layer H; where several
+    lead to one layer, "learning.H.from.N", "learning.H.copy.K", "learning.H.from.N.copy.K": one of them."""
     links: dict[str, Link] = Field(default_factory=dict)
     """Links that several channels share; a channel names one by `link`."""
     compute: Compute = Compute()
@@ -91,42 +92,55 @@ class Keys(Table):
         """L, the number of layers above the input."""
         return self.model.depth
 
-    def routes(self) -> dict[int, int]:
-        """For each hidden layer that receives errors, the layer that they come from, from the lowest layer upwards.
+    def routes(self) -> dict[int, tuple[int, ...]]:
+        """For each hidden layer that receives errors, the layers that they come from, from the lowest layer upwards.
 
         A hidden layer receives errors if it has synapses, or if it is the source of another layer's errors: a pooling
         layer receives what it can pass on. None does if only the top learns.
         """
         sources = self.learning.sources(self.depth)
         layers = self.model.chain()
-        routes: dict[int, int] = {}
+        routes: dict[int, tuple[int, ...]] = {}
         needed: set[int] = set()
-        for h, source in enumerate(sources, start=1):
+        for h, above in enumerate(sources, start=1):
             if layers[h - 1].synapses or h in needed:
-                routes[h] = source
-                needed.add(source)
+                routes[h] = above
+                needed |= set(above)
         return routes
+
+    def ends(self) -> dict[str, Ends]:
+        """The channels that exist, by name: forward.1 .. forward.L, then the learning channels from the topmost layer
+        that receives errors down, those to one layer from the lowest source up, each with its copies."""
+        layers, copies = self.model.chain(), self.learning.feedback.copies
+        found = [Ends("forward", h - 1, h) for h in range(1, self.depth + 1)]
+        for target, sources in reversed(self.routes().items()):
+            for source in sources:
+                has_feedback = source > target + 1 or layers[source - 1].synapses  # a pool has its own transpose
+                found += [Ends("learning", source, target)] * (copies if has_feedback else 1)
+        return dict(zip(names_of(found), found, strict=True))
 
     def grid(self) -> Grid:
         """The axes of [sweep], checked."""
         return read_sweep(self.sweep, type(self))
 
     def channel_names(self) -> list[str]:
-        """The channels that exist: forward.1 .. forward.L, then the learning channels from the top down."""
-        learning = reversed(self.routes())
-        forward = range(1, self.depth + 1)
-        return [channel_name("forward", h) for h in forward] + [channel_name("learning", h) for h in learning]
+        """The names of the channels that exist, in the order of `ends`."""
+        return list(self.ends())
 
     def channel(self, direction: DirectionName, layer: int, changes: Sequence[Change] = ()) -> Channel:
-        """The settings of the channel on which `layer` receives: specific keys over general over defaults.
+        """The settings of the channel on which `layer` receives, as `settings`."""
+        return self.settings(channel_name(direction, layer), changes)
+
+    def settings(self, name: str, changes: Sequence[Change] = ()) -> Channel:
+        """The settings of a channel by name: specific keys over general over defaults.
 
         `changes` are laid over it in their order, as they are from the moment the last of them holds.
         """
         merged = Channel()
         for table in (self.channels, *(change.channels for change in changes)):
-            for name in (direction, channel_name(direction, layer)):
-                if name in table:
-                    merged = table[name].over(merged)
+            for key in tables_of(name):
+                if key in table:
+                    merged = table[key].over(merged)
         return merged
 
     def changes(self, frames_per_epoch: int) -> list[tuple[int, Change]]:

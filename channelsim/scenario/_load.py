@@ -12,12 +12,15 @@ from channelsim.scenario._model import Model
 from channelsim.scenario._scenario import Scenario, from_document
 
 
-def load(path: str | Path, set: Iterable[str] = ()) -> Scenario:
+def load(path: str | Path, set: Iterable[str] = (), trust: bool = False) -> Scenario:
     """The scenario in a TOML file.
 
     `set` holds assignments `KEY=VALUE` that are laid over the file, in their order: a dotted TOML key
     (`learning.rule`, `channels."learning.2".latency`, also `model.layers.0.units`) and a TOML value, or else
     bare text for a string. Paths, also those set, are relative to the file.
+
+    A scenario may name Python files, which run (`channelsim.extend`): those in its folder or below, and with `trust`
+    those anywhere.
 
     Raises InputError: one line with the file, the key and what would be accepted.
     """
@@ -31,7 +34,7 @@ def load(path: str | Path, set: Iterable[str] = ()) -> Scenario:
             assign(document, key, value)
         except InputError as error:
             raise InputError(f"--set {assignment}: {error}") from None
-    return from_document(document, path, text)
+    return from_document(document, path, text, trust)
 
 
 def load_model(path: str | Path) -> Model:

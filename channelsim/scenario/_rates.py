@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from channelsim.errors import InputError
-from channelsim.scenario._table import Path, TableError, plain, shown
+from channelsim.scenario._table import Path, Table, TableError, plain, shown
 
 DEFAULT = "default"
 ACCEPTED = "a number above 0, or a table of layers' rates such as { default = 0.1, 2 = 0.0 }"
@@ -59,6 +59,23 @@ Rates = Annotated[
     ),
 ]
 """One rate for all layers (above 0), or those of single layers by their numbers; 0: nothing of that layer learns."""
+
+
+class RateDecay(Table):
+    """How learning rates fall: what is left of them in frame k, with d = per_update."""
+
+    per_update: Annotated[float, Field(ge=0, lt=1)]
+    """d, as a share of the first rate."""
+    form: Literal["factor", "linear", "inverse"] = "factor"
+    """factor: (1 - d)^k; linear: 1 - d k, and 0 from k = 1 / d on; inverse: 1 / (1 + d k)."""
+
+
+def _decay(value: Any) -> Any:
+    return value if isinstance(value, Mapping | RateDecay) else {"per_update": plain(value)}
+
+
+RateDecays = Annotated[RateDecay, BeforeValidator(_decay, json_schema_input_type=float | RateDecay)]
+"""A number, which is a factor's, or a table."""
 
 
 def rate_of(rates: float | Mapping[str, float] | None, layer: int, default: float) -> float:

@@ -15,10 +15,10 @@ from pydantic import PrivateAttr, model_validator
 from channelsim.errors import InputError
 from channelsim.paths import path_of
 from channelsim.scenario import _checks, _words
-from channelsim.scenario._channel import channel_ends
 from channelsim.scenario._document import lay_over, located_model, parse_key
 from channelsim.scenario._given import located
 from channelsim.scenario._keys import Keys
+from channelsim.scenario._own import located_parts
 from channelsim.scenario._table import TableError, shown
 from channelsim.scenario._theory import with_system
 
@@ -34,6 +34,7 @@ class Scenario(Keys):
 
     _text: str = PrivateAttr("")
     _written: dict[str, Any] | None = PrivateAttr(None)
+    _trusted: bool = PrivateAttr(False)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -69,7 +70,7 @@ class Scenario(Keys):
         document = self.document()
         for key, value in {**(changes or {}), **tables}.items():
             lay_over(document, parse_key(key), value)
-        return from_document(document, self._path, self._text)
+        return from_document(document, self._path, self._text, self._trusted)
 
     def resolved(self) -> dict[str, Any]:
         """Every key with its value, defaults filled in and channels merged, as values that JSON knows.
@@ -78,9 +79,7 @@ class Scenario(Keys):
         """
         document = self.model_dump(mode="json")
         document["model"]["layers"] = [layer.model_dump(mode="json") for layer in self.model.chain()]
-        document["channels"] = {
-            name: self.channel(*channel_ends(name)).model_dump(mode="json") for name in self.channel_names()
-        }
+        document["channels"] = {name: self.settings(name).model_dump(mode="json") for name in self.channel_names()}
         for written, change in zip(document["schedule"]["change"], self.schedule.change, strict=True):
             for name, channel in change.channels.items():
                 settings = written["channels"][name]
@@ -89,6 +88,11 @@ class Scenario(Keys):
             times = document["compute"][key]
             document["compute"][key] = times * self.depth if len(times) == 1 else times
         return document
+
+    def own_files(self) -> tuple[str, ...]:
+        """The Python files of the user's own parts."""
+        uses = [own.use for channel in self.channels.values() for own in channel.stage]
+        return tuple(sorted({use.rpartition(":")[0] for use in uses}))
 
     def digest(self) -> str:
         """12 hexadecimal digits for what is computed: the same whatever the names, trace and sweep."""
@@ -105,6 +109,12 @@ class Scenario(Keys):
         for key in ("train_x", "train_y", "test_x", "test_y"):
             if document["data"][key] is None:
                 del document["data"][key]
+        for channel in document["channels"].values():
+            if not channel["stage"]:
+                del channel["stage"]
+        for change in document["schedule"]["change"]:
+            for channel in change["channels"].values():
+                channel.pop("stage", None)  # no change has any
         del document["training"]["loss"]  # the top layer's transfer function says it
         del document["model"]["bias"]  # the layers say it
         for layer in document["model"]["layers"]:
@@ -113,6 +123,7 @@ class Scenario(Keys):
                     layer.pop(key, None)
         for table, key in ((document["model"], "weights"), (document["learning"], "feedback")):
             unused: dict[str, Any] = {"from": None, "epoch": None, "feedback": True, "C": {}}
+            unused |= {"mean": 0.0, "redraw": None, "copies": 1, "rank": None}
             table[key] = {word: value for word, value in table[key].items() if value != unused.get(word, ...)}
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:12]
 
@@ -157,14 +168,22 @@ def only_scenario(given: object) -> None:
         raise InputError(f"{shown(given)} is no scenario; accepted: a Scenario, such as {path} returns")
 
 
-def from_document(document: dict[str, Any], path: Path | None, text: str) -> Scenario:
-    """The scenario of `document`, with paths relative to the file at `path`, which errors name."""
+def from_document(document: dict[str, Any], path: Path | None, text: str, trusted: bool = False) -> Scenario:
+    """The scenario of `document`, with paths relative to the file at `path`, which errors name.
+
+    Only if it is `trusted` it may name Python files outside of its folder.
+    """
     written = document
     try:
         document = with_system(document, path.stem if path else "theory") if "theory" in document else dict(document)
     except InputError as error:
         raise InputError(f"{path}: {error}" if path else str(error)) from None
     folder = path.parent if path else Path()
+    if "channels" in document:
+        try:
+            document["channels"] = located_parts(document["channels"], folder, trusted or path is None)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
     model, data = document.get("model"), document.get("data")
     if isinstance(model, str):
         document["model"] = folder / path_of(model)
@@ -179,6 +198,6 @@ def from_document(document: dict[str, Any], path: Path | None, text: str) -> Sce
         scenario = Scenario(**document)
     except TableError as error:
         raise InputError(f"{path}: {error}" if path else str(error)) from None
-    scenario._path, scenario._text = path, text
+    scenario._path, scenario._text, scenario._trusted = path, text, trusted
     scenario._written = written if "theory" in written else None
     return scenario

@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, WithJsonSchema, model_validator
 
 from channelsim.errors import InputError
 from channelsim.paths import path_of
-from channelsim.rules import RULES, Message, Route
-from channelsim.scenario._channel import Channel, Quantize
+from channelsim.rules import RULES, SYNONYMS, Message, Route, Wiring
+from channelsim.scenario._channel import Channel, LowPrecision
 from channelsim.scenario._given import Matrix, WeightsFile, epoch_problems
 from channelsim.scenario._inline import INLINE, inline_problems
-from channelsim.scenario._rates import Rates, rate_of
-from channelsim.scenario._table import Table, TableError, accepted, nearest
+from channelsim.scenario._rates import RateDecay, RateDecays, Rates, rate_of
+from channelsim.scenario._recording import Events, Record, Window
+from channelsim.scenario._table import Table, TableError, accepted, nearest, shown
 from channelsim.scenario._types import Count, Duration, Energy, Listed, NoneWord, PositiveFloat, PositiveInt
 from channelsim.units import SECOND
 
@@ -31,13 +32,13 @@ DATA_SETS = (
 if TYPE_CHECKING:
     RuleName = str
 else:
-    RuleName = Literal[tuple(RULES)]
+    RuleName = Annotated[Literal[tuple(RULES)], WithJsonSchema({"enum": [*RULES, *SYNONYMS], "type": "string"})]
 
 RouteWord = Annotated[
     str,
     Field(
-        pattern=r"^(layered|skipped|from [1-9]\d*)$",
-        json_schema_extra={"x-accepted": '"layered", "skipped" or "from N"'},
+        pattern=r"^(layered|skipped|cascade|from [1-9]\d*(, [1-9]\d*)*)$",
+        json_schema_extra={"x-accepted": '"layered", "skipped", "cascade", "from N" or "from N, M"'},
     ),
 ]
 
@@ -128,12 +129,22 @@ class Training(Table):
     learning_rate: Rates = RATE
     """eta of the first update: a number, or { default = 0.1, 2 = 0.0 } with rates of single layers; 0: that layer is
     frozen."""
-    decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """The learning rate is multiplied by 1 - decay after each update."""
+    learning_rate_decay: RateDecays = RateDecay(per_update=0.0)
+    """The learning rate is multiplied by one minus this after each update: a number, or a table with another form."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """V = momentum * V + gradient; the update is eta * V."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    """L2: each update subtracts eta * weight_decay * w, from W and b alike, as PyTorch's SGD does."""
     shuffle: bool = True
     """A new random order in every epoch."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "decay" in data:
+            text = " is unknown: rates have learning_rate_decay, weights weight_decay; accepted: one of these keys"
+            raise TableError([(("decay",), text)])
+        return data
 
     def frame_size(self, samples: int) -> int:
         """Samples in a full frame, of a training set of so many."""
@@ -158,6 +169,17 @@ class Feedback(Table):
     """sign: +-scale; binary: 0 or scale, evenly, so that mean and standard deviation are half of it."""
     scale: Literal["glorot", "he"] | PositiveFloat = "glorot"
     """Standard deviation, as of weights."""
+    mean: float = 0.0
+    """What is added to each number that is drawn."""
+    redraw: Annotated[Literal["frame"] | None, NoneWord] = None
+    """"frame": C is drawn anew for each frame (mini-batch); "none": once."""
+    copies: PositiveInt = 1
+    """So many C, each with a learning channel of its own; the mean of their errors is the error."""
+    rank: Annotated[PositiveInt | None, NoneWord] = None
+    """C = P Q with so many columns of P: that many values travel in place of the sender's units; "none": C itself."""
+    per: Literal["neuron", "synapse"] = "neuron"
+    """What the errors are of: each receiving "neuron", so that all of its synapses learn from one; or each "synapse",
+    with feedback weights of its own (small networks)."""
     connections: Annotated[PositiveInt | None, NoneWord] = None
     """Wires per receiving unit, on average; "none": all."""
     bits: Annotated[Annotated[int, Field(ge=1, le=16)] | None, NoneWord] = None
@@ -180,7 +202,8 @@ class Feedback(Table):
     @model_validator(mode="after")
     def _drawable(self) -> Self:
         problems = epoch_problems(self.file, self.epoch)
-        for key in ("C", "connections", "distribution", "scale") if self.file is not None else ():
+        unused = ("C", "connections", "distribution", "scale", "mean", "redraw", "copies", "rank")
+        for key in unused if self.file is not None else ():
             if getattr(self, key) != type(self).model_fields[key].get_default(call_default_factory=True):
                 problems.append(((key,), " is not used, as C is read from a file; accepted: no such key"))
         if problems:
@@ -188,33 +211,96 @@ class Feedback(Table):
         if self.distribution == "orthogonal" and self.connections is not None:
             text = " is given, but an orthogonal C has all wires; accepted: no key, or another distribution"
             raise TableError([(("connections",), text)])
+        if self.redraw is not None:
+            self._redrawable()
+        for key, usual in (("connections", None), ("redraw", None), ("congruent", False), ("mean", 0.0), ("C", {})):
+            if self.rank is not None and getattr(self, key) != usual:
+                text = f" is given beside {key}, but C = P Q is two random matrices; accepted: one of the keys"
+                raise TableError([(("rank",), text)])
+        if self.C and self.copies > 1:
+            text = f" = {self.copies}: C that are given have no copies; accepted: 1, or C that are drawn"
+            raise TableError([(("copies",), text)])
         return self
+
+    def _redrawable(self) -> None:
+        """Raises TableError where a C that is drawn anew for each frame cannot be what other keys say."""
+        once = {
+            "bits": "the levels of its largest magnitude",
+            "congruent": "the signs of the initial weights",
+            "C": "numbers of its own",
+        }
+        for key, has in once.items():
+            if getattr(self, key) not in (None, False, {}):
+                text = f' = "frame": with {key} C has {has}, once, at the start; accepted: "none", or no {key}'
+                raise TableError([(("redraw",), text)])
+        if self.distribution == "orthogonal":
+            text = ' = "frame": an orthogonal C is made of all of its draws together; accepted: another distribution'
+            raise TableError([(("redraw",), text)])
 
 
 class Learning(Table):
     """The learning rule (Baldi, Sadowski, Lu 2018)."""
 
     rule: RuleName = "bp"
-    """bp, or random feedback: rbp (layered), srbp (skipped), arbp, asrbp (adaptive), sign, drtp; or top."""
+    """bp, sbp (skipped), or random feedback: rbp (layered), srbp (skipped), arbp, asrbp (adaptive), sign, drtp; or top.
+    fa is rbp and dfa srbp; frsf, brsf and usf are sign with keys of `feedback`."""
     derivative: bool = True
     """R = f'(S) * (C m); false leaves f' out."""
     route: Annotated[
-        Literal["layered", "skipped"] | tuple[str, ...] | None,
+        Literal["layered", "skipped", "cascade"] | tuple[str, ...] | None,
         BeforeValidator(
             lambda value: tuple(value) if isinstance(value, list) else None if value == "none" else value,
-            json_schema_input_type=Literal["layered", "skipped"] | list[RouteWord] | None,
+            json_schema_input_type=Literal["layered", "skipped", "cascade"] | list[RouteWord] | None,
         ),
     ] = None
-    """Where errors come from: "layered" (h+1 -> h), "skipped" (L -> h), or a list with one word for each
-    hidden layer from 1 upwards: "layered", "skipped" or "from N". "none": what the rule says."""
+    """Where errors come from: "layered" (h+1 -> h), "skipped" (L -> h), "cascade" (from every layer above), or a list
+    with one word for each hidden layer from 1 upwards: one of these, "from N" or, of several, "from N, M". "none":
+    what the rule says."""
     feedback: Feedback = Feedback()
     """How C is drawn."""
     learning_rate: Annotated[Rates | None, NoneWord] = None
     """The feedback learning rate, at which an adaptive C learns: a number, or a table by the layer that C leads to;
     "none", or of layers that are not named without a default: that of the layer's weights."""
+    weight_decay: Annotated[Annotated[float, Field(ge=0)] | None, NoneWord] = None
+    """L2 of an adaptive C, as training.weight_decay; "none": that of the weights."""
 
-    def sources(self, depth: int) -> list[int]:
-        """For each hidden layer 1..depth-1 the layer that its errors come from; [] where none comes (top).
+    _called: str | None = PrivateAttr(None)
+
+    def __init__(self, /, **data: Any):
+        called = data.get("rule")
+        if not isinstance(called, str) or called not in SYNONYMS:
+            super().__init__(**data)
+            return
+        synonym = SYNONYMS[called]
+        if synonym.feedback:
+            data = {**data, "feedback": _with_keys(called, data.get("feedback", {}))}
+        super().__init__(**{**data, "rule": synonym.rule})
+        self._called = called
+
+    @property
+    def called(self) -> str | None:
+        """The synonym by which the rule was named, if it was."""
+        return self._called
+
+    @model_validator(mode="after")
+    def _fits_rule(self) -> Self:
+        rule, feedback = RULES[self.rule], self.feedback
+        if feedback.redraw is not None and rule.adaptive:
+            text = f' = "frame": {self.rule} learns its C, of which nothing would be left; accepted: "none", or a rule'
+            raise TableError([(("feedback", "redraw"), f"{text} whose C does not learn")])
+        if feedback.copies > 1 and not rule.has_feedback:
+            why = "has no learning channels" if rule.route is None else "sends errors back through W, which is one"
+            others = ", ".join(name for name, other in RULES.items() if other.has_feedback)
+            text = f" = {feedback.copies}: {self.rule} {why}: copies of it would all be the same; accepted: 1, or a"
+            raise TableError([(("feedback", "copies"), f"{text} rule whose C are drawn ({others})")])
+        if feedback.rank is not None and rule.wiring != Wiring.DENSE:
+            others = ", ".join(name for name, other in RULES.items() if other.wiring == Wiring.DENSE)
+            text = f" = {feedback.rank}: the C of {self.rule} is not drawn as a product; accepted: "
+            raise TableError([(("feedback", "rank"), f'{text}"none", or a rule whose C is a matrix ({others})')])
+        return self
+
+    def sources(self, depth: int) -> list[tuple[int, ...]]:
+        """For each hidden layer 1..depth-1 the layers that its errors come from; [] where none comes (top).
 
         Raises InputError if the route does not fit a network of `depth` layers or the rule.
         """
@@ -226,29 +312,48 @@ class Learning(Table):
         words = (words,) * hidden if isinstance(words, str) else words
         if len(words) != hidden:
             raise _bad_route(f"names {len(words)} layers; accepted: {hidden}, one entry for each hidden layer")
-        sources = [_source(word, h, depth) for h, word in enumerate(words, start=1)]
-        if rule.adjacent and any(source != h for h, source in enumerate(sources, start=2)):
+        sources = [_sources(word, h, depth) for h, word in enumerate(words, start=1)]
+        if rule.adjacent and any(above != (h,) for h, above in enumerate(sources, start=2)):
             text = f"skips layers, but {self.rule} sends errors back through the weights of the layer above"
             raise _bad_route(f'{text}; accepted: "layered", or another rule')
-        if rule.message == Message.TARGET and any(source != depth for source in sources):
+        if rule.message == Message.TARGET and any(above != (depth,) for above in sources):
             raise _bad_route(f'is not from the top, but {self.rule} sends the target; accepted: "skipped"')
         return sources
+
+
+def _with_keys(called: str, feedback: Any) -> Any:
+    """A table [learning.feedback] with the keys that a synonym sets."""
+    keys = SYNONYMS[called].feedback
+    if isinstance(feedback, Feedback):
+        feedback = feedback.model_dump(exclude_unset=True)
+    if not isinstance(feedback, dict):
+        return feedback
+    for key, value in keys.items():
+        if feedback.get(key, value) != value:
+            text = f' = {shown(feedback[key])}: {called} is {SYNONYMS[called].rule} with {key} = "{value}"'
+            raise TableError([(("feedback", key), f"{text}; accepted: no key, or another rule")])
+    return {**feedback, **keys}
 
 
 def _bad_route(text: str) -> TableError:
     return TableError([(("learning", "route"), f" {text}")])
 
 
-def _source(word: str, layer: int, depth: int) -> int:
-    """The layer that `word` of a route names as the source of the errors at hidden layer `layer`."""
+def _sources(word: str, layer: int, depth: int) -> tuple[int, ...]:
+    """The layers that `word` of a route names as the sources of the errors at hidden layer `layer`, from below."""
     if word == Route.LAYERED:
-        return layer + 1
+        return (layer + 1,)
     if word == Route.SKIPPED:
-        return depth
-    match = re.fullmatch(r"from (\d+)", word)
-    if match and layer < int(match[1]) <= depth:
-        return int(match[1])
-    allowed = f'"layered", "skipped" or "from N" with N from {layer + 1} to {depth}'
+        return (depth,)
+    if word == Route.CASCADE:
+        return tuple(range(layer + 1, depth + 1))
+    if re.fullmatch(r"from \d+(, \d+)*", word):
+        found = [int(number) for number in re.findall(r"\d+", word)]
+        if all(layer < source <= depth for source in found) and len(set(found)) == len(found):
+            return tuple(sorted(found))
+    allowed = (
+        f'"layered", "skipped", "cascade", "from N" or "from N, M" with different N, M from {layer + 1} to {depth}'
+    )
     raise TableError([(("learning", "route", layer - 1), f" = {word!r}; accepted: {allowed}")])
 
 
@@ -270,12 +375,28 @@ class Compute(Table):
     """From the last error to the updated weights."""
 
 
+class QuantizeUpdate(LowPrecision):
+    """Few-bit updates, or only their signs or absolute values."""
+
+    kind: Literal["log2", "uniform", "sign", "ternary", "abs"]  # type: ignore[assignment]
+    """Which quantizer; abs: the absolute value, a float32 without its sign."""
+    per: Literal["batch", "sample"] = "batch"
+    """What is one message: "batch": the step that a frame makes; "sample": the step of each sample, before their mean
+    is taken."""
+
+    @model_validator(mode="after")
+    def _abs_has_no_scale(self) -> Self:
+        if self.kind == "abs" and "scale" in self.model_fields_set:
+            raise TableError([(("scale",), f" = {self.scale!r}: abs changes nothing but signs; accepted: no key")])
+        return self
+
+
 class Synapses(Table):
     """The precision of the synapses themselves."""
 
-    update: Annotated[Quantize | None, NoneWord] = None
+    update: Annotated[QuantizeUpdate | None, NoneWord] = None
     """Quantizes each weight update; "none": float32."""
-    weight: Annotated[Quantize | None, NoneWord] = None
+    weight: Annotated[LowPrecision | None, NoneWord] = None
     """Quantizes the stored weight after each update; "none": float32."""
 
 
@@ -349,12 +470,10 @@ class EnergyCosts(Table):
 class Trace(Table):
     """What the trace keeps, beside metrics and counters."""
 
-    events: Annotated[
-        str,
-        Field(pattern=r"^(none|first [1-9]\d{0,8} frames?)$"),
-        Field(json_schema_extra={"x-accepted": '"none" or "first N frames"'}),
-    ] = "first 10 frames"
-    """Messages one by one: "none" or "first N frames"."""
+    events: Events = "first 10 frames"
+    """Messages one by one: "none", "first N frames", or tables { from = "epoch 3", frames = 100, channels = [...] }."""
+    record: Annotated[tuple[Record, ...], Listed] = ()
+    """Values of layers and channels, every so many frames."""
     weights: Annotated[
         str,
         Field(pattern=r"^(none|last|epoch|every [1-9]\d{0,8} epochs?)$"),
@@ -369,9 +488,11 @@ class Trace(Table):
     """Wall time between checkpoints."""
 
     @property
-    def event_frames(self) -> int:
-        """Of how many frames the messages are kept."""
-        return 0 if self.events == "none" else int(self.events.split()[1])
+    def windows(self) -> tuple[Window, ...]:
+        """The frames of which messages are kept."""
+        if isinstance(self.events, str):
+            return () if self.events == "none" else (Window(frames=int(self.events.split()[1])),)
+        return self.events
 
     @property
     def weights_every(self) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from channelsim import units
-from channelsim.scenario._channel import Channel, Quantize
+from channelsim.scenario._channel import Channel, LowPrecision
 from channelsim.scenario._keys import Keys
 from channelsim.scenario._rates import DEFAULT, layers_of, rate_of
 from channelsim.scenario._sections import RATE, Data
@@ -18,7 +18,8 @@ def summary(scenario: Keys) -> list[tuple[str, str]]:
     rule = learning.rule + ("" if learning.derivative else ", without f'")
     if learning.route is not None:
         routes = scenario.routes()
-        rule += f", errors of layers {_listed(routes)} from layers {_listed(routes.values())}"
+        above = ("+".join(map(str, sources)) for sources in routes.values())
+        rule += f", errors of layers {_listed(routes)} from layers {_listed(above)}"
     rows = [
         ("scenario", scenario.name),
         ("model", f"{scenario.model.name}: {scenario.model}, {', '.join(transfers)}"),
@@ -26,7 +27,8 @@ def summary(scenario: Keys) -> list[tuple[str, str]]:
         (
             "training",
             f"{training.epochs} epochs of frames of {'all samples' if training.batch == 'all' else training.batch}, "
-            f"learning rate {_rates(training.learning_rate)}, seed {scenario.seed}",
+            f"learning rate {_rates(training.learning_rate)}, seed {scenario.seed}"
+            + (f", weight decay {training.weight_decay:g}" if training.weight_decay else ""),
         ),
         ("rule", rule),
     ]
@@ -70,7 +72,7 @@ def _data(data: Data) -> str:
     return ", ".join(words)
 
 
-def _listed(numbers: Iterable[int]) -> str:
+def _listed(numbers: Iterable[int | str]) -> str:
     return ", ".join(map(str, numbers))
 
 
@@ -81,7 +83,8 @@ def in_words(channel: Channel) -> str:
         kept = ", the rest kept" if channel.residual == "threshold" else ""
         words.append(f"only |x| > {channel.threshold.value:g}{kept}")
     if channel.quantize:
-        words.append(quantizer_in_words(channel.quantize))
+        place = " at the receiver" if channel.quantize.at == "receiver" else ""
+        words.append(quantizer_in_words(channel.quantize) + place)
     if channel.residual == "error_feedback":
         words.append("error feedback")
     if channel.noise:
@@ -90,6 +93,7 @@ def in_words(channel: Channel) -> str:
         words.append(f"bit errors {channel.bit_errors.probability:g}")
     if channel.drop:
         words.append(f"drop {channel.drop.probability:g}" + (" rescaled" if channel.drop.rescale else ""))
+    words += [f"stage {own.use.rpartition('/')[2]}" for own in channel.stage]
     if channel.latency:
         words.append(f"latency {units.format_duration(channel.latency)}")
     if channel.jitter.value:
@@ -109,11 +113,12 @@ def in_words(channel: Channel) -> str:
     return ", ".join(words) or "ideal"
 
 
-def quantizer_in_words(quantize: Quantize) -> str:
-    """E.g. "log2, 3 bits of max"."""
+def quantizer_in_words(quantize: LowPrecision) -> str:
+    """E.g. "log2, 3 bits (4 exponents) of max"."""
     stochastic = ", stochastic" if quantize.rounding == "stochastic" else ""
     plural = "" if quantize.width == 1 else "s"
-    return f"{quantize.kind}, {quantize.width} bit{plural} of {_scale(quantize.scale)}{stochastic}"
+    exponents = f" ({quantize.levels} exponent{'s' * (quantize.levels > 1)})" if quantize.kind == "log2" else ""
+    return f"{quantize.kind}, {quantize.width} bit{plural}{exponents} of {_scale(quantize.scale)}{stochastic}"
 
 
 def _scale(scale: str | float) -> str:

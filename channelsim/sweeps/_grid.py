@@ -7,15 +7,15 @@ import itertools
 import json
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from channelsim import elementary, hashing
+from channelsim import elementary, hashing, parts
 from channelsim.errors import InputError
 from channelsim.hashing import Stream
-from channelsim.identity import files
+from channelsim.identity import files, own_parts
 from channelsim.scenario import Draw, Grid, Scenario, parse_key, with_unit
 
 
@@ -24,12 +24,13 @@ class Point:
     """One run of a sweep.
 
     Attributes:
-        name: 12 hexadecimal digits, the digest of its scenario and of the files of weights that it names: equal points
+        name: 12 hexadecimal digits, the digest of its scenario and of the files that it names: equal points
             have one name, whatever sweep they are of.
         values: dotted key -> value, of the swept keys.
         scenario: None if the values do not go together.
         reason: why they do not.
         data: digests of the data that it is to be computed on (`Dataset.digests`); None if they could not be loaded.
+        files: the Python files of the user's own parts, path -> text: a worker need not have them.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Point:
     scenario: Scenario | None
     reason: str = ""
     data: Mapping[str, str] | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def points(scenario: Scenario) -> list[Point]:
@@ -77,14 +79,15 @@ def _point(scenario: Scenario, values: Mapping[str, Any]) -> Point:
         asked = json.dumps([scenario.digest(), values], sort_keys=True, default=str)
         return Point(hashlib.sha256(asked.encode()).hexdigest()[:12], values, None, str(error))
     digest = name_of(inner)
-    return Point(digest, values, inner.with_({"name": f"{scenario.name[:180]}-{digest}"}))
+    files = {file: parts.text_of(file) for file in inner.own_files()}
+    return Point(digest, values, inner.with_({"name": f"{scenario.name[:180]}-{digest}"}), files=files)
 
 
 def name_of(scenario: Scenario) -> str:
-    """A point's name: another one when a file of weights has changed."""
+    """A point's name: another one when a file that it names has changed."""
     digest = scenario.digest()
     try:
-        named = files(scenario)
+        named = {**files(scenario), **own_parts(scenario)}
     except InputError:  # the run says what is wrong
         named = {}
     return hashlib.sha256(json.dumps([digest, named]).encode()).hexdigest()[:12] if named else digest

@@ -18,6 +18,8 @@ from channelsim.version import version
 if TYPE_CHECKING:
     import pandas as pd
 
+    from channelsim.data import Dataset
+
 GROUP = "point"  # of all keys: Dask holds back the tasks of a large group until a worker is free
 TABLE_SECONDS = 5.0  # between two tables while a sweep runs
 _SHARE = 0.02  # of a sweep's time that the tables may take
@@ -40,6 +42,7 @@ def sweep(
     workers: int | None = None,
     scheduler: str | None = None,
     progress: SweepProgress | None = None,
+    dataset: Dataset | None = None,
 ) -> pd.DataFrame:
     """Runs all points of a scenario's [sweep] that are not done yet, on Dask distributed.
 
@@ -52,6 +55,7 @@ def sweep(
         workers: single-threaded processes on this machine, by default one a core.
         scheduler: the address of a Dask scheduler instead, whose workers see the same files and have channelsim.
         progress: is called while the sweep goes on (see `SweepProgress`).
+        dataset: in place of the scenario's; it is kept in the directory, where workers find it.
 
     Returns:
         The table of the directory, also in results.parquet and results.csv: a row a point, with point (the name),
@@ -73,6 +77,8 @@ def sweep(
     only_scenario(scenario)
     listener = progress or Silent()
     directory = (path_of(out) if out is not None else default_out(scenario)).absolute()
+    if dataset is not None:
+        scenario = _data.kept(scenario, dataset, directory)
     wanted, data = _data.identified(points(scenario), listener.note)
     _store.claim(directory, scenario, data)
     results = _store.Results(directory)

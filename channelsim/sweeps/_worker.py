@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from channelsim import parts
 from channelsim.errors import InputError, RunError, Unwritable
 from channelsim.scenario import Data, Scenario
 from channelsim.sweeps import _store
@@ -90,6 +91,7 @@ def run_point(point: Point, folder: str) -> dict[str, Any]:
 def _attempt(point: Point, directory: Path) -> dict[str, Any]:
     if point.scenario is None:
         return _store.record_of(point, _store.FAILED, point.reason)
+    parts.take(point.files)
     if name_of(point.scenario) != point.name:
         reason = "a file of weights changed during the sweep, or is another one on this worker"
         return _store.record_of(point, _store.FAILED, reason)
@@ -142,7 +144,7 @@ def _simulate(scenario: Scenario, trace: Path, dataset: Dataset) -> Any:
 
     if trace.exists():
         try:
-            return run(resume=trace, dataset=dataset)
+            return run(resume=trace, dataset=dataset, trust=True)
         except Unwritable:
             raise
         except InputError:  # it has no checkpoint, other data, or is of a run that is done but was not recorded

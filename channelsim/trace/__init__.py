@@ -10,6 +10,19 @@ from __future__ import annotations
 
 from channelsim.trace._layout import SCHEMA_VERSION
 from channelsim.trace._reader import Trace, damaged
+from channelsim.trace._records import Rows, record_name
+from channelsim.trace._weights import Snapshot, arrays_of
 from channelsim.trace._writer import Writer, create, reopen
 
-__all__ = ["SCHEMA_VERSION", "Trace", "Writer", "create", "damaged", "reopen"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "Rows",
+    "Snapshot",
+    "Trace",
+    "Writer",
+    "arrays_of",
+    "create",
+    "damaged",
+    "record_name",
+    "reopen",
+]

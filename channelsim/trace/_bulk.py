@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 
 from channelsim.errors import InputError
-from channelsim.trace import _disk, _messages, _seal, _structure, _table, _weights
+from channelsim.trace import _disk, _messages, _records, _seal, _structure, _table, _weights
 
 if TYPE_CHECKING:
     from channelsim.plan import Plan
@@ -39,12 +40,12 @@ def directory(path: Path) -> Path:
 def segments(file: h5py.File) -> dict[str, str]:
     """The segments that a trace refers to, by their names relative to it, and the seal of each."""
     seals = json.loads(file.attrs.get(_SEALS, "{}"))
-    parts = [file["weights"], *([file["events"]] if "events" in file else [])]
+    parts = [file[part] for part in ("weights", "events", _records.WHERE) if part in file]
     return {name: str(seals.get(name, "")) for part in parts for name, *_ in _segments_of(part)}
 
 
 def _segments_of(part: h5py.Group) -> list[list[Any]]:
-    """The segments that hold /weights or /events: each by its name relative to the trace, and what is in it."""
+    """The segments that hold a part of the trace: each by its name relative to it, and what is in it."""
     found = json.loads(part.attrs.get("segments", "[]"))
     if not isinstance(found, list) or not all(isinstance(one, list) and _is_entry(one) for one in found):
         raise ValueError(f"{part.name}: what is said of its segments is not a list of them")
@@ -55,6 +56,8 @@ def _is_entry(one: list[Any]) -> bool:
     name, *content = one
     if not isinstance(name, str) or not _NAME.fullmatch(name.rpartition("/")[2]):
         return False
+    if len(content) == 1 and isinstance(content[0], dict):
+        return all(isinstance(rows, int) and rows >= 0 for rows in content[0].values())
     if len(content) == 1:
         return isinstance(content[0], list) and all(isinstance(epoch, int) for epoch in content[0])
     return len(content) == 2 and all(isinstance(count, int) and count >= 0 for count in content)
@@ -84,38 +87,48 @@ class Pending:
 
     weights: list[_weights.Snapshot] = field(default_factory=list)
     messages: list[_messages.Messages] = field(default_factory=list)
+    records: dict[str, list[_records.Rows]] = field(default_factory=dict)
 
     @property
     def nbytes(self) -> int:
-        return sum(part.nbytes for part in self.weights) + sum(part.nbytes for part in self.messages)
+        rows = sum(part.nbytes for parts in self.records.values() for part in parts)
+        return rows + sum(part.nbytes for part in self.weights) + sum(part.nbytes for part in self.messages)
 
     def clear(self) -> None:
         self.weights.clear()
         self.messages.clear()
+        self.records.clear()
 
 
 class Bulk:
     """The large parts of the trace at `path`, whose small parts are the in-memory file `main`."""
 
-    def __init__(self, path: Path, main: h5py.File, plan: Plan) -> None:
+    def __init__(
+        self, path: Path, main: h5py.File, plan: Plan, records: Mapping[str, _records.Record] | None = None
+    ) -> None:
         self._path = path
         self._main = main
         self._channel_names = plan.channel_names
         self._layout = _weights.layout_of(plan)
         self._weights = _segments_of(main["weights"])  # the segments that hold weights: name, epochs
         self._messages = _segments_of(main["events"]) if "events" in main else []  # messages: name, rows, bytes
+        self._kinds = records or {}
+        self._records = _segments_of(main[_records.WHERE]) if _records.WHERE in main else []  # name, rows of each group
 
     def store(self, pending: Pending) -> None:
         """Take in, and clear, what is pending. Raises OSError, with nothing changed, for a full disk."""
-        if not pending.weights and not pending.messages:
+        if not pending.weights and not pending.messages and not pending.records:
             return
         size = self._main.id.get_filesize() + pending.nbytes
-        began = (pending.weights and self._weights) or (pending.messages and self._messages)
+        kinds = ((pending.weights, self._weights), (pending.messages, self._messages), (pending.records, self._records))
+        began = any(more and there for more, there in kinds)
         if size > INLINE_BYTES or began:
             self._store_beside(pending)
         else:
             _weights.write(self._main["weights"], self._layout, pending.weights)
             _messages.append(self._main, self._channel_names, pending.messages)
+            for kind, parts in pending.records.items():
+                _records.append(self._main, self._kinds[kind], parts)
         pending.clear()
 
     def _store_beside(self, pending: Pending) -> None:
@@ -131,13 +144,20 @@ class Bulk:
             if messages and not self._messages and "events" in self._main:
                 messages = [*_messages.blocks(self._main["events"]), *messages]
             _messages.append(segment, self._channel_names, messages)
+            if pending.records and not self._records:
+                for kind in _records.lengths(self._main, self._kinds):
+                    for block in _records.blocks(self._main, self._kinds[kind]):
+                        _records.append(segment, self._kinds[kind], [block])
+            for kind, parts in pending.records.items():
+                _records.append(segment, self._kinds[kind], parts)
+            rows_of = _records.lengths(segment, self._kinds)
             segment.flush()
             directory(self._path).mkdir(exist_ok=True)
-            parts = _seal.sealed(segment.id.get_file_image())
-            _disk.publish(directory(self._path) / name, parts)
+            image = _seal.sealed(segment.id.get_file_image())
+            _disk.publish(directory(self._path) / name, image)
             epochs = _weights.epochs(weights)
         seals = json.loads(self._main.attrs.get(_SEALS, "{}"))
-        self._main.attrs[_SEALS] = json.dumps(seals | {self._relative(name): _seal.of(parts)})
+        self._main.attrs[_SEALS] = json.dumps(seals | {self._relative(name): _seal.of(image)})
         if epochs:
             self._weights.append([self._relative(name), epochs])
             group = _weights.make_virtual(self._main, self._layout, [(name, kept) for name, kept in self._weights])
@@ -148,6 +168,10 @@ class Bulk:
             sources = [(name, rows, size) for name, rows, size in self._messages]
             group = _messages.make_virtual(self._main, self._channel_names, sources)
             group.attrs["segments"] = json.dumps(self._messages)
+        if rows_of:
+            self._records.append([self._relative(name), rows_of])
+            group = _records.make_virtual(self._main, self._kinds, [(name, rows) for name, rows in self._records])
+            group.attrs["segments"] = json.dumps(self._records)
 
     def _relative(self, name: str) -> str:
         return f"{directory(self._path).name}/{name}"  # HDF5 looks from the directory of the file that refers
@@ -220,3 +244,10 @@ class Bulk:
             with h5py.File(self._path.parent / name, "r", locking=False) as segment:
                 for block in _messages.blocks(segment["events"]):
                     _messages.append(whole, self._channel_names, [block])
+        if self._records:
+            del whole[_records.WHERE]
+        for name, kinds in self._records:
+            with h5py.File(self._path.parent / name, "r", locking=False) as segment:
+                for kind in kinds:
+                    for rows in _records.blocks(segment, self._kinds[kind]):
+                        _records.append(whole, self._kinds[kind], [rows])

@@ -7,12 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import IntEnum
 
 import numpy as np
 
-SCHEMA_VERSION = 4
+from channelsim.plan.layout import Direction, Encoding, Jitter, Quantizer, Residual, Scale
+from channelsim.rules import Message, Wiring
+
+SCHEMA_VERSION = 5
 FORMAT = "channelsim trace"
 """The root attribute `format`, by which a trace is told from any other HDF5 file."""
+
+WORDS: dict[str, type[IntEnum]] = {
+    "direction": Direction,
+    "message": Message,
+    "wiring": Wiring,
+    "residual": Residual,
+    "quantizer": Quantizer,
+    "scale_kind": Scale,
+    "noise_scale_kind": Scale,
+    "jitter_kind": Jitter,
+    "encoding": Encoding,
+}
+"""Fields of CHANNEL that are words in the attributes of /channels/<name>, in small letters."""
 
 RUNNING, DONE, INTERRUPTED, DIVERGED = "running", "done", "interrupted", "diverged"
 """The root attribute `status`. A run that was killed leaves `running`."""
@@ -102,6 +119,12 @@ CHANNELS = (
             "time that messages given to the link take, over the epoch; above 1: more than it can send",
         ),
         ("energy", "f8", "J", "energy of bits, multiply-accumulates, synapse reads and writes"),
+        (
+            "entropy",
+            "f8",
+            "bit",
+            "entropy of what a unit sent in a message, a word or nothing; NaN where values are floats",
+        ),
     ),
 )
 
@@ -112,7 +135,7 @@ ALIGNMENT = _columns(
     ("feedback_sign_agreement", "f8", "1", "share of wires where C and the transposed weights agree in sign"),
 )
 
-ENCODINGS = ("dense", "aer")
+ENCODINGS = ("dense", "aer", "entropy")
 OUTCOMES = ("whole", "some_events_lost", "queue_full")
 
 

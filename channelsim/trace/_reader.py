@@ -21,11 +21,13 @@ from channelsim.errors import InputError, printable
 from channelsim.files import refuse_special
 from channelsim.paths import path_of
 from channelsim.plan.layout import CHANNEL
-from channelsim.trace import _bulk, _checkpoint, _disk, _layout, _seal, _structure, _torch, _weights
+from channelsim.trace import _bulk, _checkpoint, _disk, _layout, _records, _seal, _structure, _tables, _torch, _weights
 from channelsim.units import number_text, seconds
 
 if TYPE_CHECKING:
+    import pandas as pd
     import torch
+    import xarray as xr
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -196,7 +198,8 @@ class Trace:
         self._known("channel", name, self.channel_names)
         record = np.zeros((), CHANNEL)
         for field, value in self._file["channels"][name].attrs.items():
-            record[field] = value
+            code = _layout.WORDS.get(field)
+            record[field] = code[str(value).upper()] if code else value
         return record[()]  # type: ignore[return-value]
 
     def alignment(self, layer: str) -> NDArray[Any]:
@@ -221,6 +224,20 @@ class Trace:
             raise InputError(f"{self.path}: no message {message}; there are {events['payload_start'].shape[0]}")
         start = int(events["payload_start"][message])
         return bytes(events["payload"][start : start + int(events["payload_size"][message])])
+
+    @property
+    @_reads
+    def records(self) -> list[str]:
+        """What was recorded (`[trace] record`), by name: "activity/2", "sent/learning.1", "weights/W_1", ..."""
+        return _records.names(self._file)
+
+    @_reads
+    def record(self, name: str) -> dict[str, NDArray[Any]]:
+        """One of `records`: `values` float32 (rows, units) with `frame`, `sample` (within the frame), `image` (its
+        place in the training set) and `time` (ps) of each row; of synapses (frames, ...) as in `weights`, with the
+        frame before which they are so, and time."""
+        self._known("record", name, _records.names(self._file))
+        return _records.read(self._file, name)
 
     @_reads
     def _table(self, where: str, columns: tuple[_layout.Column, ...], index: bool = True) -> NDArray[Any]:
@@ -289,6 +306,37 @@ class Trace:
         except OSError as error:
             raise InputError(f"{target}: {error.strerror or error}; accepted: a file that can be written") from None
 
+    # --- for other libraries --------------------------------------------------------------------------
+
+    @property
+    @_reads
+    def tables(self) -> list[str]:
+        """What `frame` and `export_table` take: "metrics/train", "channels", "channels/learning.1", "events",
+        "records/activity/2", ...; "channels" and the like are all such tables under one another."""
+        return _tables.names(self._file)
+
+    @_reads
+    def frame(self, table: str) -> pd.DataFrame:
+        """One of `tables` for pandas, codes as words; of several tables with a column that tells them apart. Values of
+        several units are a column each, value_0, value_1, ... Raises InputError where pandas is not installed."""
+        self._known("table", table, _tables.names(self._file))
+        return _tables.frame(self._file, table)
+
+    @_reads
+    def export_table(self, table: str, path: str | os.PathLike[str]) -> None:
+        """Writes one of `tables` as a .csv or a .parquet.
+
+        Raises InputError for another extension, a file that cannot be written, and where pandas or pyarrow is missing.
+        """
+        self._known("table", table, _tables.names(self._file))
+        _tables.export(self._file, table, path_of(path))
+
+    @_reads
+    def to_xarray(self) -> xr.DataTree:
+        """Everything but the checkpoint, in memory: a tree of data sets with dimensions, units and long names
+        (`tree["metrics/test"]["accuracy"]`). Raises InputError where xarray is not installed."""
+        return _tables.tree(self._file)
+
     @_reads
     def checkpoint(self) -> dict[str, NDArray[Any]]:
         """All arrays from which the run goes on. Raises InputError when no checkpoint was reached."""
@@ -301,6 +349,19 @@ class Trace:
     def learning_bits(self) -> NDArray[np.int64]:
         """Bits sent on all learning channels by the end of each epoch, in the order of the channels' rows."""
         return np.cumsum(self._sum("bits", "learning."), dtype=np.int64)
+
+    def learning_entropy(self) -> NDArray[np.float64]:
+        """What all learning channels sent by the end of each epoch, in bits, had every message been as long as its
+        channel's entropy in that epoch allows: no code that treats units alike takes less, headers and scales left out.
+        NaN where values are floats, which are not counted. In the order of the channels' rows, beside `learning_bits`.
+        """
+        parts = [np.zeros(len(self.channels(self.channel_names[0])))]
+        for name in self.channel_names:
+            if name.startswith("learning."):
+                rows = self.channels(name)
+                units = int(self.channel(name)["n"]) * (rows["messages"] - rows["lost_messages"])
+                parts.append(np.where(units > 0, rows["entropy"], 0.0) * units)
+        return np.cumsum(np.sum(parts, axis=0))
 
     def energy(self) -> NDArray[np.float64]:
         """J spent by the end of each epoch, all channels together, in the order of the channels' rows."""
@@ -356,9 +417,12 @@ class Trace:
 
     def _channel_totals(self, name: str) -> dict[str, Any]:
         rows = self.channels(name)
+        sent = rows["messages"] - rows["lost_messages"]
+        counted = (sent > 0) & ~np.isnan(rows["entropy"])
+        mean = float(np.average(rows["entropy"][counted], weights=sent[counted])) if counted.any() else math.nan
         return {
             column: rows[column].sum().item() for column in ("messages", "events", "bits", "dropped", "late", "energy")
-        }
+        } | {"entropy": mean}
 
     @_reads
     def _bytes(self) -> dict[str, int]:
@@ -390,11 +454,12 @@ class Trace:
         lines.append("parts      " + ", ".join(f"{part} {_size(size)}" for part, size in info["bytes"].items()))
         lines.append(
             f"{'channel':14}{'messages':>14}{'events':>16}{'bits':>20}{'dropped':>12}{'late':>12}{'energy':>13}"
+            f"{'entropy':>10}"
         )
         for name, total in info["channels"].items():
             lines.append(
                 f"{name:14}{total['messages']:>14,}{total['events']:>16,}{total['bits']:>20,}{total['dropped']:>12,}"
-                f"{total['late']:>12,}{total['energy']:>11.3g} J"
+                f"{total['late']:>12,}{total['energy']:>11.3g} J{_entropy_words(total['entropy']):>10}"
             )
         return printable("\n".join(lines))
 
@@ -432,6 +497,10 @@ def _judged(row: dict[str, Any]) -> str:
 
 def _last(table: NDArray[Any]) -> dict[str, Any]:
     return {name: table[name][-1].item() for name in table.dtype.names or ()} if len(table) else {}
+
+
+def _entropy_words(bits: float) -> str:
+    return "-" if math.isnan(bits) else f"{bits:.3f} bit"
 
 
 def _stored(item: h5py.Group | h5py.Dataset) -> int:

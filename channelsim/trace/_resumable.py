@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import h5py
 
-from channelsim.trace import _layout, _messages, _table, _weights
+from channelsim.plan.recording import Recording
+from channelsim.trace import _layout, _messages, _records, _table, _weights
 from channelsim.trace._table import Table
 
 if TYPE_CHECKING:
     from channelsim.plan import Plan
 
 
-def fault(file: h5py.File, plan: Plan) -> str:
+def fault(file: h5py.File, plan: Plan, recording: Recording) -> str:
     """What is not as a run of `plan` leaves it, in words; empty if a run can go on."""
     with _table.in_memory() as model:
-        _make(model, plan)
+        _make(model, plan, recording)
         (groups, made), (_, there) = _objects(model), _objects(file)
         begun = {_group(name) for name in there}  # a group has all of its datasets, or none yet
         for name in (*groups, "scenario", "provenance", "staleness"):
@@ -32,7 +33,7 @@ def fault(file: h5py.File, plan: Plan) -> str:
     return _unequal(there)
 
 
-def _make(file: h5py.File, plan: Plan) -> None:
+def _make(file: h5py.File, plan: Plan, recording: Recording) -> None:
     """All tables of a run, without rows."""
     for split in ("test", "test_deployed", "validation"):
         Table(f"metrics/{split}", _layout.EPOCH, _layout.METRICS).create(file)
@@ -43,6 +44,9 @@ def _make(file: h5py.File, plan: Plan) -> None:
         Table(f"alignment/{name}", _layout.EPOCH, _layout.ALIGNMENT).create(file)
     _weights.create(file.create_group("weights"), _weights.layout_of(plan))
     _messages.create(file, plan.channel_names)
+    file.create_group(_records.WHERE)
+    for record in _records.records_of(plan, recording).values():
+        _records.create(file, record)
 
 
 def _objects(file: h5py.File) -> tuple[list[str], dict[str, h5py.Dataset]]:
@@ -86,4 +90,8 @@ def _unequal(datasets: Mapping[str, h5py.Dataset]) -> str:
             if lengths.setdefault(_group(name), dataset.shape[0]) != dataset.shape[0]:
                 return f"/{name} is not as long as the columns beside it"
             dataset[()]  # a later checkpoint appends to the last chunk, which has to be readable
+        elif name.startswith(f"{_records.WHERE}/") and not dataset.is_scale:
+            if lengths.setdefault(_group(name), dataset.shape[0]) != dataset.shape[0]:
+                return f"/{name} is not as long as the columns beside it"
+            dataset[-1:]
     return ""

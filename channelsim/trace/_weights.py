@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from channelsim.plan.layout import Direction, Kind
-from channelsim.rules import SHAPED_AS_WEIGHTS, SPARSE_WIRINGS
+from channelsim.rules import SHAPED_AS_WEIGHTS, SPARSE_WIRINGS, Wiring
 from channelsim.trace import _layout, _table
 
 if TYPE_CHECKING:
@@ -72,6 +72,16 @@ def layout_of(plan: Plan) -> Layout:
     return Layout(tuple(_matrices(plan)), tuple(_ends(plan)))
 
 
+def arrays_of(plan: Plan, snapshot: Snapshot) -> dict[str, tuple[NDArray[Any], tuple[str, ...]]]:
+    """Copies of the arrays of a snapshot, and the ends of sparse wires: by name, with the names of their dimensions."""
+    layout = layout_of(plan)
+    found: dict[str, tuple[NDArray[Any], tuple[str, ...]]] = {
+        matrix.name: (matrix.of(snapshot).copy(), tuple(name for name, *_ in matrix.dimensions))
+        for matrix in layout.matrices
+    }
+    return found | {name: (units, (wire,)) for name, units, wire, _ in layout.ends}
+
+
 def _matrices(plan: Plan) -> Iterator[_Matrix]:
     for h, layer in enumerate(plan.layers):
         if not layer["w_size"]:
@@ -87,10 +97,19 @@ def _matrices(plan: Plan) -> Iterator[_Matrix]:
             axes, layout = (_wires(channel, label),), "wire by wire"
         elif channel["wiring"] in SHAPED_AS_WEIGHTS:
             axes, layout = _axes(plan, source), f"laid out as W_{source}"
+        elif rank := int(channel["rank"]):
+            middle = f"rank_{_suffix(label)}", rank, f"values that travel on {label}"
+            size = _units(source, int(plan.layers[source]["n"])), middle
+            yield _Matrix(f"P_{_suffix(label)}", "feedback", int(channel["p_offset"]), size, f"P of C = P Q of {label}")
+            axes, layout = (middle, _units(h, int(plan.layers[h]["n"]))), f"Q of C = P Q, (values, units of layer {h})"
+        elif channel["wiring"] == Wiring.SYNAPSES:
+            each = int(plan.layers[h]["w_size"] + plan.layers[h]["b_size"])
+            axes = (_units(source, int(plan.layers[source]["n"])), (f"synapse_{h}", each, f"synapses of layer {h}"))
+            layout = f"(units of layer {source}, synapses of layer {h}: W_{h} row by row, then b_{h})"
         else:
-            axes = (_units(source, int(channel["n"])), _units(h, int(plan.layers[h]["n"])))
+            axes = (_units(source, int(plan.layers[source]["n"])), _units(h, int(plan.layers[h]["n"])))
             layout = f"(units of layer {source}, units of layer {h})"
-        yield _Matrix(f"C_{h}", "feedback", int(channel["c_offset"]), axes, f"C of {label}, {layout}")
+        yield _Matrix(f"C_{_suffix(label)}", "feedback", int(channel["c_offset"]), axes, f"C of {label}, {layout}")
 
 
 def _wired(plan: Plan) -> Iterator[tuple[Any, str]]:
@@ -98,6 +117,11 @@ def _wired(plan: Plan) -> Iterator[tuple[Any, str]]:
     for channel, label in zip(plan.channels, plan.channel_names, strict=True):
         if channel["direction"] == Direction.LEARNING and channel["c_size"]:
             yield channel, label
+
+
+def _suffix(label: str) -> str:
+    """What tells a learning channel's arrays from those of others: "1" or, of several to layer 1, "1_from_3"."""
+    return label.split(".", 1)[1].replace(".", "_")
 
 
 def _axes(plan: Plan, h: int) -> tuple[Dimension, ...]:
@@ -119,7 +143,7 @@ def _units(h: int, n: int) -> Dimension:
 
 
 def _wires(channel: Any, label: str) -> Dimension:
-    return f"wire_{int(channel['target'])}", int(channel["c_size"]), f"wires of {label}"
+    return f"wire_{_suffix(label)}", int(channel["c_size"]), f"wires of {label}"
 
 
 def epochs(group: h5py.Group) -> list[int]:
@@ -222,9 +246,9 @@ def _ends(plan: Plan) -> Iterator[tuple[str, NDArray[np.int32], str, str]]:
             continue
         h, source = int(channel["target"]), int(channel["source"])
         wire, *_ = _wires(channel, label)
-        start, n = int(channel["start_offset"]), int(channel["n"])
+        start, n = int(channel["start_offset"]), int(plan.layers[source]["n"])
         senders = np.repeat(np.arange(n, dtype=np.int32), np.diff(plan.c_start[start : start + n + 1]))
         offset, size = int(channel["c_offset"]), int(channel["c_size"])
         receivers = plan.c_index[offset : offset + size].astype(np.int32)
-        yield f"C_{h}_sender", senders, wire, f"unit of layer {source} that a wire leaves"
-        yield f"C_{h}_receiver", receivers, wire, f"unit of layer {h} that a wire reaches"
+        yield f"C_{_suffix(label)}_sender", senders, wire, f"unit of layer {source} that a wire leaves"
+        yield f"C_{_suffix(label)}_receiver", receivers, wire, f"unit of layer {h} that a wire reaches"

@@ -19,7 +19,8 @@ from channelsim.errors import InputError, Unwritable
 from channelsim.files import open_regular, refuse_special
 from channelsim.plain import json_text
 from channelsim.plan.layout import CHANNEL
-from channelsim.trace import _checkpoint, _disk, _layout, _messages, _resumable, _seal, _table, _weights
+from channelsim.plan.recording import Recording
+from channelsim.trace import _checkpoint, _disk, _layout, _messages, _records, _resumable, _seal, _table, _weights
 from channelsim.trace._bulk import Bulk, Pending
 from channelsim.trace._layout import Column
 from channelsim.trace._reader import damaged, open_trace, whole
@@ -28,6 +29,7 @@ from channelsim.trace._table import Table
 if TYPE_CHECKING:
     from channelsim.plan import Plan
 
+NOTHING = Recording()
 _SHARE = 0.01  # of a run's time that checkpoints may take
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _MOST_PENDING = 64 << 20  # bytes held back before a checkpoint is due, however short ago the last one was
@@ -42,14 +44,14 @@ class Writer:
     raises InputError, leaves the trace as it was, and may be tried again.
     """
 
-    def __init__(self, path: Path, main: h5py.File, plan: Plan, lock: _disk.Lock) -> None:
+    def __init__(self, path: Path, main: h5py.File, plan: Plan, lock: _disk.Lock, recording: Recording) -> None:
         self.path = path
         self.notes = [lock.lacking] if lock.lacking else []  # what the user should be told
         self._place = _disk.real(path)
         self._main = main
         self._plan = plan
         self._lock = lock
-        self._bulk = Bulk(self._place, main, plan)
+        self._bulk = Bulk(self._place, main, plan, _records.records_of(plan, recording))
         self._pending = Pending()
         self._payload_bytes = main["events"]["payload"].shape[0] if "events" in main else 0
         self._tables: dict[str, Table] = {}
@@ -85,6 +87,7 @@ class Writer:
         counters: NDArray[Any],
         utilisation: NDArray[np.float64],
         energy: NDArray[np.float64],
+        entropy: NDArray[np.float64],
     ) -> None:
         """A row in each channel's table.
 
@@ -94,10 +97,12 @@ class Writer:
             counters: COUNTER records, shape (k,): what this epoch added.
             utilisation: share of the epoch's simulated time that each channel occupied its link, shape (k,).
             energy: J, shape (k,).
+            entropy: bits a unit and message, NaN where values are floats, shape (k,).
         """
         for i, name in enumerate(names):
             row: dict[str, Any] = {column.name: int(counters[field][i]) for field, column in _layout.COUNTERS.items()}
             row |= {"epoch": epoch, "utilisation": float(utilisation[i]), "energy": float(energy[i])}
+            row["entropy"] = float(entropy[i])
             self._table(f"channels/{name}", _layout.CHANNELS).append(row)
 
     def alignment_row(self, layer: str, row: Mapping[str, Any]) -> None:
@@ -133,6 +138,11 @@ class Writer:
         """All synapses after `epoch` epochs: the flat buffers laid out by the plan. They are copied."""
         copies = (np.array(buffer, np.float32) for buffer in (weights, biases, feedback))
         self._pending.weights.append(_weights.Snapshot(epoch, *copies))
+
+    def values(self, name: str, rows: _records.Rows) -> None:
+        """Rows of /records/<name>: a name that `recording` has, the columns and values as `_records.Record` has them.
+        They are kept, not copied."""
+        self._pending.records.setdefault(name, []).append(rows)
 
     def _table(self, where: str, columns: Sequence[Column]) -> Table:
         if where not in self._tables:
@@ -238,6 +248,7 @@ def create(
     plan: Plan,
     provenance: Mapping[str, Any],
     force: bool = False,
+    recording: Recording = NOTHING,
 ) -> Writer:
     """Begin a trace; what is known before the first frame is on disk at once.
 
@@ -248,6 +259,7 @@ def create(
         plan: gives names and shapes.
         provenance: strings and numbers about where and with what the run was made.
         force: overwrite a trace that exists.
+        recording: whose values may come.
 
     Raises InputError when the file exists and force is not given, when it is being written by another run,
     and when it cannot be written.
@@ -273,8 +285,9 @@ def create(
             group = channels.create_group(name)
             for field in CHANNEL.names or ():
                 if not field.endswith("_offset"):
-                    group.attrs[field] = record[field]
-        writer = Writer(target, main, plan, lock)
+                    code = _layout.WORDS.get(field)
+                    group.attrs[field] = code(int(record[field])).name.lower() if code else record[field]
+        writer = Writer(target, main, plan, lock, recording)
         writer._bulk.refuse_what_is_in_the_way()
         writer._publish()
         writer._bulk.remove_strays()
@@ -285,7 +298,12 @@ def create(
     return writer
 
 
-def reopen(path: str | os.PathLike[str], plan: Plan, longer: tuple[Mapping[str, Any], str] | None = None) -> Writer:
+def reopen(
+    path: str | os.PathLike[str],
+    plan: Plan,
+    longer: tuple[Mapping[str, Any], str] | None = None,
+    recording: Recording = NOTHING,
+) -> Writer:
     """Go on with a trace whose run was interrupted or killed, from its checkpoint.
 
     With `longer`, the scenario as it is now and its digests (`resolved` and `inputs` as in `create`), also with one
@@ -312,7 +330,7 @@ def reopen(path: str | os.PathLike[str], plan: Plan, longer: tuple[Mapping[str, 
         if "checkpoint" not in main:
             raise InputError(f"{target}: no checkpoint was reached; run its scenario again with --force")
         with whole(target):
-            if reason := _resumable.fault(main, plan):
+            if reason := _resumable.fault(main, plan, recording):
                 raise damaged(target, reason)
         main.attrs["status"] = _layout.RUNNING
         if "result" in main:
@@ -320,7 +338,7 @@ def reopen(path: str | os.PathLike[str], plan: Plan, longer: tuple[Mapping[str, 
         if longer is not None:
             _write_resolved(main["scenario"], longer[0])
             main["provenance"].attrs["inputs"] = longer[1]
-        writer = Writer(target, main, plan, lock)
+        writer = Writer(target, main, plan, lock, recording)
         writer._bulk.refuse_what_is_in_the_way()
         _disk.part(writer._place).unlink(missing_ok=True)
         writer._bulk.remove_strays()

@@ -76,16 +76,16 @@ def quantizers() -> Figure:
     draws = hashing.uniform32(hashing.bits(hashing.key(1, 0), v.size))
     row, a, u = torch.from_numpy(v)[None], torch.ones(1, 1), torch.from_numpy(draws)[None]
     shown = [
-        ("log2, 3 bits", Quantizer.LOG2, 3),
+        ("log2, 3 exponents", Quantizer.LOG2, 3),
         ("uniform, 3 bits", Quantizer.UNIFORM, 3),
         ("sign", Quantizer.SIGN, 1),
-        ("ternary", Quantizer.TERNARY, 2),
+        ("ternary", Quantizer.TERNARY, 1),
     ]
-    for axis, (title, kind, bits) in zip(axes, shown, strict=True):
+    for axis, (title, kind, levels) in zip(axes, shown, strict=True):
         axis.plot(v, v, ":", color="0.6", linewidth=1)
         if kind == Quantizer.UNIFORM:
-            axis.plot(v, quantize(kind, bits, row, a, u)[0], ".", color=ORANGE, markersize=1.5, label="stochastic")
-        axis.plot(v, quantize(kind, bits, row, a)[0], ".", color=BLUE, markersize=2.2, label="nearest")
+            axis.plot(v, quantize(kind, levels, row, a, u)[0], ".", color=ORANGE, markersize=1.5, label="stochastic")
+        axis.plot(v, quantize(kind, levels, row, a)[0], ".", color=BLUE, markersize=2.2, label="nearest")
         axis.set_title(title, fontsize=10)
         axis.set_xlabel("v / a")
     axes[1].legend(frameon=False, fontsize=8, markerscale=4, handletextpad=0.1)
@@ -125,7 +125,11 @@ def bit_errors() -> Figure:
     figure, axes = _panels(1, 3, (10, 3.0))
     shown = [
         ("uniform, 8 bits", {"quantize": {"kind": "uniform", "bits": 8, "scale": 1.0}}, np.float32(1 / 127) * 38),
-        ("log2, 4 bits", {"quantize": {"kind": "log2", "bits": 4, "scale": 1.0}}, np.float32(0.25)),
+        (
+            "log2, 4 bits",
+            {"quantize": {"kind": "log2", "exponents": 4, "silence": True, "scale": 1.0}},
+            np.float32(0.25),
+        ),
         ("float32", {}, np.float32(0.25)),
     ]
     for axis, (title, settings, value) in zip(axes, shown, strict=True):

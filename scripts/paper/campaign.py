@@ -99,14 +99,22 @@ def estimate(experiments: Sequence[Experiment], cut: Cut, workers: int) -> tuple
     runs, seconds = 0, 0.0
     for experiment in experiments:
         number = len(experiment.variants)
-        pace = speed.CIFAR10 if experiment.scenario.data.name == "cifar10" else speed.MNIST
-        pace = speed.ONLINE if experiment.scenario.training.batch == 1 else pace
+        pace = _pace(experiment.scenario)
         tuning = number * len(experiment.rates) if experiment.is_tuned else 0
         counting = number * min(cut.seeds, len(experiment.seeds))
         for times, epochs, phase in ((tuning, cut.tuning_epochs, TUNING), (counting, cut.epochs, BEST)):
             runs += times
             seconds += times * pace.seconds(epochs, cut.shown(experiment, phase))
     return runs, seconds / workers
+
+
+def _pace(scenario: cs.Scenario) -> Speed:
+    update = scenario.synapses.update
+    if scenario.data.name == "cifar10":
+        return speed.CIFAR10
+    if update is not None and update.per == "sample":
+        return speed.SAMPLED
+    return speed.ONLINE if scenario.training.batch == 1 else speed.MNIST
 
 
 def probed(experiments: Sequence[Experiment], cut: Cut, folder: Path, workers: int, progress: Progress) -> float:
@@ -200,12 +208,21 @@ def _runs(experiment: Experiment, runs: list[Run], folder: Path, scheduler: str,
                 "validation_accuracy": point.get("validation_accuracy", math.nan),
                 "train_accuracy": point["train_accuracy"],
                 "learning_bits": point["learning_bits"],
+                "learning_entropy": _entropy(folder / experiment.name, point),
                 "updates": point["updates"],
                 "wall_time_s": point["wall_time_s"],
                 "point": point.name,
             }
         )
     return pd.DataFrame(rows)
+
+
+def _entropy(directory: Path, point: pd.Series[Any]) -> float:
+    """The entropy of all that the learning channels of a run have sent, in bits; NaN where values are floats."""
+    if point["status"] != "done":
+        return math.nan
+    with cs.Trace(directory / point["trace"]) as trace:
+        return float(trace.learning_entropy()[-1])
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import channelsim as cs
+from channelsim.scenario import Quantize
 
 RATE = "training.learning_rate"
 SEED = "seed"
@@ -39,24 +40,34 @@ _WORDS: dict[str, Any] = {
     "learning.feedback.distribution": lambda value: f"{value} C",
     "learning.feedback.bits": lambda value: f"C in {value} bit{'s' if value > 1 else ''}",
     "learning.feedback.congruent": lambda _: "congruent",
+    "learning.feedback.copies": lambda value: f"{value} C averaged",
+    "learning.feedback.mean": lambda value: f"C of mean {value}",
+    "learning.feedback.per": lambda value: f"C per {value}",
+    "learning.feedback.rank": lambda value: f"C of rank {value}",
+    "learning.feedback.redraw": lambda _: "C drawn anew",
     "learning.learning_rate": lambda value: f"C at {value}",
-    "learning.route": lambda value: "every second layer" if "from 3" in value else "mixed",
-    "channels.learning.quantize.bits": _some("bit"),
-    "channels.learning.quantize": lambda value: _WORDS["channels.learning.quantize.bits"](value["bits"]),
+    "learning.route": lambda value: (
+        "cascade" if "cascade" in value else "every second layer" if "from 3" in value else "mixed"
+    ),
+    "channels.learning.quantize.exponents": _some("exponent"),
+    "channels.learning.quantize": lambda value: f"{Quantize(**value).width} bits",
     "channels.learning.drop.probability": lambda value: f"{value:.0%} lost",
     "model.layers.0.repeat": _some("hidden layer"),
     "model.layers.0.transfer": str,
-    "synapses.update.bits": _some("bit"),
+    "synapses.update": lambda value: {"sign": "signs of updates", "abs": "sizes of updates"}[value["kind"]],
+    "synapses.update.exponents": _some("exponent"),
+    "training.weight_decay": lambda value: f"weight decay {value}",
 }
 
 # Swept key with an order -> the label of its axis. An experiment that sweeps it is drawn as curves.
 AXES = {
     "learning.feedback.connections": "wires a neuron (mean)",
     "learning.feedback.bits": "bits of an entry of C",
-    "channels.learning.quantize.bits": "bits of an error",
+    "learning.feedback.rank": "rank of C",
+    "channels.learning.quantize.exponents": "exponents of an error",
     "channels.learning.drop.probability": "share of the errors that is lost",
     "model.layers.0.repeat": "hidden layers",
-    "synapses.update.bits": "bits of an update",
+    "synapses.update.exponents": "exponents of an update",
 }
 
 
@@ -82,9 +93,16 @@ class Variant:
 
 def _shown(value: Any) -> str:
     """A value as the command line takes it, quoted where a shell would take it apart."""
-    return (
-        value if isinstance(value, str) else f"'{json.dumps(value)}'" if isinstance(value, list) else json.dumps(value)
-    )
+    if isinstance(value, str):
+        return value
+    return f"'{_toml(value)}'" if isinstance(value, list | dict) else json.dumps(value)
+
+
+def _toml(value: Any) -> str:
+    """A list, or a table of words and numbers, in one line."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {json.dumps(one)}" for key, one in value.items()) + " }"
+    return json.dumps(value)
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,18 @@ from scripts.paper.outcomes import Outcome, Outcomes
 
 # The colours of Okabe and Ito, told apart with any colour vision. Markers differ too.
 COLOURS = {"bp": "#000000", "rbp": "#D55E00", "srbp": "#0072B2", "arbp": "#E69F00", "asrbp": "#56B4E9",
-           "sign": "#009E73", "drtp": "#CC79A7", "top": "#7F7F7F"}  # fmt: skip
-MARKERS = {"bp": "o", "rbp": "s", "srbp": "^", "arbp": "D", "asrbp": "v", "sign": "P", "drtp": "X", "top": "h"}
+           "sign": "#009E73", "sbp": "#332288", "drtp": "#CC79A7", "top": "#7F7F7F"}  # fmt: skip
+MARKERS = {
+    "bp": "o",
+    "rbp": "s",
+    "srbp": "^",
+    "arbp": "D",
+    "asrbp": "v",
+    "sign": "P",
+    "sbp": "*",
+    "drtp": "X",
+    "top": "h",
+}
 
 
 OTHER = "#8C510A"  # of a rule that has no colour of its own
@@ -69,6 +79,47 @@ def overview(experiments: Sequence[Experiment], outcomes: Outcomes) -> Figure:
         axes.grid(color="0.9", linewidth=0.5)
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+ERRORS = "channels.learning.quantize.exponents"
+LINES = ("-", "--", ":", "-.")
+
+
+def quantized(experiments: Sequence[Experiment], outcomes: Outcomes) -> list[Experiment]:
+    """The experiments over exponents of errors that have results, with the entropy of what was sent."""
+    return [
+        one
+        for one in experiments
+        if one.axis == ERRORS and any(outcome.entropy > 0 for outcome in outcomes.so_far(one.name))
+    ]
+
+
+def against_bits(experiments: Sequence[Experiment], outcomes: Outcomes) -> Figure:
+    """Accuracy over the bits of an update on the learning channels, as sent and as entropy: a curve for each rule and
+    experiment over exponents."""
+    figure = Figure(figsize=(10, 5.2), layout="constrained")
+    sent, bound = figure.subplots(1, 2, sharey=True)
+    drawn: list[float] = []
+    for experiment, line in zip(quantized(experiments, outcomes), LINES, strict=False):
+        pairs = [(variant, outcome) for variant, outcome in _found(experiment, outcomes) if outcome.entropy > 0]
+        for rule in dict.fromkeys(variant.rule for variant, _ in pairs):
+            own = sorted(((v.values[ERRORS], o) for v, o in pairs if v.rule == rule), key=lambda pair: pair[0])
+            means = [outcome.mean for _, outcome in own]
+            drawn += means
+            for axes, bits in ((sent, [o.bits for _, o in own]), (bound, [o.entropy for _, o in own])):
+                axes.plot(
+                    bits, means, line, color=COLOURS.get(rule, OTHER), marker=MARKERS.get(rule, "o"), markersize=4,
+                    linewidth=1.2, label=f"{rule}, {experiment.name}",
+                )  # fmt: skip
+    for axes, label in ((sent, "bits on the wire per update"), (bound, "entropy, bits per update")):
+        axes.set_xscale("log")
+        axes.set_xlabel(label)
+        axes.grid(color="0.9", linewidth=0.6)
+        axes.spines[["top", "right"]].set_visible(False)
+    sent.set_ylabel("test accuracy (%)")
+    _far_from_100(sent, "y", drawn)
+    figure.legend(*sent.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False, fontsize=8)
     return figure
 
 

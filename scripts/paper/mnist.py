@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 
+from channelsim.scenario import Quantize
 from scripts.paper import statistics
 from scripts.paper.claims import (
     ABSTRACT,
@@ -16,6 +17,7 @@ from scripts.paper.claims import (
     Claim,
     Comparison,
     Judgement,
+    alike,
     all_of,
     almost_as_well,
     at_most_partly,
@@ -23,7 +25,9 @@ from scripts.paper.claims import (
     close,
     less_than,
     often,
+    reaches,
     robustly,
+    stays_below,
     steady,
 )
 from scripts.paper.outcomes import Outcome, Outcomes
@@ -50,7 +54,14 @@ STEP = 5.0
 FEW = 4
 """Bits: "few" means at most this many."""
 
+SIMILAR = 3.0
+"""Points of accuracy: "similar" means less than this apart."""
+
+NOTHING = 30.0
+"""Accuracy in %: what does "not work at all" stays below this."""
+
 RANDOM = ("rbp", "srbp")
+THREE = ("bp", *RANDOM)
 TRANSFERS = ("linear", "logistic", "relu")
 
 Compare = Callable[[Outcomes], Judgement]
@@ -61,19 +72,30 @@ def _all(found: Iterable[Comparison]) -> Judgement:
     return Judgement(all_of(found), found)
 
 
-def enough_bits(bits: Sequence[int], comparisons: Sequence[Comparison]) -> Judgement:
-    """How few bits do: the smallest number from which on every tested one is close.
+def enough_bits(exponents: Sequence[int], comparisons: Sequence[Comparison]) -> Judgement:
+    """How few exponents do, and so how few bits on the wire: the smallest from which on every tested number is close.
 
-    Holds if that is few, partly if it is more, and is open if it is open whether the most bits are enough.
+    Holds if these are few bits, partly if they are more, and is open if it is open whether the most are enough.
     """
-    from_most = sorted(zip(bits, comparisons, strict=True), key=lambda pair: pair[0], reverse=True)
+    from_most = sorted(zip(exponents, comparisons, strict=True), key=lambda pair: pair[0], reverse=True)
     enough = [number for number, _ in itertools.takewhile(lambda pair: pair[1].answer == "yes", from_most)]
     if not enough:
         verdict = at_most_partly([from_most[0][1].answer])
-        return Judgement(verdict, tuple(comparisons), f"not even {max(bits)} bits are surely enough")
+        return Judgement(verdict, tuple(comparisons), f"not even {_length(max(exponents))} are surely enough")
     fewest = enough[-1]
-    note = f"{fewest} bit{'s' if fewest > 1 else ''} and more are enough"
-    return Judgement("holds" if fewest <= FEW else "holds partly", tuple(comparisons), note)
+    verdict = "holds" if width(fewest) <= FEW else "holds partly"
+    return Judgement(verdict, tuple(comparisons), f"{_length(fewest)} and more are enough")
+
+
+def width(exponents: int) -> int:
+    """Bits of a word on the wire."""
+    return Quantize(kind="log2", exponents=exponents).width
+
+
+def _length(exponents: int) -> str:
+    """E.g. "3 exponents, 3 bits on the wire,"."""
+    bits = width(exponents)
+    return f"{_exponents(exponents)}, {bits} bit{'s' * (bits > 1)} on the wire,"
 
 
 # --- the paper's statements -----------------------------------------------------------------------------------
@@ -94,17 +116,89 @@ def _derivative(outcomes: Outcomes) -> Judgement:
     return _all(behind(pairs, MATTERS))
 
 
-def _few_bits(experiment: str, rule: str = "srbp") -> Compare:
+def _few_bits(experiment: str, exponents: Sequence[int]) -> Compare:
     def compare(outcomes: Outcomes) -> Judgement:
-        tested = [outcome for outcome in outcomes.of(experiment) if outcome.label.startswith(f"{rule},")]
-        return enough_bits([_number(one) for one in tested], close(outcomes("rules", rule), tested, CLOSE))
+        tested = [outcomes(experiment, f"srbp, {_exponents(number)}") for number in exponents]
+        return enough_bits(exponents, close(outcomes("rules", "srbp"), tested, CLOSE))
 
     return compare
 
 
+def _exponents(number: int) -> str:
+    return f"{number} exponent{'s' * (number > 1)}"
+
+
 def _number(outcome: Outcome) -> int:
-    """The number in a label such as "srbp, 3 bits"."""
+    """The number in a label such as "srbp, 3 exponents"."""
     return int(outcome.label.split()[1])
+
+
+def _gracefully(outcomes: Outcomes) -> Judgement:
+    found: list[Comparison] = []
+    for rule in THREE:
+        tested = sorted(
+            (one for one in outcomes.of("error-bits-paper") if one.label.startswith(f"{rule},")), key=_number
+        )
+        for fewer, more in itertools.pairwise(tested):
+            step = statistics.difference(more.accuracies, fewer.accuracies)
+            label = f"{rule}, from {_number(more)} to {_number(fewer)}"
+            found.append(Comparison(label, step, less_than(STEP, step)))
+    return _all(found)
+
+
+def _indistinguishable(outcomes: Outcomes) -> Judgement:
+    found: list[Comparison] = []
+    for rule in THREE:
+        tested = outcomes("error-bits-paper", f"{rule}, 10 exponents")
+        found += alike(outcomes("papers-rate", rule), [tested], SAME)
+    return _all(found)
+
+
+def _low_precision_updates(outcomes: Outcomes) -> Judgement:
+    return _all(reaches(90.0, [outcomes("update-bits-paper", f"{rule}, 1 exponent") for rule in THREE]))
+
+
+def _updates_alike(outcomes: Outcomes) -> Judgement:
+    found: list[Comparison] = []
+    for exponents in ("1 exponent", "3 exponents", "10 exponents"):
+        tested = [outcomes("update-bits-paper", f"{rule}, {exponents}") for rule in RANDOM]
+        found += alike(outcomes("update-bits-paper", f"bp, {exponents}"), tested, WORST)
+    return _all(found)
+
+
+def _drawn_anew(outcomes: Outcomes) -> Judgement:
+    tested = [outcomes("redraw", f"{rule}, C drawn anew") for rule in RANDOM]
+    return _all(alike(outcomes("rules", "top"), tested, SIMILAR))
+
+
+def _signs_of_weights(outcomes: Outcomes) -> Judgement:
+    bp, tested = outcomes("rules", "bp"), outcomes("redraw", "sign, C drawn anew")
+    lost = statistics.difference(bp.trained, tested.trained)
+    return _all([Comparison(f"{tested.label}, on training images", lost, less_than(CLOSE, lost))])
+
+
+def _mean(outcomes: Outcomes) -> Judgement:
+    found: list[Comparison] = []
+    for rule in RANDOM:
+        found += alike(outcomes("rules", rule), [outcomes("mean", f"{rule}, C of mean 0.1")], CLOSE)
+    return _all(found)
+
+
+def _signs_of_updates(outcomes: Outcomes) -> Judgement:
+    signs, srbp, top = (
+        outcomes("update-signs", "srbp, signs of updates"),
+        outcomes("rules", "srbp"),
+        outcomes("rules", "top"),
+    )
+    return _all(behind([(signs, top), (srbp, signs)]))
+
+
+def _sizes_of_updates(outcomes: Outcomes) -> Judgement:
+    return _all(stays_below(NOTHING, [outcomes("update-signs", "srbp, sizes of updates")]))
+
+
+def _per_synapse(outcomes: Outcomes) -> Judgement:
+    return _all(stays_below(NOTHING, [outcomes("per-synapse", "srbp, C per synapse")]))
 
 
 def _skipped_is_better(outcomes: Outcomes) -> Judgement:
@@ -136,7 +230,7 @@ def _frozen(outcomes: Outcomes) -> Judgement:
 
 def _dropout(outcomes: Outcomes) -> Judgement:
     found: list[Comparison] = []
-    for rule in ("bp", *RANDOM):
+    for rule in THREE:
         tested = [outcomes("dropout", f"{rule}, {share} lost") for share in ("10%", "50%")]
         found += close(outcomes("rules", rule), tested, WORST)
     return _all(found)
@@ -157,7 +251,7 @@ def _congruent(outcomes: Outcomes) -> Judgement:
 
 
 def _hidden_layers_learn(outcomes: Outcomes) -> Judgement:
-    rules = ("bp", "rbp", "srbp", "arbp", "asrbp", "sign", "drtp")
+    rules = ("bp", "sbp", "rbp", "srbp", "arbp", "asrbp", "sign", "drtp")
     top = outcomes("rules", "top")
     return _all(behind([(outcomes("rules", rule), top) for rule in rules]))
 
@@ -197,6 +291,22 @@ def _transfers(outcomes: Outcomes) -> Judgement:
     return _all(found)
 
 
+def _skipped_backpropagation(outcomes: Outcomes) -> Judgement:
+    return _all(close(outcomes("rules", "bp"), [outcomes("rules", "sbp")], CLOSE))
+
+
+def _averaged(outcomes: Outcomes) -> Judgement:
+    found: list[Comparison] = []
+    for outcome in outcomes.of("copies"):
+        found += alike(outcomes("rules", outcome.label.split(",")[0]), [outcome], CLOSE)
+    return _all(found)
+
+
+def _kolen_pollack(outcomes: Outcomes) -> Judgement:
+    tested = [outcomes("weight-decay", f"{rule}, weight decay 0.001") for rule in ("arbp", "asrbp")]
+    return _all(close(outcomes("weight-decay", "bp, weight decay 0.001"), tested, SAME))
+
+
 def _online(outcomes: Outcomes) -> Judgement:
     candidates = [outcomes("online", rule) for rule in RANDOM]
     found = close(outcomes("online", "bp"), candidates, CLOSE)
@@ -219,10 +329,73 @@ CLAIMS = (
     Claim(
         "A few bits per error suffice on the learning channel (the abstract asks how few).",
         ABSTRACT,
-        f"srbp surely loses less than {CLOSE:g} point against itself with errors in 32 bits, with {FEW} bits and "
-        f"with every larger number tested; partly, if that takes more than {FEW}.",
-        _few_bits("error-bits"),
+        f"srbp surely loses less than {CLOSE:g} point against itself with errors in 32 bits, with {FEW} bits on "
+        f"the wire and with every larger number tested; partly, if that takes more than {FEW}.",
+        _few_bits("error-bits", (1, 2, 3, 4, 5, 6, 8, 10)),
         "Errors of srbp",
+    ),
+    Claim(
+        "With fewer bits per error accuracy “degrades gracefully”.",
+        PAPER,
+        f"With the paper's settings, bp, rbp and srbp surely lose less than {STEP:g} points from each number of "
+        "exponents tested to the next smaller one.",
+        _gracefully,
+    ),
+    Claim(
+        "With 10 bits (exponents) per error it is “indistinguishable from” that of 32-bit numbers.",
+        PAPER,
+        f"With the paper's settings, bp, rbp and srbp are surely less than {SAME:g} points away from themselves in 32 "
+        "bits.",
+        _indistinguishable,
+    ),
+    Claim(
+        "“Even very low-precision updates” come to “90% accuracy”.",
+        PAPER,
+        "With the paper's settings and 1 exponent, bp, rbp and srbp are surely above 90 %.",
+        _low_precision_updates,
+    ),
+    Claim(
+        "bp, rbp and srbp are alike in this.",
+        PAPER,
+        f"With 1, 3 and 10 exponents, rbp and srbp are surely less than {WORST:g} points away from bp.",
+        _updates_alike,
+    ),
+    Claim(
+        "With C drawn anew for each mini-batch learning is “poor and similar to training only the top layer”.",
+        PAPER,
+        f"rbp and srbp are then surely less than {SIMILAR:g} points away from top.",
+        _drawn_anew,
+    ),
+    Claim(
+        "With the signs of W the training error still goes to 0.",
+        PAPER,
+        f"sign with magnitudes drawn anew surely loses less than {CLOSE:g} point against bp, on the training images.",
+        _signs_of_weights,
+    ),
+    Claim(
+        "With C of non-zero mean “performance is unchanged”.",
+        PAPER,
+        f"With a mean as large as the deviation, rbp and srbp are surely less than {CLOSE:g} point away from "
+        "themselves.",
+        _mean,
+    ),
+    Claim(
+        "With only the sign of its updates srbp is better than top and worse than srbp.",
+        PAPER,
+        "top is surely behind it, and it is surely behind srbp.",
+        _signs_of_updates,
+    ),
+    Claim(
+        "Only the absolute values of its updates “do not work at all”.",
+        PAPER,
+        f"srbp is then surely below {NOTHING:g} %.",
+        _sizes_of_updates,
+    ),
+    Claim(
+        "A different random weight for each synapse “does not work at all”.",
+        PAPER,
+        f"On a small network srbp is then surely below {NOTHING:g} %.",
+        _per_synapse,
     ),
     Claim(
         "Skipped is slightly better than layered.",
@@ -261,7 +434,7 @@ CLAIMS = (
         "A few bits per weight update suffice.",
         EXPECTED,
         f"As for errors: srbp with updates of {FEW} bits or fewer.",
-        _few_bits("update-bits"),
+        _few_bits("update-bits", (1, 2, 3, 5, 8)),
         "Updates of srbp",
     ),
     Claim(
@@ -271,9 +444,33 @@ CLAIMS = (
         _hidden_layers_learn,
     ),
     Claim(
+        "Backpropagation may skip layers and their derivatives.",
+        EXPECTED,
+        f"sbp surely loses less than {CLOSE:g} point against bp.",
+        _skipped_backpropagation,
+    ),
+    Claim(
+        "Several C, averaged, are no better than one.",
+        EXPECTED,
+        f"With 2 and 5 C, rbp and srbp are surely less than {CLOSE:g} point away from themselves with one.",
+        _averaged,
+    ),
+    Claim(
+        "C of low rank is enough.",
+        EXPECTED,
+        f"srbp with C of rank 1, 2 and 5 surely loses less than {CLOSE:g} point against all of C.",
+        _like_plain("low-rank"),
+    ),
+    Claim(
+        "With weight decay on W and C adaptive feedback becomes backpropagation (Kolen and Pollack).",
+        EXPECTED,
+        f"With the same decay, arbp and asrbp surely lose less than {SAME:g} points against bp.",
+        _kolen_pollack,
+    ),
+    Claim(
         "Errors may skip layers.",
         EXPECTED,
-        f"srbp and both routes by hand surely lose less than {CLOSE:g} point against rbp.",
+        f"srbp, both routes by hand and the cascade surely lose less than {CLOSE:g} point against rbp.",
         _skipping,
     ),
     Claim(

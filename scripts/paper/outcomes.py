@@ -30,6 +30,7 @@ class Outcome:
         trained: accuracy of each seed on the training images during the last epoch; NaN where it was not recorded.
         diverged: how many of these runs diverged.
         bits: learning bits per update; NaN where all runs diverged.
+        entropy: the entropy of what they say, in bits per update; NaN too where values are floats.
     """
 
     experiment: str
@@ -40,6 +41,7 @@ class Outcome:
     trained: NDArray[np.float64]
     diverged: int
     bits: float
+    entropy: float
 
     @property
     def mean(self) -> float:
@@ -121,7 +123,8 @@ def gather(experiments: Iterable[Experiment], points: pd.DataFrame) -> Outcomes:
                     _accuracies(counting, "test_accuracy"),
                     _accuracies(counting, "train_accuracy"),
                     int((counting["status"] != "done").sum()),
-                    _bits(counting),
+                    _per_update(counting, "learning_bits"),
+                    _per_update(counting, "learning_entropy"),
                 )
             )
     return Outcomes(found, missing)
@@ -135,6 +138,6 @@ def _accuracies(rows: pd.DataFrame, column: str) -> NDArray[np.float64]:
     )
 
 
-def _bits(rows: pd.DataFrame) -> float:
+def _per_update(rows: pd.DataFrame, column: str) -> float:
     done = rows[rows["status"] == "done"]
-    return float((done["learning_bits"] / done["updates"]).mean()) if len(done) else float("nan")
+    return float((done[column] / done["updates"]).mean()) if column in rows and len(done) else math.nan

@@ -17,6 +17,7 @@ from scripts.paper.studies import STUDIES, Study
 
 PAPER = "[Baldi, Sadowski and Lu, arXiv 1612.02734](https://arxiv.org/abs/1612.02734)"
 OVERVIEW = "overview.svg"
+BITS = "bits.svg"
 
 
 def write(study: Study, experiments: Sequence[Experiment], outcomes: Outcomes, record: Record, docs: Path) -> None:
@@ -25,6 +26,8 @@ def write(study: Study, experiments: Sequence[Experiment], outcomes: Outcomes, r
     folder = docs / study.page
     folder.mkdir(parents=True, exist_ok=True)
     figures.save(figures.overview(experiments, outcomes), folder / OVERVIEW)
+    if figures.quantized(experiments, outcomes):
+        figures.save(figures.against_bits(experiments, outcomes), folder / BITS)
     for experiment in _run(experiments, outcomes):
         figures.save(figures.draw(experiment, outcomes), folder / f"{experiment.name}.svg")
     (docs / f"{study.page}.md").write_text(text(study, experiments, outcomes, record, others(study, docs)))
@@ -56,6 +59,7 @@ def text(
         "## Ours",
         *_verdicts([one for one in numbered if one[1][0].source not in THE_PAPERS]),
         "What the construction of the rules leads one to expect; nothing of it is attributed to the paper.",
+        *_against_bits(study, run, outcomes),
         "## What was run",
         _about(study, run, outcomes, record),
         *_not_run(experiments, outcomes),
@@ -140,6 +144,20 @@ def _elsewhere(linked: Sequence[Study]) -> str:
         "of the rules in "
         f"[operations.md](operations.md).{pages}"
     )
+
+
+def _against_bits(study: Study, run: Sequence[Experiment], outcomes: Outcomes) -> Iterable[str]:
+    if figures.quantized(run, outcomes):
+        yield "## Accuracy against bits"
+        yield (
+            "![Accuracy against the bits of an update on the learning channels, as sent and as their entropy]"
+            f"({study.page}/{BITS})"
+        )
+        yield (
+            "Errors of 1 to 10 exponents, all layers together, where they are sent and where they are received. On the "
+            "left: words of the shortest fixed length; on the right: their entropy, the bound for any code that treats "
+            "events alike."
+        )
 
 
 # --- what was run ---------------------------------------------------------------------------------------------
@@ -253,7 +271,8 @@ def _experiments_intro(run: Sequence[Experiment], outcomes: Outcomes) -> str:
     return f"""\
 Test accuracy after the last epoch in %: mean over seeds ± half the 95 % interval (Student's t). The text of each
 experiment is the head of its scenario file, written before the runs. A star marks a best rate at an end of the grid: a
-better one may lie beyond. Bits are those that the learning channels carry per update, all layers together.
+better one may lie beyond. Bits are those that the learning channels carry per update, all layers together; their
+entropy is the bound for every code that treats events alike, and is counted where values are quantized.
 
 Every number is that of `channelsim run` on the experiment's file, with the settings of its row, the rate and one of the
 seeds {", ".join(map(str, first.seeds))}; here the first: `{command}{first.seeds[0]}`."""
@@ -267,7 +286,8 @@ def _experiment(study: Study, experiment: Experiment, outcomes: Outcomes) -> Ite
         for variant in experiment.variants
         if outcomes.has(experiment.name, variant.label)
     ]
-    head = ("", "Best rate" if experiment.is_tuned else "Rate", "Accuracy", "Lost against bp", "Bits per update", "Set")
+    rate = "Best rate" if experiment.is_tuned else "Rate"
+    head = ("", rate, "Accuracy", "Lost against bp", "Bits per update", "Entropy per update", "Set")
     yield f"### {experiment.title}"
     yield f"{experiment.comment} (`{experiment.files}`)"
     yield f"![{experiment.title}]({study.page}/{experiment.name}.svg)"
@@ -281,6 +301,7 @@ def _row(outcome: Outcome, bp: Outcome | None) -> tuple[str, ...]:
         _accuracy(outcome),
         "" if bp is None or outcome is bp else f"{claims.lost(bp, outcome).mean:.2f}",
         "" if math.isnan(outcome.bits) else f"{outcome.bits:,.0f}",
+        "" if math.isnan(outcome.entropy) else f"{outcome.entropy:,.0f}",
     )
 
 

@@ -26,8 +26,9 @@ class Speed:
 
 # What a campaign whose runs are short, and so many that a probe of each would not be, estimates with: means over the
 # variants on a core of the machine of docs/results.md.
-MNIST = Speed(run=0.75, epoch=0.02, image=8e-6)
-ONLINE = Speed(run=0.75, epoch=0.02, image=22e-6)
+MNIST = Speed(run=0.4, epoch=0.02, image=5.5e-6)
+ONLINE = Speed(run=0.4, epoch=0.02, image=11e-6)
+SAMPLED = Speed(run=0.4, epoch=0.02, image=60e-6)  # updates quantized sample by sample
 CIFAR10 = Speed(run=4.0, epoch=5.0, image=0.66e-3)
 
 FEW = 100

@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 import channelsim as cs
-from channelsim import _run, plots
+from channelsim import plots
 from channelsim.progress import Silent
+from channelsim.simulation import _simulation
 from channelsim.trace import _bulk
 from tests.campaign.damage import damaged
 from tests.campaign.outcomes import DONE, REFUSED, SOUND, outcome
@@ -85,7 +86,7 @@ def bases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A stopped run of each kind. The engine that they need is compiled then."""
     found = {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_run, "CHUNK_SECONDS", 0.0)  # a chunk is one frame
+        patch.setattr(_simulation, "CHUNK_SECONDS", 0.0)  # a chunk is one frame
         for name, (scenario, at, inline) in BASES.items():
             patch.setattr(_bulk, "INLINE_BYTES", inline)
             found[name] = tmp_path_factory.mktemp(name) / "run.h5"

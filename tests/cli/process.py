@@ -42,7 +42,7 @@ learning_rate = 0.2
 [learning]
 rule = "srbp"
 [channels.learning]
-quantize = { kind = "log2", bits = 3 }
+quantize = { kind = "log2", exponents = 3 }
 latency = "20 us"
 bandwidth = "10 Mbit/s"
 """

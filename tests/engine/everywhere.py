@@ -25,7 +25,7 @@ RMS = {
     "noise": {"sigma": 0.05, "scale": "rms"},
     "drop": {"probability": 0.1, "rescale": True},
 }
-LOG2 = {"quantize": {"kind": "log2", "bits": 5, "scale": "rms"}}
+LOG2 = {"quantize": {"kind": "log2", "exponents": 5, "scale": "rms"}}
 TERNARY = {"update": {"kind": "ternary", "scale": "rms"}, "weight": {"kind": "uniform", "bits": 8, "scale": "rms"}}
 
 # Layers wider than a vector and a strip of any width, and none a whole number of them.
@@ -35,7 +35,10 @@ CASES: dict[str, dict[str, Any]] = {
     "bp": {"learning": {"rule": "bp"}, "training": ONCE},
     "srbp, rms": {"learning": {"rule": "srbp"}, "training": ONLINE, "channels": {"forward": RMS, "learning": LOG2}},
     "bp, rms": {"learning": {"rule": "bp"}, "training": ONCE, "channels": {"forward": RMS, "learning": RMS}},
-    "arbp, momentum": {"learning": {"rule": "arbp"}, "training": {**ONCE, "momentum": 0.9, "decay": 0.01}},
+    "arbp, momentum": {
+        "learning": {"rule": "arbp"},
+        "training": {**ONCE, "momentum": 0.9, "learning_rate_decay": 0.01},
+    },
     "sign, every stage": {
         "learning": {"rule": "sign"},
         "training": {**ONLINE, "batch": 7},

@@ -11,7 +11,7 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from tests.laws.cases import LAYERED, RULES, SKIPPED, Case
+from tests.laws.cases import ADAPTIVE, LAYERED, RULES, SKIPPED, Case, possible
 from tests.networks import chain, dense_layers
 
 TRANSFERS = ("tanh", "logistic", "relu", "linear")
@@ -21,7 +21,7 @@ def any_case(seed: int) -> Case:
     """The scenario of a seed."""
     rng = Random(seed)
     shape, layers, classes = _on_maps(rng) if rng.random() < 0.35 else _dense(rng)
-    rule = rng.choice(RULES)
+    rule = rng.choice(possible(RULES, layers))
     names = ["forward", f"forward.{rng.randint(1, len(layers))}"]
     names += ["learning"] if rule != "top" and len(layers) > 1 else []
     channels = {name: _channel(rng) for name in names if rng.random() < 0.8}
@@ -34,7 +34,7 @@ def any_case(seed: int) -> Case:
             "epochs": rng.randint(1, 3),
             "learning_rate": rng.choice([0.005, 0.02]),
             "momentum": rng.choice([0, 0, 0.5, 0.9]),
-            "decay": rng.choice([0, 0.05]),
+            "learning_rate_decay": rng.choice([0, 0.05]),
             "shuffle": rng.random() < 0.5,
         },
         "channels": channels,
@@ -53,6 +53,12 @@ def any_case(seed: int) -> Case:
     _without_biases(rng, case.layers)
     _with_rates(rng, case.layers, case.tables)
     _with_numbers(rng, shape, case.layers, case.tables)
+    _with_channels(Random(f"channels {seed}"), case)
+    _at_receivers(Random(f"receivers {seed}"), case.tables)
+    _with_decays(Random(f"decays {seed}"), case.tables)
+    _updates_of_samples(Random(f"updates {seed}"), case.tables)
+    if all(layer["kind"] == "dense" for layer in case.layers):
+        _per_synapse(Random(f"synapses {seed}"), case.tables)
     return case
 
 
@@ -139,13 +145,87 @@ def _with_numbers(rng: Random, shape: tuple[int, ...], layers: list[dict[str, An
         if layers[h - 1].get("bias", True):
             layers[h - 1] |= _sometimes(rng, 0.5, b=_numbers(rng, (1, size[1]))[0])
     learning = tables["learning"]
-    if learning["rule"] not in ("bp", "sign", "top") and "connections" not in learning["feedback"]:
+    if learning["rule"] not in ("bp", "sbp", "sign", "top") and "connections" not in learning["feedback"]:
         matrices = {
             str(h): _numbers(rng, (units[source], units[h]))
-            for h, source in described.routes().items()
+            for h, (source,) in described.routes().items()
             if source > h + 1 or layers[source - 1]["kind"] == "dense"
         }
         learning["feedback"]["C"] = {h: matrix for h, matrix in matrices.items() if rng.random() < 0.7}
+
+
+def _with_channels(rng: Random, case: Case) -> None:
+    """In some networks C has a mean, a rank or copies, or is drawn anew, or errors come from several layers."""
+    learning, layers, depth = case.tables["learning"], case.layers, len(case.layers)
+    feedback = learning.get("feedback", {"C": {}})
+    if "C" in feedback or depth == 1 or rng.random() < 0.4:
+        return
+    if learning["rule"] in LAYERED + SKIPPED and rng.random() < 0.5:
+        above = [rng.sample(range(h + 1, depth + 1), min(2, depth - h)) for h in range(1, depth)]
+        words = [f"from {', '.join(map(str, sources))}" for sources in above]
+        learning["route"] = rng.choice(["cascade", [rng.choice([word, "skipped"]) for word in words]])
+    feedback |= _sometimes(rng, 0.3, copies=rng.randint(2, 3))
+    if all(layer["kind"] == "dense" for layer in layers) and learning["rule"] != "sign" and rng.random() < 0.6:
+        feedback.pop("connections", None)
+        feedback["rank"] = rng.randint(1, min(layer["units"] for layer in layers))
+        return
+    feedback |= _sometimes(rng, 0.4, mean=0.3)
+    if learning["rule"] not in ADAPTIVE and rng.random() < 0.6:
+        feedback.pop("bits", None)
+        feedback["redraw"] = "frame"
+    named = [name for name in chain(case.shape, layers, **case.tables).channel_names() if name.count(".") > 1]
+    if named and rng.random() < 0.5:
+        case.tables["channels"][rng.choice(named)] = {"header": 3, "latency": "20 ns", "threshold": {"value": 0.02}}
+
+
+def _at_receivers(rng: Random, tables: dict[str, Any]) -> None:
+    """Some of the quantizers of learning channels are at the receiver, where that can be."""
+    if tables["learning"]["rule"] == "sbp" or "rank" in tables["learning"].get("feedback", {}):
+        return
+    if tables["learning"]["rule"] in ("arbp", "asrbp") or tables.get("links", {}).get("bus", {}).get("broadcast"):
+        return
+    quantize = tables["channels"].get("learning", {}).get("quantize")
+    if quantize is not None and rng.random() < 0.5:
+        tables["channels"]["learning"]["quantize"] = {**quantize, "at": "receiver"}
+
+
+def _with_decays(rng: Random, tables: dict[str, Any]) -> None:
+    """In some scenarios W, b and C decay, and rates by other forms."""
+    training = tables["training"]
+    if rng.random() < 0.2:
+        training["weight_decay"] = rng.choice([0.01, 0.3])
+    if training["learning_rate_decay"] and rng.random() < 0.5:
+        form = rng.choice(["linear", "inverse"])
+        training["learning_rate_decay"] = {"per_update": training["learning_rate_decay"], "form": form}
+    if tables["learning"]["rule"] in ("arbp", "asrbp") and rng.random() < 0.3:
+        tables["learning"]["weight_decay"] = rng.choice([0, 0.2])
+
+
+def _updates_of_samples(rng: Random, tables: dict[str, Any]) -> None:
+    """In some scenarios updates are quantized sample by sample, or are absolute values."""
+    training, synapses = tables["training"], tables["synapses"]
+    if "update" not in synapses and rng.random() < 0.25:
+        uniform = {"kind": "uniform", "bits": 4, "scale": 0.1, "rounding": "stochastic"}
+        synapses["update"] = rng.choice([{"kind": "abs"}, {"kind": "log2", "bits": 3, "scale": 2**-6}, uniform])
+    if "update" in synapses and not training["momentum"] and not training.get("weight_decay") and rng.random() < 0.8:
+        synapses["update"] = {**synapses["update"], "per": "sample"}
+
+
+NO_SYNAPSES = ("connections", "C", "rank", "redraw", "copies")
+
+
+def _per_synapse(rng: Random, tables: dict[str, Any]) -> None:
+    """In some scenarios with a fixed C all errors come from the top, through wires to each synapse."""
+    learning = tables["learning"]
+    at_receiver = tables["channels"].get("learning", {}).get("quantize", {}).get("at") == "receiver"
+    per_sample = tables["synapses"].get("update", {}).get("per") == "sample"
+    if learning["rule"] not in ("rbp", "srbp", "drtp") or at_receiver or per_sample or rng.random() < 0.5:
+        return
+    if any(name.count(".") > 1 for name in tables["channels"]):  # of several channels to a layer
+        return
+    learning["route"] = "skipped"
+    learning["feedback"] = {key: k for key, k in learning["feedback"].items() if key not in NO_SYNAPSES}
+    learning["feedback"]["per"] = "synapse"
 
 
 def _numbers(rng: Random, size: tuple[int, int]) -> list[list[float]]:
@@ -162,7 +242,7 @@ def _learning(rng: Random, rule: str, depth: int) -> dict[str, Any]:
         table["route"] = rng.choice(["layered", "skipped", [rng.choice(word) for word in words]])
     if rule in ("arbp", "asrbp"):
         table["learning_rate"] = rng.choice([0.01, 0.05])
-    if rule not in ("bp", "top"):
+    if rule not in ("bp", "sbp", "top"):
         distribution = rng.choice(["normal", "uniform", "sign", "binary"])
         table["feedback"] = {"distribution": distribution} | _sometimes(rng, 0.3, connections=2, scale="he")
         table["feedback"] |= _sometimes(rng, 0.3, bits=rng.choice([1, 3]))
@@ -173,7 +253,7 @@ def _synapses(rng: Random) -> dict[str, Any]:
     return _sometimes(
         rng,
         0.2,
-        update=rng.choice([{"kind": "log2", "bits": 4}, {"kind": "sign"}, {"kind": "ternary", "scale": "rms"}]),
+        update=rng.choice([{"kind": "log2", "exponents": 4}, {"kind": "sign"}, {"kind": "ternary", "scale": "rms"}]),
         weight={"kind": "uniform", "bits": 5, "scale": 1.0, "rounding": rng.choice(["nearest", "stochastic"])},
     ) | _sometimes(rng, 0.2, weight={"kind": rng.choice(["sign", "ternary"]), "scale": rng.choice([0.3, "rms"])})
 
@@ -199,6 +279,10 @@ def _channel(rng: Random) -> dict[str, Any]:
         keys |= _sometimes(rng, 0.5, residual=rng.choice(keeps))
     keys |= _sometimes(rng, 0.5, latency=rng.choice(["1 ns", "50 ns", "200 ns"]), header=rng.randint(1, 9))
     keys |= _sometimes(rng, 0.6, encoding=rng.choice(["aer", "auto"]))
+    if "bit_errors" in keys:
+        keys.setdefault("encoding", "dense")  # and not the entropy code of all channels
+    elif "quantize" in keys and rng.random() < 0.4:
+        keys |= {"encoding": "entropy", "bit_errors": "none"}
     if rng.random() < 0.3:
         return keys | {"link": "bus"}
     keys |= _sometimes(rng, 0.6, bandwidth=rng.choice(["100 Mbit/s", "1 Gbit/s", "7 Gbit/s"]))
@@ -209,7 +293,9 @@ def _quantizer(rng: Random) -> dict[str, Any]:
     kind, scale = rng.choice(["log2", "uniform", "uniform", "sign", "ternary"]), rng.choice(["max", "rms", 0.3])
     table: dict[str, Any] = {"kind": kind, "scale": scale}
     if kind in ("log2", "uniform"):
-        table["bits"] = rng.randint(2, 6)
+        table["exponents" if kind == "log2" and rng.random() < 0.5 else "bits"] = rng.randint(2, 6)
+    if kind == "log2":
+        table["silence"] = rng.random() < 0.3
     if kind == "uniform":
         table["rounding"] = rng.choice(["nearest", "stochastic"])
     return table

@@ -18,7 +18,8 @@ from tests.networks import dataset, dense_layers, plan_of_chain
 
 LAYERED = ("rbp", "arbp")
 SKIPPED = ("srbp", "asrbp")
-RULES = ("bp", *LAYERED, *SKIPPED, "sign", "drtp", "top")
+RULES = ("bp", *LAYERED, *SKIPPED, "sign", "drtp", "top", "sbp")
+ADAPTIVE = ("arbp", "asrbp")
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ class Outcome:
     biases: Any
     feedback: Any
     counters: Any
+    unit_counts: Any
     now: int
 
     def same_weights(self, other: Outcome) -> bool:
@@ -93,13 +95,15 @@ class Outcome:
         )
 
     def same(self, other: Outcome) -> bool:
-        return self.same_weights(other) and self.now == other.now and np.array_equal(self.counters, other.counters)
+        counted = all(np.array_equal(getattr(self, name), getattr(other, name)) for name in ("counters", "unit_counts"))
+        return self.same_weights(other) and self.now == other.now and counted
 
 
 def outcome(state: engine.State) -> Outcome:
     """The state as it is now, copied."""
     engine.settle(state)
-    return Outcome(state.weights.copy(), state.biases.copy(), state.feedback.copy(), state.counters.copy(), state.now)
+    copies = (part.copy() for part in (state.weights, state.biases, state.feedback, state.counters))
+    return Outcome(*copies, np.concatenate(state.unit_counts), state.now)
 
 
 def run(plan: Plan, data: Dataset) -> Outcome:
@@ -208,12 +212,18 @@ feedbacks = st.one_of(
 def routes(draw: st.DrawFn, depth: int) -> str | list[str]:
     """A route for a network of `depth` layers: in a word, or by hand."""
     if draw(st.booleans()):
-        return draw(st.sampled_from(["layered", "skipped"]))
+        return draw(st.sampled_from(["layered", "skipped", "cascade"]))
     words = []
     for h in range(1, depth):
-        source = draw(st.integers(h + 1, depth))
-        words.append(draw(st.sampled_from(["layered", "skipped", f"from {source}"])))
+        sources = draw(st.sets(st.integers(h + 1, depth), min_size=1, max_size=2))
+        words.append(draw(st.sampled_from(["layered", "skipped", f"from {', '.join(map(str, sources))}"])))
     return words
+
+
+def possible(rules: tuple[str, ...], layers: list[dict[str, Any]]) -> tuple[str, ...]:
+    """Those of the rules that a network can have: the errors of `sbp` pass dense layers only."""
+    is_dense = all(layer["kind"] == "dense" for layer in layers)
+    return tuple(rule for rule in rules if rule != "sbp" or is_dense)
 
 
 @st.composite
@@ -225,8 +235,11 @@ def learning(draw: st.DrawFn, depth: int, rules: tuple[str, ...] = RULES) -> dic
         table["route"] = draw(st.one_of(st.none(), routes(depth))) or "none"
     if rule in ("arbp", "asrbp"):
         table["learning_rate"] = draw(st.sampled_from([0.02, 0.1]))
-    if rule not in ("bp", "top"):
-        table["feedback"] = draw(feedbacks)
+    if rule not in ("bp", "sbp", "top"):
+        table["feedback"] = draw(feedbacks) | draw(st.sampled_from([{}, {}, {"copies": 2}, {"mean": 0.2}]))
+        is_redrawn = rule not in ADAPTIVE and "bits" not in table["feedback"]
+        if is_redrawn and table["feedback"].get("distribution") != "orthogonal" and draw(st.booleans()):
+            table["feedback"]["redraw"] = "frame"
     return table
 
 
@@ -236,7 +249,8 @@ training = st.fixed_dictionaries(
         "epochs": st.just(3),
         "learning_rate": st.sampled_from([0.02, 0.1]),
         "momentum": st.sampled_from([0, 0, 0.5, 0.9]),
-        "decay": st.sampled_from([0, 0.01]),
+        "learning_rate_decay": st.sampled_from([0, 0.01, {"per_update": 0.02, "form": "linear"}]),
+        "weight_decay": st.sampled_from([0, 0, 0, 0.02]),
         "shuffle": st.booleans(),
     }
 )
@@ -246,10 +260,13 @@ synapses = st.sampled_from(
         {},
         {},
         {},
-        {"update": {"kind": "log2", "bits": 4}},
+        {"update": {"kind": "log2", "bits": 4, "silence": True}},
         {"update": {"kind": "ternary", "scale": "rms"}, "weight": {"kind": "uniform", "bits": 8}},
         {"weight": {"kind": "uniform", "bits": 7, "scale": 1.0, "rounding": "stochastic"}},
         {"weight": {"kind": "sign", "scale": 0.2}},
+        {"update": {"kind": "log2", "bits": 3, "scale": 2**-6, "per": "sample"}},
+        {"update": {"kind": "uniform", "bits": 4, "scale": "rms", "rounding": "stochastic", "per": "sample"}},
+        {"update": {"kind": "abs"}},
     ]
 )
 
@@ -266,6 +283,7 @@ linear_stages = st.fixed_dictionaries(
 
 quantizers = st.one_of(
     st.fixed_dictionaries({"kind": st.just("log2"), "bits": st.integers(1, 6)}),
+    st.fixed_dictionaries({"kind": st.just("log2"), "exponents": st.integers(1, 9), "silence": st.booleans()}),
     st.fixed_dictionaries(
         {"kind": st.just("uniform"), "bits": st.integers(2, 7), "rounding": st.sampled_from(["nearest", "stochastic"])}
     ),
@@ -281,6 +299,9 @@ coded_stages = st.one_of(
     held_back,
     st.fixed_dictionaries(
         {"quantize": quantizers}, optional={"bit_errors": bit_errors, "residual": st.just("error_feedback")}
+    ),
+    st.fixed_dictionaries(
+        {"quantize": quantizers, "encoding": st.just("entropy")}, optional={"residual": st.just("error_feedback")}
     ),
     st.builds(
         lambda one, other: {**one, **other},
@@ -327,8 +348,10 @@ def cases(
 ) -> Case:
     """A scenario; `channels` draws the keys of each of [channels.forward] and [channels.learning]."""
     network = draw(networks(transfers, tops))
-    table = draw(learning(len(network.layers), rules))
+    table = draw(learning(len(network.layers), possible(rules, network.layers)))
     ends = {"forward": draw(channels)} | ({} if table["rule"] == "top" else {"learning": draw(channels)})
+    if "quantize" in ends.get("learning", {}) and table["rule"] not in ("arbp", "asrbp") and draw(st.booleans()):
+        ends["learning"] = {**ends["learning"], "quantize": {**ends["learning"]["quantize"], "at": "receiver"}}
     tables = {
         "seed": draw(st.integers(0, 99)),
         "data": {"name": "synthetic"} | (draw(augmentation) if len(network.shape) == 3 else {}),
@@ -339,5 +362,7 @@ def cases(
         "schedule": draw(schedules) if schedules is not None else {},
         "compute": draw(compute) if schedules is not None else {},
     }
+    if tables["synapses"].get("update", {}).get("per") == "sample":
+        tables["training"] |= {"momentum": 0, "weight_decay": 0}
     real = network.layers[-1]["transfer"] != "softmax" and tables["seed"] % 2 == 1
     return Case(network.shape, network.layers, network.classes, draw(st.integers(5, 20)), tables, real)

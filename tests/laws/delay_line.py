@@ -105,7 +105,7 @@ class DelayLine:
                 self.line[channel["target"]][frame] = k, r, transposed
         if missed and not self.current:
             return
-        eta = (1 - plan.decay) ** frame
+        eta = (1 - plan.learning_rate_decay) ** frame
         if h < plan.top and plan.channels[i]["adaptive"]:
             self.c[i] += eta * plan.channels[i]["learning_rate"] * self.gain(f"C {i}", m.T @ o / len(o))
         self.w[h] += eta * plan.layers[h]["learning_rate"] * self.gain(f"W {h}", x.T @ r / len(x))

@@ -13,7 +13,8 @@ import numpy as np
 
 from channelsim import hashing
 from channelsim.data import Dataset
-from channelsim.data.dataset import Raw, assemble
+from channelsim.data.dataset import assemble
+from channelsim.data.raw import Raw
 from channelsim.plan import Plan
 from tests.networks import EVERY_STAGE, dense_layers, plan_of_chain
 
@@ -104,7 +105,7 @@ SCENARIOS: dict[str, Golden] = {
     # rules, one sample a frame and several
     "bp, online": dense(WIDE, 70, "bp", 1),
     "bp, batch 20": dense(WIDE, 50, "bp", 20, ["tanh", "logistic", "softmax"]),
-    "bp, batch 3": dense(MIDDLE, 20, "bp", 3, training={"decay": 0.01, "epochs": 3}),
+    "bp, batch 3": dense(MIDDLE, 20, "bp", 3, training={"learning_rate_decay": 0.01, "epochs": 3}),
     "rbp, batch 20": dense(MIDDLE, 50, "rbp", 20, ["relu", "tanh", "logistic"]),
     "srbp, online, few inputs": dense(WIDE, 90, "srbp", 1, zeros=0.9),
     "srbp, batch 20, few inputs": dense(WIDE, 50, "srbp", 20, zeros=0.8),
@@ -145,9 +146,10 @@ SCENARIOS: dict[str, Golden] = {
         channels={"learning": {**quantizer("ternary", scale="rms"), "drop": {"probability": 0.2, "rescale": True}}},
     ),
     # stages, one by one and all together
-    "log2, max": dense(MIDDLE, 20, "srbp", 3, **both(**quantizer("log2", bits=3), encoding="aer", header=5)),
+    "log2, max": dense(MIDDLE, 20, "srbp", 3, **both(**quantizer("log2", exponents=3), encoding="aer", header=5)),
     "log2, rms, bit errors": dense(
-        MIDDLE, 20, "bp", 3, **both(**quantizer("log2", bits=4, scale="rms"), bit_errors={"probability": 0.05})
+        MIDDLE, 20, "bp", 3,
+        **both(**quantizer("log2", exponents=4, silence=True, scale="rms"), bit_errors={"probability": 0.05}),
     ),
     "uniform, rms": dense(MIDDLE, 20, "rbp", 3, **both(**quantizer("uniform", bits=5, scale="rms"))),
     "uniform, stochastic": dense(
@@ -186,7 +188,8 @@ SCENARIOS: dict[str, Golden] = {
     # synapses of few bits
     "quantized synapses": dense(
         MIDDLE, 20, "srbp", 3,
-        synapses={"update": {"kind": "log2", "bits": 4}, "weight": {"kind": "uniform", "bits": 8, "scale": "rms"}},
+        synapses={"update": {"kind": "log2", "exponents": 4, "silence": True},
+                  "weight": {"kind": "uniform", "bits": 8, "scale": "rms"}},
     ),
     "stochastic synapses": dense(
         MIDDLE, 20, "rbp", 1, training={"momentum": 0.5},
@@ -196,7 +199,7 @@ SCENARIOS: dict[str, Golden] = {
     # layers with rates of their own, and without biases
     "frozen layers, online": dense(
         [17, 10, 9, 8, 5], 30, "arbp", 1, learning={"learning_rate": {"2": 0.03}},
-        training={"learning_rate": {"default": 0.05, "2": 0, "3": 0.02}, "decay": 0.01},
+        training={"learning_rate": {"default": 0.05, "2": 0, "3": 0.02}, "learning_rate_decay": 0.01},
     ),
     "no biases, online": dense(WIDE, 30, "bp", 1, model={"bias": False}),
     "no biases, batch 20": dense(WIDE, 50, "srbp", 20, model={"bias": False}),
@@ -217,10 +220,85 @@ SCENARIOS: dict[str, Golden] = {
         synapses={"weight": {"kind": "ternary", "scale": "rms"}}, **both(**quantizer("sign", scale=0.3)),
     ),
     "maps, C of 3 bits": maps(
-        (2, 9, 9), CONVOLUTIONS, 10, "arbp", 3, learning={"feedback": {"bits": 3}}, **both(**quantizer("log2", bits=3))
+        (2, 9, 9), CONVOLUTIONS, 10, "arbp", 3, learning={"feedback": {"bits": 3}},
+        **both(**quantizer("log2", exponents=3)),
     ),
     "maps, every stage": maps(
         (2, 9, 9), CONVOLUTIONS, 10, "rbp", 3,
         channels={"learning": EVERY_STAGE, "forward": {**EVERY_STAGE, "deadline": "9 us"}},
+    ),
+    # several W, several channels, several C
+    "sbp, batch 20": dense([17, 33, 21, 10, 5], 50, "sbp", 20),
+    "sbp, online, W of 1 bit": dense(
+        [17, 33, 21, 10, 5], 20, "sbp", 1, synapses={"weight": {"kind": "sign", "scale": "rms"}},
+        channels={"learning": quantizer("sign", scale=0.7)},
+    ),
+    "cascade, 3 copies, late ones": dense(
+        [17, 10, 9, 8, 5], 20, "arbp", 3, traced=True, learning={"route": "cascade", "feedback": {"copies": 3}},
+        channels={"learning": EVERY_STAGE, "learning.1": {"latency": "80 ns"}},
+        schedule={**PIPELINED, "stash": 2},
+    ),
+    "several sources by hand, online": dense(
+        [17, 10, 9, 8, 5], 20, "rbp", 1, learning={"route": ["from 2, 4", "layered", "skipped"]}
+    ),
+    "C drawn anew": dense(MIDDLE, 20, "srbp", 3, learning={"feedback": {"redraw": "frame", "mean": 0.1}}),
+    "signs with C drawn anew, few wires": dense(
+        MIDDLE, 20, "brsf", 3, learning={"feedback": {"connections": 4, "distribution": "uniform"}}
+    ),
+    "low rank": dense(
+        WIDE, 50, "asrbp", 20, learning={"feedback": {"rank": 3, "copies": 2}},
+        channels={"learning": quantizer("uniform", bits=5, scale="rms")},
+    ),
+    "maps, cascade": maps((2, 9, 9), CONVOLUTIONS, 10, "rbp", 3, learning={"route": "cascade"}),
+    # what C makes of the errors is quantized
+    "log2 at the receiver": dense(
+        WIDE, 50, "rbp", 20, traced=True,
+        channels={"learning": {"quantize": {"kind": "log2", "bits": 3, "scale": 0.125, "at": "receiver"}}},
+    ),
+    "uniform at the receiver, signed wires, online": dense(
+        MIDDLE, 20, "sign", 1, learning={"feedback": {"distribution": "sign", "connections": 4}},
+        channels={"learning": {"quantize": {"kind": "uniform", "bits": 5, "scale": "rms", "rounding": "stochastic",
+                                            "at": "receiver"},
+                               "residual": "error_feedback", "encoding": "auto"}},
+    ),
+    "maps, every stage at the receiver": maps(
+        (2, 9, 9), CONVOLUTIONS, 10, "rbp", 3,
+        channels={"learning": {**EVERY_STAGE, "quantize": {**EVERY_STAGE["quantize"], "at": "receiver"}}},
+    ),
+    # updates sample by sample, absolute values, and weights that decay
+    "log2 updates of samples": dense(
+        WIDE, 50, "srbp", 20, synapses={"update": {"kind": "log2", "bits": 3, "scale": 2**-6, "per": "sample"}}
+    ),
+    "stochastic updates of samples, batch 120": dense(
+        WIDE, 250, "bp", 120,
+        synapses={"update": {"kind": "uniform", "bits": 4, "scale": "rms", "rounding": "stochastic", "per": "sample"}},
+    ),
+    "maps, sign updates of samples": maps(
+        (2, 9, 9), CONVOLUTIONS, 10, "rbp", 3, synapses={"update": {"kind": "sign", "scale": "rms", "per": "sample"}}
+    ),
+    "absolute updates": dense(MIDDLE, 20, "srbp", 3, synapses={"update": {"kind": "abs"}}),
+    "decaying weights, online": dense(
+        WIDE, 30, "arbp", 1,
+        training={"weight_decay": 0.1, "learning_rate_decay": {"per_update": 0.04, "form": "linear"}},
+    ),
+    "decaying weights and C": dense(
+        MIDDLE, 20, "asrbp", 3, learning={"weight_decay": 0.2},
+        training={"weight_decay": 0.1, "momentum": 0.5, "learning_rate_decay": {"per_update": 0.1, "form": "inverse"}},
+    ),
+    # a feedback weight for each synapse
+    "errors of synapses": dense(MIDDLE, 50, "srbp", 20, learning={"feedback": {"per": "synapse"}}),
+    "errors of synapses, online": dense(
+        WIDE, 20, "srbp", 1, learning={"feedback": {"per": "synapse", "distribution": "sign"}},
+        training={"weight_decay": 0.1}, channels={"learning": quantizer("uniform", bits=4)},
+    ),
+    "maps, decaying weights": maps((2, 9, 9), CONVOLUTIONS, 10, "arbp", 3, training={"weight_decay": 0.05}),
+    # entropy codes
+    "entropy code, online": dense(
+        MIDDLE, 20, "rbp", 1, traced=True,
+        channels={"forward": {**quantizer("uniform", bits=6), "encoding": "entropy", "bandwidth": "1 Gbit/s"},
+                  "learning": {**quantizer("log2", bits=4, scale="rms"), "encoding": "entropy", "header": 5}},
+    ),
+    "entropy code, batch 10": dense(
+        MIDDLE, 40, "srbp", 10, **both(**quantizer("log2", exponents=10), encoding="entropy", bandwidth="100 Mbit/s")
     ),
 }  # fmt: skip

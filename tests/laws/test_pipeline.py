@@ -54,7 +54,7 @@ def delayed(draw: st.DrawFn, equal_frames: bool = False) -> tuple[Case, dict[int
             "epochs": 3,
             "learning_rate": draw(st.sampled_from([0.05, 0.2])),
             "momentum": draw(st.sampled_from([0, 0.7])),
-            "decay": draw(st.sampled_from([0, 0.02])),
+            "learning_rate_decay": draw(st.sampled_from([0, 0.02])),
             "shuffle": False,
         },
         "channels": channels,

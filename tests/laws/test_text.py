@@ -107,9 +107,17 @@ def test_the_scenarios_have_everything() -> None:
         found[f"rule {tables['learning']['rule']}"] += 1
         found[tables["schedule"].get("mode", "sequential")] += 1
         found.update(tables["synapses"].keys())
+        update = tables["synapses"].get("update", {})
+        found["updates per sample"] += update.get("per") == "sample" and tables["training"]["batch"] != 1
+        found["absolute updates"] += update.get("kind") == "abs"
+        found["errors of synapses"] += tables["learning"].get("feedback", {}).get("per") == "synapse"
+        found["weight decay"] += "weight_decay" in tables["training"]
+        found["other forms of decay"] += isinstance(tables["training"]["learning_rate_decay"], dict)
         for keys in tables["channels"].values():
             found.update(f"stage {key}" for key in keys)
             found[f"quantizer {keys.get('quantize', {}).get('kind')}"] += 1
+            found["quantizer at the receiver"] += keys.get("quantize", {}).get("at") == "receiver"
+            found["entropy codes"] += keys.get("encoding") == "entropy"
         found["on_miss current"] += tables["schedule"].get("on_miss") == "current"
         for layer in any_case(seed).layers:
             found.update(f"given {key}" for key in ("W", "b") if key in layer)
@@ -120,6 +128,10 @@ def test_the_scenarios_have_everything() -> None:
         found["frozen layers"] += isinstance(rates, dict) and 0 in rates.values()
         found["rates of C"] += isinstance(tables["learning"].get("learning_rate"), dict)
         found["momentum"] += tables["training"]["momentum"] > 0
+        feedback = tables["learning"].get("feedback", {})
+        found.update(f"C with {key}" for key in ("mean", "redraw", "copies", "rank") if key in feedback)
+        route = tables["learning"].get("route", "layered")
+        found["several sources"] += route == "cascade" or any("," in word for word in route)
         found["mini-batches"] += tables["training"]["batch"] not in (1, "all")
-    assert len(found) == 8 + 2 + 2 + 14 + 5 + 10 + 2
+    assert len(found) == 9 + 2 + 2 + 14 + 5 + 10 + 2 + 5 + 5  # XXX
     assert min(found.values()) >= 6, found.most_common()[-3:]

@@ -37,7 +37,7 @@ def table_of_runs(
         for variant in experiment.variants:
             value = accuracy.get((experiment.name, variant.label), 97.0)
             common = {"experiment": experiment.name, "variant": variant.label, "status": "done", "updates": 100}
-            common |= {"learning_bits": 32_000, "wall_time_s": 1.0, "train_accuracy": 0.98}
+            common |= {"learning_bits": 32_000, "wall_time_s": 1.0, "train_accuracy": 0.98, "learning_entropy": 2e4}
             own = experiment.scenario.training.learning_rate
             for rate in experiment.rates if experiment.is_tuned else ():
                 found = {"validation_accuracy": 0.97 - abs(rate - own) / 100}

@@ -47,6 +47,7 @@ def sweeps_that(result: Callable[[dict[str, Any]], dict[str, Any]], monkeypatch:
 
     monkeypatch.setattr(cs, "sweep", sweep)
     monkeypatch.setattr(campaign, "_cluster", no_cluster)
+    monkeypatch.setattr(campaign, "_entropy", lambda directory, point: 500.0)
     return folders
 
 
@@ -67,12 +68,12 @@ def test_rates_are_tuned_on_validation_data_and_then_run_with_other_seeds(
     runs = campaign.carry_out(
         chosen, cut, tmp_path, 2, campaign.Progress(), lambda table: kept.append(sum(table["phase"] == "best"))
     )
-    assert kept == [8 * 3, (8 + 2) * 3]
+    assert kept == [9 * 3, (9 + 3) * 3]
     assert [folder.name for folder in folders] == ["rules", "routes", "rules", "routes"]
-    assert len(runs) == 8 * (5 + 3) + 2 * (4 + 3)
+    assert len(runs) == 9 * (5 + 3) + 3 * (4 + 3)
     outcomes = gather(chosen, runs)
     assert {one.label: one.rate for one in outcomes.of("rules")} == dict.fromkeys(
-        ("bp", "srbp", "arbp", "asrbp", "sign", "drtp", "top"), 0.3
+        ("bp", "sbp", "srbp", "arbp", "asrbp", "sign", "drtp", "top"), 0.3
     ) | {"rbp": 1.0}
     assert outcomes("rules", "rbp").accuracies.tolist() == [50.0] * 3
     assert outcomes("rules", "rbp").trained.tolist() == [90.0] * 3
@@ -197,7 +198,7 @@ data = {{ name = "digits", validation = 100 }}
 training = {{ learning_rate = 0.1 }}
 trace = {{ events = "none" }}
 """
-    quantize = 'channels.learning.quantize = { kind = "log2", bits = 3 }\n'
+    quantize = 'channels.learning.quantize = { kind = "log2", exponents = 3 }\n'
     for name, more in (("bp", ""), ("srbp", 'learning.rule = "srbp"\n' + quantize)):
         (tmp_path / f"{name}.toml").write_text(text + more)
     paths = [tmp_path / "bp.toml", tmp_path / "srbp.toml"]
@@ -212,7 +213,10 @@ trace = {{ events = "none" }}
     assert tables[0].equals(tables[1])
     updates = tables[0].groupby("phase")["updates"].unique()
     assert updates["tuning"] < updates["best"]
-    assert gather([experiment], tables[0])("rules", "bp").accuracies.min() > 20.0
+    outcomes = gather([experiment], tables[0])
+    assert outcomes("rules", "bp").accuracies.min() > 20.0
+    assert math.isnan(outcomes("rules", "bp").entropy)
+    assert 0 < outcomes("rules", "srbp, 3 bits").entropy < outcomes("rules", "srbp, 3 bits").bits
 
 
 def table(values: Mapping[str, Any]) -> str:

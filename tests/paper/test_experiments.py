@@ -86,7 +86,7 @@ def test_the_papers_length_has_the_papers_training() -> None:
     for experiment in experiments:
         training = experiment.scenario.training
         assert (training.epochs, training.batch, training.learning_rate, training.momentum) == (100, 100, 0.1, 0.0)
-        assert training.decay == 1e-6
+        assert training.learning_rate_decay.per_update == (0.0 if experiment.name == "update-bits-paper" else 1e-6)
         assert experiment.rates == (0.1,) and not experiment.is_tuned
         assert experiment.scenario.data.validation == 0 and experiment.images == 60_000
     assert {one.name for one in MNIST.experiments(SCENARIOS)} - {one.name for one in experiments} == {"online"}
@@ -97,5 +97,9 @@ def test_the_papers_network_for_cifar10() -> None:
     scenario = experiment.scenario
     kinds = [layer.kind for layer in scenario.model.layers]
     assert kinds == ["conv2d", "maxpool"] * 3 + ["dense"] * 2
-    assert (scenario.training.batch, scenario.training.momentum, scenario.training.decay) == (128, 0.9, 1e-5)
+    assert (scenario.training.batch, scenario.training.momentum, scenario.training.learning_rate_decay.per_update) == (
+        128,
+        0.9,
+        1e-5,
+    )
     assert experiment.rates == (0.01,) and experiment.name == "rules"

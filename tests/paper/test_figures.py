@@ -11,12 +11,14 @@ from scripts.paper.experiments import Experiment
 from tests.paper.made_up import outcomes_of
 
 
-@pytest.mark.parametrize("name", ["rules", "sparse", "overview"])
+@pytest.mark.parametrize("name", ["rules", "sparse", "overview", "bits"])
 def test_figures_are_the_same_for_the_same_numbers(tmp_path: Path, experiments: list[Experiment], name: str) -> None:
     outcomes = outcomes_of(experiments, {("rules", "drtp"): 60.0, ("sparse", "rbp, 1 wire"): 70.0})
     for target in ("a.svg", "b.svg"):
         if name == "overview":
             figure = figures.overview(experiments, outcomes)
+        elif name == "bits":
+            figure = figures.against_bits(experiments, outcomes)
         else:
             figure = figures.draw(next(one for one in experiments if one.name == name), outcomes)
         figures.save(figure, tmp_path / target)

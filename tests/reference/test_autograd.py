@@ -103,12 +103,19 @@ def test_bp_is_the_gradient_of_any_chain(network: Network, batch: int) -> None:
             assert torch.allclose(now, leaf - 0.1 * gradient, atol=2e-6, rtol=1e-5)
 
 
-def test_momentum_and_decay_are_those_of_torch_optim() -> None:
-    training = {"batch": 4, "epochs": 4, "learning_rate": 0.2, "momentum": 0.9, "decay": 0.05}
+FORMS = {"factor": lambda k: 0.95**k, "linear": lambda k: max(0, 1 - 0.05 * k), "inverse": lambda k: 1 / (1 + 0.05 * k)}
+
+
+@pytest.mark.parametrize("momentum", [0, 0.9])
+@pytest.mark.parametrize("weight_decay", [0, 0.1])
+@pytest.mark.parametrize("form", FORMS)
+def test_momentum_and_decays_are_those_of_torch_optim(form: str, weight_decay: float, momentum: float) -> None:
+    training = {"batch": 4, "epochs": 4, "learning_rate": 0.2, "momentum": momentum, "weight_decay": weight_decay}
+    training["learning_rate_decay"] = {"per_update": 0.05, "form": form}
     ref = start([6, 5, 4, 3], training=training, learning={"rule": "bp"})
     leaves = parameters(ref)
-    optimizer = torch.optim.SGD(leaves, lr=0.2, momentum=0.9)
-    schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.95)
+    optimizer = torch.optim.SGD(leaves, lr=0.2, momentum=momentum, weight_decay=weight_decay)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, FORMS[form])
     for frame in range(ref.plan.frames):
         optimizer.zero_grad()
         loss(ref, leaves, frame, "tanh", "softmax").backward()

@@ -32,7 +32,9 @@ slow = st.fixed_dictionaries(
         "header": st.integers(0, 9),
         "drop": st.just({"probability": 0.3, "rescale": True}),
         "threshold": st.sampled_from([{"value": 0.2}, {"value": 0.1}]),
-        "quantize": st.sampled_from([{"kind": "log2", "bits": 3}, {"kind": "log2", "bits": 2, "scale": "rms"}]),
+        "quantize": st.sampled_from(
+            [{"kind": "log2", "exponents": 3}, {"kind": "log2", "exponents": 2, "scale": "rms"}]
+        ),
     },
 )
 schedules = st.sampled_from(

@@ -14,29 +14,29 @@ from channelsim.reference import multiples
 A = torch.tensor([[0.5], [0.0], [3.0]])
 
 
-def channel(kind: Quantizer, bits: int, **keys: Any) -> SimpleNamespace:
-    return SimpleNamespace(quantizer=kind, bits=bits, **{"noise": 0.0, "drop": 0.0, "rescale": False, **keys})
+def channel(kind: Quantizer, levels: int, **keys: Any) -> SimpleNamespace:
+    return SimpleNamespace(quantizer=kind, levels=levels, **{"noise": 0.0, "drop": 0.0, "rescale": False, **keys})
 
 
 @pytest.mark.parametrize(
-    ("kind", "bits", "keys", "expected"),
+    ("kind", "levels", "keys", "expected"),
     [
         (Quantizer.SIGN, 0, {}, 1.0),
         (Quantizer.TERNARY, 0, {"drop": 0.5, "rescale": True}, 2.0),
         (Quantizer.TERNARY, 0, {"drop": 0.5}, 1.0),
-        (Quantizer.UNIFORM, 4, {}, 1 / 7),
-        (Quantizer.UNIFORM, 4, {"drop": 0.5, "rescale": True}, 0.0),
+        (Quantizer.UNIFORM, 7, {}, 1 / 7),
+        (Quantizer.UNIFORM, 7, {"drop": 0.5, "rescale": True}, 0.0),
         (Quantizer.LOG2, 3, {}, 0.25),
         (Quantizer.LOG2, 3, {"noise": 0.1}, 0.0),
         (Quantizer.NONE, 0, {}, 0.0),
     ],
 )
-def test_units_of_messages(kind: Quantizer, bits: int, keys: dict[str, Any], expected: float) -> None:
-    torch.testing.assert_close(multiples.message_unit(channel(kind, bits, **keys), A), A * expected)
+def test_units_of_messages(kind: Quantizer, levels: int, keys: dict[str, Any], expected: float) -> None:
+    torch.testing.assert_close(multiples.message_unit(channel(kind, levels, **keys), A), A * expected)
 
 
 def test_units_of_w() -> None:
-    none, sign, uniform = (SimpleNamespace(weight_quantizer=kind, weight_bits=8) for kind in (0, 3, 2))
+    none, sign, uniform = (SimpleNamespace(weight_levels=levels) for levels in (0, 1, 127))
     w = torch.tensor([[0.3, -0.3], [0.0, 0.3]])
     assert multiples.weight_unit(sign, w, learns=True) == multiples.weight_unit(none, w, learns=False) == w[0, 0]
     assert multiples.weight_unit(none, w, learns=True) == multiples.weight_unit(uniform, w, learns=True) == 0

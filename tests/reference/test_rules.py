@@ -113,7 +113,7 @@ def test_sparse_sign_is_a_masked_sign() -> None:
     m = torch.randn(4, channel.n)
     w, _ = ref.synapses(channel.source)
     expected = m @ (rules.matrix(ref, c) * torch.sign(w).T)
-    assert torch.equal(rules.project(ref, c, m, torch.zeros(4, 1)), expected)
+    assert torch.equal(rules.project(ref, c, 0, m, torch.zeros(4, 1)), expected)
 
 
 @pytest.mark.parametrize("rule", ["bp", "rbp", "arbp", "sign"])

@@ -35,10 +35,10 @@ def through(c: SimpleNamespace, x: Any, seed: int = 1, frame: int = 0) -> tuple[
     return encoded, stages.transmit(c, 0, seed, frame, samples, encoded)
 
 
-def q(kind: Quantizer, bits: int, v: list[float], a: float, u: float | None = None) -> list[float]:
+def q(kind: Quantizer, levels: int, v: list[float], a: float, u: float | None = None) -> list[float]:
     row = torch.tensor([v])
     draws = None if u is None else torch.full_like(row, u)
-    return quantizers.quantize(kind, bits, row, torch.tensor([[a]]), draws)[0].tolist()
+    return quantizers.quantize(kind, levels, row, torch.tensor([[a]]), draws)[0].tolist()
 
 
 def test_log2() -> None:
@@ -54,7 +54,7 @@ def test_uniform() -> None:
     v = [0.0, 0.4, 0.6, 1.4, -1.6, 9.0, -9.0]
     assert q(Quantizer.UNIFORM, 3, v, 3.0) == [0, 0, 1, 1, -2, 3, -3]
     assert q(Quantizer.UNIFORM, 3, [0.5, 1.5, 2.5], 3.0) == [0, 2, 2], "halves go to the even step"
-    assert q(Quantizer.UNIFORM, 2, [0.4, -0.6], 1.0) == [0, -1]
+    assert q(Quantizer.UNIFORM, 1, [0.4, -0.6], 1.0) == [0, -1]
 
 
 def test_stochastic_rounding() -> None:
@@ -78,7 +78,7 @@ def test_scales_are_of_those_who_speak(kind: Scale) -> None:
 
 def test_nobody_speaks() -> None:
     for quantize in (
-        {"kind": "log2", "bits": 3},
+        {"kind": "log2", "exponents": 3},
         {"kind": "uniform", "bits": 3, "scale": "rms"},
         {"kind": "sign"},
     ):
@@ -174,9 +174,9 @@ def test_noise_is_added_to_events(scale: Any, size: float) -> None:
 
 QUANTIZERS = [
     None,
-    {"kind": "log2", "bits": 1, "scale": 0.7},
-    {"kind": "log2", "bits": 3},
-    {"kind": "log2", "bits": 5, "scale": "rms"},
+    {"kind": "log2", "exponents": 1, "scale": 0.7},
+    {"kind": "log2", "exponents": 3},
+    {"kind": "log2", "exponents": 5, "scale": "rms"},
     {"kind": "uniform", "bits": 2},
     {"kind": "uniform", "bits": 8, "rounding": "stochastic"},
     {"kind": "sign"},

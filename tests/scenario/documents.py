@@ -55,7 +55,8 @@ def table(required: dict[str, st.SearchStrategy[Any]], **optional: st.SearchStra
 
 
 quantizers = st.one_of(
-    table({"kind": st.just("log2"), "bits": st.integers(1, 16)}, scale=scales),
+    table({"kind": st.just("log2"), "bits": st.integers(2, 6)}, scale=scales, silence=st.booleans()),
+    table({"kind": st.just("log2"), "exponents": st.integers(1, 32)}, scale=scales, silence=st.booleans()),
     table(
         {"kind": st.just("uniform"), "bits": st.integers(2, 16)},
         scale=scales,
@@ -74,16 +75,19 @@ stages: dict[str, st.SearchStrategy[Any]] = {
     "latency": durations,
     "jitter": durations | table({"value": durations}, distribution=st.sampled_from(["uniform", "exponential"])),
     "deadline": durations,
-    "encoding": st.sampled_from(["dense", "aer", "auto"]),
+    "encoding": st.sampled_from(["dense", "aer", "auto", "entropy"]),
     "header": st.integers(0, 1000),
 }
 
 
 def sound(channel: Document) -> Document:
-    """Without a residual where nothing is held back."""
+    """Without a residual where nothing is held back, and without an entropy code of floats or of words with errors."""
     needed = {"threshold": {"threshold"}, "error_feedback": {"threshold", "quantize"}}
     useless = "residual" in channel and not channel.keys() & needed.get(channel["residual"], {"residual"})
-    return {key: value for key, value in channel.items() if not (useless and key == "residual")}
+    counted = "quantize" in channel and "bit_errors" not in channel
+    uncoded = channel.get("encoding") == "entropy" and not counted
+    left_out = {"residual": useless, "encoding": uncoded}
+    return {key: value for key, value in channel.items() if not left_out.get(key)}
 
 
 own_link = table({}, **stages, bandwidth=rates, queue=st.integers(0, 100)).map(sound)
@@ -116,7 +120,7 @@ def documents(draw: st.DrawFn) -> Document:
             table(
                 {"epochs": st.integers(3, 9)},
                 learning_rate=positive | layer_rates(depth),
-                decay=probabilities,
+                learning_rate_decay=probabilities,
                 shuffle=st.booleans(),
             )
         ),

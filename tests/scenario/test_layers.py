@@ -206,7 +206,7 @@ DEEP = model([1, 9, 9], pool(1), conv(), pool(), conv(kernel=2), FLATTEN, {**TOP
 )  # fmt: skip
 def test_a_layer_without_synapses_hears_only_what_it_passes_on(learning: Document, routes: dict[int, int]) -> None:
     described = Scenario(**small(model=DEEP, learning=learning))
-    assert described.routes() == routes
+    assert described.routes() == {h: (source,) for h, source in routes.items()}
     assert list(routes) == sorted(routes)
     names = [f"forward.{h}" for h in range(1, 8)] + [f"learning.{h}" for h in reversed(routes)]
     assert described.channel_names() == names

@@ -243,7 +243,7 @@ name = "mnist"
 epochs = 5
 batch = 100
 learning_rate = 0.1
-decay = 1e-6
+learning_rate_decay = 1e-6
 momentum = 0.0
 
 [learning]
@@ -278,7 +278,7 @@ def test_the_scenario_of_the_design(file: Path) -> None:
     file.write_text(DESIGN)
     scenario = load(file)
     assert scenario.advice() == []
-    assert scenario.trace.event_frames == 1000
+    assert [window.frames for window in scenario.trace.windows] == [1000]
     for rule in scenario.sweep["learning.rule"]:
         assert scenario.with_({"learning.rule": rule}).learning.rule == rule
 

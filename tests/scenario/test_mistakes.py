@@ -10,11 +10,16 @@ from channelsim.errors import InputError
 from channelsim.scenario import Channel, Dense, Model, Quantize, Scenario, Weights
 from tests.scenario.documents import Document, small
 
+AT_RECEIVER = {"kind": "sign", "at": "receiver"}
 LEARNING = {"channels": {"learning": {}}}
 
 
 def channel(**keys: Any) -> Document:
     return {"channels": {"learning": keys}}
+
+
+def per_synapse(rule: str, **keys: Any) -> Document:
+    return {"learning": {"rule": rule, "feedback": {"per": "synapse", **keys}}}
 
 
 def change(**keys: Any) -> Document:
@@ -53,7 +58,34 @@ MISTAKES: list[tuple[Document, str]] = [
         {"training": {"learning_rate": float("nan")}},
         "training.learning_rate = nan; accepted: a number above 0",
     ),
-    ({"training": {"decay": 1}}, "training.decay = 1; accepted: a number of at least 0 and below 1"),
+    (
+        {"training": {"learning_rate_decay": 1}},
+        "training.learning_rate_decay.per_update = 1; accepted: a number of at least 0 and below 1",
+    ),
+    (
+        {"training": {"learning_rate_decay": {"per_update": 0.1, "form": "step"}}},
+        'learning_rate_decay.form = \'step\'; accepted: "factor", "linear", "inverse"',
+    ),
+    (
+        {"training": {"decay": 1e-6}},
+        "training.decay is unknown: rates have learning_rate_decay, weights weight_decay; accepted: one of these keys",
+    ),
+    ({"training": {"weight_decay": -1}}, "training.weight_decay = -1; accepted: a number of at least 0"),
+    (
+        {"training": {"momentum": 0.9}, "synapses": {"update": {"kind": "sign", "per": "sample"}}},
+        "synapses.update.per = 'sample': a step with momentum is that of many frames; accepted: \"batch\", or "
+        "training.momentum = 0",
+    ),
+    (
+        {"training": {"weight_decay": 0.1}, "synapses": {"update": {"kind": "sign", "per": "sample"}}},
+        "synapses.update.per = 'sample': weights decay once in a frame, and not with each sample; accepted: ",
+    ),
+    (
+        {"synapses": {"update": {"kind": "abs", "scale": "max"}}},
+        "synapses.update.scale = 'max': abs changes nothing but signs; accepted: no key",
+    ),
+    ({"synapses": {"update": {"kind": "abs", "bits": 3}}}, "update.bits = 3: abs always has 31; accepted: no key"),
+    ({"synapses": {"weight": {"kind": "abs"}}}, "synapses.weight.kind = 'abs'"),
     ({"training": {"shuffle": 1}}, "training.shuffle = 1; accepted: true or false"),
     ({"training": 3}, "training = 3; accepted: a table of epochs, batch"),
     ({"seed": 2**63}, "seed = 9223372036854775808; accepted"),
@@ -61,15 +93,63 @@ MISTAKES: list[tuple[Document, str]] = [
     ({"name": ""}, "name = ''; accepted: letters"),
     ({"data": {}}, 'data.name is missing; accepted: "digits", "mnist"'),
     ({"data": {"name": "minst"}}, "data.name = 'minst': no such data set (did you mean mnist?)"),
-    ({"learning": {"rule": "srpb"}}, 'learning.rule = \'srpb\' (did you mean srbp?); accepted: "bp", "rbp"'),
+    ({"learning": {"rule": "srpb"}}, 'learning.rule = \'srpb\' (did you mean srbp?); accepted: "bp", "sbp", "rbp"'),
     (
         {"learning": {"feedback": {"scale": -1}}},
         'feedback.scale = -1; accepted: "glorot", "he" or a number above 0',
     ),
     ({"learning": {"feedback": {"scale": 1e300}}}, "or a number above 0 and below 1e+38"),
-    ({"trace": {"events": "some"}}, 'trace.events = \'some\'; accepted: "none" or "first N frames"'),
+    ({"trace": {"events": "some"}}, 'trace.events = \'some\'; accepted: "none", "first N frames", or tables {'),
     ({"trace": {"weights": "every 0 epochs"}}, 'accepted: "none", "last", "epoch" or "every N epochs"'),
     ({"energy": {"mac": "3 W"}}, "energy.mac = '3 W': 'W' is the wrong kind of unit; accepted: an energy"),
+    # rules and their C
+    (
+        {"learning": {"rule": "bp", "feedback": {"copies": 3}}},
+        "learning.feedback.copies = 3: bp sends errors back through W, which is one: copies of it would all be the "
+        "same; accepted: 1, or a rule whose C are drawn (rbp, srbp, ",
+    ),
+    ({"learning": {"rule": "sbp", "feedback": {"copies": 2}}}, "copies = 2: sbp sends errors back through W"),
+    ({"learning": {"rule": "top", "feedback": {"copies": 2}}}, "copies = 2: top has no learning channels"),
+    ({"learning": {"rule": "rbp", "feedback": {"copies": 0}}}, "copies = 0; accepted: an integer of at least 1"),
+    (
+        {"learning": {"rule": "arbp", "feedback": {"redraw": "frame"}}},
+        'redraw = "frame": arbp learns its C, of which nothing would be left; accepted: "none"',
+    ),
+    ({"learning": {"rule": "rbp", "feedback": {"redraw": "frame", "bits": 2}}}, 'redraw = "frame": with bits C has'),
+    (
+        {"learning": {"rule": "rbp", "feedback": {"redraw": "frame", "congruent": True}}},
+        'redraw = "frame": with congruent C has the signs of the initial weights, once, at the start',
+    ),
+    (
+        {"learning": {"rule": "rbp", "feedback": {"redraw": "frame", "distribution": "orthogonal"}}},
+        'redraw = "frame": an orthogonal C is made of all of its draws together; accepted: another distribution',
+    ),
+    ({"learning": {"rule": "rbp", "feedback": {"redraw": "epoch"}}}, "redraw = 'epoch'; accepted: \"frame\""),
+    ({"learning": {"rule": "sign", "feedback": {"rank": 2}}}, "rank = 2: the C of sign is not drawn as a product"),
+    (
+        {"learning": {"rule": "rbp", "feedback": {"rank": 2, "connections": 3}}},
+        "rank is given beside connections, but C",
+    ),
+    ({"learning": {"rule": "rbp", "feedback": {"rank": 2, "mean": 0.1}}}, "rank is given beside mean, but C = P Q"),
+    ({"learning": {"rule": "srbp", "feedback": {"rank": 99}}}, "rank = 99: layer 3 has "),
+    (
+        {"learning": {"rule": "usf", "feedback": {"distribution": "normal"}}},
+        "learning.feedback.distribution = 'normal': usf is sign with distribution = \"sign\"; accepted: no key, or",
+    ),
+    (
+        {"learning": {"rule": "bp", "route": "cascade"}},
+        "route skips layers, but bp sends errors back through the weights",
+    ),
+    ({"learning": {"rule": "drtp", "route": "cascade"}}, "route is not from the top, but drtp sends the target"),
+    (
+        {"learning": {"rule": "rbp", "route": ["from 2, 2", "layered"]}},
+        '"from N" or "from N, M" with different N, M from 2 to 3',
+    ),
+    ({"learning": {"rule": "rbp", "route": ["from 1, 2", "layered"]}}, "route[0] = 'from 1, 2'; accepted: \"layered\""),
+    (
+        {"learning": {"rule": "rbp", "route": "cascade"}, "channels": {"learning.1.from.1": {}}},
+        'channels."learning.1.from.1" is no channel of this network (did you mean learning.1.from.',
+    ),
     # quantities
     (channel(latency=20), 'latency = 20: a number without a unit; accepted: a duration such as "20 us"'),
     (
@@ -96,7 +176,22 @@ MISTAKES: list[tuple[Document, str]] = [
     (channel(drop=0.1), 'drop = 0.1; accepted: a table of probability, rescale or "none"'),
     (
         channel(quantize={"kind": "log2"}),
-        "quantize.bits is missing; accepted for log2: an integer from 1 to 16",
+        "quantize.bits is missing; accepted for log2: an integer from 1 to 6, or exponents = 1 to 32",
+    ),
+    (channel(quantize={"kind": "log2", "bits": 7}), "bits = 7; accepted for log2: an integer from 1 to 6"),
+    (
+        channel(quantize={"kind": "log2", "bits": 1, "silence": True}),
+        "bits = 1; accepted for log2: an integer from 2 to 6",
+    ),
+    (channel(quantize={"kind": "log2", "exponents": 33}), "exponents = 33; accepted: an integer from 1 to 32"),
+    (channel(quantize={"kind": "log2", "bits": 3, "exponents": 4}), "exponents = 4 beside bits = 3; accepted: one of"),
+    (
+        channel(quantize={"kind": "uniform", "bits": 3, "exponents": 4}),
+        "exponents = 4: only log2 has it; accepted for uniform: no key",
+    ),
+    (
+        channel(quantize={"kind": "sign", "silence": True}),
+        "silence = true: only log2 has it; accepted for sign: no key",
     ),
     (channel(quantize={"kind": "log2", "bits": 17}), "quantize.bits = 17; accepted: an integer from 1 to 16"),
     (
@@ -108,7 +203,43 @@ MISTAKES: list[tuple[Document, str]] = [
     (channel(quantize={"kind": "sign", "rounding": "stochastic"}), "rounding = 'stochastic': only uniform"),
     (channel(quantize={"kind": "log3", "bits": 2}), "kind = 'log3' (did you mean log2?)"),
     (channel(quantize={"kind": "sign", "scale": 0}), 'scale = 0; accepted: "max", "rms" or a number above 0'),
-    (channel(encoding="aes"), 'encoding = \'aes\' (did you mean aer?); accepted: "dense", "aer", "auto"'),
+    (channel(quantize={"kind": "sign", "at": "link"}), 'quantize.at = \'link\'; accepted: "sender", "receiver"'),
+    (
+        {"channels": {"forward.2": {"quantize": AT_RECEIVER}}},
+        "channels.\"forward.2\".quantize.at = 'receiver': forward.2 carries activities, which W has yet to pass; "
+        'accepted: "sender", or a learning channel',
+    ),
+    (
+        {**channel(quantize=AT_RECEIVER), "learning": {"rule": "arbp"}},
+        "channels.learning.quantize.at = 'receiver': C of learning.2 learns from the values of layer 3, which then do "
+        'not arrive; accepted: "sender", or a rule whose C is fixed',
+    ),
+    (
+        {
+            **channel(quantize=AT_RECEIVER, link="bus"),
+            "links": {"bus": {"bandwidth": "1 bit/s", "broadcast": True}},
+        },
+        "quantize.at = 'receiver': each layer on the broadcast link bus would be sent values of its own; accepted: ",
+    ),
+    (
+        {**channel(quantize=AT_RECEIVER), **change(epoch=1, channels={"learning.1": {"quantize": {"kind": "sign"}}})},
+        'schedule.change[0].channels."learning.1".quantize would change what learning.1 carries during the run; '
+        "accepted: a quantizer at = 'receiver'",
+    ),
+    (
+        change(epoch=1, channels={"learning": {"quantize": AT_RECEIVER}}),
+        "quantize would change what learning.2 carries during the run; accepted: a quantizer at = 'sender'",
+    ),
+    (channel(encoding="aes"), 'encoding = \'aes\' (did you mean aer?); accepted: "dense", "aer", "auto", "entropy"'),
+    (
+        channel(encoding="entropy"),
+        "channels.learning.encoding = 'entropy': learning.1 sends floats, which are not counted word by word; "
+        'accepted: quantize beside it, or "dense", "aer" or "auto"',
+    ),
+    (
+        channel(encoding="entropy", quantize={"kind": "sign"}, bit_errors={"probability": 0.1}),
+        "channels.learning.encoding = 'entropy': with bit_errors learning.1 would lose a message from the first wrong",
+    ),
     (channel(link="bus"), "channels.learning.link = 'bus' is not in [links]; accepted: \"none\""),
     (
         {**channel(link="bos"), "links": {"bus": {"bandwidth": "1 bit/s"}}},
@@ -120,6 +251,33 @@ MISTAKES: list[tuple[Document, str]] = [
     ),
     ({"links": {"bus": {"bandwidth": "1 bit/s"}}}, "links.bus is named by no channel; accepted: a link that"),
     ({"links": {"bus": {}}}, "links.bus.bandwidth is missing; accepted: a bit rate"),
+    # a feedback weight for each synapse
+    (
+        per_synapse("bp"),
+        "learning.feedback.per = 'synapse': the rule bp has no fixed random C; accepted: "
+        '"neuron", or a rule of rbp, srbp, drtp',
+    ),
+    (
+        per_synapse("rbp"),
+        "per = 'synapse': layer 2 has an error for each synapse, and none that it could send on to layer 1; accepted: "
+        '"neuron", or learning.route = "skipped"',
+    ),
+    (
+        per_synapse("srbp", connections=3),
+        "learning.feedback.connections is about a C from neurons to neurons; accepted: ",
+    ),
+    (
+        {**per_synapse("srbp"), "trace": {"alignment": "epoch"}},
+        'trace.alignment compares errors of neurons; accepted: "neuron", or trace.alignment = "none"',
+    ),
+    (
+        {**per_synapse("srbp"), "synapses": {"update": {"kind": "sign", "per": "sample"}}},
+        'synapses.update has per = "sample"; accepted: "neuron", or synapses.update.per = "batch"',
+    ),
+    (
+        {**per_synapse("srbp"), **channel(quantize=AT_RECEIVER)},
+        'learning.2 is quantized at the receiver, neuron by neuron; accepted: "neuron", or at = "sender"',
+    ),
     # rules and routes
     ({"learning": {"route": "skiped"}}, "learning.route = 'skiped' (did you mean skipped?)"),
     (
@@ -128,7 +286,7 @@ MISTAKES: list[tuple[Document, str]] = [
     ),
     (
         {"learning": {"rule": "rbp", "route": ["layered", "from 2"]}},
-        'learning.route[1] = \'from 2\'; accepted: "layered", "skipped" or "from N" with N from 3 to 3',
+        'learning.route[1] = \'from 2\'; accepted: "layered", "skipped", "cascade", "from N"',
     ),
     (
         {"learning": {"rule": "bp", "route": "skipped"}},

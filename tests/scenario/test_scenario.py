@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -139,16 +140,26 @@ def test_jitter_alone_is_uniform() -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "width"),
+    ("table", "levels", "width", "has_silence"),
     [
-        ({"kind": "sign"}, 1),
-        ({"kind": "ternary"}, 2),
-        ({"kind": "log2", "bits": 3}, 3),
-        ({"kind": "uniform", "bits": 16}, 16),
+        ({"kind": "sign"}, 1, 1, False),
+        ({"kind": "ternary"}, 1, 2, True),
+        ({"kind": "uniform", "bits": 16}, 32767, 16, True),
+        *(({"kind": "log2", "bits": b}, 2 ** (b - 1), b, False) for b in range(1, 7)),
+        *(({"kind": "log2", "bits": b, "silence": True}, 2 ** (b - 1) - 1, b, True) for b in range(2, 7)),
+        ({"kind": "log2", "exponents": 1}, 1, 1, False),
+        ({"kind": "log2", "exponents": 3}, 3, 3, True),
+        ({"kind": "log2", "exponents": 4}, 4, 3, False),
+        ({"kind": "log2", "exponents": 4, "silence": True}, 4, 4, True),
+        ({"kind": "log2", "exponents": 10}, 10, 5, True),
+        ({"kind": "log2", "exponents": 32}, 32, 6, False),
     ],
 )
-def test_width_of_code_words(table: Document, width: int) -> None:
-    assert Quantize(**table).width == width
+def test_code_words_are_as_short_as_their_number_allows(
+    table: Document, levels: int, width: int, has_silence: bool
+) -> None:
+    quantize = Quantize(**table)
+    assert (quantize.levels, quantize.width, quantize.has_silence) == (levels, width, has_silence)
 
 
 # --- routes and layers --------------------------------------------------------------------------------
@@ -170,13 +181,77 @@ def test_width_of_code_words(table: Document, width: int) -> None:
         ({"rule": "rbp", "route": ["from 3", "skipped", "layered"]}, [3, 4, 4]),
         ({"rule": "bp", "route": "none"}, [2, 3, 4]),
         ({"rule": "bp", "route": ["layered", "from 3", "skipped"]}, [2, 3, 4]),
+        ({"rule": "sbp"}, [4, 4, 4]),
+        ({"rule": "fa"}, [2, 3, 4]),
+        ({"rule": "dfa"}, [4, 4, 4]),
     ],
 )
 def test_routes(learning: Document, sources: list[int]) -> None:
     s = scenario(4, learning=learning)
-    assert s.routes() == dict(enumerate(sources, start=1))
+    assert s.routes() == {h: (source,) for h, source in enumerate(sources, start=1)}
     names = [f"learning.{h}" for h in (3, 2, 1)] if sources else []
     assert s.channel_names() == ["forward.1", "forward.2", "forward.3", "forward.4", *names]
+
+
+def learning_names(route: Any, copies: int = 1) -> list[str]:
+    s = scenario(4, learning={"rule": "srbp", "route": route, "feedback": {"copies": copies}})
+    return s.channel_names()[4:]
+
+
+def test_several_channels_to_a_layer_have_names_of_their_own() -> None:
+    assert learning_names("cascade") == [
+        "learning.3", "learning.2.from.3", "learning.2.from.4",
+        "learning.1.from.2", "learning.1.from.3", "learning.1.from.4",
+    ]  # fmt: skip
+    by_hand = ["from 4, 2", "layered", "skipped"]
+    assert learning_names(by_hand) == ["learning.3", "learning.2", "learning.1.from.2", "learning.1.from.4"]
+    assert learning_names("skipped", 2)[-2:] == ["learning.1.copy.1", "learning.1.copy.2"]
+    assert learning_names(by_hand, 2)[-3:] == [
+        "learning.1.from.2.copy.2", "learning.1.from.4.copy.1", "learning.1.from.4.copy.2",
+    ]  # fmt: skip
+
+
+def test_settings_of_one_of_several_channels() -> None:
+    name = "learning.1.from.4.copy.2"
+    keys = {"learning": 1, "learning.1": 2, "learning.1.from.4": 3, name: 4}
+    channels = {table: {"header": header} for table, header in keys.items()}
+    learning = {"rule": "srbp", "route": "cascade", "feedback": {"copies": 2}}
+    s = scenario(4, learning=learning, channels=channels)
+    found = {other: s.settings(other).header for other in s.channel_names()}
+    assert found[name] == 4
+    assert found["learning.1.from.4.copy.1"] == 3
+    assert found["learning.1.from.3.copy.2"] == 2
+    assert found["learning.2.from.4.copy.2"] == 1
+    assert Scenario(**s.resolved()) == s
+
+
+@pytest.mark.parametrize(
+    ("name", "rule", "feedback"),
+    [
+        ("fa", "rbp", {}),
+        ("dfa", "srbp", {}),
+        ("frsf", "sign", {}),
+        ("brsf", "sign", {"redraw": "frame"}),
+        ("usf", "sign", {"distribution": "sign"}),
+    ],
+)
+def test_other_names_of_rules_are_read_and_told(name: str, rule: str, feedback: Document) -> None:
+    named = scenario(3, learning={"rule": name, "feedback": {"scale": 0.2}})
+    plain = scenario(3, learning={"rule": rule, "feedback": {"scale": 0.2, **feedback}})
+    assert named == plain
+    assert named.digest() == plain.digest()
+    (told,) = [line for line in named.advice() if "learning.rule" in line]
+    assert told.startswith(f"learning.rule {name} (")
+    assert f"is called {rule} here" in told
+    assert not [line for line in plain.advice() if "learning.rule" in line]
+
+
+def test_unused_keys_of_feedback_do_not_show_in_the_digest() -> None:
+    plain = scenario(3, learning={"rule": "srbp"})
+    usual = {"mean": 0.0, "redraw": "none", "copies": 1, "rank": "none"}
+    assert scenario(3, learning={"rule": "srbp", "feedback": usual}).digest() == plain.digest()
+    for key, value in (("mean", 0.1), ("redraw", "frame"), ("copies", 2), ("rank", 1)):
+        assert scenario(3, learning={"rule": "srbp", "feedback": {key: value}}).digest() != plain.digest()
 
 
 def test_a_network_of_one_layer_has_no_learning_channels() -> None:
@@ -206,9 +281,9 @@ def test_data_sets_are_those_that_the_data_module_knows() -> None:
 
 def test_trace_words() -> None:
     trace = scenario(trace={"events": "first 7 frames", "weights": "every 3 epochs"}).trace
-    assert (trace.event_frames, trace.weights_every) == (7, 3)
+    assert ([window.frames for window in trace.windows], trace.weights_every) == ([7], 3)
     trace = scenario(trace={"events": "none", "weights": "none"}).trace
-    assert (trace.event_frames, trace.weights_every) == (0, None)
+    assert (trace.windows, trace.weights_every) == ((), None)
     assert scenario(trace={"weights": "last"}).trace.weights_every == 0
     assert scenario().trace.weights_every == 1
 
@@ -303,7 +378,7 @@ def test_in_words() -> None:
         "small",
         "6-5-5-5",
         "srbp, without f'",
-        "only |x| > 0.1, the rest kept, log2, 3 bits of max, drop 0.1, latency 20 us, 10 Mbit/s",
+        "only |x| > 0.1, the rest kept, log2, 3 bits (4 exponents) of max, drop 0.1, latency 20 us, 10 Mbit/s",
         "aer",
         "ideal",
         "a frame every 1 us",

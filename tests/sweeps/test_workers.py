@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 from distributed import Client
@@ -187,3 +188,19 @@ def test_a_sweep_whose_workers_are_gone_for_good_ends(
     with pytest.raises(RunError, match="all workers are gone"):
         cs.sweep(grid({"seed": [1]}), out=tmp_path / "out", workers=1, progress=Last())
     assert gone == [True]
+
+
+def test_a_sweep_on_arrays(tmp_path: Path) -> None:
+    """They are kept in the directory, and every point is the run on them."""
+    rng = np.random.default_rng(1)
+    x, y = rng.uniform(size=(30, 4)), np.arange(30) % 2
+    data = cs.Dataset.from_arrays(train=(x, y), test=(x[:9], y[:9]), normalize=True)
+    layers = [{"kind": "dense", "units": 2, "transfer": "softmax"}]
+    model = {"name": "m", "input": [4], "layers": layers}
+    training = {"epochs": 2, "batch": 5}
+    scenario = cs.Scenario(name="s", model=model, data={"name": "mnist"}, training=training, sweep={"seed": [0, 1]})
+    table = cs.sweep(scenario, tmp_path / "sweep", workers=1, dataset=data)
+    assert list(table["status"]) == ["done", "done"]
+    for seed, loss in zip(table["seed"], table["loss"], strict=True):
+        alone = cs.run(scenario.with_({"seed": int(seed), "sweep": {}}), tmp_path / f"{seed}.h5", dataset=data)
+        assert alone.loss == loss

@@ -70,7 +70,7 @@ def test_sign_circles(h: float) -> None:
 @pytest.mark.parametrize("h", [0.1, 0.7, 1.35])
 def test_log2_circles_within_its_smallest_power(h: float) -> None:
     bits, scale = 4, 1.0
-    e = course(starts(2.0), h, {"quantize": {"kind": "log2", "bits": bits, "scale": scale}}, 600, 20)
+    e = course(starts(2.0), h, {"quantize": {"kind": "log2", "exponents": bits, "scale": scale}}, 600, 20)
     bound = quantizers.log2_cycle(h, scale, bits)
     assert 0.8 * bound < np.abs(e).max() <= bound + ROUNDING
 
@@ -81,7 +81,7 @@ def test_log2_contracts_below_the_square_root_of_two_only() -> None:
     shrinks = []
     for share in (0.99, 1.01):
         h = share * quantizers.LOG2_CONTRACTS
-        after = course(e, h, {"quantize": {"kind": "log2", "bits": 8, "scale": 1.0}}, 0, 2)[1]
+        after = course(e, h, {"quantize": {"kind": "log2", "exponents": 8, "scale": 1.0}}, 0, 2)[1]
         shrinks.append(bool((np.abs(after) < e).all()))
     assert shrinks == [True, False]
 

@@ -40,6 +40,9 @@ def test_every_dataset_has_units_a_meaning_and_dimensions(made: Path) -> None:
             assert "each as its frame met the weights" in file[f"metrics/train/{column}"].attrs["long_name"]
             assert "weights" not in file[f"metrics/test/{column}"].attrs["long_name"]
         assert file["scenario/toml"].asstr()[()] == traces.TEXT
+        attributes = file["channels/learning.1"].attrs
+        assert (attributes["direction"], attributes["encoding"]) == ("learning", "dense")
+        assert all(isinstance(attributes[field], str) for field in _layout.WORDS)
         meanings = file["events/channel"].attrs["flag_meanings"].split()
         assert meanings == list(file["channels"])
 

@@ -57,6 +57,7 @@ def test_words(made: Path) -> None:
         info = opened.info()
         assert info["test"].pop("learning_rate") != 0.1  # NaN
         assert np.isnan([info[split].pop("r2") for split in ("train", "test")]).all()  # of classes
+        assert np.isnan([total.pop("entropy") for total in info["channels"].values()]).all()  # all messages are lost
         assert json.loads(json.dumps(info)) == info
         assert info["test"]["epoch"] == 3
         assert info["channels"]["forward.1"]["messages"] == 6000
@@ -110,7 +111,7 @@ def test_files_that_are_no_traces(made: Path, tmp_path: Path) -> None:
     (tmp_path / "next.h5").write_bytes(made.read_bytes())
     with h5py.File(tmp_path / "next.h5", "r+") as later:
         later.attrs["schema_version"] = 99
-    with pytest.raises(InputError, match="schema_version 99; this channelsim reads version 4"):
+    with pytest.raises(InputError, match="schema_version 99; this channelsim reads version 5"):
         Trace(tmp_path / "next.h5")
     (tmp_path / "cut.h5").write_bytes(made.read_bytes()[:5])
     with pytest.raises(InputError, match="not an HDF5 file"):

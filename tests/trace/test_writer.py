@@ -151,7 +151,7 @@ def test_large_times_and_counters_are_exact(tmp_path: Path) -> None:
         for field in counters.dtype.names or ():
             counters[field] = large
         ones = np.ones(len(counters))
-        writer.channel_rows(1, plan.channel_names, counters, ones, ones)
+        writer.channel_rows(1, plan.channel_names, counters, ones, ones, ones)
         rows, payloads = traces.messages(0, 1, len(plan.channels))
         for field in ("offered", "start", "first_arrival", "complete", "bits"):
             rows[field] = large

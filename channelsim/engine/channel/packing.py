@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from channelsim.engine.channel import stages
+from channelsim.arithmetic import CONTEXTS
+from channelsim.engine.channel import arithmetic, stages
 from channelsim.engine.channel.quantizers import LOG2, NO_WORD, NONE, SIGN, TERNARY, ZERO, silence_word
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.units import INT, NOTHING, RECORDING, unit
@@ -42,10 +43,11 @@ def pack(
     rows, channels = records(rows), records(np.array(channels))
     offsets = np.zeros(len(rows) + 1, np.int64)
     values = np.ascontiguousarray(values)
-    _lay_out(rows, values, channels, offsets)
+    scratch = np.zeros(0, np.int32), np.zeros(2 * CONTEXTS, np.int64)
+    _lay_out(rows, values, channels, offsets, *scratch)
     out = np.zeros(offsets[-1], np.uint8)
     scales = np.ascontiguousarray(rows["scale"])
-    wrong = _write(rows, values, values.view(np.uint32), scales.view(np.uint32), channels, offsets, out)
+    wrong = _write(rows, values, values.view(np.uint32), scales.view(np.uint32), channels, offsets, out, *scratch)
     if wrong >= 0:
         quantizer = Quantizer(int(channels["quantizer"][rows["channel"][wrong]])).name
         raise ValueError(f"message {wrong} holds no value of the quantizer {quantizer} with scale {scales[wrong]}")
@@ -55,18 +57,27 @@ def pack(
 ROWS, CHANNELS, WORDS = view_of(MESSAGE_ROW), view_of(CHANNEL), view_of("u4")
 
 
-@unit(NOTHING, ROWS, view_of("f4"), CHANNELS, view_of("i8"), needed_by=(RECORDING,))
-def _lay_out(rows, values, channels, offsets):
+@unit(NOTHING, ROWS, view_of("f4"), CHANNELS, view_of("i8"), view_of("i4"), view_of("i8"), needed_by=(RECORDING,))
+def _lay_out(rows, values, channels, offsets, nobody, contexts):
     """Where each message begins, and where the last one ends."""
     for i in range(len(rows)):
         row = rows[i]
         sent = values[row.payload : row.payload + row.neurons]
-        bits, _ = stages.message_bits(channels[row.channel], simd.count_events(sent))
+        ch = channels[row.channel]
+        if ch.encoding == stages.ENTROPY:
+            bits = arithmetic.encode(
+                ch, row.scale, nobody, sent, contexts, contexts[:0], ch.header_bits + ch.scale_bits
+            )
+        else:
+            bits, _ = stages.message_bits(ch, simd.count_events(sent))
         offsets[i + 1] = offsets[i] + (bits + 7) // 8
 
 
-@unit(INT, ROWS, view_of("f4"), WORDS, WORDS, CHANNELS, view_of("i8"), view_of("u1"), needed_by=(RECORDING,))
-def _write(rows, values, words, scale_words, channels, offsets, out):
+@unit(
+    INT, ROWS, view_of("f4"), WORDS, WORDS, CHANNELS, view_of("i8"), view_of("u1"), view_of("i4"), view_of("i8"),
+    needed_by=(RECORDING,),
+)  # fmt: skip
+def _write(rows, values, words, scale_words, channels, offsets, out, nobody, contexts):
     """Fills `out`, which is zeros. `words` and `scale_words` are values and scales seen as uint32.
 
     Returns the first message that has no word for a value, or -1.
@@ -75,8 +86,11 @@ def _write(rows, values, words, scale_words, channels, offsets, out):
         row = rows[i]
         first, end = row.payload, row.payload + row.neurons
         message = out[offsets[i] : offsets[i + 1]]
-        scale_word = np.int64(scale_words[i])
-        if not _message(channels[row.channel], row.scale, scale_word, values[first:end], words[first:end], message):
+        ch, scale_word = channels[row.channel], np.int64(scale_words[i])
+        if ch.encoding == stages.ENTROPY:
+            if not _entropy_coded(ch, row.scale, scale_word, values[first:end], message, nobody, contexts):
+                return i
+        elif not _message(ch, row.scale, scale_word, values[first:end], words[first:end], message):
             return i
     return -1
 
@@ -99,7 +113,7 @@ def _message(ch, a, scale_word, values, words, out):
     for i in range(len(values)):
         word = silence
         if values[i] != ZERO:
-            word = _word(ch.quantizer, ch.bits, a, values[i], np.int64(words[i]))
+            word = _word(ch.quantizer, ch.levels, a, values[i], np.int64(words[i]))
             if word == NO_WORD:
                 return False
             if by_address:
@@ -109,6 +123,21 @@ def _message(ch, a, scale_word, values, words, out):
         at, held, waiting = _put(word, width, at, held, waiting, out)
     if held > 0:
         out[at] = (waiting << (8 - held)) & 0xFF
+    return True
+
+
+@inner()
+def _entropy_coded(ch, a, scale_word, values, out, nobody, contexts):
+    """The same in the entropy code."""
+    for i in range(len(values)):
+        if values[i] != ZERO and _word(ch.quantizer, ch.levels, a, values[i], np.int64(0)) == NO_WORD:
+            return False
+    at, held, waiting = ch.header_bits // 8, ch.header_bits % 8, np.int64(0)
+    if ch.scale_bits > 0:
+        at, held, waiting = _put(scale_word, ch.scale_bits, at, held, waiting, out)
+    if held > 0 and at < len(out):
+        out[at] = (waiting << (8 - held)) & 0xFF
+    arithmetic.encode(ch, a, nobody, values, contexts, out, ch.header_bits + ch.scale_bits)
     return True
 
 
@@ -136,7 +165,7 @@ def _put(word, width, at, held, waiting, out):
 
 
 @inner()
-def _word(kind, bits, a, value, float_word):
+def _word(kind, levels, a, value, float_word):
     """The code word of one sent value, or NO_WORD where it is none of the quantizer's.
 
     Unlike that of `_quantize.encode`, which never meets others, the value is compared with what the word means; and
@@ -149,10 +178,10 @@ def _word(kind, bits, a, value, float_word):
         return word if abs(value) == a else NO_WORD
     if kind == LOG2:
         level, part = np.int64(0), F(1.0)
-        while level < bits - 1 and a * part > abs(value):
+        while level < levels - 1 and a * part > abs(value):
             level, part = level + 1, part * F(0.5)
-        return NO_WORD if a * part != abs(value) else (level + bits if value < ZERO else level)
-    top = np.float64((np.int64(1) << (bits - 1)) - 1)
+        return NO_WORD if a * part != abs(value) else (level + levels if value < ZERO else level)
+    top = np.float64(levels)
     step = a / F(top)
     count = np.rint(np.float64(value) / np.float64(step))
     count = top if count > top else (-top if count < -top else count)

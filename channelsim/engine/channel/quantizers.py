@@ -14,7 +14,7 @@ from channelsim.engine.compile.jit import inner
 from channelsim.engine.kernels import counter_hash, simd
 from channelsim.plan import Quantizer, Scale
 
-NONE, LOG2, UNIFORM, SIGN, TERNARY = (int(kind) for kind in Quantizer)
+NONE, LOG2, UNIFORM, SIGN, TERNARY, ABS = (int(kind) for kind in Quantizer)
 FIXED, MAX, RMS = (int(kind) for kind in Scale)
 F = np.float32
 ZERO, HALF, ONE = F(0.0), F(0.5), F(1.0)
@@ -40,8 +40,8 @@ def measure(kind, fixed, values, events):
 
 
 @inner()
-def quantize(kind, bits, a, stochastic, key, index, values, words):
-    """Quantizes values in place; `words` is the same memory seen as int32, `a` the scale.
+def quantize(kind, levels, a, stochastic, key, index, values, words):
+    """Quantizes values in place; `words` is the same memory seen as int32, `a` the scale, `levels` as in CHANNEL.
 
     Stochastic rounding draws for the values' indices: `index`, or where that is empty 0, 1, ...
     """
@@ -50,7 +50,7 @@ def quantize(kind, bits, a, stochastic, key, index, values, words):
         for i in range(count):
             values[i] = ZERO
     elif kind == LOG2:
-        floor = _part(bits - 1)
+        floor = _part(levels - 1)
         for i in range(count):
             v = values[i] / a
             y = abs(v)
@@ -72,7 +72,7 @@ def quantize(kind, bits, a, stochastic, key, index, values, words):
             v = values[i]
             values[i] = a if v >= half else (-a if v <= -half else ZERO)
     elif kind == UNIFORM:
-        top = F((1 << (bits - 1)) - 1)
+        top = F(levels)
         step = a / top
         if stochastic:
             simd.round_randomly(np.int64(key), index, a, top, values)
@@ -81,14 +81,32 @@ def quantize(kind, bits, a, stochastic, key, index, values, words):
                 q = (values[i] * top / a + ROUND) - ROUND
                 q = top if q > top else (-top if q < -top else q)
                 values[i] = q * step
+    elif kind == ABS:
+        for i in range(count):
+            values[i] = abs(values[i])
 
 
 @inner()
-def unit(kind, bits, a):
+def unit(kind, levels, a):
     """What all values of scale `a` are whole multiples of: a, a / K of `uniform`, the smallest level of `log2`."""
     if kind == UNIFORM:
-        return a / F((1 << (bits - 1)) - 1)
-    return a * _part(bits - 1) if kind == LOG2 else a
+        return a / F(levels)
+    return a * _part(levels - 1) if kind == LOG2 else a
+
+
+@inner()
+def magnitude(kind, levels, a, value):
+    """Which of the magnitudes of a quantizer a sent value has, from 1, the smallest, to `levels`."""
+    size, which = abs(value), np.int64(levels)
+    if kind == LOG2:
+        while which > 1 and a * _part(levels - which) > size:
+            which -= 1
+        return which
+    if kind == UNIFORM:
+        steps = size / (a / F(levels))
+        which = np.int64(steps + HALF) if steps < F(levels) else which
+        return which if which > 1 else np.int64(1)
+    return np.int64(1)
 
 
 @inner(inlined=True)
@@ -98,14 +116,14 @@ def _part(level):
 
 
 @inner()
-def flip(kind, bits, a, value_bits, silence, value, key, neuron, keep, below, scratch, scratch_words):
+def flip(kind, levels, a, value_bits, silence, value, key, neuron, keep, below, scratch, scratch_words):
     """One event's word with each bit as it is with probability `keep`, else flipped, from the least significant on.
 
     The gaps between flipped bits are geometric; `below` is the `bound` of the probability that one is shorter than a
     word. Returns (value decoded at the receiver, flipped bits); the value is NaN where the word means nothing, as the
     word `silence` does.
     """
-    word = encode(kind, bits, a, value, scratch, scratch_words)
+    word = encode(kind, levels, a, value, scratch, scratch_words)
     flips = 0
     position = -1
     t = 0
@@ -127,7 +145,7 @@ def flip(kind, bits, a, value_bits, silence, value, key, neuron, keep, below, sc
         word ^= np.int64(1) << np.int64(position)
         flips += 1
         t += 1
-    return INVALID if word == silence else decode(kind, bits, a, word, scratch, scratch_words), flips
+    return INVALID if word == silence else decode(kind, levels, a, word, scratch, scratch_words), flips
 
 
 @inner()
@@ -136,12 +154,12 @@ def silence_word(ch):
     if ch.silence_bits > 0:
         return np.int64(1) << ch.value_bits
     if ch.quantizer == LOG2:
-        return 2 * ch.bits
-    return (np.int64(1) << (ch.bits - 1)) - 1 if ch.quantizer == UNIFORM else np.int64(0)
+        return 2 * ch.levels
+    return np.int64(ch.levels) if ch.quantizer == UNIFORM else np.int64(0)
 
 
 @inner()
-def encode(kind, bits, a, value, scratch, scratch_words):
+def encode(kind, levels, a, value, scratch, scratch_words):
     """The code word of one sent value, as `channelsim.codes` packs it."""
     if kind == NONE:
         scratch[0] = value
@@ -152,15 +170,14 @@ def encode(kind, bits, a, value, scratch, scratch_words):
         return np.int64(1) if value > ZERO else np.int64(2)
     if kind == LOG2:
         level = np.int64(0)
-        while level < bits - 1 and a * _part(level) > abs(value):
+        while level < levels - 1 and a * _part(level) > abs(value):
             level += 1
-        return level + (np.int64(bits) if value < ZERO else np.int64(0))
-    top = (1 << (bits - 1)) - 1
-    return np.int64(round(value / (a / F(top)))) + np.int64(top)
+        return level + (np.int64(levels) if value < ZERO else np.int64(0))
+    return np.int64(round(value / (a / F(levels)))) + np.int64(levels)
 
 
 @inner()
-def decode(kind, bits, a, word, scratch, scratch_words):
+def decode(kind, levels, a, word, scratch, scratch_words):
     """The value that a code word stands for; NaN where it stands for none."""
     if kind == NONE:
         scratch_words[0] = np.int32(word if word < 2147483648 else word - 4294967296)
@@ -175,12 +192,11 @@ def decode(kind, bits, a, word, scratch, scratch_words):
             return -a
         return ZERO if word == 0 else INVALID
     if kind == LOG2:
-        if word >= 2 * bits:
+        if word >= 2 * levels:
             return INVALID
-        level = word if word < bits else word - bits
+        level = word if word < levels else word - levels
         y = a * _part(level)
-        return y if word < bits else -y
-    top = (1 << (bits - 1)) - 1
-    if word > 2 * top:
+        return y if word < levels else -y
+    if word > 2 * levels:
         return INVALID
-    return F(word - top) * (a / F(top))
+    return F(word - levels) * (a / F(levels))

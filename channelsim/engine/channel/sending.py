@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from channelsim.engine.channel import link_clock, stages
+from channelsim.engine.channel import arithmetic, counts, link_clock, stages, watching
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.pointers import head
 from channelsim.engine.compile.units import INT, STAGES, unit
@@ -45,9 +45,13 @@ def _send_in_steps(net, mem, c, slot):
         if mem.message.start == link_clock.LOST:
             _lose(net, mem, c, slot, b)
         else:
+            if counts.is_counted(net, mem, net.channels[c], slot, b):
+                counts.count(mem, net.channels[c])
             _receive(net, mem, c, slot, b)
-        if _is_recorded(net, mem, slot):
+        if watching.is_recorded(net, mem, c, slot):
             _record(net, mem, c, slot, b)
+        if net.config.watching:
+            _watch(net, mem, c, slot, b)
         complete = max(complete, mem.message.complete)
     return complete
 
@@ -56,9 +60,9 @@ def _send_in_steps(net, mem, c, slot):
 
 
 @inner(inlined=True)
-def is_projected(wiring):
-    """Whether the wiring depends on the sender when the message leaves, so that it is applied there."""
-    return wiring in PROJECTED
+def is_projected(ch):
+    """Whether the wiring depends on the sender when the message leaves, so that what is delivered passes it there."""
+    return ch.wiring in PROJECTED and not ch.at_receiver
 
 
 @inner(inlined=True)
@@ -72,9 +76,10 @@ def _values(net, mem, c, slot, b):
     """What the sender has to send about one sample."""
     ch = net.channels[c]
     n, batch = ch.n, net.config.batch
+    if ch.at_receiver:
+        return _place(net, mem, c, slot, b)  # `errors.project_first` has put it there
     if ch.direction == LEARNING:
-        buffer = mem.targets if ch.message == TARGET else mem.signal
-        return buffer[b * n : b * n + n]
+        return _learning_values(mem, ch)[b * n : b * n + n]
     if _is_from_data(net, c):
         first = mem.sample[slot, b] * n
         return net.images[first : first + n]
@@ -85,11 +90,19 @@ def _values(net, mem, c, slot, b):
 
 
 @inner(inlined=True)
+def _learning_values(mem, ch):
+    """What the sender has to send over a learning channel: of a low-rank C what it has made of its values."""
+    if ch.rank > 0:
+        return mem.reduced
+    return mem.targets if ch.message == TARGET else mem.signal
+
+
+@inner(inlined=True)
 def _place(net, mem, c, slot, b):
     """Where it arrives."""
     ch = net.channels[c]
     n, batch = ch.n, net.config.batch
-    if ch.direction == LEARNING and is_projected(ch.wiring):
+    if ch.direction == LEARNING and is_projected(ch):
         return mem.unprojected[b * n : b * n + n]
     first = ch.message_offset * batch + b * n
     if ch.direction == LEARNING:
@@ -142,10 +155,13 @@ def _encode(net, mem, c, slot, b):
         m.offered, m.scale = m.events, np.float32(1.0)
     else:
         _prefetch(net, mem, c, slot, b + 2)
-        stages.encode(mem, ch, values, _residual(net, mem, c))
-        if _is_recorded(net, mem, slot):  # what is sent, before it changes in place
+        stages.encode(net, mem, c, values, _residual(net, mem, c), True)
+        if net.config.watching or watching.is_recorded(net, mem, c, slot):  # what is sent, before it changes in place
             stages.lay_out(stages.units(net, mem, ch), head(mem.message_value, m.entries), head(mem.message_sent, ch.n))
-    m.bits, m.encoding = stages.message_bits(ch, m.events)
+    if ch.encoding == stages.ENTROPY:
+        m.bits, m.encoding = arithmetic.length(net, mem, c), stages.ENTROPY
+    else:
+        m.bits, m.encoding = stages.message_bits(ch, m.events)
     m.delay = ch.latency + (stages.jitter(ch, mem.keys) if ch.jitter_kind != stages.NO_JITTER else 0)
     m.due = mem.clock.now + ch.deadline if ch.deadline >= 0 else np.int64(-1)
     counter.messages += 1
@@ -228,15 +244,26 @@ def _record(net, mem, c, slot, b):
         row.outcome = QUEUE_FULL
     else:
         row.outcome = WHOLE if m.delivered == m.events else PARTLY
-        sent = stages.first_event(ch, values, m.encoding, m.events)
-        first = m.start + m.delay + link_clock.occupation(net.links[ch.link], sent)
+        if m.encoding == stages.ENTROPY:
+            first = m.finish + m.delay
+        else:
+            sent = stages.first_event(ch, values, m.encoding, m.events)
+            first = m.start + m.delay + link_clock.occupation(net.links[ch.link], sent)
         row.first_arrival = min(first, m.complete)
 
 
 @inner()
-def _is_recorded(net, mem, slot):
-    """Whether the frame's messages are written down."""
-    return mem.slots[slot].frame < net.config.trace_frames
+def _watch(net, mem, c, slot, b):
+    """Writes down the message's values, as sent and as delivered."""
+    ch, values = net.channels[c], _values(net, mem, c, slot, b)
+    if net.ideal[c]:
+        watching.keep_one(net, mem, watching.SENT, c, slot, b, values)
+    else:
+        watching.keep_one(net, mem, watching.SENT, c, slot, b, head(mem.message_sent, ch.n))
+    if net.ideal[c] and ch.direction == FORWARD and mem.message.start != link_clock.LOST:
+        watching.keep_one(net, mem, watching.DELIVERED, c, slot, b, values)
+    else:
+        watching.keep_one(net, mem, watching.DELIVERED, c, slot, b, _place(net, mem, c, slot, b))
 
 
 @inner()
@@ -274,14 +301,14 @@ def _send_at_once(net, mem, c, slot):
     ch, counter = net.channels[c], mem.counters[c]
     samples, n, delivered = mem.slots[slot].samples, ch.n, _delivered(net, mem, c, slot)
     copied = ch.direction == LEARNING and not ch.has_threshold
-    counts = mem.output_events
+    active = mem.output_events
     is_counted = samples > 1 and c > 0 and net.layers[ch.source].kind == DENSE  # with O, just now
     if samples > 1 and copied:
-        source = mem.targets if ch.message == TARGET else mem.signal
+        source = _learning_values(mem, ch)
         first = ch.message_offset * net.config.batch
-        place = mem.unprojected if is_projected(ch.wiring) else mem.messages[slot, first : first + samples * n]
+        place = mem.unprojected if is_projected(ch) else mem.messages[slot, first : first + samples * n]
         minibatch.hand_over(source, n, samples, place, delivered)
-        counts, is_counted = delivered, True
+        active, is_counted = delivered, True
     elif copied:
         simd.copy(_values(net, mem, c, slot, 0), _place(net, mem, c, slot, 0))
     offered = events = bits = 0
@@ -293,7 +320,7 @@ def _send_at_once(net, mem, c, slot):
                 ch, _values(net, mem, c, slot, b), _residual(net, mem, c), ch.residual != 0, place
             )
         elif is_counted:
-            offers = passes = counts[b]
+            offers = passes = active[b]
         elif _is_from_data(net, c):
             image = mem.sample[slot, b]
             offers = passes = net.event_start[image + 1] - net.event_start[image]
@@ -305,7 +332,11 @@ def _send_at_once(net, mem, c, slot):
         events += passes
         of_message, encoding = stages.message_bits(ch, passes)
         bits += of_message
-        if _is_recorded(net, mem, slot):
+        if net.config.watching:
+            values = _place(net, mem, c, slot, b) if ch.has_threshold else _values(net, mem, c, slot, b)
+            watching.keep_one(net, mem, watching.SENT, c, slot, b, values)
+            watching.keep_one(net, mem, watching.DELIVERED, c, slot, b, values)
+        if watching.is_recorded(net, mem, c, slot):
             place = _place(net, mem, c, slot, b) if ch.has_threshold else _values(net, mem, c, slot, b)
             _row(net, mem, c, slot, b, place, passes, of_message, encoding)
     counter.messages += samples

@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from channelsim.engine.channel import link_clock, quantizers
+from channelsim.engine.channel import link_clock, own_stages, quantizers
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.pointers import as_words, head
 from channelsim.engine.kernels import counter_hash, elementary, simd
@@ -21,21 +21,32 @@ from channelsim.plan import SMALLEST_UNIT, Encoding, Jitter, Residual
 
 F = np.float32
 ZERO = F(0.0)
-DENSE, AER, AUTO = (np.int64(encoding) for encoding in Encoding)
+DENSE, AER, ENTROPY, AUTO = (np.int64(encoding) for encoding in Encoding)
 NO_JITTER, UNIFORM = int(Jitter.NONE), int(Jitter.UNIFORM)
 ERROR_FEEDBACK = int(Residual.ERROR_FEEDBACK)
 
 
 @inner(inlined=True)
 def draws(ch):
-    """Whether a message of the channel has anything random about it."""
-    return ch.stochastic or ch.noise > ZERO or ch.bit_error > 0.0 or ch.drop > 0.0 or ch.jitter_kind != NO_JITTER
+    """Whether a message of the channel has anything random about it, or may have: a stage of the user's own."""
+    return (
+        ch.own_before
+        or ch.own_after
+        or ch.stochastic
+        or ch.noise > ZERO
+        or ch.bit_error > 0.0
+        or ch.drop > 0.0
+        or ch.jitter_kind != NO_JITTER
+    )
 
 
 @inner(inlined=True)
 def makes_zeros(ch):
-    """Whether an event can arrive as the value 0. It is then -0.0 where it is delivered, and what is no event 0.0."""
-    return ch.bit_error > 0.0 or ch.noise > ZERO
+    """Whether a value that passes wires, as an event, can be 0. It is then -0.0, and what is no event 0.0.
+
+    Never where it passes them before it is sent.
+    """
+    return not ch.at_receiver and (ch.bit_error > 0.0 or ch.noise > ZERO or ch.own_after > 0)
 
 
 @inner(inlined=True)
@@ -53,12 +64,14 @@ def sift(ch, values, residual, keep, out):
 
 
 @inner()
-def encode(mem, ch, values, residual):
+def encode(net, mem, c, values, residual, kept):
     """Threshold and quantizer: makes mem.message of a unit's values each.
 
-    `residual` is what this channel has kept back. mem.message_alive becomes 1 for each event, else 0.
+    `residual` is what channel c has kept back; `kept` tells whether its own stages have their state. mem.message_alive
+    becomes 1 for each event, else 0.
     """
-    m, n = mem.message, ch.n
+    ch, m = net.channels[c], mem.message
+    n = ch.n
     index, value, words = mem.message_index, mem.message_value, as_words(mem.message_value)
     offered, feeds_back = np.int64(-1), ch.residual == ERROR_FEEDBACK
     if feeds_back:
@@ -66,12 +79,15 @@ def encode(mem, ch, values, residual):
         for i in range(n):
             residual[i] += values[i]
         values = residual
+    if ch.own_before:
+        offered = offered if feeds_back else simd.count_events(values)
+        values = own_stages.at_the_sender(net, mem, c, values, kept)
     if ch.has_threshold:
         m.offered, m.events = sift(ch, values, residual, ch.residual and not feeds_back, head(value, n))
         values = head(value, n)
     else:
         m.offered = m.events = simd.count_events(values)
-    if feeds_back:
+    if offered >= 0:
         m.offered = offered
     m.entries, m.scale, m.noise_scale = n, F(1.0), ZERO
     if 2 * m.events < n:
@@ -84,7 +100,7 @@ def encode(mem, ch, values, residual):
     if ch.quantizer != quantizers.NONE:
         m.scale = quantizers.measure(ch.scale_kind, ch.scale, value, m.events)
         key = np.uint64(mem.keys[counter_hash.ROUNDING])
-        quantizers.quantize(ch.quantizer, ch.bits, m.scale, ch.stochastic, key, listed(mem, ch), value, words)
+        quantizers.quantize(ch.quantizer, ch.levels, m.scale, ch.stochastic, key, listed(mem, ch), value, words)
     if feeds_back:
         _keep_the_rest(listed(mem, ch), value, residual)
     m.events = simd.mark(value, head(mem.message_alive, m.entries))
@@ -127,7 +143,7 @@ def lay_out(index, value, out):
 
 @inner()
 def message_bits(ch, events):
-    """(bits on the link, encoding used) of a message with this many events."""
+    """(bits on the link, encoding used) of a message in words with this many events."""
     n = ch.n
     fixed = ch.header_bits + ch.scale_bits
     word = ch.value_bits + (ch.silence_bits if events < n else 0)
@@ -152,27 +168,30 @@ def decode(net, mem, c, out):
     is_late = m.due >= 0 and m.finish + m.delay > m.due
     if is_late and m.encoding == AER:
         _forget_zeros(net, mem, ch)
-    corrupted, flipped, dropped = disturb(net, mem, ch)
+    corrupted, flipped, dropped = disturb(net, mem, c, True)
     counter.corrupted += corrupted
     counter.flipped_bits += flipped
     counter.dropped += dropped
     if is_late:
         alive = head(mem.message_alive, m.entries)
         counter.late += lose_late(ch, net.links[ch.link], m, units(net, mem, ch), alive)
-    deliver(net, mem, ch, out)
+    finish(net, mem, c, out, True)
 
 
 @inner()
-def disturb(net, mem, ch):
+def disturb(net, mem, c, kept):
     """Bit errors, noise and drop, in place; mem.message_alive tells which events are left.
 
-    Returns (events whose word means nothing, flipped bits, events dropped).
+    `kept`: whether the user's own stages have a state. Returns (events whose word means nothing, flipped bits, events
+    dropped).
     """
-    m = mem.message
+    ch, m = net.channels[c], mem.message
     value, alive = head(mem.message_value, m.entries), head(mem.message_alive, m.entries)
     corrupted = flipped = dropped = np.int64(0)
     if ch.bit_error > 0.0:
         corrupted, flipped = _corrupt(net, mem, ch, value, alive)
+    if ch.own_after and own_stages.has(net, c, own_stages.AFTER_QUANTIZE):
+        own_stages.on_the_way(net, mem, c, own_stages.AFTER_QUANTIZE, units(net, mem, ch), value, alive, kept)
     if ch.noise > ZERO:
         simd.add_noise(mem.keys[counter_hash.NOISE], ch.noise * m.noise_scale, listed(mem, ch), value)
     if ch.drop > 0.0:
@@ -208,7 +227,7 @@ def _corrupt(net, mem, ch, value, alive):
     for h in range(simd.list_hits(key, m.hit_bound, listed(mem, ch), value, mem.message_hits)):
         k = mem.message_hits[h]
         received, flips = quantizers.flip(
-            ch.quantizer, ch.bits, m.scale, ch.value_bits, silence, value[k], np.uint64(key), np.int64(index[k]),
+            ch.quantizer, ch.levels, m.scale, ch.value_bits, silence, value[k], np.uint64(key), np.int64(index[k]),
             1.0 - ch.bit_error, m.hit_bound, mem.word, as_words(mem.word),
         )  # fmt: skip
         flipped += flips
@@ -225,6 +244,7 @@ def lose_late(ch, link, m, index, alive):
     """Events that arrive after `m.due` are lost. Returns how many were.
 
     The bits go in the order header, scale, then the words in the order of the units. A list for `aer` has only events.
+    A message in the entropy code is read when it is complete, which is too late.
     """
     late = 0
     fixed = ch.header_bits + ch.scale_bits
@@ -232,7 +252,9 @@ def lose_late(ch, link, m, index, alive):
     word = ch.value_bits + (ch.silence_bits if m.events < ch.n else 0) if dense else ch.address_bits + ch.value_bits
     for k in range(len(index)):
         words = (np.int64(index[k]) if dense else k) + 1
-        if alive[k] and m.start + link_clock.occupation(link, fixed + words * word) + m.delay > m.due:
+        if alive[k] and (
+            m.encoding == ENTROPY or m.start + link_clock.occupation(link, fixed + words * word) + m.delay > m.due
+        ):
             alive[k] = 0
             late += 1
     return late
@@ -241,11 +263,11 @@ def lose_late(ch, link, m, index, alive):
 @inner()
 def unit(ch, a):
     """The number of which all values that arrive of a message of scale `a` are whole multiples; 0: of none."""
-    if ch.quantizer == quantizers.NONE or ch.noise > ZERO:
+    if ch.quantizer == quantizers.NONE or ch.noise > ZERO or ch.own_after:
         return ZERO
-    found = quantizers.unit(ch.quantizer, ch.bits, a)
+    found = quantizers.unit(ch.quantizer, ch.levels, a)
     if ch.drop > 0.0 and ch.rescale:
-        if ch.quantizer == quantizers.UNIFORM and ch.bits > 2:
+        if ch.quantizer == quantizers.UNIFORM and ch.levels > 1:
             return ZERO  # each level is rounded by itself
         found /= _divisor(ch)
     return found if found >= SMALLEST_UNIT else ZERO
@@ -283,9 +305,23 @@ def first_event(ch, sent, encoding, events):
 
 
 @inner()
-def deliver(net, mem, ch, out):
-    """out = the events that are left, rescaled, and 0 elsewhere."""
-    m, divisor = mem.message, _divisor(ch)
+def finish(net, mem, c, out, kept):
+    """out = what is left of mem.message, after the last stages of the user's own."""
+    ch, m = net.channels[c], mem.message
+    divisor = _divisor(ch)
+    if ch.own_after and own_stages.has(net, c, own_stages.BEFORE_DELIVERY):
+        value, alive = head(mem.message_value, m.entries), head(mem.message_alive, m.entries)
+        for k in range(len(value)):
+            value[k] /= divisor
+        divisor = F(1.0)
+        own_stages.on_the_way(net, mem, c, own_stages.BEFORE_DELIVERY, units(net, mem, ch), value, alive, kept)
+    deliver(net, mem, ch, divisor, out)
+
+
+@inner()
+def deliver(net, mem, ch, divisor, out):
+    """out = the events that are left, divided, and 0 elsewhere."""
+    m = mem.message
     value, alive = head(mem.message_value, m.entries), head(mem.message_alive, m.entries)
     if m.entries == ch.n:
         m.delivered = simd.deliver(value, alive, divisor, out)

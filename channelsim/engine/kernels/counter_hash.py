@@ -8,17 +8,21 @@ import numpy as np
 
 from channelsim import hashing
 from channelsim.engine.compile.jit import inner
+from channelsim.engine.kernels import elementary
 from channelsim.hashing import Stream
 
 GOLDEN, MUL_1, MUL_2 = (np.uint64(factor) for factor in (hashing.GOLDEN, hashing.MIX_1, hashing.MIX_2))
 S30, S27, S31, S11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
+S32, LOW_HALF = np.uint64(32), np.uint64(0xFFFFFFFF)
 ONE = np.uint64(1)
 PURPOSES = np.int64(16)  # roots that a channel has room for in `Net.roots`; more than the largest `Stream`
 # what a stream is for
+FEEDBACK = np.int64(Stream.FEEDBACK)
 ROUNDING, NOISE, BIT_ERRORS = np.int64(Stream.ROUNDING), np.int64(Stream.NOISE), np.int64(Stream.BIT_ERRORS)
 DROP, JITTER, ARRIVALS = np.int64(Stream.DROP), np.int64(Stream.JITTER), np.int64(Stream.ARRIVALS)
 UPDATE_ROUNDING, WEIGHT_ROUNDING = np.int64(Stream.UPDATE_ROUNDING), np.int64(Stream.WEIGHT_ROUNDING)
 AUGMENT = np.int64(Stream.AUGMENT)
+OWN = np.int64(Stream.OWN)
 
 
 @inner(inlined=True)
@@ -60,6 +64,14 @@ def word(key, index):
 def uniform(word):
     """Uniform on [0, 1) with 53 bits."""
     return np.float64(np.int64(word >> S11)) * 2.0**-53
+
+
+@inner()
+def normal(word):
+    """Standard normal, by Box and Muller from the two halves of a word."""
+    u = (np.float64(np.int64(word >> S32)) + 0.5) * 2.0**-32
+    v = np.float64(np.int64(word & LOW_HALF)) * 2.0**-32
+    return math.sqrt(-2.0 * elementary.log(u)) * elementary.cos_of_turn(v)
 
 
 @inner(inlined=True)

@@ -1,4 +1,4 @@
-"""Logarithm and exponential, compiled: the text of `channelsim.elementary`, and so its bits."""
+"""Logarithm, exponential and cosine, compiled: the text of `channelsim.elementary`, and so its bits."""
 
 from __future__ import annotations
 
@@ -50,3 +50,4 @@ def _(bits):
 
 register_jitable(elementary.power_of_two)
 log, exp = inner()(elementary.log), inner()(elementary.exp)
+cos_of_turn = inner()(elementary.cos_of_turn)

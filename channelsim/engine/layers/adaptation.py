@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from channelsim.engine.compile.fused import fma
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.units import ADAPTIVE, INT, NOTHING, unit
 from channelsim.engine.kernels import activity, multiples, simd, single
@@ -33,16 +34,20 @@ def adapt(net, mem, c, slot, seen, samples):
         multiples.multiply_all(feedback, mem.feedback_units[c])
         multiples.multiply(message, n, inputs.units_of(net, mem, c, slot)[:samples])
         mem.feedback_units[c] = ZERO
-    scale, into = eta * share, feedback
+    scale, into, decay = eta * share, feedback, F(config.feedback_decay)
     if momentum != ZERO:
         scale, into = share, mem.feedback_velocity[channel.c_offset : channel.c_offset + channel.c_size]
         activity.scale(into, momentum, into)
+    if decay != ZERO:
+        shrink = -decay if momentum != ZERO else -(eta * decay)
+        for k in range(channel.c_size):
+            into[k] = fma(shrink, feedback[k], into[k])
     if channel.wiring == BANK:
         dispatch.adapt_bank(net, mem, c, slot, seen, samples, scale)
     else:
         outputs = inputs.outputs(net, mem, channel.target, seen, samples)
         written = _adapt_wires(net, mem, c, samples, outputs, message, scale, into)
-        mem.counters[c].writes += written if momentum == ZERO else channel.c_size
+        mem.counters[c].writes += written if momentum == ZERO and decay == ZERO else channel.c_size
     if momentum != ZERO:
         for k in range(channel.c_size):
             feedback[k] += eta * into[k]

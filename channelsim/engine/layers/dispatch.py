@@ -129,12 +129,19 @@ def through_signs(net, mem, c, slot):
 
 @unit(NOTHING, NET, MEMORY, INT, INT, needed_by=(MAPS,))
 def through_bank(net, mem, c, slot):
-    """mem.signal = the error that messages of a convolution make through C, which is shaped like its W. Counted."""
+    """The error that messages of a convolution make through C, which is shaped like its W. Counted.
+
+    Delivered ones are in mem.messages, and the error goes to mem.signal; those that are yet to be sent are in
+    mem.unprojected, and the error goes to mem.messages.
+    """
     channel = net.channels[c]
     maps = net.layers[channel.source].out_channels
     message = mem.messages[slot, channel.message_offset * net.config.batch :]
     feedback = mem.feedback[channel.c_offset : channel.c_offset + channel.c_size]
-    conv.through(net, mem, c, slot, feedback, maps, message, mem.signal)
+    if channel.at_receiver:
+        conv.through(net, mem, c, slot, feedback, maps, mem.unprojected, message)
+    else:
+        conv.through(net, mem, c, slot, feedback, maps, message, mem.signal)
 
 
 @unit(NOTHING, NET, MEMORY, INT, INT, INT, INT, FLOAT, needed_by=(ADAPTIVE, MAPS))
@@ -153,4 +160,5 @@ def adapt_bank(net, mem, c, slot, seen, samples, scale):
     conv.clear_counts(mem)
     counter.update_macs += conv.survey(net, mem, channel.source, own, message, samples)
     written = conv.accumulate(net, mem, channel.source, own, message, samples, scale, into, maps)
-    counter.writes += written if net.config.momentum == 0.0 else channel.c_size
+    summed = net.config.momentum != 0.0 or net.config.feedback_decay != 0.0
+    counter.writes += channel.c_size if summed else written

@@ -10,7 +10,7 @@ from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.pointers import address_of, as_words, floats_at
 from channelsim.engine.compile.units import FLOAT, IMMEDIATE, INT, NOTHING, QUANTIZED, unit
 from channelsim.engine.kernels import activity, counter_hash, multiples, simd
-from channelsim.engine.layers import deferred, dispatch
+from channelsim.engine.layers import deferred, dispatch, single_samples
 from channelsim.engine.tables.handles import MEMORY, NET, synapses
 from channelsim.plan import SMALLEST_UNIT
 
@@ -20,7 +20,7 @@ ZERO, ONE = F(0.0), F(1.0)
 
 @inner()
 def rate(s, base):
-    """The learning rate of an update by the frame in slot s: base (1 - decay)^frame."""
+    """The learning rate of an update by the frame in slot s, of which `base` is the first."""
     return F(base * s.keep)
 
 
@@ -52,35 +52,73 @@ def _update_at_once(net, mem, h, slot, seen, samples, c):
     frame, eta = mem.slots[slot].frame, rate(mem.slots[slot], layer.learning_rate)
     counter.update_macs += dispatch.update_macs(net, mem, h, seen, samples)
     share = ONE / F(mem.slots[slot].samples)
-    weights = synapses(mem.weights, layer)
-    if mem.weight_units[h] != ZERO:
-        multiples.multiply_all(weights, mem.weight_units[h])
-    _bias(mem, layer, eta, share, F(config.momentum))
-    if config.momentum == 0.0 and layer.update_quantizer == 0:
+    to_values(net, mem, h)
+    decay = F(config.weight_decay)
+    grow_biases(mem, layer, eta, share, F(config.momentum), decay)
+    if config.momentum == 0.0 and decay == ZERO and layer.update_quantizer == 0:
         counter.writes += dispatch.accumulate(net, mem, h, seen, samples, eta * share, np.int64(0))
     else:
         counter.writes += layer.w_size
         step = mem.whole_step[: layer.w_size]
         for k in range(layer.w_size):
             step[k] = ZERO
-        dispatch.accumulate(net, mem, h, seen, samples, share, np.int64(1))
-        if config.momentum == 0.0:
-            activity.scale(step, eta, step)
+        if layer.update_per_sample and config.batch > 1:
+            counter.update_bits += samples * layer.w_size * layer.update_bits
+            single_samples.accumulate(net, mem, h, slot, seen, samples, eta)
+            _add(step, synapses(mem.weights, layer))
         else:
-            _gain_momentum(step, synapses(mem.weight_velocity, layer), eta, F(config.momentum))
-        if layer.update_quantizer != 0:
-            counter.update_bits += layer.w_size * layer.update_bits
-            key = counter_hash.key(config.seed, counter_hash.UPDATE_ROUNDING + 64 * h, frame, np.int64(0))
-            _quantize_matrix(
-                layer.update_quantizer, layer.update_bits, layer.update_scale_kind, layer.update_scale,
-                layer.update_stochastic, key, step,
-            )  # fmt: skip
+            dispatch.accumulate(net, mem, h, seen, samples, share, np.int64(1))
+            grow(net, mem, h, frame, eta, c)
+    quantize_weights(net, mem, h, frame)
+
+
+@inner()
+def to_values(net, mem, h):
+    """W as its values, where it is there as multiples of its unit."""
+    if mem.weight_units[h] != ZERO:
+        multiples.multiply_all(synapses(mem.weights, net.layers[h]), mem.weight_units[h])
+
+
+@inner()
+def grow(net, mem, h, frame, eta, c):
+    """W grows by eta times mem.whole_step, the mean of the steps of a frame's samples.
+
+    By way of decay, momentum and the quantizer of updates, whose bits are counted on channel c.
+    """
+    layer, config, counter = net.layers[h], net.config, mem.counters[c]
+    weights, step, decay = synapses(mem.weights, layer), mem.whole_step[: layer.w_size], F(config.weight_decay)
+    if decay != ZERO:
         for k in range(layer.w_size):
-            weights[k] += step[k]
+            step[k] = fma(-decay, weights[k], step[k])
+    if config.momentum == 0.0:
+        activity.scale(step, eta, step)
+    else:
+        _gain_momentum(step, synapses(mem.weight_velocity, layer), eta, F(config.momentum))
+    if layer.update_quantizer != 0:
+        counter.update_bits += layer.w_size * layer.update_bits
+        key = counter_hash.key(config.seed, counter_hash.UPDATE_ROUNDING + 64 * h, frame, np.int64(0))
+        _quantize_matrix(
+            layer.update_quantizer, layer.update_levels, layer.update_scale_kind, layer.update_scale,
+            layer.update_stochastic, key, step,
+        )  # fmt: skip
+    _add(step, weights)
+
+
+@inner()
+def _add(step, weights):
+    for k in range(len(step)):
+        weights[k] += step[k]
+
+
+@inner()
+def quantize_weights(net, mem, h, frame):
+    """W after an update, as its quantizer leaves it, and as multiples of its unit if it has one."""
+    config, layer = net.config, net.layers[h]
+    weights = synapses(mem.weights, layer)
     if layer.weight_quantizer != 0:
         key = counter_hash.key(config.seed, counter_hash.WEIGHT_ROUNDING + 64 * h, frame, np.int64(0))
         a = _quantize_matrix(
-            layer.weight_quantizer, layer.weight_bits, layer.weight_scale_kind, layer.weight_scale,
+            layer.weight_quantizer, layer.weight_levels, layer.weight_scale_kind, layer.weight_scale,
             layer.weight_stochastic, key, weights,
         )  # fmt: skip
         if layer.has_unit:
@@ -90,12 +128,14 @@ def _update_at_once(net, mem, h, slot, seen, samples, c):
 
 
 @inner()
-def _bias(mem, layer, eta, share, momentum):
-    """db = eta times the mean of R, whose sum is in mem.signal_sums."""
+def grow_biases(mem, layer, eta, share, momentum, decay):
+    """b grows by eta times the mean of R, whose sum is in mem.signal_sums; by way of decay and momentum."""
     bias = mem.biases[layer.b_offset : layer.b_offset + layer.b_size]
     total = mem.signal_sums[: layer.b_size]
     for j in range(layer.b_size):
         g = total[j] * share
+        if decay != ZERO:
+            g = fma(-decay, bias[j], g)
         if momentum != ZERO:
             g = fma(momentum, mem.bias_velocity[layer.b_offset + j], g)
             mem.bias_velocity[layer.b_offset + j] = g
@@ -112,15 +152,15 @@ def _gain_momentum(step, velocity, eta, momentum):
 
 
 @inner()
-def _quantize_matrix(kind, bits, scale_kind, scale, stochastic, key, values):
+def _quantize_matrix(kind, levels, scale_kind, scale, stochastic, key, values):
     """Quantizes W, or a step of it, in place. Returns the scale."""
-    return _quantize(kind, bits, scale_kind, scale, stochastic, np.int64(key), address_of(values), len(values))
+    return _quantize(kind, levels, scale_kind, scale, stochastic, np.int64(key), address_of(values), len(values))
 
 
 @unit(FLOAT, INT, INT, INT, FLOAT, INT, INT, INT, INT, needed_by=(QUANTIZED,))
-def _quantize(kind, bits, scale_kind, scale, stochastic, key, address, size):
+def _quantize(kind, levels, scale_kind, scale, stochastic, key, address, size):
     values = floats_at(address, size)
     a = quantizers.measure(scale_kind, scale, values, simd.count_events(values))
     words = as_words(values)
-    quantizers.quantize(kind, bits, a, stochastic, np.uint64(key), words[:0], values, words)
+    quantizers.quantize(kind, levels, a, stochastic, np.uint64(key), words[:0], values, words)
     return a

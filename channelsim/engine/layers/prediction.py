@@ -86,8 +86,8 @@ def _through_channel(net, mem, c, values, out, first, samples):
     stages.set_bounds(mem, ch)
     for b in range(samples):
         counter_hash.keys_of(roots, EVALUATION_FRAME, first + b, mem.keys)
-        stages.encode(mem, ch, values[b * n : b * n + n], head(mem.residuals, n))
+        stages.encode(net, mem, c, values[b * n : b * n + n], head(mem.residuals, n), False)
         mem.message.bits, mem.message.encoding = stages.message_bits(ch, mem.message.events)
         mem.units[b] = stages.unit(ch, mem.message.scale)
-        stages.disturb(net, mem, ch)
-        stages.deliver(net, mem, ch, out[b * n : b * n + n])
+        stages.disturb(net, mem, c, False)
+        stages.finish(net, mem, c, out[b * n : b * n + n], False)

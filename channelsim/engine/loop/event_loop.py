@@ -7,15 +7,16 @@ time to compute, a second one: the moment at which it is done and acts.
 
 from __future__ import annotations
 
+from channelsim.engine.channel import watching
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.units import INT, unit
 from channelsim.engine.loop import frames, heap, steps
 from channelsim.engine.loop.frames import DONE, ENTER
 from channelsim.engine.tables.handles import MEMORY, NET
-from channelsim.engine.tables.layouts import CLOCK_ENDED
+from channelsim.engine.tables.layouts import CLOCK_ENDED, OWN_FAILED
 from channelsim.plan import Direction
 
-FINISHED, NO_SLOT, DIVERGED, ROWS_FULL, RING_FULL, OUT_OF_TIME = 0, 1, 2, 3, 4, 5  # why `advance` came back
+FINISHED, NO_SLOT, DIVERGED, ROWS_FULL, RING_FULL, OUT_OF_TIME, OWN_STAGE_FAILED = range(7)  # why `advance` came back
 NOTHING_SHORT = -1
 FORWARD = int(Direction.FORWARD)
 
@@ -25,7 +26,7 @@ def advance(net, mem, until):
     """Runs until the next event would let frame `until` enter, or, past the last frame, until nothing is left to do.
 
     Returns FINISHED; or NO_SLOT, ROWS_FULL, RING_FULL (make room, then call again); or DIVERGED, or OUT_OF_TIME where
-    something would happen after the end of the clock.
+    something would happen after the end of the clock, or OWN_STAGE_FAILED.
     """
     while mem.clock.fault_frame < 0:
         if not is_due(net, mem, until):
@@ -35,6 +36,8 @@ def advance(net, mem, until):
             return short
         what, c, slot = next_event(mem)
         act(net, mem, what, c, slot)
+    if mem.clock.fault_frame >= OWN_FAILED:
+        return OWN_STAGE_FAILED
     return OUT_OF_TIME if mem.clock.fault_frame == CLOCK_ENDED else DIVERGED
 
 
@@ -49,6 +52,8 @@ def what_is_short(net, mem):
     """What the next event might have no room for, however much it does."""
     most = net.config.batch * len(net.channels)  # messages of one event
     if mem.clock.rows + most > len(mem.message_rows):
+        return ROWS_FULL
+    if not watching.has_room(net, mem):
         return ROWS_FULL
     if net.config.timed and frames.longest_ring(net, mem) + most > mem.ring.shape[1]:
         return RING_FULL
@@ -79,5 +84,5 @@ def act(net, mem, what, c, slot):
         if net.channels[c].direction == FORWARD:
             steps.receive_activity(net, mem, c, slot)
         else:
-            steps.receive_error(net, mem, c, slot)
+            steps.receive_error(net, mem, net.channels[c].target, slot)
     frames.end_event(mem, slot)

@@ -46,12 +46,14 @@ def _schedule(mem, time, priority, what, c, slot):
 @inner()
 def begin(net, mem, c, slot):
     """The layer that channel c leads to takes up a frame: at once if it is idle and takes no time. Else it is DONE at
-    some other time, which is scheduled. Returns whether it is done.
+    some other time, which is scheduled. Returns whether it is done. It waits for the last of its learning channels.
 
     The top layer learns as soon as it has computed, so it takes the time of both.
     """
     channel, clock = net.channels[c], mem.clock
     layer, state = net.layers[channel.target], mem.layer_states[channel.target]
+    if channel.direction != FORWARD and not _is_last(net, mem, channel.target, slot):
+        return False
     cost = layer.compute_forward if channel.direction == FORWARD else layer.compute_learning
     if channel.direction == FORWARD and channel.target == net.config.top:
         cost += layer.compute_learning
@@ -61,6 +63,19 @@ def begin(net, mem, c, slot):
     state.free_at = max(clock.now, state.free_at) + cost
     schedule(net, mem, state.free_at, DONE, c, slot)
     return False
+
+
+@inner(inlined=True)
+def _is_last(net, mem, h, slot):
+    """Whether the messages of all learning channels that lead to layer h are complete, with one more of them."""
+    channels = net.arriving_start[h + 1] - net.arriving_start[h]
+    if channels == 1:
+        return True
+    mem.arrived[slot, h] += 1
+    if mem.arrived[slot, h] < channels:
+        return False
+    mem.arrived[slot, h] = 0
+    return True
 
 
 @inner()

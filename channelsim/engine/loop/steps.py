@@ -6,19 +6,21 @@ import math
 
 import numpy as np
 
-from channelsim.engine.channel import sending
+from channelsim.engine.channel import sending, watching
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.units import AUGMENTED, INT, NOTHING, unit
 from channelsim.engine.kernels import augment, counter_hash, elementary, losses
-from channelsim.engine.layers import adaptation, dispatch, errors, inputs, learning
+from channelsim.engine.layers import adaptation, dispatch, errors, inputs, learning, low_rank, single_synapses
 from channelsim.engine.layers.targets import target_of
 from channelsim.engine.loop import frames
 from channelsim.engine.loop.frames import COMPLETE
 from channelsim.engine.tables import geometry
 from channelsim.engine.tables.handles import MEMORY, NET
+from channelsim.plan import RateDecay, Wiring
 
 F = np.float32
 ZERO = F(0.0)
+LINEAR, INVERSE, SYNAPSES = int(RateDecay.LINEAR), int(RateDecay.INVERSE), int(Wiring.SYNAPSES)
 
 
 @inner()
@@ -27,7 +29,7 @@ def enter(net, mem):
     config, clock = net.config, mem.clock
     slot = frames.take_slot(net, mem)
     frame, samples = mem.slots[slot].frame, mem.slots[slot].samples
-    mem.slots[slot].keep = elementary.exp(frame * config.log_keep)
+    mem.slots[slot].keep = _rate_left(config, frame)
     if config.pipelined and clock.next_frame < config.frames:
         gap = config.interval
         if config.poisson:
@@ -43,6 +45,16 @@ def enter(net, mem):
     else:
         inputs.prefetch_next(net, first + samples, samples)
     _send(net, mem, np.int64(0), slot)
+
+
+@inner()
+def _rate_left(config, frame):
+    """What is left of the learning rates in a frame."""
+    if config.decay_form == LINEAR:
+        return max(0.0, 1.0 - config.rate_decay * frame)
+    if config.decay_form == INVERSE:
+        return 1.0 / (1.0 + config.rate_decay * frame)
+    return elementary.exp(frame * config.log_keep)
 
 
 @unit(NOTHING, NET, MEMORY, INT, needed_by=(AUGMENTED,))
@@ -71,22 +83,34 @@ def receive_activity(net, mem, c, slot):
     delivered = inputs.hold(net, mem, h, slot)
     mem.counters[c].macs += dispatch.forward(net, mem, h, slot, delivered)
     frames.hold_as_newest(net, mem, h, slot)
+    if net.config.watching:
+        samples = mem.slots[slot].samples
+        watching.keep(net, mem, watching.ACTIVITY, h, slot, inputs.outputs(net, mem, h, slot, samples))
     if h < net.config.top:
         _send(net, mem, h, slot)  # forward channels come first, in the order of their sources
     else:
         _compare(net, mem, slot)
+        _watch_error(net, mem, h, slot)
         _send_learning(net, mem, h, slot, slot, mem.slots[slot].samples)
         _learn(net, mem, h, slot, slot, mem.slots[slot].samples, c)
 
 
 @inner()
-def receive_error(net, mem, c, slot):
-    """The layer that learning channel c leads to makes R of its error, sends it on, and learns."""
-    h = net.channels[c].target
-    seen, samples = _error(net, mem, c, slot)
+def receive_error(net, mem, h, slot):
+    """Layer h makes R of the error of its learning channels, sends it on, and learns."""
+    seen, samples = _error(net, mem, h, slot)
+    _watch_error(net, mem, h, slot)
     _send_learning(net, mem, h, slot, seen, samples)
     if samples > 0 and net.layers[h].w_size > 0:
-        _learn(net, mem, h, slot, seen, samples, c)
+        _learn(net, mem, h, slot, seen, samples, net.arriving[net.arriving_start[h]])
+
+
+@inner()
+def _watch_error(net, mem, h, slot):
+    """Writes down R of layer h."""
+    if net.config.watching:
+        signal = mem.signal[: mem.slots[slot].samples * net.layers[h].n]
+        watching.keep(net, mem, watching.ERROR, h, slot, signal)
 
 
 @inner()
@@ -109,15 +133,13 @@ def _compare(net, mem, slot):
 
 
 @inner()
-def _error(net, mem, c, slot):
-    """An error has arrived at a hidden layer: mem.signal = R = f'(S) * error.
+def _error(net, mem, h, slot):
+    """The error has arrived at hidden layer h: mem.signal = R = f'(S) * error.
 
     Returns the slot whose activity learns from it, and how many of its samples: 0 if the frame is forgotten. A layer
     without synapses passes on the error that it receives: it has no updates, so none that has an age.
     """
-    config, channel = net.config, net.channels[c]
-    h = channel.target
-    layer, s = net.layers[h], mem.slots[slot]
+    config, layer, s = net.config, net.layers[h], mem.slots[slot]
     samples = s.samples
     age = frames.age(mem, h, slot)
     missed = config.stash > 0 and age >= config.stash
@@ -129,14 +151,16 @@ def _error(net, mem, c, slot):
     if missed:  # the activity of that frame is forgotten: the newest one stands in for it, as far as it has samples
         seen = mem.layer_states[h].slot
         samples = min(samples, mem.slots[seen].samples)
-    errors.error_from(net, mem, c, slot, seen, samples)
+    errors.error_at(net, mem, h, slot, seen, samples)
     _clear(mem.signal[samples * layer.n : s.samples * layer.n])
     if config.capture:
         _capture(net, mem, h, s.frame, samples)
     if layer.learning_rate > 0:
         mem.ages[h, min(age, mem.ages.shape[1] - 1)] += 1
-    if channel.adaptive and not config.frozen:
-        adaptation.adapt(net, mem, c, slot, seen, samples)
+    for k in range(net.arriving_start[h], net.arriving_start[h + 1]):
+        c = net.arriving[k]
+        if net.channels[c].adaptive and not config.frozen:
+            adaptation.adapt(net, mem, c, slot, seen, samples)
     return seen, samples
 
 
@@ -164,8 +188,12 @@ def _send_learning(net, mem, h, slot, seen, recalled):
     """
     for k in range(net.leaving_start[h], net.leaving_start[h + 1]):
         c = net.leaving[k]
+        if net.channels[c].rank > 0:
+            low_rank.reduce(net, mem, c, slot)
+        if net.channels[c].at_receiver:
+            errors.project_first(net, mem, c, slot, seen, recalled)
         complete = sending.send(net, mem, c, slot)
-        if sending.is_projected(net.channels[c].wiring):
+        if sending.is_projected(net.channels[c]):
             errors.project_leaving(net, mem, c, slot, seen, recalled)
         frames.schedule(net, mem, complete, COMPLETE, c, slot)
 
@@ -173,7 +201,10 @@ def _send_learning(net, mem, h, slot, seen, recalled):
 @inner()
 def _learn(net, mem, h, slot, seen, samples, c):
     """Layer h's synapses learn from mem.signal, and from the activity in slot `seen`."""
-    if not dispatch.is_finite(net, mem, h, samples):
+    if net.channels[c].wiring == SYNAPSES:
+        if not net.config.frozen and net.layers[h].learning_rate > 0:
+            single_synapses.update(net, mem, h, slot, seen, samples, c)
+    elif not dispatch.is_finite(net, mem, h, samples):
         mem.clock.fault_frame = mem.slots[slot].frame
     elif not net.config.frozen and net.layers[h].learning_rate > 0:
         learning.update(net, mem, h, slot, seen, samples, c)

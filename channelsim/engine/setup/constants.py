@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import astuple
 from typing import Any
 
 import numpy as np
@@ -9,20 +11,24 @@ from numpy.typing import NDArray
 
 from channelsim import hashing
 from channelsim.data import Dataset
+from channelsim.engine.channel import own_stages
+from channelsim.engine.config import COUNTED_MESSAGES
 from channelsim.engine.kernels import counter_hash
 from channelsim.engine.layers import inputs
 from channelsim.engine.setup.demands import always_ideal, tables
 from channelsim.engine.tables import geometry, strides
 from channelsim.engine.tables.handles import records
-from channelsim.engine.tables.layouts import CONFIG, Net
+from channelsim.engine.tables.layouts import CONFIG, OWN_STAGE, Net
+from channelsim.extend import PLACES
 from channelsim.hashing import Stream
-from channelsim.plan import Direction, Kind, Plan
+from channelsim.plan import Direction, Kind, Plan, Recording, Series, Window
 
 
-def net_of(plan: Plan, dataset: Dataset, *, trace_frames: int, frozen: bool, capture: bool) -> Net:
+def net_of(plan: Plan, dataset: Dataset, *, recording: Recording, frozen: bool, capture: bool) -> Net:
     """The constants of a run, at its first epoch. The flags are those of `state.start`."""
-    config = _config(plan, trace_frames, frozen, capture)
-    leaving, leaving_start = _leaving(plan)
+    config = _config(plan, recording, frozen, capture)
+    leaving, leaving_start = _learning_channels(plan, "source")
+    arriving, arriving_start = _learning_channels(plan, "target")
     images = np.ascontiguousarray(dataset.train_x, np.float32)
     ideal = always_ideal(plan)
     reads_events = plan.batch == 1 and plan.layers[1]["kind"] == Kind.DENSE and ideal[0] and not config[0]["augmented"]
@@ -38,8 +44,12 @@ def net_of(plan: Plan, dataset: Dataset, *, trace_frames: int, frozen: bool, cap
         links=records(plan.links.copy()),
         leaving=leaving,
         leaving_start=leaving_start,
+        arriving=arriving,
+        arriving_start=arriving_start,
         ideal=ideal,
         roots=_roots(plan),
+        own_stages=_own_stages(plan),
+        own_start=_own_start(plan),
         c_start=plan.c_start,
         c_index=plan.c_index,
         identity=np.arange(widest, dtype=np.int32),
@@ -51,10 +61,12 @@ def net_of(plan: Plan, dataset: Dataset, *, trace_frames: int, frozen: bool, cap
         event_start=event_start,
         event_index=event_index,
         event_value=event_value,
+        windows=_rows(recording.windows, 3),
+        series=_rows(recording.series, 6),
     )
 
 
-def _config(plan: Plan, trace_frames: int, frozen: bool, capture: bool) -> NDArray[Any]:
+def _config(plan: Plan, recording: Recording, frozen: bool, capture: bool) -> NDArray[Any]:
     config = records(np.zeros(1, CONFIG))
     row = config[0]
     row["top"], row["batch"], row["frames"] = plan.top, plan.batch, plan.frames
@@ -64,12 +76,24 @@ def _config(plan: Plan, trace_frames: int, frozen: bool, capture: bool) -> NDArr
     row["stash"] = plan.stash
     row["on_miss_current"] = plan.pipelined and plan.stash > 0 and plan.on_miss_current
     row["derivative"], row["frozen"] = plan.derivative, frozen
-    row["deferred"] = plan.batch == 1 and plan.momentum == 0.0
-    row["log_keep"], row["momentum"] = plan.log_keep, plan.momentum
-    row["seed"], row["trace_frames"], row["capture"] = plan.seed, trace_frames, capture
+    row["deferred"] = plan.batch == 1 and plan.momentum == 0.0 and plan.weight_decay == 0.0
+    row["log_keep"], row["rate_decay"], row["decay_form"] = plan.log_keep, plan.learning_rate_decay, plan.decay_form
+    row["momentum"], row["weight_decay"], row["feedback_decay"] = plan.momentum, plan.weight_decay, plan.feedback_decay
+    row["seed"], row["capture"] = plan.seed, capture
+    row["record_first"] = min((window.first for window in recording.windows), default=0)
+    row["record_stop"] = max((window.stop for window in recording.windows), default=0)
+    row["watching"], row["watch_from"] = recording.values, plan.frames
+    row["watch_rows"] = 2 * plan.batch * (len(plan.channels) + 1)
+    row["watch_values"] = 2 * plan.batch * int(plan.channels["n"].sum() + plan.layers["n"].max())
+    row["count_every"] = 1 << max((plan.train_size // COUNTED_MESSAGES).bit_length() - 1, 0)
     row["flip"], row["shift"] = plan.flip and not frozen, 0 if frozen else plan.shift  # a probe sees what is there
     row["augmented"] = row["flip"] or row["shift"] > 0
     return config
+
+
+def _rows(entries: Sequence[Window] | Sequence[Series], columns: int) -> NDArray[np.int64]:
+    """What is recorded, as rows of numbers."""
+    return np.array([astuple(entry) for entry in entries], np.int64).reshape(-1, columns)
 
 
 def split(y: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
@@ -110,11 +134,25 @@ def _roots(plan: Plan) -> NDArray[np.int64]:
     return hashing.roots(plan.seed, streams.ravel()).view(np.int64)
 
 
-def _leaving(plan: Plan) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _own_stages(plan: Plan) -> NDArray[Any]:
+    table = np.zeros(len(plan.own_stages), OWN_STAGE)
+    for row, own in zip(table, plan.own_stages, strict=True):
+        row["address"] = own_stages.address_of(own.part)
+        row["first_draw"], row["state_offset"], row["state_size"] = own.first_draw, own.state_offset, own.state_size
+    return records(table)
+
+
+def _own_start(plan: Plan) -> NDArray[np.int64]:
+    places = [own.channel * len(PLACES) + own.place for own in plan.own_stages]
+    return np.searchsorted(places, np.arange(len(plan.channels) * len(PLACES) + 1)).astype(np.int64)
+
+
+def _learning_channels(plan: Plan, end: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The learning channels by the layer at one end, "source" or "target", and where those of each layer start."""
     channels, starts = [], [0]
     for h in range(len(plan.layers)):
         rows = plan.channels
-        channels += list(np.flatnonzero((rows["direction"] == Direction.LEARNING) & (rows["source"] == h)))
+        channels += list(np.flatnonzero((rows["direction"] == Direction.LEARNING) & (rows[end] == h)))
         starts.append(len(channels))
     return np.array(channels, np.int64), np.array(starts, np.int64)
 

@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from channelsim.arithmetic import CONTEXTS
 from channelsim.engine.config import AGE_BINS, FIRST_SLOTS, MESSAGE_BYTES, STEPS
 from channelsim.engine.kernels import counter_hash
+from channelsim.engine.setup.demands import several_channels, tables
 from channelsim.engine.sizes import evaluated_at_once, list_room, map_parts, partial_room, parts
 from channelsim.engine.tables import strides
 from channelsim.engine.tables.handles import records
-from channelsim.engine.tables.layouts import CLOCK, EVENT, LAYER_STATE, LINK_STATE, MESSAGE, SLOT, Memory, Net
-from channelsim.plan import COUNTER, MESSAGE_ROW, SMALLEST_UNIT, Direction, Kind, Plan, Quantizer, Wiring
+from channelsim.engine.tables.layouts import CLOCK, EVENT, LAYER_STATE, LINK_STATE, MESSAGE, SLOT, WATCH, Memory, Net
+from channelsim.plan import (
+    COUNTER,
+    MESSAGE_ROW,
+    SMALLEST_UNIT,
+    VALUE_ROW,
+    Direction,
+    Kind,
+    Plan,
+    Quantizer,
+    Wiring,
+    units_counted,
+)
 from channelsim.rules import FROM_WEIGHTS
 
 # Of `Memory`, what has a row for each slot.
 BY_SLOT = ("slots", "sample", "outputs", "inputs", "computed", "input_events", "list_start", "input_form",
-           "list_index", "list_value", "messages", "message_events", "message_units")  # fmt: skip
-SYNAPSES = ("weights", "weight_units", "biases", "feedback", "feedback_units")
+           "list_index", "list_value", "messages", "message_events", "arrived", "message_units")  # fmt: skip
+SYNAPSES = ("weights", "weight_units", "biases", "feedback", "feedback_units", "feedback_frames")
 # What is written anew before it is read in the next chunk, and what has been collected.
 SCRATCH = ("units", "signal", "output_events", "signal_events", "learns", "signal_sums", "learning_signal",
-           "learning_inputs", "whole_step", "targets", "unprojected", "transposed", "partial_sums", "term_lists",
-           "touched", "row_index", "row_value", "message", "message_index", "message_value", "message_alive",
-           "message_hits", "message_sent", "keys", "word", "patches", "map_events", "map_macs", "map_sums",
-           "turned_signal", "signed", "captured", "message_rows", "payload")  # fmt: skip
+           "learning_inputs", "whole_step", "partial_step", "targets", "reduced", "unprojected", "halfway",
+           "error_sums", "transposed", "partial_sums", "term_lists", "touched", "row_index", "row_value", "message",
+           "message_index", "message_value", "message_alive", "message_hits", "message_sent", "keys", "word",
+           "contexts", "patches", "map_events", "map_macs", "map_sums", "turned_signal", "signed", "own_values",
+           "own_blank", "captured", "message_rows", "payload", "watch", "value_rows", "watched")  # fmt: skip
 
 
 def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
@@ -40,12 +56,17 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
     ring = slots * batch * (int(per_link) + 1) + batch * len(channels)
     heap = slots * 2 * len(channels) + 4
     momentum = plan.momentum > 0.0
-    whole = momentum or bool((layers["update_quantizer"] != Quantizer.NONE).any())
+    whole = momentum or plan.weight_decay > 0.0 or bool((layers["update_quantizer"] != Quantizer.NONE).any())
+    by_synapse = layers[channels["target"][channels["wiring"] == Wiring.SYNAPSES]]
+    whole |= len(by_synapse) > 0
+    single = np.concatenate([convolutions[convolutions["update_per_sample"] != 0], by_synapse])
     ideal_inputs = bool(net.ideal[: plan.top].all())
     first_held = batch > 1 or layers[1]["kind"] != Kind.DENSE or bool(config["augmented"])
-    rows = _row_capacity(plan, widest) if config["trace_frames"] else 0
-    projected = bool(np.isin(channels["wiring"], FROM_WEIGHTS).any())
+    rows = _row_capacity(plan, widest) if config["record_stop"] else 0
+    watched = _value_capacity(config) if config["watching"] else 0
+    projected = bool((np.isin(channels["wiring"], FROM_WEIGHTS) | (channels["at_receiver"] != 0)).any())
     maps_units = int(convolutions["n"].max(initial=0))
+    counted = max(int((table["count_offset"] + units_counted(table["levels"])).max()) for table, _ in tables(plan))
     zeros = np.zeros
     memory = Memory(
         clock=records(zeros(1, CLOCK)),
@@ -58,6 +79,7 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
         broadcast_finish=zeros((len(plan.links), batch), np.int64),
         broadcast_bits=zeros((len(plan.links), batch), np.int64),
         counters=records(zeros(len(channels), COUNTER)),
+        unit_counts=zeros(counted, np.int64),
         ages=zeros((len(layers), AGE_BINS if plan.pipelined else 1), np.int64),
         misses=zeros(len(layers), np.int64),
         weights=shared.weights if shared else strides.spread(net.layers, plan, plan.weights),
@@ -65,6 +87,7 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
         biases=shared.biases if shared else plan.biases.copy(),
         feedback=shared.feedback if shared else plan.feedback.copy(),
         feedback_units=shared.feedback_units if shared else channels["c_unit"].copy(),
+        feedback_frames=shared.feedback_frames if shared else zeros(len(channels), np.int64),
         weight_velocity=zeros(strides.size(net.layers) if momentum else 0, np.float32),
         bias_velocity=zeros(plan.biases.size if momentum else 0, np.float32),
         feedback_velocity=zeros(plan.feedback.size if momentum else 0, np.float32),
@@ -85,6 +108,7 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
         list_value=zeros((slots, net.list_offset[-1]), np.float32),
         messages=zeros((slots, batch * message), np.float32),
         message_events=zeros((slots, len(channels), batch), np.int64),
+        arrived=zeros((slots, len(layers)), np.int64),
         message_units=zeros((slots, len(channels), batch), np.float32),
         residuals=zeros(int(channels["n"].sum()), np.float32),
         units=zeros(most, np.float32),
@@ -96,8 +120,12 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
         learning_signal=zeros(batch * widest_learner, np.float32),
         learning_inputs=zeros(batch * widest if batch > 1 else 0, np.float32),
         whole_step=zeros(int(layers["w_size"].max()) if whole else 0, np.float32),
+        partial_step=zeros(int((single["w_size"] + single["b_size"]).max(initial=0)), np.float32),
         targets=zeros(batch * int(layers["n"][plan.top]), np.float32),
+        reduced=zeros(batch * int(channels["rank"].max(initial=0)), np.float32),
         unprojected=zeros(batch * widest_learner if projected else 0, np.float32),
+        halfway=zeros(batch * widest_learner if (channels["wiring"] == Wiring.PRODUCT).any() else 0, np.float32),
+        error_sums=zeros(batch * widest_learner if several_channels(plan) else 0, np.float32),
         transposed=zeros(_transposed(plan), np.float32),
         signed=zeros(
             int(layers["w_size"][channels["source"][channels["wiring"] == Wiring.SIGN]].max(initial=0)), np.float32
@@ -113,8 +141,12 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
         message_alive=zeros(widest, np.int32),
         message_hits=zeros(widest, np.int32),
         message_sent=zeros(widest, np.float32),
+        own_state=zeros(sum(own.state_size for own in plan.own_stages)),
+        own_values=zeros(widest if plan.own_stages else 0, np.float32),
+        own_blank=zeros(max((own.state_size for own in plan.own_stages), default=0)),
         keys=zeros(int(counter_hash.PURPOSES), np.int64),
         word=zeros(1, np.float32),
+        contexts=zeros(2 * CONTEXTS, np.int64),
         patches=strides.aligned(map_parts(most) * int(net.geometry[:, -1].max())),
         map_events=zeros(most, np.int64),
         map_macs=zeros(most, np.int64),
@@ -123,6 +155,9 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
         captured=zeros((plan.frames * batch if config["capture"] else 0, units), np.float32),
         message_rows=records(zeros(rows or batch * len(channels), MESSAGE_ROW)),
         payload=zeros(rows * widest, np.float32),
+        watch=records(zeros(1, WATCH)),
+        value_rows=records(zeros(watched * int(config["watch_rows"]), VALUE_ROW)),
+        watched=zeros(watched * int(config["watch_values"]), np.float32),
     )
     _begin(memory)
     if shared is None:
@@ -161,14 +196,22 @@ def clear(memory: Memory) -> None:
 def _transposed(plan: Plan) -> int:
     """Values of the largest W of a dense layer that errors of a mini-batch pass backwards."""
     back = plan.channels[np.isin(plan.channels["wiring"], [Wiring.TRANSPOSE, Wiring.SIGN])]
-    back = back[plan.layers["kind"][back["source"]] == Kind.DENSE]
-    return int(plan.layers["w_size"][back["source"]].max(initial=0)) if plan.batch > 1 else 0
+    passed = {int(h) for h in back["source"] if plan.layers["kind"][h] == Kind.DENSE}
+    for channel in plan.channels[plan.channels["wiring"] == Wiring.PRODUCT]:
+        passed |= set(range(int(channel["target"]) + 1, int(channel["source"]) + 1))
+    return max((int(plan.layers["w_size"][h]) for h in passed), default=0) if plan.batch > 1 else 0
 
 
 def _row_capacity(plan: Plan, widest: int) -> int:
     per_frame = plan.batch * len(plan.channels)
     affordable = MESSAGE_BYTES // (MESSAGE_ROW.itemsize + 4 * widest)
     return max(2 * per_frame, affordable)
+
+
+def _value_capacity(config: Any) -> int:
+    """For how many events there is room for their values."""
+    of_one = int(config["watch_rows"]) * VALUE_ROW.itemsize + 4 * int(config["watch_values"])
+    return max(1, MESSAGE_BYTES // of_one)
 
 
 def with_more_slots(memory: Memory) -> Memory:

@@ -43,10 +43,20 @@ CONFIG = np.dtype(
         ("derivative", "u1"),
         ("frozen", "u1"),  # nothing learns: alignment probes
         ("deferred", "u1"),  # updates may wait for the next forward pass over the same rows
-        ("log_keep", "f8"),  # log(1 - decay)
+        ("log_keep", "f8"),  # log(1 - rate_decay)
+        ("rate_decay", "f8"),
+        ("decay_form", "i8"),
         ("momentum", "f8"),
+        ("weight_decay", "f8"),
+        ("feedback_decay", "f8"),
         ("seed", "i8"),
-        ("trace_frames", "i8"),  # messages of frames below this one are written down
+        ("count_every", "i8"),  # of the messages of quantized channels one in so many is counted unit by unit; 2^k
+        ("record_first", "i8"),  # messages of no frame before this one are written down,
+        ("record_stop", "i8"),  # nor of this one or later ones; between them `Net.windows` says which
+        ("watching", "u1"),  # values may be written down: `Net.series` says which,
+        ("watch_from", "i8"),  # and from this frame on all are
+        ("watch_rows", "i8"),  # most rows of values that one event writes,
+        ("watch_values", "i8"),  # and most values
         ("capture", "u1"),  # learning signals are kept: alignment probes
         ("augmented", "u1"),  # images are mirrored or moved as they enter
         ("flip", "u1"),
@@ -57,6 +67,8 @@ CONFIG = np.dtype(
 
 CLOCK_ENDED = 2**62  # stands for the frame of a fault where something would happen after the end of the clock
 
+OWN_FAILED = CLOCK_ENDED + 8  # likewise of a stage of the user's own: this, four times its number and what it returned
+
 CLOCK = np.dtype(
     [
         ("now", "i8"),  # ps
@@ -65,7 +77,10 @@ CLOCK = np.dtype(
         ("next_frame", "i8"),
         ("rows", "i8"),  # message rows written since they were last collected
         ("payload", "i8"),  # values behind them
-        ("fault_frame", "i8"),  # the frame at which a learning signal was not finite; -1: none; or CLOCK_ENDED
+        (
+            "fault_frame",
+            "i8",
+        ),  # the frame at which a learning signal was not finite; -1: none; or CLOCK_ENDED, OWN_FAILED
         ("in_flight", "i8"),
         ("in_flight_max", "i8"),
         ("loss", "f8"),  # sums since they were last collected
@@ -93,7 +108,7 @@ SLOT = np.dtype(
         ("finished", "u1"),  # all that the frame caused is done; a layer may still have computed it last
         ("frame", "i8"),
         ("samples", "i8"),
-        ("keep", "f8"),  # what is left of the learning rates: (1 - decay)^frame
+        ("keep", "f8"),  # what is left of the learning rates
         ("events", "i8"),  # in the heap for this frame
         ("holders", "i8"),  # layers that computed this frame last
     ],
@@ -123,6 +138,7 @@ LINK_STATE = np.dtype(
     align=True,
 )
 
+WATCH = np.dtype([("rows", "i8"), ("values", "i8")], align=True)  # written since they were last collected
 
 MESSAGE = np.dtype(
     [
@@ -149,6 +165,16 @@ MESSAGE = np.dtype(
     align=True,
 )
 
+OWN_STAGE = np.dtype(
+    [
+        ("address", "i8"),  # of its callback
+        ("first_draw", "i8"),
+        ("state_offset", "i8"),
+        ("state_size", "i8"),
+    ],
+    align=True,
+)
+
 
 class Field(NamedTuple):
     """What an array of a table is: its dtype and dimensions. Without dimensions it is a table of one record."""
@@ -158,6 +184,7 @@ class Field(NamedTuple):
 
 
 Floats = Annotated[NDArray[np.float32], Field(np.float32)]
+Doubles = Annotated[NDArray[np.float64], Field(np.float64)]
 FloatRows = Annotated[NDArray[np.float32], Field(np.float32, 2)]
 Numbers = Annotated[NDArray[np.int32], Field(np.int32)]
 NumberRows = Annotated[NDArray[np.int32], Field(np.int32, 2)]
@@ -179,8 +206,12 @@ class Net(NamedTuple):
     links: Annotated[NDArray[Any], Field(layout.LINK)]
     leaving: Counts  # learning channels by source layer: leaving[leaving_start[h] : leaving_start[h + 1]]
     leaving_start: Counts  # (L + 2,)
+    arriving: Counts  # likewise, by target layer
+    arriving_start: Counts  # (L + 2,)
     ideal: Flags  # (channels,) messages arrive as they are: no stage, and nothing can be late
     roots: Counts  # (channels * 16,) roots of the keys of a channel's draws, by purpose: hashing.root
+    own_stages: Annotated[NDArray[Any], Field(OWN_STAGE)]  # the user's own, by channel and place
+    own_start: Counts  # (channels * 3 + 1,) where those of a channel and place start
     c_start: Numbers
     c_index: Numbers
     identity: Numbers  # (widest,) 0, 1, 2, ..: the event list of a layer all of whose units are active
@@ -192,6 +223,10 @@ class Net(NamedTuple):
     event_start: Counts  # (N + 1,) the images as events
     event_index: Numbers  # empty where layer 1 reads the images themselves
     event_value: Floats
+    windows: CountRows  # (windows, 3) of recorded messages: the first frame, that behind the last, the channel or -1
+    series: (
+        CountRows  # (series, 6) of recorded values: kind, place, first and last frame as above or -1, every, samples
+    )
 
 
 class Memory(NamedTuple):
@@ -209,6 +244,7 @@ class Memory(NamedTuple):
     broadcast_bits: CountRows
     # what is counted
     counters: Annotated[NDArray[Any], Field(layout.COUNTER)]  # (channels,)
+    unit_counts: Counts  # units of quantized channels by what they sent: see `plan.units_counted`
     ages: CountRows  # (L + 1, bins) updates by age in frames, the last bin for all that are older
     misses: Counts  # (L + 1,) errors whose frame was no longer stashed
     # what learns
@@ -217,6 +253,7 @@ class Memory(NamedTuple):
     biases: Floats
     feedback: Floats  # likewise
     feedback_units: Floats  # (channels,)
+    feedback_frames: Counts  # (channels,) the frame that C was drawn for, where it is drawn anew
     weight_velocity: Floats  # empty without momentum, like the two that follow
     bias_velocity: Floats
     feedback_velocity: Floats
@@ -235,8 +272,10 @@ class Memory(NamedTuple):
     list_value: FloatRows
     messages: FloatRows  # (F, B * message) learning messages as delivered, or the error they make (bp)
     message_events: CountPlanes  # (F, channels, B) events delivered by each learning channel
+    arrived: CountRows  # (F, L + 1) learning channels whose messages are complete, of a layer that waits for others
     message_units: FloatPlanes  # (F, channels, B) what delivered values are whole multiples of; 0: of nothing
     residuals: Floats
+    own_state: Doubles  # of the user's own stages
     # of the layer at work
     units: Floats  # (most samples at once,) what each sample's values are multiples of
     signal: Floats  # (B * widest that learns) R
@@ -246,9 +285,13 @@ class Memory(NamedTuple):
     signal_sums: Floats  # (parts * widest that learns) R summed over all that shares a bias
     learning_signal: Floats  # (B * widest that learns) R of the samples that learn, perhaps times the rate
     learning_inputs: Floats  # (B * widest) the activities of the samples that learn
-    whole_step: Floats  # (largest W) an update that has to be seen whole: momentum, quantizers
+    whole_step: Floats  # (largest W) an update that has to be seen whole: momentum, decay, quantizers
+    partial_step: Floats  # (largest W) the step of one sample, or of some units that send errors
     targets: Floats  # (B * n_L) T of the frame that the top compares
-    unprojected: Floats  # (B * widest that learns) delivered messages that are yet to pass the sender's W
+    reduced: Floats  # (B * highest rank) what is sent in place of R or T where C is P Q
+    unprojected: Floats  # (B * widest that learns) messages that are yet to pass the sender's W, or C
+    halfway: Floats  # (B * widest that learns) what has passed some of the W that it is to pass
+    error_sums: Floats  # (B * widest that learns) the errors of the channels so far, where a layer has several
     transposed: Floats  # (largest W that errors pass) a W transposed
     signed: Floats  # (largest W that lends its signs) |C| with the signs of W
     partial_sums: Floats  # (room,) sums of a mini-batch over parts of the rows of W: see `kernels.minibatch`
@@ -263,8 +306,11 @@ class Memory(NamedTuple):
     message_alive: Numbers  # whether each is an event, and not lost,
     message_hits: Numbers  # and which of the code words bit errors hit
     message_sent: Floats  # (widest,) as a vector, as it is sent
+    own_values: Floats  # (widest, if there are any) what a stage of the user's own is given,
+    own_blank: Doubles  # and the state of one that keeps none
     keys: Counts  # (16,) of its draws, by purpose
     word: Floats  # (1,) for looking at a float's bits
+    contexts: Counts  # of the arithmetic code, two counts each
     # of a convolution at work
     patches: Floats  # (parts * room,) patch matrices, one image of one part at a time
     map_events: Counts  # (most samples at once,) nonzero values of each; -1: unknown
@@ -275,3 +321,6 @@ class Memory(NamedTuple):
     captured: FloatRows  # (frames * B, units) learning signals, if asked for
     message_rows: Annotated[NDArray[Any], Field(layout.MESSAGE_ROW)]  # (capacity,)
     payload: Floats  # (capacity,)
+    watch: Annotated[NDArray[Any], Field(WATCH, 0)]
+    value_rows: Annotated[NDArray[Any], Field(layout.VALUE_ROW)]  # (capacity,)
+    watched: Floats  # (capacity,)

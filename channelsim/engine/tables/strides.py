@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from channelsim.engine.config import CACHE_LINE_VALUES, GAP_WASTE, SMALL_MATRIX, STEPS
 from channelsim.engine.tables.layouts import LAYER
-from channelsim.plan import Plan, Quantizer, has_one_magnitude
+from channelsim.plan import Plan, Quantizer, Wiring
 
 Floats = NDArray[np.float32]
 
@@ -24,13 +24,14 @@ def lay_out(plan: Plan) -> NDArray[Any]:
     offset = steps = 0
     for name in plan.layers.dtype.names or ():
         table[name] = plan.layers[name]
-    for row, layer, learns in zip(table, plan.layers, plan.trains, strict=True):
+    by_synapse = plan.channels["target"][plan.channels["wiring"] == Wiring.SYNAPSES]
+    for h, (row, layer, learns) in enumerate(zip(table, plan.layers, plan.trains, strict=True)):
         columns = int(layer["w_columns"])
         if layer["w_size"]:
             rows = int(layer["w_size"]) // columns
-            row["row_stride"] = _stride(rows, columns) if _by_rows(plan, layer) else columns
+            row["row_stride"] = _stride(rows, columns) if _by_rows(plan, layer) and h not in by_synapse else columns
             row["w_extent"] = rows * row["row_stride"]
-            row["has_unit"] = not learns or has_one_magnitude(layer["weight_quantizer"], layer["weight_bits"])
+            row["has_unit"] = not learns or layer["weight_levels"] == 1
         row["w_offset"], row["step_offset"] = offset, steps
         offset += _padded(int(row["w_extent"]))
         row["step_stride"] = _padded(columns) if layer["w_size"] else 0
@@ -49,9 +50,9 @@ def _stride(rows: int, columns: int) -> int:
 
 
 def _by_rows(plan: Plan, layer: Any) -> bool:
-    """Whether updates address W by its rows only, never as one flat buffer, as quantizers and momentum do."""
+    """Whether updates address W by its rows only, never as one flat buffer, as quantizers, momentum and decay do."""
     quantized = layer["update_quantizer"] != Quantizer.NONE or layer["weight_quantizer"] != Quantizer.NONE
-    return not quantized and plan.momentum == 0.0
+    return not quantized and plan.momentum == 0.0 and plan.weight_decay == 0.0
 
 
 def size(table: NDArray[Any]) -> int:

@@ -24,12 +24,13 @@ F = np.float32
 Floats = np.ndarray[Any, np.dtype[np.float32]]
 Said = tuple[Any, Floats, np.float32]  # channel, values, scale
 SUBNORMAL = 2.0**-149
-BITS = [
+WORDS = [encoding for encoding in Encoding if encoding != Encoding.ENTROPY]  # codes that floats have too
+LEVELS = [
     (Quantizer.NONE, 0),
-    *((Quantizer.LOG2, bits) for bits in range(1, 17)),
-    *((Quantizer.UNIFORM, bits) for bits in range(2, 17)),
+    *((Quantizer.LOG2, levels) for levels in range(1, 33)),
+    *((Quantizer.UNIFORM, 2**bits - 1) for bits in range(1, 16)),
     (Quantizer.SIGN, 1),
-    (Quantizer.TERNARY, 2),
+    (Quantizer.TERNARY, 1),
 ]
 FLOATS = st.integers(0, 2**32 - 1).map(lambda word: np.uint32(word).view(F))  # NaNs with all their payloads too
 SCALES = st.one_of(
@@ -57,24 +58,24 @@ def twins(messages: list[Said]) -> list[bytes]:
     return [codes.pack(values, scale, record).data for record, values, scale in messages]
 
 
-def quantized(kind: Quantizer, bits: int, a: np.float32, stochastic: bool, values: Floats) -> Floats:
+def quantized(kind: Quantizer, levels: int, a: np.float32, stochastic: bool, values: Floats) -> Floats:
     out = values.copy()
     words, none = out.view(np.int32), np.zeros(0, np.int32)
-    quantizers.quantize(np.int64(kind), np.int64(bits), a, np.uint8(stochastic), np.uint64(9), none, out, words)
+    quantizers.quantize(np.int64(kind), np.int64(levels), a, np.uint8(stochastic), np.uint64(9), none, out, words)
     return np.where(values == 0, F(0), out)  # the engine quantizes those who speak
 
 
 @st.composite
 def said(draw: st.DrawFn) -> Said:
     """A message on any channel, as the engine quantizes it."""
-    kind, bits = draw(st.sampled_from(BITS))
+    kind, levels = draw(st.sampled_from(LEVELS))
     n, seed = draw(st.one_of(st.integers(1, 5), st.integers(6, 300))), draw(st.integers(0, 2**32))
     rng, a = np.random.default_rng(seed), draw(SCALES)
     record = channel(
         n,
         kind,
-        bits,
-        encoding=draw(st.sampled_from(Encoding)),
+        levels,
+        encoding=draw(st.sampled_from(Encoding if kind else WORDS)),
         header_bits=draw(st.sampled_from([0, 1, 7, 8, 13, 32, 70])),
         scale_bits=draw(st.sampled_from([0, FLOAT_BITS])),
     )
@@ -82,7 +83,7 @@ def said(draw: st.DrawFn) -> Said:
         values = np.resize(np.array(draw(st.lists(FLOATS, min_size=1, max_size=8)), F), n)
     else:
         sent = (rng.normal(size=n) * np.minimum(a, F(1e37))).astype(F)
-        values = quantized(kind, bits, a, kind == Quantizer.UNIFORM and draw(st.booleans()), sent)
+        values = quantized(kind, levels, a, kind == Quantizer.UNIFORM and draw(st.booleans()), sent)
     share = {"nobody": 0.0, "all": 1.0, "some": draw(st.floats(0, 1))}[draw(st.sampled_from(["nobody", "all", "some"]))]
     return record, np.where(rng.random(n) < share, values, F(0)).astype(F), a
 
@@ -97,20 +98,20 @@ def test_the_bytes_are_those_of_the_codes(messages: list[Said]) -> None:
     assert packed(messages) == expected
 
 
-@pytest.mark.parametrize(("kind", "bits"), BITS[1:])
+@pytest.mark.parametrize(("kind", "levels"), LEVELS[1:])
 @pytest.mark.parametrize("a", [0.37, SUBNORMAL, 23 * SUBNORMAL, 1001 * SUBNORMAL, 2.0**-126, 1.5e38])
 @pytest.mark.parametrize("encoding", Encoding)
-def test_every_word(kind: Quantizer, bits: int, a: float, encoding: Encoding) -> None:
+def test_every_word(kind: Quantizer, levels: int, a: float, encoding: Encoding) -> None:
     """Also where an alphabet has one value several times, as below the smallest normal float."""
-    words = np.arange({Quantizer.SIGN: 2, Quantizer.TERNARY: 3}.get(kind, 2**bits))
-    values, valid = codes.decode(words, a, channel(1, kind, bits))
+    only = channel(1, kind, levels)
+    values, valid = codes.decode(np.arange(2 ** int(only["value_bits"])), a, only)
     values = np.unique(values[valid])
-    record = channel(len(values), kind, bits, encoding=encoding)
+    record = channel(len(values), kind, levels, encoding=encoding)
     message = (record, values, F(a))
     assert packed([message]) == twins([message])
 
 
-@pytest.mark.parametrize("encoding", Encoding)
+@pytest.mark.parametrize("encoding", WORDS)
 @pytest.mark.parametrize("header_bits", [0, 3])
 def test_floats_that_are_not_finite_and_silence_with_a_sign(encoding: Encoding, header_bits: int) -> None:
     values = np.array([np.nan, 0.0, -np.inf, -0.0, np.inf, SUBNORMAL, -1.5], F)
@@ -125,9 +126,9 @@ def test_a_message_that_takes_no_bits() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "bits", "a", "value"),
+    ("kind", "levels", "a", "value"),
     [
-        *((kind, bits, a, v) for kind, bits in ((Quantizer.LOG2, 3), (Quantizer.UNIFORM, 4)) for a, v in (
+        *((kind, levels, a, v) for kind, levels in ((Quantizer.LOG2, 3), (Quantizer.UNIFORM, 7)) for a, v in (
             (1.0, 0.3), (1.0, 1.5), (1.0, np.nan), (np.nan, 1.0), (1.0, -np.inf), (0.0, 1.0), (np.inf, 1.0),
         )),
         *((kind, 0, a, v) for kind in (Quantizer.SIGN, Quantizer.TERNARY) for a, v in (
@@ -136,10 +137,10 @@ def test_a_message_that_takes_no_bits() -> None:
     ],
 )  # fmt: skip
 def test_what_no_quantizer_makes_is_refused_as_the_codes_refuse_it(
-    kind: Quantizer, bits: int, a: float, value: float
+    kind: Quantizer, levels: int, a: float, value: float
 ) -> None:
-    good = (channel(2, kind, bits), np.zeros(2, F), F(1))
-    bad = (channel(2, kind, bits, scale_kind=Scale.FIXED), np.array([0, value], F), F(a))
+    good = (channel(2, kind, levels), np.zeros(2, F), F(1))
+    bad = (channel(2, kind, levels, scale_kind=Scale.FIXED), np.array([0, value], F), F(a))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         with pytest.raises(ValueError, match="no value of the quantizer"):

@@ -43,7 +43,12 @@ def test_w_that_can_have_one_magnitude() -> None:
         return strides.lay_out(plan)["has_unit"].tolist()
 
     assert found("top") == [0, 1, 1, 0] and found("bp") == [0, 0, 0, 0]
-    for weight in ({"kind": "sign"}, {"kind": "ternary"}, {"kind": "uniform", "bits": 2}, {"kind": "log2", "bits": 1}):
+    for weight in (
+        {"kind": "sign"},
+        {"kind": "ternary"},
+        {"kind": "uniform", "bits": 2},
+        {"kind": "log2", "exponents": 1},
+    ):
         assert found("bp", weight=weight) == [0, 1, 1, 1]
-    for weight in ({"kind": "uniform", "bits": 3}, {"kind": "log2", "bits": 2}):
+    for weight in ({"kind": "uniform", "bits": 3}, {"kind": "log2", "exponents": 2}):
         assert found("bp", weight=weight) == [0, 0, 0, 0]

@@ -1,0 +1,239 @@
+"""Stages of the user's own (docs/design.md, section 3): their callbacks, and where the engine calls them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from channelsim import elementary, parts
+from channelsim.engine.compile import own
+from channelsim.engine.compile.jit import inner
+from channelsim.engine.compile.pointers import head
+from channelsim.engine.kernels import counter_hash, simd
+from channelsim.engine.kernels.elementary import log
+from channelsim.engine.tables.layouts import OWN_FAILED
+from channelsim.extend import PLACES
+
+BEFORE_THRESHOLD, AFTER_QUANTIZE, BEFORE_DELIVERY = (np.int64(place) for place in range(len(PLACES)))
+F, ZERO = np.float32, np.float32(0.0)
+WELL, RAISED, NOT_FINITE = own.WELL, own.RAISED, own.NOT_FINITE
+seen = own.seen
+cos_of_turn = inner()(elementary.cos_of_turn)
+
+
+def address_of(part: parts.Part) -> int:
+    """Where the callback of a stage is."""
+    return own.address_of(part, callback)
+
+
+# --- callbacks -----------------------------------------------------------------------------------------------
+
+
+@inner()
+def uniform(key, index):
+    """A draw on [0, 1)."""
+    return counter_hash.uniform(counter_hash.word(np.uint64(key), np.int64(index)))
+
+
+@inner()
+def normal(key, index):
+    """A standard normal draw: `hashing.normal`."""
+    word = counter_hash.word(np.uint64(key), np.int64(index))
+    u = (np.float64(np.int64(word >> np.uint64(32))) + 0.5) * 2.0**-32
+    v = np.float64(np.int64(word & np.uint64(0xFFFFFFFF))) * 2.0**-32
+    return math.sqrt(-2.0 * log(u)) * cos_of_turn(v)
+
+
+def callback(part: parts.Part, function: Any) -> Any:
+    """What `own.address_of` compiles of a stage: (values, n, key, first draw, state) -> WELL, RAISED or NOT_FINITE."""
+    note = parts.stage_of(part)
+    apply = _with_parameters(function, part)
+    draw = normal if note.normal else uniform
+    if note.over == "message":
+        return _over_message(apply, draw, note.draws, note.state)
+    if note.draws > 1:
+        return _over_values_with_draws(apply, draw, note.draws)
+    return _over_values(apply, draw) if note.draws else _over_values_without_draws(apply)
+
+
+def _with_parameters(function: Any, part: parts.Part) -> Any:
+    """The function of all its arguments but `p`."""
+    if not parts.takes_parameters(part):
+        return function
+    p, count = parts.parameters_of(part), len(parts.stage_of(part).arguments)
+    by_count = {
+        1: lambda v: function(v, p),
+        2: lambda v, u: function(v, u, p),
+        3: lambda v, u, state: function(v, u, state, p),
+    }
+    return own.compiled(by_count[count])
+
+
+def _over_values_without_draws(apply: Any) -> Any:
+    def run(values, n, key, first, state):
+        message, status = seen(values, (n,)), WELL
+        try:
+            for i in range(n):
+                v = message[i]
+                if v != ZERO:
+                    message[i] = F(apply(np.float64(v)))
+                    if not math.isfinite(message[i]) and math.isfinite(v):
+                        status = NOT_FINITE
+        except Exception:
+            status = RAISED
+        return status
+
+    return run
+
+
+def _over_values(apply: Any, draw: Any) -> Any:
+    def run(values, n, key, first, state):
+        message, status = seen(values, (n,)), WELL
+        try:
+            for i in range(n):
+                v = message[i]
+                if v != ZERO:
+                    message[i] = F(apply(np.float64(v), draw(key, first + i)))
+                    if not math.isfinite(message[i]) and math.isfinite(v):
+                        status = NOT_FINITE
+        except Exception:
+            status = RAISED
+        return status
+
+    return run
+
+
+def _over_values_with_draws(apply: Any, draw: Any, draws: int) -> Any:
+    def run(values, n, key, first, state):
+        message, status, u = seen(values, (n,)), WELL, np.empty(draws)
+        try:
+            for i in range(n):
+                v = message[i]
+                if v != ZERO:
+                    for k in range(draws):
+                        u[k] = draw(key, first + i * draws + k)
+                    message[i] = F(apply(np.float64(v), u))
+                    if not math.isfinite(message[i]) and math.isfinite(v):
+                        status = NOT_FINITE
+        except Exception:
+            status = RAISED
+        return status
+
+    return run
+
+
+def _over_message(apply: Any, draw: Any, draws: int, states: int) -> Any:
+    """The stage of a whole message, which it is given with float64 values."""
+    give = _given(apply, draw, draws, states)
+
+    def run(values, n, key, first, state):
+        message, status = seen(values, (n,)), WELL
+        wide, was_finite = np.empty(n), True
+        for i in range(n):
+            wide[i] = message[i]
+            was_finite &= math.isfinite(message[i])
+        try:
+            give(wide, n, key, first, state)
+        except Exception:
+            status = RAISED
+        for i in range(n):
+            message[i] = F(wide[i])
+            if was_finite and not math.isfinite(message[i]):
+                status = max(status, NOT_FINITE)
+        return status
+
+    return run
+
+
+def _given(apply: Any, draw: Any, draws: int, states: int) -> Any:
+    """The call, with the draws and the state that the stage asked for."""
+    if draws == 0 and states == 0:
+        give = lambda wide, n, key, first, state: apply(wide)  # noqa: E731
+    elif draws == 0:
+        give = lambda wide, n, key, first, state: apply(wide, seen(state, (states, n)))  # noqa: E731
+    else:
+        draw_all = own.compiled(_drawn_once(draw) if draws == 1 else _drawn(draw, draws))
+        if states == 0:
+            give = lambda wide, n, key, first, state: apply(wide, draw_all(key, first, n))  # noqa: E731
+        else:
+            give = lambda wide, n, key, first, state: apply(  # noqa: E731
+                wide, draw_all(key, first, n), seen(state, (states, n))
+            )
+    return own.compiled(give)
+
+
+def _drawn_once(draw: Any) -> Any:
+    def drawn(key, first, n):
+        u = np.empty(n)
+        for i in range(n):
+            u[i] = draw(key, first + i)
+        return u
+
+    return drawn
+
+
+def _drawn(draw: Any, draws: int) -> Any:
+    def drawn(key, first, n):
+        u = np.empty((draws, n))
+        for i in range(n):
+            for k in range(draws):
+                u[k, i] = draw(key, first + i * draws + k)
+        return u
+
+    return drawn
+
+
+# --- where the engine calls them -----------------------------------------------------------------------------
+
+
+@inner(inlined=True)
+def has(net, c, place):
+    """Whether channel c has a stage in a place."""
+    k = c * len(PLACES) + place
+    return net.own_start[k] < net.own_start[k + 1]
+
+
+@inner()
+def apply(net, mem, c, place, values, kept):
+    """values = what channel c's stages of a place make of a whole message, 0 where there is no event.
+
+    `kept`: whether they have their state, and keep it; otherwise it is 0.
+    """
+    k = c * len(PLACES) + place
+    for number in range(net.own_start[k], net.own_start[k + 1]):
+        stage = net.own_stages[number]
+        first, size = stage.state_offset, stage.state_size
+        state = mem.own_state[first : first + size]
+        if not kept:
+            state = mem.own_blank[:size]
+            for i in range(size):
+                state[i] = 0.0
+        status = own.call(stage.address, values, mem.keys[counter_hash.OWN], stage.first_draw, state)
+        if status != WELL and mem.clock.fault_frame < 0:
+            mem.clock.fault_frame = OWN_FAILED + 4 * number + status
+
+
+@inner()
+def at_the_sender(net, mem, c, values, kept):
+    """The values that the threshold is given: those of the stages before it."""
+    changed = head(mem.own_values, len(values))
+    simd.copy(values, changed)
+    apply(net, mem, c, BEFORE_THRESHOLD, changed, kept)
+    return changed
+
+
+@inner()
+def on_the_way(net, mem, c, place, index, value, alive, kept):
+    """What a place's stages make of the events of mem.message, in place; the units of its entries are `index`."""
+    message = head(mem.own_values, net.channels[c].n)
+    for i in range(len(message)):
+        message[i] = ZERO
+    for k in range(len(index)):
+        if alive[k]:
+            message[index[k]] = value[k]
+    apply(net, mem, c, place, message, kept)
+    for k in range(len(index)):
+        if alive[k]:
+            value[k] = message[index[k]]

@@ -1,0 +1,97 @@
+"""Functions of the user's own, compiled so that the engine can call them by their address.
+
+They need what the engine does without: arrays of their own, exceptions, the C library's functions. So Numba compiles
+each as a C callback, apart from the engine's units, which stay as they are. What a callback is given and returns is the
+same for all stages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numba
+from llvmlite import ir
+from numba import types
+from numba.core.errors import NumbaError
+from numba.extending import intrinsic
+
+from channelsim import parts
+from channelsim.engine.compile import machine, views
+from channelsim.errors import InputError
+
+machine.use()
+
+WELL, RAISED, NOT_FINITE = 0, 1, 2
+"""What a callback returns."""
+
+Address = int
+_SIGNATURE = types.int64(
+    types.CPointer(types.float32), types.int64, types.int64, types.int64, types.CPointer(types.float64)
+)
+_kept: list[Any] = []  # callbacks, and where nothing is compiled functions, by their number
+
+
+Make = Callable[[parts.Part, Any], Any]
+"""Makes the Python function of a callback of a part and its function, which is compiled if anything is."""
+
+
+def address_of(part: parts.Part, make: Make) -> Address:
+    """Where the callback of a part is.
+
+    Raises InputError, with file and line, where Numba cannot compile the function.
+    """
+    if numba.config.DISABLE_JIT:
+        _kept.append(make(part, parts.function_of(part)))
+        return len(_kept)
+    return _callback(part, make)
+
+
+@cache
+def _callback(part: parts.Part, make: Make) -> Address:
+    function = compiled(parts.function_of(part))
+    try:
+        callback = numba.cfunc(_SIGNATURE, error_model="numpy")(make(part, function))
+    except NumbaError as error:
+        reason = " ".join(str(error).split())[:300]
+        raise InputError(f"{part.place} does not compile: {reason}; accepted: what Numba compiles") from None
+    _kept.append(callback)
+    return int(callback.address)
+
+
+def compiled(function: Any) -> Any:
+    """A function that callbacks call."""
+    return function if numba.config.DISABLE_JIT else numba.njit(error_model="numpy")(function)
+
+
+if numba.config.DISABLE_JIT:
+
+    def call(address: Address, values: Any, key: int, first: int, state: Any) -> int:
+        return int(_kept[address - 1](values, len(values), key, first, state))
+
+    def seen(values: Any, shape: Any) -> Any:
+        return values.reshape(shape)
+
+else:
+    _POINTERS = ir.FloatType().as_pointer(), ir.DoubleType().as_pointer()
+
+    @intrinsic
+    def call(typing_context, address, values, key, first, state):
+        """Calls the callback at an address with a message's values and its state, float32 and float64 views."""
+
+        def generate(context, builder, signature, arguments):
+            place, given, key, first, kept = arguments
+            word = ir.IntType(64)
+            function = ir.FunctionType(word, [_POINTERS[0], word, word, word, _POINTERS[1]])
+            [count] = views.lengths_of(builder, signature.args[1], given)
+            pointers = [
+                builder.bitcast(views.address_of(builder, one), pointer)
+                for one, pointer in zip((given, kept), _POINTERS, strict=True)
+            ]
+            entrance = builder.inttoptr(place, function.as_pointer())
+            return builder.call(entrance, [pointers[0], count, key, first, pointers[1]])
+
+        return types.int64(types.int64, values, types.int64, types.int64, state), generate
+
+    seen = numba.carray

@@ -1,0 +1,189 @@
+"""The files of users' own parts (`channelsim.extend`): read once, run, and known by the digest of their text."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import linecache
+import sys
+import types
+from collections import namedtuple
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from channelsim import extend
+from channelsim.errors import InputError
+from channelsim.files import open_regular
+
+LONGEST = 1 << 20  # bytes of a file
+_sent: dict[str, bytes] = {}  # files of a sweep's scenario, by path, where the worker's machine need not have them
+
+
+@dataclass(frozen=True)
+class Part:
+    """One use of a function of a user's file.
+
+    Attributes:
+        file, name: where it is.
+        digest: of the file's text, SHA-256.
+        parameters: the other keys of the scenario's table, sorted.
+    """
+
+    file: str
+    name: str
+    digest: str
+    parameters: tuple[tuple[str, float], ...]
+
+    @property
+    def place(self) -> str:
+        """File and line of the function, for errors."""
+        return f"{self.file}:{function_of(self).__code__.co_firstlineno}: {self.name}"
+
+
+def part(use: str, parameters: Mapping[str, float]) -> Part:
+    """The part that `use` names, "FILE.py:FUNCTION". Raises InputError where the file cannot be read or run."""
+    file, _, name = use.rpartition(":")
+    found = Part(file, name, digest_of(file), tuple(sorted(parameters.items())))
+    function_of(found)
+    return found
+
+
+def text_of(file: str) -> bytes:
+    """The file's text. Raises InputError."""
+    if file in _sent:
+        return _sent[file]
+    try:
+        with open_regular(Path(file), accepted="a Python file") as stream:
+            text = stream.read(LONGEST + 1)
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror or error}; accepted: a Python file that can be read") from None
+    if len(text) > LONGEST:
+        raise InputError(f"{file}: more than {LONGEST >> 20} MiB; accepted: a Python file")
+    return text
+
+
+def digest_of(file: str) -> str:
+    """The SHA-256 of the file's text, in hexadecimal digits."""
+    return hashlib.sha256(text_of(file)).hexdigest()
+
+
+def take(files: Mapping[str, bytes]) -> None:
+    """These texts hold for files of these paths in this process from now on: a sweep sends them to its workers."""
+    _sent.update(files)
+
+
+@cache
+def _module(file: str, digest: str) -> types.ModuleType:
+    """The file, run. The digest keeps one that has changed meanwhile apart."""
+    text = text_of(file)
+    if hashlib.sha256(text).hexdigest() != digest:
+        raise InputError(f"{file}: has changed since it was read; accepted: the file as it was")
+    module = types.ModuleType(f"channelsim_part_{digest[:12]}")
+    module.__file__ = file
+    sys.modules[module.__name__] = module  # dataclasses and Numba look their module up
+    try:
+        exec(compile(text, file, "exec"), module.__dict__)
+    except SyntaxError as error:
+        raise InputError(f"{file}:{error.lineno}: {error.msg}; accepted: Python") from None
+    except Exception as error:
+        raise InputError(f"{_line(file, error)}: {_told(error)}; accepted: a file that can be imported") from None
+    return module
+
+
+def function_of(part: Part) -> Callable[..., Any]:
+    """The function itself. Raises InputError where the file has none of that name that is a part."""
+    function = getattr(_module(part.file, part.digest), part.name, None)
+    if not isinstance(function, types.FunctionType) or not hasattr(function, extend.MARK):
+        known = [name for name, value in vars(_module(part.file, part.digest)).items() if hasattr(value, extend.MARK)]
+        raise InputError(
+            f"{part.file}: has no part {part.name!r}; accepted: a function with a decorator of channelsim.extend"
+            + (f": {', '.join(known)}" if known else "")
+        )
+    return function
+
+
+def stage_of(part: Part) -> extend.Stage:
+    """What a stage's decorator noted."""
+    note = getattr(function_of(part), extend.MARK)
+    if not isinstance(note, extend.Stage):
+        raise InputError(f"{part.place} is no stage; accepted: a function with @cx.stage(...)")
+    return note
+
+
+def takes_parameters(part: Part) -> bool:
+    """Whether the function takes `p`. Raises InputError if it takes anything else than it is given."""
+    wanted = stage_of(part).arguments
+    names = list(inspect.signature(function_of(part)).parameters)
+    if len(names) not in (len(wanted), len(wanted) + 1):
+        raise InputError(
+            f"{part.place} takes ({', '.join(names)}); accepted: ({', '.join(wanted)}) or ({', '.join((*wanted, 'p'))})"
+        )
+    takes = len(names) > len(wanted)
+    if part.parameters and not takes:
+        raise InputError(
+            f"{part.place} takes no p, and the scenario gives {', '.join(dict(part.parameters))};"
+            f" accepted: ({', '.join((*wanted, 'p'))})"
+        )
+    return takes
+
+
+@cache
+def parameters_of(part: Part) -> Any:
+    """`p`: a named tuple of floats."""
+    names, values = [key for key, _ in part.parameters], [value for _, value in part.parameters]
+    kind: Any = namedtuple("Parameters", names)  # type: ignore[misc]
+    return kind(*values)
+
+
+def call(part: Part, *arguments: Any) -> Any:
+    """The function as it stands, with `p` behind the arguments. Raises InputError where it raises anything."""
+    given = (*arguments, parameters_of(part)) if takes_parameters(part) else arguments
+    try:
+        with np.errstate(all="ignore"):
+            return function_of(part)(*given)
+    except Exception as error:
+        raise InputError(f"{_line(part.file, error)}: {part.name}: {_told(error)}") from None
+
+
+def try_out(part: Part, n: int) -> None:
+    """Calls a stage once, so that its mistakes show before a run begins. Raises InputError."""
+    note, half = stage_of(part), np.full(n, 0.5)
+    if note.over == "value":
+        u: Any = 0.5 if note.draws == 1 else np.full(note.draws, 0.5)
+        result = call(part, 0.5, *((u,) if note.draws else ()))
+        if not isinstance(result, int | float | np.number) or isinstance(result, bool):
+            raise InputError(f"{part.place} returns {_kind(result)}; accepted: a number")
+        if not np.isfinite(float(result)):
+            raise InputError(f"{part.place} returns {float(result)} of 0.5; accepted: a finite number")
+        return
+    u = half if note.draws == 1 else np.full((note.draws, n), 0.5)
+    message = half.copy()
+    result = call(part, message, *((u,) if note.draws else ()), *((np.zeros((note.state, n)),) if note.state else ()))
+    if result is not None:
+        raise InputError(f"{part.place} returns {_kind(result)}; accepted: nothing, as it changes the message in place")
+    if not np.isfinite(message).all():
+        raise InputError(f"{part.place} makes {message[~np.isfinite(message)][0]} of 0.5; accepted: finite numbers")
+
+
+def _kind(value: object) -> str:
+    shape = getattr(value, "shape", None)
+    return f"an array of shape {shape}" if shape else f"a {type(value).__name__}"
+
+
+def _told(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+
+
+def _line(file: str, error: BaseException) -> str:
+    """File and the innermost line of it that an exception passed through."""
+    linecache.checkcache(file)
+    line, at = None, error.__traceback__
+    while at is not None:
+        line = at.tb_lineno if at.tb_frame.f_code.co_filename == file else line
+        at = at.tb_next
+    return file if line is None else f"{file}:{line}"

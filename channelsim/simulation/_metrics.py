@@ -1,0 +1,38 @@
+"""How well a network has learned by the end of an epoch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Figures of one epoch. Accuracies are shares from 0 to 1. NaN is what there is not: no such samples, no accuracy
+    of real targets, no R^2 of classes.
+
+    Attributes:
+        epoch: epochs done; 0 before the first, when all else is NaN.
+        train_loss, train_accuracy, train_r2: means during the epoch, each sample as its frame passed.
+        test_loss, test_accuracy, test_r2: on the test set at the epoch's end, as trained.
+        test_loss_deployed, test_accuracy_deployed, test_r2_deployed: the same as deployed.
+        validation_loss, validation_accuracy, validation_r2: on samples held out.
+        energy: J spent since the run began.
+        updates: of the top layer since the run began.
+    """
+
+    epoch: int = 0
+    train_loss: float = math.nan
+    train_accuracy: float = math.nan
+    train_r2: float = math.nan
+    test_loss: float = math.nan
+    test_accuracy: float = math.nan
+    test_r2: float = math.nan
+    test_loss_deployed: float = math.nan
+    test_accuracy_deployed: float = math.nan
+    test_r2_deployed: float = math.nan
+    validation_loss: float = math.nan
+    validation_accuracy: float = math.nan
+    validation_r2: float = math.nan
+    energy: float = 0.0
+    updates: int = 0
