@@ -170,7 +170,7 @@ def _about(study: Study, run: Sequence[Experiment], outcomes: Outcomes, record: 
     validated = f", {data.validation:,} others to choose learning rates on" if data.validation else ""
     cut = ""
     if record.train is not None:
-        cut = f"\nThis is a cut: `{record.whole}` uses all of {study.data}, more epochs and more seeds"
+        cut = f"\nThis is a cut: `{record.whole}` uses all of {study.data}, more epochs and more seeds, and tunes"
         cut += ": [results.md](results.md)."
     files = f"1 experiment (`{run[0].files}`)" if len(run) == 1 else f"{len(run)} experiments (`scenarios/paper/`)"
     untuned = "" if all(one.is_tuned for one in run) else ", if its experiment has more than one"
