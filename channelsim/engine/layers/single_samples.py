@@ -80,7 +80,7 @@ def _rows(net, mem, h, slot, seen, samples, piece, pieces):
             if layer.update_stochastic:
                 key = counter_hash.key(seed, counter_hash.UPDATE_ROUNDING + 64 * h, frame, np.int64(b))
             quantizers.quantize(
-                layer.update_quantizer, layer.update_bits, mem.units[b], layer.update_stochastic, key, index, row,
+                layer.update_quantizer, layer.update_levels, mem.units[b], layer.update_stochastic, key, index, row,
                 as_words(row),
             )  # fmt: skip
             for j in range(n):
@@ -106,7 +106,7 @@ def _on_maps(net, mem, h, slot, seen, samples, eta):
         a = quantizers.measure(layer.update_scale_kind, layer.update_scale, step, simd.count_events(step))
         key = counter_hash.key(net.config.seed, counter_hash.UPDATE_ROUNDING + 64 * h, frame, np.int64(b))
         quantizers.quantize(
-            layer.update_quantizer, layer.update_bits, a, layer.update_stochastic, key, words[:0], step, words
+            layer.update_quantizer, layer.update_levels, a, layer.update_stochastic, key, words[:0], step, words
         )
         for k in range(size):
             total[k] += step[k]
