@@ -267,14 +267,14 @@ def _experiments_intro(run: Sequence[Experiment], outcomes: Outcomes) -> str:
     label = next(variant for variant in first.variants if outcomes.has(first.name, variant.label))
     outcome = outcomes(first.name, label.label)
     file = first.files if "*" not in first.files else f"scenarios/paper/cifar10-{label.rule}.toml"
-    command = f"channelsim run {file} --set 'sweep={{}}' {label.settings} --set {RATE}={outcome.rate:g} --set {SEED}="
+    command = f"channelsim run {file} --set 'sweep={{}}' --set {RATE}={outcome.rate:g} {label.settings} --set {SEED}="
     return f"""\
 Test accuracy after the last epoch in %: mean over seeds ± half the 95 % interval (Student's t). The text of each
 experiment is the head of its scenario file, written before the runs. A star marks a best rate at an end of the grid: a
 better one may lie beyond. Bits are those that the learning channels carry per update, all layers together; their
 entropy is the bound for every code that treats events alike, and is counted where values are quantized.
 
-Every number is that of `channelsim run` on the experiment's file, with the settings of its row, the rate and one of the
+Every number is that of `channelsim run` on the experiment's file, with the rate and the settings of its row and one of the
 seeds {", ".join(map(str, first.seeds))}; here the first: `{command}{first.seeds[0]}`."""
 
 
