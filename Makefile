@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help env demo paper paper-quick paper-full paper-cifar paper-cifar-night paper-page test test-all test-widths golden golden-arm64 test-oldest lint bench bench-avx2 bench-check bench-page clean
+.PHONY: help env demo paper paper-quick paper-full paper-cifar paper-cifar-night paper-page test test-all test-widths golden golden-arm64 test-oldest lint docs bench bench-avx2 bench-check bench-page campaign clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -16,6 +16,10 @@ CANDIDATES := $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11
 OLDEST := build/oldest
 OLDEST_PYTHON ?= python3.11
 
+# Of `make campaign`: the share of each part, and after how many minutes to stop.
+SHARE ?=
+MINUTES ?=
+
 # Of `make paper` and the like.
 EPOCHS ?=
 WORKERS ?=
@@ -26,6 +30,7 @@ BASE := $(VENV)/.installed-base
 SWEEP := $(VENV)/.installed-sweep
 FULL := $(VENV)/.installed-full
 BENCH := $(VENV)/.installed-bench
+DOCS := $(VENV)/.installed-docs
 
 help:  ## Show this list
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)$$/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null \
@@ -66,6 +71,9 @@ golden: $(FULL)  ## Record again the digests of small runs that every machine mu
 golden-arm64:  ## Hold an emulated 64-bit ARM to them (Debian or Ubuntu; ten minutes, and 1 GiB in build/arm64)
 	scripts/arm64.sh -m tests.laws.golden
 
+campaign: $(FULL)  ## Kills, damage and missing things by the thousand (hours; SHARE=0.05: a part; goes on where it stopped)
+	$(BIN)/python -m tests.campaign $(if $(SHARE),--share $(SHARE)) $(if $(MINUTES),--minutes $(MINUTES))
+
 test-oldest: $(OLDEST)/.installed  ## Run the tests with the oldest versions that pyproject.toml allows, in build/oldest
 	$(OLDEST)/bin/python -m pytest -W ignore::DeprecationWarning
 
@@ -76,6 +84,10 @@ lint: $(FULL)  ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(DOCS)  ## Build the site of the documentation, in build/docs; warnings are errors
+	$(BIN)/python -m sphinx -b html -c docs -E -W --keep-going -n -q . build/docs
+	@echo build/docs/index.html
 
 bench: $(BENCH)  ## Measure speed and memory beside JAX and PyTorch, one core each (ten minutes, on a quiet machine)
 	$(BIN)/python -m benchmarks.bench
@@ -117,6 +129,11 @@ $(FULL): pyproject.toml | $(BIN)/python
 	@echo "installing channelsim, its extras and the test tools into $(VENV)"
 	@$(PIP) install -qq --editable '.[all,test]'
 	@touch $(BASE) $(SWEEP) $@
+
+$(DOCS): pyproject.toml | $(BIN)/python
+	@echo "installing channelsim and Sphinx into $(VENV)"
+	@$(PIP) install -qq --editable '.[docs]'
+	@touch $(BASE) $@
 
 # With the oldest Python. Dependencies of that time may use what others, which are new, call deprecated.
 $(OLDEST)/.installed: pyproject.toml scripts/oldest.py

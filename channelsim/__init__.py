@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from channelsim.simulation import Simulation as Simulation
     from channelsim.sweeps import sweep as sweep
     from channelsim.sweeps.plots import plot_sweep as plot_sweep
+    from channelsim.timelines import timeline as timeline
     from channelsim.trace import Trace as Trace
 
 # Public name -> the module that defines it. "data" is the module itself.
@@ -109,6 +110,7 @@ _HOME = {
     "run": "channelsim._run",
     "schema": "channelsim.scenario",
     "sweep": "channelsim.sweeps",
+    "timeline": "channelsim.timelines",
     "verify": "channelsim._verify",
 }
 

@@ -165,7 +165,7 @@ class Check:
             if self.classes
             else f"real targets of {self.outputs} value{'s' * (self.outputs > 1)}"
         )
-        frames = f"{self.frames_per_epoch:,} frames of {self.batch} an epoch, {self.epochs} epochs"
+        frames = f"{self.frames_per_epoch:,} frames of {self.batch} per epoch, {self.epochs} epochs"
         return "\n".join(
             [
                 f"{self.scenario}: {self.data}, {self.samples:,} training samples, {learned}; {frames}",
@@ -181,7 +181,7 @@ class Check:
                 ),
                 "",
                 *_columns(
-                    ("channel", "from", "to", "wires", "error", "bits a value", "bits", "on the link"),
+                    ("channel", "from", "to", "wires", "error", "bits per value", "bits", "on the link"),
                     [
                         (at.name, at.source, at.target, at.wires, at.error_macs, at.value_bits, at.bits,
                          units.format_duration(at.link_time_ps))

@@ -27,6 +27,17 @@ def energy(plan: Plan, counters: NDArray[Any]) -> NDArray[np.float64]:
     ).astype(np.float64)
 
 
+def energy_split(plan: Plan, counters: NDArray[Any]) -> dict[str, float]:
+    """Joules of all channels together, by cause."""
+    macs = int(counters["macs"].sum())
+    return {
+        "bits": float(plan.energy_bit * int(counters["bits"].sum())),
+        "multiply-accumulates": float(plan.energy_mac * (macs + int(counters["update_macs"].sum()))),
+        "synapses read": float(plan.energy_read * macs),
+        "synapses written": float(plan.energy_write * int(counters["writes"].sum())),
+    }
+
+
 def utilisation(counters: NDArray[Any], elapsed: int) -> NDArray[np.float64]:
     """Time that the messages given to a link take on it, by channel, as a share of `elapsed` picoseconds; 0 where no
     time has passed.

@@ -1,7 +1,7 @@
 """Progress of a run: the protocol between `channelsim.run` and what shows it.
 
 `run` calls these methods from its own thread, between chunks of the engine. The command line shows them as a
-progress bar or as one line an epoch (`channelsim.cli.progress`); a notebook or a test may bring its own.
+progress bar or as one line per epoch (`channelsim.cli.progress`); a notebook or a test may bring its own.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from channelsim.plain import Frozen, strict
@@ -45,6 +45,7 @@ class Result:
         training_time_s: wall time inside the engine.
         wall_time_s: wall time of the whole run: loading, evaluating and writing included.
         energy_j: by the scenario's cost table.
+        energy_split: the same by cause: bits, multiply-accumulates, synapses read and synapses written.
         channels: channel name -> messages; events and bits sent; dropped and late events; lost_messages, that found the
             queue full; lost, share of the events that did not arrive for whatever reason; queue_max, most messages
             waiting or being sent; utilisation, time that the messages given to the link take on it, as a share of the
@@ -81,6 +82,7 @@ class Result:
     validation_r2: float = math.nan
     test_r2: float = math.nan
     train_r2: float = math.nan
+    energy_split: Mapping[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     history: tuple[float, ...] = ()
     energy_history: tuple[float, ...] = ()
@@ -91,6 +93,7 @@ class Result:
             "channels",
             Frozen({name: Frozen(total) for name, total in self.channels.items()}),
         )
+        object.__setattr__(self, "energy_split", Frozen(self.energy_split))
 
     @property
     def simulated_time_s(self) -> float:
@@ -101,6 +104,26 @@ class Result:
     def lost(self) -> float:
         """Share of its events that the channel has lost which has lost most of them, from 0 to 1."""
         return max((total["lost"] for total in self.channels.values()), default=0.0)
+
+    @property
+    def utilisation(self) -> float:
+        """That of the channel that is busiest on its link."""
+        return max((total["utilisation"] for total in self.channels.values()), default=0.0)
+
+    @property
+    def queue_max(self) -> float:
+        """The longest queue of all channels, in messages."""
+        return max((total["queue_max"] for total in self.channels.values()), default=0.0)
+
+    @property
+    def joules_to_90(self) -> float | None:
+        """J spent by the end of the first epoch with a test accuracy of at least 90 %; None if there is none."""
+        return self.joules_to(0.9)
+
+    @property
+    def joules_to_95(self) -> float | None:
+        """J spent by the end of the first epoch with a test accuracy of at least 95 %; None if there is none."""
+        return self.joules_to(0.95)
 
     @property
     def bits(self) -> int:
@@ -117,6 +140,22 @@ class Result:
         """Bits on the learning channels divided by updates; NaN without an update."""
         return self.learning_bits / self.updates if self.updates else math.nan
 
+    @property
+    def joules_per_update(self) -> float:
+        """J divided by updates; NaN without an update."""
+        return self.energy_j / self.updates if self.updates else math.nan
+
+    @property
+    def time_per_update_s(self) -> float:
+        """Simulated seconds divided by updates; NaN without an update."""
+        return self.simulated_time_s / self.updates if self.updates else math.nan
+
+    def shares_of_energy(self) -> str:
+        """The causes of the energy with their shares, the largest first; empty where nothing was spent."""
+        total = sum(self.energy_split.values())
+        order = sorted(self.energy_split.items(), key=lambda item: -item[1])
+        return ", ".join(f"{cause} {100 * joules / total:.0f} %" for cause, joules in order) if total > 0 else ""
+
     def joules_to(self, accuracy: float) -> float | None:
         """J spent by the end of the first epoch with at least this test accuracy; None if there is none."""
         for reached, spent in zip(self.history, self.energy_history, strict=True):
@@ -129,10 +168,11 @@ class Result:
         what is not finite.
 
         Its keys are the attributes above, without figures as deployed and of validation samples that are not there;
-        simulated_time_s and bits_per_update are added.
+        simulated_time_s, bits_per_update, joules_per_update and time_per_update_s are added.
         """
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
         values["simulated_time_s"] = self.simulated_time_s
+        values["energy_split"] = dict(self.energy_split)
         values["channels"] = {name: dict(total) for name, total in self.channels.items()}
         values["trace"] = str(self.trace)
         for name in [name for name in values if name.endswith("_deployed") or name.startswith("validation_")]:
@@ -140,7 +180,8 @@ class Result:
                 del values[name]
         for name in ("warnings", "history", "energy_history"):
             values[name] = list(values[name])
-        values["bits_per_update"] = self.bits_per_update
+        for name in ("bits_per_update", "joules_per_update", "time_per_update_s"):
+            values[name] = getattr(self, name)
         return dict(strict(values))
 
     def figures(self) -> list[tuple[str, str]]:
@@ -168,9 +209,10 @@ class Result:
         return [
             *self.figures(),
             ("updates", f"{self.updates:,}"),
-            ("simulated time", f"{self.simulated_time_s:.4g} s"),
+            ("simulated time", f"{self.simulated_time_s:.4g} s ({self.time_per_update_s:.4g} s per update)"),
             ("learning bits", f"{self.learning_bits:,} ({self.bits_per_update:,.0f} per update)"),
-            ("energy", f"{self.energy_j:.4g} J"),
+            ("energy", f"{self.energy_j:.4g} J ({self.joules_per_update:.4g} J per update)"),
+            *((("of which", self.shares_of_energy()),) if self.shares_of_energy() else ()),
             ("training time", f"{self.training_time_s:.3g} s of {self.wall_time_s:.3g} s"),
             ("trace", str(self.trace)),
         ]

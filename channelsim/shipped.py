@@ -5,13 +5,13 @@ A wheel has them beside its code, under share/channelsim; in a source tree they 
 
 from __future__ import annotations
 
-import shutil
 import tomllib
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 
 from channelsim.errors import InputError
+from channelsim.files import open_regular, replace
 
 _SOURCE_TREE = Path(__file__).resolve().parents[1]
 _MARK = "scenarios/digits-srbp.toml"
@@ -67,14 +67,19 @@ def copy(name: str, directory: Path, force: bool = False) -> list[Path]:
     targets = [directory / path.relative_to(root) for path in sources]
     if not force:
         for path, target in zip(sources, targets, strict=True):
-            if target.exists() and target.read_bytes() != path.read_bytes():
+            if target.exists() and _content(target) != path.read_bytes():
                 raise InputError(
                     f"{target}: is there already, with another content; accepted: --force, or another --to"
                 )
     for path, target in zip(sources, targets, strict=True):
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
+        replace(target, path.read_bytes())
     return targets
+
+
+def _content(path: Path) -> bytes:
+    with open_regular(path) as file:
+        return file.read()
 
 
 def _about(path: Path) -> str:

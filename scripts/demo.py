@@ -1,4 +1,4 @@
-"""Three ways to tell the layers of a small network what went wrong, and what each costs: `make demo`.
+"""Three ways to send the error to the layers of a small network, and what each costs: `make demo`.
 
 Backpropagation; skipped random backpropagation (direct feedback alignment); and the same with the error sent in 3 bits
 over slow links that lose 10 % of the events. The data set, handwritten digits, comes with the package.
@@ -36,7 +36,7 @@ def main() -> int:
         results.append(result)
         print(
             f"{name:17} accuracy {percent(result.test_accuracy)}   "
-            f"sent {quantity(result.bits, 'bit'):>9}, of these errors {quantity(result.learning_bits, 'bit'):>9}   "
+            f"sent {quantity(result.bits, 'bit'):>9}, of which errors {quantity(result.learning_bits, 'bit'):>9}   "
             f"simulated time {quantity(result.simulated_time_s, 's'):>8}",
             flush=True,
         )

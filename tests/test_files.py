@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
+import tempfile
 import threading
 from pathlib import Path
+from typing import Any
 
+import h5py
+import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 import channelsim as cs
+from channelsim import plots, timelines
 from channelsim.data import load_dataset
 from channelsim.errors import InputError
-from channelsim.files import open_regular
-from channelsim.trace import Trace
+from channelsim.files import open_regular, replace
+from channelsim.trace import Trace, _tables
 
 
 @pytest.fixture
@@ -70,6 +77,54 @@ def test_nothing_waits_for_them(special: dict[str, Path], tmp_path: Path, kind: 
         Trace(path)
 
 
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("kind", ["a FIFO", "a device", "a directory"])
+def test_nothing_is_written_to_them(special: dict[str, Path], tmp_path: Path, kind: str) -> None:
+    """Given for a picture, or for weights."""
+    for name, write in WRITERS.items():
+        (tmp_path / name).symlink_to(special[kind])
+        with pytest.raises(InputError, match=rf"{name}: is {kind}, which cannot be read or replaced"):
+            write(tmp_path / name)
+        assert (tmp_path / name).is_symlink()
+
+
+def test_a_file_that_cannot_be_written_whole_stays_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("os.fsync", full)
+    for name, write in WRITERS.items():
+        (tmp_path / name).write_bytes(b"old")
+        with pytest.raises(InputError, match="No space left on device"):
+            write(tmp_path / name)
+        assert (tmp_path / name).read_bytes() == b"old"
+    assert {path.name for path in tmp_path.iterdir()} == set(WRITERS)
+
+
+def test_what_a_link_leads_to_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"old")
+    for name, ours in (("link", False), ("planted", True)):
+        (tmp_path / name).symlink_to(tmp_path / "file")
+        replace(tmp_path / name, name.encode(), ours=ours)
+        assert (tmp_path / name).is_symlink() is not ours
+    assert (tmp_path / "file").read_bytes() == b"link" and (tmp_path / "planted").read_bytes() == b"planted"
+
+
+def draw(path: Path) -> None:
+    plots.save(Figure(), path)
+
+
+def export(path: Path) -> None:
+    class One(Trace):
+        def __init__(self) -> None:
+            self.path = path
+
+        def weights(self, epoch: int | None = None) -> dict[str, Any]:
+            return {"W_1": np.zeros(2, np.float32)}
+
+    One().export_weights(path)
+
+
 def test_a_device_is_no_scenario() -> None:
     with pytest.raises(InputError, match="/dev/zero: is a device"):
         cs.load("/dev/zero")
@@ -92,3 +147,18 @@ def test_toml_beyond_the_limits_of_python(tmp_path: Path, text: str, told: str) 
     path.write_text(text)
     with pytest.raises(InputError, match=rf"a\.toml: {told}.*; accepted: TOML"):
         cs.load(path)
+
+
+def dump(path: Path) -> None:
+    timelines._write(path, iter([b"dump"]))
+
+
+def table(path: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder, h5py.File(Path(folder) / "run.h5", "w") as file:
+        file["metrics/test/epoch"], file["metrics/test/loss"] = np.arange(2), np.zeros(2)
+        file["metrics/test/epoch"].make_scale("epoch")
+        file["metrics/test/loss"].dims[0].attach_scale(file["metrics/test/epoch"])
+        _tables.export(file, "metrics/test", path)
+
+
+WRITERS = {"picture.svg": draw, "weights.npz": export, "timeline.vcd": dump, "metrics.csv": table}

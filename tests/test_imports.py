@@ -23,9 +23,9 @@ ROOMS: dict[str, str] = {
     "signals": "",
     "plain": "",
     "extras": "errors",
-    "shipped": "errors",
     "paths": "errors",
     "files": "errors",
+    "shipped": "errors files",
     "rules": "",
     "extend": "",
     "parts": "errors files extend",
@@ -80,13 +80,14 @@ ROOMS: dict[str, str] = {
     "simulation": "errors version signals paths units scenario data identity plan engine memory metrics trace given "
     "result provenance accounting congestion cautions alignment deployment",
     "_run": "errors units scenario data progress result simulation",
-    "plots": "errors paths trace",
+    "plots": "errors paths files units trace",
+    "timelines": "errors paths files units scenario plan trace plots",
     "theory.portrait": "errors plots theory theory.systems",
     "_theory": "errors scenario data plan engine given theory theory.systems",
-    "sweeps": "errors version signals plain extras parts paths units elementary hashing scenario data identity trace "
-    "plots _run",
-    "cli": "errors version signals plain shipped paths scenario engine data trace result progress _check _verify _run "
-    "_theory plots sweeps extras theory theory.portrait",
+    "sweeps": "errors version signals plain extras parts paths files units elementary hashing scenario data identity "
+    "trace plots _run",
+    "cli": "errors version signals plain shipped paths units scenario engine data trace result progress _check _verify "
+    "_run _theory plots timelines sweeps extras theory theory.portrait",
     "__main__": "cli",
 }
 """Room -> what it may import beside itself, all of it in lines above. A room is a module, or a package without those of

@@ -272,7 +272,7 @@ def maps(draw: st.DrawFn) -> tuple[tuple[int, ...], list[dict[str, Any]]]:
 def test_a_layer_costs_what_the_page_says(
     rule: str, network: tuple[tuple[int, ...], list[dict[str, Any]]], batch: int, whole: bool
 ) -> None:
-    """All neurons speak (the biases are not zero); one sample a frame, or `batch` of them."""
+    """All units are active (the biases are not zero); one sample per frame, or `batch` of them."""
     shape, layers = network
     training = {"batch": batch if whole else 1, "epochs": 1, "learning_rate": 1e-4}
     plan = plan_of_chain(shape, layers, 3, batch, learning={"rule": rule}, training=training)

@@ -308,7 +308,7 @@ def test_a_batch_of_all_is_a_batch_of_as_many(tmp_path: Path) -> None:
     """Bit for bit; check shows the figure."""
     one = regression(tmp_path, training={"epochs": 5, "batch": "all", "learning_rate": 0.2})
     other = regression(tmp_path, training={"epochs": 5, "batch": 100, "learning_rate": 0.2})
-    assert "1 frames of 100 an epoch, 5 epochs" in repr(cs.check(one))
+    assert "1 frames of 100 per epoch, 5 epochs" in repr(cs.check(one))
     assert cs.check(one).batch == 100 and cs.check(one).operations == cs.check(other).operations
     results = [cs.run(each, out=tmp_path / f"{i}.h5") for i, each in enumerate((one, other))]
     assert (results[0].frames, results[0].updates, results[0].test_loss) == (5, 5, results[1].test_loss)

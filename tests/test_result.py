@@ -55,6 +55,24 @@ def test_long_simulated_times_are_exact() -> None:
     assert told["simulated_time_s"] == (2**60 + 1) / 10**12
 
 
+def test_energy_and_time_per_update() -> None:
+    split = {"bits": 0.5e-6, "multiply-accumulates": 1.5e-6, "synapses read": 0.0}
+    result = make(energy_split=split)
+    assert (result.joules_per_update, result.time_per_update_s) == (pytest.approx(1e-7), pytest.approx(7.5e-5))
+    assert result.shares_of_energy() == "multiply-accumulates 75 %, bits 25 %, synapses read 0 %"
+    assert "of which        multiply-accumulates 75 %" in repr(result) and "1e-07 J per update" in repr(result)
+    told = json.loads(json.dumps(result.to_json()))
+    assert told["energy_split"] == split and told["joules_per_update"] == pytest.approx(1e-7)
+    assert make(updates=0).to_json()["time_per_update_s"] is None and make().shares_of_energy() == ""
+
+
+def test_columns_of_the_table_of_a_sweep() -> None:
+    busy = {"a": {"utilisation": 0.5, "queue_max": 3}, "b": {"utilisation": 0.75, "queue_max": 0}}
+    result = make(channels=busy)
+    assert (result.utilisation, result.queue_max) == (0.75, 3)
+    assert (result.joules_to_90, result.joules_to_95) == (1.5e-6, None)
+
+
 def test_totals() -> None:
     result = make()
     assert result.bits == 3560

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,13 @@ def test_what_was_changed_is_kept_unless_forced(tmp_path: Path) -> None:
 def test_an_unknown_name_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["scenarios", "copy", "digit-bp"]) == 2
     assert "digit-bp is not shipped; accepted: digits-autoencoder, digits-bp" in capsys.readouterr().err
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("force", [False, True])
+def test_a_fifo_is_neither_waited_for_nor_replaced(tmp_path: Path, force: bool) -> None:
+    (tmp_path / "scenarios").mkdir()
+    os.mkfifo(tmp_path / "scenarios" / "digits-srbp.toml")
+    with pytest.raises(cs.InputError, match=r"digits-srbp\.toml: is a FIFO"):
+        shipped.copy("digits-srbp", tmp_path, force)
+    assert (tmp_path / "scenarios" / "digits-srbp.toml").is_fifo()

@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from channelsim import signals
-from channelsim.cli import check, data, plot, run, scenarios, sweep, theory, trace, verify
+from channelsim.cli import check, data, plot, run, scenarios, sweep, theory, timeline, trace, verify
 from channelsim.cli.output import abandon, error, prepare
 from channelsim.errors import InputError, RunError
 
@@ -41,6 +41,7 @@ app.command("check")(check.check)
 app.command("verify")(verify.verify)
 app.command("sweep")(sweep.sweep)
 app.command("plot")(plot.plot)
+app.command("timeline")(timeline.timeline)
 app.command("theory")(theory.theory)
 app.add_typer(trace.app, name="trace")
 app.add_typer(data.app, name="data")
@@ -105,10 +106,12 @@ def _status(arguments: Sequence[str] | None) -> int:
         abandon(sys.stdout)
         return FAILED
     except MemoryError as lack:
-        remedies = "fewer units, a smaller training.batch, or learning.feedback.connections = k"
-        error(f"this machine has not enough memory ({str(lack) or 'no figure'}); accepted: {remedies}")
-        return WRONG_INPUT
-    except OSError as refusal:
+        return _without_memory(str(lack) or "no figure")
+    except (ImportError, OSError) as refusal:
+        if _is_unmapped(refusal):
+            return _without_memory("too little to load compiled libraries")
+        if isinstance(refusal, ImportError):
+            raise
         if isinstance(refusal, FileNotFoundError) and _is_nowhere():
             error("the working directory has been deleted; accepted: one that exists")
             return WRONG_INPUT
@@ -119,6 +122,22 @@ def _status(arguments: Sequence[str] | None) -> int:
         error(f"{refusal.filename}: {refusal.strerror}" if refusal.filename else str(refusal))
         return WRONG_INPUT
     return status if isinstance(status, int) else DONE
+
+
+def _without_memory(figure: str) -> int:
+    remedies = "fewer units, a smaller training.batch, or learning.feedback.connections = k"
+    error(f"this machine has not enough memory ({figure}); accepted: {remedies}")
+    return WRONG_INPUT
+
+
+def _is_unmapped(failure: BaseException | None) -> bool:
+    """Whether the machine had no room for a compiled library (as with `ulimit -v`), which the loader says in words."""
+    words = ("failed to map segment", "Cannot allocate memory", "cannot allocate memory")
+    while failure is not None:
+        if any(word in str(failure) for word in words):
+            return True
+        failure = failure.__cause__ or failure.__context__
+    return False
 
 
 def _is_gone() -> bool:

@@ -25,7 +25,7 @@ def check(
 ) -> None:
     """Validate a scenario and show what would be simulated.
 
-    Layers and channels, wires, operations and bits a frame, memory.
+    Layers and channels, wires, operations and bits per frame, memory.
     """
     if schema:
         from channelsim.scenario import schema as scenario_schema

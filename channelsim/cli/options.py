@@ -31,7 +31,7 @@ Threads = Annotated[
         "--threads",
         metavar="N",
         min=1,
-        help="Threads that share the work on a mini-batch, at most one a core (default: 1).",
+        help="Threads that share the work on a mini-batch, at most one per core (default: 1).",
         show_default=False,
     ),
 ]

@@ -20,17 +20,40 @@ def plot(
         "channelsim.png"
     ),
     x: Annotated[
-        str | None, typer.Option("--x", metavar="KEY", help="Of a sweep: the key along the axis.", show_default=False)
+        str | None,
+        typer.Option(
+            "--x", metavar="KEY", help="Along the axis: a measure; of a sweep also a swept key.", show_default=False
+        ),
     ] = None,
     y: Annotated[
         str | None,
         typer.Option(
             "--y",
-            metavar="COLUMN",
-            help="Of a sweep: what is drawn (test_accuracy, or test_r2 or test_loss where there is none).",
+            metavar="MEASURE",
+            help="What is drawn (test_accuracy, or test_r2 or test_loss where there is none).",
             show_default=False,
         ),
     ] = None,
+    at_end: Annotated[bool, typer.Option("--end", help="Of traces: a point for each, at its end.")] = False,
+    pareto: Annotated[
+        bool, typer.Option("--pareto", help="Mark and name the points that no other beats in both measures.")
+    ] = False,
+    third: Annotated[
+        str | None,
+        typer.Option("--third", metavar="MEASURE", help="Of a sweep: a third one, by colour.", show_default=False),
+    ] = None,
+    best_over: Annotated[
+        str | None,
+        typer.Option(
+            "--best-over",
+            metavar="KEY",
+            help="Of a sweep: each variant at its own best value of this key, by validation accuracy.",
+            show_default=False,
+        ),
+    ] = None,
+    breakdown: Annotated[
+        bool, typer.Option("--breakdown", help="Of traces: bars of bits and joules, by channel and cause.")
+    ] = False,
     by: Annotated[
         str | None, typer.Option("--by", metavar="KEY", help="Of a sweep: a curve for each value.", show_default=False)
     ] = None,
@@ -47,21 +70,36 @@ def plot(
 ) -> None:
     """Draw accuracy (or R^2) and loss, all traces in one picture: by epoch, and by bits sent on the learning channels.
 
-    Of a sweep's directory, draw a column of its table over a swept key, as means over seeds with 95 % intervals.
+    With --x and --y any measure against any other, such as --x energy --y test_accuracy.
+    Of a sweep's directory, draw a column of its table over a swept key or another measure, as means over seeds with
+    95 % intervals.
     """
     if any(source.is_dir() for source in sources):
-        _plot_sweep(sources, x, y, by, heat, where or [], out)
-    elif x or y or by or heat or where:
-        raise InputError(f"plot: {sources[0]} is no directory; --x, --y, --by, --heat and --where are for a sweep's")
+        if at_end or breakdown:
+            raise InputError("plot: --end and --breakdown are for traces; accepted: DIR/points/*.h5")
+        _plot_sweep(sources, x, y, by, heat, where or [], out, pareto, third, best_over)
+    elif by or heat or where or third or best_over:
+        raise InputError(
+            f"plot: {sources[0]} is no directory; --by, --heat, --where, --third and --best-over are for a sweep's"
+        )
     else:
         from channelsim.plots import plot as draw
 
-        draw(sources, out=out, note=note)
+        draw(sources, out=out, note=note, x=x, y=y, at_end=at_end, pareto=pareto, breakdown=breakdown)
     print(printable(str(out)))
 
 
 def _plot_sweep(
-    sources: list[Path], x: str | None, y: str | None, by: str | None, heat: str | None, where: list[str], out: Path
+    sources: list[Path],
+    x: str | None,
+    y: str | None,
+    by: str | None,
+    heat: str | None,
+    where: list[str],
+    out: Path,
+    pareto: bool,
+    third: str | None,
+    best_over: str | None,
 ) -> None:
     if len(sources) > 1:
         raise InputError("plot: more than one directory; accepted: traces, or the directory of one sweep")
@@ -71,6 +109,6 @@ def _plot_sweep(
 
     table = read_table(sources[0])
     if x is None:
-        raise InputError(f"plot: {sources[0]} is a sweep; accepted: --x KEY, with one of its columns")
+        raise InputError(f"plot: {sources[0]} is a sweep; accepted: --x KEY, a swept key or a measure")
     chosen = dict(text.partition("=")[::2] for text in where)
-    plot_sweep(table, x, y, by, heat, chosen, out)
+    plot_sweep(table, x, y, by, heat, chosen, out, pareto, third, best_over)

@@ -1,4 +1,4 @@
-"""A run as it is shown: a progress bar on a terminal, a line an epoch elsewhere."""
+"""A run as it is shown: a progress bar on a terminal, a line per epoch elsewhere."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def figure(row: Mapping[str, Any], split: str) -> str:
 
 
 class LineProgress(Silent):
-    """One line an epoch, if these are not too many, and one for each note, as logs and pipes want it."""
+    """One line per epoch, if these are not too many, and one for each note, as logs and pipes want it."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

@@ -24,7 +24,11 @@ def sweep(
     workers: Annotated[
         int | None,
         typer.Option(
-            "--workers", metavar="N", min=1, help="Processes on this machine (default: one a core).", show_default=False
+            "--workers",
+            metavar="N",
+            min=1,
+            help="Processes on this machine (default: one per core).",
+            show_default=False,
         ),
     ] = None,
     scheduler: Annotated[
@@ -40,7 +44,7 @@ def sweep(
 ) -> None:
     """Run all points of a scenario's \\[sweep] that are not done yet.
 
-    A directory holds a trace a point and the table of all results, in Parquet and CSV.
+    A directory holds one trace per point and the table of all results, in Parquet and CSV.
     Ctrl-C leaves all that is done; the same command goes on. Exit status 1: some point failed.
     """
     from channelsim.cli.sweep_progress import shown

@@ -31,7 +31,7 @@ class Quiet(Silent):
 
 
 class Lines(Quiet):
-    """A line a point, as logs and pipes want it."""
+    """A line per point, as logs and pipes want it."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class Lines(Quiet):
 
 
 class Bar(Quiet):
-    """A bar over all points with the time left, under a line a point that stays."""
+    """A bar over all points with the time left, under a line per point that stays."""
 
     def __init__(self, stream: TextIO) -> None:
         from rich.console import Console

@@ -32,8 +32,12 @@ def print_result(result: Result) -> None:
             "learning bits",
             f"{quantity(result.learning_bits, 'bit')}, {quantity(result.bits_per_update, 'bit')} per update",
         ),
-        ("simulated time", quantity(result.simulated_time_s, "s")),
-        ("energy", quantity(result.energy_j, "J")),
+        (
+            "simulated time",
+            f"{quantity(result.simulated_time_s, 's')}, {quantity(result.time_per_update_s, 's')} per update",
+        ),
+        ("energy", f"{quantity(result.energy_j, 'J')}, {quantity(result.joules_per_update, 'J')} per update"),
+        *((("of which", result.shares_of_energy()),) if result.shares_of_energy() else ()),
         (
             "wall time",
             f"{quantity(result.wall_time_s, 's')}, of which {quantity(result.training_time_s, 's')} in the engine",

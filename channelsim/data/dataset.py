@@ -24,27 +24,19 @@ Labels = NDArray[np.int32]
 class Dataset:
     """Images and targets, ready for the engine.
 
-    Attributes
-    ----------
-    name:
-        What the scenario calls the set, e.g. `"mnist"`.
-    train_x, test_x, validation_x:
-        float32, C-contiguous, shape (samples, inputs): one flattened image a row, channel by channel and row
-        by row. Pixels lie in 0..1 unless the set was normalised or came with other values. Validation may
-        have no rows.
-    train_y, test_y, validation_y:
-        int32, shape (samples,): class numbers 0..classes-1. Or, where the targets are real, float32, shape (samples,
-        outputs); the input's own array where that is the target.
-    shape:
-        Shape of one image: `(inputs,)` or `(channels, height, width)`; its product is `inputs`.
-    classes:
-        Number of classes; 0 where the targets are real.
-    values:
-        The range of the training images as they came, and what they were divided by; None for arrays that were given.
-    notes:
-        How else the source was read, a sentence each, e.g. that its labels are one-hot.
-    warnings:
-        What is allowed but hardly meant, a sentence each: implausible ranges, classes without samples.
+    Attributes:
+        name: what the scenario calls the set, e.g. `"mnist"`.
+        train_x, test_x, validation_x: float32, C-contiguous, shape (samples, inputs): one flattened image per row,
+            channel by channel and row by row. Pixels lie in 0..1 unless the set was normalised or came with other
+            values. Validation may have no rows.
+        train_y, test_y, validation_y: int32, shape (samples,): class numbers 0..classes-1. Or, where the targets are
+            real, float32, shape (samples, outputs); the input's own array where that is the target.
+        shape: shape of one image: `(inputs,)` or `(channels, height, width)`; its product is `inputs`.
+        classes: number of classes; 0 where the targets are real.
+        values: the range of the training images as they came, and what they were divided by; None for arrays that were
+            given.
+        notes: how else the source was read, a sentence each, e.g. that its labels are one-hot.
+        warnings: what is allowed but hardly meant, a sentence each: implausible ranges, classes without samples.
     """
 
     name: str

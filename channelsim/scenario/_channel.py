@@ -195,7 +195,7 @@ class Channel(Table):
     threshold: Annotated[Threshold | None, NoneWord] = None
     """Send large values only."""
     quantize: Annotated[Quantize | None, NoneWord] = None
-    """Send few bits a value; without it a value is a 32-bit float."""
+    """Send few bits per value; without it a value is a 32-bit float."""
     residual: Annotated[Literal["threshold", "error_feedback"] | None, NoneWord] = None
     """What a sender keeps and adds to its next value: "threshold": values that the threshold held back;
     "error_feedback": what was to be sent minus what was sent, that is also what the quantizer rounded off."""

@@ -267,6 +267,7 @@ class Course:
             training_time_s=self.training_time,
             wall_time_s=self.wall_time,
             energy_j=float(accounting.energy(self.plan, state.counters).sum()),
+            energy_split=accounting.energy_split(self.plan, state.counters),
             channels=self.totals(),
             trace=where,
             warnings=tuple(self._warnings(status, counters)),

@@ -5,7 +5,8 @@
     points/<name>.h5        its trace
     results.parquet, .csv   the table of all points, made anew from points/*.json
 
-Every file appears whole or not at all. The table holds nothing of its own, so that it can always be made again.
+Every file appears whole or not at all, and the JSON ones have a checksum, the CRC-32 of the rest of their text. The
+table holds nothing of its own, so that it can always be made again.
 """
 
 from __future__ import annotations
@@ -14,17 +15,19 @@ import contextlib
 import json
 import math
 import os
-import tempfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from channelsim import extras
 from channelsim.errors import InputError, Unwritable, printable
+from channelsim.files import FOLLOW_NO_LINK, NO_LOCKS, open_regular, replace
 from channelsim.identity import changes
 from channelsim.paths import path_of
 from channelsim.plain import json_text
 from channelsim.scenario import Scenario, parse_key
+from channelsim.sweeps import _parquet
 from channelsim.version import version
 
 if TYPE_CHECKING:
@@ -37,14 +40,14 @@ try:
 except ImportError:  # a system without advisory locks: two sweeps should not share a directory there
     fcntl = None  # type: ignore[assignment]
 
-FORMAT, VERSION = "channelsim sweep", 2
+FORMAT, VERSION = "channelsim sweep", 3
 DONE, FAILED, KILLED = "done", "failed", "killed"
 """Statuses of a point. `killed`: its workers died each time it was tried."""
 
 MEASURES = (
     "test_accuracy", "test_r2", "test_loss", "test_accuracy_deployed", "test_r2_deployed", "validation_accuracy",
     "validation_r2", "train_accuracy", "train_r2", "loss", "bits", "learning_bits", "lost", "simulated_time_s",
-    "energy_j", "wall_time_s", "updates",
+    "energy_j", "joules_to_90", "joules_to_95", "utilisation", "queue_max", "wall_time_s", "updates",
 )  # fmt: skip
 """Columns of the table that a run fills: shares from 0 to 1, R^2, mean losses (`loss`: of training), bits, seconds and
 joules."""
@@ -55,6 +58,7 @@ _WHERE_THERE_ARE_ANY = (
     "test_accuracy_deployed", "test_r2_deployed", "validation_accuracy", "validation_r2", "test_r2", "train_r2",
 )  # fmt: skip
 _PARTS = {"point", "status", "reason", "final", "values", "scenario", "measures", "warnings", "trace"}  # of a record
+_CHECKSUM = "crc32"  # the key, in the JSON files
 _COUNTS = ("bits", "learning_bits", "updates")
 
 Record = dict[str, Any]
@@ -81,8 +85,11 @@ def unwritable(directory: Path, reason: str) -> Unwritable:
 
 @contextlib.contextmanager
 def locked(path: Path, wait: bool) -> Iterator[bool]:
-    """Holds an advisory lock on a file, which dies with its process; yields whether it was to be had."""
-    descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
+    """Holds an advisory lock on a file, which dies with its process; yields whether it was to be had.
+
+    Where the disk has no locks (`lacking_locks`) it always is.
+    """
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | FOLLOW_NO_LINK, 0o666)
     try:
         held = True
         if fcntl is not None:
@@ -90,25 +97,49 @@ def locked(path: Path, wait: bool) -> Iterator[bool]:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             except BlockingIOError:
                 held = False
+            except OSError as error:
+                if error.errno not in NO_LOCKS:
+                    raise
         yield held
     finally:
         os.close(descriptor)
 
 
-def _replace(path: Path, data: bytes) -> None:
-    """Make `data` the content of `path`, at once. Raises OSError, with the old file as it was."""
-    descriptor, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+def lacking_locks(directory: Path) -> str:
+    """What to tell of a disk that has no file locks; empty if it has. The directory has been claimed."""
+    if fcntl is None:
+        return ""
+    with open(directory / ".lock", "rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return ""
+        except OSError as error:
+            return (
+                f"{directory}: this disk has no file locks ({error.strerror}); "
+                "see to it that no other sweep uses the same directory"
+            )
+    return ""
+
+
+def _sealed(content: Record) -> bytes:
+    """The JSON of a record, with its checksum as the last key."""
+    return json_text({**content, _CHECKSUM: _checksum(content)}, indent=1).encode()
+
+
+def _checksum(content: Record) -> str:
+    return f"{zlib.crc32(json_text(content, indent=1).encode()):08x}"
+
+
+def _unsealed(content: Any) -> Record | None:
+    """The record that was sealed; None if it is not as it was written."""
+    if not isinstance(content, dict):
+        return None
+    record = {key: value for key, value in content.items() if key != _CHECKSUM}
     try:
-        with open(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(part, 0o644)
-        os.replace(part, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.unlink(part)
-        raise
+        return record if content.get(_CHECKSUM) == _checksum(record) else None
+    except RecursionError:
+        return None
 
 
 # --- the directory --------------------------------------------------------------------------------------------
@@ -142,7 +173,7 @@ def claim(directory: Path, scenario: Scenario, data: Mapping[str, Mapping[str, s
             contents = {"sweeps": others if mine in others else [*others, mine], "data": {**before, **data}}
             if contents != there:
                 about = {"format": FORMAT, "version": VERSION, "channelsim": version(), **contents}
-                _replace(directory / "sweep.json", json_text(about, indent=1).encode())
+                replace(directory / "sweep.json", _sealed(about), ours=True)
     except OSError as error:
         reason = error.strerror or str(error)
         raise Unwritable(f"{directory}: {reason}; accepted: a directory that can be written (--out)", reason) from None
@@ -166,19 +197,24 @@ def _contents(directory: Path) -> Record:
             f"{directory}: its points were computed by channelsim {made_by} (table version {about.get('version')}); "
             f"this is {version()} (version {VERSION}): accepted: another --out"
         )
-    if not _are_contents(about):
+    if _unsealed(about) is None or not _are_contents(about):
         raise InputError(f"{path}: damaged; accepted: the file as `channelsim sweep` wrote it, or another --out")
     return {"sweeps": about["sweeps"], "data": about["data"]}
 
 
 def _read_json(path: Path) -> Any:
-    """What a file holds; None if it is no JSON, has numbers that JSON lacks, or is nested too deep. Raises OSError."""
+    """What a file holds; None if it is no JSON, has numbers that JSON lacks, or is nested too deep.
+
+    Raises OSError, and InputError for what is no regular file.
+    """
 
     def refuse(word: str) -> None:
         raise ValueError(word)
 
+    with open_regular(path) as file:
+        text = file.read()
     try:
-        return json.loads(path.read_bytes(), parse_constant=refuse)
+        return json.loads(text, parse_constant=refuse)
     except (ValueError, RecursionError):
         return None
 
@@ -277,8 +313,8 @@ def _leaves(value: Any, path: tuple[str, ...], columns: set[tuple[str, ...]]) ->
 def read_point(directory: Path, name: str) -> Record | None:
     """The record of a point, or None if there is none."""
     try:
-        record = _read_json(point_file(directory, name))
-    except OSError:  # there is none
+        record = _unsealed(_read_json(point_file(directory, name)))
+    except (OSError, InputError):  # there is none
         return None
     return record if _is_record(record, name) else None  # one that was cut short or changed: the point is done again
 
@@ -307,7 +343,7 @@ def _is_measure(name: str, value: Any) -> bool:
 def write_point(directory: Path, record: Record) -> None:
     """Keeps the record of a point. Raises Unwritable if the disk is full or the like."""
     try:
-        _replace(point_file(directory, record["point"]), json_text(record, indent=1).encode())
+        replace(point_file(directory, record["point"]), _sealed(record), ours=True)
     except OSError as error:
         raise unwritable(directory, error.strerror or str(error)) from None
 
@@ -356,8 +392,8 @@ class Results:
         try:
             with locked(self.directory / ".lock", wait=True):
                 table = self._table()
-                _replace(self.directory / "results.csv", table.to_csv(index=False).encode())
-                _replace(self.directory / "results.parquet", table.to_parquet(index=False))
+                replace(self.directory / "results.csv", table.to_csv(index=False).encode(), ours=True)
+                replace(self.directory / "results.parquet", _parquet.packed(table), ours=True)
         except OSError as error:
             raise unwritable(self.directory, error.strerror or str(error)) from None
         return table
@@ -455,13 +491,13 @@ def read_table(directory: str | os.PathLike[str]) -> pd.DataFrame:
     Raises InputError if there is none, and without the extra `sweep`.
     """
     extras.require("sweep", "the table of a sweep")
-    import pandas as pd
-
     folder = path_of(directory)
     path = folder / "results.parquet"
     if not path.exists():
         raise InputError(f"{folder}: no results.parquet; accepted: the directory of a `channelsim sweep`")
     try:
-        return pd.read_parquet(path)
+        return _parquet.read(path)
+    except InputError:
+        raise
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None

@@ -52,7 +52,7 @@ def sweep(
         scenario: its `sweep` table is the grid; without one it is a single point.
         out: the directory, `runs/<name>` by default. Points that are done in it are not done again; another sweep may
             use it at the same time.
-        workers: single-threaded processes on this machine, by default one a core.
+        workers: single-threaded processes on this machine, by default one per core.
         scheduler: the address of a Dask scheduler instead, whose workers see the same files and have channelsim.
         progress: is called while the sweep goes on (see `SweepProgress`).
         dataset: in place of the scenario's; it is kept in the directory, where workers find it.
@@ -81,6 +81,8 @@ def sweep(
         scenario = _data.kept(scenario, dataset, directory)
     wanted, data = _data.identified(points(scenario), listener.note)
     _store.claim(directory, scenario, data)
+    if lacking := _store.lacking_locks(directory):
+        listener.note(f"warning: {lacking}")
     results = _store.Results(directory)
     left = [point for point in wanted if not _store.is_final(_store.read_point(directory, point.name))]
     with signals.in_order():

@@ -1,51 +1,34 @@
-"""The results of a sweep in one picture: curves with intervals over one key, or a heat map over two."""
+"""The results of a sweep in one picture: curves over one key, a heat map over two, or one measure against another."""
 
 from __future__ import annotations
 
-import contextlib
-import math
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
-from channelsim import extras, units
+from channelsim import extras
 from channelsim.errors import InputError
 from channelsim.paths import path_of
-from channelsim.plots import FORMATS, as_written, look, save
+from channelsim.plots import MEASURES as KNOWN
+from channelsim.plots import Measure, as_written, check_format, dress, look, measure_of, save, tidy
 from channelsim.scenario import nearest
-from channelsim.sweeps._store import COLUMNS, DONE, MEASURES, read_table
+from channelsim.sweeps._best import best_over as at_best
+from channelsim.sweeps._cells import Cell, cells, told_of_failures
+from channelsim.sweeps._heat import draw_heat
+from channelsim.sweeps._labels import Along, same, short_labels
+from channelsim.sweeps._scatter import draw_scatter, reach
+from channelsim.sweeps._store import COLUMNS, MEASURES, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-CONFIDENCE = 0.95
-_WIDE = 30.0  # numbers that differ by more than this factor stand on a logarithmic axis
 _BY_DEFAULT = ("test_accuracy", "test_r2", "test_loss", "train_accuracy", "train_r2", "loss")  # the first there is
-_UNITS = {
-    "test_loss": "", "bits": "bit", "learning_bits": "bit", "updates": "", "simulated_time_s": "s",
-    "energy_j": "J", "wall_time_s": "s",
-}  # fmt: skip
 
 Source = str | os.PathLike[str]
-
-
-@dataclass(frozen=True)
-class Cell:
-    """The points that differ in nothing but their seed.
-
-    `half` is half the width of the 95 % interval of the mean (Student's t), NaN for fewer than two seeds.
-    """
-
-    place: tuple[Any, ...]
-    mean: float
-    half: float
-    count: int
 
 
 def plot_sweep(
@@ -56,195 +39,134 @@ def plot_sweep(
     heat: str | None = None,
     where: Mapping[str, Any] | None = None,
     out: Source | None = None,
+    pareto: bool = False,
+    third: str | None = None,
+    best_over: str | None = None,
 ) -> Figure:
-    """Draw a measure of a sweep over one swept key, a curve for each value of another, or as a heat map over two.
+    """Draw a measure of a sweep over one swept key, a curve for each value of another, as a heat map over two, or over
+    another measure, a point for each combination of values.
 
-    Points that differ only in their seed are taken together: their mean, with its 95 % interval as a bar.
+    Points that differ only in their seed are taken together: their mean, with its 95 % interval as a bar that ends
+    where the measure does, and a dot for each seed.
 
     Arguments:
         source: the directory of a sweep, or its table.
-        x: swept key along the axis.
+        x: swept key along the axis, or a measure such as energy.
         y: column of the table, such as test_accuracy or learning_bits; None: test_accuracy, or where no point has one
             the first of test_r2, test_loss, train_accuracy, train_r2 and loss (of training).
-        by: swept key that has a curve for each of its values.
+        by: swept key that has a curve, or a kind of point, for each of its values.
         heat: swept key along the second axis of a heat map, in place of `by`.
         where: swept key -> the value of the rows to draw, where others vary too.
         out: where to write the picture: .png, .svg or .pdf.
+        pareto: where x is a measure: mark the points that no other beats in x and y (and `third`), and name them.
+        third: where x is a measure: a third one, shown by colours.
+        best_over: swept key of which each variant has its own best value, chosen by validation accuracy (or R^2).
 
     Returns a matplotlib Figure that no GUI knows of, so nothing has to be closed.
 
     Raises InputError for a key that is no column, when points would be taken together that differ in more than their
-    seed, when no point is done, for an `out` that cannot be written, and
-        without the extra `sweep`.
+    seed, when no point is done, for `best_over` without validation samples, for an `out` that cannot be written, and
+    without the extra `sweep`.
     """
     extras.require("sweep", "plot of a sweep")
     target = None if out is None else path_of(out)
-    if target is not None and target.suffix.lower() not in FORMATS:
-        raise InputError(f"{target}: cannot draw a {target.suffix or 'nameless'} file; use {', '.join(FORMATS)}")
+    check_format(target)
     if by is not None and heat is not None:
         raise InputError("plot: --by draws curves, --heat a map; accepted: one of them")
     table = read_table(source) if isinstance(source, str | os.PathLike) else source
     swept = [name for name in table.columns if name not in COLUMNS]
-    for name in (x, by, heat, *(where or {})):
+    for name in (by, heat, best_over, *(where or {})):
         if name is not None and name not in swept:
             raise InputError(f"plot: {name} is not swept{nearest(name, swept)}; accepted: {', '.join(swept)}")
     measures = [name for name in MEASURES if name in table.columns]
-    if y is None:
-        y = next((name for name in _BY_DEFAULT if name in measures and table[name].notna().any()), _BY_DEFAULT[0])
-    if y not in measures:
-        raise InputError(f"plot: --y {y} is no measure{nearest(y, measures)}; accepted: {', '.join(measures)}")
+    up = measure_of(y, measures) if y is not None else KNOWN[_default(table, measures)]
+    across = _across(x, swept, measures)
+    if across is None and (pareto or third is not None):
+        raise InputError(
+            f"plot: --pareto and --third go with a measure as --x, not with the key {x}; accepted: --x bits"
+        )
+    if across is not None and heat is not None:
+        raise InputError(
+            f"plot: --heat goes with a swept key as --x, {x} is a measure; accepted: one of {', '.join(swept)}"
+        )
     for name, value in (where or {}).items():
         table = table[[same(one, value) for one in table[name]]]
-    found = cells(table, [key for key in (x, by or heat) if key is not None], y, swept)
-    figure = _map(found, x, heat, y) if heat is not None else _curves(found, x, by, y)
+    note = ""
+    if best_over is not None:
+        table, note = at_best(table, best_over, swept), f"each at its own best {best_over}, chosen on validation"
+        swept = [name for name in swept if name != best_over]
+    if across is not None:
+        one = measure_of(third, measures) if third is not None else None
+        figure = draw_scatter(table, across, up, by, pareto, one, swept, note)
+    else:
+        found = cells(table, [key for key in (x, by or heat) if key is not None], up.name, swept)
+        notes = "\n".join(part for part in (note, _seeds_of(found, heat is None), told_of_failures(table)) if part)
+        figure = draw_heat(found, x, heat, up, notes) if heat is not None else _curves(found, x, by, up, notes)
     if target is not None:
         save(figure, target)
     return figure
 
 
-def cells(table: pd.DataFrame, keys: Sequence[str], y: str, swept: Sequence[str]) -> list[Cell]:
-    """Mean and interval of `y` for each combination of the values of `keys`, in the order of the table."""
-    done = table[(table["status"] == DONE) & table[y].notna()]
-    if done.empty:
-        raise InputError(f"plot: no point with a {y} is done; accepted: a sweep (and --where) with some")
-    found = []
-    for place, rows in done.groupby(list(keys), sort=False):
-        others = [key for key in swept if key not in (*keys, "seed") and rows[key].nunique() > 1]
-        if others:
-            some = ", ".join(str(value) for value in rows[others[0]].unique()[:4])
-            raise InputError(
-                f"plot: {others[0]} varies too ({some}); accepted: --by {others[0]}, or --where "
-                f"'{others[0]}={rows[others[0]].iloc[0]}' to draw some of the points"
-            )
-        values = rows[y].to_numpy(float)
-        found.append(Cell(tuple(place), float(values.mean()), half_interval(values), len(values)))
-    return found
+def _default(table: pd.DataFrame, measures: Sequence[str]) -> str:
+    return next((name for name in _BY_DEFAULT if name in measures and table[name].notna().any()), _BY_DEFAULT[0])
 
 
-def half_interval(values: NDArray[np.float64]) -> float:
-    """Half the width of the 95 % interval of the mean of independent values (Student's t); NaN for one value."""
-    n = len(values)
-    if n < 2:
-        return math.nan
-    from scipy.stats import t as student  # takes half a second
-
-    return float(student.ppf(0.5 + CONFIDENCE / 2, n - 1) * values.std(ddof=1) / math.sqrt(n))
-
-
-def same(cell: Any, value: Any) -> bool:
-    """Whether a cell of the table is what a user means: 0.1 is "0.1", and "20 us" is "0.02 ms"."""
-    if str(cell) == str(value):
-        return True
-    numbers = number(cell), number(value)
-    return None not in numbers and numbers[0] == numbers[1]
-
-
-def number(value: Any) -> float | None:
-    """The number that a value stands for, in s, bit/s or J if it has a unit; None for words."""
-    if isinstance(value, bool | np.bool_):
+def _across(x: str, swept: Sequence[str], measures: Sequence[str]) -> Measure | None:
+    """The measure along the axis; None for a swept key."""
+    if x in swept:
         return None
-    with contextlib.suppress(ValueError, TypeError):
-        return float(value)
-    readers: tuple[Callable[[object], float], ...] = (units.parse_duration, units.parse_rate, units.parse_energy)
-    for read, scale in zip(readers, (1 / units.SECOND, 1.0, 1.0), strict=True):
-        with contextlib.suppress(InputError):
-            return float(read(value)) * scale
-    return None
+    try:
+        return measure_of(x, measures)
+    except InputError:
+        raise InputError(
+            f"plot: {x} is not swept, and no measure{nearest(x, [*swept, *measures])}; accepted: {', '.join(swept)}; "
+            f"or {', '.join(measures)}"
+        ) from None
 
 
-# --- drawing --------------------------------------------------------------------------------------------------
-
-
-def _scaled(y: str) -> tuple[str, float]:
-    """The name of a measure on an axis, and what to multiply it by."""
-    words = y.removesuffix("_s").removesuffix("_j").replace("_", " ").replace(" r2", " R$^2$")
-    if y.endswith("_accuracy"):
-        return f"{words} (%)", 100.0
-    return words + (f" ({_UNITS[y]})" if _UNITS.get(y) else ""), 1.0
-
-
-class _Axis:
-    """Where the values of a key stand: by their size if all are numbers, else side by side."""
-
-    def __init__(self, values: Sequence[Any]) -> None:
-        distinct = list(dict.fromkeys(values))
-        sizes = [number(value) for value in distinct]
-        self.numbers = all(size is not None for size in sizes)
-        if self.numbers:
-            distinct.sort(key=lambda value: number(value) or 0.0)
-        self.values = distinct
-        positions = sorted(size for size in sizes if size is not None) if self.numbers else list(range(len(distinct)))
-        self.position = dict(zip(distinct, positions, strict=True))
-        self.logarithmic = bool(self.numbers and min(positions) > 0 and max(positions) > _WIDE * min(positions))
-
-    def label(self, axis: Any, key: str) -> None:
-        """Name and ticks of a matplotlib axis (axes.xaxis)."""
-        axis.set_label_text(key)
-        if not self.numbers or any(isinstance(value, str) for value in self.values):
-            axis.set_ticks([self.position[value] for value in self.values], [str(value) for value in self.values])
-            axis.set_ticks([], minor=True)
-
-
-def _curves(found: Sequence[Cell], x: str, by: str | None, y: str) -> Figure:
+def _curves(found: Sequence[Cell], x: str, by: str | None, measure: Measure, note: str) -> Figure:
     figure = Figure(figsize=(7.2, 4.6), layout="constrained")
     axes = figure.subplots()
-    along = _Axis([cell.place[0] for cell in found])
-    name, factor = _scaled(y)
+    tidy(axes)
+    along = Along([cell.place[0] for cell in found])
     lines = list(dict.fromkeys(cell.place[1:] for cell in found))
+    named = short_labels([line[0] for line in lines if line])
     for i, line in enumerate(lines):
         mine = [cell for cell in found if cell.place[1:] == line]
         mine.sort(key=lambda cell: along.position[cell.place[0]])
         # A little apart, so that bars over the same word do not hide each other.
         shift = 0.0 if along.numbers else 0.3 * ((i + 0.5) / len(lines) - 0.5)
+        style = {**look(i), **({} if along.numbers else {"linestyle": "none"})}
+        places = [along.position[cell.place[0]] + shift for cell in mine]
         axes.errorbar(
-            [along.position[cell.place[0]] + shift for cell in mine],
-            [factor * cell.mean for cell in mine],
-            yerr=[0.0 if math.isnan(cell.half) else factor * cell.half for cell in mine],
-            label=_short(line[0]) if line else None,
+            places,
+            [measure.factor * cell.mean for cell in mine],
+            yerr=np.array([np.ravel(reach(cell, measure) or [[0.0], [0.0]]) for cell in mine]).T,
+            label=named[line[0]] if line else None,
             capsize=3,
-            **{**look(i), **({} if along.numbers else {"linestyle": "none"})},
+            zorder=2.5,
+            **style,
         )
-    if along.logarithmic:
-        axes.set_xscale("log")
+        _seeds(axes, places, mine, measure, style["color"])
     along.label(axes.xaxis, x)
-    axes.set_ylabel(name)
-    axes.grid(color="0.9", linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    dress(axes.yaxis, measure, measure.factor * np.concatenate([cell.values for cell in found]))
     if by is not None:
         as_written(figure.legend(title=by, loc="outside right upper", frameon=False, handlelength=3))
-    _say_what_the_bars_are(axes, found)
+    axes.set_title(note, fontsize="small", color="0.3", loc="left")
     return figure
 
 
-def _map(found: Sequence[Cell], x: str, heat: str, y: str) -> Figure:
-    across, up = (_Axis([cell.place[i] for cell in found]) for i in (0, 1))
-    name, factor = _scaled(y)
-    values = np.full((len(up.values), len(across.values)), np.nan)
-    for cell in found:
-        values[up.values.index(cell.place[1]), across.values.index(cell.place[0])] = factor * cell.mean
-    figure = Figure(figsize=(2.6 + 0.75 * len(across.values), 1.6 + 0.5 * len(up.values)), layout="constrained")
-    axes = figure.subplots()
-    image = axes.imshow(values, origin="lower", aspect="auto", cmap="viridis")
-    axes.set_xticks(range(len(across.values)), [_short(value) for value in across.values])
-    axes.set_yticks(range(len(up.values)), [_short(value) for value in up.values])
-    axes.set_xlabel(x)
-    axes.set_ylabel(heat)
-    middle = float(np.nanmin(values) + np.nanmax(values)) / 2
-    for (row, column), value in np.ndenumerate(values):
-        if not math.isnan(value):
-            ink = "white" if value < middle else "black"
-            axes.text(column, row, f"{value:.3g}", ha="center", va="center", fontsize=8, color=ink)
-    figure.colorbar(image, label=name)
-    return figure
+def _seeds(axes: Axes, places: Sequence[float], mine: Sequence[Cell], measure: Measure, colour: str) -> None:
+    """A dot for each seed of each cell that has several."""
+    for place, cell in zip(places, mine, strict=True):
+        if cell.count > 1:
+            axes.plot([place] * cell.count, measure.factor * cell.values, ".", color=colour, markersize=3, alpha=0.6)
 
 
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _say_what_the_bars_are(axes: Axes, found: Sequence[Cell]) -> None:
+def _seeds_of(found: Sequence[Cell], with_bars: bool) -> str:
+    """What is drawn of several seeds."""
     counts = sorted({cell.count for cell in found})
-    if counts[-1] > 1:
-        seeds = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-        axes.set_title(f"mean of {seeds} seeds, bars: 95 % interval", fontsize="small", color="0.3", loc="left")
+    if counts[-1] == 1:
+        return ""
+    seeds = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    return f"mean of {seeds} seeds" + (" (dots), bars: 95 % interval" if with_bars else "")

@@ -207,13 +207,15 @@ class Bulk:
             beside.rmdir()
 
     def join(self) -> None:
-        """Make the trace, just published with its segments, one file.
+        """Make the trace, just published with its segments, one file, and remove what is left of segments.
 
         Where that fails, for want of space say, the trace stays as it is: whole and readable with its
         segments.
         """
         names = segments(self._main)
         if not names:
+            _disk.part(self._path).unlink(missing_ok=True)
+            self.remove_strays()
             return
         size = sum((self._path.parent / name).stat().st_size for name in names) + self._path.stat().st_size
         if shutil.disk_usage(self._path.parent).free < 1.1 * size:

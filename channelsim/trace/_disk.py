@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import shutil
 import stat
@@ -11,15 +10,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from channelsim.errors import InputError
+from channelsim.files import FOLLOW_NO_LINK, NO_LOCKS
 
 try:
     import fcntl
 except ImportError:  # a system without advisory locks: two writers of one trace go unnoticed there
     fcntl = None  # type: ignore[assignment]
-
-
-_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
-_FOLLOW_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 
 
 def real(path: Path) -> Path:
@@ -67,7 +63,7 @@ def copy_to_part(path: Path) -> Path:
 
 def _create(path: Path) -> int:
     """A new file: never one that is there, nor what a link that is there leads to."""
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FOLLOW_NO_LINK | getattr(os, "O_BINARY", 0), 0o666)
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | FOLLOW_NO_LINK | getattr(os, "O_BINARY", 0), 0o666)
 
 
 def sync_directory(directory: Path) -> None:
@@ -92,7 +88,7 @@ class Lock:
         self._path = path.with_name(f".{path.name}.lock")
         self.lacking = ""
         while True:
-            self._descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | _FOLLOW_NO_LINK, 0o666)
+            self._descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | FOLLOW_NO_LINK, 0o666)
             found = os.fstat(self._descriptor)
             if not stat.S_ISREG(found.st_mode) or found.st_size:
                 os.close(self._descriptor)
@@ -107,7 +103,7 @@ class Lock:
                     f"{path}: another run is writing this trace; wait for it, or choose another --out"
                 ) from None
             except OSError as error:
-                if error.errno not in _NO_LOCKS:
+                if error.errno not in NO_LOCKS:
                     os.close(self._descriptor)
                     raise
                 self.lacking = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import io
 import json
 import math
 import os
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from channelsim.errors import InputError, printable
-from channelsim.files import refuse_special
+from channelsim.files import refuse_special, replace
 from channelsim.paths import path_of
 from channelsim.plan.layout import CHANNEL
 from channelsim.trace import _bulk, _checkpoint, _disk, _layout, _records, _seal, _structure, _tables, _torch, _weights
@@ -301,8 +302,10 @@ class Trace:
         if target.suffix != ".npz":
             raise InputError(f"{target}: weights are written as an .npz; accepted: a name that ends in .npz")
         arrays: dict[str, Any] = self.weights(epoch)
+        content = io.BytesIO()
+        np.savez(content, **arrays)
         try:
-            np.savez(target, **arrays)
+            replace(target, content.getvalue())
         except OSError as error:
             raise InputError(f"{target}: {error.strerror or error}; accepted: a file that can be written") from None
 

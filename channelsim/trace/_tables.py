@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from channelsim.errors import InputError
+from channelsim.files import replace
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,10 +54,11 @@ def export(file: h5py.File, name: str, path: Path) -> None:
     table = frame(file, name)
     try:
         if path.suffix == ".csv":
-            table.to_csv(path, index=False)
+            content = table.to_csv(index=False).encode()
         else:
             _module("pyarrow", "an export as .parquet")
-            table.to_parquet(path, index=False)
+            content = table.to_parquet(index=False)
+        replace(path, content)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}; accepted: a file that can be written") from None
 

@@ -324,6 +324,7 @@ def reopen(
             main = _table.in_memory(target.read_bytes())
             status = main.attrs["status"]
         if status == _layout.DONE and longer is None:
+            Bulk(_disk.real(target), main, plan).join()  # a run that was killed as it did so has left segments
             raise InputError(f"{target}: this run is done; accepted: more epochs (--epochs N)")
         if status == _layout.DIVERGED:
             raise InputError(f"{target}: this run is {status}; only an interrupted or killed run can be resumed")

@@ -17,13 +17,14 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import EngFormatter, MaxNLocator
 
 import channelsim as cs
 from channelsim import codes, hashing
 from channelsim.plan import build
 from channelsim.plan.layout import Quantizer
+from channelsim.timelines import read
+from channelsim.timelines.figure import draw_into, legend_of
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -197,69 +198,34 @@ def clock() -> Figure:
     }
     scenario = cs.Scenario(**{**TINY, "training": {"epochs": 1, "batch": 6}, "channels": {"learning.2": channel}})
     with trace_of(scenario) as trace:
-        rows = trace.events()
-        name = trace.channel_names.index("learning.2")
-        rows = rows[(rows["frame"] == 0) & (rows["channel"] == name)]
-    figure, (axis,) = _panels(1, 1, (8, 2.9))
-    zero = rows["offered"][0]
-    for k, row in enumerate(rows):
-        offered, start, first, last = (
-            (int(row[key]) - int(zero)) / 1e6 for key in ("offered", "start", "first_arrival", "complete")
-        )
-        axis.barh(k, start - offered, left=offered, color="0.88", label="waits")
-        axis.barh(k, 10, left=start, color=SKY, label="on the link: 100 bits")
-        late = row["delivered"] < row["events"]
-        axis.barh(
-            k,
-            last - first,
-            left=first,
-            color=RED if late else GREEN,
-            label="arrives, partly late" if late else "arrives",
-        )
-        if row["delivered"] == 0:
-            axis.text(72, k, "all late", color=RED, fontsize=8, va="center")
-    axis.axvline(70, color=RED, linestyle="--", linewidth=1)
-    axis.text(71, -0.5, "deadline", color=RED, fontsize=8, va="top")
-    axis.set_xlim(0, 85)
-    axis.set_yticks(range(6), [f"sample {k}" for k in range(6)])
-    axis.invert_yaxis()
-    axis.set_xlabel("time since the frame was offered (µs)")
-    handles, labels = axis.get_legend_handles_labels()
-    unique = dict(zip(labels, handles, strict=True))
-    figure.legend(unique.values(), unique.keys(), loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+        record = read(trace)
+    rows = record.sends
+    rows = rows[(rows["frame"] == 0) & (rows["channel"] == record.channels.index("learning.2"))]
+    figure, (axis,) = _panels(1, 1, (8, 3.4))
+    draw_into(axis, record.between(int(rows["offered"][0]), int(rows["offered"][0]) + 85 * 10**6))
+    deadline = (int(rows["offered"][0]) + 70 * 10**6) * 1e-12
+    axis.axvline(deadline, color=RED, linestyle="--", linewidth=1)
+    axis.text(deadline, 0.02, " deadline", color=RED, fontsize=8, transform=axis.get_xaxis_transform())
+    figure.legend(handles=legend_of(record), loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     return figure
 
 
 def schedules() -> Figure:
     """The way of each frame through the layers, up and down, under both schedules."""
-    figure, axes = _panels(2, 1, (8, 4.6), sharex=True)
+    figure, axes = _panels(2, 1, (8, 4.6))
     channels = {"forward": {"latency": "10 us"}, "learning.2": {"latency": "15 us"}, "learning.1": {"latency": "35 us"}}
     modes: list[tuple[str, dict[str, Any]]] = [
         ("sequential", {}),
         ("pipelined, a frame every 15 µs", {"mode": "pipelined", "interval": "15 us"}),
     ]
-    colours = (BLACK, RED, BLUE, GREEN, PINK, ORANGE, SKY)
     for axis, (title, schedule) in zip(axes, modes, strict=True):
-        compute = {"forward": "2 us", "learning": "2 us"}
+        compute = {"forward": "4 us", "learning": "4 us"}
         with trace_of(cs.Scenario(**{**TINY, "channels": channels, "schedule": schedule, "compute": compute})) as trace:
-            rows, names = trace.events(), trace.channel_names
-        frames = 3 if not schedule else 11
-        for row in rows[rows["frame"] < frames]:
-            direction, target = names[row["channel"]].split(".")
-            source = int(target) - 1 if direction == "forward" else 3
-            begin, end = int(row["offered"]) / 1e6, int(row["complete"]) / 1e6
-            colour = colours[int(row["frame"]) % len(colours)]
-            style = "-" if direction == "forward" else "--"
-            arrow = FancyArrowPatch(
-                (begin, source), (end, int(target)), arrowstyle="-|>", mutation_scale=9, color=colour, linestyle=style,
-                linewidth=1.2, shrinkA=0, shrinkB=0,
-            )  # fmt: skip
-            axis.add_patch(arrow)
-        axis.set_yticks(range(4), ["input", "layer 1", "layer 2", "top"])
-        axis.set_ylim(-0.3, 3.3)
-        axis.set_xlim(0, 200)
+            record = read(trace)
+        draw_into(axis, record.between(0, 200 * 10**6))
         axis.set_title(title, fontsize=10)
-    axes[1].set_xlabel("simulated time (µs)      full: activities, dashed: errors, a colour a frame")
+    axes[0].set_xlabel("")
+    figure.legend(handles=legend_of(record), loc="outside lower center", ncols=5, frameon=False, fontsize=9)
     return figure
 
 
@@ -309,6 +275,56 @@ def change() -> Figure:
     return figure
 
 
+LABELLED = {  # rows of the table in docs/channel.md: what they are called here, and where
+    "threshold 0.5 with residual, `aer`": ("threshold 0.5 with residual", 0, 10, "left"),
+    "threshold 0.5, `aer`": ("threshold 0.5, no residual", 7, -10, "left"),
+    "sign of 0.1, error feedback": ("signs with feedback", 8, -3, "left"),
+    "uniform, 4 bits of 1.0, stochastic": ("uniform, 4 bits", 0, 10, "center"),
+    "log2, 3 bits of max": ("log2, 3 bits", 8, -7, "left"),
+    "sign of max": ("signs", -8, -3, "right"),
+    "ideal": ("32 bits per value", 8, 10, "right"),
+}
+SENDS_NO_ZERO = ("log2", "sign")
+
+
+def bits() -> Figure:
+    """Accuracy by bits per update: the table of docs/channel.md, those rows that change how the error is written."""
+    figure, (axis,) = _panels(1, 1, (7.6, 3.7))
+    nothing = 0.0
+    for line in (HERE.parent / "channel.md").read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) != 5 or "±" not in cells[1]:
+            continue
+        name, (mean, spread) = cells[0], (float(part) for part in cells[1].removesuffix(" %").split("±"))
+        if name.startswith("no learning channel"):
+            nothing = mean
+        if "bit errors" in name or not name.startswith(("ideal", "threshold", "log2", "uniform", "sign", "ternary")):
+            continue
+        number, unit = cells[3].split()
+        sent = float(number) * {"bit": 1, "kbit": 1000}[unit]
+        coarse = name.startswith(SENDS_NO_ZERO) and "feedback" not in name
+        look = {"color": RED, "marker": "v"} if coarse else {"color": BLUE, "marker": "o"}
+        axis.errorbar(sent, mean, spread, markersize=5, linewidth=1, capsize=2, **look)
+        if name in LABELLED:
+            words, x, y, side = LABELLED[name]
+            axis.annotate(
+                words, (sent, mean), (x, y), textcoords="offset points", ha=side, fontsize=9, color=look["color"]
+            )
+    axis.axhline(nothing, color="0.4", linestyle="--", linewidth=1)
+    axis.text(7000, nothing - 0.4, "no errors sent: only the top layer learns", ha="right", va="top", fontsize=9)
+    for words, colour, y in (
+        ("small errors are sent as 0", BLUE, 69),
+        ("small errors are sent as large ones", RED, 66),
+    ):
+        axis.text(7000, y, words, ha="right", fontsize=9, color=colour)
+    axis.set_xscale("log")
+    axis.xaxis.set_major_formatter(EngFormatter("bit"))
+    axis.set_ylim(63, 100)
+    axis.set_xlabel("bits of errors per update")
+    axis.set_ylabel("test accuracy (%)")
+    return figure
+
+
 def _panels(rows: int, columns: int, size: tuple[float, float], **more: Any) -> tuple[Figure, list[Axes]]:
     figure = Figure(figsize=size, layout="constrained")
     axes = list(figure.subplots(rows, columns, squeeze=False, **more).flat)
@@ -328,6 +344,7 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "schedules": schedules,
     "queue": queue,
     "change": change,
+    "bits": bits,
 }
 
 

@@ -61,7 +61,7 @@ _WORDS: dict[str, Any] = {
 
 # Swept key with an order -> the label of its axis. An experiment that sweeps it is drawn as curves.
 AXES = {
-    "learning.feedback.connections": "wires a neuron (mean)",
+    "learning.feedback.connections": "wires per neuron (mean)",
     "learning.feedback.bits": "bits of an entry of C",
     "learning.feedback.rank": "rank of C",
     "channels.learning.quantize.exponents": "exponents of an error",

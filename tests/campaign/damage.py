@@ -6,6 +6,7 @@ is what somebody makes on purpose, and only what is in it can give it away.
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,11 +40,23 @@ def damaged(trace: Path, seed: int, copy: Path) -> Damage:
     if kind in BYTES:
         return Damage(kind, BYTES[kind](rng, _one_file(rng, copy)), False)
     resealed = rng.random() < 0.7
-    with h5py.File(copy, "r+") as file:
+    target = _one_file(rng, copy)
+    with h5py.File(target, "r+") as file:
         where = OBJECTS[kind](rng, file)
     if resealed:
-        _seal.reseal(copy)
-    return Damage(kind, where, resealed)
+        _reseal(copy, target)
+    return Damage(kind, where if target == copy else f"{target.name}, {where}", resealed)
+
+
+def _reseal(copy: Path, target: Path) -> None:
+    """Make the checksum of a file right again: of the trace, or of a segment, which also stands in the trace."""
+    _seal.reseal(target)
+    if target == copy:
+        return
+    with h5py.File(copy, "r+") as file:
+        seals = json.loads(file.attrs["segments"])
+        file.attrs["segments"] = json.dumps(seals | {f"{target.parent.name}/{target.name}": _seal.digits(target)})
+    _seal.reseal(copy)
 
 
 def _copy(trace: Path, copy: Path) -> None:
@@ -121,7 +134,7 @@ def _a_dataset(rng: Random, file: h5py.File) -> str:
     """Mostly of the checkpoint, which has the most to go wrong."""
     names = _datasets(file)
     of_checkpoint = [name for name in names if name.startswith("checkpoint/") and not file[name].is_scale]
-    return rng.choice(of_checkpoint if rng.random() < 0.6 else names)
+    return rng.choice(of_checkpoint if of_checkpoint and rng.random() < 0.6 else names)
 
 
 def _other_values(rng: Random, file: h5py.File) -> str:
@@ -147,6 +160,8 @@ def _other_values(rng: Random, file: h5py.File) -> str:
 
 def _other_text(rng: Random, file: h5py.File) -> str:
     name = rng.choice(["scenario/json", "scenario/json", "provenance"])
+    if "scenario" not in file:  # a segment
+        return _remove(rng, file)
     if name == "provenance":
         return _other_inputs(rng, file)
     text = file[name].asstr()[()]
@@ -167,6 +182,8 @@ def _other_inputs(rng: Random, file: h5py.File) -> str:
 
 def _other_scenario(rng: Random, file: h5py.File) -> str:
     """A key of the scenario has another value, and the JSON is sound."""
+    if "scenario" not in file:  # a segment
+        return _remove(rng, file)
     text: str = file["scenario/json"].asstr()[()]
     old, new = rng.choice([
         ('"momentum": 0', '"momentum": 0.9'), ('"batch": ', '"batch": 1'), ('"units": ', '"units": 1'),
@@ -190,7 +207,8 @@ def _remove(rng: Random, file: h5py.File) -> str:
 def _other_attribute(rng: Random, file: h5py.File) -> str:
     holders = [*_groups(file), *_datasets(file)]
     holder = rng.choice(["/", "/", "provenance", rng.choice(holders)])
-    attributes = file[holder].attrs if holder in file else file.attrs
+    holder = holder if holder in file else "/"
+    attributes = file[holder].attrs
     if not len(attributes):
         return _remove(rng, file)
     name = rng.choice([name for name in attributes if name not in ("DIMENSION_LIST", "REFERENCE_LIST")] or ["seal"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from channelsim.cli import app
 from channelsim.errors import InputError, RunError
-from tests.cli.process import COMMAND, assert_one_error_line, channelsim, environment
+from tests.cli.process import COMMAND, SMALL, Outcome, assert_one_error_line, channelsim, environment
 
 
 def test_help_names_every_command(tmp_path: Path) -> None:
@@ -139,3 +140,19 @@ print(sorted({heavy!r} & set(sys.modules)), file=sys.stderr)
 """
     outcome = channelsim(cwd=tmp_path, command=[sys.executable, "-c", code])
     assert outcome.err.strip() == "[]"
+
+
+def test_too_little_memory_to_load_a_library_is_one_line(tmp_path: Path) -> None:
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (120 << 20, 120 << 20))
+
+    (tmp_path / "small.toml").write_text(SMALL)
+    done = subprocess.run(
+        [*COMMAND, "run", "small.toml"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        preexec_fn=limit,
+    )
+    assert_one_error_line(Outcome(done.returncode, done.stdout, done.stderr), "not enough memory", "libraries")

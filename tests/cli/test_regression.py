@@ -84,7 +84,7 @@ def test_json_has_null_and_not_nan(here: Path) -> None:
 
 def test_a_chain_in_the_scenario_itself(here: Path) -> None:
     found = channelsim("check", "chain.toml", cwd=here)
-    assert "inline, 1 training samples, real targets of 1 value; 1 frames of 1 an epoch, 20 epochs" in found.out
+    assert "inline, 1 training samples, real targets of 1 value; 1 frames of 1 per epoch, 20 epochs" in found.out
     told = channelsim("check", "chain.toml", "--json", cwd=here).json
     assert (told["batch"], told["frames_per_epoch"], told["classes"], told["outputs"]) == (1, 1, 0, 1)
     outcome = channelsim("run", "chain.toml", cwd=here)

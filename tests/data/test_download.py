@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.server
 import io
+import re
 import socket
 import tarfile
 import threading
@@ -55,8 +56,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def md5(content: bytes) -> str:
-    return "md5:" + hashlib.md5(content, usedforsecurity=False).hexdigest()
+def sha256(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ def server(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
 def serve(name: str, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     server = Server(files)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    checksums = {file: md5(content) for file, content in files.items()}
+    checksums = {file: sha256(content) for file, content in files.items()}
     monkeypatch.setitem(SOURCES, name, Source((server.url("good"),), checksums))
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
@@ -199,4 +200,4 @@ def test_every_known_file_has_a_checksum() -> None:
     for source in SOURCES.values():
         assert len(source.mirrors) >= 2 and all(url.endswith("/") for url in source.mirrors)
         assert all(url.startswith("https://") for url in source.mirrors)
-        assert all(len(checksum) == len("md5:") + 32 for checksum in source.checksums.values())
+        assert all(re.fullmatch("sha256:[0-9a-f]{64}", checksum) for checksum in source.checksums.values())

@@ -253,7 +253,7 @@ SCENARIOS: dict[str, Golden] = {
     # what C makes of the errors is quantized
     "log2 at the receiver": dense(
         WIDE, 50, "rbp", 20, traced=True,
-        channels={"learning": {"quantize": {"kind": "log2", "bits": 3, "scale": 0.125, "at": "receiver"}}},
+        channels={"learning": {"quantize": {"kind": "log2", "exponents": 3, "scale": 0.125, "at": "receiver"}}},
     ),
     "uniform at the receiver, signed wires, online": dense(
         MIDDLE, 20, "sign", 1, learning={"feedback": {"distribution": "sign", "connections": 4}},
@@ -267,7 +267,7 @@ SCENARIOS: dict[str, Golden] = {
     ),
     # updates sample by sample, absolute values, and weights that decay
     "log2 updates of samples": dense(
-        WIDE, 50, "srbp", 20, synapses={"update": {"kind": "log2", "bits": 3, "scale": 2**-6, "per": "sample"}}
+        WIDE, 50, "srbp", 20, synapses={"update": {"kind": "log2", "exponents": 3, "scale": 2**-6, "per": "sample"}}
     ),
     "stochastic updates of samples, batch 120": dense(
         WIDE, 250, "bp", 120,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -7,11 +8,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from channelsim.cli import main
 from channelsim.errors import InputError
-from channelsim.sweeps.plots import half_interval, number, plot_sweep, same
+from channelsim.sweeps._best import best_over
+from channelsim.sweeps._cells import half_interval
+from channelsim.sweeps._labels import number, same, short_labels
+from channelsim.sweeps.plots import plot_sweep
 
 RATES = [0.001, 0.01, 0.1]
 
@@ -39,14 +45,15 @@ def test_curves_are_means_over_seeds_with_their_intervals() -> None:
     np.testing.assert_allclose(line.get_ydata(orig=False), [2.1, 3.0, 11.5])
     low, high = bars.get_segments()[0][:, 1]
     expected = stats.t.interval(0.95, 2, loc=0.021, scale=stats.sem([0.011, 0.021, 0.031]))
-    np.testing.assert_allclose((low, high), 100 * np.array(expected))
+    assert low == 0 > expected[0]  # an accuracy cannot be below 0
+    np.testing.assert_allclose(high, 100 * expected[1])
     assert "2 to 3 seeds" in axes.get_title(loc="left")
 
 
 def test_words_stand_side_by_side() -> None:
     axes = plot_sweep(results(), "learning.rule", y="learning_bits", by="training.learning_rate").axes[0]
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["bp", "srbp"]
-    assert axes.get_ylabel() == "learning bits (bit)"
+    assert axes.get_ylabel() == "bits sent on the learning channels"
 
 
 def test_heat_map() -> None:
@@ -108,3 +115,76 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for wrong in ([folder], [folder, folder, *keys], ["a.h5", *keys], [f"{folder}/..", *keys]):
         assert main(["plot", *wrong, "-o", str(out)]) == 2
         assert capsys.readouterr().err.startswith("error: ")
+
+
+def tuned() -> pd.DataFrame:
+    """Validation prefers the rate 0.01, the test set 0.1; at 0.1 a point of srbp has failed."""
+    table = results()
+    table["validation_accuracy"] = [0.9 if rate == 0.01 else rate for rate in table["training.learning_rate"]]
+    table["energy_j"] = [1e-3 * (1 + (rule == "bp")) for rule in table["learning.rule"]]
+    return table
+
+
+def test_each_at_its_own_best_value_by_validation() -> None:
+    axes = plot_sweep(tuned(), "learning.rule", best_over="training.learning_rate").axes[0]
+    assert "each at its own best training.learning_rate, chosen on validation" in axes.get_title(loc="left")
+    np.testing.assert_allclose(axes.containers[0][0].get_ydata(orig=False), [13.0, 3.0])
+    with pytest.raises(InputError, match=r"the test set must not choose; accepted: a sweep with data\.validation = N"):
+        plot_sweep(results(), "learning.rule", best_over="training.learning_rate")
+
+
+def test_a_value_at_which_a_point_failed_is_not_chosen() -> None:
+    table = tuned()
+    table["validation_accuracy"] = table["training.learning_rate"]
+    best = best_over(table, "training.learning_rate", ["learning.rule", "training.learning_rate", "seed"])
+    assert best.groupby("learning.rule")["training.learning_rate"].unique().map(list).to_dict() == {
+        "bp": [0.1],
+        "srbp": [0.01],
+    }
+
+
+def test_measure_against_measure_with_its_front() -> None:
+    figure = plot_sweep(tuned(), "energy", by="learning.rule", best_over="training.learning_rate", pareto=True)
+    axes = figure.axes[0]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("energy", "test accuracy (%)")
+    assert {text.get_text() for text in axes.texts} == {"bp", "srbp"}
+    assert (
+        plot_sweep(tuned(), "energy", third="learning_bits", pareto=True).axes[1].get_ylabel().startswith("bits sent")
+    )
+
+
+def test_failed_points_are_told() -> None:
+    axes = plot_sweep(results(), "training.learning_rate", by="learning.rule").axes[0]
+    assert "1 of 18 points failed" in axes.get_title(loc="left")
+    failed = results()
+    failed["status"] = "failed"
+    with pytest.raises(InputError, match=r"no point with a test_accuracy is done \(18 failed\)"):
+        plot_sweep(failed, "seed")
+
+
+def test_each_seed_is_a_dot() -> None:
+    axes = plot_sweep(results(), "training.learning_rate", by="learning.rule").axes[0]
+    dots = [line for line in axes.lines if line.get_marker() == "."]
+    assert sum(len(line.get_xdata(orig=False)) for line in dots) == 17
+
+
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [
+        (['{"bits": 8, "kind": "uniform"}', '{"bits": 3, "kind": "uniform"}'], ["bits 8", "bits 3"]),
+        (['{"bits": 8, "kind": "uniform"}', '{"kind": "sign"}', "none"], ["uniform, bits 8", "sign", "none"]),
+        (['{"noise": {"sigma": 0.5}}', '{"noise": {"sigma": 1}}'], ["sigma 0.5", "sigma 1"]),
+        ([0.1, 3], ["0.1", "3"]),
+        (["x" * 40 + "a", "x" * 40 + "b"], ["x" * 27 + "… (1)", "x" * 27 + "… (2)"]),
+        (["{no json"], ["{no json"]),
+    ],
+)
+def test_tables_get_short_labels(values: list[Any], labels: list[str]) -> None:
+    assert list(short_labels(values).values()) == labels
+
+
+@given(st.lists(st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=30), max_size=4), min_size=1))
+def test_labels_tell_values_apart(tables: list[dict[str, Any]]) -> None:
+    values = [json.dumps(table, sort_keys=True) for table in tables]
+    labels = short_labels(values)
+    assert set(labels) == set(values) and len(set(labels.values())) == len(labels)

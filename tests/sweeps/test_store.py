@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -227,15 +229,93 @@ def damaged(value: Any) -> list[Any]:
     return found
 
 
+def content(path: Path) -> dict[str, Any]:
+    """What a file of the directory holds, without its checksum."""
+    return {key: value for key, value in json.loads(path.read_text()).items() if key != "crc32"}
+
+
+def sealed(content: Any) -> bytes:
+    """The bytes of a file with this content and the right checksum, where it can have one."""
+    return _store._sealed(content) if isinstance(content, dict) else json.dumps(content).encode()
+
+
+def test_one_digit_that_has_changed_is_seen(grid: Grid, tmp_path: Path) -> None:
+    scenario = grid({"seed": [1]})
+    keep(tmp_path / "out", scenario, test_accuracy=0.5, updates=12)
+    (point,) = points(scenario)
+    path = _store.point_file(tmp_path / "out", point.name)
+    whole = path.read_bytes()
+    for part in (b'"test_accuracy": 0.5', b'"updates": 12', b'"final": true', b'"seed": 1'):
+        assert part in whole
+        path.write_bytes(whole.replace(part, part.replace(b"0.5", b"0.7").replace(b"1", b"3").replace(b"true", b"1")))
+        assert _store.read_point(tmp_path / "out", point.name) is None
+    path.write_bytes(whole)
+    assert _store.read_point(tmp_path / "out", point.name) is not None
+    about = tmp_path / "out" / "sweep.json"
+    about.write_bytes(about.read_bytes().replace(b'"batch": 10', b'"batch": 20'))
+    with pytest.raises(InputError, match=r"sweep.json: damaged"):
+        _store.claim(tmp_path / "out", grid({"seed": [1]}, **{"training.batch": 20}), {})
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_disk_without_locks(grid: Grid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    assert len(keep(tmp_path / "out", grid({"seed": [1, 2]}))) == 2
+    assert "has no file locks" in _store.lacking_locks(tmp_path / "out")
+    monkeypatch.undo()
+    assert _store.lacking_locks(tmp_path / "out") == ""
+
+
+def test_one_bit_of_the_table_that_has_changed_is_seen(grid: Grid, tmp_path: Path) -> None:
+    table = keep(tmp_path / "out", grid({"seed": [1, 2]}), test_accuracy=0.5, updates=12)
+    path = tmp_path / "out" / "results.parquet"
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 5):
+        content = bytearray(whole)
+        content[place] ^= 1 << place % 8
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=r"results\.parquet: damaged"):
+            read_table(tmp_path / "out")
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"results\.parquet: cannot be read"):
+        read_table(tmp_path / "out")
+    path.write_bytes(whole)
+    pd.testing.assert_frame_equal(pd.read_parquet(path), table)  # as any other program reads it
+
+
+@pytest.mark.timeout(60)
+def test_a_fifo_is_not_waited_for(grid: Grid, tmp_path: Path) -> None:
+    scenario = grid({"seed": [1]})
+    keep(tmp_path / "out", scenario, test_accuracy=0.5)
+    (point,) = points(scenario)
+    for path in (_store.point_file(tmp_path / "out", point.name), tmp_path / "out" / "results.parquet"):
+        path.unlink()
+        os.mkfifo(path)
+    assert _store.read_point(tmp_path / "out", point.name) is None
+    with pytest.raises(InputError, match="is a FIFO"):
+        read_table(tmp_path / "out")
+
+
+def test_a_link_in_the_place_of_the_lock_is_not_followed(grid: Grid, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ".lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="accepted: a directory that can be written"):
+        keep(tmp_path / "out", grid({"seed": [1]}))
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_a_sweep_json_of_any_shape_is_taken_or_refused(grid: Grid, tmp_path: Path) -> None:
     scenario = grid({"seed": [1]}, data={"name": "digits", "train": 20})
     _, data = _data.identified(points(scenario), lambda _: None)
     _store.claim(tmp_path / "out", scenario, data)
     path = tmp_path / "out" / "sweep.json"
-    whole = json.loads(path.read_text())
+    whole = content(path)
     refused = 0
     for wrong in damaged(whole):
-        path.write_text(json.dumps(wrong))
+        path.write_bytes(sealed(wrong))
         try:
             _store.claim(tmp_path / "out", scenario, data)
             _store.Results(tmp_path / "out").write()
@@ -255,10 +335,10 @@ def test_a_record_of_any_shape_is_taken_or_computed_again(grid: Grid, tmp_path: 
     keep(tmp_path / "out", scenario, **measures)
     (point,) = points(scenario)
     path = _store.point_file(tmp_path / "out", point.name)
-    whole = json.loads(path.read_text())
+    whole = content(path)
     unread = 0
     for wrong in damaged({**whole, "scenario": {"seed": 1}}):
-        path.write_text(json.dumps(wrong))
+        path.write_bytes(sealed(wrong))
         record = _store.read_point(tmp_path / "out", point.name)
         unread += record is None
         table = _store.Results(tmp_path / "out").write()

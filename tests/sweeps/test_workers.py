@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import ssl
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -157,6 +158,25 @@ def test_workers_that_are_killed_while_they_warm_up_are_replaced(
     table = cs.sweep(grid({"seed": {"range": [1, 4]}}), out=tmp_path / "out", workers=workers)
     assert (table["status"] == "done").all() and len(table) == 4
     assert len(list((tmp_path / "deaths").iterdir())) == deaths
+
+
+@pytest.mark.timeout(120)
+def test_workers_that_are_killed_before_they_can_warm_up_end_the_sweep() -> None:
+    def kill() -> None:
+        while not over.wait(0.05):
+            for process in psutil.Process().children():
+                if "spawn_main" in " ".join(process.cmdline()):
+                    process.kill()
+
+    over = threading.Event()
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        with pytest.raises(RunError, match="the worker processes did not start, or were killed"), _cluster.local(2):
+            pass
+    finally:
+        over.set()
+        killer.join()
 
 
 @pytest.mark.timeout(200)

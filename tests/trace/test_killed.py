@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from channelsim import trace
+from channelsim.errors import InputError
 from channelsim.trace import Trace
 from tests import traces
 
@@ -170,8 +171,11 @@ def test_killed_at_every_step_of_writing(tmp_path: Path, inline: int) -> None:
         if status == "running":
             with trace.reopen(path, plan) as writer:
                 writer.finish("done", {})
-            assert check_whole(path) == reached[-1]
-            assert [file.name for file in path.parent.iterdir()] == ["run.h5"]
+        else:  # killed as its segments were joined, or removed
+            with pytest.raises(InputError, match="this run is done"):
+                trace.reopen(path, plan)
+        assert check_whole(path) == reached[-1]
+        assert [file.name for file in path.parent.iterdir()] == ["run.h5"]
     assert status == "done"
     assert reached == sorted(reached)
     assert set(reached) == {0, 1, 2}
