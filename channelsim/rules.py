@@ -113,11 +113,13 @@ class Synonym:
         rule: the rule's name in `RULES`.
         meaning: what the name stands for, in words.
         feedback: keys of [learning.feedback] that the name sets.
+        decays: the rule is what it is called only if W and C decay, and at one rate.
     """
 
     rule: str
     meaning: str
     feedback: Mapping[str, str] = field(default_factory=dict)
+    decays: bool = False
 
 
 SYNONYMS: dict[str, Synonym] = {
@@ -125,7 +127,9 @@ SYNONYMS: dict[str, Synonym] = {
     "dfa": Synonym("srbp", "direct feedback alignment"),
     "frsf": Synonym("sign", "fixed random magnitudes with the signs of W"),
     "brsf": Synonym("sign", "random magnitudes, new ones for each frame, with the signs of W", {"redraw": "frame"}),
+    "kp": Synonym("arbp", "Kolen-Pollack: W and C learn alike and decay alike, so that they become equal", decays=True),
+    "dkp": Synonym("asrbp", "Kolen-Pollack, with C from the top directly", decays=True),
     "usf": Synonym("sign", "one magnitude with the signs of W", {"distribution": "sign"}),
 }
-"""What the literature calls rules: `fa` (T. P. Lillicrap et al., 2016), `dfa` (A. Noekland, 2016), and the three kinds
-of sign-concordant feedback of Liao, Leibo and Poggio."""
+"""What the literature calls rules: `fa` (T. P. Lillicrap et al., 2016), `dfa` (A. Noekland, 2016), the three kinds of
+sign-concordant feedback of Liao, Leibo and Poggio, and the rule of Kolen and Pollack (1994; M. Akrout et al., 2019)."""

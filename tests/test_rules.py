@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import channelsim as cs
-from channelsim import tolerances
+from channelsim import side_by_side, tolerances
 from channelsim._verify import Comparison, compare, one_thread
 from channelsim.data import Dataset
 from channelsim.data.load import load_dataset
@@ -23,7 +23,8 @@ from tests.laws.cases import run
 from tests.networks import dataset, dense_layers, plan_of, plan_of_chain
 
 UPDATES = 20
-MNIST = Path(__file__).parents[1] / "scenarios" / "mnist-srbp.toml"
+SCENARIOS = Path(__file__).parents[1] / "scenarios"
+MNIST = SCENARIOS / "mnist-srbp.toml"
 
 RULES: dict[str, dict[str, Any]] = {
     name: {"rule": name} for name in ("bp", "rbp", "srbp", "arbp", "asrbp", "sign", "drtp", "top")
@@ -279,3 +280,32 @@ def test_accuracy_after_five_epochs_over_three_seeds(variant: str) -> None:
         assert result.test_accuracy is not None
         apart.append(result.test_accuracy["engine"] - result.test_accuracy["reference"])
     assert abs(np.mean(apart)) <= 0.005
+
+
+def test_kolen_pollack_makes_c_the_transposed_w(tmp_path: Path) -> None:
+    """What W and C had at the start is forgotten, at any rate of decay; without decay, as in arbp, it stays."""
+    cosines = {}
+    for rule, decay in (("kp", 0.02), ("arbp", 0.0)):
+        scenario = cs.load(SCENARIOS / "digits-srbp.toml").with_(
+            {
+                "learning.rule": rule,
+                "training.weight_decay": decay,
+                "training.learning_rate": 0.1,
+                "trace.alignment": "epoch",
+                "training.epochs": 20,
+            }
+        )
+        cs.run(scenario, tmp_path / f"{rule}.h5")
+        with cs.Trace(tmp_path / f"{rule}.h5") as trace:
+            cosines[rule] = [float(trace.alignment(layer)["feedback_cosine"][-1]) for layer in ("1", "2")]
+    assert min(cosines["kp"]) > 0.99
+    assert max(cosines["arbp"]) < 0.95
+
+
+@pytest.mark.parametrize("rule", ["kp", "dkp"])
+def test_kolen_pollack_agrees_with_the_reference(rule: str) -> None:
+    training = {"batch": 3, "weight_decay": 0.05, "learning_rate": 0.2}
+    plan = plan_of([6, 5, 4, 3], 12, learning={"rule": rule}, training=training)
+    rng = np.random.default_rng(0)
+    data = dataset(rng.uniform(-1, 1, (12, 6)), rng.integers(3, size=12), 3)
+    assert side_by_side.compare(plan, data, 8).passed

@@ -23,7 +23,7 @@ Problem = tuple[Path, str]
 def problems(scenario: Keys) -> list[Problem]:
     """What contradicts something else, each with the path of its key."""
     found = _names(scenario) + _links(scenario) + _residuals(scenario) + _lengths(scenario) + _images(scenario)
-    found += _loss(scenario) + sample_problems(scenario) + _entropy_codes(scenario)
+    found += _loss(scenario) + sample_problems(scenario) + _entropy_codes(scenario) + _shared_decay(scenario)
     swept: tuple[str, ...] = ()
     try:
         swept = scenario.grid().keys
@@ -150,6 +150,27 @@ def _lengths(scenario: Keys) -> list[Problem]:
         if len(times) not in (1, scenario.depth):
             text = f" has {len(times)} entries; accepted: one duration, or {scenario.depth}, one a layer"
             found.append((("compute", key), text))
+    return found
+
+
+def _shared_decay(scenario: Keys) -> list[Problem]:
+    """Rules that are what they are called only if W and C decay, and alike."""
+    learning, decay = scenario.learning, scenario.training.weight_decay
+    if learning.called is None or not SYNONYMS[learning.called].decays:
+        return []
+    called, same = learning.called, SYNONYMS[learning.called].rule
+    if not decay:
+        text = (
+            f" = 0: {called} forgets what W and C had before; accepted: a number above 0, or learning.rule = {same!r}"
+        )
+        return [(("training", "weight_decay"), text)]
+    found: list[Problem] = []
+    if learning.weight_decay not in (None, decay):
+        text = f" = {learning.weight_decay:g}: with {called} C decays as W does; accepted: {decay:g}, or {same}"
+        found.append((("learning", "weight_decay"), text))
+    if learning.learning_rate is not None:
+        text = f": with {called} C learns at the rate of W; accepted: no such key, or {same}"
+        found.append((("learning", "learning_rate"), text))
     return found
 
 

@@ -246,6 +246,21 @@ def test_other_names_of_rules_are_read_and_told(name: str, rule: str, feedback: 
     assert not [line for line in plain.advice() if "learning.rule" in line]
 
 
+@pytest.mark.parametrize(("name", "rule"), [("kp", "arbp"), ("dkp", "asrbp")])
+def test_kolen_pollack_needs_one_decay_and_one_rate(name: str, rule: str) -> None:
+    decay = {"training": {"weight_decay": 0.01}}
+    named, plain = (scenario(3, learning={"rule": one}, **decay) for one in (name, rule))
+    assert named == plain
+    assert any(f"is called {rule} here" in line for line in named.advice())
+    for learning, training, told in (
+        ({}, {}, "training.weight_decay = 0"),
+        ({"weight_decay": 0.1}, {"weight_decay": 0.01}, "learning.weight_decay = 0.1: with"),
+        ({"learning_rate": 0.1}, {"weight_decay": 0.01}, "learning.learning_rate: with"),
+    ):
+        with pytest.raises(InputError, match=told):
+            scenario(3, learning={"rule": name, **learning}, training=training)
+
+
 def test_unused_keys_of_feedback_do_not_show_in_the_digest() -> None:
     plain = scenario(3, learning={"rule": "srbp"})
     usual = {"mean": 0.0, "redraw": "none", "copies": 1, "rank": "none"}
