@@ -100,11 +100,18 @@ def _found(
     bits = "".join(
         f" {claim.subject}: {judgement.note}." for claim, judgement in judged if claim.subject and judgement.note
     )
+    beginning = ""
+    if record.train is not None:
+        images = f"{record.train - experiments[0].scenario.data.validation:,}"
+        beginning = (
+            f" This is a cut, on {images} of the training images: its verdicts are about the beginning of training."
+        )
     return (
         f"Backpropagation through random channels on {study.data}, {_plural(record.epochs, 'epoch')}, "
         f"{_plural(record.seeds, 'seed')}. Test accuracy: {', '.join(rules)}{top}. "
         f"Of the statements of {PAPER}, {_tally(judged, True)}; of ours, {_tally(judged, False)}.{bits} "
         "A verdict is about the network, the data and the training below, and not about the paper's own experiments."
+        f"{beginning}"
     )
 
 
@@ -167,7 +174,8 @@ def _about(study: Study, run: Sequence[Experiment], outcomes: Outcomes, record: 
     variants = sum(outcomes.has(one.name, variant.label) for one in run for variant in one.variants)
     data = run[0].scenario.data
     trained_on = (record.train or run[0].images) - data.validation
-    validated = f", {data.validation:,} others to choose learning rates on" if data.validation else ""
+    use = "to choose learning rates on" if any(one.is_tuned for one in run) else "left out"
+    validated = f", {data.validation:,} others {use}" if data.validation else ""
     cut = ""
     if record.train is not None:
         cut = f"\nThis is a cut: `{record.whole}` uses all of {study.data}, more epochs and more seeds, and tunes"
