@@ -282,8 +282,8 @@ experiment is the head of its scenario file, written before the runs. A star mar
 better one may lie beyond. Bits are those that the learning channels carry per update, all layers together; their
 entropy is the bound for every code that treats events alike, and is counted where values are quantized.
 
-Every number is that of `channelsim run` on the experiment's file, with the rate and the settings of its row and one of the
-seeds {", ".join(map(str, first.seeds))}; here the first: `{command}{first.seeds[0]}`."""
+Every number is that of `channelsim run` on the experiment's file, with the rate and the settings of its row and one of
+the seeds {", ".join(map(str, first.seeds))}; here the first: `{command}{first.seeds[0]}`."""
 
 
 def _experiment(study: Study, experiment: Experiment, outcomes: Outcomes) -> Iterable[str]:

@@ -86,7 +86,7 @@ QUICK = replace(
     experiments=_untuned,
     training="""\
 batches of 100 unless said otherwise, no momentum, learning rates that shrink by 10⁻⁶ per update; no variant
-  is tuned: each has the learning rate of its experiment""",
+  is tuned: each has the learning rate of its experiment, and comparisons of two experiments may be of two rates""",
 )
 
 PAPERS_RATE = 0.1
