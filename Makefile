@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help env demo paper paper-quick paper-cifar paper-page test test-all test-widths golden golden-arm64 test-oldest lint docs bench bench-avx2 bench-check bench-page campaign clean
+.PHONY: help env demo paper paper-quick paper-full paper-cifar paper-cifar-night paper-page test test-all test-widths golden golden-arm64 test-oldest lint docs bench bench-avx2 bench-check bench-page campaign clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,7 +20,7 @@ OLDEST_PYTHON ?= python3.11
 SHARE ?=
 MINUTES ?=
 
-# Of `make paper` and `make paper-cifar`.
+# Of `make paper` and the like.
 EPOCHS ?=
 WORKERS ?=
 PAPER = $(if $(EPOCHS),--epochs $(EPOCHS)) $(if $(WORKERS),--workers $(WORKERS))
@@ -41,16 +41,22 @@ env: $(FULL)  ## Make .venv with everything: the package, the PyTorch reference,
 demo: $(BASE)  ## Run three scenarios on a small data set and compare them in one picture (under 3 minutes)
 	$(BIN)/python scripts/demo.py
 
-paper: $(SWEEP)  ## Test the paper's claims on MNIST, and write docs/results.md (about 25 minutes; EPOCHS=100: an evening)
+paper: $(SWEEP)  ## Test the paper's claims on MNIST, and write docs/results.md (about 40 minutes on two cores)
 	$(BIN)/python -m scripts.paper $(PAPER)
 
-paper-quick: $(SWEEP)  ## A shortened version of it, under 10 minutes
+paper-quick: $(SWEEP)  ## A cut of it, docs/results-quick.md (about 15 minutes)
 	$(BIN)/python -m scripts.paper --quick $(PAPER)
+
+paper-full: $(SWEEP)  ## The same at the paper's length and settings, docs/results-full.md (hours; stop it and go on any day)
+	$(BIN)/python -m scripts.paper --full $(PAPER)
 
 paper-cifar: $(SWEEP)  ## Test the claims on CIFAR-10, and write docs/results-cifar10.md (about 25 minutes)
 	$(BIN)/python -m scripts.paper --cifar $(PAPER)
 
-paper-page: $(SWEEP)  ## Write docs/results.md and docs/results-cifar10.md again from the recorded runs
+paper-cifar-night: $(SWEEP)  ## The rules on CIFAR-10 with the paper's network, docs/results-cifar10-paper.md (a night)
+	$(BIN)/python -m scripts.paper --cifar-night $(PAPER)
+
+paper-page: $(SWEEP)  ## Write the pages docs/results*.md again from the recorded runs
 	$(BIN)/python -m scripts.paper --page
 
 test: $(FULL)  ## Run the tests, on all cores

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,14 @@ import pandas as pd
 
 import channelsim as cs
 from channelsim.sweeps import Silent
+from scripts.paper import speed
 from scripts.paper.experiments import RATE, SEED, Experiment, Variant
-from scripts.paper.outcomes import BEST, COMMON, TUNING, best_rate, tuned
+from scripts.paper.outcomes import BEST, TUNING, best_rate, tuned
+from scripts.paper.speed import Speed
 
 EPOCHS = "training.epochs"
 TRAIN = "data.train"
-
-# What estimates of the time rest on: seconds to show 1,000 images, the mean of the variants; and those around a run,
-# for preparing images, measuring accuracies and writing the trace.
-_SHOW_S = {"mnist": 0.008, "cifar10": 0.66}
-_ONLINE_S = 0.022
-_AROUND_S = {"mnist": 0.8, "cifar10": 9.0}
+PROBE = "probe"
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,6 @@ class Cut:
         seeds: so many of each experiment's seeds.
         train: so many training images, those to validate on included; None: all.
         tuning_train: the same for the runs that choose learning rates, if it is another number.
-        common: whether each variant is run at the common learning rate too.
     """
 
     epochs: int
@@ -44,17 +41,20 @@ class Cut:
     seeds: int
     train: int | None = None
     tuning_train: int | None = None
-    common: bool = True
 
     def images(self, phase: str) -> int | None:
         """So many training images, those to validate on included, in a phase's runs; None: all."""
         return self.tuning_train or self.train if phase == TUNING else self.train
 
+    def shown(self, experiment: Experiment, phase: str) -> int:
+        """So many images are shown in an epoch of a phase's runs."""
+        return (self.images(phase) or experiment.images) - experiment.scenario.data.validation
+
 
 @dataclass(frozen=True)
 class Run:
-    """One run: a row of the table. `phase` is tuning, common (the common learning rate) or best (the variant's own);
-    `train` is the number of training images, None for all."""
+    """One run: a row of the table. `phase` is tuning, best (the variant's own learning rate, the runs that count) or
+    probe; `train` is the number of training images, None for all."""
 
     phase: str
     variant: Variant
@@ -65,13 +65,15 @@ class Run:
 
     @property
     def values(self) -> dict[str, Any]:
-        """Swept key -> value."""
-        rest = {RATE: self.rate, SEED: self.seed, EPOCHS: self.epochs, TRAIN: self.train or "none"}
-        return {**self.variant.values, **rest}
+        """Swept key -> value. The learning rate comes first: a variant may have others for single layers."""
+        rest = {SEED: self.seed, EPOCHS: self.epochs, TRAIN: self.train or "none"}
+        return {RATE: self.rate, **self.variant.values, **rest}
 
 
 def tuning_runs(experiment: Experiment, cut: Cut) -> list[Run]:
-    """Each variant at each learning rate of the grid, with the seed of tuning."""
+    """Each variant at each learning rate of the grid, with the seed of tuning; none where there is one rate only."""
+    if not experiment.is_tuned:
+        return []
     seed = experiment.scenario.seed
     return [
         Run(TUNING, variant, rate, seed, cut.tuning_epochs, cut.images(TUNING))
@@ -81,45 +83,82 @@ def tuning_runs(experiment: Experiment, cut: Cut) -> list[Run]:
 
 
 def counting_runs(experiment: Experiment, cut: Cut, tuning: pd.DataFrame) -> list[Run]:
-    """Each variant with each seed, at the best learning rate by the rows of its tuning runs and, unless the cut leaves
-    that out, at the common one."""
-    groups = dict(tuple(tuning.groupby("variant")))
+    """Each variant with each seed, at the best learning rate by the rows of its tuning runs, or at the only one."""
+    groups = dict(tuple(tuning.groupby("variant"))) if len(tuning) else {}
     found = []
     for variant in experiment.variants:
-        rates = {COMMON: experiment.common_rate} if cut.common else {}
-        rates[BEST] = best_rate(tuned(groups[variant.label]))
+        rate = best_rate(tuned(groups[variant.label])) if experiment.is_tuned else experiment.rates[0]
         found += [
-            Run(phase, variant, rate, seed, cut.epochs, cut.images(phase))
-            for phase, rate in rates.items()
-            for seed in experiment.seeds[: cut.seeds]
+            Run(BEST, variant, rate, seed, cut.epochs, cut.images(BEST)) for seed in experiment.seeds[: cut.seeds]
         ]
     return found
 
 
 def estimate(experiments: Sequence[Experiment], cut: Cut, workers: int) -> tuple[int, float]:
-    """At most how many runs there will be, and about how many seconds they take on so many workers."""
+    """How many runs there will be, and about how many seconds they take on so many workers."""
     runs, seconds = 0, 0.0
     for experiment in experiments:
-        name = experiment.scenario.data.name
-        show = (_ONLINE_S if experiment.scenario.training.batch == 1 else _SHOW_S[name]) / 1000
-        tuning = len(experiment.variants) * len(experiment.rates)
-        counting = len(experiment.variants) * min(cut.seeds, len(experiment.seeds))
-        runs += tuning + (2 if cut.common else 1) * counting
-        for number, epochs, phase in ((tuning, cut.tuning_epochs, TUNING), (counting, cut.epochs, BEST)):
-            # The best rate is the common one about four times in ten, and the runs are then the same.
-            times = 1.6 if cut.common and phase == BEST else 1.0
-            shown = epochs * ((cut.images(phase) or experiment.images) - experiment.scenario.data.validation)
-            seconds += times * number * (shown * show + _AROUND_S[name])
+        number = len(experiment.variants)
+        pace = _pace(experiment.scenario)
+        tuning = number * len(experiment.rates) if experiment.is_tuned else 0
+        counting = number * min(cut.seeds, len(experiment.seeds))
+        for times, epochs, phase in ((tuning, cut.tuning_epochs, TUNING), (counting, cut.epochs, BEST)):
+            runs += times
+            seconds += times * pace.seconds(epochs, cut.shown(experiment, phase))
     return runs, seconds / workers
 
 
+def _pace(scenario: cs.Scenario) -> Speed:
+    update = scenario.synapses.update
+    if scenario.data.name == "cifar10":
+        return speed.CIFAR10
+    if update is not None and update.per == "sample":
+        return speed.SAMPLED
+    return speed.ONLINE if scenario.training.batch == 1 else speed.MNIST
+
+
+def probed(experiments: Sequence[Experiment], cut: Cut, folder: Path, workers: int, progress: Progress) -> float:
+    """About how many seconds a campaign without tuning takes on so many workers: from runs of one epoch, one for each
+    variant, made by so many workers at once on this machine."""
+    paces: list[tuple[Experiment, Speed]] = []
+    with _cluster(workers) as scheduler:
+        for experiment in experiments:
+            few = speed.FEW + experiment.scenario.data.validation
+            images = _probe_images(experiment, cut)
+            first, rate, seed = experiment.variants[0], experiment.rates[0], experiment.scenario.seed
+            short = [Run(PROBE, first, rate, seed, epochs, few) for epochs in (1, 3)]
+            many = images + experiment.scenario.data.validation
+            long = [Run(PROBE, variant, rate, seed, 1, many) for variant in experiment.variants]
+            table = _runs(experiment, short + long, folder, scheduler, progress)
+            begin, again, *epoch = table["wall_time_s"]
+            paces += [(experiment, speed.measured(begin, again, one, images)) for one in epoch]
+    # The first run of a worker also reads the data, which the others then have.
+    run = min(pace.run for _, pace in paces)
+    seconds = sum(
+        min(cut.seeds, len(experiment.seeds)) * replace(pace, run=run).seconds(cut.epochs, cut.shown(experiment, BEST))
+        for experiment, pace in paces
+    )
+    return seconds / workers
+
+
+def _probe_images(experiment: Experiment, cut: Cut) -> int:
+    """Images of the epoch that is measured: half a second of MNIST, a few seconds of CIFAR-10."""
+    return min(cut.shown(experiment, BEST), 2_000 if experiment.scenario.data.name == "cifar10" else 60_000)
+
+
 def carry_out(
-    experiments: Sequence[Experiment], cut: Cut, folder: Path, workers: int, progress: Progress
+    experiments: Sequence[Experiment],
+    cut: Cut,
+    folder: Path,
+    workers: int,
+    progress: Progress,
+    kept: Callable[[pd.DataFrame], None],
 ) -> pd.DataFrame:
     """Makes the runs that are not there yet, in a sweep's directory an experiment; returns the table of all of them.
 
-    The table has a row a run, with the columns that `outcomes.gather` wants. Raises what `channelsim.sweep` raises, and
-    RuntimeError if a run failed for another reason than that its weights diverged.
+    The table has a row a run, with the columns that `outcomes.gather` wants. `kept` gets the table of what there is
+    whenever an experiment's runs that count are done. Raises what `channelsim.sweep` raises, and RuntimeError if a run
+    failed for another reason than that its weights diverged.
     """
     tables = []
     with _cluster(workers) as scheduler:
@@ -128,15 +167,23 @@ def carry_out(
         for experiment, tuning in zip(experiments, list(tables), strict=True):
             runs = counting_runs(experiment, cut, tuning)
             tables.append(_runs(experiment, runs, folder, scheduler, progress))
-    return pd.concat(tables, ignore_index=True)
+            kept(_together(tables))
+    return _together(tables)
+
+
+def _together(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat([table for table in tables if len(table)], ignore_index=True)
 
 
 def _runs(experiment: Experiment, runs: list[Run], folder: Path, scheduler: str, progress: Progress) -> pd.DataFrame:
     """A sweep over these runs, which go together key by key; its rows, in the order of the runs."""
+    if not runs:
+        return pd.DataFrame()
     keys = list(runs[0].values)
     grid = {key: [run.values[key] for run in runs] for key in keys}
     base = experiment.scenario.with_({"sweep": {}})
-    progress.about = f"{experiment.name}, tuning" if runs[0].phase == TUNING else experiment.name
+    phase = runs[0].phase
+    progress.about = experiment.name if phase == BEST else f"{experiment.name}, {phase}"
     made = cs.sweep(
         base.with_({"sweep": {**grid, "zip": [keys]}}),
         out=folder / experiment.name,
@@ -158,14 +205,24 @@ def _runs(experiment: Experiment, runs: list[Run], folder: Path, scheduler: str,
                 "epochs": run.epochs,
                 "status": "done" if point["status"] == "done" else "diverged",
                 "test_accuracy": point["test_accuracy"],
-                "validation_accuracy": point["validation_accuracy"],
+                "validation_accuracy": point.get("validation_accuracy", math.nan),
+                "train_accuracy": point["train_accuracy"],
                 "learning_bits": point["learning_bits"],
+                "learning_entropy": _entropy(folder / experiment.name, point),
                 "updates": point["updates"],
                 "wall_time_s": point["wall_time_s"],
                 "point": point.name,
             }
         )
     return pd.DataFrame(rows)
+
+
+def _entropy(directory: Path, point: pd.Series[Any]) -> float:
+    """The entropy of all that the learning channels of a run have sent, in bits; NaN where values are floats."""
+    if point["status"] != "done":
+        return math.nan
+    with cs.Trace(directory / point["trace"]) as trace:
+        return float(trace.learning_entropy()[-1])
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from scripts.paper.claims import ABSTRACT, EXPECTED, Claim, Judgement, all_of, almost_as_well, behind, close, robustly
-from scripts.paper.outcomes import Outcome, Outcomes, Rate
+from scripts.paper.outcomes import Outcome, Outcomes
 
 CLOSE = 5.0
 """Points of accuracy: "almost as well as" means that less than this is lost by another rule."""
@@ -30,24 +30,24 @@ def _random(outcomes: Outcomes) -> list[Outcome]:
     return [outcomes("rules", rule) for rule in RANDOM]
 
 
-def _loses(pairs: Sequence[tuple[str, str]], least: float = 0.0) -> Callable[[Outcomes, Rate], Judgement]:
+def _loses(pairs: Sequence[tuple[str, str]], least: float = 0.0) -> Callable[[Outcomes], Judgement]:
     """The second of each pair is behind the first."""
 
-    def judge(outcomes: Outcomes, rate: Rate) -> Judgement:
-        found = behind([(outcomes("rules", ahead), outcomes("rules", label)) for ahead, label in pairs], rate, least)
+    def compare(outcomes: Outcomes) -> Judgement:
+        found = behind([(outcomes("rules", ahead), outcomes("rules", label)) for ahead, label in pairs], least)
         return Judgement(all_of(found), found)
 
-    return judge
+    return compare
 
 
-def _costs_little(reference: str, label: str, within: float) -> Callable[[Outcomes, Rate], Judgement]:
+def _costs_little(reference: str, label: str, within: float) -> Callable[[Outcomes], Judgement]:
     """The second loses less than `within` points against the first."""
 
-    def judge(outcomes: Outcomes, rate: Rate) -> Judgement:
-        found = close(outcomes("rules", reference), [outcomes("rules", label)], rate, within)
+    def compare(outcomes: Outcomes) -> Judgement:
+        found = close(outcomes("rules", reference), [outcomes("rules", label)], within)
         return Judgement(all_of(found), found)
 
-    return judge
+    return compare
 
 
 CLAIMS = (
@@ -90,3 +90,6 @@ CLAIMS = (
         _costs_little("srbp", "srbp, 2 wires", LITTLE),
     ),
 )
+
+OF_THE_RULES = tuple(CLAIMS[i] for i in (0, 1, 4, 5, 6))
+"""Those that need the plain rules only."""

@@ -1,8 +1,11 @@
-"""One picture per experiment: test accuracy with its 95 % interval, one faint dot per seed."""
+"""Pictures of test accuracy with its 95 % interval: one of all variants, and one per experiment with a faint dot per
+seed."""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
@@ -12,13 +15,27 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from scripts.paper import statistics
-from scripts.paper.experiments import AXES, Experiment
-from scripts.paper.outcomes import Outcome, Outcomes, Rate
+from scripts.paper.experiments import AXES, Experiment, Variant
+from scripts.paper.outcomes import Outcome, Outcomes
 
 # The colours of Okabe and Ito, told apart with any colour vision. Markers differ too.
 COLOURS = {"bp": "#000000", "rbp": "#D55E00", "srbp": "#0072B2", "arbp": "#E69F00", "asrbp": "#56B4E9",
-           "sign": "#009E73", "drtp": "#CC79A7", "top": "#7F7F7F"}  # fmt: skip
-MARKERS = {"bp": "o", "rbp": "s", "srbp": "^", "arbp": "D", "asrbp": "v", "sign": "P", "drtp": "X", "top": "h"}
+           "sign": "#009E73", "sbp": "#332288", "drtp": "#CC79A7", "top": "#7F7F7F"}  # fmt: skip
+MARKERS = {
+    "bp": "o",
+    "rbp": "s",
+    "srbp": "^",
+    "arbp": "D",
+    "asrbp": "v",
+    "sign": "P",
+    "sbp": "*",
+    "drtp": "X",
+    "top": "h",
+}
+
+
+OTHER = "#8C510A"  # of a rule that has no colour of its own
+RATES = {True: "each at its own best learning rate", False: "one learning rate for all"}
 
 
 def draw(experiment: Experiment, outcomes: Outcomes) -> Figure:
@@ -32,62 +49,138 @@ def save(figure: Figure, target: Path) -> None:
         figure.savefig(target, metadata={"Date": None})
 
 
-def _rows(experiment: Experiment, outcomes: Outcomes) -> Figure:
-    shown = outcomes.of(experiment.name)
-    figure = Figure(figsize=(7.5, 1.3 + 0.42 * len(shown)), layout="constrained")
-    axes = figure.subplots()
-    looks: dict[Rate, tuple[str, float, str]] = {"best": (COLOURS["srbp"], 0.0, "each at its own best learning rate")}
-    if "common" in outcomes.rates:
-        looks = {
-            "common": ("0.6", -0.16, f"common learning rate {experiment.common_rate:g}"),
-            "best": (COLOURS["srbp"], 0.16, "each at its own best"),
-        }
-    for rate, (colour, shift, label) in looks.items():
-        for row, outcome in enumerate(shown):
-            place = len(shown) - 1 - row - shift
-            values = outcome.accuracies[rate]
-            interval = statistics.mean(values)
-            axes.plot(values, np.full(len(values), place), ".", color=colour, alpha=0.35, markersize=5)
+def overview(experiments: Sequence[Experiment], outcomes: Outcomes) -> Figure:
+    """Every variant that has results, the best first, in columns; coloured by rule."""
+    shown = [
+        (variant, outcomes(experiment.name, variant.label), experiment.name)
+        for experiment in experiments
+        for variant in experiment.variants
+        if outcomes.has(experiment.name, variant.label)
+    ]
+    shown.sort(key=lambda one: (-one[1].mean, one[2], one[0].label))
+    named = Counter(outcome.label for _, outcome, _ in shown)
+    columns = 3 if len(shown) > 24 else 1
+    rows = math.ceil(len(shown) / columns)
+    figure = Figure(figsize=(4.6 * columns, 0.9 + 0.155 * rows), layout="constrained")
+    for column, axes in enumerate(np.atleast_1d(figure.subplots(1, columns, squeeze=True))):
+        part = shown[column * rows : (column + 1) * rows]
+        for row, (variant, outcome, _) in enumerate(part):
+            interval = statistics.mean(outcome.accuracies)
             axes.errorbar(
-                interval.mean, place, xerr=_reach(interval.half), fmt="o" if rate == "best" else "s", color=colour,
-                markerfacecolor="white", markersize=6, capsize=3, label=label if row == 0 else None,
+                interval.mean, -row, xerr=_reach(interval.half), fmt=MARKERS.get(variant.rule, "o"),
+                color=COLOURS.get(variant.rule, OTHER), markersize=3.5, capsize=2, linewidth=1,
             )  # fmt: skip
-    drawn = [value for outcome in shown for rate in looks for value in outcome.accuracies[rate]]
-    changed = [(row, v.rule) for row, v in enumerate(reversed(experiment.variants)) if v.label != v.rule]
-    if changed:
-        plain = [float(outcomes("rules", rule).accuracies["best"].mean()) for _, rule in changed]
-        rows = [row for row, _ in changed]
-        axes.plot(plain, rows, "|", color="black", markersize=15, label="same rule, nothing changed, at its own best")
-        drawn += plain
-    axes.set_yticks(range(len(shown)), [outcome.label for outcome in reversed(shown)])
-    axes.set_ylim(-0.6, len(shown) - 0.4)
+        labels = [label if named[label] == 1 or name == "rules" else f"{label} ({name})" for label, name in
+                  ((outcome.label, name) for _, outcome, name in part)]  # fmt: skip
+        axes.set_yticks([-row for row in range(len(part))], labels, fontsize=7)
+        axes.set_ylim(-rows + 0.4, 0.6)
+        axes.tick_params(axis="x", labelsize=7)
+        axes.set_xlabel("test accuracy (%)", fontsize=8)
+        axes.grid(color="0.9", linewidth=0.5)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+ERRORS = "channels.learning.quantize.exponents"
+LINES = ("-", "--", ":", "-.")
+
+
+def quantized(experiments: Sequence[Experiment], outcomes: Outcomes) -> list[Experiment]:
+    """The experiments over exponents of errors that have results, with the entropy of what was sent."""
+    return [
+        one
+        for one in experiments
+        if one.axis == ERRORS and any(outcome.entropy > 0 for outcome in outcomes.so_far(one.name))
+    ]
+
+
+def against_bits(experiments: Sequence[Experiment], outcomes: Outcomes) -> Figure:
+    """Accuracy over the bits of an update on the learning channels, as sent and as entropy: a curve for each rule and
+    experiment over exponents."""
+    figure = Figure(figsize=(10, 5.2), layout="constrained")
+    sent, bound = figure.subplots(1, 2, sharey=True)
+    drawn: list[float] = []
+    for experiment, line in zip(quantized(experiments, outcomes), LINES, strict=False):
+        pairs = [(variant, outcome) for variant, outcome in _found(experiment, outcomes) if outcome.entropy > 0]
+        for rule in dict.fromkeys(variant.rule for variant, _ in pairs):
+            own = sorted(((v.values[ERRORS], o) for v, o in pairs if v.rule == rule), key=lambda pair: pair[0])
+            means = [outcome.mean for _, outcome in own]
+            drawn += means
+            for axes, bits in ((sent, [o.bits for _, o in own]), (bound, [o.entropy for _, o in own])):
+                axes.plot(
+                    bits, means, line, color=COLOURS.get(rule, OTHER), marker=MARKERS.get(rule, "o"), markersize=4,
+                    linewidth=1.2, label=f"{rule}, {experiment.name}",
+                )  # fmt: skip
+    for axes, label in ((sent, "bits on the wire per update"), (bound, "entropy, bits per update")):
+        axes.set_xscale("log")
+        axes.set_xlabel(label)
+        axes.grid(color="0.9", linewidth=0.6)
+        axes.spines[["top", "right"]].set_visible(False)
+    sent.set_ylabel("test accuracy (%)")
+    _far_from_100(sent, "y", drawn)
+    figure.legend(*sent.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False, fontsize=8)
+    return figure
+
+
+def _rows(experiment: Experiment, outcomes: Outcomes) -> Figure:
+    pairs = _found(experiment, outcomes)
+    figure = Figure(figsize=(7.5, 1.3 + 0.42 * len(pairs)), layout="constrained")
+    axes = figure.subplots()
+    drawn: list[float] = []
+    plain: list[tuple[float, int]] = []
+    for row, (variant, outcome) in enumerate(reversed(pairs)):
+        interval = statistics.mean(outcome.accuracies)
+        axes.plot(outcome.accuracies, np.full(len(outcome.accuracies), row), ".", color=COLOURS["srbp"], alpha=0.35,
+                  markersize=5)  # fmt: skip
+        axes.errorbar(
+            interval.mean, row, xerr=_reach(interval.half), fmt="o", color=COLOURS["srbp"], markerfacecolor="white",
+            markersize=6, capsize=3, label=RATES[experiment.is_tuned] if row == 0 else None,
+        )  # fmt: skip
+        drawn += list(outcome.accuracies)
+        if variant.label != variant.rule and outcomes.has("rules", variant.rule):
+            plain.append((outcomes("rules", variant.rule).mean, row))
+    if plain:
+        means, rows = zip(*plain, strict=True)
+        axes.plot(means, rows, "|", color="black", markersize=15, label="same rule, nothing changed")
+        drawn += means
+    axes.set_yticks(range(len(pairs)), [outcome.label for _, outcome in reversed(pairs)])
+    axes.set_ylim(-0.6, len(pairs) - 0.4)
     axes.set_xlabel("test accuracy (%)")
     _far_from_100(axes, "x", drawn)
     _tidy(figure, axes)
     return figure
 
 
+def _found(experiment: Experiment, outcomes: Outcomes) -> list[tuple[Variant, Outcome]]:
+    """The variants of an experiment that have results."""
+    return [
+        (variant, outcomes(experiment.name, variant.label))
+        for variant in experiment.variants
+        if outcomes.has(experiment.name, variant.label)
+    ]
+
+
 def _curves(experiment: Experiment, outcomes: Outcomes) -> Figure:
     key = experiment.axis
     assert key is not None
-    shown = outcomes.of(experiment.name)
-    pairs = list(zip(experiment.variants, shown, strict=True))
-    rules = list(dict.fromkeys(variant.rule for variant in experiment.variants))
+    pairs = _found(experiment, outcomes)
     figure = Figure(figsize=(7.5, 4.0), layout="constrained")
     axes = figure.subplots()
     drawn: list[float] = []
-    for rule in rules:
+    for rule in dict.fromkeys(variant.rule for variant, _ in pairs):
         own = sorted(((v.values[key], o) for v, o in pairs if v.rule == rule), key=lambda pair: pair[0])
-        for rate, style, alpha in (("common", ":", 0.55), ("best", "-", 1.0)):
-            drawn += _curve(axes, rule, own, rate, style, alpha)  # type: ignore[arg-type]
-        plain = statistics.mean(outcomes("rules", rule).accuracies["best"])
-        drawn.append(plain.mean)
-        axes.axhline(plain.mean, color=COLOURS[rule], linewidth=0.9, linestyle=(0, (6, 3)))
+        drawn += _curve(axes, rule, own, f"{rule}, {RATES[experiment.is_tuned]}")
+        if not outcomes.has("rules", rule):
+            continue
+        plain = outcomes("rules", rule).mean
+        drawn.append(plain)
+        axes.axhline(plain, color=COLOURS.get(rule, OTHER), linewidth=0.9, linestyle=(0, (6, 3)))
         axes.annotate(
-            f"{rule}, nothing changed", (1, plain.mean), xycoords=("axes fraction", "data"), xytext=(-2, 2),
-            textcoords="offset points", ha="right", va="bottom", fontsize=8, color=COLOURS[rule],
+            f"{rule}, nothing changed", (1, plain), xycoords=("axes fraction", "data"), xytext=(-2, 2),
+            textcoords="offset points", ha="right", va="bottom", fontsize=8, color=COLOURS.get(rule, OTHER),
         )  # fmt: skip
-    values = sorted({variant.values[key] for variant in experiment.variants})
+    values = sorted({variant.values[key] for variant, _ in pairs})
     if key.endswith("connections"):
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -100,21 +193,18 @@ def _curves(experiment: Experiment, outcomes: Outcomes) -> Figure:
     return figure
 
 
-def _curve(
-    axes: Axes, rule: str, own: list[tuple[float, Outcome]], rate: Rate, style: str, alpha: float
-) -> list[float]:
-    x = [value for value, _ in own]
-    intervals = [statistics.mean(outcome.accuracies[rate]) for _, outcome in own]
-    label = f"{rule}, {'own best learning rate' if rate == 'best' else 'common learning rate'}"
+def _curve(axes: Axes, rule: str, own: list[tuple[float, Outcome]], label: str) -> list[float]:
+    intervals = [statistics.mean(outcome.accuracies) for _, outcome in own]
+    colour = COLOURS.get(rule, OTHER)
     axes.errorbar(
-        x, [interval.mean for interval in intervals], yerr=[_reach(interval.half) for interval in intervals],
-        color=COLOURS[rule], marker=MARKERS[rule], linestyle=style, alpha=alpha, markerfacecolor="white",
-        capsize=3, linewidth=1.5, label=label,
+        [value for value, _ in own], [interval.mean for interval in intervals],
+        yerr=[_reach(interval.half) for interval in intervals], color=colour, marker=MARKERS.get(rule, "o"),
+        linestyle="-", markerfacecolor="white", capsize=3, linewidth=1.5, label=label,
     )  # fmt: skip
     for value, outcome in own:
-        seeds = outcome.accuracies[rate]
-        axes.plot(np.full(len(seeds), value), seeds, ".", color=COLOURS[rule], alpha=0.3 * alpha, markersize=4)
-    return [float(value) for _, outcome in own for value in outcome.accuracies[rate]]
+        seeds = outcome.accuracies
+        axes.plot(np.full(len(seeds), value), seeds, ".", color=colour, alpha=0.3, markersize=4)
+    return [float(value) for _, outcome in own for value in outcome.accuracies]
 
 
 def _reach(half: float) -> float:

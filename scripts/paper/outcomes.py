@@ -1,10 +1,10 @@
-"""The table of runs, read as the accuracies of each variant: at the common learning rate and at its own best."""
+"""The table of runs, read as the accuracies of each variant at its own learning rate."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 
 from scripts.paper.experiments import Experiment
 
-TUNING, COMMON, BEST = "tuning", "common", "best"
-Rate = Literal["common", "best"]
-_RATES: tuple[Rate, ...] = ("common", "best")
+TUNING, BEST = "tuning", "best"
 
 GUESSING = 10.0
 """Accuracy in % that a run counts with whose weights diverged: that of a guess among ten classes."""
@@ -26,45 +24,67 @@ class Outcome:
 
     Attributes:
         experiment, label: which variant.
-        tuning: learning rate -> accuracy on the validation set, one run each.
-        rate: its own best learning rate of the grid.
-        accuracies: test accuracy of each seed, at the best rate and, if that was run, at the common one.
-        diverged: how many of these runs diverged, at each rate.
-        bits: learning bits per update, at the best rate; NaN where all runs diverged.
+        tuning: learning rate -> accuracy on the validation set, one run each; empty where there was one rate only.
+        rate: its own best learning rate of the grid, or the only one.
+        accuracies: test accuracy of each seed, at this rate.
+        trained: accuracy of each seed on the training images during the last epoch; NaN where it was not recorded.
+        diverged: how many of these runs diverged.
+        bits: learning bits per update; NaN where all runs diverged.
+        entropy: the entropy of what they say, in bits per update; NaN too where values are floats.
     """
 
     experiment: str
     label: str
     tuning: Mapping[float, float]
     rate: float
-    accuracies: Mapping[Rate, NDArray[np.float64]]
-    diverged: Mapping[Rate, int]
+    accuracies: NDArray[np.float64]
+    trained: NDArray[np.float64]
+    diverged: int
     bits: float
+    entropy: float
+
+    @property
+    def mean(self) -> float:
+        """Mean test accuracy of the seeds."""
+        return float(self.accuracies.mean())
 
     @property
     def at_edge(self) -> bool:
-        """Whether the best rate is the first or last of the grid, so that a better one may lie outside."""
-        return self.rate in (min(self.tuning), max(self.tuning))
+        """Whether the best rate is the first or last of a grid, so that a better one may lie outside."""
+        return bool(self.tuning) and self.rate in (min(self.tuning), max(self.tuning))
+
+
+class NotRun(LookupError):
+    """A variant has no results yet."""
 
 
 class Outcomes:
-    """All variants, by experiment and label."""
+    """All variants that have results, by experiment and label; `missing` names the experiments that lack some."""
 
-    def __init__(self, outcomes: Iterable[Outcome]) -> None:
+    def __init__(self, outcomes: Iterable[Outcome], missing: Collection[str] = ()) -> None:
         self._by_name = {(outcome.experiment, outcome.label): outcome for outcome in outcomes}
+        self._missing = frozenset(missing)
 
     def __call__(self, experiment: str, label: str) -> Outcome:
-        return self._by_name[experiment, label]
+        """Raises NotRun if there is none."""
+        try:
+            return self._by_name[experiment, label]
+        except KeyError:
+            raise NotRun(f"{experiment}: {label}") from None
+
+    def has(self, experiment: str, label: str) -> bool:
+        """Whether the variant has results."""
+        return (experiment, label) in self._by_name
 
     def of(self, experiment: str) -> list[Outcome]:
-        """The variants of an experiment, in its order."""
-        return [outcome for outcome in self._by_name.values() if outcome.experiment == experiment]
+        """The variants of an experiment, in its order; raises NotRun if one of them has no results."""
+        if experiment in self._missing:
+            raise NotRun(experiment)
+        return self.so_far(experiment)
 
-    @property
-    def rates(self) -> tuple[Rate, ...]:
-        """At which learning rates the variants were run: each at its own best and, if that was run, at the common."""
-        outcome = next(iter(self._by_name.values()))
-        return ("best", "common") if "common" in outcome.accuracies else ("best",)
+    def so_far(self, experiment: str) -> list[Outcome]:
+        """The variants of an experiment that have results, in its order."""
+        return [outcome for outcome in self._by_name.values() if outcome.experiment == experiment]
 
 
 def best_rate(tuning: Mapping[float, float]) -> float:
@@ -79,42 +99,45 @@ def tuned(points: pd.DataFrame) -> dict[float, float]:
 
 
 def gather(experiments: Iterable[Experiment], points: pd.DataFrame) -> Outcomes:
-    """Outcomes of all variants from the table of runs.
+    """Outcomes of the variants from the table of runs; those without a run that counts are left out.
 
-    `points` has one row per run, with the columns experiment, variant, phase (tuning, common or best), rate, seed,
-    status, test_accuracy, validation_accuracy (shares), learning_bits and updates. A run with another status
+    `points` has one row per run, with the columns experiment, variant, phase (tuning or best), rate, seed, status,
+    test_accuracy, validation_accuracy, train_accuracy (shares), learning_bits and updates. A run with another status
     than done counts as guessing.
     """
-    found = []
+    found, missing = [], []
     groups = dict(tuple(points.groupby(["experiment", "variant"], sort=False)))
     for experiment in experiments:
         for variant in experiment.variants:
-            rows = groups[experiment.name, variant.label]
-            phases = {phase: rows[rows["phase"] == phase].sort_values("seed") for phase in (TUNING, COMMON, BEST)}
-            tuning = tuned(phases[TUNING])
-            run: list[Rate] = [rate for rate in _RATES if len(phases[rate])]
+            rows = groups.get((experiment.name, variant.label), points[:0])
+            counting = rows[rows["phase"] == BEST].sort_values("seed")
+            if not len(counting):
+                missing.append(experiment.name)
+                continue
             found.append(
                 Outcome(
                     experiment.name,
                     variant.label,
-                    tuning,
-                    best_rate(tuning),
-                    {rate: _accuracies(phases[rate]) for rate in run},
-                    {rate: _diverged(phases[rate]) for rate in run},
-                    _bits(phases[BEST]),
+                    tuned(rows[rows["phase"] == TUNING]),
+                    float(counting["rate"].iloc[0]),
+                    _accuracies(counting, "test_accuracy"),
+                    _accuracies(counting, "train_accuracy"),
+                    int((counting["status"] != "done").sum()),
+                    _per_update(counting, "learning_bits"),
+                    _per_update(counting, "learning_entropy"),
                 )
             )
-    return Outcomes(found)
+    return Outcomes(found, missing)
 
 
-def _accuracies(rows: pd.DataFrame) -> NDArray[np.float64]:
-    return (100 * rows["test_accuracy"]).where(rows["status"] == "done", GUESSING).to_numpy(np.float64)
+def _accuracies(rows: pd.DataFrame, column: str) -> NDArray[np.float64]:
+    return (
+        (100 * rows.get(column, rows["test_accuracy"] * math.nan))
+        .where(rows["status"] == "done", GUESSING)
+        .to_numpy(np.float64)
+    )
 
 
-def _diverged(rows: pd.DataFrame) -> int:
-    return int((rows["status"] != "done").sum())
-
-
-def _bits(rows: pd.DataFrame) -> float:
+def _per_update(rows: pd.DataFrame, column: str) -> float:
     done = rows[rows["status"] == "done"]
-    return float((done["learning_bits"] / done["updates"]).mean()) if len(done) else float("nan")
+    return float((done[column] / done["updates"]).mean()) if column in rows and len(done) else math.nan

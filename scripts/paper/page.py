@@ -1,32 +1,41 @@
-"""docs/results.md and docs/results-cifar10.md: the claims, the verdicts and their numbers."""
+"""The pages: what was found in one paragraph and one figure, the paper's statements and ours with their verdicts, then
+the numbers."""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from scripts.paper import claims, figures, statistics
-from scripts.paper.claims import Claim, Comparison
-from scripts.paper.experiments import Experiment
-from scripts.paper.outcomes import GUESSING, Outcome, Outcomes, Rate
+from scripts.paper.claims import THE_PAPERS, Claim, Comparison, Judgement
+from scripts.paper.experiments import RATE, SEED, Experiment
+from scripts.paper.outcomes import GUESSING, Outcome, Outcomes
 from scripts.paper.record import Record
 from scripts.paper.studies import STUDIES, Study
 
 PAPER = "[Baldi, Sadowski and Lu, arXiv 1612.02734](https://arxiv.org/abs/1612.02734)"
+OVERVIEW = "overview.svg"
+BITS = "bits.svg"
 
 
 def write(study: Study, experiments: Sequence[Experiment], outcomes: Outcomes, record: Record, docs: Path) -> None:
-    """Writes the study's page, docs/PAGE.md, and one picture per experiment in docs/PAGE/."""
-    (docs / study.page).mkdir(parents=True, exist_ok=True)
-    for experiment in experiments:
-        figures.save(figures.draw(experiment, outcomes), docs / study.page / f"{experiment.name}.svg")
+    """Writes the study's page, docs/PAGE.md, and its pictures in docs/PAGE/: of all variants, and one per experiment
+    that has results."""
+    folder = docs / study.page
+    folder.mkdir(parents=True, exist_ok=True)
+    figures.save(figures.overview(experiments, outcomes), folder / OVERVIEW)
+    if figures.quantized(experiments, outcomes):
+        figures.save(figures.against_bits(experiments, outcomes), folder / BITS)
+    for experiment in _run(experiments, outcomes):
+        figures.save(figures.draw(experiment, outcomes), folder / f"{experiment.name}.svg")
     (docs / f"{study.page}.md").write_text(text(study, experiments, outcomes, record, others(study, docs)))
 
 
 def others(study: Study, docs: Path) -> list[Study]:
     """The other studies that have results in `docs`."""
-    return [other for other in STUDIES if other != study and (docs / other.page).is_dir()]
+    return [other for other in STUDIES if other != study and (docs / other.page / "record.json").exists()]
 
 
 def text(
@@ -37,123 +46,214 @@ def text(
     linked: Sequence[Study] = (),
 ) -> str:
     """The page, in Markdown, with links to those of other studies."""
+    judged = [(claim, claim.judge(outcomes)) for claim in study.claims]
+    run = _run(experiments, outcomes)
+    numbered = list(enumerate(judged, start=1))
     parts = [
-        f"# The paper's claims on {study.data}, tested",
-        _about(study, experiments, outcomes, record, linked),
-        "## Verdicts",
-        *_verdicts(study, outcomes, record),
+        f"# {study.title}",
+        _found(study, judged, experiments, outcomes, record),
+        f"![Test accuracy of every variant, sorted, with 95 % intervals]({study.page}/{OVERVIEW})",
+        "## The paper's statements",
+        *_verdicts([one for one in numbered if one[1][0].source in THE_PAPERS]),
+        _elsewhere(linked),
+        "## Ours",
+        *_verdicts([one for one in numbered if one[1][0].source not in THE_PAPERS]),
+        "What the construction of the rules leads one to expect; nothing of it is attributed to the paper.",
+        *_against_bits(study, run, outcomes),
+        "## What was run",
+        _about(study, run, outcomes, record),
+        *_not_run(experiments, outcomes),
         "## The tests and their numbers",
         _tests_intro(study, record),
-        *(_claim(number, claim, outcomes) for number, claim in enumerate(study.claims, start=1)),
+        *(_claim(number, claim, judgement) for number, (claim, judgement) in numbered if judgement.comparisons),
         "## The experiments",
-        _experiments_intro(),
-        *(part for experiment in experiments for part in _experiment(study, experiment, outcomes)),
-        "## How the learning rates were chosen",
-        _tuning_intro(experiments, record),
-        *(_tuning(experiment, outcomes) for experiment in experiments),
+        _experiments_intro(run, outcomes),
+        *(part for experiment in run for part in _experiment(study, experiment, outcomes)),
+        *_tuning(run, outcomes, record),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _run(experiments: Sequence[Experiment], outcomes: Outcomes) -> list[Experiment]:
+    """The experiments of which a variant has results."""
+    return [one for one in experiments if any(outcomes.has(one.name, variant.label) for variant in one.variants)]
+
+
+# --- the first screen -----------------------------------------------------------------------------------------
+
+
+def _found(
+    study: Study,
+    judged: Sequence[tuple[Claim, Judgement]],
+    experiments: Sequence[Experiment],
+    outcomes: Outcomes,
+    record: Record,
+) -> str:
+    rules = [
+        f"{rule} {outcomes('rules', rule).mean:.1f} %"
+        for rule in ("bp", "rbp", "srbp", "arbp", "asrbp")
+        if outcomes.has("rules", rule)
+    ]
+    top = (
+        f"; training the top layer alone {outcomes('rules', 'top').mean:.1f} %" if outcomes.has("rules", "top") else ""
+    )
+    bits = "".join(
+        f" {claim.subject}: {judgement.note}." for claim, judgement in judged if claim.subject and judgement.note
+    )
+    beginning = ""
+    if record.train is not None:
+        images = f"{record.train - experiments[0].scenario.data.validation:,}"
+        beginning = (
+            f" This is a cut, on {images} of the training images: its verdicts are about the beginning of training."
+        )
+    return (
+        f"Backpropagation through random channels on {study.data}, {_plural(record.epochs, 'epoch')}, "
+        f"{_plural(record.seeds, 'seed')}. Test accuracy: {', '.join(rules)}{top}. "
+        f"Of the statements of {PAPER}, {_tally(judged, True)}; of ours, {_tally(judged, False)}.{bits} "
+        "A verdict is about the network, the data and the training below, and not about the paper's own experiments."
+        f"{beginning}"
+    )
+
+
+def _tally(judged: Sequence[tuple[Claim, Judgement]], papers: bool) -> str:
+    verdicts = Counter(judgement.verdict for claim, judgement in judged if (claim.source in THE_PAPERS) == papers)
+    words = {
+        "holds": ("holds", "hold"),
+        "holds partly": ("holds partly", "hold partly"),
+        "open": ("is open", "are open"),
+        "does not hold here": ("does not hold here", "do not hold here"),
+        "not run yet": ("is not run yet", "are not run yet"),
+    }
+    return ", ".join(f"{verdicts[word]} {words[word][verdicts[word] > 1]}" for word in words if verdicts[word])
+
+
+# --- verdicts -------------------------------------------------------------------------------------------------
+
+
+def _verdicts(numbered: Sequence[tuple[int, tuple[Claim, Judgement]]]) -> Iterable[str]:
+    rows = []
+    for number, (claim, judgement) in numbered:
+        yes = sum(comparison.answer == "yes" for comparison in judgement.comparisons)
+        found = judgement.note or (f"{yes} of {len(judgement.comparisons)}" if judgement.comparisons else "")
+        source = (claim.source,) if claim.source in THE_PAPERS else ()
+        rows.append((str(number), claim.statement, *source, f"**{judgement.verdict}**", found))
+    if rows:
+        from_where = ("From",) if len(rows[0]) == 5 else ()
+        yield table(("", "Statement", *from_where, "Verdict", "Yes to"), rows)
+
+
+def _elsewhere(linked: Sequence[Study]) -> str:
+    pages = "".join(f" {other.title}: [{other.page}.md]({other.page}.md)." for other in linked)
+    return (
+        "*Abstract*: from the abstract; *text*: from sections 3 to 6; words in quotation marks are the paper's, the "
+        "others a summary. What the abstract says besides is judged elsewhere: its mathematical results in "
+        "[theory.md](theory.md), its explanations in [explanations.md](explanations.md), the computational complexity "
+        "of the rules in "
+        f"[operations.md](operations.md).{pages}"
+    )
+
+
+def _against_bits(study: Study, run: Sequence[Experiment], outcomes: Outcomes) -> Iterable[str]:
+    if figures.quantized(run, outcomes):
+        yield "## Accuracy against bits"
+        yield (
+            "![Accuracy against the bits of an update on the learning channels, as sent and as their entropy]"
+            f"({study.page}/{BITS})"
+        )
+        yield (
+            "Errors of 1 to 10 exponents, all layers together, where they are sent and where they are received. On the "
+            "left: words of the shortest fixed length; on the right: their entropy, the bound for any code that treats "
+            "events alike."
+        )
 
 
 # --- what was run ---------------------------------------------------------------------------------------------
 
 
-def _about(
-    study: Study, experiments: Sequence[Experiment], outcomes: Outcomes, record: Record, linked: Sequence[Study]
-) -> str:
-    variants = sum(len(experiment.variants) for experiment in experiments)
-    rates = len(experiments[0].rates)
-    data = experiments[0].scenario.data
-    trained_on = (record.train or experiments[0].images) - data.validation
+def _about(study: Study, run: Sequence[Experiment], outcomes: Outcomes, record: Record) -> str:
+    variants = sum(outcomes.has(one.name, variant.label) for one in run for variant in one.variants)
+    data = run[0].scenario.data
+    trained_on = (record.train or run[0].images) - data.validation
+    use = "to choose learning rates on" if any(one.is_tuned for one in run) else "left out"
+    validated = f", {data.validation:,} others {use}" if data.validation else ""
     cut = ""
     if record.train is not None:
-        cut = f"\nThis is a cut: `{record.whole}` uses all of {study.data}, more epochs and more seeds."
-    cut += "".join(f"\nThe same questions on {other.data}: [{other.page}.md]({other.page}.md)." for other in linked)
-    one = len(experiments) == 1
-    runs = f"1 experiment (`{experiments[0].files}`)" if one else f"{len(experiments)} experiments (`scenarios/paper/`)"
-    common = " and at a common one" if "common" in outcomes.rates else ""
+        cut = f"\nThis is a cut: `{record.whole}` uses all of {study.data}, more epochs and more seeds, and tunes"
+        cut += ": [results.md](results.md)."
+    files = f"1 experiment (`{run[0].files}`)" if len(run) == 1 else f"{len(run)} experiments (`scenarios/paper/`)"
+    untuned = "" if all(one.is_tuned for one in run) else ", if its experiment has more than one"
+    tuned = (
+        f"Each is tuned on the learning rates of its experiment{untuned}, with one seed and\n"
+        f"  {_tuning_epochs(run, record)}; then it is run at its best rate with {_plural(record.seeds, 'other seed')}"
+        if any(one.is_tuned for one in run)
+        else f"Each is run with {_plural(record.seeds, 'seed')}"
+    )
     return f"""\
 Written by `{record.command}` from the results of its runs, and not edited by hand.{cut}
 
-The claims are those of the abstract of {PAPER},
-and what the construction of its learning rules leads one to expect. Nothing else is attributed to the paper. A verdict
-is about the network, the data and the training below, and not about the paper's own experiments. The
-abstract's mathematical claims have their verdicts in [theory.md](theory.md), its explanations in
-[explanations.md](explanations.md).
-
 - **Network**: {study.network}.
-- **Data**: {study.data}: {trained_on:,} training images, {data.validation:,} others to choose learning rates on, and
-  10,000 test images for the accuracies below.
+- **Data**: {study.data}: {trained_on:,} training images{validated}, and
+  10,000 test images for the accuracies.
 - **Training**: {_plural(record.epochs, "epoch")}, {study.training}.
-- **Runs**: {runs} with {variants} variants. Each is tuned on {rates}
-  learning rates, with one seed and {_tuning_epochs(experiments, record)}; then it is run with
-  {_plural(record.seeds, "other seed")}, at its own best rate{common}.
+- **Runs**: {files} with {variants} variants. {tuned}.
 - **Machine**: {record.machine}; {_plural(record.workers, "worker")} of one thread.
 - **Time**: {_minutes(record.wall_s)} of wall time in {_plural(record.sittings, "sitting")};
   {record.runs:,} runs that took {_minutes(record.run_s)} together.
 - **Software**: {record.software}; {record.date}."""
 
 
+def _not_run(experiments: Sequence[Experiment], outcomes: Outcomes) -> Iterable[str]:
+    rows = []
+    for one in experiments:
+        missing = [variant.label for variant in one.variants if not outcomes.has(one.name, variant.label)]
+        if missing:
+            whole = len(missing) == len(one.variants)
+            rows.append((one.title, f"`{one.files}`", "all" if whole else "; ".join(missing)))
+    if rows:
+        yield "Not run yet, and in no number of this page:"
+        yield table(("Experiment", "Scenario", "Variants"), rows)
+
+
 def _minutes(seconds: float) -> str:
     return f"{seconds / 3600:.1f} hours" if seconds >= 7200 else f"{seconds / 60:.0f} minutes"
 
 
-def _tuning_epochs(experiments: Sequence[Experiment], record: Record) -> str:
+def _tuning_epochs(run: Sequence[Experiment], record: Record) -> str:
     epochs = _plural(record.tuning_epochs, "epoch")
     if record.tuning_train is None:
         return epochs
-    return f"{epochs} of {record.tuning_train - experiments[0].scenario.data.validation:,} images"
+    return f"{epochs} of {record.tuning_train - run[0].scenario.data.validation:,} images"
 
 
 def _plural(number: int, noun: str) -> str:
     return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
-# --- claims ---------------------------------------------------------------------------------------------------
-
-
-def _verdicts(study: Study, outcomes: Outcomes, record: Record) -> Iterable[str]:
-    rows = []
-    for number, claim in enumerate(study.claims, start=1):
-        best, *common = (claim.judge(outcomes, rate) for rate in outcomes.rates)
-        yes = sum(comparison.answer == "yes" for comparison in best.comparisons)
-        found = best.note or f"{yes} of {len(best.comparisons)}"
-        verdicts = (f"**{best.verdict}**", found, *(judgement.verdict for judgement in common))
-        rows.append((str(number), claim.statement, claim.source, *verdicts))
-    head = ("", "Claim", "From", "Verdict, each at its own best rate", "Yes to", "At the common rate")
-    yield table(head[: 4 + len(outcomes.rates)], rows)
-    if record.seeds < 5:
-        yield f"With {record.seeds} seeds the intervals are wide, and questions stay open that 5 seeds would settle."
+# --- the numbers of the verdicts ------------------------------------------------------------------------------
 
 
 def _tests_intro(study: Study, record: Record) -> str:
+    wide = (
+        " With so few seeds the intervals are wide: more questions stay open than with 5." if record.seeds < 5 else ""
+    )
     return f"""\
 Margins and tests are in `{study.margins}` and were fixed before these runs. "Lost" is a difference of mean
 test accuracies over {_plural(record.seeds, "seed")}, in percentage points, with Welch's 95 % interval. An answer is
 *yes* or *no* if the whole interval says so ("surely"), and *open* otherwise. A claim holds if all answers are yes (or,
 for "most", more than half), and holds partly if some are. If none is yes, it does not hold here if all are no, and is
 open otherwise. There is no correction for multiple comparisons: of a hundred intervals about five miss. Runs that
-diverge count as {GUESSING:g} % accuracy."""
+diverge count as {GUESSING:g} % accuracy.{wide}"""
 
 
-def _claim(number: int, claim: Claim, outcomes: Outcomes) -> str:
-    judgements = {rate: claim.judge(outcomes, rate) for rate in outcomes.rates}
-    best = judgements["best"]
-    rows = [
-        (row[0].label, *(cell for comparison in row for cell in (_interval(comparison), comparison.answer)))
-        for row in zip(*(judgement.comparisons for judgement in judgements.values()), strict=True)
-    ]
-    places = {"best": "at its own best rate", "common": "at the common rate"}
-    head = ("", *(cell for rate in judgements for cell in (f"Lost {places[rate]}", "")))
-    notes = "; ".join(f"{places[rate]} {judgement.note}" for rate, judgement in judgements.items() if judgement.note)
-    notes = f" {notes[0].upper()}{notes[1:]}." if notes else ""
-    common = f" (at the common rate: {judgements['common'].verdict})" if "common" in judgements else ""
+def _claim(number: int, claim: Claim, judgement: Judgement) -> str:
+    rows = [(one.label, _interval(one), one.answer) for one in judgement.comparisons]
+    note = f" {judgement.note[0].upper()}{judgement.note[1:]}." if judgement.note else ""
     return "\n\n".join(
         [
             f"### {number}. {claim.statement}",
-            f"From: {claim.source}. Test: {claim.test}",
-            f"**{best.verdict.capitalize()}**{common}.{notes}",
-            table(head, rows),
+            f"Test: {claim.test}",
+            f"**{judgement.verdict.capitalize()}**.{note}",
+            table(("", "Lost", ""), rows),
         ]
     )
 
@@ -170,60 +270,86 @@ def _interval(comparison: Comparison) -> str:
 # --- experiments ----------------------------------------------------------------------------------------------
 
 
-def _experiments_intro() -> str:
-    return """\
+def _experiments_intro(run: Sequence[Experiment], outcomes: Outcomes) -> str:
+    first = run[0]
+    label = next(variant for variant in first.variants if outcomes.has(first.name, variant.label))
+    outcome = outcomes(first.name, label.label)
+    file = first.files if "*" not in first.files else f"scenarios/paper/cifar10-{label.rule}.toml"
+    command = f"channelsim run {file} --set 'sweep={{}}' --set {RATE}={outcome.rate:g} {label.settings} --set {SEED}="
+    return f"""\
 Test accuracy after the last epoch in %: mean over seeds ± half the 95 % interval (Student's t). The text of each
 experiment is the head of its scenario file, written before the runs. A star marks a best rate at an end of the grid: a
-better one may lie beyond. Bits are those that the learning channels carry per update, all layers together."""
+better one may lie beyond. Bits are those that the learning channels carry per update, all layers together; their
+entropy is the bound for every code that treats events alike, and is counted where values are quantized.
+
+Every number is that of `channelsim run` on the experiment's file, with the rate and the settings of its row and one of
+the seeds {", ".join(map(str, first.seeds))}; here the first: `{command}{first.seeds[0]}`."""
 
 
 def _experiment(study: Study, experiment: Experiment, outcomes: Outcomes) -> Iterable[str]:
-    bp = outcomes("online" if experiment.name == "online" else "rules", "bp")
-    rows = [_row(outcome, bp) for outcome in outcomes.of(experiment.name)]
-    common = [f"Accuracy at the common rate {experiment.common_rate:g}"] if "common" in outcomes.rates else []
-    head = ("", "Best rate", "Accuracy", "Lost against bp", *common, "Bits per update")
+    reference = "online" if experiment.name == "online" else "rules"
+    bp = outcomes(reference, "bp") if outcomes.has(reference, "bp") else None
+    rows = [
+        (*_row(outcomes(experiment.name, variant.label), bp), f"`{variant.settings}`")
+        for variant in experiment.variants
+        if outcomes.has(experiment.name, variant.label)
+    ]
+    rate = "Best rate" if experiment.is_tuned else "Rate"
+    head = ("", rate, "Accuracy", "Lost against bp", "Bits per update", "Entropy per update", "Set")
     yield f"### {experiment.title}"
     yield f"{experiment.comment} (`{experiment.files}`)"
     yield f"![{experiment.title}]({study.page}/{experiment.name}.svg)"
     yield table(head, rows)
 
 
-def _row(outcome: Outcome, bp: Outcome) -> tuple[str, ...]:
-    lost = "" if outcome is bp else f"{claims.lost(bp, outcome, 'best').mean:.2f}"
+def _row(outcome: Outcome, bp: Outcome | None) -> tuple[str, ...]:
     return (
         outcome.label,
         f"{outcome.rate:g}" + (r"\*" if outcome.at_edge else ""),
-        _accuracy(outcome, "best"),
-        lost,
-        *([_accuracy(outcome, "common")] if "common" in outcome.accuracies else []),
+        _accuracy(outcome),
+        "" if bp is None or outcome is bp else f"{claims.lost(bp, outcome).mean:.2f}",
         "" if math.isnan(outcome.bits) else f"{outcome.bits:,.0f}",
+        "" if math.isnan(outcome.entropy) else f"{outcome.entropy:,.0f}",
     )
 
 
-def _accuracy(outcome: Outcome, rate: Rate) -> str:
-    interval = statistics.mean(outcome.accuracies[rate])
+def _accuracy(outcome: Outcome) -> str:
+    interval = statistics.mean(outcome.accuracies)
     spread = "" if math.isinf(interval.half) else f" ± {interval.half:.2f}"
-    diverged = outcome.diverged[rate]
-    return f"{interval.mean:.2f}{spread}" + (f", {diverged} diverged" if diverged else "")
+    return f"{interval.mean:.2f}{spread}" + (f", {outcome.diverged} diverged" if outcome.diverged else "")
 
 
-def _tuning_intro(experiments: Sequence[Experiment], record: Record) -> str:
-    return f"""\
-Accuracy in % on the validation images after {_tuning_epochs(experiments, record)}, one run each, with a seed that no
+# --- tuning ---------------------------------------------------------------------------------------------------
+
+
+def _tuning(run: Sequence[Experiment], outcomes: Outcomes, record: Record) -> Iterable[str]:
+    tuned = [one for one in run if any(outcome.tuning for outcome in outcomes.so_far(one.name))]
+    if not tuned:
+        return
+    edges = [
+        f"{outcome.label} ({one.name})" for one in tuned for outcome in outcomes.so_far(one.name) if outcome.at_edge
+    ]
+    stars = f" Not tuned well, as the best rate is an end of the grid: {'; '.join(edges)}." if edges else ""
+    yield "## How the learning rates were chosen"
+    yield f"""\
+Accuracy in % on the validation images after {_tuning_epochs(run, record)}, one run each, with a seed that no
 other run has. The highest of a row is the variant's best rate. The test images play no part in it. (The grid itself was
-set after a few looks at validation accuracy.)"""
+set after a few looks at validation accuracy.){stars}"""
+    for one in tuned:
+        yield _tuning_table(one, outcomes.so_far(one.name))
 
 
-def _tuning(experiment: Experiment, outcomes: Outcomes) -> str:
+def _tuning_table(experiment: Experiment, found: Sequence[Outcome]) -> str:
+    rates = sorted({rate for outcome in found for rate in outcome.tuning})
     rows = []
-    for outcome in outcomes.of(experiment.name):
+    for outcome in found:
         cells = []
-        for rate in experiment.rates:
-            accuracy = outcome.tuning[rate]
-            shown = "diverged" if math.isnan(accuracy) else f"{accuracy:.2f}"
+        for rate in rates:
+            accuracy = outcome.tuning.get(rate)
+            shown = "" if accuracy is None else "diverged" if math.isnan(accuracy) else f"{accuracy:.2f}"
             cells.append(f"**{shown}**" if rate == outcome.rate else shown)
         rows.append((outcome.label, *cells))
-    return table((experiment.title, *(f"{rate:g}" for rate in experiment.rates)), rows)
+    return table((experiment.title, *(f"{rate:g}" for rate in rates)), rows)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -7,7 +7,7 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -23,19 +23,23 @@ class Counting(Protocol):
 
 
 @contextmanager
-def sitting(path: Path, counting: Counting) -> Iterator[None]:
-    """Adds to the file how long this sitting took, if it made a run; also if it ends by Ctrl-C or an error."""
-    began = time.monotonic()
+def sitting(path: Path, counting: Counting) -> Iterator[Callable[[], list[float]]]:
+    """Keeps in the file how long this sitting takes, if it makes a run; also if it ends by Ctrl-C or an error. Yields a
+    function that returns the seconds of all sittings, this one so far included."""
+    before, began = sittings(path), time.monotonic()
+
+    def so_far() -> list[float]:
+        return [*before, time.monotonic() - began] if counting.new else before
+
     try:
-        yield
+        yield so_far
     finally:
         if counting.new:
-            with path.open("a") as file:
-                file.write(f"{time.monotonic() - began:.1f}\n")
+            path.write_text("".join(f"{seconds:.1f}\n" for seconds in so_far()))
 
 
 def sittings(path: Path) -> list[float]:
-    """The seconds of all sittings so far."""
+    """The seconds of all sittings that have ended."""
     return [float(line) for line in path.read_text().split()] if path.exists() else []
 
 

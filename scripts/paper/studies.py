@@ -1,14 +1,16 @@
-"""The two studies, each with a page of its own: MNIST and CIFAR-10."""
+"""The studies, each with a page of its own: MNIST, a cut of it, the same at the paper's length, and CIFAR-10 on two
+networks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scripts.paper import cifar10, claims
+from scripts.paper import cifar10, mnist
+from scripts.paper.campaign import EPOCHS, Cut
 from scripts.paper.claims import Claim
-from scripts.paper.experiments import Experiment, read_all, read_together
+from scripts.paper.experiments import RATE, Experiment, read_all, read_together
 
 
 @dataclass(frozen=True)
@@ -17,39 +19,101 @@ class Study:
 
     Attributes:
         data: the data set's common name.
+        title: the page's headline.
         page: docs/PAGE.md, with pictures and numbers in docs/PAGE/.
-        whole: the command that runs all of it.
+        target: of `make`, which runs it, and the folder of its sweeps.
+        whole: the command of which it is a cut; else its own.
+        cut: how much is run.
         claims: what is judged.
         margins: the file in which they stand.
         experiments: reads them from scenarios/paper.
         network, training: their description on the page; training without the epochs.
+        is_long: runs over days: its time is measured by a probe before it begins, and its page is written again
+            whenever an experiment is done.
     """
 
     data: str
+    title: str
     page: str
+    target: str
     whole: str
+    cut: Cut
     claims: tuple[Claim, ...]
     margins: str
     experiments: Callable[[Path], list[Experiment]]
     network: str
     training: str
+    is_long: bool = False
 
 
 # --- MNIST ----------------------------------------------------------------------------------------------------
 
+_DEEP = """\
+784 inputs, 4 hidden layers of 100 tanh units unless said otherwise, 10 softmax units; normal weights of
+  Glorot's scale (`models/mnist-mlp.toml`)"""
+
 MNIST = Study(
     data="MNIST",
+    title="The paper's claims on MNIST, tested",
     page="results",
+    target="paper",
     whole="make paper",
-    claims=claims.CLAIMS,
-    margins="scripts/paper/claims.py",
-    experiments=read_all,
-    network="""\
-784 inputs, 4 hidden layers of 100 tanh units, 10 softmax units; normal weights of Glorot's scale
-  (`models/mnist-mlp.toml`)""",
+    cut=Cut(epochs=6, tuning_epochs=3, seeds=5),
+    claims=mnist.CLAIMS,
+    margins="scripts/paper/mnist.py",
+    experiments=lambda folder: read_all(folder, "mnist"),
+    network=_DEEP,
     training="""\
 batches of 100 unless said otherwise, no momentum, learning rates that shrink by
   10⁻⁶ per update""",
+)
+
+
+def _untuned(folder: Path) -> list[Experiment]:
+    """The experiments, each at the learning rate of its scenario."""
+    return [
+        replace(experiment, rates=(experiment.scenario.training.learning_rate,))
+        for experiment in read_all(folder, "mnist")
+    ]
+
+
+QUICK = replace(
+    MNIST,
+    title="A first look at the paper's claims on MNIST, in a quarter of an hour",
+    page="results-quick",
+    target="paper-quick",
+    cut=Cut(epochs=3, tuning_epochs=0, seeds=3, train=20_000),
+    experiments=_untuned,
+    training="""\
+batches of 100 unless said otherwise, no momentum, learning rates that shrink by 10⁻⁶ per update; no variant
+  is tuned: each has the learning rate of its experiment, and comparisons of two experiments may be of two rates""",
+)
+
+PAPERS_RATE = 0.1
+
+
+def _at_the_papers_length(folder: Path) -> list[Experiment]:
+    """The experiments with mini-batches, each at the paper's learning rate, on all training images."""
+    changes = {"data.validation": 0, RATE: PAPERS_RATE, EPOCHS: FULL.cut.epochs}
+    return [
+        replace(experiment, scenario=experiment.scenario.with_(changes), rates=(PAPERS_RATE,))
+        for experiment in read_all(folder, "mnist")
+        if experiment.scenario.training.batch == 100
+    ]
+
+
+FULL = replace(
+    MNIST,
+    title="The paper's claims on MNIST at the paper's length, tested",
+    page="results-full",
+    target="paper-full",
+    whole="make paper-full",
+    cut=Cut(epochs=100, tuning_epochs=0, seeds=5),
+    experiments=_at_the_papers_length,
+    training="""\
+as in the paper: batches of 100, no momentum, learning rate 0.1, which shrinks by 10⁻⁶ per update;
+  no variant is tuned""",
+    is_long=True,
 )
 
 
@@ -68,17 +132,45 @@ def _cifar10(folder: Path) -> list[Experiment]:
 
 CIFAR10 = Study(
     data="CIFAR-10",
+    title="The paper's claims on CIFAR-10, tested",
     page="results-cifar10",
+    target="paper-cifar",
     whole="make paper-cifar",
+    cut=Cut(epochs=3, tuning_epochs=1, seeds=3, tuning_train=20_000),
     claims=cifar10.CLAIMS,
     margins="scripts/paper/cifar10.py",
     experiments=_cifar10,
     network="""\
 three convolutions with 5 × 5 kernels (32, 32 and 64 maps of tanh units), each followed by pooling, 128 tanh
-  units, 10 softmax units; normal weights of Glorot's scale (`models/cifar10-conv.toml`)""",
+  units, 10 softmax units; normal weights of Glorot's scale (`models/cifar10-conv.toml`). It is not the paper's""",
     training="""\
 the same for every rule, batches of 128, momentum 0.9, constant learning rates; each image
   is mirrored with probability 1/2 and moved by up to 2 pixels each time that it is shown""",
 )
 
-STUDIES = (MNIST, CIFAR10)
+
+def _papers_cifar10(folder: Path) -> list[Experiment]:
+    return [replace(experiment, name="rules") for experiment in read_all(folder, "cifar10")]
+
+
+CIFAR10_NIGHT = replace(
+    CIFAR10,
+    title="The paper's claims on CIFAR-10 with the paper's network, tested",
+    page="results-cifar10-paper",
+    target="paper-cifar-night",
+    whole="make paper-cifar-night",
+    cut=Cut(epochs=20, tuning_epochs=0, seeds=3),
+    claims=cifar10.OF_THE_RULES,
+    experiments=_papers_cifar10,
+    network="""\
+the paper's: three blocks of a convolution (64 maps of tanh units, 5 × 5 kernels, stride 1) and max-pooling
+  (3 × 3, stride 2), 1,024 tanh units, 10 softmax units; normal weights of Glorot's scale
+  (`models/cifar10-paper.toml`)""",
+    training="""\
+the same for every rule and not tuned: batches of 128, momentum 0.9, learning rate 0.01, which shrinks by 10⁻⁵
+  per update; each image is mirrored with probability 1/2 and moved by up to 10 % (3 pixels) each time that it is
+  shown""",
+    is_long=True,
+)
+
+STUDIES = (MNIST, QUICK, FULL, CIFAR10, CIFAR10_NIGHT)

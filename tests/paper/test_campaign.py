@@ -15,10 +15,15 @@ import pytest
 import channelsim as cs
 from channelsim.sweeps import points
 from scripts.paper import campaign
-from scripts.paper.__main__ import CIFAR
 from scripts.paper.campaign import Cut
 from scripts.paper.experiments import Experiment, read_together
 from scripts.paper.outcomes import gather
+from scripts.paper.studies import CIFAR10, FULL, MNIST
+from tests.paper.made_up import SCENARIOS
+
+
+def nothing_kept(table: pd.DataFrame) -> None:
+    return
 
 
 @contextmanager
@@ -35,12 +40,14 @@ def sweeps_that(result: Callable[[dict[str, Any]], dict[str, Any]], monkeypatch:
         found = points(scenario)
         progress.start(scenario.name, len(found), 0, 2)
         nothing = {"status": "done", "reason": "", "learning_bits": 32_000, "updates": 100, "wall_time_s": 1.0}
+        nothing |= {"train_accuracy": 0.9}
         rows = [{"point": one.name, **nothing, **result(dict(one.values))} for one in found]
         progress.finish(len(found), 0)
         return pd.DataFrame(rows)
 
     monkeypatch.setattr(cs, "sweep", sweep)
     monkeypatch.setattr(campaign, "_cluster", no_cluster)
+    monkeypatch.setattr(campaign, "_entropy", lambda directory, point: 500.0)
     return folders
 
 
@@ -57,15 +64,19 @@ def test_rates_are_tuned_on_validation_data_and_then_run_with_other_seeds(
     folders = sweeps_that(result, monkeypatch)
     chosen = [one for one in experiments if one.name in ("rules", "routes")]
     cut = Cut(epochs=4, tuning_epochs=2, seeds=3)
-    runs = campaign.carry_out(chosen, cut, tmp_path, 2, campaign.Progress())
+    kept: list[int] = []
+    runs = campaign.carry_out(
+        chosen, cut, tmp_path, 2, campaign.Progress(), lambda table: kept.append(sum(table["phase"] == "best"))
+    )
+    assert kept == [9 * 3, (9 + 3) * 3]
     assert [folder.name for folder in folders] == ["rules", "routes", "rules", "routes"]
-    assert len(runs) == (8 + 2) * (4 + 2 * 3)
+    assert len(runs) == 9 * (5 + 3) + 3 * (4 + 3)
     outcomes = gather(chosen, runs)
     assert {one.label: one.rate for one in outcomes.of("rules")} == dict.fromkeys(
-        ("bp", "srbp", "arbp", "asrbp", "sign", "drtp", "top"), 0.3
+        ("bp", "sbp", "srbp", "arbp", "asrbp", "sign", "drtp", "top"), 0.3
     ) | {"rbp": 1.0}
-    assert outcomes("rules", "rbp").accuracies["common"].tolist() == [90.0] * 3
-    assert outcomes("rules", "rbp").accuracies["best"].tolist() == [50.0] * 3
+    assert outcomes("rules", "rbp").accuracies.tolist() == [50.0] * 3
+    assert outcomes("rules", "rbp").trained.tolist() == [90.0] * 3
     assert set(runs[runs["phase"] != "tuning"]["seed"]) == {1, 2, 3}
 
 
@@ -83,7 +94,7 @@ def test_only_divergence_is_a_result(
     chosen = [one for one in experiments if one.name == "routes"]
 
     def runs() -> pd.DataFrame:
-        return campaign.carry_out(chosen, Cut(4, 2, 2), tmp_path, 2, campaign.Progress())
+        return campaign.carry_out(chosen, Cut(4, 2, 2), tmp_path, 2, campaign.Progress(), nothing_kept)
 
     if "fault" in reason:
         with pytest.raises(RuntimeError, match="a fault"):
@@ -110,7 +121,8 @@ def test_tuning_sees_part_of_cifar10_and_each_variant_runs_at_its_own_best_rate_
         return {"test_accuracy": 0.5, "validation_accuracy": rate if values["learning.rule"] == "bp" else 1.0 - rate}
 
     sweeps_that(result, monkeypatch)
-    runs = campaign.carry_out(convolutional, CIFAR, tmp_path, 2, campaign.Progress())
+    CIFAR = CIFAR10.cut
+    runs = campaign.carry_out(convolutional, CIFAR, tmp_path, 2, campaign.Progress(), nothing_kept)
     assert CIFAR.tuning_train is not None and CIFAR.tuning_train < experiment.images
     assert images == {CIFAR.tuning_epochs: {CIFAR.tuning_train}, CIFAR.epochs: {"none"}}
     assert set(runs["phase"]) == {"tuning", "best"}
@@ -120,10 +132,58 @@ def test_tuning_sees_part_of_cifar10_and_each_variant_runs_at_its_own_best_rate_
     assert at_most == len(runs) == len(experiment.variants) * (len(experiment.rates) + CIFAR.seeds)
     assert seconds < 30 * 60
     outcomes = gather(convolutional, runs)
-    assert outcomes.rates == ("best",)
     assert {one.label: one.rate for one in outcomes.of("rules")} == {
         variant.label: high if variant.rule == "bp" else low for variant in experiment.variants
     }
+
+
+def test_one_rate_is_not_tuned_and_frozen_layers_keep_theirs(
+    experiments: list[Experiment], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    frozen = next(one for one in experiments if one.name == "frozen")
+    rates: set[str] = set()
+
+    def result(values: dict[str, Any]) -> dict[str, Any]:
+        assert values["training.learning_rate"] == 0.1
+        layers = [values[f"training.learning_rate.{h}"] for h in (1, 2, 3, 4)]
+        changed = frozen.scenario.with_({"sweep": {}, **values}).training.learning_rate
+        assert changed == {"default": 0.1, **{str(h): layers[h - 1] for h in (1, 2, 3, 4)}}
+        rates.add(str(layers))
+        return {"test_accuracy": 0.9}
+
+    sweeps_that(result, monkeypatch)
+    runs = campaign.carry_out([frozen], Cut(4, 2, 2), tmp_path, 2, campaign.Progress(), nothing_kept)
+    assert set(runs["phase"]) == {"best"}
+    assert len(rates) == 7 and len(runs) == 2 * 7 * 2
+    labels = {outcome.label for outcome in gather([frozen], runs).of("frozen")}
+    assert {"rbp, layer 1 frozen", "srbp, layers 1-4 frozen"} < labels
+
+
+def test_make_paper_takes_under_45_minutes(experiments: list[Experiment]) -> None:
+    runs, seconds = campaign.estimate(experiments, MNIST.cut, 2)
+    assert runs > 800 and seconds < 45 * 60
+
+
+def test_a_probe_of_each_variant_tells_how_long_a_campaign_takes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    chosen = [one for one in FULL.experiments(SCENARIOS) if one.name in ("rules", "depth")]
+    paces: dict[object, float] = {"top": 1e-6, 30: 30e-6}
+
+    def pace(values: Mapping[str, Any]) -> float:
+        return paces.get(values["learning.rule"], paces.get(values.get("model.layers.0.repeat"), 8e-6))
+
+    def result(values: dict[str, Any]) -> dict[str, Any]:
+        images = 60_000 if values["data.train"] == "none" else values["data.train"]
+        epochs = values["training.epochs"]
+        begin = 0.7 if values.get("model.layers.0.repeat") else 9.0  # the first ones read the data
+        return {"test_accuracy": 0.9, "wall_time_s": begin + epochs * (0.03 + images * pace(values))}
+
+    sweeps_that(result, monkeypatch)
+    found = campaign.probed(chosen, FULL.cut, tmp_path, 2, campaign.Progress())
+    variants = [variant for one in chosen for variant in one.variants]
+    true = sum(5 * (0.7 + 100 * (0.03 + 60_000 * pace(variant.values))) for variant in variants) / 2
+    assert found == pytest.approx(true, rel=0.01)
 
 
 @pytest.mark.slow
@@ -144,16 +204,19 @@ trace = {{ events = "none" }}
     paths = [tmp_path / "bp.toml", tmp_path / "srbp.toml"]
     experiment = read_together("rules", "Small", "*.toml", paths, (0.1, 0.3), (2, 3))
     assert [variant.label for variant in experiment.variants] == ["bp", "srbp, 3 bits"]
-    cut = Cut(epochs=2, tuning_epochs=1, seeds=2, tuning_train=300, common=False)
+    cut = Cut(epochs=2, tuning_epochs=1, seeds=2, tuning_train=300)
     tables = []
     for new in (2 * (2 + 2), 0):
         progress = campaign.Progress()
-        tables.append(campaign.carry_out([experiment], cut, tmp_path / "runs", 1, progress))
+        tables.append(campaign.carry_out([experiment], cut, tmp_path / "runs", 1, progress, nothing_kept))
         assert progress.new == new
     assert tables[0].equals(tables[1])
     updates = tables[0].groupby("phase")["updates"].unique()
     assert updates["tuning"] < updates["best"]
-    assert gather([experiment], tables[0])("rules", "bp").accuracies["best"].min() > 20.0
+    outcomes = gather([experiment], tables[0])
+    assert outcomes("rules", "bp").accuracies.min() > 20.0
+    assert math.isnan(outcomes("rules", "bp").entropy)
+    assert 0 < outcomes("rules", "srbp, 3 bits").entropy < outcomes("rules", "srbp, 3 bits").bits
 
 
 def table(values: Mapping[str, Any]) -> str:

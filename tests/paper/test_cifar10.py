@@ -39,7 +39,7 @@ from tests.paper.made_up import cifar10_outcomes
 def test_verdicts_on_cifar10(
     convolutional: list[Experiment], number: int, accuracy: Mapping[str, float], expected: str
 ) -> None:
-    judgement = CLAIMS[number].judge(cifar10_outcomes(convolutional, accuracy), "best")
+    judgement = CLAIMS[number].judge(cifar10_outcomes(convolutional, accuracy))
     assert judgement.verdict == expected, judgement
 
 
@@ -60,4 +60,4 @@ def test_each_claim_goes_by_its_margin(
     """A little less and a little more than the margin behind the others: more than intervals and noise, together."""
     for lost, expected in ((margin - 0.3, less), (margin + 0.3, more)):
         accuracy = dict.fromkeys(labels, 97.0 - lost)
-        assert CLAIMS[number].judge(cifar10_outcomes(convolutional, accuracy), "best").verdict == expected
+        assert CLAIMS[number].judge(cifar10_outcomes(convolutional, accuracy)).verdict == expected

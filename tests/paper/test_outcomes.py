@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import pytest
+
 from scripts.paper import page
-from scripts.paper.claims import CLAIMS
 from scripts.paper.experiments import Experiment
-from scripts.paper.outcomes import GUESSING, best_rate, gather
+from scripts.paper.mnist import CLAIMS
+from scripts.paper.outcomes import GUESSING, NotRun, best_rate, gather
 from scripts.paper.studies import MNIST
 from tests.paper.made_up import RECORD, table_of_runs
 
@@ -34,10 +36,10 @@ def test_diverged_runs_count_as_guesses(experiments: list[Experiment]) -> None:
     runs["test_accuracy"] = runs["test_accuracy"].mask(one)
     outcomes = gather(experiments, runs)
     found = outcomes("rules", "rbp")
-    assert found.diverged == {"common": 0, "best": 1}
-    assert sorted(found.accuracies["best"])[0] == GUESSING
+    assert found.diverged == 1
+    assert sorted(found.accuracies)[0] == GUESSING
     assert "1 diverged" in page.text(MNIST, experiments, outcomes, RECORD)
-    robust = CLAIMS[1].judge(outcomes, "best").comparisons
+    robust = CLAIMS[1].judge(outcomes).comparisons
     assert next(one for one in robust if one.label == "rbp").answer == "no"
 
 
@@ -47,5 +49,21 @@ def test_a_diverged_run_is_not_robust_however_little_it_is_behind(experiments: l
     one = (runs["experiment"] == "rules") & (runs["variant"] == "rbp") & (runs["phase"] == "best") & (runs["seed"] == 2)
     for status, answer in (("done", "yes"), ("diverged", "no")):
         runs["status"] = runs["status"].mask(one, status)
-        found = CLAIMS[1].judge(gather(experiments, runs), "best").comparisons
+        found = CLAIMS[1].judge(gather(experiments, runs)).comparisons
         assert next(each for each in found if each.label == "rbp").answer == answer
+
+
+def test_variants_without_a_run_that_counts_have_no_outcome(experiments: list[Experiment]) -> None:
+    runs = table_of_runs(experiments, {})
+    run = ~((runs["variant"] == "rbp, mixed") & (runs["phase"] == "best"))
+    outcomes = gather(experiments, runs[run])
+    assert not outcomes.has("routes", "rbp, mixed")
+    assert [one.label for one in outcomes.so_far("routes")] == ["rbp, every second layer", "rbp, cascade"]
+    with pytest.raises(NotRun):
+        outcomes("routes", "rbp, mixed")
+    with pytest.raises(NotRun):
+        outcomes.of("routes")
+    skipping = next(claim for claim in CLAIMS if claim.statement == "Errors may skip layers.")
+    assert skipping.judge(outcomes).verdict == "not run yet"
+    text = page.text(MNIST, experiments, outcomes, RECORD)
+    assert "| Routes between layered and skipped | `scenarios/paper/routes.toml` | rbp, mixed |" in text

@@ -16,8 +16,10 @@ def test_the_time_of_sittings_adds_up(tmp_path: Path) -> None:
     with record.sitting(log, progress):
         pass
     assert record.sittings(log) == []
-    with pytest.raises(KeyboardInterrupt), record.sitting(log, progress):
+    with pytest.raises(KeyboardInterrupt), record.sitting(log, progress) as so_far:
+        assert so_far() == []
         progress.new = 3
+        assert len(so_far()) == 1
         raise KeyboardInterrupt
     with record.sitting(log, progress):
         pass

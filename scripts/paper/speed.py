@@ -1,0 +1,43 @@
+"""How long runs take on this machine: what a short probe of each variant measures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Seconds that runs of a variant take.
+
+    Attributes:
+        run: around a run: loading and preparing images, writing the trace.
+        epoch: at the end of each epoch: measuring accuracies.
+        image: for each training image that is shown.
+    """
+
+    run: float
+    epoch: float
+    image: float
+
+    def seconds(self, epochs: int, images: int) -> float:
+        """Of a run of so many epochs with so many training images each."""
+        return self.run + epochs * (self.epoch + images * self.image)
+
+
+# What a campaign whose runs are short, and so many that a probe of each would not be, estimates with: means over the
+# variants on a core of the machine of docs/results.md.
+MNIST = Speed(run=0.4, epoch=0.02, image=5.5e-6)
+ONLINE = Speed(run=0.4, epoch=0.02, image=11e-6)
+SAMPLED = Speed(run=0.4, epoch=0.02, image=60e-6)  # updates quantized sample by sample
+CIFAR10 = Speed(run=4.0, epoch=5.0, image=0.66e-3)
+
+FEW = 100
+"""Training images of a run that shows what its beginning and its end take."""
+
+
+def measured(few: float, again: float, many: float, images: int) -> Speed:
+    """The speed by the wall times of three runs: of 1 epoch of FEW images, of 3 such epochs, and of 1 epoch of so many
+    images."""
+    epoch = max((again - few) / 2, 0.0)
+    run = max(few - epoch, 0.0)
+    return Speed(run, epoch, max(many - few, 0.0) / (images - FEW))
