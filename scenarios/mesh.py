@@ -35,7 +35,7 @@ def placed(scenario: cs.Scenario, tiles: list[Tile]) -> cs.Scenario:
     changes = {}
     for h, source in enumerate(range(1, scenario.depth), start=2):
         changes[f'channels."forward.{h}".latency'] = f"{HOP_NS * hops(tiles[source - 1], tiles[h - 1])} ns"
-    for h, source in scenario.routes().items():
+    for h, (source,) in scenario.routes().items():
         changes[f'channels."learning.{h}".latency'] = f"{HOP_NS * hops(tiles[source - 1], tiles[h - 1])} ns"
     wires = {"bandwidth": "64 Gbit/s", "quantize": {"kind": "uniform", "bits": 8, "scale": 1.0}, "header": 64}
     return scenario.with_({"channels.forward": wires, "channels.learning": wires, **changes})
@@ -45,7 +45,7 @@ def bit_hops(scenario: cs.Scenario, tiles: list[Tile], result: cs.Result) -> flo
     """Bits times the hops that they travel: what the wires between tiles cost."""
     ends = [(h - 1, h) for h in range(2, scenario.depth + 1)]
     total = sum(result.channels[f"forward.{h}"]["bits"] * hops(tiles[s - 1], tiles[h - 1]) for s, h in ends)
-    for h, s in scenario.routes().items():
+    for h, (s,) in scenario.routes().items():
         total += result.channels[f"learning.{h}"]["bits"] * hops(tiles[s - 1], tiles[h - 1])
     return total
 

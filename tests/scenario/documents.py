@@ -155,4 +155,14 @@ def documents(draw: st.DrawFn) -> Document:
         }
     )
     document["schedule"]["change"] = draw(st.lists(changes, max_size=2))
+    _keep_words(document)
     return document
+
+
+def _keep_words(document: Document) -> None:
+    """Takes bit errors out, wherever they are, if some channel has an entropy code: tables are laid over each other."""
+    tables = [document["channels"], *(change["channels"] for change in document["schedule"]["change"])]
+    channels = [channel for table in tables for channel in table.values()]
+    if any(channel.get("encoding") == "entropy" for channel in channels):
+        for channel in channels:
+            channel.pop("bit_errors", None)
