@@ -3,7 +3,8 @@
 It is a program of part 1 of docs/design.md, written from that text: it judges the engine's messages, times, counts and
 ages exactly, and its weights to rounding. So it is written to be believed rather than to be fast: small networks,
 Python floats, lists and dicts. A convolution is a layer in which not every pair of neurons has a wire, and many wires
-have one weight. It reads a `Plan` and draws from `channelsim.hashing`; of the package it shares nothing else. The
+have one weight. It reads a `Plan`, draws from `channelsim.hashing` and calls users' functions by `channelsim.parts`; of
+the package it shares nothing else. The
 engine has one heap entry for each frame and channel and works out the arrivals inside it; here every neuron's event
 travels alone, with an entry of its own.
 
@@ -26,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from channelsim import arithmetic, hashing
+from channelsim import arithmetic, hashing, parts
 from channelsim.hashing import Stream
 from channelsim.plan import Direction, Distribution, Encoding, Jitter, Plan, Quantizer, Residual, Scale, Wiring
 from channelsim.plan import Message as Carries
@@ -132,6 +133,7 @@ class Simulator:
         self.now = 0
         self.inbox: dict[tuple[int, int], list[Message]] = {}  # (channel, frame) -> its complete messages
         self.unclear_messages = 0
+        self.own_states: dict[int, Any] = {}  # of the user's own stages, by their number in the plan
 
     @property
     def unclear(self) -> int:
@@ -263,12 +265,12 @@ class Simulator:
         count["messages"] += 1
         count["offered"] += int(np.count_nonzero(vector))
         v = self._to_send(c, vector)
-        passed = self._above_threshold(c, v, vector)
+        passed = self._above_threshold(c, self._own(c, 0, frame, sample, v), vector)
         noise_scale = scale_of(record["noise_scale_kind"], record["noise_scale"], passed)
         sent = self._quantized(c, frame, sample, passed, [*v, *vector])
         self._keep(c, v, passed, sent)
         message.scale, message.events = sent.scale, len(sent.values)
-        message.unit = unit_of(record, sent.scale)
+        message.unit = 0.0 if record["own_after"] else unit_of(record, sent.scale)
         message.sent = {neuron: float(value) for neuron, value in sent.values.items()}
         bits, word, message.encoding = self._length(record, sent)
         priority = THEN_FORWARD if record["direction"] == Direction.FORWARD else LEARNING_FIRST
@@ -299,30 +301,61 @@ class Simulator:
             count["busy"] += link.occupation(bits)
         travel = int(record["latency"]) + self._jitter(c, frame, sample)
         body = int(record["header_bits"]) + int(record["scale_bits"])
-        arrivals = []
+        arrivals, arriving = [], {}
+        received = self._received(message, sent, noise_scale)
         for place, neuron in enumerate(sorted(sent.values)):
             words = place + 1 if message.encoding == Encoding.AER else neuron + 1
             arrival = start + link.occupation(body + words * word) + travel
             if message.encoding == Encoding.ENTROPY:
                 arrival = start + link.occupation(bits) + travel
             arrivals.append(arrival)
-            value = self._received(message, sent, neuron, noise_scale)
-            if value is None:
+            if neuron not in received:
                 count["corrupted"] += 1
             elif self._draw(Stream.DROP.of(c), frame, sample, neuron) < record["drop"]:
                 count["dropped"] += 1
             elif arrival > deadline:
                 count["late"] += 1
             else:
-                count["delivered"] += 1
-                message.delivered += 1
                 kept = np.float32(1.0 - record["drop"]) if record["rescale"] else np.float32(1)
-                self._push(arrival, priority, "arrive", (message, neuron, float(value / kept)))
+                arriving[neuron] = arrival, received[neuron] / kept
+        count["delivered"] += len(arriving)
+        message.delivered = len(arriving)
+        for neuron, value in self._own_on_the_way(message, 2, {j: value for j, (_, value) in arriving.items()}).items():
+            self._push(arriving[neuron][0], priority, "arrive", (message, neuron, float(value)))
         whole = start + link.occupation(bits) + travel
         message.complete = int(min(whole, deadline))
         message.first_arrival = int(min([*arrivals, whole][0], deadline))
         message.outcome = PARTLY if message.delivered < message.events else WHOLE
         self._push(message.complete, priority, "complete", message)
+
+    def _own(self, c: int, place: int, frame: int, sample: int, values: list[np.float32]) -> list[np.float32]:
+        """What the user's own stages of a place make of the values of all neurons, 0 where there is no event."""
+        for number, own in enumerate(self.plan.own_stages):
+            if (own.channel, own.place) != (c, place):
+                continue
+            note, n = parts.stage_of(own.part), len(values)
+            words = self._words(Stream.OWN.of(c), frame, sample, own.first_draw + np.arange(n * note.draws))
+            draws = (hashing.normal(words) if note.normal else hashing.uniform(words)).reshape(n, note.draws)
+            if note.over == "value":
+                given = [(draws[j, 0] if note.draws == 1 else draws[j],) if note.draws else () for j in range(n)]
+                values = [
+                    np.float32(parts.call(own.part, float(v), *given[j])) if v else v for j, v in enumerate(values)
+                ]
+                continue
+            message = np.array(values, np.float64)
+            arguments = [message, draws[:, 0] if note.draws == 1 else draws.T.copy()] if note.draws else [message]
+            if note.state:
+                arguments.append(self.own_states.setdefault(number, np.zeros((note.state, n))))
+            parts.call(own.part, *arguments)
+            values = list(message.astype(np.float32))
+        return values
+
+    def _own_on_the_way(self, message: Message, place: int, events: dict[int, Any]) -> dict[int, Any]:
+        """The same of the events of a message, of which none can come into being."""
+        n = int(self.channels[message.channel]["n"])
+        values = [np.float32(events.get(neuron, 0)) for neuron in range(n)]
+        made = self._own(message.channel, place, message.frame, message.sample, values)
+        return {neuron: made[neuron] for neuron in events}
 
     def _to_send(self, c: int, vector: Any) -> list[np.float32]:
         """v of each neuron: x, and r where the channel has residuals."""
@@ -383,8 +416,20 @@ class Simulator:
         self.unclear_messages += found.unclear
         return found
 
-    def _received(self, message: Message, sent: Quantized, neuron: int, noise_scale: np.float32) -> np.float32 | None:
-        """What the receiver reads of an event after bit errors and noise; None: a word that means nothing."""
+    def _received(self, message: Message, sent: Quantized, noise_scale: np.float32) -> dict[int, Any]:
+        """What the receiver reads of each event after bit errors and noise, without those whose word means nothing."""
+        c, frame, sample = message.channel, message.frame, message.sample
+        sigma = np.float32(self.channels[c]["noise"] * noise_scale)
+        read = {neuron: self._read(message, sent, neuron) for neuron in sorted(sent.values)}
+        values = self._own_on_the_way(message, 1, {neuron: v for neuron, v in read.items() if v is not None})
+        if self.channels[c]["noise"] > 0:
+            for neuron in values:
+                z = hashing.normal(self._words(Stream.NOISE.of(c), frame, sample, [neuron]))[0]
+                values[neuron] = values[neuron] + sigma * np.float32(z)
+        return values
+
+    def _read(self, message: Message, sent: Quantized, neuron: int) -> np.float32 | None:
+        """What the receiver reads of an event after bit errors; None: a word that means nothing."""
         c, frame, sample = message.channel, message.frame, message.sample
         record = self.channels[c]
         value, width = sent.values[neuron], int(record["value_bits"])
@@ -397,13 +442,7 @@ class Simulator:
             if message.encoding == Encoding.DENSE and word == silence_of(record):
                 return None
             if mask:
-                read = decoded(int(record["quantizer"]), int(record["levels"]), sent.scale, word)
-                if read is None:
-                    return None
-                value = read
-        if record["noise"] > 0:
-            z = hashing.normal(self._words(Stream.NOISE.of(c), frame, sample, [neuron]))[0]
-            value = value + np.float32(record["noise"] * noise_scale) * np.float32(z)
+                return decoded(int(record["quantizer"]), int(record["levels"]), sent.scale, word)
         return value
 
     def _length(self, record: Any, sent: Quantized) -> tuple[int, int, int]:

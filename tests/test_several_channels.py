@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import channelsim as cs
-from channelsim import engine
+from channelsim import engine, side_by_side
 from channelsim.alignment import Probe, measure
 from channelsim.data import Dataset
 from channelsim.plan import Direction, Plan
@@ -180,3 +180,18 @@ def test_a_trace_has_each_of_the_c(tmp_path: Path, learning: dict[str, Any], nam
             assert np.isfinite(row["cosine"])
             assert np.isfinite(row["feedback_cosine"]) == (layer == "2" or "route" not in learning)
     assert cs.verify(scenario, updates=2).passed
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+@pytest.mark.parametrize("distribution", ["normal", "sign"])
+def test_few_events_through_a_low_rank(batch: int, distribution: str) -> None:
+    """Messages of which most values stay back go through Q event by event, and there are as many as the rank."""
+    tables: dict[str, Any] = {
+        "learning": {"rule": "srbp", "feedback": {"rank": 2, "distribution": distribution}},
+        "channels": {"learning": {"threshold": {"value": 0.4}}},
+        "training": {"batch": batch, "learning_rate": 0.2},
+    }
+    plan = plan_of([8, 9, 7, 5], 24, **tables)
+    rng = np.random.default_rng(1)
+    data = dataset(rng.uniform(-1, 1, (24, 8)), rng.integers(5, size=24), 5)
+    assert side_by_side.compare(plan, data, 20 // batch).passed

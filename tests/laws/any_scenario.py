@@ -11,6 +11,7 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
+from tests import own_parts
 from tests.laws.cases import ADAPTIVE, LAYERED, RULES, SKIPPED, Case, possible
 from tests.networks import chain, dense_layers
 
@@ -57,6 +58,7 @@ def any_case(seed: int) -> Case:
     _at_receivers(Random(f"receivers {seed}"), case.tables)
     _with_decays(Random(f"decays {seed}"), case.tables)
     _updates_of_samples(Random(f"updates {seed}"), case.tables)
+    _with_own_stages(Random(f"stages {seed}"), case.tables)
     if all(layer["kind"] == "dense" for layer in case.layers):
         _per_synapse(Random(f"synapses {seed}"), case.tables)
     return case
@@ -209,6 +211,27 @@ def _updates_of_samples(rng: Random, tables: dict[str, Any]) -> None:
         synapses["update"] = rng.choice([{"kind": "abs"}, {"kind": "log2", "bits": 3, "scale": 2**-6}, uniform])
     if "update" in synapses and not training["momentum"] and not training.get("weight_decay") and rng.random() < 0.8:
         synapses["update"] = {**synapses["update"], "per": "sample"}
+
+
+OWN: dict[str, dict[str, float]] = {
+    "saturate": {"gain": 0.8, "limit": 1.0},
+    "squash": {},
+    "jittered": {"sigma": 0.1},
+    "drift": {"keep": 0.9, "sigma": 0.05},
+    "shuffled": {},
+}
+
+
+def _with_own_stages(rng: Random, tables: dict[str, Any]) -> None:
+    """Some channels have stages of a user's own: none with a state where a queue may lose messages."""
+    channels = list(tables["channels"].values())
+    queues = any("queue" in keys for keys in [*channels, *tables.get("links", {}).values()])
+    before = not any(keys.get("residual") == "threshold" for keys in channels)
+    accepted = sorted(OWN.keys() - ({"drift"} if queues else set()) - (set() if before else {"jittered"}))
+    for keys in channels:
+        if rng.random() < 0.12:
+            names = rng.sample(accepted, rng.randint(1, 2))
+            keys["stage"] = [{"use": f"{own_parts.__file__}:{name}", **OWN[name]} for name in names]
 
 
 NO_SYNAPSES = ("connections", "C", "rank", "redraw", "copies")

@@ -16,6 +16,7 @@ from channelsim.data import Dataset
 from channelsim.data.dataset import assemble
 from channelsim.data.raw import Raw
 from channelsim.plan import Plan
+from tests import own_parts
 from tests.networks import EVERY_STAGE, dense_layers, plan_of_chain
 
 Table = dict[str, Any]
@@ -80,6 +81,10 @@ def both(**keys: Any) -> Table:
 
 def quantizer(kind: str, **keys: Any) -> Table:
     return {"quantize": {"kind": kind, **keys}}
+
+
+def own(name: str, **parameters: float) -> Table:
+    return {"use": f"{own_parts.__file__}:{name}", **parameters}
 
 
 def conv(channels: int, kernel: int, transfer: str, **keys: Any) -> Table:
@@ -300,5 +305,16 @@ SCENARIOS: dict[str, Golden] = {
     ),
     "entropy code, batch 10": dense(
         MIDDLE, 40, "srbp", 10, **both(**quantizer("log2", exponents=10), encoding="entropy", bandwidth="100 Mbit/s")
+    ),
+    # stages of a user's own: C's library has no part in these
+    "stages of a user's own": dense(
+        MIDDLE, 40, "rbp", 5,
+        channels={"forward": {"stage": own("drift", keep=0.9, sigma=0.05),
+                              "drop": {"probability": 0.1, "rescale": True}},
+                  "learning": {"stage": [own("top_k", k=3), own("saturate", gain=0.8, limit=1.0), own("shuffled")],
+                               "residual": "error_feedback", **quantizer("uniform", bits=6)}},
+    ),
+    "stages of a user's own, online": dense(
+        MIDDLE, 30, "srbp", 1, channels={"learning": {"stage": own("jittered", sigma=0.1), "encoding": "aer"}}
     ),
 }  # fmt: skip

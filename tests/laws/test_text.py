@@ -133,5 +133,5 @@ def test_the_scenarios_have_everything() -> None:
         route = tables["learning"].get("route", "layered")
         found["several sources"] += route == "cascade" or any("," in word for word in route)
         found["mini-batches"] += tables["training"]["batch"] not in (1, "all")
-    assert len(found) == 56
+    assert len(found) == 57
     assert min(found.values()) >= 6, found.most_common()[-3:]

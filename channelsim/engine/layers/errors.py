@@ -221,7 +221,7 @@ def _through_c(net, mem, c, slot, message, transfer, output, error):
 def _through_wires(net, mem, c, samples, message, feedback, error):
     """error = the messages through C, event by event."""
     channel = net.channels[c]
-    n, n_target = net.layers[channel.source].n, net.layers[channel.target].n
+    n, n_target = _senders(net, channel), net.layers[channel.target].n
     for i in range(samples * n_target):
         error[i] = ZERO
     if channel.wiring == DENSE and samples > 1:
