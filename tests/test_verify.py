@@ -304,7 +304,7 @@ def test_a_wrong_quantizer_at_the_receiver() -> None:
     for rule in ("bp", "rbp", "srbp"):
         right = plan(learning={"rule": rule}, channels={"learning": {"quantize": AT_RECEIVER}})
         channels = right.channels.copy()
-        channels["bits"][channels["at_receiver"] != 0] -= 1
+        channels["levels"][channels["at_receiver"] != 0] -= 1
         fails(right, replace(right, channels=channels))
 
 

@@ -18,7 +18,7 @@ from channelsim.engine.kernels import simd
 from channelsim.engine.tables.handles import handle
 from channelsim.engine.tables.layouts import MESSAGE
 from channelsim.hashing import Stream
-from channelsim.plan import LINK, Encoding, Jitter, Quantizer
+from channelsim.plan import CHANNEL, LINK, Encoding, Jitter, Quantizer
 from tests import naive
 from tests.engine import memory
 from tests.engine.compiled import compiled, compiled_module
@@ -42,11 +42,13 @@ def keys(purpose: Stream, key: int) -> Any:
 class AtWork:
     """The tables of a message of n units at work, and the handles that compiled code takes."""
 
-    def __init__(self, n: int, **arrays: Any):
+    def __init__(self, n: int, row: Any = None, **arrays: Any):
         for name, kind in (("index", np.int32), ("value", F), ("alive", np.int32), ("hits", np.int32)):
             arrays.setdefault(f"message_{name}", np.full(n + GUARD, 9, kind))
         self.n = n
-        self._net, self._memory = memory.net(identity=np.arange(n, dtype=np.int32)), memory.memory(**arrays)
+        channels = np.zeros(1, CHANNEL) if row is None else np.array([row], CHANNEL)
+        self._net = memory.net(identity=np.arange(n, dtype=np.int32), channels=channels)
+        self._memory = memory.memory(**arrays)
         self.net, self.mem = handle(self._net), handle(self._memory)
 
     @property
@@ -69,20 +71,20 @@ class AtWork:
         return (index if entries < self.n else np.arange(self.n)), value, alive
 
 
-encode_message, deliver_message = stages.encode, stages.deliver
+encode_message, finish_message = stages.encode, stages.finish
 forget_zeros, compact = stages._forget_zeros, compiled(simd.compact)
 
 
 @compiled
-def disturb_message(net: Any, mem: Any, ch: Any) -> Any:
-    inner_stages.set_bounds(mem, ch)
-    return inner_stages.disturb(net, mem, ch)
+def disturb_message(net: Any, mem: Any, c: int) -> Any:
+    inner_stages.set_bounds(mem, net.channels[c])
+    return inner_stages.disturb(net, mem, c, True)
 
 
 def encoded(row: Any, source: naive.Floats, residual: naive.Floats, key: int = 0) -> tuple[naive.Floats, Any]:
     """(what is sent, (offered, events, scale, scale of the noise))."""
-    work = AtWork(len(source), keys=keys(Stream.ROUNDING, key))
-    encode_message(work.mem, row, source, residual)
+    work = AtWork(len(source), row, keys=keys(Stream.ROUNDING, key))
+    encode_message(work.net, work.mem, 0, source, residual, True)
     m, (index, value, alive) = work.message, work.entries()
     sent = np.full(len(source), 9, F)
     stages.lay_out(index.astype(np.int32), value, sent)
@@ -189,7 +191,7 @@ def disturbed(row: Any, sent: naive.Floats, fields: tuple[float, float, int], is
     drawn = np.zeros(16, np.int64)
     roots = np.array([hashing.root(5, purpose + 64 * 3) for purpose in range(16)], np.uint64).view(np.int64)
     counter_hash.keys_of(roots, np.int64(7), np.int64(2), drawn)
-    work = AtWork(len(sent), keys=drawn)
+    work = AtWork(len(sent), row, keys=drawn)
     m, (index, value) = work.message, naive.events_of(sent)
     m["events"] = len(index)
     assert len(index) < len(sent), "else all units are listed anyway"
@@ -197,7 +199,7 @@ def disturbed(row: Any, sent: naive.Floats, fields: tuple[float, float, int], is
         index, value = np.arange(len(sent), dtype=np.int32), sent
     m["scale"], m["noise_scale"], m["encoding"] = fields
     work.enter(index, value)
-    counts = disturb_message(work.net, work.mem, row)
+    counts = disturb_message(work.net, work.mem, 0)
     index, value, left = work.entries()
     out, alive = np.zeros_like(sent), np.zeros(len(sent), bool)
     alive[index] = left
@@ -320,19 +322,19 @@ def test_deliver(rescale: int, divisor: float) -> None:
     listed = np.array([0, 2, 3], np.int32), np.array([1.0, 2.0, -3.0], F), np.array([1, 0, 1], np.int32)
     whole = np.full(5, 9, np.int32), np.array([1.0, 7.0, 2.0, -3.0, 0.0], F), np.array([1, 0, 0, 1, 0], np.int32)
     for index, value, alive in (listed, whole):
-        work = AtWork(5, message_index=index, message_value=value, message_alive=alive)
+        work = AtWork(5, row, message_index=index, message_value=value, message_alive=alive)
         work.message["entries"] = len(index)
         out = np.full(5, np.nan, F)
-        deliver_message(work.net, work.mem, row, out)
+        finish_message(work.net, work.mem, 0, out, True)
         assert work.message["delivered"] == 2
         np.testing.assert_array_equal(out, expected)
 
 
 def test_an_event_of_value_0_is_told_from_none_by_its_sign() -> None:
     values, alive, out = np.array([0.0, 0.0, -0.0, 2.0], F), np.array([1, 0, 1, 1], np.int32), np.full(4, np.nan, F)
-    work = AtWork(4, message_value=values, message_alive=alive)
+    work = AtWork(4, channel(4), message_value=values, message_alive=alive)
     work.message["entries"] = 4
-    deliver_message(work.net, work.mem, channel(4), out)
+    finish_message(work.net, work.mem, 0, out, True)
     assert np.signbit(out).tolist() == [True, False, True, False] and out.tolist() == [0, 0, 0, 2]
 
 
