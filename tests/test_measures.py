@@ -158,7 +158,7 @@ def test_the_front_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "error"),
     [
-        (["--x", "joules"], "plot: joules is no measure; accepted: epoch, "),
+        (["--x", "joules"], "plot: joules is no measure (did you mean joules_to_95?); accepted: epoch, "),
         (["--breakdown", "--pareto"], "--breakdown draws bars of its own"),
         (["--best-over", "seed"], "is no directory; --by, --heat, --where, --third and --best-over are for a sweep's"),
     ],

@@ -207,11 +207,10 @@ def build(
     feedback, places = draw_feedback(edges, layers, places, wires, learning.feedback, initial, arrays)
     settings = settings_of(scenario, edges)
     links, link_names, link_of = link_table(scenario.links, edges, settings)
-    channels = channel_table(edges, layers, settings, link_of, places)
+    channels = channel_table(edges, layers, settings, link_of, places, learning.feedback)
     changes = _changes(scenario, edges, layers, places, math.ceil(train_size / batch))
     place_counts([channels, *(change.channels for change in changes)])
     c_start, c_index = wire_tables(places, wires)
-    channels = channel_table(edges, layers, settings, link_of, places, learning.feedback)
     pipelined = schedule.mode == "pipelined"
     energy = scenario.energy
     return Plan(

@@ -350,7 +350,7 @@ def cases(
     network = draw(networks(transfers, tops))
     table = draw(learning(len(network.layers), possible(rules, network.layers)))
     ends = {"forward": draw(channels)} | ({} if table["rule"] == "top" else {"learning": draw(channels)})
-    if "quantize" in ends.get("learning", {}) and table["rule"] not in ("arbp", "asrbp") and draw(st.booleans()):
+    if "quantize" in ends.get("learning", {}) and table["rule"] not in (*ADAPTIVE, "sbp") and draw(st.booleans()):
         ends["learning"] = {**ends["learning"], "quantize": {**ends["learning"]["quantize"], "at": "receiver"}}
     tables = {
         "seed": draw(st.integers(0, 99)),

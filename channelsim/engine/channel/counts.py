@@ -44,9 +44,9 @@ def count(mem, ch):
     else:
         steps = ONE / step
         for i in range(m.entries):
-            level = value[i] * steps
-            level = level if abs(level) <= F(ch.levels) else F(ch.levels)  # of a run that diverges
-            counts[2 * np.int64(abs(level) + HALF) - np.int64(level < ZERO)] += 1
+            level = abs(value[i] * steps)
+            level = level if level <= F(ch.levels) else F(ch.levels)  # rounded, or of a run that diverges
+            counts[2 * np.int64(level + HALF) - np.int64(value[i] < ZERO)] += 1
 
 
 @inner()
