@@ -49,6 +49,12 @@ def count(mem, ch):
             counts[2 * np.int64(level + HALF) - np.int64(value[i] < ZERO)] += 1
 
 
+@inner(inlined=True)
+def within(magnitude, levels):
+    """A magnitude that there is a count of. In a run that diverges scales and values may be infinite or NaN."""
+    return min(max(magnitude, np.int64(1)), np.int64(levels))
+
+
 @inner()
 def _count_powers(mem, ch, value, counts):
     """The same of `log2`, whose levels are the exponents of floats."""
@@ -56,5 +62,7 @@ def _count_powers(mem, ch, value, counts):
     mem.word[0] = mem.message.scale
     lowest = ((as_words(mem.word)[0] >> EXPONENT) & FIELD) - np.int32(ch.levels)
     for i in range(len(value)):
-        magnitude = np.int64(((words[i] >> EXPONENT) & FIELD) - lowest) if value[i] != ZERO else np.int64(0)
-        counts[2 * magnitude - np.int64(words[i] < 0)] += 1
+        magnitude = np.int64(0)
+        if value[i] != ZERO:
+            magnitude = within(np.int64(((words[i] >> EXPONENT) & FIELD) - lowest), ch.levels)
+        counts[2 * magnitude - np.int64(value[i] < ZERO)] += 1  # -0 is silence
