@@ -67,7 +67,7 @@ def test_nothing_is_compiled_in_the_middle_of_a_run(case: cases.Case, traced: in
         return
     engine.settle(state)
     assert loaded == before
-    wanted = demands(plan, trace_frames=traced) | {units.EVALUATION}
+    wanted = state.demands | {units.EVALUATION}
     engine.evaluate(state, data.test_x, data.test_y)
     assert set(loaded) <= {unit.name for unit in units.every if wanted.issuperset(unit.needed_by)}
 
