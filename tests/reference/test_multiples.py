@@ -15,7 +15,9 @@ A = torch.tensor([[0.5], [0.0], [3.0]])
 
 
 def channel(kind: Quantizer, levels: int, **keys: Any) -> SimpleNamespace:
-    return SimpleNamespace(quantizer=kind, levels=levels, **{"noise": 0.0, "drop": 0.0, "rescale": False, **keys})
+    return SimpleNamespace(
+        quantizer=kind, levels=levels, **{"noise": 0.0, "own_after": 0, "drop": 0.0, "rescale": False, **keys}
+    )
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,7 @@ def test_points_that_fail_are_recorded(grid: Grid, scheduler: str, tmp_path: Pat
         "learning.rule": ["bp"],
         "channels.learning.quantize.kind": ["log2", "uniform"],
         "channels.learning.quantize.bits": [1, 4],
+        "channels.learning.quantize.exponents": ["none"],
     }
     told = Told()
     table = cs.sweep(grid(sweep), out=tmp_path / "out", scheduler=scheduler, progress=told)
