@@ -53,9 +53,7 @@ def callback(part: parts.Part, function: Any) -> Any:
     draw = normal if note.normal else uniform
     if note.over == "message":
         return _over_message(apply, draw, note.draws, note.state)
-    if note.draws > 1:
-        return _over_values_with_draws(apply, draw, note.draws)
-    return _over_values(apply, draw) if note.draws else _over_values_without_draws(apply)
+    return _over_values(apply, draw, note.draws)
 
 
 def _with_parameters(function: Any, part: parts.Part) -> Any:
@@ -71,50 +69,17 @@ def _with_parameters(function: Any, part: parts.Part) -> Any:
     return own.compiled(by_count[count])
 
 
-def _over_values_without_draws(apply: Any) -> Any:
-    def run(values, n, key, first, state):
-        message, status = seen(values, (n,)), WELL
-        try:
-            for i in range(n):
-                v = message[i]
-                if v != ZERO:
-                    message[i] = F(apply(np.float64(v)))
-                    if not math.isfinite(message[i]) and math.isfinite(v):
-                        status = NOT_FINITE
-        except Exception:
-            status = RAISED
-        return status
+def _over_values(apply: Any, draw: Any, draws: int) -> Any:
+    """The stage of each value that is not 0."""
+    of_one = own.compiled(_of_one(apply, draw, draws))
 
-    return run
-
-
-def _over_values(apply: Any, draw: Any) -> Any:
-    def run(values, n, key, first, state):
-        message, status = seen(values, (n,)), WELL
-        try:
-            for i in range(n):
-                v = message[i]
-                if v != ZERO:
-                    message[i] = F(apply(np.float64(v), draw(key, first + i)))
-                    if not math.isfinite(message[i]) and math.isfinite(v):
-                        status = NOT_FINITE
-        except Exception:
-            status = RAISED
-        return status
-
-    return run
-
-
-def _over_values_with_draws(apply: Any, draw: Any, draws: int) -> Any:
     def run(values, n, key, first, state):
         message, status, u = seen(values, (n,)), WELL, np.empty(draws)
         try:
             for i in range(n):
                 v = message[i]
                 if v != ZERO:
-                    for k in range(draws):
-                        u[k] = draw(key, first + i * draws + k)
-                    message[i] = F(apply(np.float64(v), u))
+                    message[i] = F(of_one(np.float64(v), u, key, first + i * draws))
                     if not math.isfinite(message[i]) and math.isfinite(v):
                         status = NOT_FINITE
         except Exception:
@@ -122,6 +87,21 @@ def _over_values_with_draws(apply: Any, draw: Any, draws: int) -> Any:
         return status
 
     return run
+
+
+def _of_one(apply: Any, draw: Any, draws: int) -> Any:
+    """What becomes of a value whose draws begin at an index; `u` is room for several."""
+    if draws == 0:
+        return lambda v, u, key, index: apply(v)
+    if draws == 1:
+        return lambda v, u, key, index: apply(v, draw(key, index))
+
+    def with_several(v, u, key, index):
+        for k in range(draws):
+            u[k] = draw(key, index + k)
+        return apply(v, u)
+
+    return with_several
 
 
 def _over_message(apply: Any, draw: Any, draws: int, states: int) -> Any:
