@@ -17,25 +17,42 @@ LN2 = 0.6931471805599453
 ADDITIVE = tuple(name for name in COUNTER.names or () if name != "queue_max")
 
 
-def energy(plan: Plan, counters: NDArray[Any]) -> NDArray[np.float64]:
-    """Joules by channel: bits, multiply-accumulates, synapses read (one a forward or error operation) and written."""
+CAUSES = ("bits", "multiply-accumulates", "synapses read", "synapses written")
+"""What takes energy (docs/design.md, section 7)."""
+
+Costs = tuple[float, float, float, float]
+"""Joules of a bit, a multiply-accumulate, a synapse read, and one written."""
+
+
+def by_cause(costs: Costs, counted: Any) -> tuple[Any, ...]:
+    """Joules by CAUSES, of what is `counted`: COUNTER records, or numbers by the names of their fields.
+
+    A synapse is read for each forward or error operation, and not for an update's.
+    """
+    bit, mac, read, write = costs
     return (
-        plan.energy_bit * counters["bits"]
-        + plan.energy_mac * (counters["macs"] + counters["update_macs"])
-        + plan.energy_read * counters["macs"]
-        + plan.energy_write * counters["writes"]
-    ).astype(np.float64)
+        bit * counted["bits"],
+        mac * (counted["macs"] + counted["update_macs"]),
+        read * counted["macs"],
+        write * counted["writes"],
+    )
+
+
+def energy(plan: Plan, counters: NDArray[Any]) -> NDArray[np.float64]:
+    """Joules by channel."""
+    bits, macs, read, written = by_cause(_costs(plan), counters)
+    total: NDArray[np.float64] = (bits + macs + read + written).astype(np.float64)
+    return total
 
 
 def energy_split(plan: Plan, counters: NDArray[Any]) -> dict[str, float]:
     """Joules of all channels together, by cause."""
-    macs = int(counters["macs"].sum())
-    return {
-        "bits": float(plan.energy_bit * int(counters["bits"].sum())),
-        "multiply-accumulates": float(plan.energy_mac * (macs + int(counters["update_macs"].sum()))),
-        "synapses read": float(plan.energy_read * macs),
-        "synapses written": float(plan.energy_write * int(counters["writes"].sum())),
-    }
+    sums = {name: int(counters[name].sum()) for name in ("bits", "macs", "update_macs", "writes")}
+    return dict(zip(CAUSES, map(float, by_cause(_costs(plan), sums)), strict=True))
+
+
+def _costs(plan: Plan) -> Costs:
+    return plan.energy_bit, plan.energy_mac, plan.energy_read, plan.energy_write
 
 
 def utilisation(counters: NDArray[Any], elapsed: int) -> NDArray[np.float64]:

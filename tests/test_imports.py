@@ -80,7 +80,7 @@ ROOMS: dict[str, str] = {
     "simulation": "errors version signals paths units scenario data identity plan engine memory metrics trace given "
     "result provenance accounting congestion cautions alignment deployment",
     "_run": "errors units scenario data progress result simulation",
-    "plots": "errors paths files units trace",
+    "plots": "errors paths files units trace accounting",
     "timelines": "errors paths files units scenario plan trace plots",
     "theory.portrait": "errors plots theory theory.systems",
     "_theory": "errors scenario data plan engine given theory theory.systems",

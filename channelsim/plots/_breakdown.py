@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 from numpy.typing import NDArray
 
+from channelsim.accounting import by_cause
 from channelsim.errors import InputError, printable
 from channelsim.plots._style import COLOURS, tidy
 from channelsim.trace import Trace
@@ -24,17 +25,9 @@ _MOST_BARS = 40
 
 def energy_split(trace: Trace) -> dict[str, tuple[float, ...]]:
     """Channel -> joules by CAUSES, over the whole run, by the scenario's cost table (docs/design.md, section 7)."""
-    costs = {name: parse_energy(text) for name, text in trace.resolved["energy"].items()}
-    split: dict[str, tuple[float, ...]] = {}
-    for name in trace.channel_names:
-        total = _totals(trace, name)
-        split[name] = (
-            costs["bit"] * total["bits"],
-            costs["mac"] * (total["macs"] + total["update_macs"]),
-            costs["synapse_read"] * total["macs"],
-            costs["synapse_write"] * total["writes"],
-        )
-    return split
+    table = trace.resolved["energy"]
+    bit, mac, read, write = (parse_energy(table[key]) for key in ("bit", "mac", "synapse_read", "synapse_write"))
+    return {name: by_cause((bit, mac, read, write), _totals(trace, name)) for name in trace.channel_names}
 
 
 def bit_split(trace: Trace) -> dict[str, tuple[float, ...]]:
