@@ -7,6 +7,7 @@ is what somebody makes on purpose, and only what is in it can give it away.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -307,3 +308,16 @@ OBJECTS: dict[str, Callable[[Random, h5py.File], str]] = {
     "a group in its place": _group_in_its_place, "a dataset in its place": _dataset_in_its_place,
     "a link": _link, "a second name": _second_name,
 }  # fmt: skip
+
+
+def become(path: Path, kind: str) -> None:
+    """Puts something that is no regular file in the place of one: a FIFO, directory, device, circle of links, nothing."""
+    path.unlink()
+    if kind == "FIFO":
+        os.mkfifo(path)
+    elif kind == "directory":
+        path.mkdir()
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "circle":
+        path.symlink_to(path)

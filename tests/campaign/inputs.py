@@ -233,16 +233,7 @@ def _bomb(rng: Random, path: Path) -> None:
 
 def _special(rng: Random, path: Path) -> None:
     """No regular file."""
-    path.unlink()
-    kind = rng.choice(["FIFO", "directory", "device", "circle", "nothing"])
-    if kind == "FIFO":
-        os.mkfifo(path)
-    elif kind == "directory":
-        path.mkdir()
-    elif kind == "device":
-        path.symlink_to("/dev/zero")
-    elif kind == "circle":
-        path.symlink_to(path)
+    damage.become(path, rng.choice(["FIFO", "directory", "device", "circle", "nothing"]))
 
 
 _WAYS: dict[str, Callable[[Random, Path], None]] = {

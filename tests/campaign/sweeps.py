@@ -197,16 +197,7 @@ def _garbage(rng: Random, path: Path) -> bool:
 
 
 def _no_file(rng: Random, path: Path) -> bool:
-    path.unlink()
-    kind = rng.choice(["nothing", "FIFO", "directory", "circle", "device"])
-    if kind == "FIFO":
-        os.mkfifo(path)
-    elif kind == "directory":
-        path.mkdir()
-    elif kind == "circle":
-        path.symlink_to(path)
-    elif kind == "device":
-        path.symlink_to("/dev/zero")
+    damage.become(path, rng.choice(["nothing", "FIFO", "directory", "circle", "device"]))
     return False
 
 
