@@ -311,7 +311,7 @@ OBJECTS: dict[str, Callable[[Random, h5py.File], str]] = {
 
 
 def become(path: Path, kind: str) -> None:
-    """Puts something that is no regular file in the place of one: a FIFO, directory, device, circle of links, nothing."""
+    """Puts what is no regular file in the place of one: a FIFO, directory, device, circle of links, or nothing."""
     path.unlink()
     if kind == "FIFO":
         os.mkfifo(path)
