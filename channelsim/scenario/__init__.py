@@ -22,6 +22,7 @@ from channelsim.scenario._channel import (
 )
 from channelsim.scenario._document import parse_key
 from channelsim.scenario._layers import AvgPool, Conv2d, Dense, Flatten, Layer, MaxPool, Shape, shape_in_words
+from channelsim.scenario._learning import Feedback, Learning
 from channelsim.scenario._load import load, load_model
 from channelsim.scenario._model import Model, Weights
 from channelsim.scenario._recording import Record, Window
@@ -33,8 +34,6 @@ from channelsim.scenario._sections import (
     Compute,
     Data,
     EnergyCosts,
-    Feedback,
-    Learning,
     Schedule,
     Synapses,
     Trace,

@@ -12,6 +12,7 @@ from channelsim.errors import InputError
 from channelsim.paths import path_of
 from channelsim.scenario._channel import Channel, DirectionName, Ends, Link, channel_name, names_of, tables_of
 from channelsim.scenario._document import read_model
+from channelsim.scenario._learning import Learning
 from channelsim.scenario._model import Model
 from channelsim.scenario._rates import rate_of
 from channelsim.scenario._sections import (
@@ -19,7 +20,6 @@ from channelsim.scenario._sections import (
     Compute,
     Data,
     EnergyCosts,
-    Learning,
     Schedule,
     Synapses,
     Trace,
