@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,6 +14,10 @@ import channelsim as cs
 from channelsim.timelines import Timeline, read
 from channelsim.timelines._vcd import _identifier
 from channelsim.trace import Trace
+
+# When it is imported vcdvcd gives SIGPIPE its default action: a write to a closed socket would end the process, in any
+# later test.
+signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 
 
 def opened(trace: Trace, tmp_path: Path) -> tuple[Timeline, VCDVCD]:
