@@ -46,18 +46,23 @@ class Result:
         wall_time_s: wall time of the whole run: loading, evaluating and writing included.
         energy_j: by the scenario's cost table.
         energy_split: the same by cause: bits, multiply-accumulates, synapses read and synapses written.
-        channels: channel name -> messages; events and bits sent; dropped and late events; lost_messages, that found the
-            queue full; lost, share of the events that did not arrive for whatever reason; queue_max, most messages
-            waiting or being sent; utilisation, time that the messages given to the link take on it, as a share of the
-            simulated time, above 1 where the link was given more than it could send, and layers went on at their
-            deadlines; entropy, of what a unit sent in a message (a word or nothing), in bits, the mean over the
-            epochs: no code that treats units alike takes less; NaN where values are floats, which are not counted.
+        channels: channel name -> messages; events and bits sent; dropped, corrupted (a bit error made a word that means
+            nothing) and late events; lost_messages, that found the queue full, and overflow, the events in them; lost,
+            share of the events that did not arrive for whatever reason; queue_max, most messages waiting or being sent;
+            utilisation, time that the messages given to the link take on it, as a share of the simulated time, above 1
+            where the link was given more than it could send, and layers went on at their deadlines; entropy, of what a
+            unit sent in a message (a word or nothing), in bits, the mean over the epochs: no code that treats units
+            alike takes less; NaN where values are floats, which are not counted.
         trace: path of the trace.
         warnings: what went wrong without stopping the run, a sentence each: data of an implausible range or
             without samples of some class, a pipeline that cannot keep up, messages or events lost (by cause), a link
             that was given more than it can send, accuracy at chance level, a training loss that rises.
         history: test accuracy after each epoch.
         energy_history: J spent by the end of each epoch.
+        time_history: simulated seconds by the end of each epoch.
+        learning_entropy: bits that the learning channels would have sent, had each message been as long as its
+            channel's entropy in that epoch allows; NaN where values are floats, which are not counted.
+        staleness: mean age of the errors that layers have applied, in frames; NaN where they have applied none.
     """
 
     name: str
@@ -86,6 +91,9 @@ class Result:
     warnings: tuple[str, ...] = ()
     history: tuple[float, ...] = ()
     energy_history: tuple[float, ...] = ()
+    time_history: tuple[float, ...] = ()
+    learning_entropy: float = math.nan
+    staleness: float = math.nan
 
     def __post_init__(self) -> None:
         object.__setattr__(
@@ -106,6 +114,36 @@ class Result:
         return max((total["lost"] for total in self.channels.values()), default=0.0)
 
     @property
+    def lost_to_queues(self) -> float:
+        """Share of the events of all channels in messages that found a queue full."""
+        return self._share("overflow")
+
+    @property
+    def lost_to_drops(self) -> float:
+        """Share of the events of all channels that were dropped."""
+        return self._share("dropped")
+
+    @property
+    def lost_to_bit_errors(self) -> float:
+        """Share of the events of all channels that bit errors turned into words without a meaning."""
+        return self._share("corrupted")
+
+    @property
+    def lost_to_deadlines(self) -> float:
+        """Share of the events of all channels that were late."""
+        return self._share("late")
+
+    def _share(self, cause: str) -> float:
+        events = sum(total["events"] + total["overflow"] for total in self.channels.values())
+        return sum(total[cause] for total in self.channels.values()) / events if events else 0.0
+
+    @property
+    def busiest(self) -> str:
+        """The channel that is busiest on its link; empty where none took any time."""
+        name = max(self.channels, key=lambda name: self.channels[name]["utilisation"], default="")
+        return name if name and self.channels[name]["utilisation"] else ""
+
+    @property
     def utilisation(self) -> float:
         """That of the channel that is busiest on its link."""
         return max((total["utilisation"] for total in self.channels.values()), default=0.0)
@@ -124,6 +162,36 @@ class Result:
     def joules_to_95(self) -> float | None:
         """J spent by the end of the first epoch with a test accuracy of at least 95 %; None if there is none."""
         return self.joules_to(0.95)
+
+    @property
+    def seconds_to_90(self) -> float | None:
+        """Simulated s by the end of the first epoch with a test accuracy of at least 90 %; None if there is none."""
+        return self.seconds_to(0.9)
+
+    @property
+    def seconds_to_95(self) -> float | None:
+        """Simulated s by the end of the first epoch with a test accuracy of at least 95 %; None if there is none."""
+        return self.seconds_to(0.95)
+
+    @property
+    def energy_bits_j(self) -> float:
+        """J of the bits sent."""
+        return self.energy_split.get("bits", 0.0)
+
+    @property
+    def energy_macs_j(self) -> float:
+        """J of the multiply-accumulates."""
+        return self.energy_split.get("multiply-accumulates", 0.0)
+
+    @property
+    def energy_reads_j(self) -> float:
+        """J of the synapses read."""
+        return self.energy_split.get("synapses read", 0.0)
+
+    @property
+    def energy_writes_j(self) -> float:
+        """J of the synapses written."""
+        return self.energy_split.get("synapses written", 0.0)
 
     @property
     def bits(self) -> int:
@@ -158,10 +226,14 @@ class Result:
 
     def joules_to(self, accuracy: float) -> float | None:
         """J spent by the end of the first epoch with at least this test accuracy; None if there is none."""
-        for reached, spent in zip(self.history, self.energy_history, strict=True):
-            if reached >= accuracy:
-                return spent
-        return None
+        return self._to(accuracy, self.energy_history)
+
+    def seconds_to(self, accuracy: float) -> float | None:
+        """Simulated s by the end of the first epoch with at least this test accuracy; None if there is none."""
+        return self._to(accuracy, self.time_history)
+
+    def _to(self, accuracy: float, spent: tuple[float, ...]) -> float | None:
+        return next((one for reached, one in zip(self.history, spent, strict=True) if reached >= accuracy), None)
 
     def to_json(self) -> dict[str, Any]:
         """The object that `channelsim run --json` prints: plain numbers, strings and dictionaries, and None for
@@ -178,7 +250,7 @@ class Result:
         for name in [name for name in values if name.endswith("_deployed") or name.startswith("validation_")]:
             if math.isnan(values[name]):
                 del values[name]
-        for name in ("warnings", "history", "energy_history"):
+        for name in ("warnings", "history", "energy_history", "time_history"):
             values[name] = list(values[name])
         for name in ("bits_per_update", "joules_per_update", "time_per_update_s"):
             values[name] = getattr(self, name)

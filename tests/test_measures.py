@@ -59,12 +59,48 @@ def test_measures_are_those_of_the_run(ran: Path) -> None:
         assert last(trace, "bits") - last(trace, "payload_bits") == headers > 0
         ages = np.concatenate([np.repeat(np.arange(len(trace.staleness(h))), trace.staleness(h)) for h in ("1", "2")])
         assert last(trace, "staleness") == pytest.approx(ages.mean())
+        assert last(trace, "staleness") == pytest.approx(result["staleness"])
+        events = sum(one["events"] + one["overflow"] for one in channels)
+        epochs = sum(series(trace, "lost_to_queues")[1] * _events(trace))
+        assert epochs / events == pytest.approx(sum(one["overflow"] for one in channels) / events) and epochs > 0
+        for cause, name in zip(result["energy_split"], ("bits", "macs", "reads", "writes"), strict=True):
+            assert last(trace, f"energy_{name}_j") == pytest.approx(result["energy_split"][cause])
         cosines = [trace.alignment(layer)["cosine"][-1] for layer in ("1", "2")]
         assert last(trace, "alignment") == pytest.approx(np.mean(cosines))
 
 
+def _events(trace: Trace) -> np.ndarray:
+    rows = [trace.channels(name) for name in trace.channel_names]
+    return np.sum([one["events"] + one["overflow"] for one in rows], axis=0)
+
+
+def test_figures_of_a_quantized_channel(tmp_path: Path) -> None:
+    """The entropy and the time to an accuracy are those that the trace's own tables give."""
+    scenario = {
+        "name": "quantized",
+        "model": {"name": "m", "input": [64], "layers": [
+            {"kind": "dense", "units": 12, "transfer": "tanh"}, {"kind": "dense", "units": 10, "transfer": "softmax"},
+        ]},
+        "data": {"name": "digits", "train": 600, "test": 100},
+        "training": {"epochs": 3, "batch": 10, "learning_rate": 0.3},
+        "channels": {"learning": {"quantize": {"kind": "log2", "bits": 4}, "bandwidth": "1 Gbit/s"}},
+    }  # fmt: skip
+    result = cs.run(cs.Scenario(**scenario), out=tmp_path / "q.h5")
+    with Trace(result.trace) as trace:
+        assert result.learning_entropy == last(trace, "learning_entropy") == trace.learning_entropy()[-1]
+        assert 0 < result.learning_entropy < result.learning_bits
+        seconds = 1e-12 * trace.metrics("train")["simulated_time"]
+        np.testing.assert_allclose(result.time_history, seconds)
+        reached = result.history[1]
+        first = next(epoch for epoch, accuracy in enumerate(result.history) if accuracy >= reached)
+        assert result.seconds_to(reached) == pytest.approx(seconds[first])
+    assert result.seconds_to(1.1) is None
+    assert result.busiest == "learning.1"
+    assert cs.run(resume=result.trace, epochs=4).time_history[:3] == result.time_history
+
+
 @pytest.mark.parametrize(
-    "name", [name for name in MEASURES if not name.endswith(("r2", "deployed")) and "joules_to" not in name]
+    "name", [name for name in MEASURES if not name.endswith(("r2", "deployed", "_to_90", "_to_95", "entropy"))]
 )
 def test_every_measure_can_be_drawn(ran: Path, name: str) -> None:
     if name == "validation_accuracy":

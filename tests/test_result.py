@@ -71,6 +71,19 @@ def test_columns_of_the_table_of_a_sweep() -> None:
     result = make(channels=busy)
     assert (result.utilisation, result.queue_max) == (0.75, 3)
     assert (result.joules_to_90, result.joules_to_95) == (1.5e-6, None)
+    timed = make(time_history=(1.0, 2.0, 3.0))
+    assert (timed.seconds_to_90, timed.seconds_to_95) == (2.0, None)
+    assert (result.busiest, make(channels={"a": {"utilisation": 0.0}}).busiest, make(channels={}).busiest) == (
+        "b",
+        "",
+        "",
+    )
+    lossy = {"events": 6, "overflow": 2, "dropped": 3, "corrupted": 0, "late": 1}
+    lost = make(channels={"a": lossy, "b": {**lossy, "late": 2, "events": 0, "overflow": 0}})
+    assert (lost.lost_to_queues, lost.lost_to_drops, lost.lost_to_bit_errors, lost.lost_to_deadlines) == (
+        0.25, 0.75, 0.0, 0.375,
+    )  # fmt: skip
+    assert make(channels={}).lost_to_drops == 0.0
 
 
 def test_totals() -> None:

@@ -52,7 +52,11 @@ def plot(
         ),
     ] = None,
     breakdown: Annotated[
-        bool, typer.Option("--breakdown", help="Of traces: bars of bits and joules, by channel and cause.")
+        bool,
+        typer.Option(
+            "--breakdown",
+            help="Bars of bits and joules, by channel and cause; of a sweep by point.",
+        ),
     ] = False,
     by: Annotated[
         str | None, typer.Option("--by", metavar="KEY", help="Of a sweep: a curve for each value.", show_default=False)
@@ -75,9 +79,9 @@ def plot(
     95 % intervals.
     """
     if any(source.is_dir() for source in sources):
-        if at_end or breakdown:
-            raise InputError("plot: --end and --breakdown are for traces; accepted: DIR/points/*.h5")
-        _plot_sweep(sources, x, y, by, heat, where or [], out, pareto, third, best_over)
+        if at_end:
+            raise InputError("plot: --end is for traces; accepted: DIR/points/*.h5")
+        _plot_sweep(sources, x, y, by, heat, where or [], out, pareto, third, best_over, breakdown)
     elif by or heat or where or third or best_over:
         raise InputError(
             f"plot: {sources[0]} is no directory; --by, --heat, --where, --third and --best-over are for a sweep's"
@@ -100,6 +104,7 @@ def _plot_sweep(
     pareto: bool,
     third: str | None,
     best_over: str | None,
+    breakdown: bool,
 ) -> None:
     if len(sources) > 1:
         raise InputError("plot: more than one directory; accepted: traces, or the directory of one sweep")
@@ -108,7 +113,7 @@ def _plot_sweep(
     from channelsim.sweeps.plots import plot_sweep
 
     table = read_table(sources[0])
-    if x is None:
+    if x is None and not breakdown:
         raise InputError(f"plot: {sources[0]} is a sweep; accepted: --x KEY, a swept key or a measure")
     chosen = dict(text.partition("=")[::2] for text in where)
-    plot_sweep(table, x, y, by, heat, chosen, out, pareto, third, best_over)
+    plot_sweep(table, x, y, by, heat, chosen, out, pareto, third, best_over, breakdown)

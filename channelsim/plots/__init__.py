@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from channelsim.errors import InputError
 from channelsim.paths import path_of
-from channelsim.plots._breakdown import CAUSES, draw_breakdown, energy_split
+from channelsim.plots._breakdown import CAUSES, MOST_BARS, Panel, draw_bars, draw_breakdown, energy_split
 from channelsim.plots._curves import Curve, curves_of, draw, labels_of
 from channelsim.plots._measures import MEASURES, Measure, measure_of
 from channelsim.plots._pareto import front, mark
@@ -35,11 +35,14 @@ __all__ = [
     "COLOURS",
     "FORMATS",
     "MEASURES",
+    "MOST_BARS",
     "MOST_NAMES",
     "Measure",
+    "Panel",
     "Source",
     "as_written",
     "check_format",
+    "draw_bars",
     "dress",
     "energy_split",
     "front",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,22 +13,21 @@ from numpy.typing import NDArray
 
 from channelsim.accounting import by_cause
 from channelsim.errors import InputError, printable
+from channelsim.plots._costs import energy_costs
 from channelsim.plots._style import COLOURS, tidy
 from channelsim.trace import Trace
-from channelsim.units import parse_energy
 
 CAUSES = ("bits on links", "multiply-accumulates", "synapses read", "synapses written")
 BITS = ("values, addresses and scales", "headers")
 _HATCHES = (None, "////", "....", "xxxx")
 _COLOURS = (COLOURS[2], COLOURS[1], COLOURS[3], COLOURS[5])
-_MOST_BARS = 40
+MOST_BARS = 40
 
 
 def energy_split(trace: Trace) -> dict[str, tuple[float, ...]]:
     """Channel -> joules by CAUSES, over the whole run, by the scenario's cost table (docs/design.md, section 7)."""
-    table = trace.resolved["energy"]
-    bit, mac, read, write = (parse_energy(table[key]) for key in ("bit", "mac", "synapse_read", "synapse_write"))
-    return {name: by_cause((bit, mac, read, write), _totals(trace, name)) for name in trace.channel_names}
+    costs = energy_costs(trace)
+    return {name: by_cause(costs, _totals(trace, name)) for name in trace.channel_names}
 
 
 def bit_split(trace: Trace) -> dict[str, tuple[float, ...]]:
@@ -41,25 +41,36 @@ def bit_split(trace: Trace) -> dict[str, tuple[float, ...]]:
 
 def draw_breakdown(traces: Sequence[Trace], labels: Sequence[str]) -> Figure:
     """Two panels, bits and joules: a bar for each channel of one trace, or for each of several traces."""
-    if len(traces) > _MOST_BARS:
-        raise InputError(f"plot: --breakdown of {len(traces)} traces; accepted: at most {_MOST_BARS}")
+    if len(traces) > MOST_BARS:
+        raise InputError(f"plot: --breakdown of {len(traces)} traces; accepted: at most {MOST_BARS}")
     if not any(len(trace.channels(trace.channel_names[0])) for trace in traces):
         raise InputError(f"{traces[0].path}: no epoch is done yet, so there is nothing to draw")
-    panels: list[tuple[str, str, tuple[str, ...], Callable[[Trace], dict[str, tuple[float, ...]]]]] = [
-        ("bits sent", "bit", BITS, bit_split),
-        ("energy", "J", CAUSES, energy_split),
-    ]
-    bars = len(traces) if len(traces) > 1 else len(traces[0].channel_names)
-    figure = Figure(figsize=(9.0, 1.7 + 0.3 * bars), layout="constrained")
-    for axes, (title, unit, causes, split) in zip(figure.subplots(1, 2, sharey=True), panels, strict=True):
-        if len(traces) == 1:
-            names, values = list(split(traces[0])), list(split(traces[0]).values())
-        else:  # two may have one name
-            names = [printable(label) for label in labels]
-            values = [tuple(np.sum(list(split(trace).values()), axis=0)) for trace in traces]
-        _bars(axes, title, unit, causes, names, np.array(values))
+    names = list(traces[0].channel_names) if len(traces) == 1 else [printable(label) for label in labels]
+    panels = []
+    for title, unit, causes, split in (("bits sent", "bit", BITS, bit_split), ("energy", "J", CAUSES, energy_split)):
+        found = [np.array(list(split(trace).values())) for trace in traces]
+        panels.append(Panel(title, unit, causes, found[0] if len(found) == 1 else np.array([v.sum(0) for v in found])))
+    figure = draw_bars(names, panels)
     if len(traces) == 1:
         figure.suptitle(printable(traces[0].name), fontsize="medium", parse_math=False)
+    return figure
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Stacked bars: `values` (bars, causes), in a unit that takes SI prefixes."""
+
+    title: str
+    unit: str
+    causes: Sequence[str]
+    values: NDArray[np.float64]
+
+
+def draw_bars(names: Sequence[str], panels: Sequence[Panel]) -> Figure:
+    """Panels side by side, which share the names of their bars."""
+    figure = Figure(figsize=(9.0, 1.7 + 0.3 * len(names)), layout="constrained")
+    for axes, panel in zip(figure.subplots(1, len(panels), sharey=True), panels, strict=True):
+        _bars(axes, panel.title, panel.unit, panel.causes, names, panel.values)
     return figure
 
 

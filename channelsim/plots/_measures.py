@@ -12,7 +12,9 @@ from difflib import get_close_matches
 import numpy as np
 from numpy.typing import NDArray
 
+from channelsim.accounting import CAUSES, by_cause
 from channelsim.errors import InputError
+from channelsim.plots._costs import energy_costs
 from channelsim.trace import Trace
 
 
@@ -71,12 +73,23 @@ MEASURES: dict[str, Measure] = {
         Measure("bits", "bits sent", unit="bit"),
         Measure("payload_bits", "bits sent, without headers", unit="bit"),
         Measure("learning_bits", "bits sent on the learning channels", unit="bit"),
+        Measure("learning_entropy", "entropy of what the learning channels sent", unit="bit"),
         Measure("energy_j", "energy", unit="J"),
+        Measure("energy_bits_j", "energy of bits on links", unit="J"),
+        Measure("energy_macs_j", "energy of multiply-accumulates", unit="J"),
+        Measure("energy_reads_j", "energy of synapses read", unit="J"),
+        Measure("energy_writes_j", "energy of synapses written", unit="J"),
         Measure("joules_to_90", "energy to 90 % test accuracy", unit="J"),
         Measure("joules_to_95", "energy to 95 % test accuracy", unit="J"),
         Measure("simulated_time_s", "simulated time", unit="s"),
+        Measure("seconds_to_90", "simulated time to 90 % test accuracy", unit="s"),
+        Measure("seconds_to_95", "simulated time to 95 % test accuracy", unit="s"),
         Measure("wall_time_s", "wall time", unit="s"),
         _share("lost", "events lost on the worst channel"),
+        _share("lost_to_queues", "events lost in full queues"),
+        _share("lost_to_drops", "events dropped"),
+        _share("lost_to_bit_errors", "events lost to bit errors"),
+        _share("lost_to_deadlines", "events that were late"),
         Measure("queue_max", "longest queue (messages)", may_be_wide=False),
         Measure("utilisation", "utilisation of the busiest channel", factor=100.0, may_be_wide=False),
         Measure("staleness", "mean age of errors (frames)", may_be_wide=False),
@@ -166,6 +179,30 @@ def _lost(trace: Trace) -> Series:
     return rows[0]["epoch"], np.max(shares, axis=0)
 
 
+def _lost_to(cause: str) -> Callable[[Trace], Series]:
+    """The share of the events of all channels, in each epoch, that this took away."""
+
+    def read(trace: Trace) -> Series:
+        rows = [trace.channels(name) for name in trace.channel_names]
+        events = np.sum([one["events"] + one["overflow"] for one in rows], axis=0)
+        return rows[0]["epoch"], np.sum([one[cause] for one in rows], axis=0) / np.maximum(events, 1)
+
+    return read
+
+
+def _energy_of(cause: str) -> Callable[[Trace], Series]:
+    def read(trace: Trace) -> Series:
+        rows = [trace.channels(name) for name in trace.channel_names]
+        split = [by_cause(energy_costs(trace), one)[CAUSES.index(cause)] for one in rows]
+        return rows[0]["epoch"], np.cumsum(np.sum(split, axis=0))
+
+    return read
+
+
+def _learning_entropy(trace: Trace) -> Series:
+    return trace.channels(trace.channel_names[0])["epoch"], trace.learning_entropy()
+
+
 def _alignment(trace: Trace) -> Series:
     """The mean over the layers that receive errors."""
     names = [name.partition(".")[2] for name in trace.channel_names if name.startswith("learning.")]
@@ -186,6 +223,15 @@ def _joules_to(accuracy: float) -> Callable[[Trace], Series]:
     def read(trace: Trace) -> Series:
         spent, epochs = trace.joules_to(accuracy), trace.metrics("test")["epoch"][-1:]
         return epochs, np.full(len(epochs), np.nan if spent is None else spent)
+
+    return read
+
+
+def _seconds_to(accuracy: float) -> Callable[[Trace], Series]:
+    def read(trace: Trace) -> Series:
+        test = trace.metrics("test")
+        reached = test["simulated_time"][test["accuracy"] >= accuracy]
+        return test["epoch"][-1:], np.full(len(test["epoch"][-1:]), reached[0] * 1e-12 if len(reached) else np.nan)
 
     return read
 
@@ -214,12 +260,23 @@ _SERIES: Mapping[str, Callable[[Trace], Series]] = {
     "bits": _counted("bits"),
     "payload_bits": _payload_bits,
     "learning_bits": _counted("bits", "learning."),
+    "learning_entropy": _learning_entropy,
     "energy_j": _counted("energy"),
+    "energy_bits_j": _energy_of("bits"),
+    "energy_macs_j": _energy_of("multiply-accumulates"),
+    "energy_reads_j": _energy_of("synapses read"),
+    "energy_writes_j": _energy_of("synapses written"),
     "joules_to_90": _joules_to(0.9),
     "joules_to_95": _joules_to(0.95),
     "simulated_time_s": _seconds(_metric("train", "simulated_time")),
+    "seconds_to_90": _seconds_to(0.9),
+    "seconds_to_95": _seconds_to(0.95),
     "wall_time_s": _metric("train", "wall_time"),
     "lost": _lost,
+    "lost_to_queues": _lost_to("overflow"),
+    "lost_to_drops": _lost_to("dropped"),
+    "lost_to_bit_errors": _lost_to("corrupted"),
+    "lost_to_deadlines": _lost_to("late"),
     "queue_max": _largest("queue_max"),
     "utilisation": _largest("utilisation"),
     "staleness": _nothing,  # is measured over the whole run

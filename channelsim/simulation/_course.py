@@ -16,11 +16,12 @@ from channelsim.errors import InputError
 from channelsim.plan import unreachable
 from channelsim.result import Result
 from channelsim.simulation._beginning import Beginning
+from channelsim.units import seconds
 
 ROW = (  # of each epoch, kept for the result and across a resume
     "train_loss", "train_accuracy", "train_r2", "test_loss", "test_accuracy", "test_r2", "test_loss_deployed",
     "test_accuracy_deployed", "test_r2_deployed", "validation_loss", "validation_accuracy", "validation_r2", "energy",
-    "updates",
+    "updates", "simulated_time_s", "learning_entropy",
 )  # fmt: skip
 
 
@@ -165,9 +166,13 @@ class Course:
         figures = {split: self._figures(split, *values) for split, values in judged.items()}
         counters = accounting.since(state.counters, self._counters_before)
         joules = accounting.energy(plan, counters)
+        before = self.rows[-1] if self.rows else {"energy": 0.0, "learning_entropy": 0.0}
+        entropy = accounting.entropies(state.unit_counts)
         row = {
-            "energy": float(joules.sum()) + (self.rows[-1]["energy"] if self.rows else 0.0),
+            "energy": before["energy"] + float(joules.sum()),
             "updates": updates,
+            "simulated_time_s": seconds(state.now),
+            "learning_entropy": before["learning_entropy"] + accounting.learning_entropy(plan, counters, entropy),
         }
         for split, values in figures.items():
             part, *deployed = split.split("_")
@@ -190,7 +195,7 @@ class Course:
             counters=counters,
             utilisation=accounting.utilisation(counters, elapsed),
             energy=joules,
-            entropy=accounting.entropies(state.unit_counts),
+            entropy=entropy,
             ages={
                 name: np.trim_zeros(state.ages[h], "b")
                 for h, name in enumerate(plan.layer_names, start=1)
@@ -273,6 +278,9 @@ class Course:
             warnings=tuple(self._warnings(status, counters)),
             history=tuple(row["test_accuracy"] for row in self.rows),
             energy_history=tuple(row["energy"] for row in self.rows),
+            time_history=tuple(row["simulated_time_s"] for row in self.rows),
+            learning_entropy=last["learning_entropy"],
+            staleness=_mean_age(state),
         )
 
     def _warnings(self, status: str, counters: NDArray[Any]) -> list[str]:
@@ -289,6 +297,12 @@ class Course:
         else:
             found += cautions.at_chance("train accuracy", last["train_accuracy"], data.train_y)
         return found + cautions.rising([row["train_loss"] for row in self.rows])
+
+
+def _mean_age(state: engine.State) -> float:
+    """Frames, the mean over the errors that all layers have applied; NaN where they have applied none."""
+    counts = state.ages.sum(axis=0)
+    return float(np.arange(len(counts)) @ counts / counts.sum()) if counts.any() else math.nan
 
 
 def _own_fault(arrays: Mapping[str, NDArray[Any]], state: engine.State) -> str:

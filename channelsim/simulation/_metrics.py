@@ -19,6 +19,8 @@ class Metrics:
         validation_loss, validation_accuracy, validation_r2: on samples held out.
         energy: J spent since the run began.
         updates: of the top layer since the run began.
+        simulated_time_s: what the simulated clock shows at the epoch's end.
+        learning_entropy: as in `Result`, since the run began.
     """
 
     epoch: int = 0
@@ -36,3 +38,5 @@ class Metrics:
     validation_r2: float = math.nan
     energy: float = 0.0
     updates: int = 0
+    simulated_time_s: float = 0.0
+    learning_entropy: float = 0.0

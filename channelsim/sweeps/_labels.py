@@ -35,6 +35,17 @@ def short_labels(values: Sequence[Any]) -> dict[Any, str]:
     return labels
 
 
+def names_of(places: Sequence[tuple[Any, ...]], keys: Sequence[str]) -> list[str]:
+    """What tells each combination of swept values (`places`, in the order of `keys`) from the others."""
+    columns = []
+    for i, key in enumerate(keys):
+        labels = short_labels([place[i] for place in places])
+        last = key.rpartition(".")[2]
+        words = [labels[place[i]] for place in places]
+        columns.append([word if any(map(str.isalpha, word)) else f"{last} {word}" for word in words])
+    return [", ".join(words) for words in zip(*columns, strict=True)]
+
+
 def _table(value: Any) -> dict[str, Any] | None:
     """The table that a cell holds as JSON, dotted keys for tables in it; None for other cells."""
     if not isinstance(value, str) or not value.startswith("{"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -11,7 +11,7 @@ from matplotlib.ticker import EngFormatter
 
 from channelsim.plots import Measure, as_written, dress, front, look, mark, tidy
 from channelsim.sweeps._cells import Cell, cells, told_of_failures
-from channelsim.sweeps._labels import short_labels
+from channelsim.sweeps._labels import names_of, short_labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +56,7 @@ def draw_scatter(
     dress(axes.yaxis, up, means[:, 1])
     if pareto:
         on = front(means, tuple(one.is_better_high for one in measures))
-        names = _names(places, varying)
+        names = names_of(places, varying)
         figure.draw_without_rendering()
         mark(axes, means[on, 0], means[on, 1], [name for name, is_on in zip(names, on, strict=True) if is_on])
     if by in varying:
@@ -74,14 +74,3 @@ def reach(cell: Cell, measure: Measure) -> list[list[float]] | None:
     below = half if measure.low is None else min(half, max(mean - measure.low, 0.0))
     above = half if measure.high is None else min(half, max(measure.high - mean, 0.0))
     return [[below], [above]]
-
-
-def _names(places: Sequence[tuple[Any, ...]], keys: Sequence[str]) -> list[str]:
-    """What tells each point from the others."""
-    columns = []
-    for i, key in enumerate(keys):
-        labels = short_labels([place[i] for place in places])
-        last = key.rpartition(".")[2]
-        words = [labels[place[i]] for place in places]
-        columns.append([word if any(map(str.isalpha, word)) else f"{last} {word}" for word in words])
-    return [", ".join(words) for words in zip(*columns, strict=True)]

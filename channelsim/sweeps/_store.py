@@ -1,9 +1,9 @@
-"""The directory of a sweep: who may use it, the result of each point, and the table made of them.
+"""The directory of a sweep: who may use it, and the result of each point.
 
     sweep.json              what the directory is for: version, the sweeps that share it, and digests of their data
     points/<name>.json      the result of a point, there once it is done or has failed
     points/<name>.h5        its trace
-    results.parquet, .csv   the table of all points, made anew from points/*.json
+    results.parquet, .csv   the table of all points, made anew from points/*.json (`_table`)
 
 Every file appears whole or not at all, and the JSON ones have a checksum, the CRC-32 of the rest of their text. The
 table holds nothing of its own, so that it can always be made again.
@@ -20,19 +20,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from channelsim import extras
-from channelsim.errors import InputError, Unwritable, printable
+from channelsim.errors import InputError, Unwritable
 from channelsim.files import FOLLOW_NO_LINK, NO_LOCKS, open_regular, replace
 from channelsim.identity import changes
-from channelsim.paths import path_of
 from channelsim.plain import json_text
 from channelsim.scenario import Scenario, parse_key
-from channelsim.sweeps import _parquet
 from channelsim.version import version
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from channelsim.sweeps._grid import Point
 
 try:
@@ -40,26 +35,25 @@ try:
 except ImportError:  # a system without advisory locks: two sweeps should not share a directory there
     fcntl = None  # type: ignore[assignment]
 
-FORMAT, VERSION = "channelsim sweep", 3
+FORMAT, VERSION = "channelsim sweep", 4
 DONE, FAILED, KILLED = "done", "failed", "killed"
 """Statuses of a point. `killed`: its workers died each time it was tried."""
 
-MEASURES = (
-    "test_accuracy", "test_r2", "test_loss", "test_accuracy_deployed", "test_r2_deployed", "validation_accuracy",
-    "validation_r2", "train_accuracy", "train_r2", "loss", "bits", "learning_bits", "lost", "simulated_time_s",
-    "energy_j", "joules_to_90", "joules_to_95", "utilisation", "queue_max", "wall_time_s", "updates",
-)  # fmt: skip
-"""Columns of the table that a run fills: shares from 0 to 1, R^2, mean losses (`loss`: of training), bits, seconds and
-joules."""
-COLUMNS = ("point", "status", "reason", *MEASURES, "warnings", "trace")
-"""All columns but those of keys."""
-_BETWEEN = " | "  # two warnings in one cell, which have commas, colons and semicolons
-_WHERE_THERE_ARE_ANY = (
-    "test_accuracy_deployed", "test_r2_deployed", "validation_accuracy", "validation_r2", "test_r2", "train_r2",
-)  # fmt: skip
-_PARTS = {"point", "status", "reason", "final", "values", "scenario", "measures", "warnings", "trace"}  # of a record
+_PARTS = {
+    "point",
+    "status",
+    "reason",
+    "final",
+    "busiest",
+    "values",
+    "scenario",
+    "measures",
+    "warnings",
+    "trace",
+}  # of a record
 _CHECKSUM = "crc32"  # the key, in the JSON files
-_COUNTS = ("bits", "learning_bits", "updates")
+COUNTS = ("bits", "learning_bits", "updates")
+"""Measures that are integers."""
 
 Record = dict[str, Any]
 
@@ -164,15 +158,15 @@ def claim(directory: Path, scenario: Scenario, data: Mapping[str, Mapping[str, s
                 raise InputError(f"{directory}: holds other files and no sweep; accepted: a new directory (--out)")
             (directory / "points").mkdir(exist_ok=True)
             mine = {"name": scenario.name, "keys": list(scenario.grid().keys), "scenario": _fixed(scenario)}
-            there = _contents(directory)
+            there = contents(directory)
             others, before = there["sweeps"], there["data"]
             _refuse_other_data(directory, before, data)
             columns = {tuple(parse_key(key)) for sweep in (*others, mine) for key in sweep["keys"]}
             for other in others:
                 _tell_apart(directory, other, mine, columns)
-            contents = {"sweeps": others if mine in others else [*others, mine], "data": {**before, **data}}
-            if contents != there:
-                about = {"format": FORMAT, "version": VERSION, "channelsim": version(), **contents}
+            now = {"sweeps": others if mine in others else [*others, mine], "data": {**before, **data}}
+            if now != there:
+                about = {"format": FORMAT, "version": VERSION, "channelsim": version(), **now}
                 replace(directory / "sweep.json", _sealed(about), ours=True)
     except OSError as error:
         reason = error.strerror or str(error)
@@ -183,7 +177,7 @@ def _strange(directory: Path) -> bool:
     return any(path.name != "points" and not path.name.startswith(".") for path in directory.iterdir())
 
 
-def _contents(directory: Path) -> Record:
+def contents(directory: Path) -> Record:
     """The sweeps that share the directory so far, and the digests of their data."""
     path = directory / "sweep.json"
     if not path.exists():
@@ -328,7 +322,7 @@ def _is_record(record: Any, name: str) -> bool:
         and record["status"] in (DONE, FAILED, KILLED)
         and isinstance(record["final"], bool)
         and isinstance(record["warnings"], list)
-        and _are_text((record["reason"], record["trace"], *record["warnings"]))
+        and _are_text((record["reason"], record["trace"], record["busiest"], *record["warnings"]))
         and all(isinstance(record[part], dict) for part in ("values", "scenario", "measures"))
         and all(_is_measure(measure, value) for measure, value in record["measures"].items())
     )
@@ -336,7 +330,7 @@ def _is_record(record: Any, name: str) -> bool:
 
 def _is_measure(name: str, value: Any) -> bool:
     if isinstance(value, float):
-        return name not in _COUNTS and math.isfinite(value)
+        return name not in COUNTS and math.isfinite(value)
     return value is None or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63)
 
 
@@ -359,10 +353,14 @@ def record_of(
     reason: str = "",
     final: bool = False,
     measures: Mapping[str, Any] | None = None,
+    busiest: str = "",
     warnings: Sequence[str] = (),
     trace: Path | None = None,
 ) -> Record:
-    """What is kept of a point. `final`: it would be the same again, so that no later sweep tries."""
+    """What is kept of a point. `final`: it would be the same again, so that no later sweep tries.
+
+    `busiest`: a channel.
+    """
     scenario = point.scenario.model_dump(mode="json", exclude={"sweep", "trace", "name"}) if point.scenario else {}
     return {
         "point": point.name,
@@ -372,132 +370,7 @@ def record_of(
         "values": dict(point.values),
         "scenario": scenario,
         "measures": dict(measures or {}),
+        "busiest": busiest,
         "warnings": list(warnings),
         "trace": f"points/{trace.name}" if trace is not None and trace.exists() else "",
     }
-
-
-# --- the table ------------------------------------------------------------------------------------------------
-
-
-class Results:
-    """The table of a directory; remembers the records that it has read."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self._records: dict[str, tuple[int, Record]] = {}
-
-    def write(self) -> pd.DataFrame:
-        """Makes the table anew, in Parquet and CSV, and returns it. Raises Unwritable."""
-        try:
-            with locked(self.directory / ".lock", wait=True):
-                table = self._table()
-                replace(self.directory / "results.csv", table.to_csv(index=False).encode(), ours=True)
-                replace(self.directory / "results.parquet", _parquet.packed(table), ours=True)
-        except OSError as error:
-            raise unwritable(self.directory, error.strerror or str(error)) from None
-        return table
-
-    def _table(self) -> pd.DataFrame:
-        keys = list(dict.fromkeys(key for sweep in _contents(self.directory)["sweeps"] for key in sweep["keys"]))
-        self._read()
-        return tabulate([record for _, record in self._records.values()], keys)
-
-    def _read(self) -> None:
-        for entry in os.scandir(self.directory / "points"):
-            name, extension = os.path.splitext(entry.name)
-            if extension != ".json" or name.startswith("."):
-                continue
-            changed = entry.stat().st_mtime_ns
-            if name not in self._records or self._records[name][0] != changed:
-                record = read_point(self.directory, name)
-                if record is not None:
-                    self._records[name] = (changed, record)
-
-
-def tabulate(records: Sequence[Record], keys: Sequence[str]) -> pd.DataFrame:
-    """Rows sorted by the swept keys, then by seed and name.
-
-    Columns: point, status, reason, every swept key, seed, the measures (NaN where there are none), warnings, trace.
-    """
-    import pandas as pd
-
-    rows = [row(record, keys) for record in records]
-    swept = [*(key for key in keys if key != "seed"), "seed"]
-    rows.sort(key=lambda one: [*(_order(one[key]) for key in swept), one["point"]])
-    table = pd.DataFrame(rows, columns=["point", "status", "reason", *swept, *MEASURES, "warnings", "trace"])
-    # From the rows, with a type: beside a missing value or a fraction pandas by itself makes floats of integers.
-    for key in swept:
-        table[key] = _one_type([one[key] for one in rows])
-    for name in MEASURES:
-        kind: Any = "Int64" if name in _COUNTS else "float64"
-        table[name] = pd.Series([one[name] for one in rows], dtype=kind)
-    for name in _WHERE_THERE_ARE_ANY:
-        if table[name].isna().all():
-            del table[name]
-    return table
-
-
-def row(record: Record, keys: Sequence[str]) -> Record:
-    """A row of the table. Its text can be encoded, whatever bytes the names of files have."""
-    values = {key: _cell(record, key) for key in (*keys, "seed")}
-    measures = {name: record["measures"].get(name) for name in MEASURES}
-    about = {name: record[name] for name in ("point", "status", "reason")}
-    ends = {"warnings": _BETWEEN.join(record["warnings"]), "trace": record["trace"]}
-    cells = {**about, **values, **measures, **ends}
-    return {name: printable(cell) if isinstance(cell, str) else cell for name, cell in cells.items()}
-
-
-def _cell(record: Record, key: str) -> Any:
-    """The value of a key at a point: as understood if it is a number or word, as written if it is a table."""
-    value: Any = record["scenario"]
-    for part in parse_key(key):
-        if isinstance(value, dict):
-            value = value.get(part)
-        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
-            value = value[int(part)]
-        else:
-            value = None
-    if value is None or isinstance(value, dict | list):
-        value = record["values"].get(key, value)
-    if value is None:
-        return "none"
-    return json.dumps(value, sort_keys=True) if isinstance(value, dict | list) else value
-
-
-def _order(value: Any) -> tuple[int, float, str]:
-    """Numbers by size, then words."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return (1, 0.0, str(value))
-    return (0, value, "")
-
-
-def _one_type(values: Sequence[Any]) -> pd.Series[Any]:
-    """A column of one type, as Parquet asks for: numbers, booleans, or text where they are mixed."""
-    import pandas as pd
-
-    kinds = {type(value) for value in values}
-    if any(isinstance(value, int) and abs(value) >= 2**63 for value in values):
-        kinds.add(str)  # more than a column of integers holds
-    for kinds_of_one, dtype in (({int}, "int64"), ({int, float}, "float64"), ({bool}, "bool")):
-        if kinds <= kinds_of_one:
-            return pd.Series(values, dtype=dtype)
-    return pd.Series([str(value) for value in values])
-
-
-def read_table(directory: str | os.PathLike[str]) -> pd.DataFrame:
-    """The table of a sweep's directory, as `channelsim.sweep` returned it.
-
-    Raises InputError if there is none, and without the extra `sweep`.
-    """
-    extras.require("sweep", "the table of a sweep")
-    folder = path_of(directory)
-    path = folder / "results.parquet"
-    if not path.exists():
-        raise InputError(f"{folder}: no results.parquet; accepted: the directory of a `channelsim sweep`")
-    try:
-        return _parquet.read(path)
-    except InputError:
-        raise
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None

@@ -10,7 +10,7 @@ from channelsim import extras, signals
 from channelsim.errors import InputError, RunError
 from channelsim.paths import path_of
 from channelsim.scenario import Data, Scenario, only_scenario
-from channelsim.sweeps import _cluster, _data, _store, _worker
+from channelsim.sweeps import _cluster, _data, _store, _table, _worker
 from channelsim.sweeps._grid import Point, points
 from channelsim.sweeps._progress import Silent, SweepProgress
 from channelsim.version import version
@@ -83,7 +83,7 @@ def sweep(
     _store.claim(directory, scenario, data)
     if lacking := _store.lacking_locks(directory):
         listener.note(f"warning: {lacking}")
-    results = _store.Results(directory)
+    results = _table.Results(directory)
     left = [point for point in wanted if not _store.is_final(_store.read_point(directory, point.name))]
     with signals.in_order():
         return _complete(scenario.name, wanted, left, directory, results, listener, workers, scheduler)
@@ -94,7 +94,7 @@ def _complete(
     wanted: list[Point],
     left: list[Point],
     directory: Path,
-    results: _store.Results,
+    results: _table.Results,
     listener: SweepProgress,
     workers: int | None,
     scheduler: str | None,
@@ -121,7 +121,7 @@ class _Sweep:
         wanted: list[Point],
         left: list[Point],
         directory: Path,
-        results: _store.Results,
+        results: _table.Results,
         listener: SweepProgress,
     ) -> None:
         self.name, self.wanted, self.left = name, wanted, {point.name: point for point in left}
@@ -295,7 +295,7 @@ class _Sweep:
         del self.left[name]
         self.finished += 1
         left = (time.monotonic() - self.began) / self.finished * len(self.left)
-        row = _store.row(record, self.keys)
+        row = _table.row(record, self.keys)
         self.listener.point(row, self.before + self.finished, left)
 
     def _died(self, name: str, times: int) -> _store.Record | None:

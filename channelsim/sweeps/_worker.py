@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from channelsim import parts
 from channelsim.errors import InputError, RunError, Unwritable
 from channelsim.scenario import Data, Scenario
-from channelsim.sweeps import _store
+from channelsim.sweeps import _store, _table
 from channelsim.sweeps._grid import Point, name_of
 from channelsim.version import version
 
@@ -106,8 +106,10 @@ def _attempt(point: Point, directory: Path) -> dict[str, Any]:
     except Exception as error:
         kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
         return _store.record_of(point, _store.FAILED, f"{kind}{error}", trace=trace)
-    measures = {name: getattr(result, name) for name in _store.MEASURES}
-    return _store.record_of(point, _store.DONE, final=True, measures=measures, warnings=result.warnings, trace=trace)
+    return _store.record_of(
+        point, _store.DONE, final=True, measures={name: getattr(result, name) for name in _table.MEASURES},
+        busiest=result.busiest, warnings=result.warnings, trace=trace,
+    )  # fmt: skip
 
 
 def _expected(data: Data, digests: Mapping[str, str] | None) -> Dataset:

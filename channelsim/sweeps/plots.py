@@ -16,12 +16,13 @@ from channelsim.paths import path_of
 from channelsim.plots import MEASURES as KNOWN
 from channelsim.plots import Measure, as_written, check_format, dress, look, measure_of, save, tidy
 from channelsim.scenario import nearest
+from channelsim.sweeps._bars import draw_sweep_bars
 from channelsim.sweeps._best import best_over as at_best
 from channelsim.sweeps._cells import Cell, cells, told_of_failures
 from channelsim.sweeps._heat import draw_heat
 from channelsim.sweeps._labels import Along, same, short_labels
 from channelsim.sweeps._scatter import draw_scatter, reach
-from channelsim.sweeps._store import COLUMNS, MEASURES, read_table
+from channelsim.sweeps._table import COLUMNS, MEASURES, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +34,7 @@ Source = str | os.PathLike[str]
 
 def plot_sweep(
     source: Source | pd.DataFrame,
-    x: str,
+    x: str | None = None,
     y: str | None = None,
     by: str | None = None,
     heat: str | None = None,
@@ -42,6 +43,7 @@ def plot_sweep(
     pareto: bool = False,
     third: str | None = None,
     best_over: str | None = None,
+    breakdown: bool = False,
 ) -> Figure:
     """Draw a measure of a sweep over one swept key, a curve for each value of another, as a heat map over two, or over
     another measure, a point for each combination of values.
@@ -51,7 +53,7 @@ def plot_sweep(
 
     Arguments:
         source: the directory of a sweep, or its table.
-        x: swept key along the axis, or a measure such as energy.
+        x: swept key along the axis, or a measure such as energy; needed but for `breakdown`.
         y: column of the table, such as test_accuracy or learning_bits; None: test_accuracy, or where no point has one
             the first of test_r2, test_loss, train_accuracy, train_r2 and loss (of training).
         by: swept key that has a curve, or a kind of point, for each of its values.
@@ -61,6 +63,7 @@ def plot_sweep(
         pareto: where x is a measure: mark the points that no other beats in x and y (and `third`), and name them.
         third: where x is a measure: a third one, shown by colours.
         best_over: swept key of which each variant has its own best value, chosen by validation accuracy (or R^2).
+        breakdown: bars in place of all this, for each combination of swept values: bits and joules by cause.
 
     Returns a matplotlib Figure that no GUI knows of, so nothing has to be closed.
 
@@ -79,9 +82,13 @@ def plot_sweep(
         if name is not None and name not in swept:
             raise InputError(f"plot: {name} is not swept{nearest(name, swept)}; accepted: {', '.join(swept)}")
     measures = [name for name in MEASURES if name in table.columns]
+    if breakdown and any((x, y, by, heat, pareto, third)):
+        raise InputError("plot: --breakdown draws bars of its own; accepted: beside it --where and --best-over")
+    if x is None and not breakdown:
+        raise InputError("plot: of a sweep, what along the axis? accepted: --x KEY, a swept key or a measure")
     up = measure_of(y, measures) if y is not None else KNOWN[_default(table, measures)]
-    across = _across(x, swept, measures)
-    if across is None and (pareto or third is not None):
+    across = _across(x, swept, measures) if x is not None else None
+    if x is not None and across is None and (pareto or third is not None):
         raise InputError(
             f"plot: --pareto and --third go with a measure as --x, not with the key {x}; accepted: --x bits"
         )
@@ -95,7 +102,9 @@ def plot_sweep(
     if best_over is not None:
         table, note = at_best(table, best_over, swept), f"each at its own best {best_over}, chosen on validation"
         swept = [name for name in swept if name != best_over]
-    if across is not None:
+    if x is None:
+        figure = draw_sweep_bars(table, swept)
+    elif across is not None:
         one = measure_of(third, measures) if third is not None else None
         figure = draw_scatter(table, across, up, by, pareto, one, swept, note)
     else:

@@ -18,7 +18,7 @@ from unittest import mock
 import psutil
 
 import channelsim as cs
-from channelsim.sweeps import _store, _sweep, _worker, read_table
+from channelsim.sweeps import _store, _sweep, _table, _worker, read_table
 from tests.campaign import damage
 from tests.campaign.outcomes import (
     DIFFERENT,
@@ -135,7 +135,7 @@ def _here(scenario: Path, out: Path) -> None:
         for point in list(sitting.left.values()):
             record = _worker.run_point(point, str(sitting.directory))
             del sitting.left[point.name]
-            sitting.listener.point(_store.row(record, sitting.keys), 1, 0.0)
+            sitting.listener.point(_table.row(record, sitting.keys), 1, 0.0)
 
     with mock.patch.object(_sweep._Sweep, "go", go):
         cs.sweep(cs.load(scenario), out=out)

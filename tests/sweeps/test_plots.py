@@ -76,6 +76,7 @@ def test_where_chooses() -> None:
         ({"x": "training.rate"}, r"did you mean training\.learning_rate"),
         ({"x": "seed", "y": "accuracy"}, "accepted: test_accuracy, learning_bits"),
         ({"x": "training.learning_rate"}, r"learning\.rule varies too \(bp, srbp\)"),
+        ({}, "what along the axis"),
         ({"x": "seed", "by": "learning.rule", "heat": "training.learning_rate"}, "one of them"),
         ({"x": "seed", "where": {"learning.rule": "top"}}, "no point with a test_accuracy is done"),
         ({"x": "seed", "out": "figure.gif"}, "figure.gif"),
@@ -151,6 +152,24 @@ def test_measure_against_measure_with_its_front() -> None:
     assert (
         plot_sweep(tuned(), "energy", third="learning_bits", pareto=True).axes[1].get_ylabel().startswith("bits sent")
     )
+
+
+def test_breakdown_of_a_sweep_is_means_over_seeds() -> None:
+    columns = {f"energy_{cause}_j": [float(k)] * 18 for k, cause in enumerate(("bits", "macs", "reads", "writes"))}
+    table = results(bits=[100 + i for i in range(18)], **columns)
+    figure = plot_sweep(table, breakdown=True, where={"training.learning_rate": 0.001})
+    bits, joules = figure.axes
+    assert [text.get_text() for text in bits.get_yticklabels()] == ["bp", "srbp"]
+    forward, learning = bits.containers
+    assert [bar.get_width() for bar in learning] == [16.0, 16.0]  # 8 bits times the seed
+    assert [bar.get_width() for bar in forward] == [101.0 - 16.0, 110.0 - 16.0]
+    assert [[bar.get_width() for bar in cause] for cause in joules.containers] == [[k, k] for k in range(4)]
+    with pytest.raises(InputError, match="beside it --where and --best-over"):
+        plot_sweep(table, "seed", breakdown=True)
+    many = results(bits=[1] * 18, **columns)
+    many["training.learning_rate"] = range(18)
+    with pytest.raises(InputError, match="of 51 combinations of swept values; accepted: at most 40"):
+        plot_sweep(pd.concat([many.assign(**{"learning.rule": rule}) for rule in "abc"]), breakdown=True)
 
 
 def test_failed_points_are_told() -> None:

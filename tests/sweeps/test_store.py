@@ -17,7 +17,7 @@ from channelsim.data import load as load_module
 from channelsim.data import load_dataset
 from channelsim.errors import InputError
 from channelsim.scenario import Data, Scenario
-from channelsim.sweeps import _data, _store, _worker, points, read_table
+from channelsim.sweeps import _data, _store, _table, _worker, points, read_table
 
 Grid = Callable[..., Scenario]
 
@@ -27,7 +27,7 @@ def keep(directory: Path, scenario: Scenario, **measures: Any) -> pd.DataFrame:
     _store.claim(directory, scenario, {})
     for point in points(scenario):
         _store.write_point(directory, _store.record_of(point, "done", final=True, measures=measures))
-    return _store.Results(directory).write()
+    return _table.Results(directory).write()
 
 
 def test_sweeps_share_a_directory_if_their_rows_differ_in_a_column(grid: Grid, tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_accuracy_as_deployed_has_a_column_where_some_point_has_one(grid: Grid) 
         _store.record_of(with_queue, "done", measures={"test_accuracy_deployed": 0.25}),
         _store.record_of(without, "done", measures={"test_accuracy_deployed": None}),
     ]
-    column = _store.tabulate(records, ["seed"])["test_accuracy_deployed"]
+    column = _table.tabulate(records, ["seed"])["test_accuracy_deployed"]
     assert column.dtype == "float64" and column[0] == 0.25 and np.isnan(column[1])
 
 
@@ -111,7 +111,7 @@ def test_the_table_has_what_a_point_was_warned_about(grid: Grid, tmp_path: Path)
     _store.claim(tmp_path / "out", scenario, {})
     record = _worker.run_point(point, str(tmp_path / "out"))
     _store.write_point(tmp_path / "out", {**record, "point": "other", "warnings": ["a; b, c", "d"]})
-    _store.Results(tmp_path / "out").write()
+    _table.Results(tmp_path / "out").write()
     for table in (read_table(tmp_path / "out"), pd.read_csv(tmp_path / "out" / "results.csv")):
         warned = dict(zip(table["point"], table["warnings"], strict=True))
         assert warned["other"] == "a; b, c | d"
@@ -125,7 +125,7 @@ def test_counts_are_exact_beside_a_point_without_any(grid: Grid, tmp_path: Path)
     assert table["bits"].tolist() == [large, large]
     failed = points(grid({"seed": [1]}))[0]
     _store.write_point(tmp_path / "out", _store.record_of(failed, "failed", "no reason"))
-    _store.Results(tmp_path / "out").write()
+    _table.Results(tmp_path / "out").write()
     table = read_table(tmp_path / "out")
     assert table["seed"].tolist() == [1, large, large + 1]
     assert table["bits"].isna().tolist() == [True, False, False]
@@ -138,7 +138,7 @@ def test_a_record_that_is_not_whole_is_done_again(grid: Grid, tmp_path: Path, te
     first, second = sorted((tmp_path / "out" / "points").glob("*.json"))
     first.write_text(text)
     assert _store.read_point(tmp_path / "out", first.stem) is None
-    assert list(_store.Results(tmp_path / "out").write()["point"]) == [second.stem]
+    assert list(_table.Results(tmp_path / "out").write()["point"]) == [second.stem]
     assert not _store.is_final(_store.record_of(points(grid({"seed": [1]}))[0], "killed"))
 
 
@@ -318,7 +318,7 @@ def test_a_sweep_json_of_any_shape_is_taken_or_refused(grid: Grid, tmp_path: Pat
         path.write_bytes(sealed(wrong))
         try:
             _store.claim(tmp_path / "out", scenario, data)
-            _store.Results(tmp_path / "out").write()
+            _table.Results(tmp_path / "out").write()
         except InputError as error:
             refused += 1
             assert "accepted: " in str(error)
@@ -331,7 +331,7 @@ def test_a_sweep_json_of_any_shape_is_taken_or_refused(grid: Grid, tmp_path: Pat
 
 def test_a_record_of_any_shape_is_taken_or_computed_again(grid: Grid, tmp_path: Path) -> None:
     scenario = grid({"seed": [1], "learning.rule": ["bp"]})
-    measures = dict.fromkeys(_store.MEASURES, 1)
+    measures = dict.fromkeys(_table.MEASURES, 1)
     keep(tmp_path / "out", scenario, **measures)
     (point,) = points(scenario)
     path = _store.point_file(tmp_path / "out", point.name)
@@ -341,7 +341,7 @@ def test_a_record_of_any_shape_is_taken_or_computed_again(grid: Grid, tmp_path: 
         path.write_bytes(sealed(wrong))
         record = _store.read_point(tmp_path / "out", point.name)
         unread += record is None
-        table = _store.Results(tmp_path / "out").write()
+        table = _table.Results(tmp_path / "out").write()
         assert len(table) == (record is not None)
     assert unread > 50
     path.unlink()
@@ -356,7 +356,7 @@ def test_names_that_are_no_text_are_kept_and_told_as_escapes(grid: Grid, tmp_pat
     record = _store.record_of(point, _store.FAILED, "run-\udcff: no such file")
     _store.write_point(out, record)
     assert _store.read_point(out, point.name) == record
-    assert list(_store.Results(out).write()["reason"]) == [r"run-\udcff: no such file"]
+    assert list(_table.Results(out).write()["reason"]) == [r"run-\udcff: no such file"]
     assert list(read_table(out)["reason"]) == [r"run-\udcff: no such file"]
 
 
