@@ -74,7 +74,7 @@ def open_trace(path: Path) -> h5py.File:
         raise InputError(f"{path}: is a directory; name the trace itself, a file such as runs/NAME.h5")
     refuse_special(path, path.stat().st_mode)
     try:
-        file = h5py.File(path, "r", locking=False)  # a trace is replaced, never changed
+        file = _opened(path)
     except PermissionError:
         raise InputError(f"{path}: no permission to read it") from None
     except OSError as error:
@@ -88,6 +88,17 @@ def open_trace(path: Path) -> h5py.File:
         file.close()
         raise
     return file
+
+
+def _opened(path: Path) -> h5py.File:
+    """Without a lock, as a trace is replaced, never changed; with HDF5's own where another library has opened it so in
+    this process, as all of a process have to agree."""
+    try:
+        return h5py.File(path, "r", locking=False)
+    except OSError as error:
+        if "locking flag" not in str(error):
+            raise
+    return h5py.File(path, "r")
 
 
 def _check(path: Path, file: h5py.File) -> None:

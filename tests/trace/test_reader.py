@@ -152,3 +152,9 @@ def test_a_trace_with_wrong_bytes_is_read_or_told_to_be_damaged(made: Path, tmp_
         except InputError as error:
             damaged += "damaged" in str(error)
     assert damaged > 10
+
+
+def test_a_trace_that_another_library_has_open_is_read(made: Path) -> None:
+    """Such as xarray, whose file has HDF5's own lock."""
+    with h5py.File(made, "r"), Trace(made) as opened:
+        assert opened.name == "synthetic"
