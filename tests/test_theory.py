@@ -12,6 +12,7 @@ import pytest
 
 import channelsim as cs
 from channelsim import _theory, theory
+from channelsim._theory import _stability
 from tests.cli.process import channelsim
 from tests.networks import dense_layers, scenario
 
@@ -78,9 +79,9 @@ def test_the_limit_of_an_adaptive_chain_of_three_is_where_the_bisection_starts()
     assert found.formula is not None
     assert found.measured == pytest.approx(found.formula, rel=0.02)
     limit = {name: np.asarray(value) for name, value in (theory.solve(three.system).limit or {}).items()}
-    start = _theory.parameters(three, _theory._started_at(three, three.plan, limit))
+    start = _theory.parameters(three, _stability._started_at(three, three.plan, limit))
     np.testing.assert_allclose(start["c"], limit["c"], rtol=1e-6)
-    np.testing.assert_allclose(start["a"], limit["a"] * (1 + _theory.PERTURBATION), rtol=1e-6)
+    np.testing.assert_allclose(start["a"], limit["a"] * (1 + _stability.PERTURBATION), rtol=1e-6)
 
 
 @pytest.mark.parametrize(("name", "key"), [("sign", "quantize"), ("threshold", "threshold")])
