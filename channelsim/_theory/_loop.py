@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 from scipy.integrate import solve_ivp
@@ -17,6 +18,8 @@ from channelsim.theory.systems import Array
 
 LONG, AT_REST = 100.0, 1e-10
 """So much time is integrated at once, until nothing moves faster than that."""
+MOST_DROPS = 10
+"""Channels with drops: all combinations of what arrives are looked at."""
 
 
 def limit_of(case: Case) -> dict[str, Array]:
@@ -33,9 +36,10 @@ def limit_of(case: Case) -> dict[str, Array]:
     each = np.concatenate([each, np.ones(len(equation.start) - len(each))])
     state = equation.start
     for _ in range(60):
-        state = solve_ivp(
-            lambda t, x: each * equation.velocity(x), (0, LONG), state, method="LSODA", rtol=1e-11, atol=1e-13
-        ).y[:, -1]
+        with np.errstate(all="ignore"):  # of a state that leaves the range of float64
+            state = solve_ivp(
+                lambda t, x: each * equation.velocity(x), (0, LONG), state, method="LSODA", rtol=1e-11, atol=1e-13
+            ).y[:, -1]
         if not np.isfinite(state).all():
             break
         if np.abs(each * equation.velocity(state)).max() <= AT_REST * max(1.0, float(np.abs(state).max())):
@@ -62,8 +66,7 @@ def gains_of(case: Case, limit: dict[str, Array]) -> tuple[float, ...]:
 def _chain_gains(system: Chain, limit: dict[str, Array]) -> tuple[float, ...]:
     """beta C_i prod_{j != i} a_j prod_{k < i} a_k of each layer."""
     a = limit["a"]
-    product = float(np.prod(a))
-    unit_error = replace(system, a=a, c=limit.get("c", system.c), alpha=system.beta * product + 1.0)
+    unit_error = replace(system, a=a, c=limit.get("c", system.c), alpha=system.beta * float(np.prod(a)) + 1.0)
     equation = theory.flow(unit_error)
     steps = equation.velocity(equation.start)[: a.size]
     return tuple(system.beta * float(np.prod(np.delete(a, i))) * float(step) for i, step in enumerate(steps))
@@ -88,11 +91,36 @@ def delays_of(case: Case, frames: int = 400) -> tuple[tuple[int, ...], bool]:
     return tuple(int(np.argmax(row)) if row.any() else 0 for row in ages[1 : plan.top + 1]), steady
 
 
-def drops_of(case: Case) -> tuple[tuple[float, float], ...]:
-    """Mean and variance of each layer's gain of errors: 1 - p and p (1 - p), or rescaled 1 and p / (1 - p)."""
-    found = [(1.0, 0.0)] * case.plan.top
-    for row in case.plan.channels:
-        p = float(row["drop"])
-        if row["direction"] == Direction.LEARNING and p:
-            found[int(row["target"]) - 1] = (1.0, p / (1 - p)) if row["rescale"] else (1 - p, p * (1 - p))
-    return tuple(found)
+@dataclass(frozen=True)
+class Losses:
+    """What random losses leave of the layers' gains.
+
+    mean: of each layer's gain; sums, probabilities: (n,) the law of the sum of all layers' gains in an update.
+    """
+
+    mean: tuple[float, ...]
+    sums: Array
+    probabilities: Array
+
+
+def losses_of(case: Case, gains: tuple[float, ...]) -> Losses:
+    """What drops leave of gains. Raises InputError for more channels with drops than MOST_DROPS."""
+    learning = {int(row["target"]): row for row in case.plan.channels if row["direction"] == Direction.LEARNING}
+    passed: dict[int, list[int]] = {case.plan.top: []}  # the channels to a layer from the top, by their targets
+    for h in range(case.plan.top - 1, 0, -1):
+        passed[h] = [h, *passed[int(learning[h]["source"])]]
+    lossy = [h for h, row in learning.items() if row["drop"]]
+    if len(lossy) > MOST_DROPS:
+        raise InputError(f"channels: {len(lossy)} with drop; accepted: for --stability, at most {MOST_DROPS}")
+    layers: list[Array] = []
+    probabilities: list[float] = []
+    for arrives in product((False, True), repeat=len(lossy)):
+        factor, probability = dict.fromkeys(learning, 1.0), 1.0
+        for h, delivered in zip(lossy, arrives, strict=True):
+            p = float(learning[h]["drop"])
+            factor[h] = float(delivered) / (1 - p if learning[h]["rescale"] else 1)
+            probability *= 1 - p if delivered else p
+        layers.append(np.array([k * math.prod(factor[c] for c in passed[h]) for h, k in enumerate(gains, 1)]))
+        probabilities.append(probability)
+    mean = np.array(probabilities) @ np.array(layers)
+    return Losses(tuple(mean.tolist()), np.sum(layers, axis=1), np.array(probabilities))

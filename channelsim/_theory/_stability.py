@@ -12,7 +12,7 @@ from channelsim import engine
 from channelsim._theory import _loop
 from channelsim._theory._case import Case, parameters, refuse_weight_decay
 from channelsim.errors import InputError
-from channelsim.plan import Plan, Quantizer
+from channelsim.plan import Direction, Plan, Quantizer
 from channelsim.theory import Branch, Chain, System
 from channelsim.theory import stability as formulas
 from channelsim.theory.systems import Array
@@ -37,9 +37,9 @@ class Stability:
 
     gains: of each layer's updates on the error (their sum is the rate of approach), frozen layers 0, and of what is
     lost the mean. delays: how many updates late each layer's error is, as the engine counts it. momentum: of the
-    updates. formula: from the characteristic equation of these; None where delays vary. mean_square: where errors
-    are lost at random, without delay: the rate above which the mean square grows though the mean does not. measured:
-    by bisection with the engine, to `precision`.
+    updates. formula: from the characteristic equation of these; None where delays vary. mean_square, single_run: where
+    errors are lost at random, without delay: the rate above which the mean square grows though the mean does not, and
+    that above which almost every run grows. measured: by bisection with the engine, to `precision`; of single runs.
     """
 
     gains: tuple[float, ...]
@@ -47,6 +47,7 @@ class Stability:
     momentum: float
     formula: float | None
     mean_square: float | None
+    single_run: float | None
     measured: float
     precision: float
 
@@ -66,14 +67,14 @@ def stability(case: Case, precision: float = 1e-3) -> Stability:
     gains = _loop.gains_of(case, limit)
     delays, steady = _loop.delays_of(case)
     momentum = float(case.plan.momentum)
-    drops = _loop.drops_of(case)
-    kept = tuple(k * mean for k, (mean, _) in zip(gains, drops, strict=True))
+    losses = _loop.losses_of(case, gains)
+    kept = losses.mean
     formula = formulas.critical_rate_of_layers(kept, delays, momentum) if steady else None
-    mean_square = None
-    if any(variance for _, variance in drops) and steady and not any(delays) and not momentum:
-        spread = sum(k * k * variance for k, (_, variance) in zip(gains, drops, strict=True))
-        mean_square = 2 * sum(kept) / (sum(kept) ** 2 + spread)
-    guess = formula if formula and math.isfinite(formula) else 1 / max(sum(kept), 1e-9)
+    mean_square = single_run = None
+    if len(losses.sums) > 1 and sum(kept) > 0 and steady and not any(delays) and not momentum:
+        _, mean_square, single_run = formulas.critical_rates_of_gains(losses.sums, losses.probabilities)
+    guess = single_run or formula
+    guess = guess if guess and math.isfinite(guess) else 1 / max(sum(kept), 1e-9)
 
     def stable(rate: float) -> bool:
         return _is_stable(case, limit, rate)
@@ -90,7 +91,7 @@ def stability(case: Case, precision: float = 1e-3) -> Stability:
         if high > guess * FARTHEST:
             raise InputError("theory: the engine is stable at every rate; accepted: channels that let errors pass")
     measured = formulas.bisect_rate(stable, low, high, precision)
-    return Stability(kept, delays, momentum, formula, mean_square, measured, precision)
+    return Stability(kept, delays, momentum, formula, mean_square, single_run, measured, precision)
 
 
 def _refuse_changed_values(case: Case) -> None:
@@ -101,11 +102,13 @@ def _refuse_changed_values(case: Case) -> None:
             ("threshold", row["has_threshold"]),
             ("noise", row["noise"] > 0),
             ("bit_errors", row["bit_error"] > 0),
+            ("stage", row["own_before"] + row["own_after"] > 0),
+            ("drop", row["drop"] > 0 and row["direction"] == Direction.FORWARD),
         ):
             if changes:
                 raise InputError(
                     f"channels.{case.plan.channel_name(c)}.{key} is given, so that an error need not shrink for ever; "
-                    f"accepted: for --stability, latency, bandwidth, deadlines, drop"
+                    f"accepted: for --stability, latency, bandwidth, deadlines, and drop of learning channels"
                 )
 
 
