@@ -49,6 +49,20 @@ def test_every_rule_agrees_with_the_reference(rule: str, batch: int | str) -> No
     assert len(found.max_weight_difference) == 20
 
 
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_agrees_from_given_weights_without_biases_and_with_a_frozen_layer(rule: str) -> None:
+    units, rng = [6, 5, 5, OUTPUTS], np.random.default_rng(5)
+    layers = [
+        {**layer, "bias": False, "W": rng.normal(size=(below, layer["units"])).tolist()}
+        for layer, below in zip(dense_layers(units, ["tanh", "relu", "linear"]), units, strict=False)
+    ]
+    training = {"batch": 4, "epochs": 2, "learning_rate": {"default": 0.05, "2": 0.0}}
+    plan = plan_of_chain((6,), layers, OUTPUTS, ROWS, real=True, learning={"rule": rule}, training=training)
+    found = compare(plan, teacher(), 20)
+    assert found.passed, found
+    assert plan.biases.size == 0 and np.array_equal(plan.weights[:30], np.ravel(layers[0]["W"]).astype(np.float32))
+
+
 @pytest.mark.parametrize("rule", [rule for rule in RULES if rule != "sbp"])  # whose errors pass dense layers only
 def test_every_rule_agrees_with_the_reference_on_maps(rule: str) -> None:
     layers = [

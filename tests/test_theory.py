@@ -12,6 +12,7 @@ import pytest
 
 import channelsim as cs
 from channelsim import _theory, theory
+from channelsim._theory import _loop, _stability
 from tests.cli.process import channelsim
 from tests.networks import dense_layers, scenario
 
@@ -78,9 +79,9 @@ def test_the_limit_of_an_adaptive_chain_of_three_is_where_the_bisection_starts()
     assert found.formula is not None
     assert found.measured == pytest.approx(found.formula, rel=0.02)
     limit = {name: np.asarray(value) for name, value in (theory.solve(three.system).limit or {}).items()}
-    start = _theory.parameters(three, _theory._started_at(three, three.plan, limit))
+    start = _theory.parameters(three, _stability._started_at(three, three.plan, limit))
     np.testing.assert_allclose(start["c"], limit["c"], rtol=1e-6)
-    np.testing.assert_allclose(start["a"], limit["a"] * (1 + _theory.PERTURBATION), rtol=1e-6)
+    np.testing.assert_allclose(start["a"], limit["a"] * (1 + _stability.PERTURBATION), rtol=1e-6)
 
 
 @pytest.mark.parametrize(("name", "key"), [("sign", "quantize"), ("threshold", "threshold")])
@@ -93,6 +94,40 @@ def test_a_rate_at_which_the_engine_diverges_is_a_stop_and_no_fault(tmp_path: Pa
     file = str(SCENARIOS / "chain-rbp.toml")
     found = channelsim("theory", file, "--engine", "--rates", "5", "--time", "5000", cwd=tmp_path)
     assert found.status == 1 and "Traceback" not in found.err and found.err.count("\n") == 1
+
+
+def test_stability_of_a_single_run_under_drop() -> None:
+    """k = c a2 = 0.4 under a frozen top, half of the errors lost, rescaled: the mean's limit, and that of the run."""
+    changes = {"training.learning_rate": {"default": 0.05, "2": 0.0}, "theory.a": [0.3, 0.5]}
+    found = _theory.stability(case("drop-rescaled", **changes), precision=5e-3)
+    assert (found.formula, found.single_run) == pytest.approx((5.0, 2.5))
+    assert found.mean_square == found.single_run and found.measured == pytest.approx(found.single_run, rel=0.01)
+
+
+@pytest.mark.parametrize(("rule", "left"), [("rbp", (0.16, 0.4, 1.0)), ("srbp", (0.4, 0.4, 1.0))])
+def test_losses_add_up_on_the_way_down_a_layered_channel(rule: str, left: tuple[float, ...]) -> None:
+    described = {"system": "chain", "rule": rule, "a": [0.9, 0.8, 0.7], "c": [0.3, 0.2], "alpha": 1.0, "beta": 1.0}
+    three = case("drop", theory=described, **{"channels.learning.drop.probability": 0.6})
+    found = _loop.losses_of(three, (1.0, 10.0, 100.0))
+    assert found.mean == pytest.approx(np.multiply(left, (1.0, 10.0, 100.0)))
+    assert found.probabilities.sum() == pytest.approx(1)
+    law = {111: 0.16, 110: 0.24, 101: 0.24, 100: 0.36}
+    if rule == "rbp":  # what is lost on the way to layer 2 does not come to layer 1
+        law = {111: 0.16, 110: 0.24, 100: 0.6}
+    for total, probability in law.items():
+        assert found.probabilities[np.isclose(found.sums, total)].sum() == pytest.approx(probability)
+
+
+@pytest.mark.filterwarnings("error")
+def test_frozen_layers_that_do_not_come_to_rest_are_one_line() -> None:
+    wrong = case("chain-rbp", **{"training.learning_rate": {"default": 0.05, "2": 0.0}})
+    with pytest.raises(cs.InputError, match="does not come to rest; accepted"):
+        _theory.stability(wrong)
+
+
+def test_stability_is_not_of_drops_on_the_way_forward() -> None:
+    with pytest.raises(cs.InputError, match=r"channels\.forward\.1\.drop is given"):
+        _theory.stability(case("chain-rbp", **{"channels.forward.drop.probability": 0.1}))
 
 
 def test_both_layers_and_momentum() -> None:

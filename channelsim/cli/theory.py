@@ -153,6 +153,7 @@ def _print_stability(found: dict[str, Any]) -> None:
         ("gains of the layers", ", ".join(f"{gain:.6g}" for gain in found["gains"])),
         ("updates late", ", ".join(map(str, found["delays"]))),
         ("mean square", "" if found["mean_square"] is None else f"grows above {found['mean_square']:.6g}"),
+        ("a single run", "" if found["single_run"] is None else f"almost surely grows above {found['single_run']:.6g}"),
     ):
         if text:
             rows.add_row(label, text)

@@ -145,7 +145,7 @@ def _curve(system: Branch, ratio: float) -> Curve:
         change = size[:n] @ off[n:] + off[:n] @ size[n:] + off[:n] @ off[n:]
         return float(change) + 4 * _EPS * (abs(ratio) + float(size[:n] @ size[n:]))
 
-    settling = start.size if tie else 0
-    if settling and ratio == 0:  # P decays towards the targets' 0 and is never rounding
-        return Curve(start, expand, lambda x, largest: 0.0, lambda g: 4 * abs(g), range(settling))
-    return Curve(start, expand, noise, lambda g: 4 * max(abs(ratio - g), abs(ratio)), range(settling))
+    settling = [range(start.size)] if tie else []
+    if tie and ratio == 0:  # P decays towards the targets' 0 and is never rounding
+        return Curve(start, expand, lambda x, largest: 0.0, lambda g: 4 * abs(g), settling)
+    return Curve(start, expand, noise, lambda g: 4 * max(abs(ratio - g), abs(ratio)), settling)

@@ -117,14 +117,15 @@ def adaptive_curve(system: Chain, ratio: float) -> Curve:
         of_a, of_c = drive * np.abs(c).sum(axis=1), drive * np.abs(a).sum(axis=1) * system.rho
         return step * np.concatenate([of_a, low[-1:], of_c])
 
-    first = 0 if layered else int(np.argmax(tied))
-    rows = [*range(first, depth), *range(depth + first, depth + hidden)] if layered or tied.any() else []
+    # What can die out: anything in arbp, a tied weight in asrbp, and what lies above it comes to rest.
+    dying = [0] if layered else np.flatnonzero(tied).tolist()
+    sets = [[*range(first, depth), *range(depth + first, depth + hidden)] for first in dying]
     start = np.concatenate([system.a, system.c])
     noise = product_noise(depth, ratio)
     if tied.any() and ratio == 0:  # P may decay towards the targets' 0, and is never rounding
         noise = _no_noise
     rest = _separatrix(system) if layered and hidden > 1 else None
-    return Curve(start, expand, noise, _balance(ratio), rows, rest, returns=layered)
+    return Curve(start, expand, noise, _balance(ratio), sets, rest, returns=layered)
 
 
 def _separatrix(system: Chain) -> Callable[[Array, Array], tuple[Array, float] | None]:

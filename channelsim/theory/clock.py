@@ -59,7 +59,7 @@ def outcome_of(clock: Clock, curve: Curve, why: str) -> Outcome:
         return _converges(clock, ahead, zeros, fixed, why)
     if ahead.ends == "returns":
         return _oscillates(clock, ahead, why)
-    return _settles(clock, curve, ahead, direction, fixed, why)
+    return _settles(clock, ahead, fixed, why)
 
 
 def _all_zeros(ahead: Walk, behind: Walk | None) -> list[Zero]:
@@ -136,15 +136,13 @@ def _oscillates(clock: Clock, ahead: Walk, why: str) -> Outcome:
     return Outcome("oscillates", None, None, None, period, reason, None, (), clock.invariants)
 
 
-def _settles(
-    clock: Clock, curve: Curve, ahead: Walk, direction: float, fixed: tuple[FixedPoint, ...], why: str
-) -> Outcome:
+def _settles(clock: Clock, ahead: Walk, fixed: tuple[FixedPoint, ...], why: str) -> Outcome:
     """s goes to infinity: P goes to 0, and so do the derivatives of the weights that can settle."""
     last = ahead.pieces[-1]
     x, alpha = last.x(1), clock.ratio * clock.beta
     reason = f"{why}; here, for a start exactly so, no root lies ahead: P goes to 0 as s goes to infinity"
-    if len(curve.settling) < x.size:
-        moving = np.setdiff1d(np.arange(x.size), curve.settling)
+    if ahead.rest is None and len(ahead.settled) < x.size:
+        moving = np.setdiff1d(np.arange(x.size), ahead.settled)
         asymptote = f"s ~ {shown(alpha)} t, and the {moving.size} weights below the layer that dies out grow at least "
         asymptote += "exponentially in s" if alpha else "exponentially in s, which itself grows slower than log t"
         return Outcome("diverges", None, None, None, None, reason, asymptote, fixed, clock.invariants)

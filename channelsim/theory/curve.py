@@ -27,6 +27,7 @@ _POWERS = np.arange(ORDER + 1)
 _EPS = float(np.finfo(np.float64).eps)
 _TAIL = 1e-17  # of a series, what its last terms may be
 _SMALL = 1e-12  # of the largest parameter: those below it need not be exact to their own rounding
+_DYING = 1e-6  # of its largest magnitude: a parameter that small is on its way to 0
 _MOST_PIECES = 5000
 _LARGEST = 1e60  # of alpha/beta or P at the start, what P may become while more zeros are looked for
 _GRID = np.linspace(0.05, 1, 20).tolist()
@@ -53,17 +54,17 @@ class Curve:
 
     y: (m,) the coordinates at the start. expand(y, length): the series about y. noise(x, largest): what rounding can do
     to g at the parameters x, where `largest` holds the largest magnitude that each has had. balance: the largest change
-    of g in a piece, given g at its start (0: the parameters' changes are limited instead). settling: rows of x that may
-    come to rest as s goes to infinity, empty where none can. rest(x, largest): the point where s goes to infinity that
-    x is next to, to rounding, and the rate, in s, at which such a point is approached; None if there is none. returns:
-    the curve may be closed.
+    of g in a piece, given g at its start (0: the parameters' changes are limited instead). settling: sets of rows of x
+    that may come to rest as s goes to infinity because the first row of the set goes to 0, a set before its subsets;
+    empty where none can. rest(x, largest): the point where s goes to infinity that x is next to, to rounding, and the
+    rate, in s, at which such a point is approached; None if there is none. returns: the curve may be closed.
     """
 
     y: Array
     expand: Callable[[Array, float], Series]
     noise: Callable[[Array, Array], float]
     balance: Callable[[float], float]
-    settling: Sequence[int] = ()
+    settling: Sequence[Sequence[int]] = ()
     rest: Callable[[Array, Array], tuple[Array, float] | None] | None = None
     returns: bool = False
 
@@ -111,7 +112,7 @@ class Walk:
     """The curve in one direction from the start, as far as it is of interest: its pieces and the zeros of g on them.
 
     ends: "grows" (every parameter that moves grows in magnitude for ever, g has no more zeros), "returns" (the last
-    piece ends at the start, which closes the curve), "settles" (s goes to infinity while the rows `settling` come to
+    piece ends at the start, which closes the curve), "settles" (s goes to infinity while the rows `settled` come to
     rest), or "cut" (given up after very many pieces, with at least one zero found).
     """
 
@@ -119,6 +120,7 @@ class Walk:
     zeros: list[Zero]
     ends: str
     rest: tuple[Array, float] | None = None
+    settled: Sequence[int] = ()
 
 
 def piece_from(
@@ -217,8 +219,9 @@ def walk(curve: Curve, direction: float, needed: bool) -> Walk:
                     return Walk(
                         passed, [zero for zero in zeros if (passed[-1].end - zero.s) * direction > 0], "settles", rest
                     )
-        if curve.settling and _settled(curve, piece, largest):
-            return Walk(passed, zeros, "settles")
+        settled = _settled(curve, piece, largest)
+        if settled:
+            return Walk(passed, zeros, "settles", settled=settled)
         growing = bool((series.x[:, 0] * series.x[:, 1] >= 0).all())
         if growing and piece.g(1) * direction < -curve.noise(piece.x(1), largest):
             return Walk(passed, zeros, "grows")
@@ -230,11 +233,16 @@ def walk(curve: Curve, direction: float, needed: bool) -> Walk:
     raise AssertionError("a curve has no last piece")
 
 
-def _settled(curve: Curve, piece: Piece, largest: Array) -> bool:
-    """What is left to come of the settling rows, at most their speed times s, is less than rounding."""
-    rows = list(curve.settling)
-    speed = np.abs(piece.series.x[rows] @ _POWERS) / abs(piece.length)  # at theta = 1
-    return bool((speed * abs(piece.end) <= 1e-17 * largest[rows].max()).all())
+def _settled(curve: Curve, piece: Piece, largest: Array) -> Sequence[int]:
+    """The set of rows of which all that is left to come, at most their speed times s, is less than rounding; or ()."""
+    x = piece.x(1)
+    for rows in curve.settling:
+        speed = np.abs(piece.series.x[list(rows)] @ _POWERS) / abs(piece.length)  # at theta = 1
+        if (speed * abs(piece.end) <= 1e-17 * largest[list(rows)].max()).all():
+            return rows
+        if abs(x[rows[0]]) < _DYING * largest[rows[0]]:  # its subsets settle a little sooner, but because of it
+            return ()
+    return ()
 
 
 def _closing(piece: Piece, origin: Array, normal: Array, largest: Array) -> float | None:

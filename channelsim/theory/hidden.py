@@ -174,15 +174,16 @@ def _why_it_grows(system: Hidden, growth: Growth) -> str:
         return f"the unit saturates, f' of the smallest input {nearest:.6g} is what is left of the error's path: {loss}"
     if growth.exponents[1] > 0:
         return f"the top grows for ever and a1 falls behind, a1 a2 = {a1 * a2:.6g} so far: {loss}"
-    speed = _saturated_speed(system, sign)
+    speed = _saturated_speed(system, sign, a2)
     return f"without f' the unit saturates: a1' -> {speed:.6g}, f -> its values at infinity: {loss}"
 
 
-def _saturated_speed(system: Hidden, sign: int) -> float:
-    """a1' once a1 is infinite with that sign and a2 the regression on f: v = c E(E I)."""
+def _saturated_speed(system: Hidden, sign: int, a2: float) -> float:
+    """a1' once a1 is infinite with that sign and a2 the regression on f, if f has not become 0: v = c E(E I)."""
     infinite = transfer(system).value(sign * np.sign(system.inputs) * 1e3)
     p = system.weights
-    a2 = float(p @ (system.targets * infinite)) / float(p @ infinite**2)
+    if np.any(infinite):
+        a2 = float(p @ (system.targets * infinite)) / float(p @ infinite**2)
     gain = a2 if system.rule == "bp" else system.c
     return gain * float(p @ ((system.targets - a2 * infinite) * system.inputs))
 

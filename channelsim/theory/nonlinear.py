@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 
 from channelsim.errors import InputError
 from channelsim.theory.systems import Array, Flow, Hidden
@@ -23,10 +24,6 @@ class Transfer:
     curvature: Callable[[Array], Array]
 
 
-def _logistic(s: Array) -> Array:
-    return 0.5 * (1 + np.tanh(s / 2))
-
-
 def _bell(s: Array) -> Array:
     """The logistic function's derivative, also where the function itself rounds to 0 or 1."""
     small = np.exp(-np.abs(s))
@@ -35,7 +32,7 @@ def _bell(s: Array) -> Array:
 
 _SMOOTH = {
     "tanh": Transfer(np.tanh, lambda s: 4 * _bell(2 * s), lambda s: -8 * np.tanh(s) * _bell(2 * s)),
-    "logistic": Transfer(_logistic, _bell, lambda s: -np.tanh(s / 2) * _bell(s)),
+    "logistic": Transfer(expit, _bell, lambda s: -np.tanh(s / 2) * _bell(s)),
     "relu": Transfer(lambda s: np.maximum(s, 0.0), lambda s: (s > 0).astype(float), np.zeros_like),
 }
 

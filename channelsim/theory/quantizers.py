@@ -22,6 +22,11 @@ def stochastic_uniform_mean_square(h: float, step: float) -> float:
     return (h * step) ** 2 / 6
 
 
+def ternary_rest(h: float, scale: float) -> tuple[float, float]:
+    """(low, high): |e| at rest if `scale` a times its sign is sent from a/2 on, as by a uniform step a."""
+    return uniform_rest(h, scale)
+
+
 def sign_cycle(h: float, scale: float) -> tuple[float, float]:
     """(bound, rms): of |e| if `scale` times the sign of e is sent: h a, and h a / sqrt 3 over starts."""
     return h * scale, h * scale / np.sqrt(3)
@@ -55,7 +60,11 @@ def threshold_with_residual(h: float, threshold: float) -> float:
 
 
 def sign_gain(flips: float) -> float:
-    """The mean of a sign whose bit is flipped with probability p, relative to the sign: 1 - 2 p."""
+    """The mean of a sign whose bit is flipped with probability p, relative to the sign: 1 - 2 p.
+
+    So it is for the values of `ternary` beside 0: their words, 01 and 10, stay with (1 - p)^2, change places with p^2,
+    and are lost otherwise.
+    """
     return 1 - 2 * flips
 
 

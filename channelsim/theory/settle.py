@@ -19,6 +19,7 @@ from channelsim.theory.outcome import FixedPoint, Kind
 from channelsim.theory.systems import Array, Flow
 
 NEUTRAL = 1e-8  # eigenvalues below this part of the largest count as 0
+NOTHING = 1e-17  # entries of a Jacobian below this part of the largest are less than its rounding
 NEAR = 1e-6  # envelope of all modes, relative to the state, below which they stand for the solution
 NEAR_SADDLE = 1e-3
 ON_MANIFOLD = 1e-11  # unstable part of the distance to a saddle, relative to the state, that rounding explains
@@ -166,6 +167,9 @@ def land(flow: Flow, x: Array, point: Array | None = None) -> Landing | None:
     if y is None:
         return None
     jacobian = flow.jacobian(y)
+    # Weights that have decayed to 1e-30 leave such entries: LAPACK's balancing scales by them, and its eigenvectors are
+    # then none.
+    jacobian = np.where(np.abs(jacobian) < NOTHING * np.max(np.abs(jacobian)), 0.0, jacobian)
     values, vectors = np.linalg.eig(jacobian)
     moving = np.abs(values) > NEUTRAL * max(float(np.max(np.abs(values))), 1e-300)
     # What does not move spans the null space of the Jacobian's square, also where an eigenvector is missing.

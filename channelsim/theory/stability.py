@@ -8,10 +8,11 @@ Finite steps and label noise are here too: they shift what the differential equa
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import brentq
+from scipy.optimize import brentq, minimize_scalar
 
 from channelsim.theory.systems import Array
 
@@ -136,6 +137,33 @@ def critical_rate_with_drop(drop: float, delay: int = 0, rescale: bool = False) 
     """
     arriving = 1.0 if rescale else 1 - drop
     return critical_rate(delay) / arriving, critical_rate_of_random_gain(drop / (1 - drop), delay) / arriving
+
+
+def critical_rates_of_gains(gains: Array, probabilities: Array) -> tuple[float, float, float]:
+    """(for the mean, the mean square, a single run): the largest h of x_{n+1} = (1 - h m_n) x_n, with independent m_n.
+
+    gains, probabilities: (n,) the law of m, with E m > 0. 2 / E m, 2 E m / E m^2, and the least h > 0 at which
+    E ln|1 - h m| = 0: above it almost every run grows, below it almost every run falls, whatever the mean square does.
+    """
+    mean, square = float(probabilities @ gains), float(probabilities @ gains**2)
+    return 2 / mean, 2 * mean / square, _growing(gains, probabilities)
+
+
+def _growing(gains: Array, probabilities: Array) -> float:
+    """The least h > 0 at which E ln|1 - h m| = 0. Between its poles, h = 1/m, the function is concave."""
+
+    def slowing(h: float) -> float:
+        return -float(probabilities @ np.log(np.maximum(np.abs(1 - h * gains), 1e-300)))
+
+    poles = np.unique(1 / gains[(gains > 0) & (probabilities > 0)])
+    for low, high in pairwise(poles):
+        top = minimize_scalar(slowing, bounds=(low, high), method="bounded", options={"xatol": 1e-12 * high})
+        if top.fun < 0:
+            return float(brentq(slowing, low * (1 + 1e-14), top.x, xtol=1e-15))
+    high = 2 * poles[-1]
+    while slowing(high) > 0:
+        high *= 2
+    return float(brentq(slowing, poles[-1] * (1 + 1e-14), high, xtol=1e-15))
 
 
 def critical_rate_of_poisson_frames(frames: float, latency: float) -> tuple[float, float]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -245,6 +247,29 @@ def test_the_incongruent_teacher_is_left_along_a_logarithm() -> None:
     assert found.outcome == "diverges" and found.asymptote is not None
     assert float(found.asymptote.split()[2]) == pytest.approx(-1, rel=0.01)
     assert "ln t" in found.asymptote
+
+
+def test_a_logistic_unit_with_one_input_converges() -> None:
+    """Also where a scan for its fixed points comes to a1 at which f is next to nothing."""
+    case = logistic((1.2, -1.9), 0.3, (-1.1,), (0.8,))
+    check(case, outcome(case, TOLERANCE))
+
+
+@pytest.mark.parametrize(("rule", "a", "c"), [("rbp", (0.3, 0.4), -0.8), ("bp", (0.3, -2.4), 0.0)])
+def test_a_logistic_unit_that_goes_to_0_leaves_the_error_to_drive_it(
+    rule: str, a: tuple[float, float], c: float
+) -> None:
+    """f -> 0 for all inputs: a2 comes to rest, and a1' -> c E(T I), for bp a2 E(T I)."""
+    case = logistic(a, c, (0.5, 2.0), (1.0, 1.3), rule)
+    found = outcome(case, TOLERANCE)
+    late = solve_ivp(lambda t, x: hidden_velocity(case, x), (0, 100), case.a, "LSODA", rtol=1e-10, atol=1e-14).y[:, -1]
+    speed = 1.55 * (late[1] if rule == "bp" else c)
+    assert found.outcome == "diverges" and found.asymptote == f"a1 ~ {speed:.5g} t; a2 -> {late[1]:.5g}"
+    assert f"a1' -> {speed:.6g}" in found.reason and f"{(1.0**2 + 1.3**2) / 4:.6g}" in found.reason
+
+
+def logistic(a: Any, c: float, inputs: Any, targets: Any, rule: str = "rbp") -> Hidden:
+    return system("logistic", a, c, inputs, targets, rule, derivative=False)
 
 
 def test_a_start_at_the_teacher_stays() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -249,6 +251,18 @@ def test_an_adaptive_channel_whose_weight_decays_to_zero() -> None:
             np.array([[0.5, 0.5], [0.0, 1.0], [0.0, 0.0]]),
         )
     )
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "c"),
+    [
+        ([[0.3, 0.8], [0.3, -1.3]], [[0.9, 0.4]], [[-0.5], [0.6]]),
+        ([[0.0, 0.3], [-0.3, -0.9]], [[-0.5, -1.0]], [[0.1], [1.3]]),
+    ],
+)
+def test_without_targets_the_time_is_that_of_the_modes_that_are_left(a: Any, b: Any, c: Any) -> None:
+    """B's limit is found as 1e-30 and not 0, and such entries of the Jacobian must not spoil its eigenvectors."""
+    check(Matrix("asrbp", *(np.array(x) for x in (a, b, c)), np.eye(2), np.zeros((1, 2)), 0.5))
 
 
 # --- starts at zero and at rest -----------------------------------------------------------------------------

@@ -45,6 +45,18 @@ def test_uniform_rests_within_half_a_step(h: float) -> None:
     assert moved.min() < low + 0.1 * (high - low) and moved.max() > high - 0.1 * (high - low)
 
 
+@pytest.mark.parametrize("h", [0.1, 0.8])
+def test_ternary_rests_within_half_its_scale(h: float) -> None:
+    """The interval's ends are reached within 10 % of its length."""
+    scale = 0.7
+    e = course(starts(2.0), h, {"quantize": {"kind": "ternary", "scale": scale}}, 300, 2, every=50)
+    assert (e[0] == e[1]).all()
+    low, high = quantizers.ternary_rest(h, scale)
+    moved = np.abs(e[0][np.abs(starts(2.0)) > high])
+    assert moved.min() >= low - ROUNDING and moved.max() <= high + ROUNDING
+    assert moved.min() < low + 0.1 * (high - low) and moved.max() > high - 0.1 * (high - low)
+
+
 @pytest.mark.parametrize("h", [0.1, 0.5])
 def test_stochastic_uniform(h: float) -> None:
     """The mean square over starts: within 3 %."""
@@ -175,14 +187,13 @@ def mean_arriving(errors: Values, channel: dict[str, Any], frames: int = 2000) -
     return run.to(frames)[:n] / (rate * frames)
 
 
+@pytest.mark.parametrize("kind", ["sign", "ternary"])
 @pytest.mark.parametrize("flips", [0.0, 0.05, 0.3])
-def test_bit_flips_of_a_sign(flips: float) -> None:
+def test_bit_flips_of_a_sign(flips: float, kind: str) -> None:
     """The gain's mean: within 0.01, five standard errors."""
     errors = np.tile([0.4, -0.9], 100)
     scale = 0.7
-    arriving = mean_arriving(
-        errors, {"quantize": {"kind": "sign", "scale": scale}, "bit_errors": {"probability": flips}}
-    )
+    arriving = mean_arriving(errors, {"quantize": {"kind": kind, "scale": scale}, "bit_errors": {"probability": flips}})
     gain = float(np.mean(arriving / (scale * np.sign(errors))))
     assert gain == pytest.approx(quantizers.sign_gain(flips), abs=0.01)
 

@@ -29,6 +29,15 @@ def test_uniform_comes_to_rest_within_half_a_step(h: float) -> None:
     assert e.min() < low + 0.01 and e.max() > high - 0.01
 
 
+@pytest.mark.parametrize("h", [0.1, 0.8])
+def test_ternary_comes_to_rest_within_half_its_scale(h: float) -> None:
+    a = 0.7
+    e = np.abs(ends(lambda e: a * np.sign(e) * (np.abs(e) >= a / 2), h)[[*range(2500), *range(3500, 6001)]])
+    low, high = quantizers.ternary_rest(h, a)
+    assert e.min() >= low - 1e-12 and e.max() <= high
+    assert e.min() < low + 0.01 and e.max() > high - 0.01
+
+
 @pytest.mark.parametrize("h", [0.1, 0.5])
 def test_stochastic_uniform(h: float) -> None:
     q, draws = 0.5, np.random.default_rng(7)

@@ -276,3 +276,25 @@ def test_label_noise_moves_the_invariant_for_ever() -> None:
 def test_bisection_finds_the_end_of_stability() -> None:
     found = stability.bisect_rate(lambda h: abs(stability.roots(h, delays=(3,))[0]) < 1, 1e-3, 2.0, 1e-6)
     assert found == pytest.approx(stability.critical_rate(3), rel=1e-6)
+
+
+@pytest.mark.parametrize("p", [0.2, 0.8])
+def test_rates_of_gains_are_those_of_a_drop(p: float) -> None:
+    law = np.array([p, 1 - p])
+    assert stability.critical_rates_of_gains(np.array([0.0, 1.0]), law) == pytest.approx((2 / (1 - p), 2, 2))
+    rescaled = stability.critical_rates_of_gains(np.array([0.0, 1 / (1 - p)]), law)
+    assert rescaled == pytest.approx((2, 2 * (1 - p), 2 * (1 - p)))
+    assert rescaled[:2] == pytest.approx(stability.critical_rate_with_drop(p, rescale=True))
+
+
+@pytest.mark.parametrize("gains", [(2.0, 2.6), (1.0, 0.1), (1.0, 0.0, 0.7, 0.2), (0.4, 3.0, -0.1)])
+def test_a_single_run_grows_above_its_rate_though_not_its_mean(gains: tuple[float, ...]) -> None:
+    """ln|x| of one run over 200000 draws: it falls 3 % below the rate, and grows 3 % above."""
+    m = np.array(gains)
+    law = np.full(m.size, 1 / m.size)
+    found = stability.critical_rates_of_gains(m, law)
+    draws = np.random.default_rng(SEED).choice(m, 200_000)
+    for k, grows in ((0.3, False), (0.97, False), (1.03, True)):
+        assert (np.log(np.abs(1 - k * found[2] * draws)).sum() > 0) == grows
+    squares = [law @ (1 - k * found[1] * m) ** 2 for k in (0.99, 1.01)]
+    assert squares[0] < 1 < squares[1] and abs(1 - found[0] * law @ m) == pytest.approx(1)

@@ -219,6 +219,16 @@ def test_asrbp_on_the_manifold_of_a_lower_layer_diverges() -> None:
     assert late[0] > 10 and abs(late[1]) < 1e-5
 
 
+@pytest.mark.parametrize("c", [[0.9, -0.5, 0.3], [0.9, -0.5, -0.8]])
+def test_asrbp_may_have_a_lower_layer_on_the_manifold_that_grows(c: list[float]) -> None:
+    """c1 = a1 grows, under it a2 = -c2 dies out: that is what decides, though not the lowest weight like it."""
+    outcome = solved("asrbp", [0.9, 0.5, 0.8, 0.6], c)
+    assert outcome.outcome == "diverges" and outcome.asymptote is not None
+    assert "the 2 weights below" in outcome.asymptote
+    late = path(Chain("asrbp", np.array([0.9, 0.5, 0.8, 0.6]), np.array(c), 1.0, 1.0), 3)(3)
+    assert late[0] > 8 and abs(late[1]) < 1e-3
+
+
 def test_arbp_ends_at_a_saddle_between_two_invariants() -> None:
     """c1 = 2 is where both a1 and c2 vanish: a1^2 = c1^2 - 4 and c2^2 = (c1 - 1.25)^2 - 0.75^2."""
     outcome = solved("arbp", [-1.5, 1.25, 0.3], [2.5, 1.0], alpha=5.0)
