@@ -24,7 +24,6 @@ from channelsim.plan import (
     Kind,
     Message,
     Tables,
-    Transfer,
     Watched,
     frames_of,
     places_of,
@@ -277,7 +276,7 @@ def _layers(scenario: Scenario, found: Tables, batch: int) -> tuple[LayerCheck, 
     top = len(found.layers) - 1
     learning = {edge.target for edge in found.edges if edge.direction == Direction.LEARNING} | {top}
     learning -= set(np.flatnonzero(found.layers["learning_rate"] == 0))
-    shapes = scenario.model.shapes()
+    shapes, chain = scenario.model.shapes(), scenario.model.chain()
     rows = []
     for h, layer in enumerate(found.layers[1:], start=1):
         macs = batch * sizes.operations(layer)
@@ -287,7 +286,7 @@ def _layers(scenario: Scenario, found: Tables, batch: int) -> tuple[LayerCheck, 
                 kind=Kind(int(layer["kind"])).name.lower(),
                 units=int(layer["n"]),
                 shape=shapes[h],
-                transfer=Transfer(int(layer["transfer"])).name.lower(),
+                transfer=chain[h - 1].transfer_in_words,
                 synapses=int(layer["w_size"]),
                 biases=int(layer["b_size"]),
                 forward_macs=macs,

@@ -11,6 +11,13 @@
     [channels.learning]
     stage = { use = "mine.py:saturate", gain = 0.8, limit = 1.0 }
 
+    @cx.transfer(derivative=lambda o, p: 1.0 if o > 0 else p.slope, of="O")
+    def leaky_relu(s, p):
+        return s if s > 0 else p.slope * s
+
+    # in the model
+    transfer = { use = "mine.py:leaky_relu", slope = 0.01 }
+
 Numba compiles the function for the engine, and the reference calls it as it stands. Both compute with float64 numbers,
 so that both have the same bits; what the function returns is rounded to float32 once. A decorator only notes what the
 function is: it can be called and tested as any other.
@@ -18,6 +25,7 @@ function is: it can be called and tested as any other.
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
@@ -86,7 +94,38 @@ def stage(
     return _marked(Stage(place, over, draws, normal, state))
 
 
-def _marked(note: Stage) -> Callable[[Function], Function]:
+@dataclass(frozen=True)
+class Transfer:
+    """What `transfer` notes; its arguments."""
+
+    derivative: Callable[..., float]
+    of: Literal["S", "O"]
+
+
+def transfer(*, derivative: Callable[..., float], of: Literal["S", "O"]) -> Callable[[Function], Function]:
+    """A transfer function f of a layer (docs/design.md, section 1).
+
+    Arguments:
+        derivative: f', a Python function (or lambda) of one number and perhaps `p`.
+        of: "O": f' is given O = f(S), which the layer keeps anyway; "S": it is given S, which the engine then keeps
+            beside O, in float32, for every frame in flight.
+
+    The function takes one number, S of one neuron and sample, and `p`: the other keys of the scenario's table as
+    attributes, which are numbers. `p` may be left out of either function. It returns O, a number. A neuron whose O is
+    exactly 0 is silent: it sends no event.
+
+    Raises ValueError for arguments that are not accepted.
+    """
+    if not isinstance(derivative, types.FunctionType):
+        raise ValueError(
+            f"transfer: derivative = {derivative!r}; accepted: a Python function of one number, or a lambda"
+        )
+    if of not in ("S", "O"):
+        raise ValueError(f"transfer: of = {of!r}; accepted: 'S', 'O'")
+    return _marked(Transfer(derivative, of))
+
+
+def _marked(note: object) -> Callable[[Function], Function]:
     def mark(function: Function) -> Function:
         setattr(function, MARK, note)
         return function

@@ -8,11 +8,12 @@ import linecache
 import sys
 import types
 from collections import namedtuple
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from channelsim.errors import InputError
 from channelsim.files import open_regular
 
 LONGEST = 1 << 20  # bytes of a file
+Note = TypeVar("Note")
 _sent: dict[str, bytes] = {}  # files of a sweep's scenario, by path, where the worker's machine need not have them
 
 
@@ -42,7 +44,12 @@ class Part:
     @property
     def place(self) -> str:
         """File and line of the function, for errors."""
-        return f"{self.file}:{function_of(self).__code__.co_firstlineno}: {self.name}"
+        return self.place_of(function_of(self))
+
+    def place_of(self, function: Callable[..., Any]) -> str:
+        """The same of a function that belongs to the part."""
+        name = self.name if function is function_of(self) else f"{function.__name__} of {self.name}"
+        return f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}: {name}"
 
 
 def part(use: str, parameters: Mapping[str, float]) -> Part:
@@ -107,29 +114,49 @@ def function_of(part: Part) -> Callable[..., Any]:
     return function
 
 
-def stage_of(part: Part) -> extend.Stage:
-    """What a stage's decorator noted."""
+def note_of(part: Part, kind: type[Note], what: str) -> Note:
+    """What a part's decorator noted. Raises InputError if it is a part of another kind; `what`: "a stage"."""
     note = getattr(function_of(part), extend.MARK)
-    if not isinstance(note, extend.Stage):
-        raise InputError(f"{part.place} is no stage; accepted: a function with @cx.stage(...)")
+    if not isinstance(note, kind):
+        accepted = f"a function with @cx.{kind.__name__.lower()}(...)"
+        raise InputError(f"{part.place} is not {what}; accepted: {accepted}")
     return note
 
 
+def stage_of(part: Part) -> extend.Stage:
+    """What a stage's decorator noted."""
+    return note_of(part, extend.Stage, "a stage")
+
+
 def takes_parameters(part: Part) -> bool:
-    """Whether the function takes `p`. Raises InputError if it takes anything else than it is given."""
+    """Whether a stage takes `p`. Raises InputError if it takes anything else than it is given, or not what it is."""
     wanted = stage_of(part).arguments
-    names = list(inspect.signature(function_of(part)).parameters)
+    takes = takes_p(part, function_of(part), wanted)
+    if part.parameters and not takes:
+        refuse_unused(part, wanted)
+    return takes
+
+
+def takes_p(part: Part, function: Callable[..., Any], wanted: Sequence[str]) -> bool:
+    """Whether a function of the part takes `p` behind the `wanted` arguments.
+
+    Raises InputError if it takes anything else.
+    """
+    names = list(inspect.signature(function).parameters)
     if len(names) not in (len(wanted), len(wanted) + 1):
         raise InputError(
-            f"{part.place} takes ({', '.join(names)}); accepted: ({', '.join(wanted)}) or ({', '.join((*wanted, 'p'))})"
+            f"{part.place_of(function)} takes ({', '.join(names)}); accepted: ({', '.join(wanted)}) or"
+            f" ({', '.join((*wanted, 'p'))})"
         )
-    takes = len(names) > len(wanted)
-    if part.parameters and not takes:
-        raise InputError(
-            f"{part.place} takes no p, and the scenario gives {', '.join(dict(part.parameters))};"
-            f" accepted: ({', '.join((*wanted, 'p'))})"
-        )
-    return takes
+    return len(names) > len(wanted)
+
+
+def refuse_unused(part: Part, wanted: Sequence[str]) -> NoReturn:
+    """Raises InputError, as the scenario gives parameters to a part that takes no `p`."""
+    raise InputError(
+        f"{part.place} takes no p, and the scenario gives {', '.join(dict(part.parameters))};"
+        f" accepted: ({', '.join((*wanted, 'p'))})"
+    )
 
 
 @cache
@@ -140,12 +167,26 @@ def parameters_of(part: Part) -> Any:
     return kind(*values)
 
 
+def with_parameters(part: Part, function: Any, count: int) -> Any:
+    """The function of its first `count` arguments, with the part's `p` behind them."""
+    p = parameters_of(part)
+    by_count = {1: lambda a: function(a, p), 2: lambda a, b: function(a, b, p), 3: lambda a, b, c: function(a, b, c, p)}
+    return by_count[count]
+
+
 def call(part: Part, *arguments: Any) -> Any:
     """The function as it stands, with `p` behind the arguments. Raises InputError where it raises anything."""
     given = (*arguments, parameters_of(part)) if takes_parameters(part) else arguments
+    with refusing(part):
+        return function_of(part)(*given)
+
+
+@contextmanager
+def refusing(part: Part) -> Iterator[None]:
+    """Whatever the part's functions raise becomes an InputError with file and line; NumPy's warnings are off."""
     try:
         with np.errstate(all="ignore"):
-            return function_of(part)(*given)
+            yield
     except Exception as error:
         raise InputError(f"{_line(part.file, error)}: {part.name}: {_told(error)}") from None
 
@@ -156,10 +197,7 @@ def try_out(part: Part, n: int) -> None:
     if note.over == "value":
         u: Any = 0.5 if note.draws == 1 else np.full(note.draws, 0.5)
         result = call(part, 0.5, *((u,) if note.draws else ()))
-        if not isinstance(result, int | float | np.number) or isinstance(result, bool):
-            raise InputError(f"{part.place} returns {_kind(result)}; accepted: a number")
-        if not np.isfinite(float(result)):
-            raise InputError(f"{part.place} returns {float(result)} of 0.5; accepted: a finite number")
+        refuse_no_number(part.place, result, "0.5")
         return
     u = half if note.draws == 1 else np.full((note.draws, n), 0.5)
     message = half.copy()
@@ -168,6 +206,14 @@ def try_out(part: Part, n: int) -> None:
         raise InputError(f"{part.place} returns {_kind(result)}; accepted: nothing, as it changes the message in place")
     if not np.isfinite(message).all():
         raise InputError(f"{part.place} makes {message[~np.isfinite(message)][0]} of 0.5; accepted: finite numbers")
+
+
+def refuse_no_number(place: str, result: object, given: str) -> None:
+    """Raises InputError unless what a function returned, of what it was given, is a finite number."""
+    if not isinstance(result, int | float | np.number) or isinstance(result, bool):
+        raise InputError(f"{place} returns {_kind(result)}; accepted: a number")
+    if not np.isfinite(float(result)):
+        raise InputError(f"{place} returns {float(result)} of {given}; accepted: a finite number")
 
 
 def _kind(value: object) -> str:

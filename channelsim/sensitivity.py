@@ -98,11 +98,13 @@ def move_activity(ref: Moved, channel: SimpleNamespace, frame: int, theirs: torc
     """Moves the activity that the sending layer keeps for f', and puts it on the engine's side of ReLU's kink."""
     if channel.source == 0 or frame not in ref.memory[channel.source]:
         return
-    o = ref.memory[channel.source][frame][-1]
+    _, _, o, known = ref.memory[channel.source][frame]
     if kink_shows(ref, channel):
         o[theirs == 0] = 0.0
         o[(theirs != 0) & (o <= 0)] = SMALLEST
     o.copy_(ref.move(o))
+    if known is not o:
+        known.copy_(ref.move(known))
 
 
 def scale_of_sent(channel: SimpleNamespace, scale: torch.Tensor, sent: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""A user's file: stages of every kind. The tests name this file in their scenarios."""
+"""A user's file: stages of every kind, and transfer functions. The tests name this file in their scenarios."""
 
 from __future__ import annotations
 
@@ -58,3 +58,45 @@ def raises(v: float, p: Any) -> float:
 @cx.stage(place="after quantize")
 def nan_above(v: float, p: Any) -> float:
     return math.nan if v > p.above else v
+
+
+@cx.transfer(derivative=lambda o, p: 1.0 if o > 0 else p.slope, of="O")
+def leaky_relu(s: float, p: Any) -> float:
+    return s if s > 0 else p.slope * s
+
+
+def gelu_slope(s: float) -> float:
+    return 0.5 * (1 + math.erf(s / math.sqrt(2))) + s * math.exp(-s * s / 2) / math.sqrt(2 * math.pi)
+
+
+@cx.transfer(derivative=gelu_slope, of="S")
+def gelu(s: float) -> float:
+    return 0.5 * s * (1 + math.erf(s / math.sqrt(2)))
+
+
+@cx.transfer(derivative=lambda o: 1 - math.exp(-o), of="O")
+def softplus(s: float) -> float:
+    return math.log1p(math.exp(s)) if s < 30 else s
+
+
+def slope_up_to(s: float, p: Any) -> float:
+    if abs(s) > p.above:
+        raise ValueError("too large")
+    return 1.0
+
+
+@cx.transfer(derivative=lambda o: 1.0, of="O")
+def f_raises(s: float, p: Any) -> float:
+    if abs(s) > p.above:
+        raise ValueError("too large")
+    return s
+
+
+@cx.transfer(derivative=lambda o, p: math.nan if abs(o) > p.above else 1.0, of="O")
+def slope_is_nan(s: float) -> float:
+    return s
+
+
+@cx.transfer(derivative=slope_up_to, of="S")
+def slope_raises(s: float) -> float:
+    return s

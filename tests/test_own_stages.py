@@ -251,9 +251,11 @@ def test_files_elsewhere_need_trust(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_sweep_sends_the_file(tmp_path: Path) -> None:
-    scenario = cs.load(written(tmp_path / "here"), set=["sweep.seed=[1, 2]"])
+    key = "channels.learning.stage.gain"
+    scenario = cs.load(written(tmp_path / "here"), set=[f"sweep.'{key}'=[0.5, 0.8]"])
     table = cs.sweep(scenario, tmp_path / "out", workers=2)
     assert list(table["status"]) == ["done", "done"]
-    for seed, accuracy in zip(table["seed"], table["test_accuracy"], strict=True):
-        alone = cs.run(scenario.with_({"seed": int(seed), "sweep": {}}), tmp_path / f"{seed}.h5")
-        assert alone.test_accuracy == accuracy
+    for gain, loss in zip(table[key], table["test_loss"], strict=True):
+        alone = cs.run(scenario.with_({key: float(gain), "sweep": {}}), tmp_path / f"{gain}.h5")
+        assert alone.test_loss == loss
+    assert table["test_loss"].nunique() == 2

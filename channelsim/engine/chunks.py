@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from channelsim import own_transfers
 from channelsim.engine.compile.own import RAISED
 from channelsim.engine.compile.threads import thread_demands, within_threads
 from channelsim.engine.loop import event_loop
@@ -80,13 +81,23 @@ def advance(
 
 
 def refuse_own_fault(plan: Plan, state: State) -> None:
-    """Raises RunError if a stage of the user's own has raised an exception, or made something that is not finite."""
+    """Raises RunError if a function of the user's own has raised an exception, or made something that is not finite."""
     fault = int(state.memory.clock[0]["fault_frame"]) - OWN_FAILED
     if fault < 0:
         return
-    own = plan.own_stages[fault // 4]
     what = "raised an exception" if fault % 4 == RAISED else "made a number that is not finite of finite ones"
-    raise RunError(f"{own.part.place} {what}, on channel {plan.channel_name(own.channel)} near frame {state.frame}")
+    raise RunError(f"{_own_place(plan, fault // 4).format(what=what)} near frame {state.frame}")
+
+
+def _own_place(plan: Plan, number: int) -> str:
+    """Where the function is that a fault names (`OWN_FAILED`), and where it is used, around what it did."""
+    if number < len(plan.own_stages):
+        own = plan.own_stages[number]
+        return f"{own.part.place} {{what}}, on channel {plan.channel_name(own.channel)}"
+    which, h = divmod(number - len(plan.own_stages), len(plan.layers))
+    part = plan.own_transfers[h]
+    assert part is not None
+    return f"{part.place_of(own_transfers.functions(part)[which])} {{what}}, in layer {h}"
 
 
 def _next_boundary(plan: Plan, state: State) -> int:

@@ -105,7 +105,8 @@ def sample_bytes(layers: NDArray[Any], channels: NDArray[Any]) -> int:
     learning = channels[channels["direction"] == Direction.LEARNING]
     messages = np.maximum(learning["n"], layers["n"][learning["target"]]).sum()
     events = layers["fan_in"][layers["kind"] == Kind.DENSE].sum()
-    return int(4 * layers["n"][1:].sum() + 4 * layers["fan_in"].sum() + 8 * events + 4 * messages)
+    kept = layers["n"][layers["keeps_sums"] != 0].sum()  # S
+    return int(4 * kept + 4 * layers["n"][1:].sum() + 4 * layers["fan_in"].sum() + 8 * events + 4 * messages)
 
 
 def step_bytes(layers: NDArray[Any], summed: bool) -> int:

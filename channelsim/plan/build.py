@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from channelsim import elementary
+from channelsim.parts import Part
 from channelsim.plan.channels import channel_table, link_table, place_counts, settings_of
 from channelsim.plan.draws import InitialWeights
 from channelsim.plan.edges import Edge, backpropagation_edges, channel_names, edges_of
@@ -22,6 +23,7 @@ from channelsim.plan.feedback import Place, draw_feedback, draw_wires, places_of
 from channelsim.plan.given import Arrays, written
 from channelsim.plan.layout import Direction, Kind, RateDecay
 from channelsim.plan.own import OwnStage, own_stages
+from channelsim.plan.own_transfers import own_transfers_of
 from channelsim.plan.shapes import layer_table
 from channelsim.scenario import Channel, Scenario
 
@@ -85,6 +87,7 @@ class Plan:
     energy_write: float
     given_weights: NDArray[np.float32] | None = None  # in place of drawn ones
     own_stages: tuple[OwnStage, ...] = ()  # by channel and place
+    own_transfers: tuple[Part | None, ...] = ()  # f of layers 0..L, where it is the user's
 
     @property
     def weights(self) -> NDArray[np.float32]:
@@ -252,6 +255,7 @@ def build(
         energy_read=energy.synapse_read,
         energy_write=energy.synapse_write,
         own_stages=own_stages([edge.name for edge in edges], channels, links, settings),
+        own_transfers=own_transfers_of(scenario.model),
     )
 
 

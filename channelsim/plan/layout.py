@@ -35,6 +35,7 @@ class Transfer(IntEnum):
     LOGISTIC = 2
     RELU = 3
     SOFTMAX = 4
+    OWN = 5  # the user's
 
 
 class Direction(IntEnum):
@@ -103,6 +104,7 @@ LAYER = np.dtype(
     [
         ("kind", "i8"),
         ("transfer", "i8"),
+        ("keeps_sums", "u1"),  # S is kept beside O: f' is worked out from it
         ("n", "i8"),  # units
         ("fan_in", "i8"),  # units of the layer below
         ("unit_offset", "i8"),  # into a per-sample vector of the units of layers 1..L one after another

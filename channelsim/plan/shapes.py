@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from channelsim import own_transfers
 from channelsim.errors import InputError
 from channelsim.plan.layout import LAYER, Kind, Transfer
+from channelsim.plan.own_transfers import tried
 from channelsim.plan.settings import quantizer_fields
 from channelsim.plan.targets import refuse_misfit
 from channelsim.scenario import AvgPool, Conv2d, Dense, Layer, MaxPool, Scenario, Shape
@@ -56,6 +58,8 @@ def layer_table(scenario: Scenario, shape: tuple[int, ...], outputs: int, real: 
         row, below = table[h], table[h - 1]
         row["kind"] = Kind[layer.kind.upper()]
         row["transfer"] = Transfer[layer.nonlinearity.upper()]
+        own = tried(layer, f"{model.where}: layers: layer {h}: transfer")
+        row["keeps_sums"] = own is not None and own_transfers.is_of_s(own)
         row["fan_in"], row["n"] = below["n"], math.prod(shapes[h])
         _put_shape(row, "in", shapes[h - 1])
         _put_shape(row, "out", shapes[h])

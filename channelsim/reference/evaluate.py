@@ -13,7 +13,7 @@ from channelsim.plan import Direction
 from channelsim.reference import channels, stages
 from channelsim.reference.rules import sums
 from channelsim.reference.state import State, targets_of
-from channelsim.reference.transfer import loss, transfer
+from channelsim.reference.transfer import activity, loss
 
 EVALUATION_FRAME = 2**40
 """The frame index of all draws of an evaluation; the sample index is the place in the set."""
@@ -50,5 +50,5 @@ def predict(ref: State, images: torch.Tensor, first: int = 0) -> torch.Tensor:
             received = stages.transmit(channel, c, seed, EVALUATION_FRAME, samples, encoded, own)
             values = channels.arrived(c, seed, EVALUATION_FRAME, samples, encoded, received, own)
             layer = ref.layers[channel.target]
-            o = transfer(layer.transfer, sums(ref, channel.target, values, received.unit))
+            o = activity(layer, sums(ref, channel.target, values, received.unit))
     return o

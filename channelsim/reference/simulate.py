@@ -17,8 +17,8 @@ from channelsim.reference import rules
 from channelsim.reference.augment import augment
 from channelsim.reference.channels import send
 from channelsim.reference.clock import arrival_gap
-from channelsim.reference.state import Arrived, State, links_of, records
-from channelsim.reference.transfer import derivative, transfer
+from channelsim.reference.state import Arrived, Remembered, State, links_of, records
+from channelsim.reference.transfer import activity, slope
 from channelsim.rules import FROM_WEIGHTS, Message, Wiring
 
 LEARNING, FORWARD, ENTRY = 0, 1, 2
@@ -134,8 +134,9 @@ def serve(
 def receive_forward(ref: State, h: int, frame: int, x: torch.Tensor, unit: torch.Tensor) -> None:
     """Layer h has the activity x (B, fan_in) as the channel delivered it, multiples of `unit` (B, 1)."""
     layer = ref.layers[h]
-    o = transfer(layer.transfer, rules.sums(ref, h, x, unit))
-    remember(ref, h, frame, x, o)
+    s = rules.sums(ref, h, x, unit)
+    o = activity(layer, s)
+    remember(ref, h, frame, x, o, s if layer.keeps_sums else o)
     if h < ref.plan.top:
         send_forward(ref, h, frame, o)
         return
@@ -155,17 +156,17 @@ def receive_learning(ref: State, h: int, frame: int, arrived: dict[int, Arrived]
     if remembered is None:
         send_learning(ref, h, frame, torch.zeros(batch, layer.n), None)
         return
-    x, o = (part[:batch] for part in remembered)
+    x, o, known = (part[:batch] for part in remembered)
     used = len(x)  # after a miss: the newest frame may be the shorter last one of an epoch
-    slope = derivative(layer.transfer, o) if plan.derivative else torch.ones_like(o)
+    factor = slope(layer, known) if plan.derivative else torch.ones_like(o)
     if ref.channels[channels[0]].wiring == Wiring.SYNAPSES:  # there is no one error of a neuron, to be sent on
         if layer.learning_rate:
-            rules.update_synapses(ref, channels[0], frame, x, slope, arrived[channels[0]].m[:used], batch)
+            rules.update_synapses(ref, channels[0], frame, x, factor, arrived[channels[0]].m[:used], batch)
             ref.ages[h][age] += 1
         return
     error = rules.error_at(ref, frame, arrived)
     r = torch.zeros(batch, layer.n)
-    r[:used] = error[:used] * slope
+    r[:used] = error[:used] * factor
     send_learning(ref, h, frame, r, x)
     for c in channels:
         if ref.channels[c].adaptive:
@@ -175,19 +176,19 @@ def receive_learning(ref: State, h: int, frame: int, arrived: dict[int, Arrived]
         ref.ages[h][age] += 1
 
 
-def remember(ref: State, h: int, frame: int, x: torch.Tensor, o: torch.Tensor) -> None:
+def remember(ref: State, h: int, frame: int, x: torch.Tensor, o: torch.Tensor, known: torch.Tensor) -> None:
     """Layer h keeps what it received and computed until the error of this frame comes; the newest ones always."""
     ref.computed[h] += 1
-    ref.current[h] = x, o
+    ref.current[h] = x, o, known
     if any(c.direction == Direction.LEARNING and c.target == h for c in ref.channels):
-        ref.memory[h][frame] = ref.computed[h], x, o
+        ref.memory[h][frame] = ref.computed[h], x, o, known
 
 
-def recall(ref: State, h: int, frame: int) -> tuple[int, tuple[torch.Tensor, torch.Tensor] | None]:
-    """The age of the error that has come for a frame, and the x and O that it goes with: the frame's own, or after a
-    miss the newest ones, or None (`on_miss`)."""
-    number, x, o = ref.memory[h].pop(frame)
+def recall(ref: State, h: int, frame: int) -> tuple[int, Remembered | None]:
+    """The age of the error that has come for a frame, and what it goes with: the frame's own, or after a miss the
+    newest, or None (`on_miss`)."""
+    number, *own = ref.memory[h].pop(frame)
     age = ref.computed[h] - number
     if ref.plan.stash and age >= ref.plan.stash:
         return age, ref.current[h] if ref.plan.on_miss_current else None
-    return age, (x, o)
+    return age, (own[0], own[1], own[2])

@@ -48,6 +48,10 @@ class Arrived(NamedTuple):
     error: torch.Tensor | None
 
 
+Remembered = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+"""What a layer keeps of a frame: x, O, and what its f' is worked out from, which is O or S."""
+
+
 @dataclass
 class State:
     """A running reference. The flat tensors have the plan's layout, and stay the same objects throughout.
@@ -64,8 +68,9 @@ class State:
         counters: COUNTER records, one a channel; only with the clock, and only what concerns messages.
         computed: per layer, how many frames it has computed.
         arrived: (layer, frame) -> the learning messages that have come, by channel, until the last one has.
-        memory: per layer, frame -> which of its computations that was and (x, O), until the frame's error has come.
-        current: per layer, (x, O) of the frame computed last.
+        layers: LAYER records, and `own`: the transfer function of the user's own, or None.
+        memory: per layer, frame -> which of its computations that was and what it keeps, until the frame's error comes.
+        current: per layer, what it keeps of the frame computed last.
         ages: per layer, how many updates were how many frames old.
     """
 
@@ -88,8 +93,8 @@ class State:
     counters: NDArray[Any]
     computed: list[int]
     ages: list[Counter[int]]
-    memory: list[dict[int, tuple[int, torch.Tensor, torch.Tensor]]]
-    current: list[tuple[torch.Tensor, torch.Tensor]]
+    memory: list[dict[int, tuple[int, torch.Tensor, torch.Tensor, torch.Tensor]]]
+    current: list[Remembered]
     layer_free: list[int]
     witness: Witness | None = None
     now: int = 0
@@ -192,6 +197,14 @@ def records(table: NDArray[Any]) -> list[SimpleNamespace]:
     return [SimpleNamespace(**dict(zip(names, row.item(), strict=True))) for row in table]
 
 
+def layers_of(plan: Plan) -> list[SimpleNamespace]:
+    """The layers, each with its transfer function of the user's own, if it has one."""
+    layers = records(plan.layers)
+    for h, layer in enumerate(layers):
+        layer.own = plan.own_transfers[h] if plan.own_transfers else None
+    return layers
+
+
 def links_of(table: NDArray[Any]) -> list[Link]:
     return [Link(row.ps_numerator, row.ps_denominator, row.queue, bool(row.broadcast)) for row in records(table)]
 
@@ -221,7 +234,7 @@ def start(plan: Plan, dataset: Dataset, clock: bool | None = None) -> State:
         plan=plan,
         images=torch.from_numpy(np.ascontiguousarray(dataset.train_x).reshape(len(dataset.train_x), -1)),
         wanted=targets_of(dataset.train_y, int(n[-1])),
-        layers=records(plan.layers),
+        layers=layers_of(plan),
         channels=records(plan.channels),
         links=links_of(plan.links),
         weights=torch.tensor(plan.weights),
@@ -238,6 +251,6 @@ def start(plan: Plan, dataset: Dataset, clock: bool | None = None) -> State:
         computed=[0 for _ in n],
         ages=[Counter() for _ in n],
         memory=[{} for _ in n],
-        current=[(torch.empty(0), torch.empty(0)) for _ in n],
+        current=[(torch.empty(0),) * 3 for _ in n],
         layer_free=[0 for _ in n],
     )

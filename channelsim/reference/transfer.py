@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import torch
 
+from channelsim import own_transfers
 from channelsim.plan.layout import Transfer
 
 SMALLEST = 1e-38  # what a smaller O counts as in a loss
@@ -32,6 +35,22 @@ def derivative(kind: int, o: torch.Tensor) -> torch.Tensor:
     if kind == Transfer.RELU:
         return (o > 0).float()
     return torch.ones_like(o)
+
+
+def activity(layer: SimpleNamespace, s: torch.Tensor) -> torch.Tensor:
+    """O of a layer, of S, (B, n): as it has a transfer function, perhaps one of the user's."""
+    if layer.own is None:
+        return transfer(layer.transfer, s)
+    f, _ = own_transfers.functions(layer.own)
+    return torch.from_numpy(own_transfers.mapped(layer.own, f, s.numpy()))
+
+
+def slope(layer: SimpleNamespace, known: torch.Tensor) -> torch.Tensor:
+    """f' of a layer, (B, n), from what it keeps for that: O, or S where a function of the user's is given it."""
+    if layer.own is None:
+        return derivative(layer.transfer, known)
+    _, of = own_transfers.functions(layer.own)
+    return torch.from_numpy(own_transfers.mapped(layer.own, of, known.numpy()))
 
 
 def loss(kind: int, o: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

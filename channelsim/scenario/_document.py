@@ -13,6 +13,7 @@ from channelsim.files import open_regular
 from channelsim.paths import path_of
 from channelsim.scenario._given import located
 from channelsim.scenario._model import Model
+from channelsim.scenario._own import located_use
 from channelsim.scenario._rates import DEFAULT, RATE_TABLES
 from channelsim.scenario._table import Table, TableError, dotted, nearest
 
@@ -89,8 +90,18 @@ def _model_at(path: Path) -> dict[str, Any]:
 
 
 def located_model(model: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """A model whose weights file is named relative to `folder`."""
-    return {**model, "weights": located(model["weights"], folder)} if "weights" in model else model
+    """A model whose weights file and Python files are named relative to `folder`."""
+    if "weights" in model:
+        model = {**model, "weights": located(model["weights"], folder)}
+    if isinstance(model.get("layers"), list):
+        model = {**model, "layers": [_located_layer(layer, folder) for layer in model["layers"]]}
+    return model
+
+
+def _located_layer(layer: Any, folder: Path) -> Any:
+    if not isinstance(layer, Mapping) or "transfer" not in layer:
+        return layer
+    return {**layer, "transfer": located_use(layer["transfer"], folder)}
 
 
 def parse_key(text: str) -> list[str]:
@@ -134,6 +145,8 @@ def assign(document: dict[str, Any], parts: Sequence[str], value: Any) -> None:
         elif not isinstance(inner, dict | list):
             raise InputError(f"{dotted(parts[:depth])} = {inner!r} is no table; accepted: a key of a table")
         place = inner
+        if isinstance(place, list) and len(place) == 1 and not parts[depth].isdecimal():
+            place = place[0]  # the one stage of a channel, which is written without a list
     if isinstance(value, Table):
         value = value.model_dump(mode="json", exclude_unset=True)
     place[_index(place, parts)] = value

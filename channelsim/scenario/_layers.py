@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from channelsim.scenario._given import Matrix, Numbers, Tuples, misfit
+from channelsim.scenario._own import Own, Use, own_or_word
 from channelsim.scenario._table import Table, TableError
 from channelsim.scenario._types import Count, NoneWord, PositiveInt
 
 TransferName = Literal["tanh", "logistic", "relu", "linear", "softmax"]
+Transfer = Annotated[TransferName | Own, BeforeValidator(own_or_word, json_schema_input_type=TransferName | Use | Own)]
+"""One of the transfer functions that there are, or one of the user's own."""
 Shape = tuple[int, ...]
 """(units,) of a vector, (channels, height, width) of a map."""
 
@@ -40,9 +43,19 @@ class _Kind(Table):
         return False
 
     @property
-    def nonlinearity(self) -> TransferName:
-        """Its transfer function f; linear where there is none to choose."""
+    def nonlinearity(self) -> TransferName | Literal["own"]:
+        """Its transfer function f; linear where there is none to choose, "own" where it is the user's."""
         return "linear"
+
+    @property
+    def own(self) -> Own | None:
+        """A transfer function of the user's own."""
+        return None
+
+    @property
+    def transfer_in_words(self) -> str:
+        """What f is called in tables."""
+        return self.own.label if self.own else self.nonlinearity
 
     def shape(self, below: Shape) -> Shape:
         """Shape of its activity on top of a layer of shape `below`; TableError with the key that does not fit."""
@@ -52,8 +65,8 @@ class _Kind(Table):
 class _Learner(_Kind):
     """A layer of neurons that have synapses and a transfer function to choose."""
 
-    transfer: TransferName
-    """The transfer function f; softmax (with cross-entropy) only at the top."""
+    transfer: Transfer
+    """The transfer function f; softmax (with cross-entropy) only at the top. Or a function of a Python file."""
     bias: Annotated[bool | None, NoneWord] = None
     """Whether its neurons have biases b; "none": as the model says."""
     W: Annotated[Matrix | None, NoneWord, Tuples] = None
@@ -78,8 +91,12 @@ class _Learner(_Kind):
             raise TableError([(("b",), f" has {len(self.b)} numbers; accepted: {shape[1]}, one for each {columns}")])
 
     @property
-    def nonlinearity(self) -> TransferName:
-        return self.transfer
+    def nonlinearity(self) -> TransferName | Literal["own"]:
+        return "own" if isinstance(self.transfer, Own) else self.transfer
+
+    @property
+    def own(self) -> Own | None:
+        return self.transfer if isinstance(self.transfer, Own) else None
 
 
 class Dense(_Learner):

@@ -133,6 +133,10 @@ class Model(Table):
             return layer.model_copy(update={"repeat": 1})
         return layer.model_copy(update={"repeat": 1, "bias": self.bias if layer.bias is None else layer.bias})
 
+    def own_uses(self) -> dict[str, str]:
+        """The functions of Python files that it names: key -> "FILE.py:FUNCTION"."""
+        return {f"model.layers[{i}].transfer": layer.own.use for i, layer in enumerate(self.layers) if layer.own}
+
     def shapes(self) -> tuple[Shape, ...]:
         """Of the activities of layers 0..L, 0 being the input: (units,), or (channels, height, width) of a map."""
         shapes: list[Shape] = [self.input]

@@ -52,6 +52,22 @@ class Own(Table):
         """The other keys."""
         return {key: float(value) for key, value in (self.__pydantic_extra__ or {}).items()}
 
+    @property
+    def label(self) -> str:
+        """What it is called in tables: the file's name and the function's."""
+        return self.use.replace("\\", "/").rpartition("/")[2]
+
+
+Use = Annotated[str, WithJsonSchema({"type": "string", "pattern": r"\.py:[A-Za-z_]\w*$", "x-accepted": _ACCEPTED})]
+"""A function without parameters, where a key takes other words as well."""
+
+
+def own_or_word(value: Any) -> Any:
+    """A table, or "FILE.py:FUNCTION" in place of one, as what it describes; other words as they are."""
+    if isinstance(value, str) and ".py:" in value:
+        value = {"use": value}
+    return Own(**value) if isinstance(value, Mapping) else value
+
 
 def _several(value: Any) -> Any:
     """One table as a list of one, for a key that takes both."""
@@ -72,6 +88,23 @@ def located_parts(channels: Any, folder: Path, trusted: bool) -> Any:
     return {name: _located(channel, name, folder, trusted) for name, channel in channels.items()}
 
 
+def located_use(value: Any, folder: Path) -> Any:
+    """A key that takes `own_or_word`, with the file relative to `folder`."""
+    if isinstance(value, Mapping):
+        return {**value, "use": located_use(value["use"], folder)} if isinstance(value.get("use"), str) else value
+    file, colon, function = value.rpartition(":") if isinstance(value, str) else ("", "", "")
+    return f"{(folder / path_of(file)).resolve()}:{function}" if colon and file.endswith(".py") else value
+
+
+def refuse_outside(key: str, use: str, folder: Path) -> None:
+    """Raises InputError unless the file of `use`, which is code that runs, lies in the folder or below."""
+    if not Path(use.rpartition(":")[0]).is_relative_to(folder.resolve()):
+        raise InputError(
+            f"{key}.use = {use!r}: outside of the scenario's folder, and it is code that runs;"
+            " accepted: a file in that folder, or --trust"
+        )
+
+
 def _located(channel: Any, name: str, folder: Path, trusted: bool) -> Any:
     if not isinstance(channel, Mapping) or "stage" not in channel:
         return channel
@@ -83,13 +116,7 @@ def _located(channel: Any, name: str, folder: Path, trusted: bool) -> Any:
 def _at(own: Any, name: str, folder: Path, trusted: bool) -> Any:
     if not isinstance(own, Mapping) or not isinstance(own.get("use"), str):
         return own
-    file, colon, function = own["use"].rpartition(":")
-    path = (folder / path_of(file)).resolve() if colon else None
-    if path is None:
-        return own
-    if not trusted and not path.is_relative_to(folder.resolve()):
-        raise InputError(
-            f"channels.{name}.stage.use = {own['use']!r}: outside of the scenario's folder, and it is code that runs;"
-            " accepted: a file in that folder, or --trust"
-        )
-    return {**own, "use": f"{path}:{function}"}
+    located = located_use(own, folder)
+    if not trusted and ":" in located["use"]:
+        refuse_outside(f"channels.{name}.stage", located["use"], folder)
+    return located

@@ -18,7 +18,7 @@ from channelsim.scenario import _checks, _words
 from channelsim.scenario._document import lay_over, located_model, parse_key
 from channelsim.scenario._given import located
 from channelsim.scenario._keys import Keys
-from channelsim.scenario._own import located_parts
+from channelsim.scenario._own import located_parts, refuse_outside
 from channelsim.scenario._table import TableError, shown
 from channelsim.scenario._theory import with_system
 
@@ -92,6 +92,7 @@ class Scenario(Keys):
     def own_files(self) -> tuple[str, ...]:
         """The Python files of the user's own parts."""
         uses = [own.use for channel in self.channels.values() for own in channel.stage]
+        uses += self.model.own_uses().values()
         return tuple(sorted({use.rpartition(":")[0] for use in uses}))
 
     def digest(self) -> str:
@@ -198,6 +199,11 @@ def from_document(document: dict[str, Any], path: Path | None, text: str, truste
         scenario = Scenario(**document)
     except TableError as error:
         raise InputError(f"{path}: {error}" if path else str(error)) from None
+    for key, use in scenario.model.own_uses().items() if path and not trusted else ():
+        try:
+            refuse_outside(key, use, folder)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
     scenario._path, scenario._text, scenario._trusted = path, text, trusted
     scenario._written = written if "theory" in written else None
     return scenario

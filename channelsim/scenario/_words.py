@@ -14,7 +14,7 @@ from channelsim.scenario._sections import RATE, Data
 def summary(scenario: Keys) -> list[tuple[str, str]]:
     """The scenario in words, a (label, text) pair a line."""
     training, learning = scenario.training, scenario.learning
-    transfers = list(dict.fromkeys(layer.nonlinearity for layer in scenario.model.chain() if layer.synapses))
+    transfers = list(dict.fromkeys(layer.transfer_in_words for layer in scenario.model.chain() if layer.synapses))
     rule = learning.rule + ("" if learning.derivative else ", without f'")
     if learning.route is not None:
         routes = scenario.routes()
@@ -93,7 +93,7 @@ def in_words(channel: Channel) -> str:
         words.append(f"bit errors {channel.bit_errors.probability:g}")
     if channel.drop:
         words.append(f"drop {channel.drop.probability:g}" + (" rescaled" if channel.drop.rescale else ""))
-    words += [f"stage {own.use.rpartition('/')[2]}" for own in channel.stage]
+    words += [f"stage {own.label}" for own in channel.stage]
     if channel.latency:
         words.append(f"latency {units.format_duration(channel.latency)}")
     if channel.jitter.value:

@@ -51,6 +51,12 @@ def _modules(model: Mapping[str, Any], weights: Mapping[str, NDArray[np.float32]
             pool = nn.MaxPool2d if kind == "maxpool" else nn.AvgPool2d
             yield pool(layer["size"], layer["stride"])
         transfer = layer.get("transfer", "linear")
+        if isinstance(transfer, Mapping):
+            use = transfer["use"]
+            raise InputError(
+                f"Trace.to_torch: layer {h} has a transfer function of its own, {use}, which no module of PyTorch is;"
+                " accepted: tanh, logistic, relu, linear, softmax"
+            )
         if transfer == "softmax" and on_a_map:
             yield nn.Flatten()
             on_a_map = False

@@ -60,13 +60,7 @@ def _with_parameters(function: Any, part: parts.Part) -> Any:
     """The function of all its arguments but `p`."""
     if not parts.takes_parameters(part):
         return function
-    p, count = parts.parameters_of(part), len(parts.stage_of(part).arguments)
-    by_count = {
-        1: lambda v: function(v, p),
-        2: lambda v, u: function(v, u, p),
-        3: lambda v, u, state: function(v, u, state, p),
-    }
-    return own.compiled(by_count[count])
+    return own.compiled(parts.with_parameters(part, function, len(parts.stage_of(part).arguments)))
 
 
 def _over_values(apply: Any, draw: Any, draws: int) -> Any:

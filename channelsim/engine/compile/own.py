@@ -2,7 +2,7 @@
 
 They need what the engine does without: arrays of their own, exceptions, the C library's functions. So Numba compiles
 each as a C callback, apart from the engine's units, which stay as they are. What a callback is given and returns is the
-same for all stages.
+same for all of them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numba
 from llvmlite import ir
 from numba import types
 from numba.core.errors import NumbaError
-from numba.extending import intrinsic
+from numba.extending import intrinsic, is_jitted
 
 from channelsim import parts
 from channelsim.engine.compile import machine, views
@@ -37,32 +37,36 @@ Make = Callable[[parts.Part, Any], Any]
 """Makes the Python function of a callback of a part and its function, which is compiled if anything is."""
 
 
-def address_of(part: parts.Part, make: Make) -> Address:
-    """Where the callback of a part is.
+def address_of(part: parts.Part, make: Make, function: Any = None) -> Address:
+    """Where the callback of a part is, made of its function or of another one that belongs to it.
 
     Raises InputError, with file and line, where Numba cannot compile the function.
     """
+    function = function or parts.function_of(part)
     if numba.config.DISABLE_JIT:
-        _kept.append(make(part, parts.function_of(part)))
+        _kept.append(make(part, function))
         return len(_kept)
-    return _callback(part, make)
+    return _callback(part, make, function)
 
 
 @cache
-def _callback(part: parts.Part, make: Make) -> Address:
-    function = compiled(parts.function_of(part))
+def _callback(part: parts.Part, make: Make, function: Any) -> Address:
     try:
-        callback = numba.cfunc(_SIGNATURE, error_model="numpy")(make(part, function))
+        callback = numba.cfunc(_SIGNATURE, error_model="numpy")(make(part, compiled(function)))
     except NumbaError as error:
         reason = " ".join(str(error).split())[:300]
-        raise InputError(f"{part.place} does not compile: {reason}; accepted: what Numba compiles") from None
+        raise InputError(
+            f"{part.place_of(function)} does not compile: {reason}; accepted: what Numba compiles"
+        ) from None
     _kept.append(callback)
     return int(callback.address)
 
 
 def compiled(function: Any) -> Any:
-    """A function that callbacks call."""
-    return function if numba.config.DISABLE_JIT else numba.njit(error_model="numpy")(function)
+    """A function that callbacks call; one that is compiled already as it is."""
+    if numba.config.DISABLE_JIT or is_jitted(function):
+        return function
+    return numba.njit(error_model="numpy")(function)
 
 
 if numba.config.DISABLE_JIT:

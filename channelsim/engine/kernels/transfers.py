@@ -1,4 +1,7 @@
-"""Transfer functions f and their derivatives, as passes over flat float32 buffers that vectorize."""
+"""Transfer functions f and their derivatives, as passes over flat float32 buffers that vectorize.
+
+Of a layer with a function of the user's own, kernels leave S, and errors, as they are: `layers.own_transfers`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from channelsim.engine.compile.jit import inner
 from channelsim.engine.kernels import elementary
 from channelsim.plan import Transfer
 
-LINEAR, TANH, LOGISTIC, RELU, SOFTMAX = (int(kind) for kind in Transfer)
+LINEAR, TANH, LOGISTIC, RELU, SOFTMAX, OWN = (int(kind) for kind in Transfer)
 F = np.float32
 # tanh(x) = x P(x^2) / Q(x^2) on |x| <= 7.9053, the rational minimax approximation of Eigen (generic_fast_tanh_float):
 # largest error 4e-7 against the true function. Unlike a call into the C library it vectorizes. From 7.9053 to 9.01 it

@@ -5,7 +5,7 @@ from __future__ import annotations
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.units import ADAPTIVE, FLOAT, INT, MAPS, NOTHING, SIGNS, TRANSPOSED, unit
 from channelsim.engine.kernels import activity, simd
-from channelsim.engine.layers import conv, deferred, dense, inputs, pooling
+from channelsim.engine.layers import conv, deferred, dense, inputs, own_transfers, pooling
 from channelsim.engine.tables.handles import MEMORY, NET, synapses
 from channelsim.plan import Kind
 
@@ -20,8 +20,12 @@ def forward(net, mem, h, slot, delivered):
     """
     if net.layers[h].kind == DENSE:
         dense.forward(net, mem, h, slot)
-        return delivered * net.layers[h].n
-    return _forward_on_maps(net, mem, h, slot)
+        macs = delivered * net.layers[h].n
+    else:
+        macs = _forward_on_maps(net, mem, h, slot)
+    if net.layers[h].transfer == own_transfers.OWN:
+        own_transfers.forward(net, mem, h, slot, mem.slots[slot].samples)
+    return macs
 
 
 @unit(INT, NET, MEMORY, INT, INT, needed_by=(MAPS,))

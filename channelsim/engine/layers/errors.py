@@ -11,7 +11,7 @@ from channelsim.engine.compile.pointers import as_words, head
 from channelsim.engine.compile.units import AT_RECEIVER, INT, NOTHING, SEVERAL, SIGNED_WIRES, unit
 from channelsim.engine.config import SPARSE_BELOW
 from channelsim.engine.kernels import activity, minibatch, multiples, simd, transfers
-from channelsim.engine.layers import deferred, dispatch, inputs, redraw, skipping
+from channelsim.engine.layers import deferred, dispatch, inputs, own_transfers, redraw, skipping
 from channelsim.engine.tables.handles import MEMORY, NET, synapses
 from channelsim.plan import Message, Wiring
 from channelsim.rules import FROM_WEIGHTS
@@ -113,6 +113,8 @@ def error_at(net, mem, h, slot, seen, recalled):
         _error_from(net, mem, net.arriving[first], slot, seen, recalled, transfer)
     else:
         _add_errors(net, mem, h, slot, seen, recalled, transfer)
+    if transfer == own_transfers.OWN:
+        own_transfers.times_derivative(net, mem, h, seen, recalled)
 
 
 @unit(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, needed_by=(SEVERAL,))

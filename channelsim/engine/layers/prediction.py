@@ -11,7 +11,7 @@ from channelsim.engine.compile.units import CHANGED, EVALUATION, INT, NOTHING, u
 from channelsim.engine.compile.views import view_of
 from channelsim.engine.config import SPARSE_BELOW
 from channelsim.engine.kernels import counter_hash, losses, minibatch, multiples, simd, transfers
-from channelsim.engine.layers import conv, dispatch, pooling
+from channelsim.engine.layers import conv, dispatch, own_transfers, pooling
 from channelsim.engine.layers.targets import target_of
 from channelsim.engine.tables.handles import MEMORY, NET, biases, synapses
 
@@ -60,6 +60,8 @@ def evaluate(net, mem, images, labels, targets, first, samples, here, there, eve
             conv.forward(net, mem, h, x, units, out, samples)
         else:
             pooling.forward(net, mem, h, x, units, out, samples)
+        if layer.transfer == own_transfers.OWN:
+            own_transfers.activate(net, mem, h, address_of(out), samples)
         x = out
         here, there = there, here
     loss, correct = 0.0, 0

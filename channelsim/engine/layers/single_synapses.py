@@ -13,7 +13,7 @@ from channelsim.engine.compile.fused import fma
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.units import INT, NOTHING, PER_SYNAPSE, unit
 from channelsim.engine.kernels import simd, transfers
-from channelsim.engine.layers import dense, inputs, learning
+from channelsim.engine.layers import dense, inputs, learning, own_transfers
 from channelsim.engine.tables.handles import MEMORY, NET
 
 F = np.float32
@@ -36,7 +36,7 @@ def update(net, mem, h, slot, seen, samples, c):
         if not _fill(net, mem, h, seen, samples, message, k):
             continue
         if not dense.is_finite(net, mem, h, samples):
-            mem.clock.fault_frame = frame
+            mem.clock.fault_frame = max(mem.clock.fault_frame, frame)  # of a function of the user's: the reason
             return
         for i in range(size):
             step[i] = ZERO
@@ -76,6 +76,8 @@ def _fill(net, mem, h, seen, samples, message, k):
             mem.signal[b * n + i] = value
     transfer = net.layers[h].transfer if net.config.derivative else transfers.LINEAR
     transfers.times_derivative(transfer, mem.signal[: samples * n], inputs.outputs(net, mem, h, seen, samples))
+    if transfer == own_transfers.OWN:
+        own_transfers.times_derivative(net, mem, h, seen, samples)
     return found
 
 

@@ -205,6 +205,6 @@ def _learn(net, mem, h, slot, seen, samples, c):
         if not net.config.frozen and net.layers[h].learning_rate > 0:
             single_synapses.update(net, mem, h, slot, seen, samples, c)
     elif not dispatch.is_finite(net, mem, h, samples):
-        mem.clock.fault_frame = mem.slots[slot].frame
+        mem.clock.fault_frame = max(mem.clock.fault_frame, mem.slots[slot].frame)  # of the user's f: the reason
     elif not net.config.frozen and net.layers[h].learning_rate > 0:
         learning.update(net, mem, h, slot, seen, samples, c)

@@ -14,11 +14,11 @@ from channelsim.data import Dataset
 from channelsim.engine.channel import own_stages
 from channelsim.engine.config import COUNTED_MESSAGES
 from channelsim.engine.kernels import counter_hash
-from channelsim.engine.layers import inputs
+from channelsim.engine.layers import inputs, own_transfers
 from channelsim.engine.setup.demands import always_ideal, tables
 from channelsim.engine.tables import geometry, strides
 from channelsim.engine.tables.handles import records
-from channelsim.engine.tables.layouts import CONFIG, OWN_STAGE, Net
+from channelsim.engine.tables.layouts import CONFIG, OWN_STAGE, OWN_TRANSFER, Net
 from channelsim.extend import PLACES
 from channelsim.hashing import Stream
 from channelsim.plan import Direction, Kind, Plan, Recording, Series, Window
@@ -50,6 +50,7 @@ def net_of(plan: Plan, dataset: Dataset, *, recording: Recording, frozen: bool, 
         roots=_roots(plan),
         own_stages=_own_stages(plan),
         own_start=_own_start(plan),
+        own_transfers=_own_transfers(plan),
         c_start=plan.c_start,
         c_index=plan.c_index,
         identity=np.arange(widest, dtype=np.int32),
@@ -139,6 +140,16 @@ def _own_stages(plan: Plan) -> NDArray[Any]:
     for row, own in zip(table, plan.own_stages, strict=True):
         row["address"] = own_stages.address_of(own.part)
         row["first_draw"], row["state_offset"], row["state_size"] = own.first_draw, own.state_offset, own.state_size
+    return records(table)
+
+
+def _own_transfers(plan: Plan) -> NDArray[Any]:
+    table, kept = np.zeros(len(plan.layers), OWN_TRANSFER), 0
+    for row, layer, part in zip(table, plan.layers, plan.own_transfers, strict=False):
+        row["sum_offset"] = kept if layer["keeps_sums"] else -1
+        kept += int(layer["n"] * layer["keeps_sums"])
+        if part is not None:
+            row["function"], row["derivative"] = own_transfers.addresses_of(part)
     return records(table)
 
 

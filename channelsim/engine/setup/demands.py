@@ -22,6 +22,7 @@ from channelsim.engine.compile.units import (
     MAPS,
     MINI_BATCH,
     ONE_SAMPLE,
+    OWN_TRANSFERS,
     PER_SAMPLE,
     PER_SYNAPSE,
     PRODUCTS,
@@ -35,7 +36,7 @@ from channelsim.engine.compile.units import (
     TRANSPOSED,
     WATCHING,
 )
-from channelsim.plan import Direction, Encoding, Jitter, Kind, Plan, Quantizer, Recording, Wiring, is_ideal
+from channelsim.plan import Direction, Encoding, Jitter, Kind, Plan, Quantizer, Recording, Transfer, Wiring, is_ideal
 
 NOTHING = Recording()
 
@@ -70,6 +71,7 @@ def demands(plan: Plan, *, recording: Recording = NOTHING, frozen: bool = False)
         CHANGED: not ideal[: plan.top].all(),
         AUGMENTED: not frozen and (plan.flip or plan.shift > 0),
         MAPS: plan.maps,
+        OWN_TRANSFERS: (layers["transfer"] == Transfer.OWN).any(),
         RECORDING: bool(recording.windows),
         WATCHING: recording.values,
     }

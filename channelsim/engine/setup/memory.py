@@ -23,13 +23,14 @@ from channelsim.plan import (
     Kind,
     Plan,
     Quantizer,
+    Transfer,
     Wiring,
     units_counted,
 )
 from channelsim.rules import FROM_WEIGHTS
 
 # Of `Memory`, what has a row for each slot.
-BY_SLOT = ("slots", "sample", "outputs", "inputs", "computed", "input_events", "list_start", "input_form",
+BY_SLOT = ("slots", "sample", "outputs", "sums", "inputs", "computed", "input_events", "list_start", "input_form",
            "list_index", "list_value", "messages", "message_events", "arrived", "message_units")  # fmt: skip
 SYNAPSES = ("weights", "weight_units", "biases", "feedback", "feedback_units", "feedback_frames")
 # What is written anew before it is read in the next chunk, and what has been collected.
@@ -37,8 +38,9 @@ SCRATCH = ("units", "signal", "output_events", "signal_events", "learns", "signa
            "learning_inputs", "whole_step", "partial_step", "targets", "reduced", "unprojected", "halfway",
            "error_sums", "transposed", "partial_sums", "term_lists", "touched", "row_index", "row_value", "message",
            "message_index", "message_value", "message_alive", "message_hits", "message_sent", "keys", "word",
-           "contexts", "patches", "map_events", "map_macs", "map_sums", "turned_signal", "signed", "own_values",
-           "own_blank", "captured", "message_rows", "payload", "watch", "value_rows", "watched")  # fmt: skip
+           "contexts", "patches", "map_events", "map_macs", "map_sums", "turned_signal", "signed", "own_slopes",
+           "own_values", "own_blank", "captured", "message_rows", "payload", "watch", "value_rows",
+           "watched")  # fmt: skip
 
 
 def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
@@ -96,6 +98,7 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
         deferred_step=strides.aligned(STEPS * int(net.layers["step_stride"].sum()) if batch == 1 else 0),
         sample=zeros((slots, batch), np.int64),
         outputs=zeros((slots, batch * units), np.float32),
+        sums=zeros((slots, batch * int(layers["n"][layers["keeps_sums"] != 0].sum())), np.float32),
         inputs=zeros(
             (slots, batch * (inputs if not ideal_inputs else int(layers[1]["fan_in"]) * first_held)),
             np.float32,
@@ -142,6 +145,7 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
         message_hits=zeros(widest, np.int32),
         message_sent=zeros(widest, np.float32),
         own_state=zeros(sum(own.state_size for own in plan.own_stages)),
+        own_slopes=zeros(batch * int(layers["n"][layers["transfer"] == Transfer.OWN].max(initial=0)), np.float32),
         own_values=zeros(widest if plan.own_stages else 0, np.float32),
         own_blank=zeros(max((own.state_size for own in plan.own_stages), default=0)),
         keys=zeros(int(counter_hash.PURPOSES), np.int64),

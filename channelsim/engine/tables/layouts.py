@@ -67,7 +67,9 @@ CONFIG = np.dtype(
 
 CLOCK_ENDED = 2**62  # stands for the frame of a fault where something would happen after the end of the clock
 
-OWN_FAILED = CLOCK_ENDED + 8  # likewise of a stage of the user's own: this, four times its number and what it returned
+# Likewise of a function of the user's own: this, four times its number and what it returned. Stages have the first
+# numbers, then f of layers 0..L, then f'.
+OWN_FAILED = CLOCK_ENDED + 8
 
 CLOCK = np.dtype(
     [
@@ -175,6 +177,15 @@ OWN_STAGE = np.dtype(
     align=True,
 )
 
+OWN_TRANSFER = np.dtype(
+    [
+        ("function", "i8"),  # address of f's callback; 0: f is none of the user's
+        ("derivative", "i8"),
+        ("sum_offset", "i8"),  # of the layer's S among those that are kept of a sample; -1: f' is given O
+    ],
+    align=True,
+)
+
 
 class Field(NamedTuple):
     """What an array of a table is: its dtype and dimensions. Without dimensions it is a table of one record."""
@@ -212,6 +223,7 @@ class Net(NamedTuple):
     roots: Counts  # (channels * 16,) roots of the keys of a channel's draws, by purpose: hashing.root
     own_stages: Annotated[NDArray[Any], Field(OWN_STAGE)]  # the user's own, by channel and place
     own_start: Counts  # (channels * 3 + 1,) where those of a channel and place start
+    own_transfers: Annotated[NDArray[Any], Field(OWN_TRANSFER)]  # (L + 1,) likewise, by layer
     c_start: Numbers
     c_index: Numbers
     identity: Numbers  # (widest,) 0, 1, 2, ..: the event list of a layer all of whose units are active
@@ -263,6 +275,7 @@ class Memory(NamedTuple):
     # frames in flight
     sample: CountRows  # (F, B) index into the data set
     outputs: FloatRows  # (F, B * units) O of layers 1..L
+    sums: FloatRows  # (F, B * units whose f' is given S) S of these layers
     inputs: FloatRows  # (F, B * inputs) activations as delivered, where they are not the sender's
     computed: CountRows  # (F, L + 1) which of its computations, from 1 on, was a layer's of this frame
     input_events: CountPlanes  # (F, L + 1, B) events delivered to each layer; once it computes, nonzero values
@@ -306,6 +319,7 @@ class Memory(NamedTuple):
     message_alive: Numbers  # whether each is an event, and not lost,
     message_hits: Numbers  # and which of the code words bit errors hit
     message_sent: Floats  # (widest,) as a vector, as it is sent
+    own_slopes: Floats  # (B * widest with an f of the user's) f'
     own_values: Floats  # (widest, if there are any) what a stage of the user's own is given,
     own_blank: Doubles  # and the state of one that keeps none
     keys: Counts  # (16,) of its draws, by purpose

@@ -1,0 +1,302 @@
+"""Transfer functions of the user's own: compiled for the engine, and as they stand in the reference."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+import pytest
+
+import channelsim as cs
+from channelsim import engine, own_transfers, parts, reference, side_by_side
+from channelsim.engine.compile import own
+from channelsim.engine.layers import own_transfers as in_engine
+from channelsim.errors import InputError, RunError
+from tests import own_parts
+from tests.laws import cases
+from tests.networks import chain, conv, dataset, dense_layers, plan_of_chain
+
+FILE = own_parts.__file__
+LEAKY = {"use": f"{FILE}:leaky_relu", "slope": 0.1}
+GELU, SOFTPLUS = f"{FILE}:gelu", f"{FILE}:softplus"
+
+
+def use(name: str, **parameters: float) -> dict[str, Any]:
+    return {"use": f"{FILE}:{name}", **parameters}
+
+
+@pytest.mark.parametrize("table", [LEAKY, use("gelu"), use("softplus")], ids=["leaky", "gelu", "softplus"])
+def test_compiled_and_as_it_stands_have_the_same_bits(table: dict[str, Any]) -> None:
+    part = parts.part(table["use"], {key: value for key, value in table.items() if key != "use"})
+    values = np.random.default_rng(0).normal(size=99).astype(np.float32)
+    for function, address in zip(own_transfers.functions(part), in_engine.addresses_of(part), strict=True):
+        found = values.copy()
+        assert called(address, found) == own.WELL
+        assert np.array_equal(found, own_transfers.mapped(part, function, values))
+
+
+def called(address: int, values: Any) -> int:
+    """The callback, from outside of the engine."""
+    if numba.config.DISABLE_JIT:
+        return own.call(address, values, 0, 0, np.zeros(0))
+    kinds = [ctypes.c_int64, ctypes.c_void_p, *[ctypes.c_int64] * 3, ctypes.c_void_p]
+    return int(ctypes.CFUNCTYPE(*kinds)(address)(values.ctypes.data, len(values), 0, 0, None))
+
+
+def test_functions_and_derivatives_are_those_of_the_literature() -> None:
+    torch = pytest.importorskip("torch")
+    s = torch.linspace(-3, 3, 41, dtype=torch.float64, requires_grad=True)
+    for name, table, f in (
+        ("leaky_relu", {"slope": 0.1}, lambda s: torch.nn.functional.leaky_relu(s, 0.1)),
+        ("gelu", {}, torch.nn.functional.gelu),
+        ("softplus", {}, torch.nn.functional.softplus),
+    ):
+        part = parts.part(f"{FILE}:{name}", table)
+        o = f(s)
+        [slope] = torch.autograd.grad(o.sum(), s)
+        function, derivative = own_transfers.functions(part)
+        values = s.detach().numpy().astype(np.float32)
+        found = own_transfers.mapped(part, function, values)
+        np.testing.assert_allclose(found, o.detach().numpy(), atol=1e-6)
+        known = values if own_transfers.is_of_s(part) else found
+        np.testing.assert_allclose(own_transfers.mapped(part, derivative, known), slope.numpy(), atol=1e-6)
+
+
+NETWORKS: dict[str, Any] = {
+    "online": ({"training": {"batch": 1}}, {}),
+    "batch": ({"training": {"batch": 4, "momentum": 0.5}}, {}),
+    "pipelined": (
+        {
+            "training": {"batch": 2},
+            "schedule": {"mode": "pipelined", "interval": "1 us", "stash": 2, "on_miss": "current"},
+            "compute": {"forward": "300 ns", "learning": "700 ns"},
+        },
+        {},
+    ),
+    "quantized": (
+        {"training": {"batch": 3}, "synapses": {"weight": {"kind": "sign"}}},
+        {"learning": {"quantize": {"kind": "uniform", "bits": 5}}, "forward": {"noise": {"sigma": 0.1}}},
+    ),
+    "to each synapse": ({"training": {"batch": 2}, "learning": {"rule": "srbp", "feedback": {"per": "synapse"}}}, {}),
+    "maps": ({"training": {"batch": 3}, "learning": {"rule": "bp"}}, {}),
+}
+
+
+def network(name: str) -> tuple[Any, Any]:
+    tables, channels = NETWORKS[name]
+    shape, layers = (9,), dense_layers([9, 7, 6, 5, 3], [LEAKY, GELU, SOFTPLUS, "softmax"])
+    if name == "maps":
+        shape = (1, 6, 6)
+        layers = [
+            {**conv(2, 3), "transfer": GELU},
+            {**conv(3, 2), "transfer": LEAKY},
+            {"kind": "maxpool", "size": 2},
+            *dense_layers([0, 4, 3], [GELU, LEAKY]),
+        ]
+    rng = np.random.default_rng(3)
+    data = dataset(rng.uniform(-1, 1, (20, *shape)), rng.integers(3, size=20), 3)
+    tables = {"learning": {"rule": "rbp"}, "channels": channels, **tables}
+    return plan_of_chain(shape, layers, 3, 20, **tables), data
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_engine_and_reference_agree(name: str) -> None:
+    plan, data = network(name)
+    result = side_by_side.compare(plan, data, 12)
+    assert result.passed, result
+    assert max(result.max_weight_difference) < 1e-5
+    there = reference.evaluate(reference.start(plan, data), data.test_x, data.test_y)
+    assert engine.evaluate(engine.start(plan, data), data.test_x, data.test_y) == pytest.approx(there, rel=1e-5)
+
+
+def test_another_derivative_is_found_out() -> None:
+    plan, data = network("batch")
+    layers = dense_layers([9, 7, 6, 5, 3], [{**LEAKY, "slope": 0.11}, GELU, SOFTPLUS, "softmax"])
+    wrong = plan_of_chain((9,), layers, 3, 20, learning={"rule": "rbp"}, **NETWORKS["batch"][0])
+    assert not side_by_side.compare(plan, data, 5, reference_plan=wrong).passed
+
+
+@pytest.mark.parametrize("name", ["online", "pipelined"])
+def test_chunks_and_checkpoints_make_no_difference(name: str) -> None:
+    plan, data = network(name)
+    whole = cases.run(plan, data)
+    state = engine.start(plan, data)
+    for frame in range(0, plan.frames, 3):
+        engine.advance(plan, state, frame)
+        state = engine.restore(plan, data, {key: array.copy() for key, array in engine.snapshot(state).items()})
+    engine.advance(plan, state, plan.frames)
+    assert cases.outcome(state).same(whole)
+
+
+def test_a_silent_neuron_is_one_whose_o_is_0() -> None:
+    rng = np.random.default_rng(0)
+    data = dataset(np.zeros((20, 9)), rng.integers(3, size=20), 3)  # S = 0 throughout layer 1
+    sent = []
+    for f in (GELU, SOFTPLUS):
+        for batch in (1, 4):
+            layers = dense_layers([9, 7, 3], [f, "softmax"])
+            plan = plan_of_chain((9,), layers, 3, 20, training={"batch": batch}, learning={"rule": "top"})
+            state = engine.start(plan, data)
+            engine.advance(plan, state, plan.frames)
+            sent.append(int(state.counters["sent"][1]))
+    assert sent == [0, 0, 7 * 20 * plan.epochs, 7 * 20 * plan.epochs]
+
+
+def test_s_is_kept_where_it_is_needed_and_foretold() -> None:
+    def of(f: Any) -> tuple[int, int]:
+        scenario = chain((9,), dense_layers([9, 70, 3], [f, "softmax"]), training={"batch": 5})
+        data = dataset(np.zeros((20, 9)), np.arange(20) % 3, 3)
+        state = engine.start(plan_of_chain((9,), dense_layers([9, 70, 3], [f, "softmax"]), 3, 20), data)
+        return cs.check(scenario, dataset=data).memory["frame"], state.memory.sums.shape[1]
+
+    (plain, none), (kept, some) = of(LEAKY), of(GELU)
+    assert kept - plain == 5 * 70 * 4
+    assert none == 0 and some > 0
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("f_raises", "f_raises raised an exception"),
+        ("slope_raises", "slope_up_to of slope_raises raised an exception"),
+        ("slope_is_nan", "<lambda> of slope_is_nan made a number that is not finite"),
+    ],
+)
+def test_what_goes_wrong_in_a_run_is_told_with_file_and_line(name: str, told: str, batch: int) -> None:
+    layers = dense_layers([9, 7, 3], [use(name, above=3.0), "softmax"])
+    plan = plan_of_chain((9,), layers, 3, 20, training={"batch": batch}, learning={"rule": "bp"})
+    rng = np.random.default_rng(0)
+    data = dataset(rng.uniform(-9, 9, (20, 9)), rng.integers(3, size=20), 3)
+    state = engine.start(plan, data)
+    with pytest.raises(RunError, match=rf"own_parts\.py:\d+: {told}.*, in layer 1 near frame"):
+        engine.advance(plan, state, plan.frames)
+
+
+def test_an_evaluation_tells_it_too() -> None:
+    plan = plan_of_chain((9,), dense_layers([9, 3], [use("f_raises", above=3.0)]), 3, 20)
+    state = engine.start(plan, dataset(np.zeros((20, 9)), np.zeros(20), 3))
+    with pytest.raises(RunError, match=r"f_raises raised an exception.*in layer 1"):
+        engine.evaluate(state, np.full((2, 9), 99, np.float32), np.zeros(2, np.int32))
+
+
+def test_weights_that_diverge_are_no_fault_of_the_function() -> None:
+    plan = plan_of_chain((9,), dense_layers([9, 7, 3], [LEAKY, "linear"]), 3, 20, training={"learning_rate": 1e30})
+    rng = np.random.default_rng(0)
+    data = dataset(rng.uniform(-1, 1, (20, 9)), rng.integers(3, size=20), 3)
+    with pytest.raises(engine.Diverged):
+        engine.advance(plan, engine.start(plan, data), plan.frames)
+
+
+@pytest.mark.parametrize(
+    ("derivative", "f", "told"),
+    [
+        ("math.cos, of='S'", "(s):\n return s", r"mine\.py:3: ValueError: .*derivative"),
+        ("lambda o: 1.0, of='x'", "(s):\n return s", r"accepted: 'S', 'O'"),
+        ("lambda o: 1.0, of='O'", "(s):\n return [s]", r"mine\.py:3: mine returns a list"),
+        ("lambda o: 1.0, of='O'", "(s):\n return w", r"mine\.py:5: mine: NameError"),
+        ("lambda o: 1 / o, of='O'", "(s):\n return s", r"mine\.py:3: <lambda> of mine returns inf of 0;"),
+        ("lambda o, p, q: 1.0, of='O'", "(s):\n return s", r"takes \(o, p, q\); accepted: \(o\)"),
+        ("lambda o: 1.0, of='O'", "(s):\n return s", r"takes no p, and the scenario gives gain"),
+        ("", "(v):\n return v", r"is not a transfer function; accepted: .*@cx\.transfer"),
+    ],
+)
+def test_what_is_refused_before_a_run(tmp_path: Path, derivative: str, f: str, told: str) -> None:
+    decorator = f"@cx.transfer(derivative={derivative})" if derivative else "@cx.stage(place='after quantize')"
+    (tmp_path / "mine.py").write_text(f"import math\nimport channelsim.extend as cx\n{decorator}\ndef mine{f}\n")
+    table = {"use": f"{tmp_path}/mine.py:mine", **({"gain": 1.0} if "no p" in told else {})}
+    with pytest.raises(InputError, match=r"layer 1: transfer: .*" + told):
+        plan_of_chain((9,), dense_layers([9, 7, 3], [table, "softmax"]), 3, 20)
+
+
+SCENARIO = """
+name = "own"
+model = "net.toml"
+[data]
+name = "synthetic"
+train = 60
+test = 20
+[training]
+epochs = 2
+batch = 3
+[learning]
+rule = "srbp"
+"""
+MODEL = """
+name = "m"
+input = [16]
+layers = [
+    { kind = "dense", units = 6, transfer = "mine.py:gelu" },
+    { kind = "dense", units = 5, transfer = { use = "mine.py:leaky_relu", slope = 0.1 } },
+    { kind = "dense", units = 4, transfer = "softmax" },
+]
+"""
+
+
+def written(folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "mine.py").write_text(Path(FILE).read_text())
+    (folder / "net.toml").write_text(MODEL)
+    (folder / "own.toml").write_text(SCENARIO)
+    return folder / "own.toml"
+
+
+def test_a_trace_knows_the_file_and_another_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path / "here")
+    scenario = cs.load(path)
+    assert "mine.py:gelu, mine.py:leaky_relu, softmax" in str(scenario)
+    assert "mine.py:gelu" in str(cs.check(scenario))
+    result = cs.run(scenario, tmp_path / "own.h5")
+    with cs.Trace(tmp_path / "own.h5") as trace:
+        assert trace.inputs["mine.py"].endswith(parts.digest_of(str(path.parent / "mine.py")))
+        with pytest.raises(InputError, match=r"layer 1 has a transfer function of its own.*mine\.py:gelu"):
+            trace.to_torch()
+    longer = cs.run(resume=tmp_path / "own.h5", epochs=3)
+    whole = cs.run(scenario.with_({"training.epochs": 3}), tmp_path / "whole.h5")
+    assert longer.test_accuracy == whole.test_accuracy and longer.updates == whole.updates > result.updates
+    (path.parent / "mine.py").write_text(Path(FILE).read_text() + "\n# changed\n")
+    with pytest.raises(InputError, match=r"mine\.py"):
+        cs.run(resume=tmp_path / "own.h5", epochs=4)
+
+
+def test_files_elsewhere_need_trust(tmp_path: Path) -> None:
+    path = written(tmp_path / "here")
+    for name in ("mine.py", "net.toml"):
+        (path.parent / name).rename(tmp_path / name)
+    path.write_text(SCENARIO.replace('"net.toml"', '"../net.toml"'))
+    with pytest.raises(InputError, match=r"own\.toml: model\.layers\[0\]\.transfer\.use .* --trust"):
+        cs.load(path)
+    assert cs.load(path, trust=True).own_files() == (str(tmp_path / "mine.py"),)
+    path.write_text(SCENARIO.replace('"net.toml"', f'"{tmp_path}/abs.toml"'))
+    (tmp_path / "abs.toml").write_text(MODEL.replace("mine.py", f"{tmp_path}/mine.py"))
+    with pytest.raises(InputError, match=r"outside of the scenario's folder"):
+        cs.load(path)
+
+
+def test_names_that_are_mistaken() -> None:
+    def of(f: Any) -> None:
+        model = {"name": "m", "input": [9], "layers": dense_layers([9, 7, 3], [f, "softmax"])}
+        cs.Scenario(name="m", model=model, data={"name": "synthetic"})  # type: ignore[arg-type]
+
+    with pytest.raises(
+        InputError, match=r"transfer = 'tahn' \(did you mean tanh\?\); accepted: \"tanh\".*FILE\.py:FUNC"
+    ):
+        of("tahn")
+    with pytest.raises(InputError, match=r"transfer\.use = 'mine': names no function of a file"):
+        of({"use": "mine"})
+    with pytest.raises(InputError, match=r"transfer\.slope = 'steep': a parameter of"):
+        of({**LEAKY, "slope": "steep"})
+
+
+def test_a_sweep_sends_the_file_and_varies_a_parameter(tmp_path: Path) -> None:
+    scenario = cs.load(written(tmp_path / "here"))
+    key = "model.layers.1.transfer.slope"
+    table = cs.sweep(scenario.with_({"sweep": {key: [0.1, 0.5]}}), tmp_path / "out", workers=2)
+    assert list(table["status"]) == ["done", "done"]
+    for slope, loss in zip(table[key], table["test_loss"], strict=True):
+        alone = cs.run(scenario.with_({key: float(slope)}), tmp_path / f"{slope}.h5")
+        assert alone.test_loss == loss and math.isfinite(loss)
