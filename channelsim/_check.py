@@ -217,7 +217,7 @@ def check(scenario: Scenario, dataset: Dataset | None = None) -> Check:
     batch = min(scenario.training.frame_size(samples), samples)
     return Check(
         scenario=scenario.name,
-        data=scenario.data.name,
+        data=scenario.data.called,
         samples=samples,
         classes=dataset.classes,
         outputs=dataset.outputs,

@@ -86,7 +86,33 @@ def stage(
     return _marked(Stage(place, over, draws, normal, state))
 
 
-def _marked(note: Stage) -> Callable[[Function], Function]:
+@dataclass(frozen=True)
+class Samples:
+    """What `dataset` notes: nothing but that the function makes one."""
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """What the function takes before `p`."""
+        return ()
+
+
+def dataset(function: Function) -> Function:
+    """A data set: `[data] dataset = { use = "mine.py:blobs", n = 1000 }`.
+
+    The function takes `p`, the other keys of the table as attributes, or nothing. It returns (train, test) or
+    (train, test, validation), a pair of arrays (x, y) each, or only train; or a mapping with train_x, train_y and what
+    there is of test_x, test_y, validation_x and validation_y, such as `numpy.load` returns of an .npz. x and y are as
+    in an .npz file (`channelsim.data.load_dataset`): x (samples, inputs) or (samples, channels, height, width), y class
+    numbers (samples,), one-hot rows, or real targets (samples, outputs).
+
+    It is called wherever the set is needed, also by the workers of a sweep, and has to return the same arrays each
+    time: a trace has their digests.
+    """
+    mark: Callable[[Function], Function] = _marked(Samples())
+    return mark(function)
+
+
+def _marked(note: object) -> Callable[[Function], Function]:
     def mark(function: Function) -> Function:
         setattr(function, MARK, note)
         return function

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from channelsim import extend
 from channelsim.errors import InputError
 from channelsim.files import open_regular
 
+Note = TypeVar("Note")
 LONGEST = 1 << 20  # bytes of a file
 _sent: dict[str, bytes] = {}  # files of a sweep's scenario, by path, where the worker's machine need not have them
 
@@ -107,17 +108,22 @@ def function_of(part: Part) -> Callable[..., Any]:
     return function
 
 
+def noted(part: Part, kind: type[Note], wanted: str, decorator: str) -> Note:
+    """What the part's decorator noted. Raises InputError unless it is of this kind, which is called `wanted`."""
+    note = getattr(function_of(part), extend.MARK)
+    if not isinstance(note, kind):
+        raise InputError(f"{part.place} is no {wanted}; accepted: a function with {decorator}")
+    return note
+
+
 def stage_of(part: Part) -> extend.Stage:
     """What a stage's decorator noted."""
-    note = getattr(function_of(part), extend.MARK)
-    if not isinstance(note, extend.Stage):
-        raise InputError(f"{part.place} is no stage; accepted: a function with @cx.stage(...)")
-    return note
+    return noted(part, extend.Stage, "stage", "@cx.stage(...)")
 
 
 def takes_parameters(part: Part) -> bool:
     """Whether the function takes `p`. Raises InputError if it takes anything else than it is given."""
-    wanted = stage_of(part).arguments
+    wanted = getattr(function_of(part), extend.MARK).arguments
     names = list(inspect.signature(function_of(part)).parameters)
     if len(names) not in (len(wanted), len(wanted) + 1):
         raise InputError(
@@ -157,7 +163,7 @@ def try_out(part: Part, n: int) -> None:
         u: Any = 0.5 if note.draws == 1 else np.full(note.draws, 0.5)
         result = call(part, 0.5, *((u,) if note.draws else ()))
         if not isinstance(result, int | float | np.number) or isinstance(result, bool):
-            raise InputError(f"{part.place} returns {_kind(result)}; accepted: a number")
+            raise InputError(f"{part.place} returns {kind_of(result)}; accepted: a number")
         if not np.isfinite(float(result)):
             raise InputError(f"{part.place} returns {float(result)} of 0.5; accepted: a finite number")
         return
@@ -165,12 +171,14 @@ def try_out(part: Part, n: int) -> None:
     message = half.copy()
     result = call(part, message, *((u,) if note.draws else ()), *((np.zeros((note.state, n)),) if note.state else ()))
     if result is not None:
-        raise InputError(f"{part.place} returns {_kind(result)}; accepted: nothing, as it changes the message in place")
+        accepted = "nothing, as it changes the message in place"
+        raise InputError(f"{part.place} returns {kind_of(result)}; accepted: {accepted}")
     if not np.isfinite(message).all():
         raise InputError(f"{part.place} makes {message[~np.isfinite(message)][0]} of 0.5; accepted: finite numbers")
 
 
-def _kind(value: object) -> str:
+def kind_of(value: object) -> str:
+    """What a function returned instead, in words."""
     shape = getattr(value, "shape", None)
     return f"an array of shape {shape}" if shape else f"a {type(value).__name__}"
 

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from channelsim.data import cifar10, digits, inline, mnist, npz, synthetic
+from channelsim.data import cifar10, digits, inline, mnist, npz, own, synthetic
 from channelsim.data.dataset import Dataset, assemble
 from channelsim.data.findings import Scale
 from channelsim.data.raw import Raw, Target
@@ -23,6 +23,10 @@ class DataTable(inline.Samples, Protocol):
 
     @property
     def name(self) -> str: ...
+    @property
+    def called(self) -> str: ...
+    @property
+    def dataset(self) -> own.Use | None: ...
     @property
     def train(self) -> int | None: ...
     @property
@@ -74,9 +78,10 @@ def load_dataset(
     Parameters
     ----------
     config:
-        Anything with the attributes `name`, `train`, `test`, `validation`, `normalize`, `scale` and `target`, and the
-        samples themselves in `train_x`, `train_y`, `test_x` and `test_y` (or None); the keywords are then not looked
-        at.
+        A [data] table (`channelsim.Data`): anything with the attributes `name`, `train`, `test`, `validation`,
+        `normalize`, `scale` and `target`, a function in `dataset` (or None), the samples themselves in `train_x`,
+        `train_y`, `test_x` and `test_y` (or None), and `called`, the set's name in words; the keywords are then not
+        looked at.
     base:
         The folder that a relative path to an .npz file starts from (None: the current directory).
     name:
@@ -107,7 +112,7 @@ def load_dataset(
     if name is None:
         raise TypeError("load_dataset needs a [data] table or a name")
     raw = _raw(name, base, train, test, validation, scale, target, config)
-    return assemble(name, raw, train, test, validation, normalize, scale, target)
+    return assemble(name if config is None else config.called, raw, train, test, validation, normalize, scale, target)
 
 
 Table = TypeVar("Table", bound=DataTable)
@@ -131,7 +136,7 @@ def load_each(tables: Iterable[Table]) -> Iterator[tuple[Table, Dataset | InputE
         for one in same:
             try:
                 found = assemble(
-                    one.name, raw, one.train, one.test, one.validation, one.normalize, one.scale, one.target
+                    one.called, raw, one.train, one.test, one.validation, one.normalize, one.scale, one.target
                 )
             except InputError as error:
                 yield one, error
@@ -144,7 +149,7 @@ def _source(table: DataTable) -> Hashable:
     made = synthetic.ALIASES.get(table.name, table.name) in synthetic.KINDS
     inline_samples = table.train_x, table.train_y, table.test_x, table.test_y
     sizes = (table.train, table.test, table.validation) if made else None
-    return table.name, table.scale, table.target, inline_samples, sizes
+    return table.name, table.dataset, table.scale, table.target, inline_samples, sizes
 
 
 def _raw(
@@ -155,11 +160,13 @@ def _raw(
     validation: int,
     scale: Scale,
     target: Target,
-    samples: inline.Samples | None,
+    table: DataTable | None,
 ) -> Raw:
-    """The samples that stand in the table, those of an .npz file, or a set of `NAMES`."""
-    if samples is not None and samples.train_x is not None:
-        return inline.load(samples)
+    """The samples that stand in the table or that its function returns, those of an .npz file, or a set of `NAMES`."""
+    if table is not None and table.train_x is not None:
+        return inline.load(table)
+    if table is not None and table.dataset is not None:
+        return own.load(table.dataset, scale, target)
     if name.endswith(".npz"):
         return npz.load((base or Path()) / path_of(name), scale, target)
     if name == digits.NAME:

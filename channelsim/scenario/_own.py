@@ -76,11 +76,15 @@ def _located(channel: Any, name: str, folder: Path, trusted: bool) -> Any:
     if not isinstance(channel, Mapping) or "stage" not in channel:
         return channel
     stages = channel["stage"]
-    several = [_at(one, name, folder, trusted) for one in (stages if isinstance(stages, list | tuple) else [stages])]
+    key = f"channels.{name}.stage"
+    several = [
+        located_own(one, key, folder, trusted) for one in (stages if isinstance(stages, list | tuple) else [stages])
+    ]
     return {**channel, "stage": several if isinstance(stages, list | tuple) else several[0]}
 
 
-def _at(own: Any, name: str, folder: Path, trusted: bool) -> Any:
+def located_own(own: Any, key: str, folder: Path, trusted: bool) -> Any:
+    """What stands under `key`, the file of its `use` (if it has one) relative to `folder`. Raises InputError."""
     if not isinstance(own, Mapping) or not isinstance(own.get("use"), str):
         return own
     file, colon, function = own["use"].rpartition(":")
@@ -89,7 +93,7 @@ def _at(own: Any, name: str, folder: Path, trusted: bool) -> Any:
         return own
     if not trusted and not path.is_relative_to(folder.resolve()):
         raise InputError(
-            f"channels.{name}.stage.use = {own['use']!r}: outside of the scenario's folder, and it is code that runs;"
+            f"{key}.use = {own['use']!r}: outside of the scenario's folder, and it is code that runs;"
             " accepted: a file in that folder, or --trust"
         )
     return {**own, "use": f"{path}:{function}"}

@@ -18,7 +18,7 @@ from channelsim.scenario import _checks, _words
 from channelsim.scenario._document import lay_over, located_model, parse_key
 from channelsim.scenario._given import located
 from channelsim.scenario._keys import Keys
-from channelsim.scenario._own import located_parts
+from channelsim.scenario._own import located_own, located_parts
 from channelsim.scenario._table import TableError, shown
 from channelsim.scenario._theory import with_system
 
@@ -92,6 +92,7 @@ class Scenario(Keys):
     def own_files(self) -> tuple[str, ...]:
         """The Python files of the user's own parts."""
         uses = [own.use for channel in self.channels.values() for own in channel.stage]
+        uses += [self.data.dataset.use] if self.data.dataset is not None else []
         return tuple(sorted({use.rpartition(":")[0] for use in uses}))
 
     def digest(self) -> str:
@@ -106,7 +107,7 @@ class Scenario(Keys):
         for key in ("scale", "target"):
             if document["data"][key] == "auto":
                 del document["data"][key]
-        for key in ("train_x", "train_y", "test_x", "test_y"):
+        for key in ("dataset", "train_x", "train_y", "test_x", "test_y"):
             if document["data"][key] is None:
                 del document["data"][key]
         for channel in document["channels"].values():
@@ -157,6 +158,16 @@ class Scenario(Keys):
         return f"<table>{rows}</table>"
 
 
+def located_data(data: dict[str, Any], folder: Path, trusted: bool) -> dict[str, Any]:
+    """[data] with its files relative to `folder`; InputError for code that is not `trusted`."""
+    placed: dict[str, Any] = {}
+    if "dataset" in data:
+        placed["dataset"] = located_own(data["dataset"], "data.dataset", folder, trusted)
+    if str(data.get("name", "")).endswith(".npz"):
+        placed["name"] = str(folder / path_of(data["name"]))
+    return {**data, **placed}
+
+
 def only_scenario(given: object) -> None:
     """Raises InputError for anything else, such as the path of a scenario's file."""
     if not isinstance(given, Scenario):
@@ -192,8 +203,11 @@ def from_document(document: dict[str, Any], path: Path | None, text: str, truste
     learning = document.get("learning")
     if isinstance(learning, dict) and "feedback" in learning:
         document["learning"] = {**learning, "feedback": located(learning["feedback"], folder)}
-    if isinstance(data, dict) and str(data.get("name", "")).endswith(".npz"):
-        document["data"] = {**data, "name": str(folder / path_of(data["name"]))}
+    if isinstance(data, dict):
+        try:
+            document["data"] = located_data(data, folder, trusted or path is None)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
     try:
         scenario = Scenario(**document)
     except TableError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
@@ -9,7 +10,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, mod
 from channelsim.errors import InputError
 from channelsim.paths import path_of
 from channelsim.scenario._channel import Channel, LowPrecision
-from channelsim.scenario._inline import INLINE, inline_problems
+from channelsim.scenario._inline import INLINE, source_problems
+from channelsim.scenario._own import Own
 from channelsim.scenario._rates import RateDecay, RateDecays, Rates, rate_of
 from channelsim.scenario._recording import Events, Record, Window
 from channelsim.scenario._table import Table, TableError, accepted, nearest
@@ -60,7 +62,10 @@ class Data(Table):
         WithJsonSchema({"anyOf": [{"enum": list(DATA_SETS)}, {"type": "string", "pattern": r"\.npz$"}]}),
     ] = INLINE
     """A data set by name, or the path of an .npz file (relative to the scenario file). Without it the samples are
-    train_x and train_y."""
+    those of `dataset`, or train_x and train_y."""
+    dataset: Annotated[Own | None, NoneWord] = None
+    """A data set of your own, in place of `name`: a function of a Python file that returns its arrays, and its
+    parameters."""
     train_x: _Rows = None
     """The training samples themselves, one list of input values each: for tiny problems, in place of `name`."""
     train_y: _Targets = None
@@ -91,10 +96,21 @@ class Data(Table):
 
     @model_validator(mode="after")
     def _either_named_or_here(self) -> Self:
-        problems = inline_problems(self, accepted(Data, "name"))
+        elsewhere = [key for key in ("dataset",) if getattr(self, key) is not None]
+        problems = source_problems(self, self.name, elsewhere, accepted(Data, "name"))
         if problems:
             raise TableError(problems)
         return self
+
+    @property
+    def called(self) -> str:
+        """What the set is called: its name or path, or "mine.py:blobs"."""
+        return self.name if self.dataset is None else FilePath(self.dataset.use).name
+
+    @property
+    def source(self) -> str:
+        """The key that says where the samples are, with its value, as errors show it."""
+        return f"data.name = {self.name!r}" if self.dataset is None else f"data.dataset = {self.dataset.use!r}"
 
 
 RATE = 0.1

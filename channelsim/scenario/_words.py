@@ -63,7 +63,7 @@ def _rates(rates: float | Mapping[str, float]) -> str:
 
 
 def _data(data: Data) -> str:
-    words = [data.name] if data.train_x is None else [f"{len(data.train_x)} samples in the scenario"]
+    words = [data.called] if data.train_x is None else [f"{len(data.train_x)} samples in the scenario"]
     words += {"auto": [], "input": ["the input is the target"]}.get(data.target, [f"targets are {data.target}"])
     words += [] if data.scale == "auto" else ["not scaled" if data.scale == "none" else f"divided by {data.scale:g}"]
     words += ["normalized"] if data.normalize else []

@@ -88,7 +88,7 @@ def begin(
     changed = identity.changes(begun, inputs) if begun is not None else ""
     if changed:
         raise InputError(
-            f"{resume}: begun with other data: {changed} (data.name = {scenario.data.name!r}{_files(scenario)});"
+            f"{resume}: begun with other data: {changed} ({scenario.data.source}{_files(scenario)});"
             " accepted: the data as they were, or the whole run on these, with --force"
         )
     if epochs is not None and arrays is not None:

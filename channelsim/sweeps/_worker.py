@@ -122,9 +122,7 @@ def _expected(data: Data, digests: Mapping[str, str] | None) -> Dataset:
     _dataset.cache_clear()
     changed = changes(digests, _dataset(data).digests)
     if changed:
-        raise InputError(
-            f"data.name = {data.name!r}: changed during the sweep, or other data on this worker: {changed}"
-        )
+        raise InputError(f"{data.source}: changed during the sweep, or other data on this worker: {changed}")
     return _dataset(data)
 
 
