@@ -18,9 +18,9 @@ function is: it can be called and tested as any other.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, overload
 
 Place = Literal["before threshold", "after quantize", "before delivery"]
 PLACES: tuple[Place, ...] = ("before threshold", "after quantize", "before delivery")
@@ -108,8 +108,46 @@ def dataset(function: Function) -> Function:
     It is called wherever the set is needed, also by the workers of a sweep, and has to return the same arrays each
     time: a trace has their digests.
     """
-    mark: Callable[[Function], Function] = _marked(Samples())
-    return mark(function)
+    return _marked(Samples())(function)
+
+
+Set = Literal["train", "validation", "test"]
+SETS: tuple[Set, ...] = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What `metric` notes; its argument."""
+
+    sets: tuple[Set, ...]
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """What the function takes before `p`, by usual names."""
+        return ("outputs", "targets")
+
+
+@overload
+def metric(function: Function, /) -> Function: ...
+@overload
+def metric(*, sets: Sequence[Set]) -> Callable[[Function], Function]: ...
+def metric(function: Any = None, /, *, sets: Sequence[Set] = ("validation", "test")) -> Any:
+    """A metric: `[metrics] f1 = { use = "mine.py:f1", beta = 2 }`. With or without arguments: `@cx.metric`.
+
+    Arguments:
+        sets: the samples that it is computed on after each epoch, where there are any: "test", "validation", "train"
+            (all training samples, with the weights at the epoch's end).
+
+    The function takes `outputs`, float32 (samples, n_L), what the top layer puts out as trained (the forward channels
+    do what they do in training); `targets`, int32 (samples,), or float32 (samples, n_L) where they are real; and `p`,
+    the other keys of the table as attributes, if there are any. It returns a number, which may be NaN.
+
+    Raises ValueError for sets that are not accepted.
+    """
+    if not sets or isinstance(sets, str) or not set(sets) <= set(SETS):
+        raise ValueError(f"metric: sets = {sets!r}; accepted: a list of {', '.join(map(repr, SETS))}")
+    mark = _marked(Metric(tuple(one for one in SETS if one in sets)))
+    return mark if function is None else mark(function)
 
 
 def _marked(note: object) -> Callable[[Function], Function]:

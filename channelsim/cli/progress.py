@@ -46,6 +46,7 @@ def epoch_line(row: Mapping[str, Any], epochs: int) -> str:
         *([f"test {tested}" + (f" (deployed {deployed})" if deployed else "")] if tested else []),
         *([f"train {trained or '-'}"] if trained or math.isnan(row["train_loss"]) else []),
         f"loss {number(row['train_loss'])}",
+        *(f"{name.replace('_', ' ')} {value:.4g}" for name, value in row.get("own", {}).items()),
         f"{quantity(row['frames_per_second'], 'frames/s')}",
         f"{quantity(row['simulated_time_s'], 's')} simulated",
         f"{quantity(row['bits'], 'bit')}",

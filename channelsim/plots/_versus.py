@@ -26,7 +26,8 @@ def draw_versus(
 
     Raises InputError for a name that is no measure, and where no trace has both.
     """
-    across, up = measure_of(x, MEASURES), measure_of(y, MEASURES)
+    known = [*MEASURES, *dict.fromkeys(name for trace in traces for name in trace.own_metrics)]
+    across, up = measure_of(x, known), measure_of(y, known)
     figure = Figure(figsize=(7.2, 4.8), layout="constrained")
     axes = figure.subplots()
     tidy(axes)

@@ -18,7 +18,7 @@ from channelsim.scenario import _checks, _words
 from channelsim.scenario._document import lay_over, located_model, parse_key
 from channelsim.scenario._given import located
 from channelsim.scenario._keys import Keys
-from channelsim.scenario._own import located_own, located_parts
+from channelsim.scenario._own import located_metrics, located_own, located_parts
 from channelsim.scenario._table import TableError, shown
 from channelsim.scenario._theory import with_system
 
@@ -93,6 +93,7 @@ class Scenario(Keys):
         """The Python files of the user's own parts."""
         uses = [own.use for channel in self.channels.values() for own in channel.stage]
         uses += [self.data.dataset.use] if self.data.dataset is not None else []
+        uses += [own.use for own in self.metrics.values()]
         return tuple(sorted({use.rpartition(":")[0] for use in uses}))
 
     def digest(self) -> str:
@@ -116,6 +117,8 @@ class Scenario(Keys):
         for change in document["schedule"]["change"]:
             for channel in change["channels"].values():
                 channel.pop("stage", None)  # no change has any
+        if not document["metrics"]:
+            del document["metrics"]
         del document["training"]["loss"]  # the top layer's transfer function says it
         del document["model"]["bias"]  # the layers say it
         for layer in document["model"]["layers"]:
@@ -190,11 +193,12 @@ def from_document(document: dict[str, Any], path: Path | None, text: str, truste
     except InputError as error:
         raise InputError(f"{path}: {error}" if path else str(error)) from None
     folder = path.parent if path else Path()
-    if "channels" in document:
-        try:
-            document["channels"] = located_parts(document["channels"], folder, trusted or path is None)
-        except InputError as error:
-            raise InputError(f"{path}: {error}") from None
+    for key, placed in (("channels", located_parts), ("metrics", located_metrics)):
+        if key in document:
+            try:
+                document[key] = placed(document[key], folder, trusted or path is None)
+            except InputError as error:
+                raise InputError(f"{path}: {error}") from None
     model, data = document.get("model"), document.get("data")
     if isinstance(model, str):
         document["model"] = folder / path_of(model)

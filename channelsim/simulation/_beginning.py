@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from channelsim import given, identity, memory, provenance, trace
+from channelsim import given, identity, memory, metrics, provenance, trace
 from channelsim.data import Dataset, dataset_of
 from channelsim.errors import InputError
+from channelsim.extend import SETS
 from channelsim.paths import path_of
 from channelsim.plan import Plan, Recording, build, places_of, recording_of, refuse_long_steps, tables
 from channelsim.plan.given import fitted_feedback, fitted_synapses
@@ -38,6 +39,7 @@ class Beginning:
     dataset: Dataset
     plan: Plan
     recording: Recording
+    own_metrics: tuple[metrics.Own, ...]
     inputs: Mapping[str, str]
     resumed: Path | None = None
     arrays: Mapping[str, NDArray[Any]] | None = None
@@ -96,12 +98,16 @@ def begin(
         inputs = {**identity.inputs(scenario, dataset), **own}
     plan = _plan(scenario, dataset, init)
     places = places_of(plan.layers, plan.channels, plan.channel_names)
-    recording = replace(recording_of(scenario, places, plan.frames_per_epoch), watch=watch)
+    targets = {split: getattr(dataset, f"{split}_y") for split in SETS}
+    own_metrics = metrics.own(scenario.metrics, targets, dataset.outputs)
+    named = tuple((one.split, one.name) for one in own_metrics)
+    recording = replace(recording_of(scenario, places, plan.frames_per_epoch), watch=watch, metrics=named)
     return Beginning(
         scenario,
         dataset,
         plan,
         recording,
+        own_metrics,
         inputs,
         None if resume is None else path_of(resume),
         arrays,

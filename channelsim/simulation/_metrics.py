@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Metrics:
         validation_loss, validation_accuracy, validation_r2: on samples held out.
         energy: J spent since the run began.
         updates: of the top layer since the run began.
+        own: metrics of the user's own, by name: "test_f1".
     """
 
     epoch: int = 0
@@ -36,3 +38,4 @@ class Metrics:
     validation_r2: float = math.nan
     energy: float = 0.0
     updates: int = 0
+    own: Mapping[str, float] = field(default_factory=dict)

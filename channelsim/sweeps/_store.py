@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from channelsim import extras
+from channelsim import extras, metrics
 from channelsim.errors import InputError, Unwritable, printable
 from channelsim.files import FOLLOW_NO_LINK, NO_LOCKS, open_regular, replace
 from channelsim.identity import changes
@@ -52,7 +52,7 @@ MEASURES = (
 """Columns of the table that a run fills: shares from 0 to 1, R^2, mean losses (`loss`: of training), bits, seconds and
 joules."""
 COLUMNS = ("point", "status", "reason", *MEASURES, "warnings", "trace")
-"""All columns but those of keys."""
+"""All columns but those of keys and of metrics of the user's own."""
 _BETWEEN = " | "  # two warnings in one cell, which have commas, colons and semicolons
 _WHERE_THERE_ARE_ANY = (
     "test_accuracy_deployed", "test_r2_deployed", "validation_accuracy", "validation_r2", "test_r2", "train_r2",
@@ -418,20 +418,23 @@ class Results:
 def tabulate(records: Sequence[Record], keys: Sequence[str]) -> pd.DataFrame:
     """Rows sorted by the swept keys, then by seed and name.
 
-    Columns: point, status, reason, every swept key, seed, the measures (NaN where there are none), warnings, trace.
+    Columns: point, status, reason, every swept key, seed, the measures (NaN where there are none), metrics of the
+    user's own, warnings, trace.
     """
     import pandas as pd
 
+    own = list(dict.fromkeys(name for record in records for name in record["measures"] if metrics.is_own(name)))
+    measures = [*MEASURES, *own]
     rows = [row(record, keys) for record in records]
     swept = [*(key for key in keys if key != "seed"), "seed"]
     rows.sort(key=lambda one: [*(_order(one[key]) for key in swept), one["point"]])
-    table = pd.DataFrame(rows, columns=["point", "status", "reason", *swept, *MEASURES, "warnings", "trace"])
+    table = pd.DataFrame(rows, columns=["point", "status", "reason", *swept, *measures, "warnings", "trace"])
     # From the rows, with a type: beside a missing value or a fraction pandas by itself makes floats of integers.
     for key in swept:
         table[key] = _one_type([one[key] for one in rows])
-    for name in MEASURES:
+    for name in measures:
         kind: Any = "Int64" if name in _COUNTS else "float64"
-        table[name] = pd.Series([one[name] for one in rows], dtype=kind)
+        table[name] = pd.Series([one.get(name) for one in rows], dtype=kind)
     for name in _WHERE_THERE_ARE_ANY:
         if table[name].isna().all():
             del table[name]
@@ -442,6 +445,7 @@ def row(record: Record, keys: Sequence[str]) -> Record:
     """A row of the table. Its text can be encoded, whatever bytes the names of files have."""
     values = {key: _cell(record, key) for key in (*keys, "seed")}
     measures = {name: record["measures"].get(name) for name in MEASURES}
+    measures |= {name: measure for name, measure in record["measures"].items() if metrics.is_own(name)}
     about = {name: record[name] for name in ("point", "status", "reason")}
     ends = {"warnings": _BETWEEN.join(record["warnings"]), "trace": record["trace"]}
     cells = {**about, **values, **measures, **ends}
@@ -483,6 +487,17 @@ def _one_type(values: Sequence[Any]) -> pd.Series[Any]:
         if kinds <= kinds_of_one:
             return pd.Series(values, dtype=dtype)
     return pd.Series([str(value) for value in values])
+
+
+def keys_in(columns: Iterable[str]) -> list[str]:
+    """The swept keys among the columns of a table, or the cells of a row."""
+    return [name for name in columns if name not in COLUMNS and not metrics.is_own(name)]
+
+
+def measures_in(columns: Iterable[str]) -> list[str]:
+    """The measures among the columns of a table."""
+    there = list(columns)
+    return [name for name in MEASURES if name in there] + [name for name in there if metrics.is_own(name)]
 
 
 def read_table(directory: str | os.PathLike[str]) -> pd.DataFrame:

@@ -106,7 +106,7 @@ def _attempt(point: Point, directory: Path) -> dict[str, Any]:
     except Exception as error:
         kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
         return _store.record_of(point, _store.FAILED, f"{kind}{error}", trace=trace)
-    measures = {name: getattr(result, name) for name in _store.MEASURES}
+    measures = {name: getattr(result, name) for name in _store.MEASURES} | dict(result.own_metrics)
     return _store.record_of(point, _store.DONE, final=True, measures=measures, warnings=result.warnings, trace=trace)
 
 

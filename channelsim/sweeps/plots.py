@@ -21,7 +21,7 @@ from channelsim.sweeps._cells import Cell, cells, told_of_failures
 from channelsim.sweeps._heat import draw_heat
 from channelsim.sweeps._labels import Along, same, short_labels
 from channelsim.sweeps._scatter import draw_scatter, reach
-from channelsim.sweeps._store import COLUMNS, MEASURES, read_table
+from channelsim.sweeps._store import keys_in, measures_in, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,11 +74,11 @@ def plot_sweep(
     if by is not None and heat is not None:
         raise InputError("plot: --by draws curves, --heat a map; accepted: one of them")
     table = read_table(source) if isinstance(source, str | os.PathLike) else source
-    swept = [name for name in table.columns if name not in COLUMNS]
+    swept = keys_in(table.columns)
     for name in (by, heat, best_over, *(where or {})):
         if name is not None and name not in swept:
             raise InputError(f"plot: {name} is not swept{nearest(name, swept)}; accepted: {', '.join(swept)}")
-    measures = [name for name in MEASURES if name in table.columns]
+    measures = measures_in(table.columns)
     up = measure_of(y, measures) if y is not None else KNOWN[_default(table, measures)]
     across = _across(x, swept, measures)
     if across is None and (pareto or third is not None):

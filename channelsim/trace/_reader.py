@@ -178,9 +178,20 @@ class Trace:
 
     def metrics(self, split: str) -> NDArray[Any]:
         """Rows of /metrics/<split>, "train", "test", "test_deployed" or "validation": epoch, frames, updates, loss,
-        accuracy (0..1), r2, learning_rate, simulated_time (ps), wall_time (s). Without rows, an empty array with these
-        fields. Loss, accuracy and r2 of "train" are running means during the epoch."""
-        return self._table(f"metrics/{split}", _layout.METRICS)
+        accuracy (0..1), r2, learning_rate, simulated_time (ps), wall_time (s), and metrics of the user's own. Without
+        rows, an empty array with these fields. Loss, accuracy and r2 of "train" are running means during the epoch."""
+        return self._table(f"metrics/{split}", _layout.metrics(split, self._own()))
+
+    @property
+    def own_metrics(self) -> list[str]:
+        """Metrics of the user's own, as measures: "test_f1" is the column f1 of `metrics("test")`."""
+        return [f"{split}_{name}" for split, name in self._own()]
+
+    @_reads
+    def _own(self) -> list[tuple[str, str]]:
+        names = json.loads(self._file["scenario/json"].asstr()[()]).get("metrics", {})
+        found = ((split, self._file.get(f"metrics/{split}", {})) for split in ("train", "validation", "test"))
+        return [(split, name) for split, columns in found for name in names if name in columns]
 
     @property
     @_reads
