@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from channelsim.data import cifar10, digits, inline, mnist, npz, own, synthetic
+from channelsim.data import cifar10, digits, idx_files, inline, mnist, npz, own, synthetic
 from channelsim.data.dataset import Dataset, assemble
 from channelsim.data.findings import Scale
 from channelsim.data.raw import Raw, Target
@@ -15,7 +15,14 @@ from channelsim.errors import InputError
 from channelsim.paths import path_of
 
 NAMES = (digits.NAME, *mnist.NAMES, cifar10.NAME, *synthetic.ALIASES, *synthetic.KINDS)
-"""The sets known by name; a path that ends in .npz is the user's own."""
+"""The sets known by name; a path that ends in .npz, or has a slash, is the user's own."""
+
+
+class IdxFiles(Protocol):
+    """What a [data] table says of IDX files: key ("train_x", ...) -> path."""
+
+    @property
+    def files(self) -> Mapping[str, Path]: ...
 
 
 class DataTable(inline.Samples, Protocol):
@@ -25,6 +32,8 @@ class DataTable(inline.Samples, Protocol):
     def name(self) -> str: ...
     @property
     def called(self) -> str: ...
+    @property
+    def idx(self) -> IdxFiles | None: ...
     @property
     def dataset(self) -> own.Use | None: ...
     @property
@@ -79,13 +88,13 @@ def load_dataset(
     ----------
     config:
         A [data] table (`channelsim.Data`): anything with the attributes `name`, `train`, `test`, `validation`,
-        `normalize`, `scale` and `target`, a function in `dataset` (or None), the samples themselves in `train_x`,
+        `normalize`, `scale` and `target`, a function in `dataset`, files in `idx`, the samples themselves in `train_x`,
         `train_y`, `test_x` and `test_y` (or None), and `called`, the set's name in words; the keywords are then not
         looked at.
     base:
         The folder that a relative path to an .npz file starts from (None: the current directory).
     name:
-        One of `NAMES`, or a path that ends in `.npz`.
+        One of `NAMES`, a path that ends in `.npz`, or one with a slash of a folder with IDX files.
     train, test:
         Use only the first so many samples (None: all; of a synthetic set 1000 and 200).
     validation:
@@ -149,7 +158,7 @@ def _source(table: DataTable) -> Hashable:
     made = synthetic.ALIASES.get(table.name, table.name) in synthetic.KINDS
     inline_samples = table.train_x, table.train_y, table.test_x, table.test_y
     sizes = (table.train, table.test, table.validation) if made else None
-    return table.name, table.dataset, table.scale, table.target, inline_samples, sizes
+    return table.name, table.idx, table.dataset, table.scale, table.target, inline_samples, sizes
 
 
 def _raw(
@@ -162,13 +171,20 @@ def _raw(
     target: Target,
     table: DataTable | None,
 ) -> Raw:
-    """The samples that stand in the table or that its function returns, those of an .npz file, or a set of `NAMES`."""
+    """The samples that stand in the table, in its IDX files, or that its function returns; those of an .npz file or a
+    folder of IDX files, or a set of `NAMES`."""
     if table is not None and table.train_x is not None:
         return inline.load(table)
     if table is not None and table.dataset is not None:
         return own.load(table.dataset, scale, target)
+    if table is not None and table.idx is not None:
+        files = table.idx.files
+        return idx_files.load(files, files["train_x"], scale, target)
     if name.endswith(".npz"):
         return npz.load((base or Path()) / path_of(name), scale, target)
+    if "/" in name or "\\" in name:
+        folder = (base or Path()) / path_of(name)
+        return idx_files.load(idx_files.in_folder(folder), folder, scale, target)
     if name == digits.NAME:
         return digits.load()
     if name in mnist.NAMES:
@@ -187,5 +203,6 @@ def _unknown(name: str) -> InputError:
     near = get_close_matches(name, NAMES, n=1)
     hint = f'did you mean "{near[0]}"? ' if near else ""
     return InputError(
-        f'data.name = "{name}": no such data set; {hint}accepted are {", ".join(NAMES)}, or a path to an .npz file'
+        f'data.name = "{name}": no such data set; {hint}accepted are {", ".join(NAMES)}, or a path to an .npz file or'
+        " a folder of IDX files"
     )

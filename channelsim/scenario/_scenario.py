@@ -19,6 +19,7 @@ from channelsim.scenario._document import lay_over, located_model, parse_key
 from channelsim.scenario._given import located
 from channelsim.scenario._keys import Keys
 from channelsim.scenario._own import located_metrics, located_own, located_parts
+from channelsim.scenario._sections import is_path
 from channelsim.scenario._table import TableError, shown
 from channelsim.scenario._theory import with_system
 
@@ -108,7 +109,7 @@ class Scenario(Keys):
         for key in ("scale", "target"):
             if document["data"][key] == "auto":
                 del document["data"][key]
-        for key in ("dataset", "train_x", "train_y", "test_x", "test_y"):
+        for key in ("idx", "dataset", "train_x", "train_y", "test_x", "test_y"):
             if document["data"][key] is None:
                 del document["data"][key]
         for channel in document["channels"].values():
@@ -166,7 +167,10 @@ def located_data(data: dict[str, Any], folder: Path, trusted: bool) -> dict[str,
     placed: dict[str, Any] = {}
     if "dataset" in data:
         placed["dataset"] = located_own(data["dataset"], "data.dataset", folder, trusted)
-    if str(data.get("name", "")).endswith(".npz"):
+    if isinstance(data.get("idx"), Mapping):
+        files = data["idx"].items()
+        placed["idx"] = {key: str(folder / path_of(name)) if isinstance(name, str) else name for key, name in files}
+    if is_path(str(data.get("name", ""))):
         placed["name"] = str(folder / path_of(data["name"]))
     return {**data, **placed}
 

@@ -31,13 +31,21 @@ DATA_SETS = (
 
 
 def _data_set(name: str) -> str:
-    """A known name, or the absolute path of an .npz file."""
+    """A known name, or the absolute path of an .npz file or a folder."""
     if name in (*DATA_SETS, INLINE):
         return name
-    if name.endswith(".npz"):
+    if is_path(name):
         return str(path_of(name).absolute())
     known = ", ".join(DATA_SETS)
-    raise InputError(f"no such data set{nearest(name, DATA_SETS)}; accepted: {known}, or the path of an .npz")
+    raise InputError(
+        f"no such data set{nearest(name, DATA_SETS)}; accepted: {known}, or the path of an .npz or of a folder with "
+        'IDX files, "./FOLDER"'
+    )
+
+
+def is_path(name: str) -> bool:
+    """Whether the name of a data set is a path: it ends in .npz, or has a slash."""
+    return name.endswith(".npz") or "/" in name or "\\" in name
 
 
 _Row = Annotated[tuple[float, ...], Field(min_length=1), Listed]
@@ -53,16 +61,44 @@ _Targets = Annotated[
 ]
 
 
+IdxFile = Annotated[str, AfterValidator(lambda name: str(path_of(name).absolute()))]
+IdxPart = Annotated[IdxFile | None, NoneWord]
+
+
+class Idx(Table):
+    """The IDX files of a data set, gzip or not, by their paths."""
+
+    train_x: IdxFile
+    """The training images."""
+    train_y: IdxPart = None
+    """Their labels."""
+    test_x: IdxPart = None
+    """The test images."""
+    test_y: IdxPart = None
+    """Their labels."""
+    validation_x: IdxPart = None
+    """Images that are measured on and not learnt from."""
+    validation_y: IdxPart = None
+    """Their labels."""
+
+    @property
+    def files(self) -> dict[str, FilePath]:
+        """Key -> path, of those that are given."""
+        return {key: FilePath(name) for key, name in self.model_dump().items() if name is not None}
+
+
 class Data(Table):
     """The samples."""
 
     name: Annotated[
         str,
         AfterValidator(_data_set),
-        WithJsonSchema({"anyOf": [{"enum": list(DATA_SETS)}, {"type": "string", "pattern": r"\.npz$"}]}),
+        WithJsonSchema({"anyOf": [{"enum": list(DATA_SETS)}, {"type": "string", "pattern": r"\.npz$|[/\\]"}]}),
     ] = INLINE
-    """A data set by name, or the path of an .npz file (relative to the scenario file). Without it the samples are
-    those of `dataset`, or train_x and train_y."""
+    """A data set by name, or the path of an .npz file or of a folder with IDX files ("./FOLDER"), relative to the
+    scenario file. Without it the samples are those of `dataset`, `idx`, or train_x and train_y."""
+    idx: Annotated[Idx | None, NoneWord] = None
+    """The IDX files of a set, one by one, in place of `name`."""
     dataset: Annotated[Own | None, NoneWord] = None
     """A data set of your own, in place of `name`: a function of a Python file that returns its arrays, and its
     parameters."""
@@ -96,7 +132,7 @@ class Data(Table):
 
     @model_validator(mode="after")
     def _either_named_or_here(self) -> Self:
-        elsewhere = [key for key in ("dataset",) if getattr(self, key) is not None]
+        elsewhere = [key for key in ("idx", "dataset") if getattr(self, key) is not None]
         problems = source_problems(self, self.name, elsewhere, accepted(Data, "name"))
         if problems:
             raise TableError(problems)
@@ -105,11 +141,15 @@ class Data(Table):
     @property
     def called(self) -> str:
         """What the set is called: its name or path, or "mine.py:blobs"."""
+        if self.idx is not None:
+            return FilePath(self.idx.train_x).name
         return self.name if self.dataset is None else FilePath(self.dataset.use).name
 
     @property
     def source(self) -> str:
         """The key that says where the samples are, with its value, as errors show it."""
+        if self.idx is not None:
+            return f"data.idx.train_x = {self.idx.train_x!r}"
         return f"data.name = {self.name!r}" if self.dataset is None else f"data.dataset = {self.dataset.use!r}"
 
 

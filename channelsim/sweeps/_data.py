@@ -50,7 +50,7 @@ def kept(scenario: Scenario, dataset: Dataset, directory: Path) -> Scenario:
         np.savez(fresh, **arrays)  # type: ignore[arg-type]
         os.replace(fresh, path)
     target = "real" if dataset.real else "classes"
-    here = dict.fromkeys(("train", "test", "dataset", "train_x", "train_y", "test_x", "test_y"), "none")
+    here = dict.fromkeys(("train", "test", "idx", "dataset", "train_x", "train_y", "test_x", "test_y"), "none")
     as_it_is = {"scale": "none", "normalize": False, "validation": 0, "target": target}
     return scenario.with_({"data": {"name": str(path), **here, **as_it_is}})
 

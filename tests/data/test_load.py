@@ -17,7 +17,7 @@ from channelsim.errors import InputError
 
 def table(**keys: Any) -> Any:
     """A [data] table."""
-    others = dict.fromkeys(("dataset", "train_x", "train_y", "test_x", "test_y"))
+    others = dict.fromkeys(("idx", "dataset", "train_x", "train_y", "test_x", "test_y"))
     return SimpleNamespace(**{"target": "auto", "scale": "auto", "called": keys["name"], **others, **keys})
 
 
