@@ -12,12 +12,13 @@
 
 from __future__ import annotations
 
-from channelsim.data.catalogue import Entry, available
 from channelsim.data.dataset import Dataset
-from channelsim.data.download import SOURCES, Source, fetch
+from channelsim.data.download import SOURCES, fetch
 from channelsim.data.findings import Values
 from channelsim.data.inline import Samples
-from channelsim.data.load import NAMES, dataset_of, load_dataset, load_each
+from channelsim.data.known import Entry, Source
+from channelsim.data.load import dataset_of, load_dataset, load_each
+from channelsim.data.registry import NAMES, available
 
 __all__ = [
     "NAMES",

@@ -7,15 +7,13 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from channelsim.data import cifar10, digits, idx_files, inline, mnist, npz, own, synthetic
+from channelsim.data import idx_files, inline, npz, own
 from channelsim.data.dataset import Dataset, assemble
 from channelsim.data.findings import Scale
 from channelsim.data.raw import Raw, Target
+from channelsim.data.registry import NAMES, SETS
 from channelsim.errors import InputError
 from channelsim.paths import path_of
-
-NAMES = (digits.NAME, *mnist.NAMES, cifar10.NAME, *synthetic.ALIASES, *synthetic.KINDS)
-"""The sets known by name; a path that ends in .npz, or has a slash, is the user's own."""
 
 
 class IdxFiles(Protocol):
@@ -155,7 +153,7 @@ def load_each(tables: Iterable[Table]) -> Iterator[tuple[Table, Dataset | InputE
 
 def _source(table: DataTable) -> Hashable:
     """What `_raw` depends on: a synthetic set is made in the size that is asked for."""
-    made = synthetic.ALIASES.get(table.name, table.name) in synthetic.KINDS
+    made = table.name in SETS and SETS[table.name].make is not None
     inline_samples = table.train_x, table.train_y, table.test_x, table.test_y
     sizes = (table.train, table.test, table.validation) if made else None
     return table.name, table.idx, table.dataset, table.scale, table.target, inline_samples, sizes
@@ -185,17 +183,11 @@ def _raw(
     if "/" in name or "\\" in name:
         folder = (base or Path()) / path_of(name)
         return idx_files.load(idx_files.in_folder(folder), folder, scale, target)
-    if name == digits.NAME:
-        return digits.load()
-    if name in mnist.NAMES:
-        return mnist.load(name)
-    if name == cifar10.NAME:
-        return cifar10.load()
-    kind = synthetic.ALIASES.get(name, name)
-    if kind in synthetic.KINDS:
-        n_train = synthetic.DEFAULT_TRAIN if train is None else train
-        n_test = synthetic.DEFAULT_TEST if test is None else test
-        return synthetic.load(kind, max(n_train, 0) + max(validation, 0), max(n_test, 0))
+    known = SETS.get(name)
+    if known is not None and known.make is not None:
+        return known.make(train, test, validation)
+    if known is not None and known.read is not None:
+        return known.read()
     raise _unknown(name)
 
 

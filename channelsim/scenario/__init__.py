@@ -29,7 +29,6 @@ from channelsim.scenario._recording import Record, Window
 from channelsim.scenario._scenario import Scenario, only_scenario
 from channelsim.scenario._schema import schema
 from channelsim.scenario._sections import (
-    DATA_SETS,
     Change,
     Compute,
     Data,
@@ -45,7 +44,6 @@ from channelsim.scenario._table import nearest
 from channelsim.scenario._theory import system_from
 
 __all__ = [
-    "DATA_SETS",
     "AvgPool",
     "Axis",
     "BitErrors",

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
+from channelsim.data import NAMES
 from channelsim.errors import InputError
 from channelsim.paths import path_of
 from channelsim.scenario._channel import Channel, LowPrecision
@@ -18,27 +19,16 @@ from channelsim.scenario._table import Table, TableError, accepted, nearest
 from channelsim.scenario._types import Count, Duration, Energy, Listed, NoneWord, PositiveFloat, PositiveInt
 from channelsim.units import SECOND
 
-DATA_SETS = (
-    "digits",
-    "mnist",
-    "fashion-mnist",
-    "cifar10",
-    "synthetic",
-    "synthetic.blobs",
-    "synthetic.sparse",
-)
-"""The names that `channelsim.data` knows; data flow one way, so they cannot be imported from there."""
-
 
 def _data_set(name: str) -> str:
     """A known name, or the absolute path of an .npz file or a folder."""
-    if name in (*DATA_SETS, INLINE):
+    if name in (*NAMES, INLINE):
         return name
     if is_path(name):
         return str(path_of(name).absolute())
-    known = ", ".join(DATA_SETS)
+    known = ", ".join(NAMES)
     raise InputError(
-        f"no such data set{nearest(name, DATA_SETS)}; accepted: {known}, or the path of an .npz or of a folder with "
+        f"no such data set{nearest(name, NAMES)}; accepted: {known}, or the path of an .npz or of a folder with "
         'IDX files, "./FOLDER"'
     )
 
@@ -93,7 +83,7 @@ class Data(Table):
     name: Annotated[
         str,
         AfterValidator(_data_set),
-        WithJsonSchema({"anyOf": [{"enum": list(DATA_SETS)}, {"type": "string", "pattern": r"\.npz$|[/\\]"}]}),
+        WithJsonSchema({"anyOf": [{"enum": list(NAMES)}, {"type": "string", "pattern": r"\.npz$|[/\\]"}]}),
     ] = INLINE
     """A data set by name, or the path of an .npz file or of a folder with IDX files ("./FOLDER"), relative to the
     scenario file. Without it the samples are those of `dataset`, `idx`, or train_x and train_y."""

@@ -12,9 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channelsim.data.load import NAMES
 from channelsim.errors import InputError
-from channelsim.scenario import DATA_SETS, Channel, Model, Quantize, Scenario
+from channelsim.scenario import Channel, Model, Quantize, Scenario
 from tests.scenario.documents import Document, documents, model, small
 
 
@@ -288,10 +287,6 @@ def test_repeated_layers_are_counted() -> None:
 def test_compute_times() -> None:
     s = scenario(compute={"forward": "2 us", "learning": ["1 ns", "2 ns", 0]})
     assert [s.compute_times(h) for h in (1, 2, 3)] == [(2_000_000, 1000), (2_000_000, 2000), (2_000_000, 0)]
-
-
-def test_data_sets_are_those_that_the_data_module_knows() -> None:
-    assert sorted(DATA_SETS) == sorted(NAMES)
 
 
 def test_trace_words() -> None:
