@@ -16,7 +16,6 @@ import numpy as np
 
 from channelsim import codes, given, memory, metrics, units
 from channelsim.data import Dataset, Values, dataset_of
-from channelsim.extend import SETS
 from channelsim.plan import (
     ALL,
     SYNAPSES,
@@ -216,8 +215,7 @@ def check(scenario: Scenario, dataset: Dataset | None = None) -> Check:
     memory.refuse_excess(scenario, found, samples)
     refuse_long_steps(scenario, found, samples, len(dataset.test_y))
     given.load(scenario, found)
-    targets = {split: getattr(dataset, f"{split}_y") for split in SETS}
-    metrics.own(scenario.metrics, targets, dataset.outputs)
+    metrics.own(scenario.metrics, dataset.targets, dataset.outputs)
     batch = min(scenario.training.frame_size(samples), samples)
     return Check(
         scenario=scenario.name,

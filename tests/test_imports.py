@@ -64,7 +64,8 @@ ROOMS: dict[str, str] = {
     "trace": "errors plain paths files rules units plan",
     "given": "errors scenario plan trace",
     "result": "plain units",
-    "progress": "result",
+    "progress": "units result",
+    "notebook": "units progress",
     "provenance": "",
     "accounting": "elementary plan",
     "congestion": "units engine",
@@ -75,17 +76,17 @@ ROOMS: dict[str, str] = {
     "boundaries": "tolerances plan reference sensitivity",
     "side_by_side": "tolerances data plan engine reference sensitivity boundaries",
     "interchange": "errors scenario",
-    "_check": "extend units scenario data plan codes memory metrics given",
+    "_check": "units scenario data plan codes memory metrics given",
     "_verify": "errors tolerances scenario data plan engine reference memory metrics given side_by_side",
-    "simulation": "errors extend version signals paths units scenario data identity plan engine memory metrics trace "
+    "simulation": "errors version signals paths units scenario data identity plan engine memory metrics trace "
     "given result provenance accounting congestion cautions alignment deployment",
-    "_run": "errors units scenario data progress result simulation",
+    "_run": "errors units scenario data progress notebook result simulation",
     "plots": "errors paths files units trace accounting",
     "timelines": "errors paths files units scenario plan trace plots",
     "theory.portrait": "errors plots theory theory.systems",
     "_theory": "errors scenario data plan engine given theory theory.systems",
     "sweeps": "errors version signals plain extras parts paths files units elementary hashing scenario data identity "
-    "metrics trace plots _run",
+    "metrics trace plots notebook _run",
     "cli": "errors version signals plain shipped paths units scenario engine data trace result progress _check _verify "
     "_run _theory plots timelines sweeps extras theory theory.portrait",
     "__main__": "cli",

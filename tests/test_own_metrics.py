@@ -12,9 +12,9 @@ import torch
 
 import channelsim as cs
 from channelsim import engine, metrics, reference
-from channelsim.cli.progress import epoch_line
 from channelsim.errors import InputError
 from channelsim.extend import SETS
+from channelsim.progress import epoch_line
 from channelsim.reference.evaluate import predict
 from channelsim.scenario import _own
 from channelsim.sweeps import read_table

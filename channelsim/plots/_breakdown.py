@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from channelsim.accounting import by_cause
 from channelsim.errors import InputError, printable
-from channelsim.plots._style import COLOURS, tidy
+from channelsim.plots._style import COLOURS, Picture, tidy
 from channelsim.trace import Trace
 from channelsim.units import parse_energy
 
@@ -50,7 +50,7 @@ def draw_breakdown(traces: Sequence[Trace], labels: Sequence[str]) -> Figure:
         ("energy", "J", CAUSES, energy_split),
     ]
     bars = len(traces) if len(traces) > 1 else len(traces[0].channel_names)
-    figure = Figure(figsize=(9.0, 1.7 + 0.3 * bars), layout="constrained")
+    figure = Picture(figsize=(9.0, 1.7 + 0.3 * bars), layout="constrained")
     for axes, (title, unit, causes, split) in zip(figure.subplots(1, 2, sharey=True), panels, strict=True):
         if len(traces) == 1:
             names, values = list(split(traces[0])), list(split(traces[0]).values())

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from channelsim import given, identity, memory, metrics, provenance, trace
 from channelsim.data import Dataset, dataset_of
 from channelsim.errors import InputError
-from channelsim.extend import SETS
 from channelsim.paths import path_of
 from channelsim.plan import Plan, Recording, build, places_of, recording_of, refuse_long_steps, tables
 from channelsim.plan.given import fitted_feedback, fitted_synapses
@@ -98,8 +97,7 @@ def begin(
         inputs = {**identity.inputs(scenario, dataset), **own}
     plan = _plan(scenario, dataset, init)
     places = places_of(plan.layers, plan.channels, plan.channel_names)
-    targets = {split: getattr(dataset, f"{split}_y") for split in SETS}
-    own_metrics = metrics.own(scenario.metrics, targets, dataset.outputs)
+    own_metrics = metrics.own(scenario.metrics, dataset.targets, dataset.outputs)
     named = tuple((one.split, one.name) for one in own_metrics)
     recording = replace(recording_of(scenario, places, plan.frames_per_epoch), watch=watch, metrics=named)
     return Beginning(

@@ -87,8 +87,9 @@ class Course:
         self.differs = len(dataset.test_y) > 0 and deployment.differs(plan)
         self._own = begun.own_metrics
         self._probe = alignment.Probe(dataset, min(begun.scenario.trace.probe, plan.train_size))
-        targets = {"train": dataset.train_y, "test": dataset.test_y, "validation": dataset.validation_y}
-        self._variances = {part: metrics.variance(y) for part, y in targets.items()}  # NaN where there are classes
+        self._variances = {
+            part: metrics.variance(y) for part, y in dataset.targets.items()
+        }  # NaN where there are classes
         self.data_warnings = (*dataset.warnings, *unreachable(begun.scenario, dataset.train_y))
         self._behind: str | None = None  # the warning about a pipeline that cannot keep up
         self._told_losses = False
@@ -164,7 +165,7 @@ class Course:
         updates, tally = self.updates, engine.tally(state)
         passed = tally.samples or math.nan
         outputs = {
-            split: np.zeros((len(getattr(data, f"{split}_y")), data.outputs), np.float32)
+            split: np.zeros((len(data.targets[split]), data.outputs), np.float32)
             for split in {one.split for one in self._own}
         }
         judged = {  # (mean loss, accuracy)
@@ -230,9 +231,9 @@ class Course:
 
     def _own_figures(self, outputs: Mapping[str, NDArray[np.float32]]) -> dict[str, dict[str, float]]:
         """The user's own columns of each split's row of metrics."""
-        found: dict[str, dict[str, float]] = {split: {} for split in ("train", "validation", "test")}
+        found: dict[str, dict[str, float]] = {split: {} for split in self.dataset.targets}
         for one in self._own:
-            targets = getattr(self.dataset, f"{one.split}_y")
+            targets = self.dataset.targets[one.split]
             found[one.split][one.name] = metrics.value(one.part, outputs[one.split], targets)
         return found
 

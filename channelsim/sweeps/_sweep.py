@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from channelsim import extras, signals
 from channelsim.errors import InputError, RunError
+from channelsim.notebook import NotebookSweep, in_notebook
 from channelsim.paths import path_of
 from channelsim.scenario import Data, Scenario, only_scenario
 from channelsim.sweeps import _cluster, _data, _store, _worker
@@ -54,7 +55,8 @@ def sweep(
             use it at the same time.
         workers: single-threaded processes on this machine, by default one per core.
         scheduler: the address of a Dask scheduler instead, whose workers see the same files and have channelsim.
-        progress: is called while the sweep goes on (see `SweepProgress`).
+        progress: is called while the sweep goes on (see `SweepProgress`); by default a bar in a notebook, and nothing
+            elsewhere.
         dataset: in place of the scenario's; it is kept in the directory, where workers find it.
 
     Returns:
@@ -75,7 +77,7 @@ def sweep(
     if workers is not None and workers < 1:
         raise InputError(f"sweep: --workers {workers}; accepted: 1 or more")
     only_scenario(scenario)
-    listener = progress or Silent()
+    listener = progress or (NotebookSweep() if in_notebook() else Silent())
     directory = (path_of(out) if out is not None else default_out(scenario)).absolute()
     if dataset is not None:
         scenario = _data.kept(scenario, dataset, directory)

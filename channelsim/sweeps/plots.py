@@ -14,7 +14,7 @@ from channelsim import extras
 from channelsim.errors import InputError
 from channelsim.paths import path_of
 from channelsim.plots import MEASURES as KNOWN
-from channelsim.plots import Measure, as_written, check_format, dress, look, measure_of, save, tidy
+from channelsim.plots import Measure, Picture, as_written, check_format, dress, look, measure_of, save, tidy
 from channelsim.scenario import nearest
 from channelsim.sweeps._best import best_over as at_best
 from channelsim.sweeps._cells import Cell, cells, told_of_failures
@@ -125,7 +125,7 @@ def _across(x: str, swept: Sequence[str], measures: Sequence[str]) -> Measure | 
 
 
 def _curves(found: Sequence[Cell], x: str, by: str | None, measure: Measure, note: str) -> Figure:
-    figure = Figure(figsize=(7.2, 4.6), layout="constrained")
+    figure = Picture(figsize=(7.2, 4.6), layout="constrained")
     axes = figure.subplots()
     tidy(axes)
     along = Along([cell.place[0] for cell in found])
