@@ -42,7 +42,7 @@ def run(
 ) -> Result:
     """Simulates a scenario and leaves a trace.
 
-    Args:
+    Arguments:
         scenario: what to simulate; None with `resume`.
         out: the trace's path, `runs/<name>.h5` by default.
         force: overwrite a trace that exists.

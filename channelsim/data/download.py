@@ -36,25 +36,17 @@ def fetch(
     A file only appears under its name once its checksum is right, and one that is already there and right is
     not downloaded again.
 
-    Parameters
-    ----------
-    name:
-        A key of `SOURCES`.
-    folder:
-        Where to put it (None: the user's cache, where `load_dataset` looks).
-    mirrors:
-        URLs of folders to use in place of the known ones.
-    report:
-        Called with a line of text before each attempt.
+    Arguments:
+        name: A key of `SOURCES`.
+        folder: Where to put it (None: the user's cache, where `load_dataset` looks).
+        mirrors: URLs of folders to use in place of the known ones.
+        report: Called with a line of text before each attempt.
 
-    Returns
-    -------
-    The folder that holds the set's files.
+    Returns:
+        The folder that holds the set's files.
 
-    Raises
-    ------
-    InputError
-        The name is unknown, no mirror has a file (with each one's reason), or the folder cannot be written.
+    Raises:
+        InputError: The name is unknown, no mirror has a file (with each one's reason), or the folder cannot be written.
     """
     if name not in SOURCES:
         raise InputError(f'"{name}" is no set that can be fetched; accepted are {", ".join(SOURCES)}')

@@ -14,16 +14,11 @@ from channelsim.errors import InputError
 class Entry:
     """Where a set is on this machine.
 
-    Attributes
-    ----------
-    name:
-        What `data.name` calls it.
-    place:
-        The folder it was found in, "channelsim" or "computed"; None where it is not at hand.
-    train, test:
-        Samples in its two parts; None where that is not known.
-    remedy:
-        What to do when it cannot be used as it is; None where it can.
+    Attributes:
+        name: What `data.name` calls it.
+        place: The folder it was found in, "channelsim" or "computed"; None where it is not at hand.
+        train, test: Samples in its two parts; None where that is not known.
+        remedy: What to do when it cannot be used as it is; None where it can.
     """
 
     name: str
@@ -56,18 +51,12 @@ class Source:
 class Known:
     """A set that scenarios can name.
 
-    Attributes
-    ----------
-    name:
-        What `data.name` calls it.
-    at_hand:
-        Looks where it is; only headers and file sizes are read.
-    read:
-        Reads all of it. Raises InputError.
-    make:
-        In place of `read`: makes so many training and test samples.
-    source:
-        Where it can be fetched from, if anywhere.
+    Attributes:
+        name: What `data.name` calls it.
+        at_hand: Looks where it is; only headers and file sizes are read.
+        read: Reads all of it. Raises InputError.
+        make: In place of `read`: makes so many training and test samples.
+        source: Where it can be fetched from, if anywhere.
     """
 
     name: str

@@ -82,36 +82,26 @@ def load_dataset(
 ) -> Dataset:
     """The data set of a scenario's [data] table, or of the keywords that stand for it.
 
-    Parameters
-    ----------
-    config:
-        A [data] table (`channelsim.Data`): anything with the attributes `name`, `train`, `test`, `validation`,
-        `normalize`, `scale` and `target`, a function in `dataset`, files in `idx`, the samples themselves in `train_x`,
-        `train_y`, `test_x` and `test_y` (or None), and `called`, the set's name in words; the keywords are then not
-        looked at.
-    base:
-        The folder that a relative path to an .npz file starts from (None: the current directory).
-    name:
-        One of `NAMES`, a path that ends in `.npz`, or one with a slash of a folder with IDX files.
-    train, test:
-        Use only the first so many samples (None: all; of a synthetic set 1000 and 200).
-    validation:
-        So many samples are taken from the end of the training set and held out; `train` counts what remains.
-    normalize:
-        Give each channel zero mean and unit variance over the training samples.
-    scale:
-        Divide the values by this number, or use them as they are ("none"). "auto": sets known by name have values of
-        0..1; in an .npz file integers are divided by 255 if the largest needs 8 bits (128..255), all else is used as
-        it is.
-    target:
-        What is learned: "classes"; "real" numbers (class numbers then are numbers too); "input": the images themselves;
-        "auto": in an .npz file classes or real numbers, by what its labels look like; else classes.
+    Arguments:
+        config: A [data] table (`channelsim.Data`): anything with the attributes `name`, `train`, `test`, `validation`,
+            `normalize`, `scale` and `target`, a function in `dataset`, files in `idx`, the samples themselves in
+            `train_x`, `train_y`, `test_x` and `test_y` (or None), and `called`, the set's name in words; the keywords
+            are then not looked at.
+        base: The folder that a relative path to an .npz file starts from (None: the current directory).
+        name: One of `NAMES`, a path that ends in `.npz`, or one with a slash of a folder with IDX files.
+        train, test: Use only the first so many samples (None: all; of a synthetic set 1000 and 200).
+        validation: So many samples are taken from the end of the training set and held out; `train` counts what
+            remains.
+        normalize: Give each channel zero mean and unit variance over the training samples.
+        scale: Divide the values by this number, or use them as they are ("none"). "auto": sets known by name have
+            values of 0..1; in an .npz file integers are divided by 255 if the largest needs 8 bits (128..255), all else
+            is used as it is.
+        target: What is learned: "classes"; "real" numbers (class numbers then are numbers too); "input": the images
+            themselves; "auto": in an .npz file classes or real numbers, by what its labels look like; else classes.
 
-    Raises
-    ------
-    InputError
-        The set is unknown or lies nowhere, a file is damaged or disagrees with another, or there are too few
-        samples.
+    Raises:
+        InputError: The set is unknown or lies nowhere, a file is damaged or disagrees with another, or there are too
+            few samples.
     """
     if config is not None:
         name, train, test, validation = config.name, config.train, config.test, config.validation

@@ -126,6 +126,7 @@ class Keys(Table):
         """The axes of [sweep], checked."""
         return read_sweep(self.sweep, type(self))
 
+    @property
     def channel_names(self) -> list[str]:
         """The names of the channels that exist, in the order of `ends`."""
         return list(self.ends())

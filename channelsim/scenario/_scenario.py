@@ -80,7 +80,7 @@ class Scenario(Keys):
         """
         document = self.model_dump(mode="json")
         document["model"]["layers"] = [layer.model_dump(mode="json") for layer in self.model.chain()]
-        document["channels"] = {name: self.settings(name).model_dump(mode="json") for name in self.channel_names()}
+        document["channels"] = {name: self.settings(name).model_dump(mode="json") for name in self.channel_names}
         for written, change in zip(document["schedule"]["change"], self.schedule.change, strict=True):
             for name, channel in change.channels.items():
                 settings = written["channels"][name]

@@ -49,7 +49,7 @@ def sweep(
 
     In a script, call it below `if __name__ == "__main__":`, for the worker processes import the script.
 
-    Args:
+    Arguments:
         scenario: its `sweep` table is the grid; without one it is a single point.
         out: the directory, `runs/<name>` by default. Points that are done in it are not done again; another sweep may
             use it at the same time.

@@ -205,7 +205,7 @@ class Trace:
         return self._table(f"channels/{name}", _layout.CHANNELS)
 
     @_reads
-    def channel(self, name: str) -> np.void:
+    def channel_settings(self, name: str) -> np.void:
         """The CHANNEL record of a channel as the run began (its buffer offsets are 0)."""
         self._known("channel", name, self.channel_names)
         record = np.zeros((), CHANNEL)
@@ -373,7 +373,7 @@ class Trace:
         for name in self.channel_names:
             if name.startswith("learning."):
                 rows = self.channels(name)
-                units = int(self.channel(name)["n"]) * (rows["messages"] - rows["lost_messages"])
+                units = int(self.channel_settings(name)["n"]) * (rows["messages"] - rows["lost_messages"])
                 parts.append(np.where(units > 0, rows["entropy"], 0.0) * units)
         return np.cumsum(np.sum(parts, axis=0))
 
