@@ -5,10 +5,10 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 
 import channelsim as cs
-from channelsim.notebook import in_notebook
 
 figure, axes = plt.subplots()
-place = display(figure, display_id=True) if in_notebook() else None  # noqa: F821 (of IPython)
+notebook = "display" in globals()  # where IPython has put it
+place = display(figure, display_id=True) if notebook else None  # noqa: F821
 
 
 def draw(sim):
@@ -20,5 +20,5 @@ def draw(sim):
     place.update(figure) if place else figure.savefig("live.png")
 
 
-scenarios = Path.cwd() if in_notebook() else Path(__file__).parents[1]
-cs.run(cs.load(scenarios / "scenarios/digits-srbp.toml"), "runs/live.h5", force=True, on_epoch=draw)
+here = Path.cwd() if notebook else Path(__file__).parents[1]
+cs.run(cs.load(here / "scenarios/digits-srbp.toml"), "runs/live.h5", force=True, on_epoch=draw)

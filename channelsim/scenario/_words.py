@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from channelsim import units
 from channelsim.scenario._channel import Channel, LowPrecision
 from channelsim.scenario._keys import Keys
+from channelsim.scenario._own import Own
 from channelsim.scenario._rates import DEFAULT, layers_of, rate_of
 from channelsim.scenario._sections import RATE, Data
 
@@ -44,6 +45,8 @@ def summary(scenario: Keys) -> list[tuple[str, str]]:
     for table, what in ((scenario.model.weights, "weights"), (learning.feedback, "feedback")):
         if table.file is not None:
             rows.append((what, table.file + ("" if table.epoch is None else f", epoch {table.epoch}")))
+    if scenario.metrics:
+        rows.append(("metrics", ", ".join(f"{name} ({_used(own)})" for name, own in scenario.metrics.items())))
     schedule = scenario.schedule
     text: str = schedule.mode
     if schedule.mode == "pipelined" and schedule.interval:
@@ -72,6 +75,11 @@ def _data(data: Data) -> str:
     return ", ".join(words)
 
 
+def _used(own: Own) -> str:
+    """E.g. "mine.py:saturate"."""
+    return own.use.rpartition("/")[2]
+
+
 def _listed(numbers: Iterable[int | str]) -> str:
     return ", ".join(map(str, numbers))
 
@@ -93,7 +101,7 @@ def in_words(channel: Channel) -> str:
         words.append(f"bit errors {channel.bit_errors.probability:g}")
     if channel.drop:
         words.append(f"drop {channel.drop.probability:g}" + (" rescaled" if channel.drop.rescale else ""))
-    words += [f"stage {own.use.rpartition('/')[2]}" for own in channel.stage]
+    words += [f"stage {_used(own)}" for own in channel.stage]
     if channel.latency:
         words.append(f"latency {units.format_duration(channel.latency)}")
     if channel.jitter.value:
