@@ -40,12 +40,14 @@ if TYPE_CHECKING:
     from channelsim.scenario import EnergyCosts as EnergyCosts
     from channelsim.scenario import Feedback as Feedback
     from channelsim.scenario import Flatten as Flatten
+    from channelsim.scenario import Idx as Idx
     from channelsim.scenario import Jitter as Jitter
     from channelsim.scenario import Learning as Learning
     from channelsim.scenario import Link as Link
     from channelsim.scenario import MaxPool as MaxPool
     from channelsim.scenario import Model as Model
     from channelsim.scenario import Noise as Noise
+    from channelsim.scenario import Own as Own
     from channelsim.scenario import Quantize as Quantize
     from channelsim.scenario import Record as Record
     from channelsim.scenario import Scenario as Scenario
@@ -79,6 +81,7 @@ _HOME = {
     "EnergyCosts": "channelsim.scenario",
     "Feedback": "channelsim.scenario",
     "Flatten": "channelsim.scenario",
+    "Idx": "channelsim.scenario",
     "InputError": "channelsim.errors",
     "Jitter": "channelsim.scenario",
     "Learning": "channelsim.scenario",
@@ -86,6 +89,7 @@ _HOME = {
     "MaxPool": "channelsim.scenario",
     "Model": "channelsim.scenario",
     "Noise": "channelsim.scenario",
+    "Own": "channelsim.scenario",
     "Progress": "channelsim.progress",
     "Quantize": "channelsim.scenario",
     "Record": "channelsim.scenario",

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from channelsim import codes, given, memory, units
+from channelsim import codes, given, memory, metrics, units
 from channelsim.data import Dataset, Values, dataset_of
 from channelsim.plan import (
     ALL,
@@ -204,7 +204,8 @@ def check(scenario: Scenario, dataset: Dataset | None = None) -> Check:
     """What would be simulated. Loads the data, or takes `dataset`; draws no weights, and runs nothing.
 
     Raises InputError where `channelsim.run` would: data or weights that are not there, a model that does not fit them,
-    synapses that do not fit into memory, durations beyond the simulated clock, a change at a frame that never comes.
+    synapses that do not fit into memory, durations beyond the simulated clock, a change at a frame that never comes, a
+    metric that fails when it is tried.
     """
     only_scenario(scenario)
     dataset = dataset or dataset_of(scenario)
@@ -213,10 +214,11 @@ def check(scenario: Scenario, dataset: Dataset | None = None) -> Check:
     memory.refuse_excess(scenario, found, samples)
     refuse_long_steps(scenario, found, samples, len(dataset.test_y))
     given.load(scenario, found)
+    metrics.own(scenario.metrics, dataset.targets, dataset.outputs)
     batch = min(scenario.training.frame_size(samples), samples)
     return Check(
         scenario=scenario.name,
-        data=scenario.data.name,
+        data=scenario.data.called,
         samples=samples,
         classes=dataset.classes,
         outputs=dataset.outputs,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from channelsim import units
 from channelsim.data import Dataset
 from channelsim.errors import InputError
+from channelsim.notebook import NotebookProgress, in_notebook
 from channelsim.progress import Progress, Silent
 from channelsim.result import Result
 from channelsim.scenario import Scenario, only_scenario
@@ -41,13 +42,14 @@ def run(
 ) -> Result:
     """Simulates a scenario and leaves a trace.
 
-    Args:
+    Arguments:
         scenario: what to simulate; None with `resume`.
         out: the trace's path, `runs/<name>.h5` by default.
         force: overwrite a trace that exists.
         resume: a trace that was interrupted or killed: goes on from its checkpoint, bit for bit as if it had never
             stopped.
-        progress: is called while the run goes on (see `channelsim.progress`).
+        progress: is called while the run goes on (see `channelsim.progress`); by default a bar in a notebook, and
+            nothing elsewhere.
         threads: threads of one frame's kernels, at most the machine's cores; 1 by default. They do not change the
             result.
         dataset: what `data.dataset_of(scenario)` returned, for many runs on the same data; loaded by default.
@@ -67,7 +69,7 @@ def run(
         Whatever a callback or a method of `progress` raises; the trace is whole, holds all that they were told, and can
             be resumed.
     """
-    listener = progress or Silent()
+    listener = progress or (NotebookProgress() if in_notebook() else Silent())
     if scenario is not None:
         only_scenario(scenario)
     if out is None and resume is None and scenario is not None:

@@ -26,9 +26,9 @@ function is: it can be called and tested as any other.
 from __future__ import annotations
 
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, overload
 
 Place = Literal["before threshold", "after quantize", "before delivery"]
 PLACES: tuple[Place, ...] = ("before threshold", "after quantize", "before delivery")
@@ -123,6 +123,70 @@ def transfer(*, derivative: Callable[..., float], of: Literal["S", "O"]) -> Call
     if of not in ("S", "O"):
         raise ValueError(f"transfer: of = {of!r}; accepted: 'S', 'O'")
     return _marked(Transfer(derivative, of))
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What `dataset` notes: nothing but that the function makes one."""
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """What the function takes before `p`."""
+        return ()
+
+
+def dataset(function: Function) -> Function:
+    """A data set: `[data] dataset = { use = "mine.py:blobs", n = 1000 }`.
+
+    The function takes `p`, the other keys of the table as attributes, or nothing. It returns (train, test) or
+    (train, test, validation), a pair of arrays (x, y) each, or only train; or a mapping with train_x, train_y and what
+    there is of test_x, test_y, validation_x and validation_y, such as `numpy.load` returns of an .npz. x and y are as
+    in an .npz file (`channelsim.data.load_dataset`): x (samples, inputs) or (samples, channels, height, width), y class
+    numbers (samples,), one-hot rows, or real targets (samples, outputs).
+
+    It is called wherever the set is needed, also by the workers of a sweep, and has to return the same arrays each
+    time: a trace has their digests.
+    """
+    return _marked(Samples())(function)
+
+
+Set = Literal["train", "validation", "test"]
+SETS: tuple[Set, ...] = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What `metric` notes; its argument."""
+
+    sets: tuple[Set, ...]
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """What the function takes before `p`, by usual names."""
+        return ("outputs", "targets")
+
+
+@overload
+def metric(function: Function, /) -> Function: ...
+@overload
+def metric(*, sets: Sequence[Set]) -> Callable[[Function], Function]: ...
+def metric(function: Any = None, /, *, sets: Sequence[Set] = ("validation", "test")) -> Any:
+    """A metric: `[metrics] f1 = { use = "mine.py:f1", beta = 2 }`. With or without arguments: `@cx.metric`.
+
+    Arguments:
+        sets: the samples that it is computed on after each epoch, where there are any: "test", "validation", "train"
+            (all training samples, with the weights at the epoch's end).
+
+    The function takes `outputs`, float32 (samples, n_L), what the top layer puts out as trained (the forward channels
+    do what they do in training); `targets`, int32 (samples,), or float32 (samples, n_L) where they are real; and `p`,
+    the other keys of the table as attributes, if there are any. It returns a number, which may be NaN.
+
+    Raises ValueError for sets that are not accepted.
+    """
+    if not sets or isinstance(sets, str) or not set(sets) <= set(SETS):
+        raise ValueError(f"metric: sets = {sets!r}; accepted: a list of {', '.join(map(repr, SETS))}")
+    mark = _marked(Metric(tuple(one for one in SETS if one in sets)))
+    return mark if function is None else mark(function)
 
 
 def _marked(note: object) -> Callable[[Function], Function]:

@@ -17,7 +17,7 @@ TRIED = (-3.0, -0.5, 0.0, 0.5, 3.0)
 
 def note_of(part: Part) -> extend.Transfer:
     """What the decorator noted. Raises InputError for a part of another kind."""
-    return parts.note_of(part, extend.Transfer, "a transfer function")
+    return parts.note_of(part, extend.Transfer, "a transfer function", "@cx.transfer(...)")
 
 
 def is_of_s(part: Part) -> bool:

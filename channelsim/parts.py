@@ -114,23 +114,22 @@ def function_of(part: Part) -> Callable[..., Any]:
     return function
 
 
-def note_of(part: Part, kind: type[Note], what: str) -> Note:
+def note_of(part: Part, kind: type[Note], what: str, decorator: str) -> Note:
     """What a part's decorator noted. Raises InputError if it is a part of another kind; `what`: "a stage"."""
     note = getattr(function_of(part), extend.MARK)
     if not isinstance(note, kind):
-        accepted = f"a function with @cx.{kind.__name__.lower()}(...)"
-        raise InputError(f"{part.place} is not {what}; accepted: {accepted}")
+        raise InputError(f"{part.place} is not {what}; accepted: a function with {decorator}")
     return note
 
 
 def stage_of(part: Part) -> extend.Stage:
     """What a stage's decorator noted."""
-    return note_of(part, extend.Stage, "a stage")
+    return note_of(part, extend.Stage, "a stage", "@cx.stage(...)")
 
 
 def takes_parameters(part: Part) -> bool:
-    """Whether a stage takes `p`. Raises InputError if it takes anything else than it is given, or not what it is."""
-    wanted = stage_of(part).arguments
+    """Whether the function takes `p`. Raises InputError if it takes anything else than it is given."""
+    wanted = getattr(function_of(part), extend.MARK).arguments
     takes = takes_p(part, function_of(part), wanted)
     if part.parameters and not takes:
         refuse_unused(part, wanted)
@@ -203,7 +202,8 @@ def try_out(part: Part, n: int) -> None:
     message = half.copy()
     result = call(part, message, *((u,) if note.draws else ()), *((np.zeros((note.state, n)),) if note.state else ()))
     if result is not None:
-        raise InputError(f"{part.place} returns {_kind(result)}; accepted: nothing, as it changes the message in place")
+        accepted = "nothing, as it changes the message in place"
+        raise InputError(f"{part.place} returns {kind_of(result)}; accepted: {accepted}")
     if not np.isfinite(message).all():
         raise InputError(f"{part.place} makes {message[~np.isfinite(message)][0]} of 0.5; accepted: finite numbers")
 
@@ -211,12 +211,13 @@ def try_out(part: Part, n: int) -> None:
 def refuse_no_number(place: str, result: object, given: str) -> None:
     """Raises InputError unless what a function returned, of what it was given, is a finite number."""
     if not isinstance(result, int | float | np.number) or isinstance(result, bool):
-        raise InputError(f"{place} returns {_kind(result)}; accepted: a number")
+        raise InputError(f"{place} returns {kind_of(result)}; accepted: a number")
     if not np.isfinite(float(result)):
         raise InputError(f"{place} returns {float(result)} of {given}; accepted: a finite number")
 
 
-def _kind(value: object) -> str:
+def kind_of(value: object) -> str:
+    """What a function returned instead, in words."""
     shape = getattr(value, "shape", None)
     return f"an array of shape {shape}" if shape else f"a {type(value).__name__}"
 

@@ -1,13 +1,17 @@
-"""Progress of a run: the protocol between `channelsim.run` and what shows it.
+"""Progress of a run: the protocol between `channelsim.run` and what shows it, and an epoch in a line.
 
 `run` calls these methods from its own thread, between chunks of the engine. The command line shows them as a
-progress bar or as one line per epoch (`channelsim.cli.progress`); a notebook or a test may bring its own.
+progress bar or as one line per epoch (`channelsim.cli.progress`), a notebook as HTML (`channelsim.notebook`); a test
+may bring its own.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
+
+from channelsim.units import number_text, percent, quantity
 
 if TYPE_CHECKING:
     from channelsim.result import Result
@@ -45,7 +49,7 @@ class Progress(Protocol):
         reached the top in it), test_loss, test_accuracy and test_r2 (at its end), test_loss_deployed,
         test_accuracy_deployed and test_r2_deployed (NaN where they would say the same), accuracies from 0 to 1 (NaN
         where targets are real) and R^2 (NaN where they are classes), simulated_time_s, bits (so far, all channels) and
-        frames_per_second.
+        frames_per_second; and `own`, metrics of the user's own by name.
         """
 
     def finish(self, result: Result) -> None:
@@ -77,3 +81,39 @@ class Silent(Progress):
 
     def finish(self, result: Result) -> None:
         return
+
+
+MOST_LINES = 100
+"""Of epochs, in one run; a longer one shows every so many of them, and the last."""
+
+
+def has_line(epoch: int, epochs: int) -> bool:
+    """Whether an epoch, counted from 1, is shown."""
+    return epoch in (1, epochs) or epoch % math.ceil(epochs / MOST_LINES) == 0
+
+
+def epoch_line(row: Mapping[str, Any], epochs: int) -> str:
+    """One epoch in one line of at most 100 characters, and a few more where test accuracies are two."""
+    tested, deployed, trained = (figure(row, split) for split in ("test", "test_deployed", "train"))
+    parts = [
+        f"epoch {row['epoch']:>{len(str(epochs))}}/{epochs}",
+        *([f"test {tested}" + (f" (deployed {deployed})" if deployed else "")] if tested else []),
+        *([f"train {trained or '-'}"] if trained or math.isnan(row["train_loss"]) else []),
+        f"loss {number_text(row['train_loss'], '.4f')}",
+        *(f"{name.replace('_', ' ')} {value:.4g}" for name, value in row.get("own", {}).items()),
+        f"{quantity(row['frames_per_second'], 'frames/s')}",
+        f"{quantity(row['simulated_time_s'], 's')} simulated",
+        f"{quantity(row['bits'], 'bit')}",
+    ]
+    return "  ".join(parts)
+
+
+def figure(row: Mapping[str, Any], split: str) -> str:
+    """How well a split fares, in a word or two: accuracy, else R^2, else the loss of what is tested; else ""."""
+    part, *deployed = split.split("_")
+    accuracy, r2, loss = (row["_".join([part, name, *deployed])] for name in ("accuracy", "r2", "loss"))
+    if not math.isnan(accuracy):
+        return percent(accuracy)
+    if not math.isnan(r2):
+        return f"R^2 {r2:.4g}"
+    return "" if math.isnan(loss) or part == "train" else f"loss {number_text(loss, '.4f')}"

@@ -63,6 +63,8 @@ class Result:
         learning_entropy: bits that the learning channels would have sent, had each message been as long as its
             channel's entropy in that epoch allows; NaN where values are floats, which are not counted.
         staleness: mean age of the errors that layers have applied, in frames; NaN where they have applied none.
+        own_metrics: metrics of the user's own after the last epoch, by name: "test_f1".
+        own_history: the same after each epoch.
     """
 
     name: str
@@ -94,6 +96,8 @@ class Result:
     time_history: tuple[float, ...] = ()
     learning_entropy: float = math.nan
     staleness: float = math.nan
+    own_metrics: Mapping[str, float] = field(default_factory=dict)
+    own_history: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(
@@ -101,7 +105,8 @@ class Result:
             "channels",
             Frozen({name: Frozen(total) for name, total in self.channels.items()}),
         )
-        object.__setattr__(self, "energy_split", Frozen(self.energy_split))
+        for name in ("energy_split", "own_metrics", "own_history"):
+            object.__setattr__(self, name, Frozen(getattr(self, name)))
 
     @property
     def simulated_time_s(self) -> float:
@@ -239,7 +244,8 @@ class Result:
         """The object that `channelsim run --json` prints: plain numbers, strings and dictionaries, and None for
         what is not finite.
 
-        Its keys are the attributes above, without figures as deployed and of validation samples that are not there;
+        Its keys are the attributes above, without figures as deployed, of validation samples and of metrics of the
+        user's own that are not there;
         simulated_time_s, bits_per_update, joules_per_update and time_per_update_s are added.
         """
         values = {one.name: getattr(self, one.name) for one in fields(self)}
@@ -250,6 +256,10 @@ class Result:
         for name in [name for name in values if name.endswith("_deployed") or name.startswith("validation_")]:
             if math.isnan(values[name]):
                 del values[name]
+        for name in ("own_metrics", "own_history"):
+            del values[name]
+            if self.own_metrics:
+                values[name] = dict(getattr(self, name))
         for name in ("warnings", "history", "energy_history", "time_history"):
             values[name] = list(values[name])
         for name in ("bits_per_update", "joules_per_update", "time_per_update_s"):
@@ -275,7 +285,7 @@ class Result:
                 found.append((f"test {word}", show(tested) + more))
             if not math.isnan(trained):
                 found.append((f"train {word}", show(trained) + during))
-        return found
+        return found + [(name.replace("_", " "), _four_digits(value)) for name, value in self.own_metrics.items()]
 
     def _lines(self) -> list[tuple[str, str]]:
         return [

@@ -16,6 +16,7 @@ from channelsim.engine.compile import own
 from channelsim.errors import InputError, RunError
 from channelsim.plan import OwnStage
 from channelsim.reference.own import Own
+from channelsim.sweeps import points
 from tests import own_parts
 from tests.laws import cases
 from tests.networks import conv, dataset, dense_layers, plan_of_chain
@@ -259,3 +260,10 @@ def test_a_sweep_sends_the_file(tmp_path: Path) -> None:
         alone = cs.run(scenario.with_({key: float(gain), "sweep": {}}), tmp_path / f"{gain}.h5")
         assert alone.test_loss == loss
     assert table["test_loss"].nunique() == 2
+
+
+def test_parameters_are_keys_of_a_sweep(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    scenario = cs.load(path, set=['sweep."channels.learning.stage.gain"=[0.5, 1.0]'])
+    assert [point.scenario.channels["learning"].stage[0].parameters["gain"] for point in points(scenario)] == [0.5, 1.0]  # type: ignore[union-attr]
+    assert cs.load(path, set=["channels.learning.stage.gain=2"]).channels["learning"].stage[0].parameters["gain"] == 2

@@ -12,7 +12,11 @@ import channelsim as cs
 api = pytest.importorskip("mypy.api")
 
 SCRIPT = """
+import numpy as np
+from numpy.typing import NDArray
+
 import channelsim as cs
+import channelsim.extend as cx
 
 scenario = cs.load("mine.toml").with_({"learning.rule": "srbp"})
 with cs.Simulation(scenario, out="runs/mine.h5") as sim:
@@ -25,6 +29,20 @@ accuracy: float = result.test_accuracy
 data = cs.Dataset.from_arrays(train=(weights, weights))
 with cs.Trace(result.trace) as trace:
     rows = trace.metrics("test")
+
+
+@cx.metric(sets=["test"])
+def worst(outputs: NDArray[np.float32], targets: NDArray[np.int32]) -> float:
+    return float((outputs.argmax(axis=1) == targets).mean())
+
+
+@cx.dataset
+def blobs() -> tuple[tuple[NDArray[np.float64], list[int]], ...]:
+    return ((np.eye(2), [0, 1]),)
+
+
+share: float = result.own_metrics["test_worst"] + worst(np.eye(2, dtype=np.float32), np.arange(2, dtype=np.int32))
+arrays: tuple[tuple[NDArray[np.float64], list[int]], ...] = blobs()
 """
 
 

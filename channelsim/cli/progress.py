@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-from channelsim.cli.output import number, percent, quantity
-from channelsim.progress import Progress, Silent
+from channelsim.cli.output import number
+from channelsim.progress import Progress, Silent, epoch_line, figure, has_line
+from channelsim.units import quantity
 
 
 @contextmanager
@@ -27,41 +27,6 @@ def shown(stream: TextIO | None) -> Iterator[Progress]:
             yield bar
         finally:
             bar.close()
-
-
-MOST_LINES = 100
-"""Of epochs, in one run; a longer one shows every so many of them, and the last."""
-
-
-def has_line(epoch: int, epochs: int) -> bool:
-    """Whether an epoch, counted from 1, is shown."""
-    return epoch in (1, epochs) or epoch % math.ceil(epochs / MOST_LINES) == 0
-
-
-def epoch_line(row: Mapping[str, Any], epochs: int) -> str:
-    """One epoch in one line of at most 100 characters, and a few more where test accuracies are two."""
-    tested, deployed, trained = (figure(row, split) for split in ("test", "test_deployed", "train"))
-    parts = [
-        f"epoch {row['epoch']:>{len(str(epochs))}}/{epochs}",
-        *([f"test {tested}" + (f" (deployed {deployed})" if deployed else "")] if tested else []),
-        *([f"train {trained or '-'}"] if trained or math.isnan(row["train_loss"]) else []),
-        f"loss {number(row['train_loss'])}",
-        f"{quantity(row['frames_per_second'], 'frames/s')}",
-        f"{quantity(row['simulated_time_s'], 's')} simulated",
-        f"{quantity(row['bits'], 'bit')}",
-    ]
-    return "  ".join(parts)
-
-
-def figure(row: Mapping[str, Any], split: str) -> str:
-    """How well a split fares, in a word or two: accuracy, else R^2, else the loss of what is tested; else ""."""
-    part, *deployed = split.split("_")
-    accuracy, r2, loss = (row["_".join([part, name, *deployed])] for name in ("accuracy", "r2", "loss"))
-    if not math.isnan(accuracy):
-        return percent(accuracy)
-    if not math.isnan(r2):
-        return f"R^2 {r2:.4g}"
-    return "" if math.isnan(loss) or part == "train" else f"loss {number(loss)}"
 
 
 class LineProgress(Silent):

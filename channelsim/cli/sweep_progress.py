@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TextIO
 
-from channelsim.cli.output import number, percent
-from channelsim.sweeps import COLUMNS, Silent
+from channelsim.cli.output import number
+from channelsim.sweeps import Silent, keys_in
+from channelsim.units import percent
 
 
 @dataclass
@@ -124,7 +125,7 @@ def closing(done: int, failed: int) -> str:
 
 def point_line(row: Mapping[str, Any], done: int, points: int) -> str:
     """A point in a line: its values, and how well it fared, or why it failed."""
-    values = [f"{key}={value}" for key, value in row.items() if key not in COLUMNS]
+    values = [f"{key}={row[key]}" for key in keys_in(row)]
     told = _fared(row) if row["status"] == "done" else f"{row['status']}: {row['reason']}"
     told += f"  warning: {row['warnings']}" if row["status"] == "done" and row["warnings"] else ""
     return f"{done:>{len(str(points))}}/{points}  {'  '.join(values)}  {told}"

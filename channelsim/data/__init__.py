@@ -2,6 +2,7 @@
 
 - `load_dataset`: the set of a scenario's [data] table, as a `Dataset`
 - `load_each`: the same of many tables, each source being read once
+- `Samples`: what a [data] table has where its samples stand in it
 - `Values`: the range of a set's values, and what was done with them
 - `dataset_of`: the same of a scenario, whose errors name its file
 - `available`: which sets are at hand, one `Entry` each
@@ -11,17 +12,20 @@
 
 from __future__ import annotations
 
-from channelsim.data.catalogue import Entry, available
 from channelsim.data.dataset import Dataset
-from channelsim.data.download import SOURCES, Source, fetch
+from channelsim.data.download import SOURCES, fetch
 from channelsim.data.findings import Values
-from channelsim.data.load import NAMES, dataset_of, load_dataset, load_each
+from channelsim.data.inline import Samples
+from channelsim.data.known import Entry, Source
+from channelsim.data.load import dataset_of, load_dataset, load_each
+from channelsim.data.registry import NAMES, available
 
 __all__ = [
     "NAMES",
     "SOURCES",
     "Dataset",
     "Entry",
+    "Samples",
     "Source",
     "Values",
     "available",

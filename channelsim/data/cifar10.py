@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from channelsim.data import places
 from channelsim.data.findings import WHITE
+from channelsim.data.known import Archive, Entry, Known, Source, on_disk
 from channelsim.data.raw import Raw
 from channelsim.errors import InputError
 
@@ -102,3 +103,18 @@ def _read_batch(path: Path) -> Bytes:
             f" accepted are 0 to {CLASSES - 1}"
         )
     return batch
+
+
+def _at_hand() -> Entry:
+    return on_disk(NAME, find(), sizes)
+
+
+SOURCE = Source(
+    (
+        "https://www.cs.toronto.edu/~kriz/",
+        "https://storage.googleapis.com/s4tf-hosted-binaries/datasets/CIFAR10/",
+    ),
+    {"cifar-10-binary.tar.gz": "sha256:c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"},
+    Archive(FOLDER, (*TRAIN, *TEST), is_whole),
+)
+KNOWN = (Known(NAME, _at_hand, read=load, source=SOURCE),)

@@ -119,6 +119,11 @@ class Dataset:
         return int(self.train_y.shape[1]) if self.real else self.classes
 
     @property
+    def targets(self) -> dict[str, NDArray]:
+        """Part ("train", "test", "validation") -> its targets."""
+        return {"train": self.train_y, "test": self.test_y, "validation": self.validation_y}
+
+    @property
     def learned(self) -> str:
         """What there is to learn, in words: "10 classes" or "targets of 3 values"."""
         if not self.real:

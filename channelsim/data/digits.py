@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from channelsim import hashing
+from channelsim.data.known import Entry, Known
 from channelsim.data.raw import Raw
 
 NAME = "digits"
@@ -37,3 +38,6 @@ def _table() -> NDArray[np.uint8]:
     """64 grey levels and the class of each image, shape (1797, 65)."""
     with as_file(files("channelsim.data") / "files" / "digits.csv.gz") as file:
         return np.loadtxt(file, delimiter=",", dtype=np.uint8)
+
+
+KNOWN = (Known(NAME, lambda: Entry(NAME, "channelsim", TRAIN, TEST), read=load),)

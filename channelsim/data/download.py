@@ -11,57 +11,18 @@ import tarfile
 import tempfile
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from channelsim.data import cifar10, places
+from channelsim.data import places
+from channelsim.data.known import Archive, Source
+from channelsim.data.registry import SETS
 from channelsim.errors import InputError
 
 TIMEOUT = (10.0, 60.0)
 """Seconds to wait for a connection, and for the next bytes on it."""
 
 
-@dataclass(frozen=True)
-class Source:
-    """Where a set can be had: URLs of folders that hold all of its files, and the SHA-256 of each file."""
-
-    mirrors: tuple[str, ...]
-    checksums: dict[str, str]
-
-
-SOURCES = {
-    "mnist": Source(
-        (
-            "https://ossci-datasets.s3.amazonaws.com/mnist/",
-            "https://storage.googleapis.com/cvdf-datasets/mnist/",
-        ),
-        {
-            "train-images-idx3-ubyte.gz": "sha256:440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-            "train-labels-idx1-ubyte.gz": "sha256:3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-            "t10k-images-idx3-ubyte.gz": "sha256:8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-            "t10k-labels-idx1-ubyte.gz": "sha256:f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-        },
-    ),
-    "fashion-mnist": Source(
-        (
-            "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
-            "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
-        ),
-        {
-            "train-images-idx3-ubyte.gz": "sha256:3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
-            "train-labels-idx1-ubyte.gz": "sha256:a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
-            "t10k-images-idx3-ubyte.gz": "sha256:346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
-            "t10k-labels-idx1-ubyte.gz": "sha256:67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
-        },
-    ),
-    cifar10.NAME: Source(
-        (
-            "https://www.cs.toronto.edu/~kriz/",
-            "https://storage.googleapis.com/s4tf-hosted-binaries/datasets/CIFAR10/",
-        ),
-        {"cifar-10-binary.tar.gz": "sha256:c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"},
-    ),
-}
+SOURCES: dict[str, Source] = {name: known.source for name, known in SETS.items() if known.source is not None}
 
 
 def fetch(
@@ -75,38 +36,31 @@ def fetch(
     A file only appears under its name once its checksum is right, and one that is already there and right is
     not downloaded again.
 
-    Parameters
-    ----------
-    name:
-        A key of `SOURCES`.
-    folder:
-        Where to put it (None: the user's cache, where `load_dataset` looks).
-    mirrors:
-        URLs of folders to use in place of the known ones.
-    report:
-        Called with a line of text before each attempt.
+    Arguments:
+        name: A key of `SOURCES`.
+        folder: Where to put it (None: the user's cache, where `load_dataset` looks).
+        mirrors: URLs of folders to use in place of the known ones.
+        report: Called with a line of text before each attempt.
 
-    Returns
-    -------
-    The folder that holds the set's files.
+    Returns:
+        The folder that holds the set's files.
 
-    Raises
-    ------
-    InputError
-        The name is unknown, no mirror has a file (with each one's reason), or the folder cannot be written.
+    Raises:
+        InputError: The name is unknown, no mirror has a file (with each one's reason), or the folder cannot be written.
     """
     if name not in SOURCES:
         raise InputError(f'"{name}" is no set that can be fetched; accepted are {", ".join(SOURCES)}')
     source = SOURCES[name]
+    archive = source.archive
     folder = places.cache(name) if folder is None else Path(folder)
-    if name == cifar10.NAME and cifar10.is_whole(folder / cifar10.FOLDER):
-        return folder / cifar10.FOLDER
+    if archive is not None and archive.is_whole(folder / archive.folder):
+        return folder / archive.folder
     order = [url.rstrip("/") + "/" for url in mirrors or source.mirrors]
     for file, checksum in source.checksums.items():
         served = _fetch_file(name, file, checksum, folder, order, report)
         # The mirror that worked is asked first from now on: dead ones cost a timeout each.
         order = [served, *(url for url in order if url != served)]
-    return _unpack(folder) if name == cifar10.NAME else folder
+    return folder if archive is None else _unpack(folder / next(iter(source.checksums)), archive)
 
 
 def _fetch_file(
@@ -168,15 +122,14 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
-def _unpack(folder: Path) -> Path:
-    """CIFAR-10's files out of its archive, each renamed into place when whole; the archive is removed."""
-    (archive,) = (folder / file for file in SOURCES[cifar10.NAME].checksums)
-    target = folder / cifar10.FOLDER
+def _unpack(packed: Path, archive: Archive) -> Path:
+    """The files out of an archive, each renamed into place when whole; it is then removed."""
+    target = packed.parent / archive.folder
     try:
         target.mkdir(exist_ok=True)
-        with tarfile.open(archive) as tar:
-            for name in (*cifar10.TRAIN, *cifar10.TEST):
-                member = tar.extractfile(f"{cifar10.FOLDER}/{name}")
+        with tarfile.open(packed) as tar:
+            for name in archive.files:
+                member = tar.extractfile(f"{archive.folder}/{name}")
                 if member is None:
                     raise KeyError(f"{name} is no file")
                 with tempfile.NamedTemporaryFile(dir=target, delete=False) as part:
@@ -187,8 +140,8 @@ def _unpack(folder: Path) -> Path:
                         os.unlink(part.name)
                         raise
     except (tarfile.TarError, KeyError, EOFError, zlib.error) as error:
-        raise InputError(f"{archive}: cannot be unpacked ({error}); accepted is CIFAR-10's binary version") from None
+        raise InputError(f"{packed}: cannot be unpacked ({error}); accepted is the known archive") from None
     except OSError as error:
         raise _unwritable(target, error) from None
-    archive.unlink()
+    packed.unlink()
     return target

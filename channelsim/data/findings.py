@@ -26,16 +26,11 @@ NAMED = 5  # classes that a warning lists
 class Values:
     """The values of the training images as they came, and what was done with them.
 
-    Attributes
-    ----------
-    dtype:
-        Of the source, e.g. "uint8".
-    low, high:
-        Smallest and largest value of the source, before it is cut to size.
-    divisor:
-        What all values were divided by; 1: used as they are.
-    normalized:
-        Whether each channel was then given mean 0 and variance 1.
+    Attributes:
+        dtype: Of the source, e.g. "uint8".
+        low, high: Smallest and largest value of the source, before it is cut to size.
+        divisor: What all values were divided by; 1: used as they are.
+        normalized: Whether each channel was then given mean 0 and variance 1.
     """
 
     dtype: str

@@ -5,6 +5,7 @@ Both come as four files of the same names: 60,000 + 10,000 grey images of 28 x 2
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,39 @@ from numpy.typing import NDArray
 
 from channelsim.data import idx, places
 from channelsim.data.findings import WHITE
+from channelsim.data.known import Entry, Known, Source, on_disk
 from channelsim.data.raw import Raw
 from channelsim.errors import InputError
 
 Bytes = NDArray[np.uint8]
 
-NAMES = ("mnist", "fashion-mnist")
+SOURCES = {
+    "mnist": Source(
+        (
+            "https://ossci-datasets.s3.amazonaws.com/mnist/",
+            "https://storage.googleapis.com/cvdf-datasets/mnist/",
+        ),
+        {
+            "train-images-idx3-ubyte.gz": "sha256:440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+            "train-labels-idx1-ubyte.gz": "sha256:3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+            "t10k-images-idx3-ubyte.gz": "sha256:8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+            "t10k-labels-idx1-ubyte.gz": "sha256:f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+        },
+    ),
+    "fashion-mnist": Source(
+        (
+            "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
+            "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+        ),
+        {
+            "train-images-idx3-ubyte.gz": "sha256:3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+            "train-labels-idx1-ubyte.gz": "sha256:a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+            "t10k-images-idx3-ubyte.gz": "sha256:346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+            "t10k-labels-idx1-ubyte.gz": "sha256:67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+        },
+    ),
+}
+NAMES = tuple(SOURCES)
 CLASSES = 10
 TRAIN = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")
 TEST = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
@@ -49,6 +77,10 @@ def find(name: str) -> Path | None:
 def sizes(folder: Path) -> tuple[int, int]:
     """Numbers of training and test images in `folder`, from the headers alone."""
     return idx.read_sizes(_file(folder, TRAIN[0]))[0], idx.read_sizes(_file(folder, TEST[0]))[0]
+
+
+def _at_hand(name: str) -> Entry:
+    return on_disk(name, find(name), sizes)
 
 
 def _may_hold(folder: Path, name: str) -> bool:
@@ -102,3 +134,8 @@ def _read_bytes(path: Path, dimensions: int, what: str) -> Bytes:
 
 def _pixels(images: NDArray) -> str:
     return f"{images.shape[1]} x {images.shape[2]}"
+
+
+KNOWN = tuple(
+    Known(name, partial(_at_hand, name), read=partial(load, name), source=source) for name, source in SOURCES.items()
+)

@@ -7,11 +7,13 @@ scenario's seed plays no part: like the images of MNIST, the samples are the sam
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from channelsim import hashing
+from channelsim.data.known import Entry, Known
 from channelsim.data.raw import Raw
 
 DEFAULT_TRAIN = 1000
@@ -27,6 +29,13 @@ def load(name: str, train: int, test: int) -> Raw:
     train_y, test_y = (_integers(stream, LABELS, part, n, classes) for part, n in enumerate((train, test)))
     train_x, test_x = (draw(stream, part, y, inputs, classes) for part, y in enumerate((train_y, test_y)))
     return Raw(train_x, train_y, test_x, test_y, (inputs,), classes)
+
+
+def made(name: str, train: int | None, test: int | None, validation: int) -> Raw:
+    """The set of this name or alias in the size that is asked for, validation samples beside those for training; by
+    default 1000 and 200."""
+    n_train, n_test = (DEFAULT_TRAIN if train is None else train), (DEFAULT_TEST if test is None else test)
+    return load(ALIASES.get(name, name), max(n_train, 0) + max(validation, 0), max(n_test, 0))
 
 
 def _blobs(stream: int, part: int, labels: NDArray, inputs: int, classes: int) -> NDArray[np.float32]:
@@ -63,3 +72,10 @@ KINDS: dict[str, tuple[Draw, int, int, int]] = {
 }
 """Each set: how its images are drawn, inputs, classes, and the stream of its numbers."""
 ALIASES = {"synthetic": "synthetic.blobs"}
+
+
+def _at_hand(name: str) -> Entry:
+    return Entry(name, "computed", DEFAULT_TRAIN, DEFAULT_TEST)
+
+
+KNOWN = tuple(Known(name, partial(_at_hand, name), make=partial(made, name)) for name in (*ALIASES, *KINDS))

@@ -20,10 +20,13 @@ from channelsim.engine.tables.handles import handle, records
 from channelsim.plan import is_ideal
 
 
-def evaluate(state: State, images: NDArray[np.float32], y: NDArray[Any]) -> tuple[float, float]:
+def evaluate(
+    state: State, images: NDArray[np.float32], y: NDArray[Any], outputs: NDArray[np.float32] | None = None
+) -> tuple[float, float]:
     """(mean loss, accuracy) on images (N, n_0) with the weights as they are; NaN where there are none.
 
-    `y` has class numbers (N,), or real targets (N, n_L), for which there is no accuracy (NaN).
+    `y` has class numbers (N,), or real targets (N, n_L), for which there is no accuracy (NaN). `outputs` (N, n_L) is
+    filled with the top layer's activity.
 
     The forward channels do to activities what they do in training, except that residuals are not kept and nothing is
     late.
@@ -48,6 +51,9 @@ def evaluate(state: State, images: NDArray[np.float32], y: NDArray[Any]) -> tupl
         for first in range(0, len(y), at_once):
             samples = min(at_once, len(y) - first)
             prediction.evaluate(net, memory, flat, labels, targets, first, samples, here, there, *room, found)
+            if outputs is not None:
+                top = prediction.top_of(here, there, plan.top)
+                outputs[first : first + samples] = top[: samples * outputs.shape[1]].reshape(samples, -1)
     refuse_own_fault(plan, state)
     loss, correct = found / len(y)
     return float(loss), float(correct) if len(labels) else math.nan

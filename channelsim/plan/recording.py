@@ -52,11 +52,13 @@ class Snapshots:
 
 @dataclass(frozen=True)
 class Recording:
-    """Messages and values that a run writes down; with `watch` also the values of the last frames."""
+    """Messages and values that a run writes down, and of each epoch metrics of the user's own (split, name); with
+    `watch` also the values of the last frames."""
 
     windows: tuple[Window, ...] = ()
     series: tuple[Series, ...] = ()
     snapshots: tuple[Snapshots, ...] = ()
+    metrics: tuple[tuple[str, str], ...] = ()
     watch: bool = False
 
     @property

@@ -39,7 +39,7 @@ def layer_table(scenario: Scenario, shape: tuple[int, ...], outputs: int, real: 
     if declared != given:
         raise InputError(
             f"{model.where}: input: the model takes {list(model.input)} = {declared} values, but the data set "
-            f"'{scenario.data.name}' has {list(shape)} = {given}"
+            f"'{scenario.data.called}' has {list(shape)} = {given}"
         )
     if len(model.input) == len(shape) == 3 and tuple(model.input) != tuple(shape):
         accepted = f"input = {list(shape)}"
@@ -47,7 +47,7 @@ def layer_table(scenario: Scenario, shape: tuple[int, ...], outputs: int, real: 
             accepted = "the data with the channels first, x.transpose(0, 3, 1, 2)"
         raise InputError(
             f"{model.where}: input: the model takes images of {list(model.input)} (channels, height, width), but the "
-            f"data set '{scenario.data.name}' has {list(shape)}; accepted: {accepted}"
+            f"data set '{scenario.data.called}' has {list(shape)}; accepted: {accepted}"
         )
     shapes = model.shapes()
     table = np.zeros(model.depth + 1, LAYER)

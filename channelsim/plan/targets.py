@@ -16,7 +16,7 @@ _RANGES = {"tanh": (-1.0, 1.0), "logistic": (0.0, 1.0), "relu": (0.0, math.inf)}
 def refuse_misfit(scenario: Scenario, outputs: int, real: bool) -> None:
     """Raises InputError for a top layer that has not a unit for each class or value of a target, and for cross-entropy
     where the targets are real."""
-    model, name = scenario.model, scenario.data.name
+    model, name = scenario.model, scenario.data.called
     top, shape = model.chain()[-1].nonlinearity, model.shapes()[-1]
     if real and top == "softmax":
         raise InputError(

@@ -19,6 +19,7 @@ from channelsim.plots._style import (
     COLOURS,
     FORMATS,
     MOST_NAMES,
+    Picture,
     as_written,
     check_format,
     dress,
@@ -39,6 +40,7 @@ __all__ = [
     "MOST_NAMES",
     "Measure",
     "Panel",
+    "Picture",
     "Source",
     "as_written",
     "check_format",
@@ -80,7 +82,8 @@ def plot(
         out: where to write the picture: .png, .svg or .pdf.
         note: is told, a line each, which of several traces cannot be drawn.
         x, y: measures, such as energy and test_accuracy: a curve for each trace, epoch by epoch (x: epoch and y:
-            test_accuracy where only the other is given). Names of all: `channelsim.plots.MEASURES`.
+            test_accuracy where only the other is given). Names of all: `channelsim.plots.MEASURES`, and of metrics of
+            the user's own `Trace.own_metrics`.
         at_end: a point for each trace, at its end, instead of a curve.
         pareto: these points with the Pareto front marked and named.
         breakdown: bars instead: bits and joules by cause, of each channel, or of each of several traces.

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from channelsim.accounting import by_cause
 from channelsim.errors import InputError, printable
 from channelsim.plots._costs import energy_costs
-from channelsim.plots._style import COLOURS, tidy
+from channelsim.plots._style import COLOURS, Picture, tidy
 from channelsim.trace import Trace
 
 CAUSES = ("bits on links", "multiply-accumulates", "synapses read", "synapses written")
@@ -68,7 +68,7 @@ class Panel:
 
 def draw_bars(names: Sequence[str], panels: Sequence[Panel]) -> Figure:
     """Panels side by side, which share the names of their bars."""
-    figure = Figure(figsize=(9.0, 1.7 + 0.3 * len(names)), layout="constrained")
+    figure = Picture(figsize=(9.0, 1.7 + 0.3 * len(names)), layout="constrained")
     for axes, panel in zip(figure.subplots(1, len(panels), sharey=True), panels, strict=True):
         _bars(axes, panel.title, panel.unit, panel.causes, names, panel.values)
     return figure

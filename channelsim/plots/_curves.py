@@ -14,7 +14,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from channelsim.errors import InputError, printable
-from channelsim.plots._style import MOST_NAMES, as_written, is_wide, log_ticks, look, tidy
+from channelsim.plots._style import MOST_NAMES, Picture, as_written, is_wide, log_ticks, look, tidy
 from channelsim.trace import Trace
 
 _MOST_MARKERS = 12  # a curve
@@ -74,7 +74,7 @@ def draw(of_traces: Sequence[Sequence[Curve]]) -> Figure:
     curves = [curve for of_trace in of_traces for curve in of_trace]
     numbers = [i for i, of_trace in enumerate(of_traces) for _ in of_trace]
     drawn = [(label, values) for label, values in _MEASURES if any(not _absent(values(curve)) for curve in curves)]
-    figure = Figure(figsize=(9.0, 0.4 + 3.0 * len(drawn)), layout="constrained")
+    figure = Picture(figsize=(9.0, 0.4 + 3.0 * len(drawn)), layout="constrained")
     axes = figure.subplots(len(drawn), 2, sharex="col", sharey="row", squeeze=False)
     labels = labels_of(curves)
     for i, curve, label in zip(numbers, curves, labels, strict=True):

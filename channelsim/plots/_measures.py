@@ -122,8 +122,12 @@ Series = tuple[NDArray[np.int64], NDArray[np.float64]]
 
 
 def series(trace: Trace, name: str) -> Series:
-    """A measure of a trace after each epoch, counted from the start; empty where the trace has none."""
-    return _SERIES[name](trace)
+    """A measure of a trace after each epoch, counted from the start; empty where the trace has none. Metrics of the
+    user's own are called as in `Trace.own_metrics`."""
+    if name in _SERIES:
+        return _SERIES[name](trace)
+    split, _, column = name.partition("_")
+    return _metric(split, column)(trace) if name in trace.own_metrics else _nothing(trace)
 
 
 def last(trace: Trace, name: str) -> float:

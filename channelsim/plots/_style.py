@@ -30,6 +30,15 @@ MOST_NAMES = 24
 _WIDE = 8.0  # values of 0 or more that differ by more than this factor stand on a logarithmic axis
 
 
+class Picture(Figure):
+    """A figure that a notebook shows, whether or not pyplot is in use there."""
+
+    def _repr_png_(self) -> bytes:
+        picture = io.BytesIO()
+        self.savefig(picture, format="png", dpi=100)
+        return picture.getvalue()
+
+
 def look(i: int) -> dict[str, Any]:
     """Colour, line and marker of curve number `i`, as keywords of `Axes.plot`."""
     return {

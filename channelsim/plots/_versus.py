@@ -13,7 +13,7 @@ from channelsim.errors import InputError
 from channelsim.plots import _pareto
 from channelsim.plots._curves import name_curves
 from channelsim.plots._measures import MEASURES, Measure, last, measure_of, series
-from channelsim.plots._style import COLOURS, dress, look, tidy
+from channelsim.plots._style import COLOURS, Picture, dress, look, tidy
 from channelsim.trace import Trace
 
 _MOST_MARKERS = 12  # a curve
@@ -26,8 +26,9 @@ def draw_versus(
 
     Raises InputError for a name that is no measure, and where no trace has both.
     """
-    across, up = measure_of(x, MEASURES), measure_of(y, MEASURES)
-    figure = Figure(figsize=(7.2, 4.8), layout="constrained")
+    known = [*MEASURES, *dict.fromkeys(name for trace in traces for name in trace.own_metrics)]
+    across, up = measure_of(x, known), measure_of(y, known)
+    figure = Picture(figsize=(7.2, 4.8), layout="constrained")
     axes = figure.subplots()
     tidy(axes)
     if at_end or pareto or "staleness" in (across.name, up.name):

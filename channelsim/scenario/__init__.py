@@ -25,15 +25,16 @@ from channelsim.scenario._layers import AvgPool, Conv2d, Dense, Flatten, Layer, 
 from channelsim.scenario._learning import Feedback, Learning
 from channelsim.scenario._load import load, load_model
 from channelsim.scenario._model import Model, Weights
+from channelsim.scenario._own import Own
 from channelsim.scenario._recording import Record, Window
 from channelsim.scenario._scenario import Scenario, only_scenario
 from channelsim.scenario._schema import schema
 from channelsim.scenario._sections import (
-    DATA_SETS,
     Change,
     Compute,
     Data,
     EnergyCosts,
+    Idx,
     Schedule,
     Synapses,
     Trace,
@@ -44,7 +45,6 @@ from channelsim.scenario._table import nearest
 from channelsim.scenario._theory import system_from
 
 __all__ = [
-    "DATA_SETS",
     "AvgPool",
     "Axis",
     "BitErrors",
@@ -61,6 +61,7 @@ __all__ = [
     "Feedback",
     "Flatten",
     "Grid",
+    "Idx",
     "Jitter",
     "Layer",
     "Learning",
@@ -69,6 +70,7 @@ __all__ = [
     "MaxPool",
     "Model",
     "Noise",
+    "Own",
     "Quantize",
     "Record",
     "Scenario",

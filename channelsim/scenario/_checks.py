@@ -355,7 +355,7 @@ def _unused_channel_advice(scenario: Keys) -> list[str]:
     """Settings of learning channels to layers that receive no error signal."""
     if RULES[scenario.learning.rule].route is None:
         return []
-    names = {table for name in scenario.channel_names() for table in tables_of(name)}
+    names = {table for name in scenario.channel_names for table in tables_of(name)}
     return [
         f'channels."{name}" is not used: layer {name.split(".")[1]} has no synapses, and passes no error on'
         for name in scenario.channels

@@ -1,10 +1,12 @@
-"""What must hold between the samples that stand in a scenario's [data] table."""
+"""What must hold between the keys of a [data] table that say where its samples are, and between samples that stand in
+it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
+from channelsim.data import Samples
 from channelsim.scenario._table import Path
 
 Problem = tuple[Path, str]
@@ -12,31 +14,16 @@ INLINE = "inline"
 """What samples that stand in the scenario itself are called."""
 
 
-class Samples(Protocol):
-    """What is looked at of a [data] table."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def target(self) -> str: ...
-    @property
-    def train_x(self) -> Sequence[Sequence[float]] | None: ...
-    @property
-    def train_y(self) -> Sequence[Any] | None: ...
-    @property
-    def test_x(self) -> Sequence[Sequence[float]] | None: ...
-    @property
-    def test_y(self) -> Sequence[Any] | None: ...
-
-
-def inline_problems(data: Samples, named: str) -> list[Problem]:
-    """What contradicts something else; `named` is what `name` accepts."""
+def source_problems(data: Samples, name: str, elsewhere: Sequence[str], accepted: str) -> list[Problem]:
+    """What contradicts something else. `elsewhere`: the keys that are set of those that name other sources than `name`
+    and the samples themselves; `accepted`: what `name` accepts."""
     given = [key for key in ("train_x", "train_y", "test_x", "test_y") if getattr(data, key) is not None]
-    if data.name != INLINE:
-        text = f" is given, and so is name = {data.name!r}; accepted: one of them"
-        return [((key,), text) for key in given[:1]]
+    named = [f"name = {name!r}"] if name != INLINE else list(elsewhere[:1])
+    others = [*(elsewhere if name != INLINE else elsewhere[1:]), *given]
+    if named:
+        return [((key,), f" is given, and so is {named[0]}; accepted: one of them") for key in others[:1]]
     if not given:
-        return [(("name",), f" is missing; accepted: {named}")]
+        return [(("name",), f" is missing; accepted: {accepted}")]
     if data.train_x is None:
         return [(("train_x",), f" is missing beside {given[0]}; accepted: a list of input values for each sample")]
     return [*_part(data, "train"), *(_part(data, "test") if "test_x" in given or "test_y" in given else ())]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PrivateAttr
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr
 
 from channelsim.errors import InputError
 from channelsim.paths import path_of
@@ -14,6 +14,7 @@ from channelsim.scenario._channel import Channel, DirectionName, Ends, Link, cha
 from channelsim.scenario._document import read_model
 from channelsim.scenario._learning import Learning
 from channelsim.scenario._model import Model
+from channelsim.scenario._own import Own, named_metrics
 from channelsim.scenario._rates import rate_of
 from channelsim.scenario._sections import (
     Change,
@@ -80,6 +81,8 @@ class Keys(Table):
     synapses: Synapses = Synapses()
     schedule: Schedule = Schedule()
     energy: EnergyCosts = EnergyCosts()
+    metrics: Annotated[dict[str, Own], AfterValidator(named_metrics)] = Field(default_factory=dict)
+    """Metrics of your own, computed after each epoch: functions of a Python file, by name, with their parameters."""
     trace: Trace = Trace()
     sweep: dict[str, Any] = Field(default_factory=dict)
     """The grid that `channelsim sweep` runs: dotted keys and the values that they take; `zip` names keys that vary
@@ -123,6 +126,7 @@ class Keys(Table):
         """The axes of [sweep], checked."""
         return read_sweep(self.sweep, type(self))
 
+    @property
     def channel_names(self) -> list[str]:
         """The names of the channels that exist, in the order of `ends`."""
         return list(self.ends())

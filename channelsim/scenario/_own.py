@@ -77,6 +77,26 @@ def _several(value: Any) -> Any:
 Stages = Annotated[tuple[Own, ...], BeforeValidator(_several, json_schema_input_type=Own | tuple[Own, ...])]
 
 
+_TAKEN = {"epoch", "frames", "updates", "loss", "accuracy", "r2", "learning_rate", "simulated_time", "wall_time"}
+
+
+def named_metrics(metrics: dict[str, Own]) -> dict[str, Own]:
+    """[metrics], whose names are columns beside those of every run."""
+    for name in metrics:
+        if not re.fullmatch("[a-z][a-z0-9_]*", name) or name in _TAKEN or name.endswith("_deployed"):
+            why = "what every run has" if name in _TAKEN else "no name of a metric"
+            accepted = "small letters, digits and _, such as f1"
+            raise TableError([((name,), f" is {why}; accepted: {accepted}")])
+    return metrics
+
+
+def located_metrics(metrics: Any, folder: Path, trusted: bool) -> Any:
+    """[metrics] with their files relative to `folder`. Raises InputError."""
+    if not isinstance(metrics, Mapping):
+        return metrics
+    return {name: located_own(own, f"metrics.{name}", folder, trusted) for name, own in metrics.items()}
+
+
 def located_parts(channels: Any, folder: Path, trusted: bool) -> Any:
     """[channels] with the files of stages relative to `folder`.
 
@@ -109,14 +129,18 @@ def _located(channel: Any, name: str, folder: Path, trusted: bool) -> Any:
     if not isinstance(channel, Mapping) or "stage" not in channel:
         return channel
     stages = channel["stage"]
-    several = [_at(one, name, folder, trusted) for one in (stages if isinstance(stages, list | tuple) else [stages])]
+    key = f"channels.{name}.stage"
+    several = [
+        located_own(one, key, folder, trusted) for one in (stages if isinstance(stages, list | tuple) else [stages])
+    ]
     return {**channel, "stage": several if isinstance(stages, list | tuple) else several[0]}
 
 
-def _at(own: Any, name: str, folder: Path, trusted: bool) -> Any:
+def located_own(own: Any, key: str, folder: Path, trusted: bool) -> Any:
+    """What stands under `key`, the file of its `use` (if it has one) relative to `folder`. Raises InputError."""
     if not isinstance(own, Mapping) or not isinstance(own.get("use"), str):
         return own
     located = located_use(own, folder)
     if not trusted and ":" in located["use"]:
-        refuse_outside(f"channels.{name}.stage", located["use"], folder)
+        refuse_outside(key, located["use"], folder)
     return located

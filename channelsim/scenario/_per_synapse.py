@@ -29,7 +29,7 @@ def synapse_problems(scenario: Keys) -> list[Problem]:
         if len(sources) > 1:
             why = f"layer {h} has errors from layers {', '.join(map(str, sources))}, which would have to add"
             found.append(_problem(why, '"neuron", or one source for each layer'))
-    for name in scenario.channel_names():
+    for name in scenario.channel_names:
         quantize = scenario.settings(name).quantize
         if name.startswith("learning") and quantize is not None and quantize.at == "receiver":
             found.append(

@@ -18,7 +18,8 @@ from channelsim.scenario import _checks, _words
 from channelsim.scenario._document import lay_over, located_model, parse_key
 from channelsim.scenario._given import located
 from channelsim.scenario._keys import Keys
-from channelsim.scenario._own import located_parts, refuse_outside
+from channelsim.scenario._own import located_metrics, located_own, located_parts, refuse_outside
+from channelsim.scenario._sections import is_path
 from channelsim.scenario._table import TableError, shown
 from channelsim.scenario._theory import with_system
 
@@ -79,7 +80,7 @@ class Scenario(Keys):
         """
         document = self.model_dump(mode="json")
         document["model"]["layers"] = [layer.model_dump(mode="json") for layer in self.model.chain()]
-        document["channels"] = {name: self.settings(name).model_dump(mode="json") for name in self.channel_names()}
+        document["channels"] = {name: self.settings(name).model_dump(mode="json") for name in self.channel_names}
         for written, change in zip(document["schedule"]["change"], self.schedule.change, strict=True):
             for name, channel in change.channels.items():
                 settings = written["channels"][name]
@@ -93,6 +94,8 @@ class Scenario(Keys):
         """The Python files of the user's own parts."""
         uses = [own.use for channel in self.channels.values() for own in channel.stage]
         uses += self.model.own_uses().values()
+        uses += [self.data.dataset.use] if self.data.dataset is not None else []
+        uses += [own.use for own in self.metrics.values()]
         return tuple(sorted({use.rpartition(":")[0] for use in uses}))
 
     def digest(self) -> str:
@@ -107,7 +110,7 @@ class Scenario(Keys):
         for key in ("scale", "target"):
             if document["data"][key] == "auto":
                 del document["data"][key]
-        for key in ("train_x", "train_y", "test_x", "test_y"):
+        for key in ("idx", "dataset", "train_x", "train_y", "test_x", "test_y"):
             if document["data"][key] is None:
                 del document["data"][key]
         for channel in document["channels"].values():
@@ -116,6 +119,8 @@ class Scenario(Keys):
         for change in document["schedule"]["change"]:
             for channel in change["channels"].values():
                 channel.pop("stage", None)  # no change has any
+        if not document["metrics"]:
+            del document["metrics"]
         del document["training"]["loss"]  # the top layer's transfer function says it
         del document["model"]["bias"]  # the layers say it
         for layer in document["model"]["layers"]:
@@ -158,6 +163,19 @@ class Scenario(Keys):
         return f"<table>{rows}</table>"
 
 
+def located_data(data: dict[str, Any], folder: Path, trusted: bool) -> dict[str, Any]:
+    """[data] with its files relative to `folder`; InputError for code that is not `trusted`."""
+    placed: dict[str, Any] = {}
+    if "dataset" in data:
+        placed["dataset"] = located_own(data["dataset"], "data.dataset", folder, trusted)
+    if isinstance(data.get("idx"), Mapping):
+        files = data["idx"].items()
+        placed["idx"] = {key: str(folder / path_of(name)) if isinstance(name, str) else name for key, name in files}
+    if is_path(str(data.get("name", ""))):
+        placed["name"] = str(folder / path_of(data["name"]))
+    return {**data, **placed}
+
+
 def only_scenario(given: object) -> None:
     """Raises InputError for anything else, such as the path of a scenario's file."""
     if not isinstance(given, Scenario):
@@ -180,11 +198,12 @@ def from_document(document: dict[str, Any], path: Path | None, text: str, truste
     except InputError as error:
         raise InputError(f"{path}: {error}" if path else str(error)) from None
     folder = path.parent if path else Path()
-    if "channels" in document:
-        try:
-            document["channels"] = located_parts(document["channels"], folder, trusted or path is None)
-        except InputError as error:
-            raise InputError(f"{path}: {error}") from None
+    for key, placed in (("channels", located_parts), ("metrics", located_metrics)):
+        if key in document:
+            try:
+                document[key] = placed(document[key], folder, trusted or path is None)
+            except InputError as error:
+                raise InputError(f"{path}: {error}") from None
     model, data = document.get("model"), document.get("data")
     if isinstance(model, str):
         document["model"] = folder / path_of(model)
@@ -193,8 +212,11 @@ def from_document(document: dict[str, Any], path: Path | None, text: str, truste
     learning = document.get("learning")
     if isinstance(learning, dict) and "feedback" in learning:
         document["learning"] = {**learning, "feedback": located(learning["feedback"], folder)}
-    if isinstance(data, dict) and str(data.get("name", "")).endswith(".npz"):
-        document["data"] = {**data, "name": str(folder / path_of(data["name"]))}
+    if isinstance(data, dict):
+        try:
+            document["data"] = located_data(data, folder, trusted or path is None)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
     try:
         scenario = Scenario(**document)
     except TableError as error:

@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
+from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
+from channelsim.data import NAMES
 from channelsim.errors import InputError
 from channelsim.paths import path_of
 from channelsim.scenario._channel import Channel, LowPrecision
-from channelsim.scenario._inline import INLINE, inline_problems
+from channelsim.scenario._inline import INLINE, source_problems
+from channelsim.scenario._own import Own
 from channelsim.scenario._rates import RateDecay, RateDecays, Rates, rate_of
 from channelsim.scenario._recording import Events, Record, Window
 from channelsim.scenario._table import Table, TableError, accepted, nearest
 from channelsim.scenario._types import Count, Duration, Energy, Listed, NoneWord, PositiveFloat, PositiveInt
 from channelsim.units import SECOND
 
-DATA_SETS = (
-    "digits",
-    "mnist",
-    "fashion-mnist",
-    "cifar10",
-    "synthetic",
-    "synthetic.blobs",
-    "synthetic.sparse",
-)
-"""The names that `channelsim.data` knows; data flow one way, so they cannot be imported from there."""
-
 
 def _data_set(name: str) -> str:
-    """A known name, or the absolute path of an .npz file."""
-    if name in (*DATA_SETS, INLINE):
+    """A known name, or the absolute path of an .npz file or a folder."""
+    if name in (*NAMES, INLINE):
         return name
-    if name.endswith(".npz"):
+    if is_path(name):
         return str(path_of(name).absolute())
-    known = ", ".join(DATA_SETS)
-    raise InputError(f"no such data set{nearest(name, DATA_SETS)}; accepted: {known}, or the path of an .npz")
+    known = ", ".join(NAMES)
+    raise InputError(
+        f"no such data set{nearest(name, NAMES)}; accepted: {known}, or the path of an .npz or of a folder with "
+        'IDX files, "./FOLDER"'
+    )
+
+
+def is_path(name: str) -> bool:
+    """Whether the name of a data set is a path: it ends in .npz, or has a slash."""
+    return name.endswith(".npz") or "/" in name or "\\" in name
 
 
 _Row = Annotated[tuple[float, ...], Field(min_length=1), Listed]
@@ -51,16 +51,47 @@ _Targets = Annotated[
 ]
 
 
+IdxFile = Annotated[str, AfterValidator(lambda name: str(path_of(name).absolute()))]
+IdxPart = Annotated[IdxFile | None, NoneWord]
+
+
+class Idx(Table):
+    """The IDX files of a data set, gzip or not, by their paths."""
+
+    train_x: IdxFile
+    """The training images."""
+    train_y: IdxPart = None
+    """Their labels."""
+    test_x: IdxPart = None
+    """The test images."""
+    test_y: IdxPart = None
+    """Their labels."""
+    validation_x: IdxPart = None
+    """Images that are measured on and not learnt from."""
+    validation_y: IdxPart = None
+    """Their labels."""
+
+    @property
+    def files(self) -> dict[str, FilePath]:
+        """Key -> path, of those that are given."""
+        return {key: FilePath(name) for key, name in self.model_dump().items() if name is not None}
+
+
 class Data(Table):
     """The samples."""
 
     name: Annotated[
         str,
         AfterValidator(_data_set),
-        WithJsonSchema({"anyOf": [{"enum": list(DATA_SETS)}, {"type": "string", "pattern": r"\.npz$"}]}),
+        WithJsonSchema({"anyOf": [{"enum": list(NAMES)}, {"type": "string", "pattern": r"\.npz$|[/\\]"}]}),
     ] = INLINE
-    """A data set by name, or the path of an .npz file (relative to the scenario file). Without it the samples are
-    train_x and train_y."""
+    """A data set by name, or the path of an .npz file or of a folder with IDX files ("./FOLDER"), relative to the
+    scenario file. Without it the samples are those of `dataset`, `idx`, or train_x and train_y."""
+    idx: Annotated[Idx | None, NoneWord] = None
+    """The IDX files of a set, one by one, in place of `name`."""
+    dataset: Annotated[Own | None, NoneWord] = None
+    """A data set of your own, in place of `name`: a function of a Python file that returns its arrays, and its
+    parameters."""
     train_x: _Rows = None
     """The training samples themselves, one list of input values each: for tiny problems, in place of `name`."""
     train_y: _Targets = None
@@ -91,10 +122,25 @@ class Data(Table):
 
     @model_validator(mode="after")
     def _either_named_or_here(self) -> Self:
-        problems = inline_problems(self, accepted(Data, "name"))
+        elsewhere = [key for key in ("idx", "dataset") if getattr(self, key) is not None]
+        problems = source_problems(self, self.name, elsewhere, accepted(Data, "name"))
         if problems:
             raise TableError(problems)
         return self
+
+    @property
+    def called(self) -> str:
+        """What the set is called: its name or path, or "mine.py:blobs"."""
+        if self.idx is not None:
+            return FilePath(self.idx.train_x).name
+        return self.name if self.dataset is None else FilePath(self.dataset.use).name
+
+    @property
+    def source(self) -> str:
+        """The key that says where the samples are, with its value, as errors show it."""
+        if self.idx is not None:
+            return f"data.idx.train_x = {self.idx.train_x!r}"
+        return f"data.name = {self.name!r}" if self.dataset is None else f"data.dataset = {self.dataset.use!r}"
 
 
 RATE = 0.1

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from channelsim import units
 from channelsim.scenario._channel import Channel, LowPrecision
 from channelsim.scenario._keys import Keys
+from channelsim.scenario._own import Own
 from channelsim.scenario._rates import DEFAULT, layers_of, rate_of
 from channelsim.scenario._sections import RATE, Data
 
@@ -44,6 +45,8 @@ def summary(scenario: Keys) -> list[tuple[str, str]]:
     for table, what in ((scenario.model.weights, "weights"), (learning.feedback, "feedback")):
         if table.file is not None:
             rows.append((what, table.file + ("" if table.epoch is None else f", epoch {table.epoch}")))
+    if scenario.metrics:
+        rows.append(("metrics", ", ".join(f"{name} ({_used(own)})" for name, own in scenario.metrics.items())))
     schedule = scenario.schedule
     text: str = schedule.mode
     if schedule.mode == "pipelined" and schedule.interval:
@@ -63,13 +66,18 @@ def _rates(rates: float | Mapping[str, float]) -> str:
 
 
 def _data(data: Data) -> str:
-    words = [data.name] if data.train_x is None else [f"{len(data.train_x)} samples in the scenario"]
+    words = [data.called] if data.train_x is None else [f"{len(data.train_x)} samples in the scenario"]
     words += {"auto": [], "input": ["the input is the target"]}.get(data.target, [f"targets are {data.target}"])
     words += [] if data.scale == "auto" else ["not scaled" if data.scale == "none" else f"divided by {data.scale:g}"]
     words += ["normalized"] if data.normalize else []
     words += ["mirrored at random"] if data.flip else []
     words += [f"shifted by up to {data.shift} pixel" + ("s" if data.shift > 1 else "")] if data.shift else []
     return ", ".join(words)
+
+
+def _used(own: Own) -> str:
+    """E.g. "mine.py:saturate"."""
+    return own.use.rpartition("/")[2]
 
 
 def _listed(numbers: Iterable[int | str]) -> str:

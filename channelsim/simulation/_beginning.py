@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from channelsim import given, identity, memory, provenance, trace
+from channelsim import given, identity, memory, metrics, provenance, trace
 from channelsim.data import Dataset, dataset_of
 from channelsim.errors import InputError
 from channelsim.paths import path_of
@@ -38,6 +38,7 @@ class Beginning:
     dataset: Dataset
     plan: Plan
     recording: Recording
+    own_metrics: tuple[metrics.Own, ...]
     inputs: Mapping[str, str]
     resumed: Path | None = None
     arrays: Mapping[str, NDArray[Any]] | None = None
@@ -88,7 +89,7 @@ def begin(
     changed = identity.changes(begun, inputs) if begun is not None else ""
     if changed:
         raise InputError(
-            f"{resume}: begun with other data: {changed} (data.name = {scenario.data.name!r}{_files(scenario)});"
+            f"{resume}: begun with other data: {changed} ({scenario.data.source}{_files(scenario)});"
             " accepted: the data as they were, or the whole run on these, with --force"
         )
     if epochs is not None and arrays is not None:
@@ -96,12 +97,15 @@ def begin(
         inputs = {**identity.inputs(scenario, dataset), **own}
     plan = _plan(scenario, dataset, init)
     places = places_of(plan.layers, plan.channels, plan.channel_names)
-    recording = replace(recording_of(scenario, places, plan.frames_per_epoch), watch=watch)
+    own_metrics = metrics.own(scenario.metrics, dataset.targets, dataset.outputs)
+    named = tuple((one.split, one.name) for one in own_metrics)
+    recording = replace(recording_of(scenario, places, plan.frames_per_epoch), watch=watch, metrics=named)
     return Beginning(
         scenario,
         dataset,
         plan,
         recording,
+        own_metrics,
         inputs,
         None if resume is None else path_of(resume),
         arrays,

@@ -30,14 +30,15 @@ class Epoch:
     """What one epoch added, and what came of it.
 
     `row`: ROW. `common`: the columns that all tables of metrics share; `figures`: loss, accuracy and R^2 by split.
-    `counters` (COUNTER records), `utilisation`, `energy` (J) and `entropy` by channel; `ages`: of each layer that has
-    applied errors, how many of each age so far.
+    `own`: metrics of the user's own by split. `counters` (COUNTER records), `utilisation`, `energy` (J) and `entropy`
+    by channel; `ages`: of each layer that has applied errors, how many of each age so far.
     """
 
     number: int
     row: Mapping[str, float]
     common: Mapping[str, Any]
     figures: Mapping[str, dict[str, float]]
+    own: Mapping[str, dict[str, float]]
     counters: NDArray[Any]
     utilisation: NDArray[np.float64]
     energy: NDArray[np.float64]
@@ -63,6 +64,7 @@ class Course:
             self._earlier = 0.0  # wall time of earlier sittings
             self.training_time = 0.0
             self.rows: list[dict[str, float]] = []
+            self.own_rows: list[dict[str, float]] = []
             self._queue_max = np.zeros(len(plan.channels), np.int64)  # of the epochs that are done
             self._entropy = np.zeros((2, len(plan.channels)))  # likewise: bits, and units that they are of
         else:
@@ -71,18 +73,24 @@ class Course:
                 self.state = engine.restore(plan, dataset, dict(arrays), recording=recording)
             except InputError as error:
                 raise trace.damaged(begun.resumed, str(error)) from None
-            if reason := _own_fault(arrays, self.state):
+            if reason := _own_fault(arrays, self.state, len(begun.own_metrics)):
                 raise trace.damaged(begun.resumed, f"/checkpoint: {reason}")
             self._counters_before = np.array(arrays["epoch_counters"])
             self._now_before = int(arrays["epoch_start"])
             self._earlier, self.training_time = (float(value) for value in arrays["wall_times"])
             self.rows = [dict(zip(ROW, row, strict=True)) for row in arrays["epoch_rows"].tolist()]
+            names = [one.measure for one in begun.own_metrics]
+            self.own_rows = [{} for _ in self.rows]
+            if names:
+                self.own_rows = [dict(zip(names, row, strict=True)) for row in arrays["own_metrics"].tolist()]
             self._queue_max = np.array(arrays["run_queue_max"])
             self._entropy = np.array(arrays["run_entropy"])
         self.differs = len(dataset.test_y) > 0 and deployment.differs(plan)
+        self._own = begun.own_metrics
         self._probe = alignment.Probe(dataset, min(begun.scenario.trace.probe, plan.train_size))
-        targets = {"train": dataset.train_y, "test": dataset.test_y, "validation": dataset.validation_y}
-        self._variances = {part: metrics.variance(y) for part, y in targets.items()}  # NaN where there are classes
+        self._variances = {
+            part: metrics.variance(y) for part, y in dataset.targets.items()
+        }  # NaN where there are classes
         self.data_warnings = (*dataset.warnings, *unreachable(begun.scenario, dataset.train_y))
         self._behind: str | None = None  # the warning about a pipeline that cannot keep up
         self._told_losses = False
@@ -157,12 +165,19 @@ class Course:
             raise engine.Diverged(f"weights are no longer finite after epoch {self.epoch + 1}")
         updates, tally = self.updates, engine.tally(state)
         passed = tally.samples or math.nan
+        outputs = {
+            split: np.zeros((len(data.targets[split]), data.outputs), np.float32)
+            for split in {one.split for one in self._own}
+        }
         judged = {  # (mean loss, accuracy)
             "train": (tally.loss / passed, math.nan if data.real else tally.correct / passed),
-            "test": engine.evaluate(state, data.test_x, data.test_y),
+            "test": engine.evaluate(state, data.test_x, data.test_y, outputs.get("test")),
             "test_deployed": deployment.evaluate(state, data) if self.differs else (math.nan, math.nan),
-            "validation": engine.evaluate(state, data.validation_x, data.validation_y),
+            "validation": engine.evaluate(state, data.validation_x, data.validation_y, outputs.get("validation")),
         }
+        if "train" in outputs:
+            engine.evaluate(state, data.train_x, data.train_y, outputs["train"])
+        own = self._own_figures(outputs)
         figures = {split: self._figures(split, *values) for split, values in judged.items()}
         counters = accounting.since(state.counters, self._counters_before)
         joules = accounting.energy(plan, counters)
@@ -178,6 +193,7 @@ class Course:
             part, *deployed = split.split("_")
             row |= {"_".join([part, name, *deployed]): value for name, value in values.items()}
         self.rows.append(row)
+        self.own_rows.append({one.measure: own[one.split][one.name] for one in self._own})
         elapsed = state.now - self._now_before
         wanted = self.scenario.trace.alignment == "epoch"
         found = Epoch(
@@ -192,6 +208,7 @@ class Course:
                 "wall_time": self.wall_time,
             },
             figures=figures,
+            own=own,
             counters=counters,
             utilisation=accounting.utilisation(counters, elapsed),
             energy=joules,
@@ -217,6 +234,14 @@ class Course:
         so_far: NDArray[np.float64] = self._entropy + np.array([bits, units])
         return so_far
 
+    def _own_figures(self, outputs: Mapping[str, NDArray[np.float32]]) -> dict[str, dict[str, float]]:
+        """The user's own columns of each split's row of metrics."""
+        found: dict[str, dict[str, float]] = {split: {} for split in self.dataset.targets}
+        for one in self._own:
+            targets = self.dataset.targets[one.split]
+            found[one.split][one.name] = metrics.value(one.part, outputs[one.split], targets)
+        return found
+
     def _figures(self, split: str, loss: float, accuracy: float) -> dict[str, float]:
         """The columns of a split's row of metrics."""
         r2 = metrics.r2(loss, self._variances[split.removesuffix("_deployed")])
@@ -233,7 +258,13 @@ class Course:
             "epoch_start": np.array(self._now_before, np.int64),  # ps
             "wall_times": np.array([self.wall_time, self.training_time], np.float64),
             "epoch_rows": np.array([[row[key] for key in ROW] for row in self.rows], np.float64).reshape(-1, len(ROW)),
+            **({"own_metrics": self._own_rows()} if self._own else {}),
         }
+
+    def _own_rows(self) -> NDArray[np.float64]:
+        """(epochs, metrics of the user's own)."""
+        rows = [list(row.values()) for row in self.own_rows]
+        return np.array(rows, np.float64).reshape(-1, len(self._own))
 
     def counters(self) -> NDArray[Any]:
         """COUNTER, one per channel, of the whole run so far."""
@@ -281,6 +312,10 @@ class Course:
             time_history=tuple(row["simulated_time_s"] for row in self.rows),
             learning_entropy=last["learning_entropy"],
             staleness=_mean_age(state),
+            own_metrics=self.own_rows[-1] if self.own_rows else {},
+            own_history={
+                one.measure: tuple(row[one.measure] for row in self.own_rows) for one in self._own if self.own_rows
+            },
         )
 
     def _warnings(self, status: str, counters: NDArray[Any]) -> list[str]:
@@ -305,8 +340,9 @@ def _mean_age(state: engine.State) -> float:
     return float(np.arange(len(counts)) @ counts / counts.sum()) if counts.any() else math.nan
 
 
-def _own_fault(arrays: Mapping[str, NDArray[Any]], state: engine.State) -> str:
-    """What is wrong with the arrays that `Course` adds to a checkpoint of this state, in words; empty if nothing is."""
+def _own_fault(arrays: Mapping[str, NDArray[Any]], state: engine.State, own_metrics: int) -> str:
+    """What is wrong with the arrays that `Course` adds to a checkpoint of this state, in words; empty if nothing is.
+    `own_metrics`: how many there are of the user's own."""
     plan, channels = state.plan, len(state.plan.channels)
     rows = len(arrays["epoch_rows"]) if "epoch_rows" in arrays and arrays["epoch_rows"].ndim else 0
     wanted: dict[str, NDArray[Any]] = {
@@ -316,6 +352,7 @@ def _own_fault(arrays: Mapping[str, NDArray[Any]], state: engine.State) -> str:
         "epoch_start": np.array(0, np.int64),
         "wall_times": np.zeros(2),
         "epoch_rows": np.zeros((rows, len(ROW))),
+        **({"own_metrics": np.zeros((rows, own_metrics))} if own_metrics else {}),
     }
     for name, array in wanted.items():
         if name not in arrays:

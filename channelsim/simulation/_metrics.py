@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Metrics:
         updates: of the top layer since the run began.
         simulated_time_s: what the simulated clock shows at the epoch's end.
         learning_entropy: as in `Result`, since the run began.
+        own: metrics of the user's own, by name: "test_f1".
     """
 
     epoch: int = 0
@@ -40,3 +42,4 @@ class Metrics:
     updates: int = 0
     simulated_time_s: float = 0.0
     learning_entropy: float = 0.0
+    own: Mapping[str, float] = field(default_factory=dict)

@@ -85,13 +85,13 @@ class Recorder:
     def epoch(self, epoch: Epoch) -> None:
         """All rows of an epoch that is over, and its weights if they are wanted."""
         course, writer, common = self._course, self._writer, dict(epoch.common)
-        writer.train_row(common | epoch.figures["train"])
+        writer.train_row(common | epoch.figures["train"] | epoch.own["train"])
         if len(course.dataset.test_y):
-            writer.test_row(common | epoch.figures["test"])
+            writer.test_row(common | epoch.figures["test"] | epoch.own["test"])
         if course.differs:
             writer.deployed_row(common | epoch.figures["test_deployed"])
         if len(course.dataset.validation_y):
-            writer.validation_row(common | epoch.figures["validation"])
+            writer.validation_row(common | epoch.figures["validation"] | epoch.own["validation"])
         writer.channel_rows(
             epoch.number, course.plan.channel_names, epoch.counters, epoch.utilisation, epoch.energy, epoch.entropy
         )

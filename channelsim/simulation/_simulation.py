@@ -338,18 +338,16 @@ class Simulation:
     @property
     def metrics(self) -> Metrics:
         """Figures of the last epoch that is over."""
-        rows = self._course.rows
-        if not rows:
+        if not self._course.rows:
             return Metrics()
-        last = dict(rows[-1])
-        return Metrics(epoch=len(rows), updates=int(last.pop("updates")), **last)
+        return self.history[-1]
 
     @property
     def history(self) -> tuple[Metrics, ...]:
         """Figures of all epochs that are over."""
         return tuple(
-            Metrics(epoch=number, **{**row, "updates": int(row["updates"])})  # type: ignore[arg-type]
-            for number, row in enumerate(self._course.rows, start=1)
+            Metrics(epoch=number, own=dict(own), **{**row, "updates": int(row["updates"])})  # type: ignore[arg-type]
+            for number, (row, own) in enumerate(zip(self._course.rows, self._course.own_rows, strict=True), start=1)
         )
 
     @property

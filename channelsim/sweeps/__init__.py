@@ -11,6 +11,17 @@ from __future__ import annotations
 from channelsim.sweeps._grid import Point, points
 from channelsim.sweeps._progress import Silent, SweepProgress
 from channelsim.sweeps._sweep import default_out, sweep
-from channelsim.sweeps._table import COLUMNS, MEASURES, read_table
+from channelsim.sweeps._table import COLUMNS, MEASURES, keys_in, read_table
 
-__all__ = ["COLUMNS", "MEASURES", "Point", "Silent", "SweepProgress", "default_out", "points", "read_table", "sweep"]
+__all__ = [
+    "COLUMNS",
+    "MEASURES",
+    "Point",
+    "Silent",
+    "SweepProgress",
+    "default_out",
+    "keys_in",
+    "points",
+    "read_table",
+    "sweep",
+]

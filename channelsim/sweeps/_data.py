@@ -50,7 +50,7 @@ def kept(scenario: Scenario, dataset: Dataset, directory: Path) -> Scenario:
         np.savez(fresh, **arrays)  # type: ignore[arg-type]
         os.replace(fresh, path)
     target = "real" if dataset.real else "classes"
-    here = dict.fromkeys(("train", "test", "train_x", "train_y", "test_x", "test_y"), "none")
+    here = dict.fromkeys(("train", "test", "idx", "dataset", "train_x", "train_y", "test_x", "test_y"), "none")
     as_it_is = {"scale": "none", "normalize": False, "validation": 0, "target": target}
     return scenario.with_({"data": {"name": str(path), **here, **as_it_is}})
 
@@ -74,7 +74,7 @@ def identified(points: Sequence[Point], note: Callable[[str], None]) -> tuple[li
         if isinstance(dataset, Dataset):
             found[key_of(data)] = dataset.digests
             for text in dataset.warnings:
-                warning = f"warning: {data.name}: {text}"
+                warning = f"warning: {data.called}: {text}"
                 if warning not in told:
                     note(warning)
                 told.add(warning)

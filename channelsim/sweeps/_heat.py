@@ -10,7 +10,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
-from channelsim.plots import Measure, is_wide
+from channelsim.plots import Measure, Picture, is_wide
 from channelsim.sweeps._cells import Cell
 from channelsim.sweeps._labels import Along
 
@@ -25,7 +25,7 @@ def draw_heat(found: Sequence[Cell], x: str, heat: str, measure: Measure, note: 
     for cell in found:
         values[up.values.index(cell.place[1]), across.values.index(cell.place[0])] = measure.factor * cell.mean
     wide = min(_WIDEST, 2.8 + 0.62 * len(across.values))
-    figure = Figure(figsize=(max(wide, 4.0), max(2.4, 1.6 + 0.42 * len(up.values))), layout="constrained")
+    figure = Picture(figsize=(max(wide, 4.0), max(2.4, 1.6 + 0.42 * len(up.values))), layout="constrained")
     axes = figure.subplots()
     axes.set_facecolor("0.96")
     axes.patch.set(hatch="///", edgecolor="0.8")

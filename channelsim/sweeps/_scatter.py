@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
-from channelsim.plots import Measure, as_written, dress, front, look, mark, tidy
+from channelsim.plots import Measure, Picture, as_written, dress, front, look, mark, tidy
 from channelsim.sweeps._cells import Cell, cells, told_of_failures
 from channelsim.sweeps._labels import names_of, short_labels
 
@@ -32,7 +32,7 @@ def draw_scatter(
     measures = [across, up, *([third] if third is not None else [])]
     of = [{cell.place: cell for cell in cells(table, varying, one.name, swept)} for one in measures]
     places = [place for place in of[0] if all(place in one for one in of)]
-    figure = Figure(figsize=(7.2, 5.0), layout="constrained")
+    figure = Picture(figsize=(7.2, 5.0), layout="constrained")
     axes = figure.subplots()
     tidy(axes)
     means = np.array([[m.factor * one[place].mean for m, one in zip(measures, of, strict=True)] for place in places])

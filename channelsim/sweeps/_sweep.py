@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from channelsim import extras, signals
 from channelsim.errors import InputError, RunError
+from channelsim.notebook import NotebookSweep, in_notebook
 from channelsim.paths import path_of
 from channelsim.scenario import Data, Scenario, only_scenario
 from channelsim.sweeps import _cluster, _data, _store, _table, _worker
@@ -48,13 +49,14 @@ def sweep(
 
     In a script, call it below `if __name__ == "__main__":`, for the worker processes import the script.
 
-    Args:
+    Arguments:
         scenario: its `sweep` table is the grid; without one it is a single point.
         out: the directory, `runs/<name>` by default. Points that are done in it are not done again; another sweep may
             use it at the same time.
         workers: single-threaded processes on this machine, by default one per core.
         scheduler: the address of a Dask scheduler instead, whose workers see the same files and have channelsim.
-        progress: is called while the sweep goes on (see `SweepProgress`).
+        progress: is called while the sweep goes on (see `SweepProgress`); by default a bar in a notebook, and nothing
+            elsewhere.
         dataset: in place of the scenario's; it is kept in the directory, where workers find it.
 
     Returns:
@@ -75,7 +77,7 @@ def sweep(
     if workers is not None and workers < 1:
         raise InputError(f"sweep: --workers {workers}; accepted: 1 or more")
     only_scenario(scenario)
-    listener = progress or Silent()
+    listener = progress or (NotebookSweep() if in_notebook() else Silent())
     directory = (path_of(out) if out is not None else default_out(scenario)).absolute()
     if dataset is not None:
         scenario = _data.kept(scenario, dataset, directory)

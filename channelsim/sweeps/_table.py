@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from channelsim import extras
+from channelsim import extras, metrics
 from channelsim.errors import InputError, printable
 from channelsim.files import replace
 from channelsim.paths import path_of
@@ -29,7 +29,7 @@ MEASURES = (
 """Columns of the table that a run fills: shares from 0 to 1, R^2, mean losses (`loss`: of training), bits, seconds,
 joules, frames (`staleness`) and messages (`queue_max`)."""
 COLUMNS = ("point", "status", "reason", *MEASURES, "busiest", "warnings", "trace")
-"""All columns but those of keys."""
+"""All columns but those of keys and of metrics of the user's own."""
 _BETWEEN = " | "  # two warnings in one cell, which have commas, colons and semicolons
 _WHERE_THERE_ARE_ANY = (
     "test_accuracy_deployed", "test_r2_deployed", "validation_accuracy", "validation_r2", "test_r2", "train_r2",
@@ -74,21 +74,23 @@ class Results:
 def tabulate(records: Sequence[Record], keys: Sequence[str]) -> pd.DataFrame:
     """Rows sorted by the swept keys, then by seed and name.
 
-    Columns: point, status, reason, every swept key, seed, the measures (NaN where there are none), busiest (a channel),
-    warnings, trace.
+    Columns: point, status, reason, every swept key, seed, the measures (NaN where there are none), metrics of the
+    user's own, busiest (a channel), warnings, trace.
     """
     import pandas as pd
 
+    own = list(dict.fromkeys(name for record in records for name in record["measures"] if metrics.is_own(name)))
+    measures = [*MEASURES, *own]
     rows = [row(record, keys) for record in records]
     swept = [*(key for key in keys if key != "seed"), "seed"]
     rows.sort(key=lambda one: [*(_order(one[key]) for key in swept), one["point"]])
-    table = pd.DataFrame(rows, columns=["point", "status", "reason", *swept, *MEASURES, "busiest", "warnings", "trace"])
+    table = pd.DataFrame(rows, columns=["point", "status", "reason", *swept, *measures, "busiest", "warnings", "trace"])
     # From the rows, with a type: beside a missing value or a fraction pandas by itself makes floats of integers.
     for key in swept:
         table[key] = _one_type([one[key] for one in rows])
-    for name in MEASURES:
+    for name in measures:
         kind: Any = "Int64" if name in COUNTS else "float64"
-        table[name] = pd.Series([one[name] for one in rows], dtype=kind)
+        table[name] = pd.Series([one.get(name) for one in rows], dtype=kind)
     for name in _WHERE_THERE_ARE_ANY:
         if table[name].isna().all():
             del table[name]
@@ -99,6 +101,7 @@ def row(record: Record, keys: Sequence[str]) -> Record:
     """A row of the table. Its text can be encoded, whatever bytes the names of files have."""
     values = {key: _cell(record, key) for key in (*keys, "seed")}
     measures = {name: record["measures"].get(name) for name in MEASURES}
+    measures |= {name: measure for name, measure in record["measures"].items() if metrics.is_own(name)}
     about = {name: record[name] for name in ("point", "status", "reason")}
     ends = {"busiest": record["busiest"], "warnings": _BETWEEN.join(record["warnings"]), "trace": record["trace"]}
     cells = {**about, **values, **measures, **ends}
@@ -140,6 +143,17 @@ def _one_type(values: Sequence[Any]) -> pd.Series[Any]:
         if kinds <= kinds_of_one:
             return pd.Series(values, dtype=dtype)
     return pd.Series([str(value) for value in values])
+
+
+def keys_in(columns: Iterable[str]) -> list[str]:
+    """The swept keys among the columns of a table, or the cells of a row."""
+    return [name for name in columns if name not in COLUMNS and not metrics.is_own(name)]
+
+
+def measures_in(columns: Iterable[str]) -> list[str]:
+    """The measures among the columns of a table."""
+    there = list(columns)
+    return [name for name in MEASURES if name in there] + [name for name in there if metrics.is_own(name)]
 
 
 def read_table(directory: str | os.PathLike[str]) -> pd.DataFrame:

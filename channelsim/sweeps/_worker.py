@@ -106,8 +106,9 @@ def _attempt(point: Point, directory: Path) -> dict[str, Any]:
     except Exception as error:
         kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
         return _store.record_of(point, _store.FAILED, f"{kind}{error}", trace=trace)
+    measures = {name: getattr(result, name) for name in _table.MEASURES} | dict(result.own_metrics)
     return _store.record_of(
-        point, _store.DONE, final=True, measures={name: getattr(result, name) for name in _table.MEASURES},
+        point, _store.DONE, final=True, measures=measures,
         busiest=result.busiest, warnings=result.warnings, trace=trace,
     )  # fmt: skip
 
@@ -124,9 +125,7 @@ def _expected(data: Data, digests: Mapping[str, str] | None) -> Dataset:
     _dataset.cache_clear()
     changed = changes(digests, _dataset(data).digests)
     if changed:
-        raise InputError(
-            f"data.name = {data.name!r}: changed during the sweep, or other data on this worker: {changed}"
-        )
+        raise InputError(f"{data.source}: changed during the sweep, or other data on this worker: {changed}")
     return _dataset(data)
 
 

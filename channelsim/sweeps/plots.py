@@ -14,7 +14,7 @@ from channelsim import extras
 from channelsim.errors import InputError
 from channelsim.paths import path_of
 from channelsim.plots import MEASURES as KNOWN
-from channelsim.plots import Measure, as_written, check_format, dress, look, measure_of, save, tidy
+from channelsim.plots import Measure, Picture, as_written, check_format, dress, look, measure_of, save, tidy
 from channelsim.scenario import nearest
 from channelsim.sweeps._bars import draw_sweep_bars
 from channelsim.sweeps._best import best_over as at_best
@@ -22,7 +22,7 @@ from channelsim.sweeps._cells import Cell, cells, told_of_failures
 from channelsim.sweeps._heat import draw_heat
 from channelsim.sweeps._labels import Along, same, short_labels
 from channelsim.sweeps._scatter import draw_scatter, reach
-from channelsim.sweeps._table import COLUMNS, MEASURES, read_table
+from channelsim.sweeps._table import keys_in, measures_in, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,11 +77,11 @@ def plot_sweep(
     if by is not None and heat is not None:
         raise InputError("plot: --by draws curves, --heat a map; accepted: one of them")
     table = read_table(source) if isinstance(source, str | os.PathLike) else source
-    swept = [name for name in table.columns if name not in COLUMNS]
+    swept = keys_in(table.columns)
     for name in (by, heat, best_over, *(where or {})):
         if name is not None and name not in swept:
             raise InputError(f"plot: {name} is not swept{nearest(name, swept)}; accepted: {', '.join(swept)}")
-    measures = [name for name in MEASURES if name in table.columns]
+    measures = measures_in(table.columns)
     if breakdown and any((x, y, by, heat, pareto, third)):
         raise InputError("plot: --breakdown draws bars of its own; accepted: beside it --where and --best-over")
     if x is None and not breakdown:
@@ -134,7 +134,7 @@ def _across(x: str, swept: Sequence[str], measures: Sequence[str]) -> Measure | 
 
 
 def _curves(found: Sequence[Cell], x: str, by: str | None, measure: Measure, note: str) -> Figure:
-    figure = Figure(figsize=(7.2, 4.6), layout="constrained")
+    figure = Picture(figsize=(7.2, 4.6), layout="constrained")
     axes = figure.subplots()
     tidy(axes)
     along = Along([cell.place[0] for cell in found])

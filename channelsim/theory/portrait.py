@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from scipy.integrate import solve_ivp
 
 from channelsim.errors import InputError
-from channelsim.plots import FORMATS, save
+from channelsim.plots import FORMATS, Picture, save
 from channelsim.theory import hidden, matrix, monomial
 from channelsim.theory.nonlinear import transfer
 from channelsim.theory.outcome import Outcome
@@ -61,7 +61,7 @@ def portrait(system: Chain | Branch | Matrix | Hidden, file: str | os.PathLike[s
     plane = _plane(system)
     path = _path(plane)
     window = _window(plane, path)
-    figure = Figure(figsize=(6.4, 6.6), layout="constrained")
+    figure = Picture(figsize=(6.4, 6.6), layout="constrained")
     axes: Axes = figure.add_subplot()
     _draw_basins(axes, plane, window)
     _draw_flow(axes, plane, window)

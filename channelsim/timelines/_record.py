@@ -137,7 +137,7 @@ def read(trace: Trace) -> Timeline:
         )
     scenario = Scenario(**trace.resolved)
     names = trace.channel_names
-    records = np.array([trace.channel(name) for name in names])
+    records = np.array([trace.channel_settings(name) for name in names])
     edges = [
         Edge(Direction(row["direction"]), int(row["source"]), int(row["target"]), Message.ERROR, Wiring.NONE, name=name)
         for name, row in zip(names, records, strict=True)

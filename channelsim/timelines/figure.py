@@ -15,6 +15,7 @@ from matplotlib.ticker import EngFormatter
 from numpy.typing import NDArray
 
 from channelsim.errors import InputError, printable
+from channelsim.plots import Picture
 from channelsim.timelines import _counts
 from channelsim.timelines._record import ENTRY, Timeline
 from channelsim.units import format_duration
@@ -38,7 +39,7 @@ def first_frames(timeline: Timeline) -> Timeline:
 
 def draw(timeline: Timeline) -> Figure:
     """The picture of a timeline."""
-    figure = Figure(figsize=(_WIDTH, 1.3 + 0.36 * len(rows_of(timeline))), layout="constrained")
+    figure = Picture(figsize=(_WIDTH, 1.3 + 0.36 * len(rows_of(timeline))), layout="constrained")
     axes = figure.subplots()
     draw_into(axes, timeline)
     figure.legend(handles=legend_of(timeline), loc="outside lower center", ncols=7, frameon=False, fontsize="small")

@@ -5,7 +5,7 @@ A new column is a line here. The layout of the whole file is described in docs/t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
@@ -82,6 +82,17 @@ _DURING = {
 }
 TRAIN_METRICS = tuple(replace(column, long_name=_DURING.get(column.name, column.long_name)) for column in METRICS)
 """As METRICS; loss, accuracy and r2 are running means during the epoch, and not of the weights at its end."""
+
+
+def metrics(split: str, own: Iterable[tuple[str, str]] = ()) -> tuple[Column, ...]:
+    """Columns of /metrics/<split>: METRICS, and of metrics of the user's own (split, name) those of this split."""
+    moment = " with the weights at the epoch's end" if split == "train" else ""
+    return (TRAIN_METRICS if split == "train" else METRICS) + tuple(
+        Column(name, np.dtype("f8"), "1", f"{name}, a metric of the user's own{moment}")
+        for of, name in own
+        if of == split
+    )
+
 
 # Field of COUNTER (channelsim.plan.layout) -> column. A row holds what one epoch added.
 COUNTERS: dict[str, Column] = {

@@ -189,9 +189,20 @@ class Trace:
 
     def metrics(self, split: str) -> NDArray[Any]:
         """Rows of /metrics/<split>, "train", "test", "test_deployed" or "validation": epoch, frames, updates, loss,
-        accuracy (0..1), r2, learning_rate, simulated_time (ps), wall_time (s). Without rows, an empty array with these
-        fields. Loss, accuracy and r2 of "train" are running means during the epoch."""
-        return self._table(f"metrics/{split}", _layout.METRICS)
+        accuracy (0..1), r2, learning_rate, simulated_time (ps), wall_time (s), and metrics of the user's own. Without
+        rows, an empty array with these fields. Loss, accuracy and r2 of "train" are running means during the epoch."""
+        return self._table(f"metrics/{split}", _layout.metrics(split, self._own()))
+
+    @property
+    def own_metrics(self) -> list[str]:
+        """Metrics of the user's own, as measures: "test_f1" is the column f1 of `metrics("test")`."""
+        return [f"{split}_{name}" for split, name in self._own()]
+
+    @_reads
+    def _own(self) -> list[tuple[str, str]]:
+        names = json.loads(self._file["scenario/json"].asstr()[()]).get("metrics", {})
+        found = ((split, self._file.get(f"metrics/{split}", {})) for split in ("train", "validation", "test"))
+        return [(split, name) for split, columns in found for name in names if name in columns]
 
     @property
     @_reads
@@ -205,7 +216,7 @@ class Trace:
         return self._table(f"channels/{name}", _layout.CHANNELS)
 
     @_reads
-    def channel(self, name: str) -> np.void:
+    def channel_settings(self, name: str) -> np.void:
         """The CHANNEL record of a channel as the run began (its buffer offsets are 0)."""
         self._known("channel", name, self.channel_names)
         record = np.zeros((), CHANNEL)
@@ -373,7 +384,7 @@ class Trace:
         for name in self.channel_names:
             if name.startswith("learning."):
                 rows = self.channels(name)
-                units = int(self.channel(name)["n"]) * (rows["messages"] - rows["lost_messages"])
+                units = int(self.channel_settings(name)["n"]) * (rows["messages"] - rows["lost_messages"])
                 parts.append(np.where(units > 0, rows["entropy"], 0.0) * units)
         return np.cumsum(np.sum(parts, axis=0))
 

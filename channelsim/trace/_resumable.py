@@ -35,9 +35,8 @@ def fault(file: h5py.File, plan: Plan, recording: Recording) -> str:
 
 def _make(file: h5py.File, plan: Plan, recording: Recording) -> None:
     """All tables of a run, without rows."""
-    for split in ("test", "test_deployed", "validation"):
-        Table(f"metrics/{split}", _layout.EPOCH, _layout.METRICS).create(file)
-    Table("metrics/train", _layout.EPOCH, _layout.TRAIN_METRICS).create(file)
+    for split in ("train", "test", "test_deployed", "validation"):
+        Table(f"metrics/{split}", _layout.EPOCH, _layout.metrics(split, recording.metrics)).create(file)
     for name in plan.channel_names:
         Table(f"channels/{name}", _layout.EPOCH, _layout.CHANNELS).create(file)
     for name in plan.layer_names:

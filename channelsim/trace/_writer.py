@@ -50,6 +50,7 @@ class Writer:
         self._place = _disk.real(path)
         self._main = main
         self._plan = plan
+        self._own = recording.metrics
         self._lock = lock
         self._bulk = Bulk(self._place, main, plan, _records.records_of(plan, recording))
         self._pending = Pending()
@@ -64,21 +65,24 @@ class Writer:
 
     def train_row(self, row: Mapping[str, Any]) -> None:
         """A row of /metrics/train: epoch, frames, updates, and what there is of loss, accuracy (0..1) and r2 (all three
-        running means during the epoch), learning_rate, simulated_time (ps) and wall_time (s). Raises ValueError for any
-        other key."""
-        self._table("metrics/train", _layout.TRAIN_METRICS).append(row)
+        running means during the epoch), learning_rate, simulated_time (ps), wall_time (s) and metrics of the user's
+        own. Raises ValueError for any other key."""
+        self._metrics("train", row)
 
     def test_row(self, row: Mapping[str, Any]) -> None:
         """A row of /metrics/test; columns as in /metrics/train."""
-        self._table("metrics/test", _layout.METRICS).append(row)
+        self._metrics("test", row)
 
     def deployed_row(self, row: Mapping[str, Any]) -> None:
         """A row of /metrics/test_deployed; columns as in /metrics/train."""
-        self._table("metrics/test_deployed", _layout.METRICS).append(row)
+        self._metrics("test_deployed", row)
 
     def validation_row(self, row: Mapping[str, Any]) -> None:
         """A row of /metrics/validation; columns as in /metrics/train."""
-        self._table("metrics/validation", _layout.METRICS).append(row)
+        self._metrics("validation", row)
+
+    def _metrics(self, split: str, row: Mapping[str, Any]) -> None:
+        self._table(f"metrics/{split}", _layout.metrics(split, self._own)).append(row)
 
     def channel_rows(
         self,

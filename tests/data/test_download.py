@@ -10,11 +10,12 @@ import socket
 import tarfile
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from channelsim.data import SOURCES, Source, cifar10, download, fetch, load_dataset, places
+from channelsim.data import SOURCES, cifar10, download, fetch, load_dataset, places
 from channelsim.errors import InputError
 
 from .conftest import write_mnist
@@ -72,7 +73,7 @@ def serve(name: str, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -
     server = Server(files)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     checksums = {file: sha256(content) for file, content in files.items()}
-    monkeypatch.setitem(SOURCES, name, Source((server.url("good"),), checksums))
+    monkeypatch.setitem(SOURCES, name, replace(SOURCES[name], mirrors=(server.url("good"),), checksums=checksums))
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield server

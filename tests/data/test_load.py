@@ -17,8 +17,8 @@ from channelsim.errors import InputError
 
 def table(**keys: Any) -> Any:
     """A [data] table."""
-    samples = dict.fromkeys(("train_x", "train_y", "test_x", "test_y"))
-    return SimpleNamespace(**{"target": "auto", "scale": "auto", **samples, **keys})
+    others = dict.fromkeys(("idx", "dataset", "train_x", "train_y", "test_x", "test_y"))
+    return SimpleNamespace(**{"target": "auto", "scale": "auto", "called": keys["name"], **others, **keys})
 
 
 def test_a_table_and_keywords_give_the_same() -> None:
@@ -86,12 +86,11 @@ def test_sizes_that_do_not_fit(keywords: dict, message: str) -> None:
 
 
 def test_errors_of_a_scenario_name_its_file(tmp_path: Path) -> None:
-    table = {"name": "digits", "train": 1438, "test": None, "validation": 0, "normalize": False, "scale": "auto"}
-    table |= {"target": "auto", **dict.fromkeys(("train_x", "train_y", "test_x", "test_y"))}
-    too_many = SimpleNamespace(path=tmp_path / "mine.toml", data=SimpleNamespace(**table))
+    keys = {"train": 1438, "test": None, "validation": 0, "normalize": False}
+    too_many = SimpleNamespace(path=tmp_path / "mine.toml", data=table(name="digits", **keys))
     with pytest.raises(InputError, match=r"^.*/mine\.toml: data\.train = 1438: there are 1437 training samples"):
         dataset_of(too_many)
-    gone = SimpleNamespace(path=too_many.path, data=SimpleNamespace(**table | {"name": "gone.npz"}))
+    gone = SimpleNamespace(path=too_many.path, data=table(name="gone.npz", **keys))
     with pytest.raises(InputError, match=rf"^{tmp_path}/gone\.npz: no such file \(data\.name\)"):
         dataset_of(gone)
     in_python = SimpleNamespace(path=None, data=too_many.data)

@@ -175,7 +175,7 @@ def _with_channels(rng: Random, case: Case) -> None:
     if learning["rule"] not in ADAPTIVE and rng.random() < 0.6:
         feedback.pop("bits", None)
         feedback["redraw"] = "frame"
-    named = [name for name in chain(case.shape, layers, **case.tables).channel_names() if name.count(".") > 1]
+    named = [name for name in chain(case.shape, layers, **case.tables).channel_names if name.count(".") > 1]
     if named and rng.random() < 0.5:
         case.tables["channels"][rng.choice(named)] = {"header": 3, "latency": "20 ns", "threshold": {"value": 0.02}}
 

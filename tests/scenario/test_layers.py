@@ -94,7 +94,7 @@ def test_the_model_of_the_page_is_sound() -> None:
 
 
 def test_the_weights_of_the_page_can_be_given() -> None:
-    _, file, layer, feedback, _ = map(tomllib.loads, re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL))
+    _, file, layer, feedback, *_ = map(tomllib.loads, re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL))
     assert Weights(**file["weights"]).epoch == 3
     model = {"name": "chain", "input": [1], "layers": 2 * layer["layers"]}
     learning = {"rule": "rbp", **feedback["learning"]}
@@ -209,7 +209,7 @@ def test_a_layer_without_synapses_hears_only_what_it_passes_on(learning: Documen
     assert described.routes() == {h: (source,) for h, source in routes.items()}
     assert list(routes) == sorted(routes)
     names = [f"forward.{h}" for h in range(1, 8)] + [f"learning.{h}" for h in reversed(routes)]
-    assert described.channel_names() == names
+    assert described.channel_names == names
 
 
 def test_settings_for_a_layer_that_hears_nothing_are_advised_against() -> None:

@@ -12,9 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channelsim.data.load import NAMES
 from channelsim.errors import InputError
-from channelsim.scenario import DATA_SETS, Channel, Model, Quantize, Scenario
+from channelsim.scenario import Channel, Model, Quantize, Scenario
 from tests.scenario.documents import Document, documents, model, small
 
 
@@ -29,7 +28,7 @@ def test_resolved_means_the_same(document: Document) -> None:
     assert second == first
     assert second.resolved() == first.resolved()
     assert second.digest() == first.digest()
-    for name in first.channel_names():
+    for name in first.channel_names:
         direction, layer = name.split(".")
         for changes in ((), first.schedule.change):
             merged = first.channel(direction, int(layer), changes)  # type: ignore[arg-type]
@@ -190,12 +189,12 @@ def test_routes(learning: Document, sources: list[int]) -> None:
     s = scenario(4, learning=learning)
     assert s.routes() == {h: (source,) for h, source in enumerate(sources, start=1)}
     names = [f"learning.{h}" for h in (3, 2, 1)] if sources else []
-    assert s.channel_names() == ["forward.1", "forward.2", "forward.3", "forward.4", *names]
+    assert s.channel_names == ["forward.1", "forward.2", "forward.3", "forward.4", *names]
 
 
 def learning_names(route: Any, copies: int = 1) -> list[str]:
     s = scenario(4, learning={"rule": "srbp", "route": route, "feedback": {"copies": copies}})
-    return s.channel_names()[4:]
+    return s.channel_names[4:]
 
 
 def test_several_channels_to_a_layer_have_names_of_their_own() -> None:
@@ -217,7 +216,7 @@ def test_settings_of_one_of_several_channels() -> None:
     channels = {table: {"header": header} for table, header in keys.items()}
     learning = {"rule": "srbp", "route": "cascade", "feedback": {"copies": 2}}
     s = scenario(4, learning=learning, channels=channels)
-    found = {other: s.settings(other).header for other in s.channel_names()}
+    found = {other: s.settings(other).header for other in s.channel_names}
     assert found[name] == 4
     assert found["learning.1.from.4.copy.1"] == 3
     assert found["learning.1.from.3.copy.2"] == 2
@@ -272,7 +271,7 @@ def test_unused_keys_of_feedback_do_not_show_in_the_digest() -> None:
 def test_a_network_of_one_layer_has_no_learning_channels() -> None:
     s = scenario(1)
     assert s.routes() == {}
-    assert s.channel_names() == ["forward.1"]
+    assert s.channel_names == ["forward.1"]
 
 
 def test_repeated_layers_are_counted() -> None:
@@ -288,10 +287,6 @@ def test_repeated_layers_are_counted() -> None:
 def test_compute_times() -> None:
     s = scenario(compute={"forward": "2 us", "learning": ["1 ns", "2 ns", 0]})
     assert [s.compute_times(h) for h in (1, 2, 3)] == [(2_000_000, 1000), (2_000_000, 2000), (2_000_000, 0)]
-
-
-def test_data_sets_are_those_that_the_data_module_knows() -> None:
-    assert sorted(DATA_SETS) == sorted(NAMES)
 
 
 def test_trace_words() -> None:

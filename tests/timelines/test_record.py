@@ -107,7 +107,7 @@ def test_channels_are_as_the_trace_has_them(trace: Trace) -> None:
     timeline = read(trace)
     for c, name in enumerate(timeline.channels):
         assert timeline.is_learning[c] == name.startswith("learning.")
-        assert trace.channel(name)["direction"] == (
+        assert trace.channel_settings(name)["direction"] == (
             Direction.LEARNING if timeline.is_learning[c] else Direction.FORWARD
         )
 

@@ -35,7 +35,7 @@ def test_reader_gives_back_what_was_written(made: Path) -> None:
         rows = opened.channels("learning.1")
         assert rows["events"].tolist() == [traces.counters(plan, epoch)["sent"][-1] for epoch in (1, 2, 3)]
         np.testing.assert_allclose(rows["energy"], [1e-9, 2e-9, 3e-9])
-        record = opened.channel("forward.2")
+        record = opened.channel_settings("forward.2")
         fixed = [field for field in CHANNEL.names or () if not field.endswith("_offset")]
         assert record[fixed] == plan.channels[1][fixed]
         np.testing.assert_allclose(opened.alignment("1")["cosine"], [0.1, 0.2, 0.3])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from channelsim.engine.channel import stages
 from channelsim.engine.compile.pointers import address_of, floats_at, head
@@ -74,6 +75,11 @@ def evaluate(net, mem, images, labels, targets, first, samples, here, there, eve
         correct += right
     found[0] += loss
     found[1] += correct
+
+
+def top_of(here: NDArray[np.float32], there: NDArray[np.float32], top: int) -> NDArray[np.float32]:
+    """Which of the two buffers `evaluate` has left the activity of layer `top` in: they take turns from layer 1 on."""
+    return here if top % 2 else there
 
 
 @unit(NOTHING, NET, MEMORY, INT, INT, INT, INT, INT, needed_by=(EVALUATION, CHANGED))
