@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
+
+# Before PyTorch and BLAS are loaded: tests run beside each other, and threads that wait for each other spin.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numba
 import numpy as np

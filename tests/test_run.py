@@ -202,8 +202,10 @@ def test_killed_at_random_instants_and_resumed_is_as_if_never_stopped(tmp_path: 
     cs.run(wanted, whole)
     instants = random.Random(2)
     reached = []
-    for _ in range(3):
-        assert killed(parts, wanted, instants.uniform(0, 0.5)) == -signal.SIGKILL
+    for longest in (0.5, 0.5, 0.5, 1, 2, 4, 8):  # on a busy machine it takes long to the first checkpoint
+        if len(reached) >= 3 and reached[-1] > 0:
+            break
+        assert killed(parts, wanted, instants.uniform(0, longest)) == -signal.SIGKILL
         with cs.Trace(parts) as trace:
             assert trace.status == "running"
             reached.append(int(trace.checkpoint()["clock"]["next_frame"][0]))
