@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from channelsim.interchange import from_torch as from_torch
     from channelsim.plots import plot as plot
     from channelsim.progress import Progress as Progress
+    from channelsim.reports import report as report
     from channelsim.result import Result as Result
     from channelsim.scenario import AvgPool as AvgPool
     from channelsim.scenario import BitErrors as BitErrors
@@ -107,6 +108,7 @@ _HOME = {
     "load": "channelsim.scenario",
     "plot": "channelsim.plots",
     "plot_sweep": "channelsim.sweeps.plots",
+    "report": "channelsim.reports",
     "run": "channelsim._run",
     "schema": "channelsim.scenario",
     "sweep": "channelsim.sweeps",

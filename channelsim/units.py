@@ -1,4 +1,5 @@
-"""Durations, bit rates and energies with units: text such as "20 us" or "10 Mbit/s" to numbers, and back.
+"""Durations, bit rates and energies with units: text such as "20 us" or "10 Mbit/s" to numbers, and back; and numbers
+for people, rounded, with a prefix that fits.
 
 Inside the program a duration is an integer number of picoseconds, a rate is a float in bit/s and an energy a
 float in joules. Numbers are read and written in decimal arithmetic, so that `parse(format(x)) == x`, exactly.
@@ -166,3 +167,26 @@ def format_energy(energy: float) -> str:
 def number_text(value: float, form: str, unit: str = "") -> str:
     """A number with its unit, or a dash where it is NaN: there is none."""
     return "-" if math.isnan(value) else f"{value:{form}}{unit}"
+
+
+_SHOWN = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P"}
+
+
+def quantity(value: float, unit: str) -> str:
+    """`value` with three or four digits and an SI prefix: `quantity(0.0123, "s")` is "12.3 ms"."""
+    if not math.isfinite(value):
+        return f"{value} {unit}".rstrip()
+    if value == 0:
+        return f"0 {unit}".rstrip()
+    exponent = min(max(3 * math.floor(math.log10(abs(value)) / 3), min(_SHOWN)), max(_SHOWN))
+    scaled = value / 10.0**exponent
+    if abs(scaled) >= 999.5 and exponent < max(_SHOWN):  # would be rounded up to the next prefix
+        exponent += 3
+        scaled = value / 10.0**exponent
+    digits = f"{scaled:.0f}" if abs(scaled) >= 100 else f"{scaled:.3g}"
+    return f"{digits} {_SHOWN[exponent]}{unit}".rstrip()
+
+
+def percent(share: float) -> str:
+    """A share of 1 as a percentage with two decimals, or a dash where there is none."""
+    return "-" if math.isnan(share) else f"{100 * share:.2f} %"

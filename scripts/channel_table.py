@@ -16,8 +16,8 @@ from statistics import fmean, stdev
 from typing import Any
 
 import channelsim as cs
-from channelsim.cli.output import quantity
 from channelsim.scenario import Channel
+from channelsim.units import quantity
 
 DIGITS = Path(__file__).resolve().parent.parent / "scenarios" / "digits-srbp.toml"
 OUT = Path("runs/stages.h5")

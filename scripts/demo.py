@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 
 import channelsim as cs
-from channelsim.cli.output import percent, quantity
 from channelsim.progress import Silent
+from channelsim.units import percent, quantity
 
 ROOT = Path(__file__).resolve().parent.parent
 SCENARIOS = ("digits-bp", "digits-srbp", "digits-srbp-3bit")

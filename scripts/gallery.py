@@ -26,7 +26,7 @@ from scipy.integrate import solve_ivp
 
 import channelsim as cs
 from channelsim import shipped, theory
-from channelsim.cli.output import percent, quantity
+from channelsim.units import percent, quantity
 from scripts.physical import busiest, lost, on_ideal_channels
 
 ROOT = Path(__file__).resolve().parent.parent

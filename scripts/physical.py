@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import channelsim as cs
-from channelsim.cli.output import percent, quantity
+from channelsim.units import percent, quantity
 
 FOLDER = Path(__file__).resolve().parent.parent / "scenarios" / "physical"
 

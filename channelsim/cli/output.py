@@ -1,4 +1,4 @@
-"""Output of the command line: errors and notes on stderr, numbers with a prefix that fits."""
+"""Output of the command line: errors and notes on stderr, JSON, losses."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from typing import Any, TextIO
 
 from channelsim.errors import printable
 from channelsim.plain import json_text
-
-_PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P"}
 
 
 def prepare() -> None:
@@ -57,26 +55,6 @@ def print_json(value: Any) -> None:
     """One JSON object on stdout. Numbers that JSON does not know (NaN, infinity) become null, and characters that
     stdout cannot encode, escapes of JSON."""
     print(json_text(value, indent=2, encoding=getattr(sys.stdout, "encoding", None) or "utf-8"))
-
-
-def quantity(value: float, unit: str) -> str:
-    """`value` with three or four digits and an SI prefix: `quantity(0.0123, "s")` is "12.3 ms"."""
-    if not math.isfinite(value):
-        return f"{value} {unit}".rstrip()
-    if value == 0:
-        return f"0 {unit}".rstrip()
-    exponent = min(max(3 * math.floor(math.log10(abs(value)) / 3), min(_PREFIXES)), max(_PREFIXES))
-    scaled = value / 10.0**exponent
-    if abs(scaled) >= 999.5 and exponent < max(_PREFIXES):  # would be rounded up to the next prefix
-        exponent += 3
-        scaled = value / 10.0**exponent
-    digits = f"{scaled:.0f}" if abs(scaled) >= 100 else f"{scaled:.3g}"
-    return f"{digits} {_PREFIXES[exponent]}{unit}".rstrip()
-
-
-def percent(share: float) -> str:
-    """A share of 1 as a percentage with two decimals, or a dash where there is none."""
-    return "-" if math.isnan(share) else f"{100 * share:.2f} %"
 
 
 def number(value: float) -> str:

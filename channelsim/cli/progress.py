@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-from channelsim.cli.output import number, percent, quantity
+from channelsim.cli.output import number
 from channelsim.progress import Progress, Silent
+from channelsim.units import percent, quantity
 
 
 @contextmanager

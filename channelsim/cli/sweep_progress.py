@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TextIO
 
-from channelsim.cli.output import number, percent
+from channelsim.cli.output import number
 from channelsim.sweeps import COLUMNS, Silent
+from channelsim.units import percent
 
 
 @dataclass

@@ -8,9 +8,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from channelsim.cli.output import percent, quantity
 from channelsim.errors import printable
 from channelsim.result import entropy_text
+from channelsim.units import percent, quantity
 
 if TYPE_CHECKING:
     from channelsim.data import Entry

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from channelsim.errors import InputError
 from channelsim.paths import path_of
-from channelsim.plots._breakdown import CAUSES, draw_breakdown, energy_split
+from channelsim.plots._breakdown import BITS, CAUSES, bit_split, draw_bars, draw_breakdown, energy_split
 from channelsim.plots._curves import Curve, curves_of, draw, labels_of
 from channelsim.plots._measures import MEASURES, Measure, measure_of
 from channelsim.plots._pareto import front, mark
@@ -25,12 +25,14 @@ from channelsim.plots._style import (
     is_wide,
     look,
     save,
+    short,
     tidy,
 )
 from channelsim.plots._versus import draw_versus
 from channelsim.trace import Trace
 
 __all__ = [
+    "BITS",
     "CAUSES",
     "COLOURS",
     "FORMATS",
@@ -39,7 +41,9 @@ __all__ = [
     "Measure",
     "Source",
     "as_written",
+    "bit_split",
     "check_format",
+    "draw_bars",
     "dress",
     "energy_split",
     "front",
@@ -49,6 +53,7 @@ __all__ = [
     "measure_of",
     "plot",
     "save",
+    "short",
     "tidy",
 ]
 

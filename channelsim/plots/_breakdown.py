@@ -57,16 +57,16 @@ def draw_breakdown(traces: Sequence[Trace], labels: Sequence[str]) -> Figure:
         else:  # two may have one name
             names = [printable(label) for label in labels]
             values = [tuple(np.sum(list(split(trace).values()), axis=0)) for trace in traces]
-        _bars(axes, title, unit, causes, names, np.array(values))
+        draw_bars(axes, title, unit, causes, names, np.array(values))
     if len(traces) == 1:
         figure.suptitle(printable(traces[0].name), fontsize="medium", parse_math=False)
     return figure
 
 
-def _bars(
+def draw_bars(
     axes: Any, title: str, unit: str, causes: Sequence[str], names: Sequence[str], values: NDArray[np.float64]
 ) -> None:
-    """One panel: `values` (bars, causes), stacked."""
+    """One panel: `values` (bars, causes), stacked, in `unit`, with the sum of each bar beside it."""
     left = np.zeros(len(names))
     for k, cause in enumerate(causes):
         axes.barh(

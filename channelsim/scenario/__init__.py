@@ -42,6 +42,7 @@ from channelsim.scenario._sections import (
 from channelsim.scenario._sweep import Axis, Draw, Grid, with_unit
 from channelsim.scenario._table import nearest
 from channelsim.scenario._theory import system_from
+from channelsim.scenario._words import in_words, summary
 
 __all__ = [
     "DATA_SETS",
@@ -81,6 +82,7 @@ __all__ = [
     "Weights",
     "Window",
     "channel_name",
+    "in_words",
     "load",
     "load_model",
     "names_of",
@@ -89,6 +91,7 @@ __all__ = [
     "parse_key",
     "schema",
     "shape_in_words",
+    "summary",
     "system_from",
     "with_unit",
 ]

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from channelsim.cli.output import percent, print_json, quantity, warn
+from channelsim.cli.output import print_json, warn
 from channelsim.cli.progress import LineProgress, epoch_line, has_line, shown
 from channelsim.progress import Progress, Silent
+from channelsim.units import percent, quantity
 
 ROW = {
     "epoch": 3,
