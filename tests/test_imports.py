@@ -82,13 +82,13 @@ ROOMS: dict[str, str] = {
     "_run": "errors units scenario data progress result simulation",
     "plots": "errors paths files units trace accounting",
     "timelines": "errors paths files units scenario plan trace plots",
-    "reports": "errors version paths files units scenario plan trace plots timelines",
     "theory.portrait": "errors plots theory theory.systems",
     "_theory": "errors scenario data plan engine given theory theory.systems",
     "sweeps": "errors version signals plain extras parts paths files units elementary hashing scenario data identity "
     "trace plots _run",
+    "reports": "errors version paths files units scenario plan trace plots timelines sweeps",
     "cli": "errors version signals plain shipped paths units scenario engine data trace result progress _check _verify "
-    "_run _theory plots timelines reports sweeps extras theory theory.portrait",
+    "_run _theory plots timelines sweeps reports extras theory theory.portrait",
     "__main__": "cli",
 }
 """Room -> what it may import beside itself, all of it in lines above. A room is a module, or a package without those of

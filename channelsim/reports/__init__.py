@@ -45,5 +45,9 @@ def _html(source: str | os.PathLike[str] | Trace) -> str:
 
     if isinstance(source, Trace):
         return run_page(source)
+    if (directory := path_of(source)).is_dir():
+        from channelsim.reports._sweep import sweep_page
+
+        return sweep_page(directory)
     with Trace(source) as trace:
         return run_page(trace)

@@ -9,8 +9,22 @@ never done again.
 from __future__ import annotations
 
 from channelsim.sweeps._grid import Point, points
+from channelsim.sweeps._labels import number, short_labels
 from channelsim.sweeps._progress import Silent, SweepProgress
-from channelsim.sweeps._store import COLUMNS, MEASURES, read_table
+from channelsim.sweeps._store import COLUMNS, DONE, MEASURES, read_table
 from channelsim.sweeps._sweep import default_out, sweep
 
-__all__ = ["COLUMNS", "MEASURES", "Point", "Silent", "SweepProgress", "default_out", "points", "read_table", "sweep"]
+__all__ = [
+    "COLUMNS",
+    "DONE",
+    "MEASURES",
+    "Point",
+    "Silent",
+    "SweepProgress",
+    "default_out",
+    "number",
+    "points",
+    "read_table",
+    "short_labels",
+    "sweep",
+]

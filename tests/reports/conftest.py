@@ -7,13 +7,17 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import channelsim as cs
 from channelsim.progress import Silent
+from channelsim.sweeps._parquet import packed
+from channelsim.sweeps._store import tabulate
 from tests.timelines.conftest import CASES, TINY
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
@@ -133,3 +137,41 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Pag
         trace = make(tmp_path_factory.mktemp("reports"))
         found[name] = trace, Page(cs.report(trace))
     return found
+
+
+def table_of(codes: int, rates: int, seeds: int) -> pd.DataFrame:
+    """The table of a sweep whose numbers follow from what was swept: more bits cost more and bring more, up to a limit;
+    at every seventh point it has failed."""
+    records = []
+    for i, (code, rate, seed) in enumerate(product(range(codes), range(rates), range(seeds))):
+        bits = 1000 * (code + 1) * (seed + 100)
+        accuracy = 0.95 - 0.6 / (code + 2) - 0.04 * abs(rate - 2) + 0.003 * seed
+        failed = i % 7 == 6
+        measures = {
+            "test_accuracy": accuracy,
+            "loss": 1 - accuracy,
+            "bits": 10 * bits,
+            "learning_bits": bits,
+            "energy_j": 1e-12 * bits,
+            "updates": 100,
+        }
+        records.append(
+            {
+                "point": f"{i:012x}",
+                "status": "failed" if failed else "done",
+                "reason": f"diverged at update {i}" if failed else "",
+                "values": {"channels.learning.quantize": {"kind": "uniform", "bits": code + 1}},
+                "scenario": {"training": {"learning_rate": 0.1 * 2.0**rate}, "seed": seed},
+                "measures": {} if failed else measures,
+                "warnings": ["at chance level"] if code == 0 else [],
+                "trace": "",
+            }
+        )
+    return tabulate(records, ["channels.learning.quantize", "training.learning_rate"])
+
+
+def directory_of(folder: Path, table: pd.DataFrame) -> Path:
+    """A directory with such a table, as a sweep leaves it."""
+    folder.mkdir(parents=True)
+    (folder / "results.parquet").write_bytes(packed(table))
+    return folder
