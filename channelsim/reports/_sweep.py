@@ -81,7 +81,8 @@ def answer(table: pd.DataFrame, columns: list[Column]) -> str:
     if not whole:
         return "Every variant has a point that failed, so none can be said to be best."
     best = max(whole, key=lambda rows: sign * rows[by].mean())
-    named = ", ".join(f"{key.name} = {key.cells[int(table.index.get_loc(best.index[0]))]}" for key in keys)
+    first = table.index.tolist().index(best.index[0])
+    named = ", ".join(f"{key.name} = {key.cells[first]}" for key in keys)
     text = f"The best {words(judge)} is {shown(float(best[by].mean()), judge)}" + (f", with {named}" if named else "")
     text += f" (mean of {len(best)} seeds)." if len(best) > 1 else "."
     others = [name for name in ("test_accuracy", "test_r2", "learning_bits", "energy_j") if name in measures]

@@ -20,7 +20,7 @@ from channelsim.sweeps._parquet import packed
 from channelsim.sweeps._store import tabulate
 from tests.timelines.conftest import CASES, TINY
 
-VOID = {"meta", "link", "br", "hr", "img", "input"}
+VOID = {"meta", "link", "br", "hr", "img", "input", "wbr"}
 SAFE = re.compile(r"#[^\"]*|data:,")
 
 HOSTILE = "</script><script>alert(1)</script> & \"q\" 'a' $x^2$ {{ 7 * 7 }}"
