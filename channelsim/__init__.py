@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from channelsim.errors import InputError as InputError
     from channelsim.errors import RunError as RunError
     from channelsim.interchange import from_torch as from_torch
+    from channelsim.live import Live as Live
     from channelsim.plots import plot as plot
     from channelsim.progress import Progress as Progress
     from channelsim.reports import report as report
@@ -84,6 +85,7 @@ _HOME = {
     "Jitter": "channelsim.scenario",
     "Learning": "channelsim.scenario",
     "Link": "channelsim.scenario",
+    "Live": "channelsim.live",
     "MaxPool": "channelsim.scenario",
     "Model": "channelsim.scenario",
     "Noise": "channelsim.scenario",

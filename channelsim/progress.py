@@ -13,6 +13,22 @@ if TYPE_CHECKING:
     from channelsim.result import Result
 
 
+class Inside(Protocol):
+    """What can be looked at of a run between two chunks: its `Simulation`."""
+
+    @property
+    def channels(self) -> Mapping[str, Mapping[str, float]]:
+        """Channel name -> messages, events, bits, losses, queue_max and utilisation so far, as in `Result.channels`."""
+
+    @property
+    def backlog(self) -> Mapping[str, int]:
+        """Link or layer -> ps until it has done what it has been given."""
+
+    @property
+    def in_flight(self) -> int:
+        """Frames that have entered and are not finished."""
+
+
 class Progress(Protocol):
     """A listener to a run. An exception raised by a method stops the run as Ctrl-C does."""
 
@@ -37,6 +53,9 @@ class Progress(Protocol):
         one (1-based); `bits` is the total over all channels so far; `loss` the mean training loss of this
         epoch so far, NaN before any sample has reached the top.
         """
+
+    def look(self, inside: Inside) -> None:
+        """The run as it stands after a chunk, which follows `chunk`. It can be looked into, and not stepped."""
 
     def epoch(self, row: Mapping[str, Any]) -> None:
         """An epoch is done and evaluated.
@@ -70,6 +89,9 @@ class Silent(Progress):
         bits: int,
         loss: float,
     ) -> None:
+        return
+
+    def look(self, inside: Inside) -> None:
         return
 
     def epoch(self, row: Mapping[str, Any]) -> None:

@@ -65,6 +65,8 @@ ROOMS: dict[str, str] = {
     "given": "errors scenario plan trace",
     "result": "plain units",
     "progress": "result",
+    "lines": "progress units",
+    "live": "errors lines progress result units",
     "provenance": "",
     "accounting": "elementary plan",
     "congestion": "units engine",
@@ -87,8 +89,8 @@ ROOMS: dict[str, str] = {
     "sweeps": "errors version signals plain extras parts paths files units elementary hashing scenario data identity "
     "trace plots _run",
     "reports": "errors version paths files units scenario plan trace plots timelines sweeps",
-    "cli": "errors version signals plain shipped paths units scenario engine data trace result progress _check _verify "
-    "_run _theory plots timelines sweeps reports extras theory theory.portrait",
+    "cli": "errors version signals plain shipped paths units scenario engine data trace result lines live progress "
+    "_check _verify _run _theory plots timelines sweeps reports extras theory theory.portrait",
     "__main__": "cli",
 }
 """Room -> what it may import beside itself, all of it in lines above. A room is a module, or a package without those of

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from channelsim.cli.output import print_json, warn
-from channelsim.cli.progress import LineProgress, epoch_line, has_line, shown
+from channelsim.cli.progress import shown
+from channelsim.lines import LineProgress, epoch_line, has_line
 from channelsim.progress import Progress, Silent
 from channelsim.units import percent, quantity
 
