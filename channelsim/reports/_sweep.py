@@ -25,6 +25,8 @@ _CHOSEN_BY = (
 """What decides which variant is best: the first measure that there is."""
 _ACROSS = ("learning_bits", "energy_j", "bits", "simulated_time_s", "updates")
 """What a front is drawn over at first: the first that differs."""
+_RATE = "training.learning_rate"
+"""The key of which each variant has its own best value at first: one rate for all would compare rates."""
 _MOST_VALUES = 12  # of a key, that are listed
 _MOST_REASONS = 8
 
@@ -38,6 +40,10 @@ def sweep_page(directory: Path) -> str:
     simulated, provenance, of = _of_one(directory, table)
     measures = [i for i, column in enumerate(columns) if column.kind == MEASURE]
     across, up = _axes(columns, measures)
+    variants = [
+        i for i, column in enumerate(columns) if column.kind == KEY and column.name != "seed" and len(column.labels) > 1
+    ]
+    validation = next((i for i in measures if columns[i].name.startswith("validation_")), None)
     return page(
         "sweep.html",
         script="sweep.js",
@@ -50,8 +56,12 @@ def sweep_page(directory: Path) -> str:
         measures=measures,
         across=across,
         up=up,
+        variants=variants,
+        validation=validation,
+        rate=next((i for i in variants if columns[i].name == _RATE), None),
         data={
             "columns": [column.to_json() for column in columns],
+            "validation": validation,
             "seed": next((i for i, column in enumerate(columns) if column.name == "seed"), None),
         },
         simulated=simulated,

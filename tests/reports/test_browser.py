@@ -11,6 +11,7 @@ import pytest
 
 import channelsim as cs
 from channelsim.plots import front
+from channelsim.sweeps._best import best_over
 from tests.reports.browser import PROGRAM, Browser, browser
 from tests.reports.conftest import Page, directory_of, table_of
 
@@ -30,7 +31,9 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def table() -> pd.DataFrame:
-    return table_of(codes=7, rates=4, seeds=2)
+    """What does best on the validation samples is not what does best on the test set."""
+    made = table_of(codes=7, rates=4, seeds=2)
+    return made.assign(validation_accuracy=made["test_accuracy"] - 0.1 * (made["training.learning_rate"] - 0.2).abs())
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +69,7 @@ def test_pages_open_without_errors_and_fit(
 
 def test_the_front_is_that_of_the_plots(tab: Browser, sweep: Path, table: pd.DataFrame) -> None:
     tab.open(sweep)
+    choose(tab, "#best-over", "")
     keys = ["channels.learning.quantize", "training.learning_rate"]
     done = table[table["test_accuracy"].notna()]
     means = done.groupby(keys, sort=False)[["learning_bits", "test_accuracy"]].mean()
@@ -78,6 +82,18 @@ def test_the_front_is_that_of_the_plots(tab: Browser, sweep: Path, table: pd.Dat
     click(tab, "#means")
     assert tab.value("document.querySelectorAll('#chart .mark').length") == len(done)
     assert tab.troubles == []
+
+
+def test_each_at_its_own_best_rate(tab: Browser, sweep: Path, table: pd.DataFrame) -> None:
+    """At first, and chosen by validation as `plot --best-over` chooses."""
+    tab.open(sweep)
+    key = "channels.learning.quantize"
+    chosen = best_over(table, "training.learning_rate", [key, "training.learning_rate", "seed"])
+    means = chosen.groupby(key, sort=False)[["learning_bits", "test_accuracy"]].mean()
+    on = means[front(means.to_numpy(float), (False, True))].sort_values("learning_bits").index
+    firsts = [int(chosen.index[chosen[key] == value][0]) for value in on]
+    assert tab.value("document.querySelectorAll('#chart .mark').length") == len(means)
+    assert tab.value(ON_FRONT) == [f"#p{i}" for i in firsts]
 
 
 def test_a_point_leads_to_its_row_and_back(tab: Browser, sweep: Path) -> None:

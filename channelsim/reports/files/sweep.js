@@ -1,7 +1,7 @@
 // The page of a sweep: filters and sorts its table, and draws the Pareto front of the points that are shown.
 "use strict";
 (() => {
-  const { columns, seed } = JSON.parse(document.getElementById("data").textContent);
+  const { columns, seed, validation } = JSON.parse(document.getElementById("data").textContent);
   const at = (id) => document.getElementById(id);
   const body = at("table").tBodies[0];
   const rows = [...body.rows]; // by number, whatever order the table has
@@ -85,13 +85,30 @@
       if (!grouped.has(name)) grouped.set(name, []);
       grouped.get(name).push(i);
     });
-    const mean = (of, c) => of.reduce((sum, i) => sum + columns[c].values[i], 0) / of.length;
     const both = (i) => columns[x].values[i] !== null && columns[y].values[i] !== null;
-    return [...grouped.values()].filter((all) => all.some(both)).map((all) => {
+    return best([...grouped.values()]).filter((all) => all.some(both)).map((all) => {
       const of = all.filter(both);
       const group = by === null ? 0 : columns[by].values[of[0]];
       return { x: mean(of, x), y: mean(of, y), rows: of, missing: all.length - of.length, group };
     });
+  }
+
+  const mean = (of, c) => of.reduce((sum, i) => sum + columns[c].values[i], 0) / of.length;
+
+  // Of groups that differ only in one key (and the seed) the one that does best on the validation samples; one of
+  // which a seed has failed is not chosen.
+  function best(groups) {
+    const key = at("best-over")?.value;
+    if (!key) return groups;
+    const others = keys.filter((k) => k !== Number(key) && (k !== seed || !at("means").checked));
+    const found = new Map();
+    for (const group of groups) {
+      if (group.some((i) => columns[validation].values[i] === null)) continue;
+      const name = others.map((k) => columns[k].values[group[0]]).join();
+      const score = mean(group, validation);
+      if (!found.has(name) || score > found.get(name).score) found.set(name, { score, group });
+    }
+    return [...found.values()].map((one) => one.group);
   }
 
   function frontOf(x, y) {
