@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from channelsim.errors import InputError as InputError
     from channelsim.errors import RunError as RunError
     from channelsim.interchange import from_torch as from_torch
+    from channelsim.live import Live as Live
     from channelsim.plots import plot as plot
     from channelsim.progress import Progress as Progress
+    from channelsim.reports import report as report
     from channelsim.result import Result as Result
     from channelsim.scenario import AvgPool as AvgPool
     from channelsim.scenario import BitErrors as BitErrors
@@ -86,6 +88,7 @@ _HOME = {
     "Jitter": "channelsim.scenario",
     "Learning": "channelsim.scenario",
     "Link": "channelsim.scenario",
+    "Live": "channelsim.live",
     "MaxPool": "channelsim.scenario",
     "Model": "channelsim.scenario",
     "Noise": "channelsim.scenario",
@@ -111,6 +114,7 @@ _HOME = {
     "load": "channelsim.scenario",
     "plot": "channelsim.plots",
     "plot_sweep": "channelsim.sweeps.plots",
+    "report": "channelsim.reports",
     "run": "channelsim._run",
     "schema": "channelsim.scenario",
     "sweep": "channelsim.sweeps",

@@ -124,6 +124,7 @@ def _tell_chunk(simulation: Simulation, listener: Progress) -> None:
         simulation.bits,
         simulation.loss,
     )
+    listener.look(simulation)
 
 
 def _tell_epoch(simulation: Simulation, listener: Progress) -> None:

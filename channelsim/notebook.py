@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from channelsim.progress import Silent, epoch_line, has_line
+from channelsim.lines import epoch_line, has_line
+from channelsim.progress import Silent
 from channelsim.units import number_text, quantity
 
 PAUSE = 0.2  # s between two looks of a bar

@@ -1,20 +1,33 @@
-"""Progress of a run: the protocol between `channelsim.run` and what shows it, and an epoch in a line.
+"""Progress of a run: the protocol between `channelsim.run` and what shows it.
 
 `run` calls these methods from its own thread, between chunks of the engine. The command line shows them as a
-progress bar or as one line per epoch (`channelsim.cli.progress`), a notebook as HTML (`channelsim.notebook`); a test
+progress bar, as one line per epoch or as a board (`channelsim.lines`, `channelsim.live`), a notebook as HTML (`channelsim.notebook`); a test
 may bring its own.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from channelsim.units import number_text, percent, quantity
-
 if TYPE_CHECKING:
     from channelsim.result import Result
+
+
+class Inside(Protocol):
+    """What can be looked at of a run between two chunks: its `Simulation`."""
+
+    @property
+    def channels(self) -> Mapping[str, Mapping[str, float]]:
+        """Channel name -> messages, events, bits, losses, queue_max and utilisation so far, as in `Result.channels`."""
+
+    @property
+    def backlog(self) -> Mapping[str, int]:
+        """Link or layer -> ps until it has done what it has been given."""
+
+    @property
+    def in_flight(self) -> int:
+        """Frames that have entered and are not finished."""
 
 
 class Progress(Protocol):
@@ -41,6 +54,9 @@ class Progress(Protocol):
         one (1-based); `bits` is the total over all channels so far; `loss` the mean training loss of this
         epoch so far, NaN before any sample has reached the top.
         """
+
+    def look(self, inside: Inside) -> None:
+        """The run as it stands after a chunk, which follows `chunk`. It can be looked into, and not stepped."""
 
     def epoch(self, row: Mapping[str, Any]) -> None:
         """An epoch is done and evaluated.
@@ -76,44 +92,11 @@ class Silent(Progress):
     ) -> None:
         return
 
+    def look(self, inside: Inside) -> None:
+        return
+
     def epoch(self, row: Mapping[str, Any]) -> None:
         return
 
     def finish(self, result: Result) -> None:
         return
-
-
-MOST_LINES = 100
-"""Of epochs, in one run; a longer one shows every so many of them, and the last."""
-
-
-def has_line(epoch: int, epochs: int) -> bool:
-    """Whether an epoch, counted from 1, is shown."""
-    return epoch in (1, epochs) or epoch % math.ceil(epochs / MOST_LINES) == 0
-
-
-def epoch_line(row: Mapping[str, Any], epochs: int) -> str:
-    """One epoch in one line of at most 100 characters, and a few more where test accuracies are two."""
-    tested, deployed, trained = (figure(row, split) for split in ("test", "test_deployed", "train"))
-    parts = [
-        f"epoch {row['epoch']:>{len(str(epochs))}}/{epochs}",
-        *([f"test {tested}" + (f" (deployed {deployed})" if deployed else "")] if tested else []),
-        *([f"train {trained or '-'}"] if trained or math.isnan(row["train_loss"]) else []),
-        f"loss {number_text(row['train_loss'], '.4f')}",
-        *(f"{name.replace('_', ' ')} {value:.4g}" for name, value in row.get("own", {}).items()),
-        f"{quantity(row['frames_per_second'], 'frames/s')}",
-        f"{quantity(row['simulated_time_s'], 's')} simulated",
-        f"{quantity(row['bits'], 'bit')}",
-    ]
-    return "  ".join(parts)
-
-
-def figure(row: Mapping[str, Any], split: str) -> str:
-    """How well a split fares, in a word or two: accuracy, else R^2, else the loss of what is tested; else ""."""
-    part, *deployed = split.split("_")
-    accuracy, r2, loss = (row["_".join([part, name, *deployed])] for name in ("accuracy", "r2", "loss"))
-    if not math.isnan(accuracy):
-        return percent(accuracy)
-    if not math.isnan(r2):
-        return f"R^2 {r2:.4g}"
-    return "" if math.isnan(loss) or part == "train" else f"loss {number_text(loss, '.4f')}"

@@ -65,8 +65,10 @@ ROOMS: dict[str, str] = {
     "trace": "errors plain paths files rules units plan",
     "given": "errors scenario plan trace",
     "result": "plain units",
-    "progress": "units result",
-    "notebook": "units progress",
+    "progress": "result",
+    "lines": "progress units",
+    "live": "errors lines progress result units",
+    "notebook": "units progress lines",
     "provenance": "",
     "accounting": "elementary plan",
     "congestion": "units engine",
@@ -88,8 +90,9 @@ ROOMS: dict[str, str] = {
     "_theory": "errors scenario data plan engine given theory theory.systems",
     "sweeps": "errors version signals plain extras parts paths files units elementary hashing scenario data identity "
     "metrics trace plots notebook _run",
-    "cli": "errors version signals plain shipped paths units scenario engine data trace result progress _check _verify "
-    "_run _theory plots timelines sweeps extras theory theory.portrait",
+    "reports": "errors version paths files units scenario plan trace plots timelines sweeps",
+    "cli": "errors version signals plain shipped paths units scenario engine data trace result lines live progress "
+    "_check _verify _run _theory plots timelines sweeps reports extras theory theory.portrait",
     "__main__": "cli",
 }
 """Room -> what it may import beside itself, all of it in lines above. A room is a module, or a package without those of

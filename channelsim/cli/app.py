@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from channelsim import signals
-from channelsim.cli import check, data, plot, run, scenarios, sweep, theory, timeline, trace, verify
+from channelsim.cli import check, data, plot, report, run, scenarios, sweep, theory, timeline, trace, verify
 from channelsim.cli.output import abandon, error, prepare
 from channelsim.errors import InputError, RunError
 
@@ -42,6 +42,7 @@ app.command("verify")(verify.verify)
 app.command("sweep")(sweep.sweep)
 app.command("plot")(plot.plot)
 app.command("timeline")(timeline.timeline)
+app.command("report")(report.report)
 app.command("theory")(theory.theory)
 app.add_typer(trace.app, name="trace")
 app.add_typer(data.app, name="data")

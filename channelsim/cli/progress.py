@@ -1,4 +1,4 @@
-"""A run as it is shown: a progress bar on a terminal, a line per epoch elsewhere."""
+"""A run as it is shown: a progress bar or a live board on a terminal, a line per epoch elsewhere."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 
 from channelsim.cli.output import number
-from channelsim.progress import Progress, Silent, epoch_line, figure, has_line
+from channelsim.lines import LineProgress, epoch_line, figure, has_line
+from channelsim.live import Live
+from channelsim.progress import Progress, Silent
 from channelsim.units import quantity
 
 
 @contextmanager
-def shown(stream: TextIO | None) -> Iterator[Progress]:
-    """A listener that suits `stream`: a bar on a terminal, lines elsewhere, nothing without a stream.
+def shown(stream: TextIO | None, live: bool = False) -> Iterator[Progress]:
+    """A listener that suits `stream`: on a terminal a bar, or with `live` a board, lines elsewhere, nothing without a
+    stream.
 
     However the run ends, the screen is left in order.
     """
@@ -22,31 +25,11 @@ def shown(stream: TextIO | None) -> Iterator[Progress]:
     elif not stream.isatty():
         yield LineProgress(stream)
     else:
-        bar = RichProgress(stream)
+        screen = Live(stream) if live else RichProgress(stream)
         try:
-            yield bar
+            yield screen
         finally:
-            bar.close()
-
-
-class LineProgress(Silent):
-    """One line per epoch, if these are not too many, and one for each note, as logs and pipes want it."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._epochs = 0
-
-    def note(self, text: str) -> None:
-        print(text, file=self._stream, flush=True)
-
-    def start(self, scenario_name: str, epochs: int, frames_per_epoch: int, first_frame: int) -> None:
-        self._epochs = epochs
-        after = f", from frame {first_frame}" if first_frame else ""
-        self.note(f"{scenario_name}: {epochs} epochs of {frames_per_epoch} frames{after}")
-
-    def epoch(self, row: Mapping[str, Any]) -> None:
-        if has_line(row["epoch"], self._epochs):
-            self.note(epoch_line(row, self._epochs))
+            screen.close()
 
 
 class RichProgress(Silent):
@@ -54,9 +37,10 @@ class RichProgress(Silent):
 
     def __init__(self, stream: TextIO) -> None:
         from rich.console import Console
-        from rich.live import Live
+        from rich.live import Live as Screen
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bar
+        from rich.spinner import Spinner
 
         self._console = Console(file=stream, highlight=False)
         self._bar = Bar(
@@ -67,7 +51,10 @@ class RichProgress(Silent):
             TimeRemainingColumn(compact=True),
             console=self._console,
         )
-        self._live = Live(console=self._console, refresh_per_second=8, transient=True)
+        # From the first moment on: loading and compiling take seconds.
+        waiting = Spinner("dots", "starting ...")
+        self._live = Screen(waiting, console=self._console, refresh_per_second=8, transient=True)
+        self._live.start()
         self._task: Any = None
         self._epochs = 0
         self._tested = "-"
@@ -79,7 +66,6 @@ class RichProgress(Silent):
         self._epochs = epochs
         self._task = self._bar.add_task(scenario_name, total=epochs * frames_per_epoch, completed=first_frame)
         self._live.update(self._bar)
-        self._live.start()
 
     def chunk(
         self,

@@ -41,6 +41,9 @@ def run(
         ),
     ] = None,
     threads: Threads = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Show curves, bits and queues as they come (on a terminal; elsewhere lines).")
+    ] = False,
     trust: Trust = False,
     as_json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
@@ -54,6 +57,8 @@ def run(
         raise InputError("run: give either a scenario file or --resume TRACE")
     if epochs is not None and resume is None:
         raise InputError("run: --epochs goes with --resume TRACE; accepted: --set training.epochs=N")
+    if live and quiet:
+        raise InputError("run: --live shows what --quiet is silent about; accepted: one of them")
     if resume is not None and (out is not None or settings or force):
         raise InputError("run --resume: goes on in the trace as it is; --out, --set and --force do not apply")
 
@@ -71,16 +76,18 @@ def run(
         if not quiet:
             warn(wanted.advice())
 
-    from channelsim._run import default_out
-    from channelsim._run import run as simulate
-
-    if wanted is not None and out is None:
-        out = default_out(wanted)
-    written = resume or out
-    trace = None if written is None else path_of(written)
+    trace = None
     stream = None if quiet else sys.stderr if as_json else sys.stdout
     try:
-        with shown(stream) as progress:
+        with shown(stream, live) as progress:
+            # Loading takes seconds, during which something is shown already.
+            from channelsim._run import default_out
+            from channelsim._run import run as simulate
+
+            if wanted is not None and out is None:
+                out = default_out(wanted)
+            written = resume or out
+            trace = None if written is None else path_of(written)
             result = simulate(
                 wanted,
                 out=out,

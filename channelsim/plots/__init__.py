@@ -11,7 +11,17 @@ from matplotlib.figure import Figure
 
 from channelsim.errors import InputError
 from channelsim.paths import path_of
-from channelsim.plots._breakdown import CAUSES, MOST_BARS, Panel, draw_bars, draw_breakdown, energy_split
+from channelsim.plots._breakdown import (
+    BITS,
+    CAUSES,
+    MOST_BARS,
+    Panel,
+    bit_split,
+    draw_bars,
+    draw_breakdown,
+    draw_panel,
+    energy_split,
+)
 from channelsim.plots._curves import Curve, curves_of, draw, labels_of
 from channelsim.plots._measures import MEASURES, Measure, measure_of
 from channelsim.plots._pareto import front, mark
@@ -26,12 +36,14 @@ from channelsim.plots._style import (
     is_wide,
     look,
     save,
+    short,
     tidy,
 )
 from channelsim.plots._versus import draw_versus
 from channelsim.trace import Trace
 
 __all__ = [
+    "BITS",
     "CAUSES",
     "COLOURS",
     "FORMATS",
@@ -43,8 +55,10 @@ __all__ = [
     "Picture",
     "Source",
     "as_written",
+    "bit_split",
     "check_format",
     "draw_bars",
+    "draw_panel",
     "dress",
     "energy_split",
     "front",
@@ -54,6 +68,7 @@ __all__ = [
     "measure_of",
     "plot",
     "save",
+    "short",
     "tidy",
 ]
 

@@ -70,22 +70,20 @@ def draw_bars(names: Sequence[str], panels: Sequence[Panel]) -> Figure:
     """Panels side by side, which share the names of their bars."""
     figure = Picture(figsize=(9.0, 1.7 + 0.3 * len(names)), layout="constrained")
     for axes, panel in zip(figure.subplots(1, len(panels), sharey=True), panels, strict=True):
-        _bars(axes, panel.title, panel.unit, panel.causes, names, panel.values)
+        draw_panel(axes, names, panel)
     return figure
 
 
-def _bars(
-    axes: Any, title: str, unit: str, causes: Sequence[str], names: Sequence[str], values: NDArray[np.float64]
-) -> None:
-    """One panel: `values` (bars, causes), stacked."""
+def draw_panel(axes: Any, names: Sequence[str], panel: Panel) -> None:
+    """One panel, with the sum of each bar beside it."""
     left = np.zeros(len(names))
-    for k, cause in enumerate(causes):
+    for k, cause in enumerate(panel.causes):
         axes.barh(
-            range(len(names)), values[:, k], left=left, height=0.7, color=_COLOURS[k], hatch=_HATCHES[k],
+            range(len(names)), panel.values[:, k], left=left, height=0.7, color=_COLOURS[k], hatch=_HATCHES[k],
             edgecolor="white", linewidth=0.5, label=cause,
         )  # fmt: skip
-        left = left + values[:, k]
-    shown = EngFormatter(unit=unit, places=1, sep="\N{NO-BREAK SPACE}")
+        left = left + panel.values[:, k]
+    shown = EngFormatter(unit=panel.unit, places=1, sep="\N{NO-BREAK SPACE}")
     for y, total in enumerate(left):
         axes.annotate(
             shown(total), (total, y), xytext=(3, 0), textcoords="offset points", va="center", fontsize=8, color="0.2"
@@ -96,8 +94,8 @@ def _bars(
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.margins(x=0.18)
     axes.set_xlim(left=0)
-    axes.set_xlabel(title)
-    axes.xaxis.set_major_formatter(EngFormatter(unit=unit, sep="\N{NO-BREAK SPACE}"))
+    axes.set_xlabel(panel.title)
+    axes.xaxis.set_major_formatter(EngFormatter(unit=panel.unit, sep="\N{NO-BREAK SPACE}"))
     axes.locator_params(axis="x", nbins=4)
     tidy(axes)
     axes.grid(visible=False, axis="y")

@@ -14,7 +14,7 @@ from matplotlib.legend import Legend
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
-from channelsim.errors import InputError
+from channelsim.errors import InputError, printable
 from channelsim.files import replace
 from channelsim.plots._measures import Measure
 
@@ -27,6 +27,7 @@ _LINES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)))
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 MOST_NAMES = 24
 """Curves that a legend names."""
+_LONGEST_NAME = 28  # characters
 _WIDE = 8.0  # values of 0 or more that differ by more than this factor stand on a logarithmic axis
 
 
@@ -49,6 +50,12 @@ def look(i: int) -> dict[str, Any]:
         "markerfacecolor": "white",
         "linewidth": 1.6,
     }
+
+
+def short(name: str) -> str:
+    """A name that leaves room for what is drawn beside it, however long it was."""
+    shown = printable(name)
+    return shown if len(shown) <= _LONGEST_NAME else f"{shown[: _LONGEST_NAME - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def tidy(axes: Axes) -> None:

@@ -43,6 +43,7 @@ from channelsim.scenario._sections import (
 from channelsim.scenario._sweep import Axis, Draw, Grid, with_unit
 from channelsim.scenario._table import nearest
 from channelsim.scenario._theory import system_from
+from channelsim.scenario._words import in_words, summary
 
 __all__ = [
     "AvgPool",
@@ -83,6 +84,7 @@ __all__ = [
     "Weights",
     "Window",
     "channel_name",
+    "in_words",
     "load",
     "load_model",
     "names_of",
@@ -91,6 +93,7 @@ __all__ = [
     "parse_key",
     "schema",
     "shape_in_words",
+    "summary",
     "system_from",
     "with_unit",
 ]

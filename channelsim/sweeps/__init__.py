@@ -9,19 +9,24 @@ never done again.
 from __future__ import annotations
 
 from channelsim.sweeps._grid import Point, points
+from channelsim.sweeps._labels import number, short_labels
 from channelsim.sweeps._progress import Silent, SweepProgress
+from channelsim.sweeps._store import DONE
 from channelsim.sweeps._sweep import default_out, sweep
 from channelsim.sweeps._table import COLUMNS, MEASURES, keys_in, read_table
 
 __all__ = [
     "COLUMNS",
+    "DONE",
     "MEASURES",
     "Point",
     "Silent",
     "SweepProgress",
     "default_out",
     "keys_in",
+    "number",
     "points",
     "read_table",
+    "short_labels",
     "sweep",
 ]

@@ -14,8 +14,8 @@ from matplotlib.patches import FancyArrowPatch, Patch
 from matplotlib.ticker import EngFormatter
 from numpy.typing import NDArray
 
-from channelsim.errors import InputError, printable
-from channelsim.plots import Picture
+from channelsim.errors import InputError
+from channelsim.plots import Picture, short
 from channelsim.timelines import _counts
 from channelsim.timelines._record import ENTRY, Timeline
 from channelsim.units import format_duration
@@ -103,7 +103,7 @@ def rows_of(timeline: Timeline) -> list[Row]:
     below: dict[int, list[Row]] = {}
     shared = []
     for k in used:
-        row = Row(printable(names[k]), link=k)
+        row = Row(short(names[k]), link=k)
         if names[k] not in own:
             shared.append(row)
             continue

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from channelsim.cli.output import print_json, warn
-from channelsim.cli.progress import LineProgress, shown
-from channelsim.progress import Progress, Silent, epoch_line, has_line
+from channelsim.cli.progress import shown
+from channelsim.lines import LineProgress, epoch_line, has_line
+from channelsim.progress import Progress, Silent
 from channelsim.units import percent, quantity
 
 ROW = {

@@ -73,6 +73,18 @@ def test_a_terminal_sees_a_bar_and_a_table(here: Path) -> None:
     assert "runs/small.h5" in outcome.out
 
 
+def test_live_on_a_terminal_and_elsewhere(here: Path) -> None:
+    """On a terminal something is shown from the beginning; elsewhere the output is that without --live."""
+    outcome = on_terminal("run", "small.toml", "--live", cwd=here)
+    assert outcome.status == 0, outcome.out
+    assert outcome.out.index("starting ...") < outcome.out.index("epoch 2 of 2")
+    for part in ("frames in flight", "longest queue", "test accuracy", "trace: runs/small.h5"):
+        assert part in outcome.out
+    outcome = channelsim("run", "small.toml", "--live", "--force", cwd=here)
+    assert re.search(r"^epoch 2/2  test", outcome.out, re.MULTILINE) and "\x1b" not in outcome.out
+    assert_one_error_line(channelsim("run", "small.toml", "--live", "--quiet", cwd=here), "--live", "accepted")
+
+
 def test_a_trace_is_not_overwritten_unless_forced(here: Path) -> None:
     assert channelsim("run", "small.toml", "--quiet", cwd=here).status == 0
     before = (here / "runs/small.h5").read_bytes()
