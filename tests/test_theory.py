@@ -47,6 +47,14 @@ def test_half_the_rate_is_half_the_distance(name: str) -> None:
     assert [path.order for path in found.paths][1:] == pytest.approx([1, 1], abs=0.07)
 
 
+def test_half_the_rate_is_half_the_distance_of_an_adaptive_hidden_unit() -> None:
+    tanh = case("tanh", **{"theory.rule": "arbp", "theory.rho": 0.5})
+    assert isinstance(tanh.system, theory.Hidden) and tanh.system.rho == pytest.approx(0.5)
+    one, half = _theory.compare(tanh, (0.02, 0.01), time=2.0).paths
+    assert one.distance / half.distance == pytest.approx(2, abs=0.1)
+    assert "c - rho a2" in one.drift
+
+
 def test_distances_are_of_the_whole_path_and_drift_of_its_end() -> None:
     (path,) = _theory.compare(case("chain-rbp"), [0.01], time=6.0).paths
     assert path.updates == 600 and path.order is None

@@ -128,6 +128,7 @@ def _system(scenario: Scenario, dataset: Dataset, plan: Plan) -> System:
             weights=np.full(len(x), 1 / len(x)),
             transfer=TRANSFERS[plan.layers["transfer"][1]],
             derivative=plan.derivative,
+            rho=rho,
         )
     sigma_ii, sigma_ti = x.T @ x / len(x), t.T @ x / len(x)
     if set(units) == {1}:

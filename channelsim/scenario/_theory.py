@@ -41,7 +41,7 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "branch": ("a", "b", "c", "rho", "alpha", "beta", "sigma_TI", "sigma_II", *_SAMPLES),
     "bottleneck": ("a", "b", "c", "rho", "alpha", "beta", "sigma_TI", "sigma_II", "target", *_SAMPLES),
     "matrix": ("a", "b", "c", "rho", "alpha", "beta", "sigma_TI", "sigma_II", "target", *_SAMPLES),
-    "hidden": ("a", "c", "transfer", "power", "derivative", "alpha", "beta", "gamma", "delta", *_SAMPLES),
+    "hidden": ("a", "c", "rho", "transfer", "power", "derivative", "alpha", "beta", "gamma", "delta", *_SAMPLES),
 }
 _ADAPTIVE = ("arbp", "asrbp")
 _LARGEST = 1e100  # products of a few such numbers are still float64
@@ -56,9 +56,9 @@ def system_from(table: Mapping[str, Any]) -> System:
     for key in keys:
         if key not in known:
             raise _error(key, f" is unknown for system {name}{nearest(key, known)}", ", ".join(known))
-    if name == "hidden":
-        return _hidden(keys, rule)
     rho = _rho(keys, rule)
+    if name == "hidden":
+        return _hidden(keys, rule, rho)
     if name == "chain":
         a = _vector(keys, "a")
         alpha, beta = _moments(keys)
@@ -294,7 +294,7 @@ def _target(keys: Mapping[str, Any], inputs: int, outputs: int) -> bool:
 # --- the non-linear system --------------------------------------------------------------------------------
 
 
-def _hidden(keys: Mapping[str, Any], rule: Rule) -> Hidden:
+def _hidden(keys: Mapping[str, Any], rule: Rule, rho: float) -> Hidden:
     a = _vector(keys, "a", 2)
     c = 0.0 if rule == "bp" and "c" not in keys else _number(keys, "c")
     transfer = _word(keys, "transfer", TRANSFERS)
@@ -311,7 +311,7 @@ def _hidden(keys: Mapping[str, Any], rule: Rule) -> Hidden:
     inputs, targets, weights = _samples(keys, transfer, power, derivative)
     if not power.is_integer() and ((inputs < 0).any() or a[0] < 0):
         raise _error("power", f" = {power:g} of a negative number", "an integer, or inputs and a1 of at least 0")
-    return Hidden(rule, a, c, inputs, targets, weights, transfer, power, derivative)
+    return Hidden(rule, a, c, inputs, targets, weights, transfer, power, derivative, rho)
 
 
 def _samples(keys: Mapping[str, Any], transfer: str, power: float, derivative: bool) -> tuple[Array, Array, Array]:
@@ -393,7 +393,7 @@ def document_of(table: Mapping[str, Any], name: str, rate: Any = LEARNING_RATE) 
     learning: dict[str, Any] = {"rule": system.rule}
     if system.rule != "bp" and (wires := _wires(system)):
         learning["feedback"] = {"C": wires}
-    if system.rule in _ADAPTIVE and not isinstance(system, Hidden) and isinstance(rate, int | float):
+    if system.rule in _ADAPTIVE and isinstance(rate, int | float):
         learning["learning_rate"] = system.rho * rate
     if isinstance(system, Hidden):
         learning["derivative"] = system.derivative

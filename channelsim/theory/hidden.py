@@ -7,6 +7,9 @@ one for each sign of a1: f turns into its values at infinity, a2 into the regres
 E(E I) there. tanh has one more: a1 -> 0 and a2 ~ t^(1/4), where the unit becomes linear and the next order of f
 drives the top. With f', a1 can only grow like ln t/m, m = 2 min |I| for tanh and min |I| for logistic units, over the
 inputs that are not 0.
+
+An adaptive c is c - rho a2, which is constant, plus rho a2: such systems are integrated. They can also come to rest where
+c is 0, though an error is left.
 """
 
 from __future__ import annotations
@@ -16,14 +19,14 @@ from scipy.optimize import brentq
 
 from channelsim.theory import monomial, regimes
 from channelsim.theory.integration import Undecided
-from channelsim.theory.nonlinear import flow, transfer
+from channelsim.theory.nonlinear import adapts, flow, gain, state, transfer
 from channelsim.theory.outcome import FixedPoint, Outcome
 from channelsim.theory.settle import Growth, at_rest, fixed_point, settle
 from channelsim.theory.systems import Flow, Hidden
 
 __all__ = ["flow", "outcome"]
 
-_NAMES = ["a1", "a2"]
+_NAMES = ["a1", "a2", "c"]
 
 
 def outcome(system: Hidden, tolerance: float) -> Outcome:
@@ -38,7 +41,7 @@ def outcome(system: Hidden, tolerance: float) -> Outcome:
         rate = min((r.real for r in here.rates), default=None) if here.stable else None
         why = "nothing moves at the start" + ("" if here.stable else ", a point that others leave")
         return Outcome("stays", here.parameters, rate, 0.0, None, why, None, (here,), invariants)
-    if system.transfer in ("power", "relu"):
+    if system.transfer in ("power", "relu") and not adapts(system):
         if system.rule != "bp" and system.c == 0:
             return _only_the_top(system, equation, tolerance, invariants)
         run = monomial.solve(system)
@@ -117,7 +120,7 @@ def _integrated(system: Hidden, equation: Flow, tolerance: float, invariants: di
             and settled.growth.state[0] * system.a[0] <= 0
         ):
             raise Undecided(f"a1 changes its sign, where the power {system.power:g} is not defined")
-        words = settled.growth.words(_NAMES)
+        words = settled.growth.words(_NAMES[: equation.start.size])
         return Outcome(
             "diverges", None, None, None, None, _why_it_grows(system, settled.growth), words, points, invariants
         )
@@ -152,12 +155,14 @@ def _loss(system: Hidden, x: np.ndarray) -> float:
 
 
 def _why_it_grows(system: Hidden, growth: Growth) -> str:
-    a1, a2 = (float(x) for x in growth.state)
+    a1, a2 = (float(x) for x in growth.state[:2])
     sign = int(np.sign(a1)) or 1
     if _has_regimes(system):
         here = monomial.side(system, sign)
         if here.beta == 0:
-            return f"no input passes, and a1' = c E(T I) = {system.c * here.gamma:.6g} for ever"
+            return (
+                f"no input passes, and a1' = c E(T I) = {float(gain(system, np.array(a2))) * here.gamma:.6g} for ever"
+            )
         turned = here.sign**system.power if system.transfer == "power" and a1 < 0 else 1.0  # P = a2 a1^mu
         q = f"alpha/beta = {turned * here.alpha / here.beta:.6g}"
         if here.delta == 0:
@@ -168,7 +173,7 @@ def _why_it_grows(system: Hidden, growth: Growth) -> str:
         return f"{q} and {r} differ: P -> gamma/delta, suboptimal, and a2 grows for ever"
     loss = f"half mean squared error -> {_loss(system, growth.state):.6g}"
     if system.transfer in ("power", "relu"):
-        return f"no rest: {growth.words(_NAMES)}; {loss}"
+        return f"no rest: {growth.words(_NAMES[: growth.state.size])}; {loss}"
     if "log" in growth.kinds:
         nearest = float(np.min(np.abs(system.inputs[system.inputs != 0])))
         return f"the unit saturates, f' of the smallest input {nearest:.6g} is what is left of the error's path: {loss}"
@@ -184,13 +189,13 @@ def _saturated_speed(system: Hidden, sign: int, a2: float) -> float:
     p = system.weights
     if np.any(infinite):
         a2 = float(p @ (system.targets * infinite)) / float(p @ infinite**2)
-    gain = a2 if system.rule == "bp" else system.c
-    return gain * float(p @ ((system.targets - a2 * infinite) * system.inputs))
+    return float(gain(system, np.array(a2)) * (p @ ((system.targets - a2 * infinite) * system.inputs)))
 
 
 def fixed_points(system: Hidden) -> tuple[FixedPoint, ...]:
     """The isolated fixed points of a bounded f with |a1| max|I| < 40, by a scan in a1 along a2' = 0.
 
+    There a1' = 0 too where the error gives no gradient, and where nothing of it passes (`nonlinear.gain` is 0).
     For a power or a ReLU without f' there are none but on a1 = 0, and the answer is empty.
     """
     if system.transfer in ("power", "relu"):
@@ -206,13 +211,27 @@ def fixed_points(system: Hidden) -> tuple[FixedPoint, ...]:
         error = p * (system.targets - best(a1) * f.value(s))
         return float((error * f.slope(s) if system.derivative else error) @ system.inputs)
 
+    closed = _closed_at(system)
+
+    def passing(a1: float) -> float:
+        return best(a1) - float(closed or 0.0)
+
     reach = 40.0 / float(np.max(np.abs(system.inputs)))
     grid = np.concatenate([-np.geomspace(1e-3, 1.0, 300)[::-1], np.geomspace(1e-3, 1.0, 300)]) * reach
-    values = [pull(a1) for a1 in grid]
-    size = max(abs(v) for v in values)
-    found = [np.zeros(2)] if at_rest(equation, np.zeros(2)) else []
-    for a, b, va, vb in zip(grid[:-1], grid[1:], values[:-1], values[1:], strict=True):
-        if va * vb < 0 and max(abs(va), abs(vb)) > 1e-12 * size and not (system.transfer == "tanh" and a < 0 < b):
-            a1 = float(brentq(pull, a, b, xtol=1e-15))
-            found.append(np.array([a1, best(a1)]))
+    at_zero = state(system, 0.0, closed or 0.0)
+    found = [at_zero] if at_rest(equation, at_zero) else []
+    for factor in (pull,) if closed is None else (pull, passing):
+        values = [factor(a1) for a1 in grid]
+        size = max(abs(v) for v in values)
+        for a, b, va, vb in zip(grid[:-1], grid[1:], values[:-1], values[1:], strict=True):
+            if va * vb < 0 and max(abs(va), abs(vb)) > 1e-12 * size and not (system.transfer == "tanh" and a < 0 < b):
+                a1 = float(brentq(factor, a, b, xtol=1e-15))
+                found.append(state(system, a1, best(a1)))
     return tuple(fixed_point(equation, x) for x in found)
+
+
+def _closed_at(system: Hidden) -> float | None:
+    """The top weight at which nothing of the error passes to the hidden unit, if it changes with the top weight."""
+    if system.rule == "bp":
+        return 0.0
+    return float(system.a[1] - system.c / system.rho) if adapts(system) else None

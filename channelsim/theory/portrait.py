@@ -16,7 +16,7 @@ from scipy.integrate import solve_ivp
 from channelsim.errors import InputError
 from channelsim.plots import FORMATS, Picture, save
 from channelsim.theory import hidden, matrix, monomial
-from channelsim.theory.nonlinear import transfer
+from channelsim.theory.nonlinear import adapts, gain, transfer
 from channelsim.theory.outcome import Outcome
 from channelsim.theory.systems import Array, Branch, Chain, Hidden, Matrix
 
@@ -145,8 +145,7 @@ def _nonlinear(system: Hidden) -> _Plane:
         value = f.value(s)
         error = system.weights * (system.targets - a2[..., None] * value)
         through = error * f.slope(s) if system.derivative else error
-        gain = a2 if system.rule == "bp" else system.c
-        return gain * (through @ system.inputs), np.sum(error * value, axis=-1)
+        return gain(system, a2) * (through @ system.inputs), np.sum(error * value, axis=-1)
 
     optimum = fades = None
     if system.transfer in ("power", "relu"):
@@ -166,6 +165,7 @@ def _nonlinear(system: Hidden) -> _Plane:
 
     unit = f"S^{system.power:g}" if system.transfer == "power" else system.transfer
     with_c = "" if system.rule == "bp" else f", c = {system.c:.4g}"
+    with_c += f", rho = {system.rho:.4g}" if adapts(system) else ""
     title = f"hidden unit {unit}, {system.rule}{with_c}, {'with' if system.derivative else 'without'} f'"
     stops = system.derivative and (system.transfer == "relu" or system.power > 1)
     return _Plane(system.a.astype(float), velocity, optimum, fades, hidden.outcome(system, 1e-6), title, stops)

@@ -75,7 +75,8 @@ class Matrix:
 class Hidden:
     """A[1, 1, 1] with a non-linear hidden unit and a linear output.
 
-    a: (2,) the weights at the start; c: the weight of the learning channel; inputs, targets, weights: (K,) the samples
+    a: (2,) the weights at the start; c: the weight of the learning channel (its start where the rule adapts it; then
+    rho is its rate over that of a); inputs, targets, weights: (K,) the samples
     and their probabilities, which sum to 1. `transfer` is "power" (S^power), "tanh", "logistic" or "relu"; without
     `derivative` the hidden unit's update leaves out f'.
     """
@@ -89,6 +90,7 @@ class Hidden:
     transfer: str
     power: float = 1.0
     derivative: bool = True
+    rho: float = 1.0
 
 
 System = Chain | Branch | Matrix | Hidden

@@ -33,8 +33,8 @@ def matrix_velocity(system: Matrix, x: Array) -> Array:
 
 
 def hidden_velocity(system: Hidden, x: Array) -> Array:
-    """One sample after the other."""
-    a1, a2 = x
+    """One sample after the other; x has c too where the rule adapts it."""
+    a1, a2 = x[:2]
     moved = np.zeros(2)
     for i, t, p in zip(system.inputs, system.targets, system.weights, strict=True):
         s = a1 * i
@@ -48,9 +48,9 @@ def hidden_velocity(system: Hidden, x: Array) -> Array:
         else:
             f, slope = s**system.power, system.power * s ** (system.power - 1)
         e = t - a2 * f
-        gain = a2 if system.rule == "bp" else system.c
+        gain = a2 if system.rule == "bp" else x[-1] if len(x) == 3 else system.c
         moved += p * np.array([gain * e * (slope if system.derivative else 1.0) * i, e * f])
-    return moved
+    return np.append(moved, system.rho * moved[1]) if len(x) == 3 else moved
 
 
 def ends(velocity: Callable[[Array], Array], start: Array, times: Array, method: str = "DOP853") -> Array:

@@ -106,6 +106,8 @@ def test_hidden() -> None:
     system = system_from(HIDDEN | dict(derivative=False))
     assert isinstance(system, Hidden)
     assert (system.c, system.derivative, system.weights.tolist()) == (0.5, False, [0.5, 0.5])
+    adaptive = system_from(HIDDEN | dict(rule="arbp", rho=0.3))
+    assert isinstance(adaptive, Hidden) and (adaptive.rho, system.rho) == (0.3, 1.0)
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
