@@ -8,7 +8,8 @@ import linecache
 import sys
 import types
 from collections import namedtuple
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -42,7 +43,7 @@ class Part:
     @property
     def place(self) -> str:
         """File and line of the function, for errors."""
-        return f"{self.file}:{function_of(self).__code__.co_firstlineno}: {self.name}"
+        return place_of(self, function_of(self))
 
 
 def part(use: str, parameters: Mapping[str, float]) -> Part:
@@ -51,6 +52,12 @@ def part(use: str, parameters: Mapping[str, float]) -> Part:
     found = Part(file, name, digest_of(file), tuple(sorted(parameters.items())))
     function_of(found)
     return found
+
+
+def place_of(part: Part, function: Callable[..., Any]) -> str:
+    """File, line and name of a function of a part's file, for errors; of a class file and name."""
+    code = getattr(function, "__code__", None)
+    return f"{part.file}{f':{code.co_firstlineno}' if code else ''}: {function.__qualname__}"
 
 
 def text_of(file: str) -> bytes:
@@ -96,12 +103,12 @@ def _module(file: str, digest: str) -> types.ModuleType:
 
 
 def function_of(part: Part) -> Callable[..., Any]:
-    """The function itself. Raises InputError where the file has none of that name that is a part."""
+    """The function itself, or the class that holds some. Raises InputError where the file has no part of that name."""
     function = getattr(_module(part.file, part.digest), part.name, None)
-    if not isinstance(function, types.FunctionType) or not hasattr(function, extend.MARK):
+    if not isinstance(function, types.FunctionType | type) or not hasattr(function, extend.MARK):
         known = [name for name, value in vars(_module(part.file, part.digest)).items() if hasattr(value, extend.MARK)]
         raise InputError(
-            f"{part.file}: has no part {part.name!r}; accepted: a function with a decorator of channelsim.extend"
+            f"{part.file}: has no part {part.name!r}; accepted: what has a decorator of channelsim.extend"
             + (f": {', '.join(known)}" if known else "")
         )
     return function
@@ -117,19 +124,24 @@ def stage_of(part: Part) -> extend.Stage:
 
 def takes_parameters(part: Part) -> bool:
     """Whether the function takes `p`. Raises InputError if it takes anything else than it is given."""
-    wanted = stage_of(part).arguments
-    names = list(inspect.signature(function_of(part)).parameters)
-    if len(names) not in (len(wanted), len(wanted) + 1):
-        raise InputError(
-            f"{part.place} takes ({', '.join(names)}); accepted: ({', '.join(wanted)}) or ({', '.join((*wanted, 'p'))})"
-        )
-    takes = len(names) > len(wanted)
+    takes = takes_p(part, function_of(part), stage_of(part).arguments)
     if part.parameters and not takes:
+        wanted = ", ".join((*stage_of(part).arguments, "p"))
         raise InputError(
-            f"{part.place} takes no p, and the scenario gives {', '.join(dict(part.parameters))};"
-            f" accepted: ({', '.join((*wanted, 'p'))})"
+            f"{part.place} takes no p, and the scenario gives {', '.join(dict(part.parameters))}; accepted: ({wanted})"
         )
     return takes
+
+
+def takes_p(part: Part, function: Callable[..., Any], wanted: Sequence[str]) -> bool:
+    """Whether a function of a part takes `p` behind the arguments `wanted`. Raises InputError if it takes others."""
+    names = list(inspect.signature(function).parameters)
+    if len(names) not in (len(wanted), len(wanted) + 1):
+        raise InputError(
+            f"{place_of(part, function)} takes ({', '.join(names)}); accepted: ({', '.join(wanted)}) or"
+            f" ({', '.join((*wanted, 'p'))})"
+        )
+    return len(names) > len(wanted)
 
 
 @cache
@@ -143,11 +155,18 @@ def parameters_of(part: Part) -> Any:
 def call(part: Part, *arguments: Any) -> Any:
     """The function as it stands, with `p` behind the arguments. Raises InputError where it raises anything."""
     given = (*arguments, parameters_of(part)) if takes_parameters(part) else arguments
+    with calling(part, function_of(part)):
+        return function_of(part)(*given)
+
+
+@contextmanager
+def calling(part: Part, function: Callable[..., Any]) -> Iterator[None]:
+    """Around calls of a function of a part: raises InputError, with file and line, where it raises anything."""
     try:
         with np.errstate(all="ignore"):
-            return function_of(part)(*given)
+            yield
     except Exception as error:
-        raise InputError(f"{_line(part.file, error)}: {part.name}: {_told(error)}") from None
+        raise InputError(f"{_line(part.file, error)}: {function.__qualname__}: {_told(error)}") from None
 
 
 def try_out(part: Part, n: int) -> None:
@@ -156,10 +175,7 @@ def try_out(part: Part, n: int) -> None:
     if note.over == "value":
         u: Any = 0.5 if note.draws == 1 else np.full(note.draws, 0.5)
         result = call(part, 0.5, *((u,) if note.draws else ()))
-        if not isinstance(result, int | float | np.number) or isinstance(result, bool):
-            raise InputError(f"{part.place} returns {_kind(result)}; accepted: a number")
-        if not np.isfinite(float(result)):
-            raise InputError(f"{part.place} returns {float(result)} of 0.5; accepted: a finite number")
+        refuse_other_than_finite(part, function_of(part), result)
         return
     u = half if note.draws == 1 else np.full((note.draws, n), 0.5)
     message = half.copy()
@@ -168,6 +184,14 @@ def try_out(part: Part, n: int) -> None:
         raise InputError(f"{part.place} returns {_kind(result)}; accepted: nothing, as it changes the message in place")
     if not np.isfinite(message).all():
         raise InputError(f"{part.place} makes {message[~np.isfinite(message)][0]} of 0.5; accepted: finite numbers")
+
+
+def refuse_other_than_finite(part: Part, function: Callable[..., Any], result: object) -> None:
+    """Raises InputError if what a function of a part made of 0.5 is no finite number."""
+    if not isinstance(result, int | float | np.number) or isinstance(result, bool):
+        raise InputError(f"{place_of(part, function)} returns {_kind(result)}; accepted: a number")
+    if not np.isfinite(float(result)):
+        raise InputError(f"{place_of(part, function)} returns {float(result)} of 0.5; accepted: a finite number")
 
 
 def _kind(value: object) -> str:

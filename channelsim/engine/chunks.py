@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from channelsim.engine.compile.own import RAISED
 from channelsim.engine.compile.threads import thread_demands, within_threads
+from channelsim.engine.layers import own_steps
 from channelsim.engine.loop import event_loop
 from channelsim.engine.setup import memory as run_memory
 from channelsim.engine.setup.warm_up import compile_for
@@ -80,13 +81,21 @@ def advance(
 
 
 def refuse_own_fault(plan: Plan, state: State) -> None:
-    """Raises RunError if a stage of the user's own has raised an exception, or made something that is not finite."""
+    """Raises RunError if a part of the user's own has raised an exception, or made something that is not finite."""
     fault = int(state.memory.clock[0]["fault_frame"]) - OWN_FAILED
     if fault < 0:
         return
-    own = plan.own_stages[fault // 4]
-    what = "raised an exception" if fault % 4 == RAISED else "made a number that is not finite of finite ones"
-    raise RunError(f"{own.part.place} {what}, on channel {plan.channel_name(own.channel)} near frame {state.frame}")
+    number, what = fault // 4, "raised an exception"
+    if fault % 4 != RAISED:
+        what = "made a number that is not finite of finite ones"
+    if number < len(plan.own_stages):
+        own = plan.own_stages[number]
+        place, where = own.part.place, f"on channel {plan.channel_name(own.channel)}"
+    else:
+        assert plan.own_rule is not None
+        h, of_c = divmod(number - len(plan.own_stages), 2)
+        place, where = own_steps.place(plan.own_rule.part, "step_c" if of_c else "step_w"), f"at layer {h}"
+    raise RunError(f"{place} {what}, {where} near frame {state.frame}")
 
 
 def _next_boundary(plan: Plan, state: State) -> int:

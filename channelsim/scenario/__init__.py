@@ -25,6 +25,7 @@ from channelsim.scenario._layers import AvgPool, Conv2d, Dense, Flatten, Layer, 
 from channelsim.scenario._learning import Feedback, Learning
 from channelsim.scenario._load import load, load_model
 from channelsim.scenario._model import Model, Weights
+from channelsim.scenario._own_rule import OwnRule, refuse_undeclared
 from channelsim.scenario._recording import Record, Window
 from channelsim.scenario._scenario import Scenario, only_scenario
 from channelsim.scenario._schema import schema
@@ -69,6 +70,7 @@ __all__ = [
     "MaxPool",
     "Model",
     "Noise",
+    "OwnRule",
     "Quantize",
     "Record",
     "Scenario",
@@ -87,6 +89,7 @@ __all__ = [
     "nearest",
     "only_scenario",
     "parse_key",
+    "refuse_undeclared",
     "schema",
     "shape_in_words",
     "system_from",

@@ -61,6 +61,13 @@ def _several(value: Any) -> Any:
 Stages = Annotated[tuple[Own, ...], BeforeValidator(_several, json_schema_input_type=Own | tuple[Own, ...])]
 
 
+def located_rule(learning: Any, folder: Path, trusted: bool) -> Any:
+    """[learning] with the file of a rule relative to `folder`; as `located_parts`."""
+    if not isinstance(learning, Mapping) or "rule" not in learning:
+        return learning
+    return {**learning, "rule": _at(learning["rule"], "learning.rule", folder, trusted)}
+
+
 def located_parts(channels: Any, folder: Path, trusted: bool) -> Any:
     """[channels] with the files of stages relative to `folder`.
 
@@ -76,11 +83,14 @@ def _located(channel: Any, name: str, folder: Path, trusted: bool) -> Any:
     if not isinstance(channel, Mapping) or "stage" not in channel:
         return channel
     stages = channel["stage"]
-    several = [_at(one, name, folder, trusted) for one in (stages if isinstance(stages, list | tuple) else [stages])]
+    several = [
+        _at(one, f"channels.{name}.stage", folder, trusted)
+        for one in (stages if isinstance(stages, list | tuple) else [stages])
+    ]
     return {**channel, "stage": several if isinstance(stages, list | tuple) else several[0]}
 
 
-def _at(own: Any, name: str, folder: Path, trusted: bool) -> Any:
+def _at(own: Any, key: str, folder: Path, trusted: bool) -> Any:
     if not isinstance(own, Mapping) or not isinstance(own.get("use"), str):
         return own
     file, colon, function = own["use"].rpartition(":")
@@ -89,7 +99,7 @@ def _at(own: Any, name: str, folder: Path, trusted: bool) -> Any:
         return own
     if not trusted and not path.is_relative_to(folder.resolve()):
         raise InputError(
-            f"channels.{name}.stage.use = {own['use']!r}: outside of the scenario's folder, and it is code that runs;"
+            f"{key}.use = {own['use']!r}: outside of the scenario's folder, and it is code that runs;"
             " accepted: a file in that folder, or --trust"
         )
     return {**own, "use": f"{path}:{function}"}

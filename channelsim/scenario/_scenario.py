@@ -18,7 +18,8 @@ from channelsim.scenario import _checks, _words
 from channelsim.scenario._document import lay_over, located_model, parse_key
 from channelsim.scenario._given import located
 from channelsim.scenario._keys import Keys
-from channelsim.scenario._own import located_parts
+from channelsim.scenario._own import located_parts, located_rule
+from channelsim.scenario._own_rule import OwnRule
 from channelsim.scenario._table import TableError, shown
 from channelsim.scenario._theory import with_system
 
@@ -92,6 +93,7 @@ class Scenario(Keys):
     def own_files(self) -> tuple[str, ...]:
         """The Python files of the user's own parts."""
         uses = [own.use for channel in self.channels.values() for own in channel.stage]
+        uses += [self.learning.rule.use] if isinstance(self.learning.rule, OwnRule) else []
         return tuple(sorted({use.rpartition(":")[0] for use in uses}))
 
     def digest(self) -> str:
@@ -179,9 +181,10 @@ def from_document(document: dict[str, Any], path: Path | None, text: str, truste
     except InputError as error:
         raise InputError(f"{path}: {error}" if path else str(error)) from None
     folder = path.parent if path else Path()
-    if "channels" in document:
+    for key, with_files in (("channels", located_parts), ("learning", located_rule)):
         try:
-            document["channels"] = located_parts(document["channels"], folder, trusted or path is None)
+            if key in document:
+                document[key] = with_files(document[key], folder, trusted or path is None)
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
     model, data = document.get("model"), document.get("data")

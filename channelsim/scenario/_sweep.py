@@ -26,6 +26,7 @@ from pydantic import BaseModel
 
 from channelsim.errors import InputError
 from channelsim.scenario._document import parse_key
+from channelsim.scenario._own import Own
 from channelsim.scenario._table import Path, TableError, dotted, keys_of, nearest, plain, shown
 
 LISTED = ("range", "linspace", "logspace")
@@ -306,12 +307,17 @@ def _inside(kind: Any, part: str) -> list[Any]:
     """The types of a key within a value of type `kind`; none if it can have no such key."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         keys = keys_of(kind)
+        if part not in keys and kind.model_config.get("extra") == "allow":
+            return [float]  # a parameter of a part of the user's own
         return list(_branches(keys[part].annotation)) if part in keys else []
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is dict:
         return list(_branches(arguments[1]))
-    if origin in (tuple, list) and part.isdecimal():
-        return list(_branches(arguments[0]))
+    if origin in (tuple, list):
+        items = list(_branches(arguments[0]))
+        if part.isdecimal():
+            return items
+        return [found for item in items if item is Own for found in _inside(item, part)]  # one table for a list of one
     return []
 
 
