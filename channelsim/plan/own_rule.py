@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from channelsim import own_rules, parts
 from channelsim.errors import InputError
@@ -42,7 +43,8 @@ def own_rule(scenario: Scenario) -> OwnRule | None:
     said = written.declared
     part = parts.part(written.use, written.parameters)
     try:
-        if Written(use=written.use, **written.parameters).declared != said:
+        keys: dict[str, Any] = {"use": written.use, **written.parameters}
+        if Written(**keys).declared != said:
             raise InputError(f"{part.place} is not what it was; accepted: the file as it was")
         own_rules.try_out(part)
     except InputError as error:

@@ -51,31 +51,40 @@ def _callback(part: parts.Part, function: Any, step: Step) -> Any:
     (pre, post, error, values, out, index, numbers) -> WELL, RAISED or NOT_FINITE: out (rows, columns) = the mean of the
     steps of `values`, whose column k leads to unit index[k]. Sums are float64, in the order of the samples.
     """
-    note = own_rules.note_of(part)
-    of_one, draws = _of_one(part, function, step), note.draws
+    make = own.compiled(_mean_steps(_of_one(part, function, step), own_rules.note_of(part).draws))
 
     def run(pre, post, error, values, out, index, numbers):
-        samples, units, columns, pre_stride = numbers[SAMPLES], numbers[UNITS], numbers[COLUMNS], numbers[PRE_STRIDE]
-        status, u = WELL, np.empty(draws)
-        try:
-            for r in range(numbers[ROWS]):
-                for k in range(columns):
-                    i, w, total, finite = index[k], np.float64(values[r * numbers[STRIDE] + k]), 0.0, True
-                    first = FIRST_DRAW + ((numbers[FIRST_ROW] + r) * units + i) * draws
-                    for b in range(samples):
-                        x = np.float64(pre[b * pre_stride + r]) if pre_stride > 0 else 1.0
-                        o, e = np.float64(post[b * units + i]), np.float64(error[b * units + i])
-                        total += of_one(x, o, e, w, u, numbers[ROOT], numbers[FRAME], b, first)
-                        finite &= math.isfinite(x + o + e)
-                    step = F(total / numbers[BATCH])
-                    out[r * columns + k] = step
-                    if finite and math.isfinite(w) and not math.isfinite(step):
-                        status = NOT_FINITE
+        try:  # around one call: what stands in here takes Numba long to compile
+            status = make(pre, post, error, values, out, index, numbers)
         except Exception:
             status = RAISED
         return status
 
     return run
+
+
+def _mean_steps(of_one: Any, draws: int) -> Any:
+    """What makes the steps, given that for one sample. Returns WELL or NOT_FINITE."""
+
+    def make(pre, post, error, values, out, index, numbers):
+        samples, units, columns, pre_stride = numbers[SAMPLES], numbers[UNITS], numbers[COLUMNS], numbers[PRE_STRIDE]
+        status, u = WELL, np.empty(draws)
+        for r in range(numbers[ROWS]):
+            for k in range(columns):
+                i, w, total, finite = index[k], np.float64(values[r * numbers[STRIDE] + k]), 0.0, True
+                first = FIRST_DRAW + ((numbers[FIRST_ROW] + r) * units + i) * draws
+                for b in range(samples):
+                    x = np.float64(pre[b * pre_stride + r]) if pre_stride > 0 else 1.0
+                    o, e = np.float64(post[b * units + i]), np.float64(error[b * units + i])
+                    total += of_one(x, o, e, w, u, numbers[ROOT], numbers[FRAME], b, first)
+                    finite &= math.isfinite(x + o + e)
+                step = F(total / numbers[BATCH])
+                out[r * columns + k] = step
+                if finite and math.isfinite(w) and not math.isfinite(step):
+                    status = NOT_FINITE
+        return status
+
+    return make
 
 
 _MAKE = {step: partial(_callback, step=step) for step in STEPS}
