@@ -44,8 +44,7 @@ class pulses:
 
 @cx.rule(route="skipped", message="target")
 class to_the_target:
-    def step_w(pre: Any, post: Any, error: Any, w: Any) -> Any:
-        return pre * error
+    pass
 
 
 @cx.rule(route="layered", wiring="signs", derivative=False)
@@ -55,8 +54,7 @@ class only_words:
 
 @cx.rule(wiring="none")
 class only_the_top:
-    def step_w(pre: Any, post: Any, error: Any, w: Any) -> Any:
-        return pre * error
+    pass
 
 
 @cx.rule(route="skipped")

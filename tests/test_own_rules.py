@@ -161,7 +161,7 @@ def test_kolen_pollack_is_the_rule_that_is_built_in(batch: int) -> None:
 )
 def test_what_a_rule_declares_is_a_row_of_the_table(own_rule: dict[str, Any], built_in: dict[str, Any]) -> None:
     ours, theirs = (cases.run(plan(learning, training={"batch": 2}), data()) for learning in (own_rule, built_in))
-    assert np.abs(ours.weights - theirs.weights).max() < 1e-6
+    assert ours.same(theirs)
 
 
 def test_every_synapse_and_wire_is_counted_whether_its_units_are_active_or_not() -> None:
@@ -314,6 +314,7 @@ def test_a_scenario_of_a_trace_runs_no_file() -> None:
         cs.scenario.refuse_undeclared(resolved)
 
 
+@pytest.mark.slow  # it starts two processes; tests/test_own_stages.py does so in the default suite
 def test_a_sweep_sends_the_file_and_takes_its_parameters(tmp_path: Path) -> None:
     scenario = cs.load(written(tmp_path / "here"), set=['sweep."learning.rule.decay"=[0.0, 0.01]'])
     table = cs.sweep(scenario, tmp_path / "out", workers=2)
