@@ -20,7 +20,7 @@
 
 Numba compiles the function for the engine, and the reference calls it as it stands. Both compute with float64 numbers,
 so that both have the same bits; what the function returns is rounded to float32 once. A decorator only notes what the
-function is: it can be called and tested as any other.
+function is: it can be called and tested as any other. `rule` is the decorator of a class, which holds functions.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, Literal, TypeVar, get_args, overload
 
 Place = Literal["before threshold", "after quantize", "before delivery"]
 PLACES: tuple[Place, ...] = ("before threshold", "after quantize", "before delivery")
@@ -36,6 +36,13 @@ MARK = "__channelsim_part__"
 """The attribute under which a function carries what it is."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+Class = TypeVar("Class", bound=type)
+
+Route = Literal["layered", "skipped", "cascade"]
+Wiring = Literal["random", "transpose", "signs", "none"]
+Message = Literal["error", "target"]
+Step = Literal["step_w", "step_c"]
+STEPS: tuple[Step, ...] = ("step_w", "step_c")
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,26 @@ class Stage:
         """What the function takes before `p`, by usual names."""
         first = ("v",) if self.over == "value" else ("values",)
         return first + ("u",) * bool(self.draws) + ("state",) * bool(self.state)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What `rule` notes: its arguments, and the steps that the class has, by name."""
+
+    route: Route
+    wiring: Wiring
+    message: Message
+    derivative: bool
+    adaptive: bool
+    top: bool
+    draws: int
+    normal: bool
+    steps: dict[Step, Callable[..., Any]]
+
+    def arguments(self, step: Step) -> tuple[str, ...]:
+        """What a step takes before `p`, by usual names."""
+        first = ("pre", "post", "error", "w") if step == "step_w" else ("message", "post", "error", "c")
+        return first + ("u",) * bool(self.draws)
 
 
 def stage(
@@ -193,5 +220,73 @@ def _marked(note: object) -> Callable[[Function], Function]:
     def mark(function: Function) -> Function:
         setattr(function, MARK, note)
         return function
+
+    return mark
+
+
+def rule(
+    route: Route = "layered",
+    wiring: Wiring = "random",
+    *,
+    message: Message = "error",
+    derivative: bool = True,
+    adaptive: bool = False,
+    top: bool = True,
+    draws: int = 0,
+    normal: bool = False,
+) -> Callable[[Class], Class]:
+    """A learning rule (docs/design.md, section 2): a class with no, one or both of the functions
+
+        def step_w(pre, post, error, w, p):        # the step of a synapse for one sample
+        def step_c(message, post, error, c, p):    # the step of a feedback weight for one sample
+
+    which take no `self`. What is not said is as of the rules that channelsim has: without `step_w` the step of W is
+    `pre * error`, without `step_c` that of an adaptive C is `message * post`.
+
+    Arguments:
+        route: where the error of a hidden layer comes from: "layered" (from the layer above), "skipped" (from the top)
+            or "cascade" (from every layer above). `learning.route` of a scenario says otherwise.
+        wiring: what makes an error of a message: "random" weights C, the "transpose" of W, random magnitudes with the
+            "signs" of W; or "none": no hidden layer learns.
+        message: what is sent: the "error" R of the layer, or the "target" (skipped, with random weights).
+        derivative: whether the error of a hidden layer is multiplied by f'(S).
+        adaptive: whether C learns; a rule with `step_c` does.
+        top: whether the top layer, too, learns by `step_w`.
+        draws: how many random numbers each synapse, or wire, has for each sample: `u`, a number, or an array of
+            several, before `p`.
+        normal: the draws are standard normal, not uniform on [0, 1).
+
+    A step is called with floats: of W `pre` is what arrived of the unit below, `post` O of the unit that the synapse
+    leads to, `error` its R and `w` the weight before the update; a bias is a synapse whose `pre` is 1. Of C `message`
+    is what arrived of the unit that sends, `post` and `error` are O and R of the unit that receives, and `c` is the
+    weight. `p` has the other keys of the scenario's table, numbers, as attributes; it may be left out. The mean of a
+    step over the samples of a frame, times the learning rate, is added.
+
+    Raises ValueError for arguments that are not accepted.
+    """
+    for name, value, kind in (("route", route, Route), ("wiring", wiring, Wiring), ("message", message, Message)):
+        if value not in get_args(kind):
+            raise ValueError(f"rule: {name} = {value!r}; accepted: {', '.join(map(repr, get_args(kind)))}")
+    if not 0 <= draws <= 16:
+        raise ValueError(f"rule: draws = {draws}; accepted: whole numbers from 0 to 16")
+    if message == "target" and (wiring != "random" or route != "skipped"):
+        raise ValueError(f"rule: message = 'target', {route}, {wiring}; accepted: route = 'skipped', wiring = 'random'")
+    if wiring == "signs" and route != "layered":
+        raise ValueError(f"rule: wiring = 'signs', which is of the W of the layer above, with route = {route!r};"
+                         " accepted: route = 'layered'")  # fmt: skip
+
+    def mark(kind: Class) -> Class:
+        steps: dict[Step, Callable[..., Any]] = {}
+        for name, value in vars(kind).items():
+            value = value.__func__ if isinstance(value, staticmethod) else value
+            if callable(value) and not name.startswith("_"):
+                if name not in STEPS:
+                    raise ValueError(f"rule: {kind.__name__} has {name}; accepted: {', '.join(STEPS)}")
+                steps[name] = value
+        learns = adaptive or "step_c" in steps
+        if learns and wiring != "random":
+            raise ValueError(f"rule: {kind.__name__} has a C that learns with wiring = {wiring!r}; accepted: 'random'")
+        setattr(kind, MARK, Rule(route, wiring, message, derivative, learns, top, draws, normal, steps))
+        return kind
 
     return mark

@@ -15,7 +15,7 @@ from channelsim.errors import InputError
 from channelsim.plan import Edge, Kind, Tables, Wiring
 from channelsim.plan.sizes import wires
 from channelsim.rules import SPARSE_WIRINGS
-from channelsim.scenario import Scenario
+from channelsim.scenario import OwnRule, Scenario
 
 GIB = 2**30
 # An entry of W or C is there in float32 in the plan, in the engine and in a checkpoint on its way to the disk. While a
@@ -30,10 +30,12 @@ def estimate(scenario: Scenario, found: Tables, dataset: Dataset, batch: int) ->
     arrays = [x for x, _ in parts] + [y for x, y in parts if y.ndim == 2 and y is not x]
     listed = layers[1]["kind"] == Kind.DENSE and not (scenario.data.flip or scenario.data.shift)
     events = 8 * int(np.count_nonzero(dataset.train_x)) if listed else 0  # an index and a value each
+    summed = max(scenario.training.momentum, scenario.training.weight_decay) > 0
+    summed |= isinstance(scenario.learning.rule, OwnRule)
     synapses = synapse_bytes(layers, found.edges, scenario.learning.feedback.connections)
     return {
         "data": sum(array.nbytes for array in arrays) + events,
-        "synapses": synapses + step_bytes(layers, max(scenario.training.momentum, scenario.training.weight_decay) > 0),
+        "synapses": synapses + step_bytes(layers, summed),
         "frame": batch * sample_bytes(layers, found.channels),
         "layer": layer_bytes(layers, batch),
         "patches": patch_bytes(layers, batch),

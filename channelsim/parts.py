@@ -47,9 +47,14 @@ class Part:
         return self.place_of(function_of(self))
 
     def place_of(self, function: Callable[..., Any]) -> str:
-        """The same of a function that belongs to the part."""
-        name = self.name if function is function_of(self) else f"{function.__name__} of {self.name}"
-        return f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}: {name}"
+        """The same of a function that belongs to the part; of a class file and name."""
+        code = getattr(function, "__code__", None)
+        if code is None:
+            return f"{self.file}: {self.name}"
+        inner = function.__qualname__.startswith(f"{self.name}.")
+        of_part = function.__qualname__ if inner else f"{function.__name__} of {self.name}"
+        name = self.name if function is function_of(self) else of_part
+        return f"{code.co_filename}:{code.co_firstlineno}: {name}"
 
 
 def part(use: str, parameters: Mapping[str, float]) -> Part:
@@ -58,6 +63,12 @@ def part(use: str, parameters: Mapping[str, float]) -> Part:
     found = Part(file, name, digest_of(file), tuple(sorted(parameters.items())))
     function_of(found)
     return found
+
+
+def place_of(part: Part, function: Callable[..., Any]) -> str:
+    """File, line and name of a function of a part's file, for errors; of a class file and name."""
+    code = getattr(function, "__code__", None)
+    return f"{part.file}{f':{code.co_firstlineno}' if code else ''}: {function.__qualname__}"
 
 
 def text_of(file: str) -> bytes:
@@ -103,22 +114,22 @@ def _module(file: str, digest: str) -> types.ModuleType:
 
 
 def function_of(part: Part) -> Callable[..., Any]:
-    """The function itself. Raises InputError where the file has none of that name that is a part."""
+    """The function itself, or the class that holds some. Raises InputError where the file has no part of that name."""
     function = getattr(_module(part.file, part.digest), part.name, None)
-    if not isinstance(function, types.FunctionType) or not hasattr(function, extend.MARK):
+    if not isinstance(function, types.FunctionType | type) or not hasattr(function, extend.MARK):
         known = [name for name, value in vars(_module(part.file, part.digest)).items() if hasattr(value, extend.MARK)]
         raise InputError(
-            f"{part.file}: has no part {part.name!r}; accepted: a function with a decorator of channelsim.extend"
+            f"{part.file}: has no part {part.name!r}; accepted: what has a decorator of channelsim.extend"
             + (f": {', '.join(known)}" if known else "")
         )
     return function
 
 
-def note_of(part: Part, kind: type[Note], what: str, decorator: str) -> Note:
+def note_of(part: Part, kind: type[Note], what: str, decorator: str, of: str = "a function") -> Note:
     """What a part's decorator noted. Raises InputError if it is a part of another kind; `what`: "a stage"."""
     note = getattr(function_of(part), extend.MARK)
     if not isinstance(note, kind):
-        raise InputError(f"{part.place} is not {what}; accepted: a function with {decorator}")
+        raise InputError(f"{part.place} is not {what}; accepted: {of} with {decorator}")
     return note
 
 
@@ -176,18 +187,18 @@ def with_parameters(part: Part, function: Any, count: int) -> Any:
 def call(part: Part, *arguments: Any) -> Any:
     """The function as it stands, with `p` behind the arguments. Raises InputError where it raises anything."""
     given = (*arguments, parameters_of(part)) if takes_parameters(part) else arguments
-    with refusing(part):
+    with calling(part, function_of(part)):
         return function_of(part)(*given)
 
 
 @contextmanager
-def refusing(part: Part) -> Iterator[None]:
-    """Whatever the part's functions raise becomes an InputError with file and line; NumPy's warnings are off."""
+def calling(part: Part, function: Callable[..., Any]) -> Iterator[None]:
+    """Whatever a function of the part raises becomes an InputError with file and line; NumPy's warnings are off."""
     try:
         with np.errstate(all="ignore"):
             yield
     except Exception as error:
-        raise InputError(f"{_line(part.file, error)}: {part.name}: {_told(error)}") from None
+        raise InputError(f"{_line(part.file, error)}: {function.__qualname__}: {_told(error)}") from None
 
 
 def try_out(part: Part, n: int) -> None:

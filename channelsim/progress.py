@@ -1,8 +1,8 @@
 """Progress of a run: the protocol between `channelsim.run` and what shows it.
 
-`run` calls these methods from its own thread, between chunks of the engine. The command line shows them as a
-progress bar, as one line per epoch or as a board (`channelsim.lines`, `channelsim.live`), a notebook as HTML (`channelsim.notebook`); a test
-may bring its own.
+`run` calls these methods from its own thread, between chunks of the engine. The command line shows them as a progress
+bar, as one line per epoch or as a board (`channelsim.lines`, `channelsim.live`), a notebook as HTML
+(`channelsim.notebook`); a test may bring its own.
 """
 
 from __future__ import annotations

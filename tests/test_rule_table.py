@@ -43,7 +43,8 @@ def test_the_table_is_that_of_the_design() -> None:
 
 
 def test_the_schema_lists_the_rules_of_the_table() -> None:
-    assert schema()["$defs"]["Learning"]["properties"]["rule"]["enum"] == [*RULES, *SYNONYMS]
+    named, own = schema()["$defs"]["Learning"]["properties"]["rule"]["anyOf"]
+    assert named["enum"] == [*RULES, *SYNONYMS] and own["$ref"].endswith("OwnRule")
 
 
 @pytest.mark.parametrize("name", RULES)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from channelsim import own_transfers
 from channelsim.engine.compile.own import RAISED
 from channelsim.engine.compile.threads import thread_demands, within_threads
+from channelsim.engine.layers import own_steps
 from channelsim.engine.loop import event_loop
 from channelsim.engine.setup import memory as run_memory
 from channelsim.engine.setup.warm_up import compile_for
@@ -95,9 +96,13 @@ def _own_place(plan: Plan, number: int) -> str:
         own = plan.own_stages[number]
         return f"{own.part.place} {{what}}, on channel {plan.channel_name(own.channel)}"
     which, h = divmod(number - len(plan.own_stages), len(plan.layers))
-    part = plan.own_transfers[h]
-    assert part is not None
-    return f"{part.place_of(own_transfers.functions(part)[which])} {{what}}, in layer {h}"
+    if which < 2:
+        part = plan.own_transfers[h]
+        assert part is not None
+        return f"{part.place_of(own_transfers.functions(part)[which])} {{what}}, in layer {h}"
+    assert plan.own_rule is not None
+    h, of_c = divmod(number - len(plan.own_stages) - 2 * len(plan.layers), 2)
+    return f"{own_steps.place(plan.own_rule.part, 'step_c' if of_c else 'step_w')} {{what}}, at layer {h}"
 
 
 def _next_boundary(plan: Plan, state: State) -> int:

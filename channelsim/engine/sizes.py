@@ -112,7 +112,7 @@ def sample_bytes(layers: NDArray[Any], channels: NDArray[Any]) -> int:
 def step_bytes(layers: NDArray[Any], summed: bool) -> int:
     """Bytes that are kept for whole steps of W: velocities, or the step that an update quantizer is given.
 
-    summed: there is momentum or weight decay.
+    summed: there is momentum or weight decay, or a rule of the user's own.
     """
     whole = summed or bool((layers["update_quantizer"] != Quantizer.NONE).any())
     return 4 * int(layers["w_size"].sum()) if whole else 0

@@ -25,6 +25,7 @@ from channelsim.plan.layout import (
     units_counted,
 )
 from channelsim.plan.own import OwnStage
+from channelsim.plan.own_rule import FIRST_STEP_DRAW, OwnRule
 from channelsim.plan.recorded import SYNAPSES, Places, frames_of, places_of, recording_of
 from channelsim.plan.recording import ALL, Recording, Series, Snapshots, Watched, Window
 from channelsim.plan.targets import unreachable
@@ -35,6 +36,7 @@ __all__ = [
     "CHANNEL",
     "CLOCK_END",
     "COUNTER",
+    "FIRST_STEP_DRAW",
     "LAYER",
     "LINK",
     "MESSAGE_ROW",
@@ -49,6 +51,7 @@ __all__ = [
     "Jitter",
     "Kind",
     "Message",
+    "OwnRule",
     "OwnStage",
     "Places",
     "Plan",

@@ -23,6 +23,7 @@ from channelsim.plan.feedback import Place, draw_feedback, draw_wires, places_of
 from channelsim.plan.given import Arrays, written
 from channelsim.plan.layout import Direction, Kind, RateDecay
 from channelsim.plan.own import OwnStage, own_stages
+from channelsim.plan.own_rule import OwnRule, own_rule
 from channelsim.plan.own_transfers import own_transfers_of
 from channelsim.plan.shapes import layer_table
 from channelsim.scenario import Channel, Scenario
@@ -88,6 +89,7 @@ class Plan:
     given_weights: NDArray[np.float32] | None = None  # in place of drawn ones
     own_stages: tuple[OwnStage, ...] = ()  # by channel and place
     own_transfers: tuple[Part | None, ...] = ()  # f of layers 0..L, where it is the user's
+    own_rule: OwnRule | None = None
 
     @property
     def weights(self) -> NDArray[np.float32]:
@@ -138,6 +140,11 @@ class Plan:
     def frames(self) -> int:
         """Frames of the whole run."""
         return self.frames_per_epoch * self.epochs
+
+    def own_step(self, h: int) -> bool:
+        """Whether layer h learns by a step of W of the user's own."""
+        rule = self.own_rule
+        return rule is not None and (rule.top if h == self.top else rule.step_w)
 
     @property
     def maps(self) -> bool:
@@ -239,7 +246,7 @@ def build(
         momentum=training.momentum,
         weight_decay=training.weight_decay,
         feedback_decay=training.weight_decay if learning.weight_decay is None else learning.weight_decay,
-        derivative=learning.derivative,
+        derivative=learning.has_derivative,
         shuffle=training.shuffle,
         flip=scenario.data.flip,
         shift=scenario.data.shift,
@@ -256,6 +263,7 @@ def build(
         energy_write=energy.synapse_write,
         own_stages=own_stages([edge.name for edge in edges], channels, links, settings),
         own_transfers=own_transfers_of(scenario.model),
+        own_rule=own_rule(scenario),
     )
 
 
@@ -306,4 +314,5 @@ def ideal_backpropagation(plan: Plan) -> Plan:
         c_start=np.zeros(0, np.int32),
         c_index=np.zeros(0, np.int32),
         own_stages=(),
+        own_rule=None,
     )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from channelsim.plan.layout import Direction, Kind
-from channelsim.rules import RULES, WITHOUT_FEEDBACK, Message, Rule, Wiring
+from channelsim.rules import WITHOUT_FEEDBACK, Message, Rule, Wiring
 from channelsim.scenario import Ends, Scenario, names_of
 
 WORDS: dict[int, Literal["forward", "learning"]] = {Direction.FORWARD: "forward", Direction.LEARNING: "learning"}
@@ -37,7 +37,7 @@ class Edge:
 
 def edges_of(scenario: Scenario, layers: NDArray[Any]) -> tuple[Edge, ...]:
     """Forward channels from the lowest target up, then learning channels from the topmost target down."""
-    rule, feedback = RULES[scenario.learning.rule], scenario.learning.feedback
+    rule, feedback = scenario.learning.row, scenario.learning.feedback
     learning = []
     for name, (direction, source, target) in scenario.ends().items():
         if direction == "forward":

@@ -7,7 +7,7 @@ import torch
 
 from channelsim.hashing import Stream
 from channelsim.plan.layout import Quantizer
-from channelsim.reference import draws
+from channelsim.reference import draws, own_steps
 from channelsim.reference.layers import kind_of
 from channelsim.reference.multiples import in_units, of_units, weight_unit
 from channelsim.reference.quantizers import quantize, scale_of
@@ -126,15 +126,23 @@ def error_of(ref: State, c: int, m: torch.Tensor, unit: float, x: torch.Tensor |
     return m @ in_units(matrix(ref, c), unit)
 
 
-def adapt(ref: State, c: int, frame: int, m: torch.Tensor, o: torch.Tensor, batch: int) -> None:
+def adapt(ref: State, c: int, frame: int, m: torch.Tensor, o: torch.Tensor, r: torch.Tensor, batch: int) -> None:
     """C += (eta_C / B) sum m (x) O, with the feedback learning rate eta_C, on the wires that exist; with momentum as W.
 
+    With the user's own step of C that takes the place of m (x) O; r is R of the layer that receives, (B, n_target).
     A bank is shared by all positions, as W is: its step is that of W with O in the place of x, and m of R.
     """
     channel = ref.channels[c]
     ref.feedback_units[c] = 0.0
     rate = ref.learning_rate(frame, channel.learning_rate)
-    if channel.wiring == Wiring.BANK:
+    if ref.plan.own_rule is not None and ref.plan.own_rule.step_c:
+        ends, c_values = None, ref.wires(c)
+        if channel.wiring == Wiring.SPARSE:
+            ends = wire_ends(ref, c)
+        else:
+            c_values = c_values.view(channel.n, -1)
+        step = batch * own_steps.mean_steps(ref.plan, "step_c", c, frame, batch, m, o, r, c_values, ends).flatten()
+    elif channel.wiring == Wiring.BANK:
         source = ref.layers[channel.source]
         step = kind_of(source).gradient(source, o, m)[0].flatten()
     elif channel.wiring == Wiring.SPARSE:
@@ -169,13 +177,16 @@ def update_synapses(
     grow(ref, channel.target, frame, step_w, step_b, batch)
 
 
-def update(ref: State, h: int, frame: int, x: torch.Tensor, r: torch.Tensor, batch: int) -> None:
-    """Layer h's synapses learn from what arrived, x (B, fan_in), and its learning signal r (B, n).
+def update(ref: State, h: int, frame: int, x: torch.Tensor, o: torch.Tensor, r: torch.Tensor, batch: int) -> None:
+    """Layer h's synapses learn from what arrived, x (B, fan_in), its activity o (B, n) and learning signal r (B, n).
 
     `batch` is the number of samples of the frame, over which steps are averaged; B may be less after a miss, when the
     newest frame is shorter.
     """
     layer = ref.layers[h]
+    if ref.plan.own_step(h):
+        grow(ref, h, frame, *own_sums(ref, h, frame, x, o, r, batch), batch)
+        return
     step_w, step_b = kind_of(layer).gradient(layer, x, r)
     rate = ref.learning_rate(frame, layer.learning_rate)
     single = None
@@ -183,6 +194,17 @@ def update(ref: State, h: int, frame: int, x: torch.Tensor, r: torch.Tensor, bat
         samples = range(len(x))
         single = torch.stack([rate * kind_of(layer).gradient(layer, x[[i]], r[[i]])[0].flatten() for i in samples])
     grow(ref, h, frame, step_w, step_b[: layer.b_size], batch, single)
+
+
+def own_sums(
+    ref: State, h: int, frame: int, x: torch.Tensor, o: torch.Tensor, r: torch.Tensor, batch: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The user's own steps of layer h's W and b, summed over the samples. A bias is the row of an input that is 1."""
+    w, b = ref.synapses(h)
+    rows = torch.cat([w, b[None]]) if len(b) else w
+    x = torch.cat([x, torch.ones(len(x), 1)], 1)
+    steps = batch * own_steps.mean_steps(ref.plan, "step_w", h - 1, frame, batch, x, o, r, rows)
+    return steps[: len(w)], steps[len(w) :].flatten()
 
 
 def grow(

@@ -143,7 +143,7 @@ def receive_forward(ref: State, h: int, frame: int, x: torch.Tensor, unit: torch
     e = ref.targets(frame) - o
     send_learning(ref, h, frame, e, x)
     if layer.learning_rate:
-        rules.update(ref, h, frame, x, e, len(e))
+        rules.update(ref, h, frame, x, o, e, len(e))
         ref.ages[h][0] += 1
 
 
@@ -170,9 +170,9 @@ def receive_learning(ref: State, h: int, frame: int, arrived: dict[int, Arrived]
     send_learning(ref, h, frame, r, x)
     for c in channels:
         if ref.channels[c].adaptive:
-            rules.adapt(ref, c, frame, arrived[c].m[:used], o, batch)
+            rules.adapt(ref, c, frame, arrived[c].m[:used], o, r[:used], batch)
     if layer.learning_rate:
-        rules.update(ref, h, frame, x, r[:used], batch)
+        rules.update(ref, h, frame, x, o, r[:used], batch)
         ref.ages[h][age] += 1
 
 

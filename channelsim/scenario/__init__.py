@@ -26,6 +26,7 @@ from channelsim.scenario._learning import Feedback, Learning
 from channelsim.scenario._load import load, load_model
 from channelsim.scenario._model import Model, Weights
 from channelsim.scenario._own import Own
+from channelsim.scenario._own_rule import OwnRule, refuse_undeclared
 from channelsim.scenario._recording import Record, Window
 from channelsim.scenario._scenario import Scenario, only_scenario
 from channelsim.scenario._schema import schema
@@ -72,6 +73,7 @@ __all__ = [
     "Model",
     "Noise",
     "Own",
+    "OwnRule",
     "Quantize",
     "Record",
     "Scenario",
@@ -91,6 +93,7 @@ __all__ = [
     "nearest",
     "only_scenario",
     "parse_key",
+    "refuse_undeclared",
     "schema",
     "shape_in_words",
     "summary",

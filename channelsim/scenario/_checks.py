@@ -11,6 +11,7 @@ from channelsim.rules import RULES, SYNONYMS, Wiring
 from channelsim.scenario._channel import Channel, channel_name, tables_of
 from channelsim.scenario._given import misfit
 from channelsim.scenario._keys import Keys
+from channelsim.scenario._own_steps import step_problems
 from channelsim.scenario._per_synapse import synapse_problems
 from channelsim.scenario._places import receiver_problems, sample_problems
 from channelsim.scenario._rates import layers_of
@@ -33,7 +34,7 @@ def problems(scenario: Keys) -> list[Problem]:
     try:
         found += _rates(scenario) + _given_feedback(scenario) + _paths(scenario) + _ranks(scenario)
         found += receiver_problems(scenario)
-        found += synapse_problems(scenario)
+        found += synapse_problems(scenario) + step_problems(scenario)
     except TableError as error:  # of the routes
         found += error.problems
     return found
@@ -192,15 +193,13 @@ def _rates(scenario: Keys) -> list[Problem]:
 def _given_feedback(scenario: Keys) -> list[Problem]:
     """C that is given where there is none, or where it is no matrix from one layer's units to another's."""
     learning, layers, shapes = scenario.learning, scenario.model.chain(), scenario.model.shapes()
-    feedback, rule, routes = learning.feedback, RULES[learning.rule], scenario.routes()
+    feedback, rule, routes = learning.feedback, learning.row, scenario.routes()
     found: list[Problem] = []
     if feedback.given and (not rule.has_feedback or rule.wiring == Wiring.SIGN):
         why = "has no C" if not rule.has_feedback else "has magnitudes with the signs of W"
         key, rules = "C" if feedback.C else "from", [name for name, r in RULES.items() if r.wiring == Wiring.DENSE]
-        text = (
-            f" is given, but the rule {learning.rule} {why}; accepted: a rule whose C is a matrix ({', '.join(rules)})"
-        )
-        return [(("learning", "feedback", key), text)]
+        text = f" is given, but the rule {learning.rule_name} {why}; accepted: a rule whose C is a matrix"
+        return [(("learning", "feedback", key), f"{text} ({', '.join(rules)})")]
     for written, matrix in feedback.C.items():
         place: Path = ("learning", "feedback", "C", written)
         h = int(written) if written.isdecimal() else 0
@@ -232,15 +231,15 @@ def _given_feedback(scenario: Keys) -> list[Problem]:
 
 def _paths(scenario: Keys) -> list[Problem]:
     """Skipped layers whose transposed W is no matrix."""
-    if RULES[scenario.learning.rule].wiring != Wiring.PRODUCT:
+    if scenario.learning.row.wiring != Wiring.PRODUCT:
         return []
     layers = scenario.model.chain()
     for _, source, target in scenario.ends().values():
         for h in range(source, target, -1) if source > target + 1 else ():
             if layers[h - 1].kind != "dense":
                 text = (
-                    f" = {scenario.learning.rule!r}: errors from layer {source} to layer {target} pass layer {h}, a "
-                    f"{layers[h - 1].kind}, which has no matrix to transpose; accepted: dense layers above the first "
+                    f" = {scenario.learning.rule_name!r}: errors from layer {source} to layer {target} pass layer {h}, "
+                    f"a {layers[h - 1].kind}, which has no matrix to transpose; accepted: dense layers above the first "
                     "layer that learns, or another rule"
                 )
                 return [(("learning", "rule"), text)]
@@ -324,25 +323,25 @@ def _schedule(scenario: Keys, swept: Sequence[str]) -> list[Problem]:
 def advice(scenario: Keys, samples: int | None = None) -> list[str]:
     """What is allowed but hardly meant, a sentence each; samples: of the training set, None where that is not known."""
     learning = scenario.learning
-    rule = RULES[learning.rule]
+    rule = learning.row
     found: list[str] = []
     if learning.called is not None:
         synonym = SYNONYMS[learning.called]
         keys = "".join(f' with learning.feedback.{key} = "{value}"' for key, value in synonym.feedback.items())
         found.append(f"learning.rule {learning.called} ({synonym.meaning}) is called {synonym.rule} here{keys}")
     if "feedback" in learning.model_fields_set and not rule.has_feedback:
-        found.append(f"learning.feedback is not used by the rule {learning.rule}")
+        found.append(f"learning.feedback is not used by the rule {learning.rule_name}")
     if learning.feedback.congruent and learning.rule == "sign":
         found.append("learning.feedback.congruent is not used by the rule sign: its C has the signs of W at all times")
     if learning.learning_rate is not None and not rule.adaptive:
-        found.append(f"learning.learning_rate is not used by the rule {learning.rule}: its C does not learn")
+        found.append(f"learning.learning_rate is not used by the rule {learning.rule_name}: its C does not learn")
     if learning.weight_decay is not None and not rule.adaptive:
-        found.append(f"learning.weight_decay is not used by the rule {learning.rule}: its C does not learn")
+        found.append(f"learning.weight_decay is not used by the rule {learning.rule_name}: its C does not learn")
     rates = [scenario.training.rate(h) for h, layer in enumerate(scenario.model.chain(), start=1) if layer.synapses]
     if not any(rates):
         found.append("training.learning_rate is 0 for every layer: no weight changes")
     if rule.route is None:
-        unused = f"is not used by the rule {learning.rule}: there are no learning channels"
+        unused = f"is not used by the rule {learning.rule_name}: there are no learning channels"
         if any(name.startswith("learning") for name in scenario.channels):
             found.append(f"channels.learning {unused}")
         if learning.route is not None:
@@ -353,7 +352,7 @@ def advice(scenario: Keys, samples: int | None = None) -> list[str]:
 
 def _unused_channel_advice(scenario: Keys) -> list[str]:
     """Settings of learning channels to layers that receive no error signal."""
-    if RULES[scenario.learning.rule].route is None:
+    if scenario.learning.row.route is None:
         return []
     names = {table for name in scenario.channel_names for table in tables_of(name)}
     return [

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, PrivateAttr, WithJsonSchema, model_validator
 
-from channelsim.rules import RULES, SYNONYMS, Message, Route, Wiring
+from channelsim.rules import RULES, SYNONYMS, Message, Route, Rule, Wiring
 from channelsim.scenario._given import Matrix, WeightsFile, epoch_problems
+from channelsim.scenario._own_rule import OwnRule
 from channelsim.scenario._rates import Rates
 from channelsim.scenario._table import Table, TableError, shown
 from channelsim.scenario._types import NoneWord, PositiveFloat, PositiveInt
@@ -25,6 +26,11 @@ RouteWord = Annotated[
         json_schema_extra={"x-accepted": '"layered", "skipped", "cascade", "from N" or "from N, M"'},
     ),
 ]
+
+
+def _own_rule(value: Any) -> Any:
+    """The rule of a table; other values as they are."""
+    return OwnRule(**value) if isinstance(value, dict) else value
 
 
 def _by_layer(value: Any) -> Any:
@@ -113,9 +119,10 @@ class Feedback(Table):
 class Learning(Table):
     """The learning rule (Baldi, Sadowski, Lu 2018)."""
 
-    rule: RuleName = "bp"
+    rule: Annotated[RuleName | OwnRule, BeforeValidator(_own_rule, json_schema_input_type=RuleName | OwnRule)] = "bp"
     """bp, sbp (skipped), or random feedback: rbp (layered), srbp (skipped), arbp, asrbp (adaptive), sign, drtp; or top.
-    fa is rbp and dfa srbp; frsf, brsf and usf are sign with keys of `feedback`."""
+    fa is rbp and dfa srbp; frsf, brsf and usf are sign with keys of `feedback`. Or a table: a rule of your own
+    (channelsim.extend)."""
     derivative: bool = True
     """R = f'(S) * (C m); false leaves f' out."""
     route: Annotated[
@@ -154,20 +161,38 @@ class Learning(Table):
         """The synonym by which the rule was named, if it was."""
         return self._called
 
+    @property
+    def row(self) -> Rule:
+        """The rule's row of the table of rules."""
+        return self.rule.row if isinstance(self.rule, OwnRule) else RULES[self.rule]
+
+    @property
+    def rule_name(self) -> str:
+        """What the rule is called: as in the table of rules, or file and class."""
+        return self.rule.label if isinstance(self.rule, OwnRule) else self.rule
+
+    @property
+    def has_derivative(self) -> bool:
+        """Whether errors are multiplied by f'."""
+        own = self.rule.declared if isinstance(self.rule, OwnRule) else None
+        return self.derivative and (own is None or own.derivative)
+
     @model_validator(mode="after")
     def _fits_rule(self) -> Self:
-        rule, feedback = RULES[self.rule], self.feedback
+        rule, feedback = self.row, self.feedback
         if feedback.redraw is not None and rule.adaptive:
-            text = f' = "frame": {self.rule} learns its C, of which nothing would be left; accepted: "none", or a rule'
-            raise TableError([(("feedback", "redraw"), f"{text} whose C does not learn")])
+            text = f' = "frame": {self.rule_name} learns its C, of which nothing would be left; accepted: "none", or'
+            raise TableError([(("feedback", "redraw"), f"{text} a rule whose C does not learn")])
         if feedback.copies > 1 and not rule.has_feedback:
             why = "has no learning channels" if rule.route is None else "sends errors back through W, which is one"
             others = ", ".join(name for name, other in RULES.items() if other.has_feedback)
-            text = f" = {feedback.copies}: {self.rule} {why}: copies of it would all be the same; accepted: 1, or a"
+            text = (
+                f" = {feedback.copies}: {self.rule_name} {why}: copies of it would all be the same; accepted: 1, or a"
+            )
             raise TableError([(("feedback", "copies"), f"{text} rule whose C are drawn ({others})")])
         if feedback.rank is not None and rule.wiring != Wiring.DENSE:
             others = ", ".join(name for name, other in RULES.items() if other.wiring == Wiring.DENSE)
-            text = f" = {feedback.rank}: the C of {self.rule} is not drawn as a product; accepted: "
+            text = f" = {feedback.rank}: the C of {self.rule_name} is not drawn as a product; accepted: "
             raise TableError([(("feedback", "rank"), f'{text}"none", or a rule whose C is a matrix ({others})')])
         return self
 
@@ -176,7 +201,7 @@ class Learning(Table):
 
         Raises InputError if the route does not fit a network of `depth` layers or the rule.
         """
-        rule = RULES[self.rule]
+        rule = self.row
         if rule.route is None:
             return []
         words = self.route or rule.route
@@ -186,10 +211,10 @@ class Learning(Table):
             raise _bad_route(f"names {len(words)} layers; accepted: {hidden}, one entry for each hidden layer")
         sources = [_sources(word, h, depth) for h, word in enumerate(words, start=1)]
         if rule.adjacent and any(above != (h,) for h, above in enumerate(sources, start=2)):
-            text = f"skips layers, but {self.rule} sends errors back through the weights of the layer above"
+            text = f"skips layers, but {self.rule_name} sends errors back through the weights of the layer above"
             raise _bad_route(f'{text}; accepted: "layered", or another rule')
         if rule.message == Message.TARGET and any(above != (depth,) for above in sources):
-            raise _bad_route(f'is not from the top, but {self.rule} sends the target; accepted: "skipped"')
+            raise _bad_route(f'is not from the top, but {self.rule_name} sends the target; accepted: "skipped"')
         return sources
 
 

@@ -97,6 +97,13 @@ def located_metrics(metrics: Any, folder: Path, trusted: bool) -> Any:
     return {name: located_own(own, f"metrics.{name}", folder, trusted) for name, own in metrics.items()}
 
 
+def located_rule(learning: Any, folder: Path, trusted: bool) -> Any:
+    """[learning] with the file of a rule relative to `folder`; as `located_parts`."""
+    if not isinstance(learning, Mapping) or "rule" not in learning:
+        return learning
+    return {**learning, "rule": located_own(learning["rule"], "learning.rule", folder, trusted)}
+
+
 def located_parts(channels: Any, folder: Path, trusted: bool) -> Any:
     """[channels] with the files of stages relative to `folder`.
 

@@ -11,12 +11,14 @@ Problem = tuple[Path, str]
 
 def synapse_problems(scenario: Keys) -> list[Problem]:
     """What does not go with an error for each synapse in place of one for each neuron."""
-    feedback, rule = scenario.learning.feedback, RULES[scenario.learning.rule]
+    feedback, rule = scenario.learning.feedback, scenario.learning.row
     if feedback.per == "neuron":
         return []
     if rule.wiring != Wiring.DENSE or rule.adaptive:
         fixed = ", ".join(name for name, r in RULES.items() if r.wiring == Wiring.DENSE and not r.adaptive)
-        return [_problem(f"the rule {scenario.learning.rule} has no fixed random C", f'"neuron", or a rule of {fixed}')]
+        return [
+            _problem(f"the rule {scenario.learning.rule_name} has no fixed random C", f'"neuron", or a rule of {fixed}')
+        ]
     found: list[Problem] = []
     routes, layers = scenario.routes(), scenario.model.chain()
     for h, sources in routes.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from channelsim.rules import RULES, Wiring
+from channelsim.rules import Wiring
 from channelsim.scenario._channel import Channel, tables_of
 from channelsim.scenario._keys import Keys
 from channelsim.scenario._table import Path
@@ -13,7 +13,7 @@ Problem = tuple[Path, str]
 def receiver_problems(scenario: Keys) -> list[Problem]:
     """Quantizers at the receiver where there is nothing that they could act on, or that change their place."""
     found: list[Problem] = []
-    feedback, rule = scenario.learning.feedback, RULES[scenario.learning.rule]
+    feedback, rule = scenario.learning.feedback, scenario.learning.row
     for name, (direction, source, h) in scenario.ends().items():
         if not _is_at_receiver(scenario.settings(name)):
             found += _changes_of_place(scenario, name, False)
@@ -29,7 +29,7 @@ def receiver_problems(scenario: Keys) -> list[Problem]:
             text = f" = 'receiver': with learning.feedback.rank the values of P travel on {name}, before Q"
             found.append(((*place, "at"), f'{text}; accepted: "sender", or no rank'))
         elif rule.wiring == Wiring.PRODUCT and source > h + 1:
-            text = f" = 'receiver': errors of {scenario.learning.rule} pass several W on their way to layer {h}"
+            text = f" = 'receiver': errors of {scenario.learning.rule_name} pass several W on their way to layer {h}"
             found.append(((*place, "at"), f'{text}; accepted: "sender", or another rule'))
         link = scenario.settings(name).link
         if direction == "learning" and link in scenario.links and scenario.links[link].broadcast:

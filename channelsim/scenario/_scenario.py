@@ -18,7 +18,8 @@ from channelsim.scenario import _checks, _words
 from channelsim.scenario._document import lay_over, located_model, parse_key
 from channelsim.scenario._given import located
 from channelsim.scenario._keys import Keys
-from channelsim.scenario._own import located_metrics, located_own, located_parts, refuse_outside
+from channelsim.scenario._own import located_metrics, located_own, located_parts, located_rule, refuse_outside
+from channelsim.scenario._own_rule import OwnRule
 from channelsim.scenario._sections import is_path
 from channelsim.scenario._table import TableError, shown
 from channelsim.scenario._theory import with_system
@@ -96,6 +97,7 @@ class Scenario(Keys):
         uses += self.model.own_uses().values()
         uses += [self.data.dataset.use] if self.data.dataset is not None else []
         uses += [own.use for own in self.metrics.values()]
+        uses += [self.learning.rule.use] if isinstance(self.learning.rule, OwnRule) else []
         return tuple(sorted({use.rpartition(":")[0] for use in uses}))
 
     def digest(self) -> str:
@@ -198,7 +200,7 @@ def from_document(document: dict[str, Any], path: Path | None, text: str, truste
     except InputError as error:
         raise InputError(f"{path}: {error}" if path else str(error)) from None
     folder = path.parent if path else Path()
-    for key, placed in (("channels", located_parts), ("metrics", located_metrics)):
+    for key, placed in (("channels", located_parts), ("learning", located_rule), ("metrics", located_metrics)):
         if key in document:
             try:
                 document[key] = placed(document[key], folder, trusted or path is None)

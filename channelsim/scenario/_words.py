@@ -16,7 +16,7 @@ def summary(scenario: Keys) -> list[tuple[str, str]]:
     """The scenario in words, a (label, text) pair a line."""
     training, learning = scenario.training, scenario.learning
     transfers = list(dict.fromkeys(layer.transfer_in_words for layer in scenario.model.chain() if layer.synapses))
-    rule = learning.rule + ("" if learning.derivative else ", without f'")
+    rule = learning.rule_name + ("" if learning.has_derivative else ", without f'")
     if learning.route is not None:
         routes = scenario.routes()
         above = ("+".join(map(str, sources)) for sources in routes.values())

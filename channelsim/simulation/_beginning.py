@@ -19,7 +19,7 @@ from channelsim.errors import InputError
 from channelsim.paths import path_of
 from channelsim.plan import Plan, Recording, build, places_of, recording_of, refuse_long_steps, tables
 from channelsim.plan.given import fitted_feedback, fitted_synapses
-from channelsim.scenario import Scenario, only_scenario
+from channelsim.scenario import Scenario, only_scenario, refuse_undeclared
 from channelsim.version import version
 
 INIT = "init"
@@ -154,6 +154,7 @@ def _refuse_other_version(old: trace.Trace) -> None:
 def _of_trace(old: trace.Trace) -> Scenario:
     resolved = old.resolved
     try:
+        refuse_undeclared(resolved)
         scenario = Scenario(**resolved)
     except (InputError, TypeError) as error:  # TypeError: a key that is no keyword, such as `self`
         raise trace.damaged(old.path, f"/scenario/json: {error}") from None

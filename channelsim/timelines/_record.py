@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from channelsim.errors import InputError
 from channelsim.plan import Direction, Edge, Message, Wiring
 from channelsim.plan.channels import link_table, settings_of
-from channelsim.scenario import Scenario
+from channelsim.scenario import Scenario, refuse_undeclared
 from channelsim.trace import Trace
 from channelsim.units import format_duration
 
@@ -135,6 +135,7 @@ def read(trace: Trace) -> Timeline:
         raise InputError(
             f'{trace.path}: no messages are recorded; accepted: a trace with some (trace.events = "first 100 frames")'
         )
+    refuse_undeclared(trace.resolved)
     scenario = Scenario(**trace.resolved)
     names = trace.channel_names
     records = np.array([trace.channel_settings(name) for name in names])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ TOML = [block for block in BLOCKS if block.language == "toml"]
 
 NOT_LOADED = {
     'weights = { from = "../runs/teacher.h5"': "names a trace that the reader has",
+    '[learning]\nrule = { use = "mine.py': "a rule of a file that the reader has; a test below runs it",
     "[learning.feedback]": "a C for a network of its own; tests/test_given.py loads such a table",
 }
 """How a block begins that is only parsed -> why."""
@@ -62,6 +64,15 @@ def test_python_compiles_and_languages_are_named() -> None:
         if block.language == "python":
             compile(block.text, block.place, "exec")
         assert block.language in ("", "toml", "python", "console", "matlab", "julia", "{toctree}"), block.place
+
+
+def test_the_rule_of_the_page_is_one(tmp_path: Path) -> None:
+    [file] = [block for block in BLOCKS if block.language == "python" and "cx.rule" in block.text]
+    (tmp_path / "mine.py").write_text(file.text)
+    [table] = [tomllib.loads(block.text) for block in TOML if "mine.py:kolen_pollack" in block.text]
+    table["learning"]["rule"]["use"] = f"{tmp_path}/{table['learning']['rule']['use']}"
+    scenario = load(table)
+    assert isinstance(scenario, cs.Scenario) and cs.check(scenario)
 
 
 def anchors(text: str) -> set[str]:

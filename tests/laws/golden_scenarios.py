@@ -16,7 +16,7 @@ from channelsim.data import Dataset
 from channelsim.data.dataset import assemble
 from channelsim.data.raw import Raw
 from channelsim.plan import Plan
-from tests import own_parts
+from tests import own_parts, own_rule_parts
 from tests.networks import EVERY_STAGE, dense_layers, plan_of_chain
 
 Table = dict[str, Any]
@@ -85,6 +85,10 @@ def quantizer(kind: str, **keys: Any) -> Table:
 
 def own(name: str, **parameters: float) -> Table:
     return {"use": f"{own_parts.__file__}:{name}", **parameters}
+
+
+def own_rule(name: str, **parameters: float) -> Table:
+    return {"use": f"{own_rule_parts.__file__}:{name}", **parameters}
 
 
 def conv(channels: int, kernel: int, transfer: str, **keys: Any) -> Table:
@@ -316,5 +320,13 @@ SCENARIOS: dict[str, Golden] = {
     ),
     "stages of a user's own, online": dense(
         MIDDLE, 30, "srbp", 1, channels={"learning": {"stage": own("jittered", sigma=0.1), "encoding": "aer"}}
+    ),
+    # and rules
+    "steps of a user's own": dense(
+        MIDDLE, 30, "arbp", 5, training={"momentum": 0.5},
+        learning={"rule": own_rule("kolen_pollack", decay=0.01), "feedback": {"connections": 4}},
+    ),
+    "steps of a user's own, online": dense(
+        MIDDLE, 20, "bp", 1, learning={"rule": own_rule("pulses", step=0.05)}
     ),
 }  # fmt: skip

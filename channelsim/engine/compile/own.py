@@ -2,7 +2,7 @@
 
 They need what the engine does without: arrays of their own, exceptions, the C library's functions. So Numba compiles
 each as a C callback, apart from the engine's units, which stay as they are. What a callback is given and returns is the
-same for all of them.
+same for all functions of values, and for all steps of learning rules.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ WELL, RAISED, NOT_FINITE = 0, 1, 2
 """What a callback returns."""
 
 Address = int
-_SIGNATURE = types.int64(
-    types.CPointer(types.float32), types.int64, types.int64, types.int64, types.CPointer(types.float64)
-)
+STAGE = types.int64(types.CPointer(types.float32), types.int64, types.int64, types.int64, types.CPointer(types.float64))
+"""What the callback of a stage or a transfer function takes: see `call`."""
+STEP = types.int64(*[types.CPointer(types.float32)] * 5, types.CPointer(types.int32), types.CPointer(types.int64))
+"""What that of a step takes: see `call_step`."""
 _kept: list[Any] = []  # callbacks, and where nothing is compiled functions, by their number
 
 
@@ -37,22 +38,22 @@ Make = Callable[[parts.Part, Any], Any]
 """Makes the Python function of a callback of a part and its function, which is compiled if anything is."""
 
 
-def address_of(part: parts.Part, make: Make, function: Any = None) -> Address:
-    """Where the callback of a part is, made of its function or of another one that belongs to it.
+def address_of(part: parts.Part, make: Make, function: Any = None, signature: Any = STAGE) -> Address:
+    """Where the callback of a part is, or of a function that the part holds.
 
     Raises InputError, with file and line, where Numba cannot compile the function.
     """
-    function = function or parts.function_of(part)
+    function = parts.function_of(part) if function is None else function
     if numba.config.DISABLE_JIT:
         _kept.append(make(part, function))
         return len(_kept)
-    return _callback(part, make, function)
+    return _callback(part, make, function, signature)
 
 
 @cache
-def _callback(part: parts.Part, make: Make, function: Any) -> Address:
+def _callback(part: parts.Part, make: Make, function: Any, signature: Any) -> Address:
     try:
-        callback = numba.cfunc(_SIGNATURE, error_model="numpy")(make(part, compiled(function)))
+        callback = numba.cfunc(signature, error_model="numpy")(make(part, compiled(function)))
     except NumbaError as error:
         reason = " ".join(str(error).split())[:300]
         raise InputError(
@@ -74,11 +75,15 @@ if numba.config.DISABLE_JIT:
     def call(address: Address, values: Any, key: int, first: int, state: Any) -> int:
         return int(_kept[address - 1](values, len(values), key, first, state))
 
+    def call_step(address: Address, *given: Any) -> int:
+        return int(_kept[address - 1](*given))
+
     def seen(values: Any, shape: Any) -> Any:
         return values.reshape(shape)
 
 else:
     _POINTERS = ir.FloatType().as_pointer(), ir.DoubleType().as_pointer()
+    _STEP_POINTERS = [*[_POINTERS[0]] * 5, ir.IntType(32).as_pointer(), ir.IntType(64).as_pointer()]
 
     @intrinsic
     def call(typing_context, address, values, key, first, state):
@@ -97,5 +102,20 @@ else:
             return builder.call(entrance, [pointers[0], count, key, first, pointers[1]])
 
         return types.int64(types.int64, values, types.int64, types.int64, state), generate
+
+    @intrinsic
+    def call_step(typing_context, address, pre, post, error, values, out, index, numbers):
+        """Calls the callback at an address with views: five of float32, then int32 and int64."""
+
+        def generate(context, builder, signature, arguments):
+            place, *given = arguments
+            function = ir.FunctionType(ir.IntType(64), _STEP_POINTERS)
+            pointers = [
+                builder.bitcast(views.address_of(builder, one), pointer)
+                for one, pointer in zip(given, _STEP_POINTERS, strict=True)
+            ]
+            return builder.call(builder.inttoptr(place, function.as_pointer()), pointers)
+
+        return types.int64(types.int64, pre, post, error, values, out, index, numbers), generate
 
     seen = numba.carray

@@ -40,6 +40,7 @@ CHANGED = "changed activities"
 AT_RECEIVER, PER_SAMPLE = "quantizers at the receiver", "updates sample by sample"
 PER_SYNAPSE = "errors of synapses"
 OWN_TRANSFERS = "transfer functions of the user's own"
+OWN_STEPS = "steps of the user's own"
 ENTROPY_CODED = "entropy codes"
 _foundations: list[Callable[[], None]] = []  # what all units may call
 _loading = threading.RLock()  # helpers of the thread pool may want the same unit at the same time

@@ -8,7 +8,7 @@ from channelsim.engine.compile.fused import fma
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.units import ADAPTIVE, INT, NOTHING, unit
 from channelsim.engine.kernels import activity, multiples, simd, single
-from channelsim.engine.layers import dispatch, inputs
+from channelsim.engine.layers import dispatch, inputs, own_steps
 from channelsim.engine.layers.learning import rate
 from channelsim.engine.tables.handles import MEMORY, NET
 from channelsim.plan import Wiring
@@ -34,6 +34,8 @@ def adapt(net, mem, c, slot, seen, samples):
         multiples.multiply_all(feedback, mem.feedback_units[c])
         multiples.multiply(message, n, inputs.units_of(net, mem, c, slot)[:samples])
         mem.feedback_units[c] = ZERO
+    if config.step_c != 0:
+        own_steps.of_wires(net, mem, c, slot, seen, samples)
     scale, into, decay = eta * share, feedback, F(config.feedback_decay)
     if momentum != ZERO:
         scale, into = share, mem.feedback_velocity[channel.c_offset : channel.c_offset + channel.c_size]
@@ -44,6 +46,9 @@ def adapt(net, mem, c, slot, seen, samples):
             into[k] = fma(shrink, feedback[k], into[k])
     if channel.wiring == BANK:
         dispatch.adapt_bank(net, mem, c, slot, seen, samples, scale)
+    elif config.step_c != 0:
+        _add_own_steps(mem.whole_step, eta if momentum == ZERO else ONE, into)
+        mem.counters[c].writes += channel.c_size
     else:
         outputs = inputs.outputs(net, mem, channel.target, seen, samples)
         written = _adapt_wires(net, mem, c, samples, outputs, message, scale, into)
@@ -51,6 +56,12 @@ def adapt(net, mem, c, slot, seen, samples):
     if momentum != ZERO:
         for k in range(channel.c_size):
             feedback[k] += eta * into[k]
+
+
+@inner()
+def _add_own_steps(step, factor, into):
+    for k in range(len(into)):
+        into[k] = fma(factor, step[k], into[k])
 
 
 @inner()

@@ -10,7 +10,7 @@ from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.pointers import address_of, as_words, floats_at
 from channelsim.engine.compile.units import FLOAT, IMMEDIATE, INT, NOTHING, QUANTIZED, unit
 from channelsim.engine.kernels import activity, counter_hash, multiples, simd
-from channelsim.engine.layers import deferred, dispatch, single_samples
+from channelsim.engine.layers import deferred, dispatch, own_steps, single_samples
 from channelsim.engine.tables.handles import MEMORY, NET, synapses
 from channelsim.plan import SMALLEST_UNIT
 
@@ -50,6 +50,9 @@ def _update_at_once(net, mem, h, slot, seen, samples, c):
     config = net.config
     layer, counter = net.layers[h], mem.counters[c]
     frame, eta = mem.slots[slot].frame, rate(mem.slots[slot], layer.learning_rate)
+    if own_steps.has(net, h):
+        _update_by_own_steps(net, mem, h, slot, seen, samples, c)
+        return
     counter.update_macs += dispatch.update_macs(net, mem, h, seen, samples)
     share = ONE / F(mem.slots[slot].samples)
     to_values(net, mem, h)
@@ -69,6 +72,19 @@ def _update_at_once(net, mem, h, slot, seen, samples, c):
         else:
             dispatch.accumulate(net, mem, h, seen, samples, share, np.int64(1))
             grow(net, mem, h, frame, eta, c)
+    quantize_weights(net, mem, h, frame)
+
+
+@inner()
+def _update_by_own_steps(net, mem, h, slot, seen, samples, c):
+    """`update` by a step of the user's own, of every synapse."""
+    config, layer, frame = net.config, net.layers[h], mem.slots[slot].frame
+    eta = rate(mem.slots[slot], layer.learning_rate)
+    to_values(net, mem, h)
+    own_steps.of_weights(net, mem, h, slot, seen, samples, c)
+    grow_biases(mem, layer, eta, ONE, F(config.momentum), F(config.weight_decay))
+    mem.counters[c].writes += layer.w_size
+    grow(net, mem, h, frame, eta, c)
     quantize_weights(net, mem, h, frame)
 
 

@@ -14,8 +14,8 @@ from channelsim.data import Dataset
 from channelsim.engine.channel import own_stages
 from channelsim.engine.config import COUNTED_MESSAGES
 from channelsim.engine.kernels import counter_hash
-from channelsim.engine.layers import inputs, own_transfers
-from channelsim.engine.setup.demands import always_ideal, tables
+from channelsim.engine.layers import inputs, own_steps, own_transfers
+from channelsim.engine.setup.demands import always_ideal, may_defer, tables
 from channelsim.engine.tables import geometry, strides
 from channelsim.engine.tables.handles import records
 from channelsim.engine.tables.layouts import CONFIG, OWN_STAGE, OWN_TRANSFER, Net
@@ -77,7 +77,12 @@ def _config(plan: Plan, recording: Recording, frozen: bool, capture: bool) -> ND
     row["stash"] = plan.stash
     row["on_miss_current"] = plan.pipelined and plan.stash > 0 and plan.on_miss_current
     row["derivative"], row["frozen"] = plan.derivative, frozen
-    row["deferred"] = plan.batch == 1 and plan.momentum == 0.0 and plan.weight_decay == 0.0
+    row["deferred"] = may_defer(plan)
+    if plan.own_rule is not None:
+        part, top = plan.own_rule.part, plan.own_rule.top
+        row["step_w"] = own_steps.address_of(part, "step_w") if plan.own_rule.step_w else 0
+        row["step_c"] = own_steps.address_of(part, "step_c") if plan.own_rule.step_c else 0
+        row["step_top"] = top
     row["log_keep"], row["rate_decay"], row["decay_form"] = plan.log_keep, plan.learning_rate_decay, plan.decay_form
     row["momentum"], row["weight_decay"], row["feedback_decay"] = plan.momentum, plan.weight_decay, plan.feedback_decay
     row["seed"], row["capture"] = plan.seed, capture

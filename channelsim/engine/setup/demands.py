@@ -22,6 +22,7 @@ from channelsim.engine.compile.units import (
     MAPS,
     MINI_BATCH,
     ONE_SAMPLE,
+    OWN_STEPS,
     OWN_TRANSFERS,
     PER_SAMPLE,
     PER_SYNAPSE,
@@ -47,13 +48,14 @@ def demands(plan: Plan, *, recording: Recording = NOTHING, frozen: bool = False)
     layers, wiring = plan.layers, plan.channels["wiring"]
     dense, learns = layers["kind"] == Kind.DENSE, layers["learning_rate"] > 0
     quantized = (layers["update_quantizer"] != Quantizer.NONE) | (layers["weight_quantizer"] != Quantizer.NONE)
-    deferred = dense & ~quantized & (plan.batch == 1 and plan.momentum == 0.0 and plan.weight_decay == 0.0)
+    deferred = dense & ~quantized & may_defer(plan)
     by_synapse = (wiring == Wiring.SYNAPSES).any()
     found = {
         ONE_SAMPLE: plan.batch == 1 and dense.any(),
         MINI_BATCH: plan.batch > 1 and dense.any(),
         DEFERRED: not frozen and (deferred & learns).any(),
         IMMEDIATE: not frozen and ((learns & ~deferred).any() or by_synapse),
+        OWN_STEPS: not frozen and plan.own_rule is not None,
         PER_SYNAPSE: not frozen and by_synapse,
         TRANSPOSED: (wiring == Wiring.TRANSPOSE).any(),
         LOW_RANK: plan.channels["rank"].any(),
@@ -76,6 +78,11 @@ def demands(plan: Plan, *, recording: Recording = NOTHING, frozen: bool = False)
         WATCHING: recording.values,
     }
     return frozenset(name for name, is_met in found.items() if is_met)
+
+
+def may_defer(plan: Plan) -> bool:
+    """Whether updates of W may wait for the next pass over its rows: they are products of a row's activity and R."""
+    return plan.batch == 1 and plan.momentum == 0.0 and plan.weight_decay == 0.0 and plan.own_rule is None
 
 
 def several_channels(plan: Plan) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 from channelsim.arithmetic import CONTEXTS
 from channelsim.engine.config import AGE_BINS, FIRST_SLOTS, MESSAGE_BYTES, STEPS
 from channelsim.engine.kernels import counter_hash
+from channelsim.engine.layers.own_steps import NUMBERS
 from channelsim.engine.setup.demands import several_channels, tables
 from channelsim.engine.sizes import evaluated_at_once, list_room, map_parts, partial_room, parts
 from channelsim.engine.tables import strides
@@ -39,7 +40,7 @@ SCRATCH = ("units", "signal", "output_events", "signal_events", "learns", "signa
            "error_sums", "transposed", "partial_sums", "term_lists", "touched", "row_index", "row_value", "message",
            "message_index", "message_value", "message_alive", "message_hits", "message_sent", "keys", "word",
            "contexts", "patches", "map_events", "map_macs", "map_sums", "turned_signal", "signed", "own_slopes",
-           "own_values", "own_blank", "captured", "message_rows", "payload", "watch", "value_rows",
+           "own_values", "own_blank", "step_numbers", "captured", "message_rows", "payload", "watch", "value_rows",
            "watched")  # fmt: skip
 
 
@@ -60,7 +61,8 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
     momentum = plan.momentum > 0.0
     whole = momentum or plan.weight_decay > 0.0 or bool((layers["update_quantizer"] != Quantizer.NONE).any())
     by_synapse = layers[channels["target"][channels["wiring"] == Wiring.SYNAPSES]]
-    whole |= len(by_synapse) > 0
+    whole |= len(by_synapse) > 0 or plan.own_rule is not None
+    own_wires = plan.own_rule is not None and plan.own_rule.step_c
     single = np.concatenate([convolutions[convolutions["update_per_sample"] != 0], by_synapse])
     ideal_inputs = bool(net.ideal[: plan.top].all())
     first_held = batch > 1 or layers[1]["kind"] != Kind.DENSE or bool(config["augmented"])
@@ -122,7 +124,10 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
         signal_sums=zeros(parts(batch) * widest_learner, np.float32),
         learning_signal=zeros(batch * widest_learner, np.float32),
         learning_inputs=zeros(batch * widest if batch > 1 else 0, np.float32),
-        whole_step=zeros(int(layers["w_size"].max()) if whole else 0, np.float32),
+        whole_step=zeros(
+            max(int(layers["w_size"].max()) if whole else 0, int(channels["c_size"].max()) if own_wires else 0),
+            np.float32,
+        ),
         partial_step=zeros(int((single["w_size"] + single["b_size"]).max(initial=0)), np.float32),
         targets=zeros(batch * int(layers["n"][plan.top]), np.float32),
         reduced=zeros(batch * int(channels["rank"].max(initial=0)), np.float32),
@@ -148,6 +153,7 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
         own_slopes=zeros(batch * int(layers["n"][layers["transfer"] == Transfer.OWN].max(initial=0)), np.float32),
         own_values=zeros(widest if plan.own_stages else 0, np.float32),
         own_blank=zeros(max((own.state_size for own in plan.own_stages), default=0)),
+        step_numbers=zeros(NUMBERS, np.int64),
         keys=zeros(int(counter_hash.PURPOSES), np.int64),
         word=zeros(1, np.float32),
         contexts=zeros(2 * CONTEXTS, np.int64),

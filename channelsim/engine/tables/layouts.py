@@ -49,6 +49,9 @@ CONFIG = np.dtype(
         ("momentum", "f8"),
         ("weight_decay", "f8"),
         ("feedback_decay", "f8"),
+        ("step_w", "i8"),  # address of the callback of the user's own step of W; 0: there is none,
+        ("step_top", "u1"),  # whether the top layer, too, learns by it,
+        ("step_c", "i8"),  # and that of the step of C
         ("seed", "i8"),
         ("count_every", "i8"),  # of the messages of quantized channels one in so many is counted unit by unit; 2^k
         ("record_first", "i8"),  # messages of no frame before this one are written down,
@@ -68,7 +71,7 @@ CONFIG = np.dtype(
 CLOCK_ENDED = 2**62  # stands for the frame of a fault where something would happen after the end of the clock
 
 # Likewise of a function of the user's own: this, four times its number and what it returned. Stages have the first
-# numbers, then f of layers 0..L, then f'.
+# numbers, then f of layers 0..L, then f', then the steps of W and C of layer h, 2 h and 2 h + 1.
 OWN_FAILED = CLOCK_ENDED + 8
 
 CLOCK = np.dtype(
@@ -322,6 +325,7 @@ class Memory(NamedTuple):
     own_slopes: Floats  # (B * widest with an f of the user's) f'
     own_values: Floats  # (widest, if there are any) what a stage of the user's own is given,
     own_blank: Doubles  # and the state of one that keeps none
+    step_numbers: Counts  # what a step of the user's own is told: see `layers.own_steps`
     keys: Counts  # (16,) of its draws, by purpose
     word: Floats  # (1,) for looking at a float's bits
     contexts: Counts  # of the arithmetic code, two counts each

@@ -50,9 +50,10 @@ def _stride(rows: int, columns: int) -> int:
 
 
 def _by_rows(plan: Plan, layer: Any) -> bool:
-    """Whether updates address W by its rows only, never as one flat buffer, as quantizers, momentum and decay do."""
+    """Whether updates address W by its rows only, never as one flat buffer, as quantizers, momentum, decay and steps of
+    the user's own do."""
     quantized = layer["update_quantizer"] != Quantizer.NONE or layer["weight_quantizer"] != Quantizer.NONE
-    return not quantized and plan.momentum == 0.0 and plan.weight_decay == 0.0
+    return not quantized and plan.momentum == 0.0 and plan.weight_decay == 0.0 and plan.own_rule is None
 
 
 def size(table: NDArray[Any]) -> int:
