@@ -142,7 +142,7 @@ def _other_values(rng: Random, file: h5py.File) -> str:
     """Some numbers of a dataset: flipped bits, or extremes."""
     name = _a_dataset(rng, file)
     values = np.array(file[name][()])
-    if values.dtype.kind == "O" or not values.size or file[name].is_virtual:
+    if values.dtype.kind in "OS" or not values.size or file[name].is_virtual:
         return _other_text(rng, file)
     content = bytearray(values.tobytes())
     for _ in range(rng.choice([1, 1, 4, len(content) // 4 + 1])):
