@@ -37,7 +37,7 @@ def loads(trace: Trace, scenario: Scenario) -> list[Load]:
     times[top, 0] += times[top, 1]
     busy: dict[str, int] = {}
     for name in trace.channel_names:
-        rows, record = trace.channels(name), trace.channel(name)
+        rows, record = trace.channels(name), trace.channel_settings(name)
         link = f"link {scenario.settings(name).link or name}"
         busy[link] = busy.get(link, 0) + int(rows["busy"].sum())
         target, is_learning = int(record["target"]), record["direction"] == Direction.LEARNING

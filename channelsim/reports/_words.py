@@ -19,7 +19,7 @@ Rows = list[tuple[str, str]]
 
 def simulated(scenario: Scenario) -> Rows:
     """The scenario in words, with its channels as they are after all defaults."""
-    channels = scenario.channel_names()
+    channels = scenario.channel_names
     rows = [
         (label, text)
         for label, text in summary(scenario)
