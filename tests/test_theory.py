@@ -186,6 +186,7 @@ def test_the_command(tmp_path: Path) -> None:
         (["--engine", "--rates", "-1"], "accepted: positive"),
         (["--portrait", "p.txt"], "p.txt"),
         (["--set", "theory.beta=0"], "theory.beta"),
+        (["--engine", "--set", "training.momentum=0.5"], "chain-rbp.toml: training: the equation has neither momentum"),
     ):
         outcome = channelsim("theory", file, *arguments, cwd=tmp_path)
         assert outcome.status == 2 and words in outcome.err and outcome.err.count("\n") == 1
