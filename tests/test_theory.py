@@ -47,6 +47,12 @@ def test_half_the_rate_is_half_the_distance(name: str) -> None:
     assert [path.order for path in found.paths][1:] == pytest.approx([1, 1], abs=0.07)
 
 
+@pytest.mark.parametrize("time", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_comparison_is_over_some_time(time: float) -> None:
+    with pytest.raises(cs.InputError, match=r"--time \S+; accepted: a time above 0"):
+        _theory.compare(case("chain-rbp"), [0.1], time)
+
+
 def test_half_the_rate_is_half_the_distance_of_an_adaptive_hidden_unit() -> None:
     tanh = case("tanh", **{"theory.rule": "arbp", "theory.rho": 0.5})
     assert isinstance(tanh.system, theory.Hidden) and tanh.system.rho == pytest.approx(0.5)
@@ -180,6 +186,7 @@ def test_the_command(tmp_path: Path) -> None:
         (["--engine", "--rates", "-1"], "accepted: positive"),
         (["--portrait", "p.txt"], "p.txt"),
         (["--set", "theory.beta=0"], "theory.beta"),
+        (["--engine", "--set", "training.momentum=0.5"], "chain-rbp.toml: training: the equation has neither momentum"),
     ):
         outcome = channelsim("theory", file, *arguments, cwd=tmp_path)
         assert outcome.status == 2 and words in outcome.err and outcome.err.count("\n") == 1

@@ -57,11 +57,13 @@ def compare(case: Case, rates: Sequence[float], time: float | None = None) -> Co
     `time`: how far, in the equation's time; None: until the equation stays within 1e-3 of its limit, or for three
     periods, or 10 units of time.
 
-    Raises InputError for rates that are not positive, and for more updates than MOST_UPDATES; RunError where the
-    engine diverges, or the equation leaves what float64 can hold.
+    Raises InputError for rates and a time that are not positive, and for more updates than MOST_UPDATES; RunError where
+    the engine diverges, or the equation leaves what float64 can hold.
     """
     if not rates or not all(0 < rate < math.inf for rate in rates):
         raise InputError(f"--rates {','.join(map(str, rates))}; accepted: positive learning rates")
+    if time is not None and not 0 < time < math.inf:
+        raise InputError(f"--time {time:g}; accepted: a time above 0")
     if case.plan.momentum or not np.allclose(rate_shares(case.plan), 1):
         raise InputError("training: the equation has neither momentum nor rates by layer; accepted: one learning_rate")
     refuse_weight_decay(case)

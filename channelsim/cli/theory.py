@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -65,10 +67,11 @@ def theory(
         from channelsim.scenario import load
 
         case = _theory.case_of(load(file, set=settings or ()))
-        if engine:
-            measured["engine"] = _theory.compare(case, _rates(rates), time).to_json()
-        if stability:
-            measured["stability"] = _theory.stability(case).to_json()
+        with _named(file):
+            if engine:
+                measured["engine"] = _theory.compare(case, _rates(rates), time).to_json()
+            if stability:
+                measured["stability"] = _theory.stability(case).to_json()
     if as_json:
         print_json(outcome.to_json() | measured)
         return
@@ -79,6 +82,15 @@ def theory(
         _print_stability(measured["stability"])
     if portrait is not None:
         print(portrait)
+
+
+@contextmanager
+def _named(file: Path) -> Iterator[None]:
+    """Puts the file before what is wrong with its scenario, though not before what is wrong with an option."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(str(error) if str(error).startswith("--") else f"{file}: {error}") from None
 
 
 def _system(file: Path, settings: list[str]) -> System:

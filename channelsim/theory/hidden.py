@@ -8,8 +8,8 @@ E(E I) there. tanh has one more: a1 -> 0 and a2 ~ t^(1/4), where the unit become
 drives the top. With f', a1 can only grow like ln t/m, m = 2 min |I| for tanh and min |I| for logistic units, over the
 inputs that are not 0.
 
-An adaptive c is c - rho a2, which is constant, plus rho a2: such systems are integrated. They can also come to rest where
-c is 0, though an error is left.
+An adaptive c is c - rho a2, which is constant, plus rho a2: such systems are integrated. They can also come to rest
+where c is 0, though an error is left.
 """
 
 from __future__ import annotations
@@ -125,12 +125,10 @@ def _integrated(system: Hidden, equation: Flow, tolerance: float, invariants: di
             "diverges", None, None, None, None, _why_it_grows(system, settled.growth), words, points, invariants
         )
     assert settled.landing is not None
-    here = fixed_point(equation, settled.landing.point)
-    points = (
-        points
-        if any(np.allclose(p.parameters["a"], here.parameters["a"], atol=1e-8) for p in points)
-        else (*points, here)
-    )
+    end = settled.landing.point[:2]
+    known = [point for point in points if np.allclose(point.parameters["a"], end, rtol=1e-7, atol=1e-7)]
+    here = known[0] if known else fixed_point(equation, settled.landing.point)
+    points = points if known else (*points, here)
     loss = _loss(system, settled.landing.point)
     if settled.kind == "saddle":
         why = f"the start lies on the stable manifold of a saddle, half mean squared error {loss:.6g}"

@@ -51,7 +51,7 @@ class Path:
 
 
 def steps(flow: Flow, path: Path | None = None) -> Iterator[tuple[float, Array]]:
-    """Yields (time, state) from the start on, without end; adds each step to `path`.
+    """Yields (time, state) from the start on, to LATEST; adds each step to `path`.
 
     DOP853 for EXPLICIT_STEPS steps, then LSODA with the flow's Jacobian. Raises Undecided where a step fails or after
     IMPLICIT_STEPS steps more.
@@ -85,4 +85,6 @@ def steps(flow: Flow, path: Path | None = None) -> Iterator[tuple[float, Array]]
         if path is not None:
             path.steps.append((float(solver.t_old), float(solver.t), solver.dense_output()))
         yield float(solver.t), solver.y.copy()
+        if solver.status == "finished":
+            return
     raise Undecided(f"neither rest nor a steady growth up to t = {solver.t:.6g}")

@@ -19,6 +19,7 @@ from channelsim.theory.outcome import FixedPoint, Kind
 from channelsim.theory.systems import Array, Flow
 
 NEUTRAL = 1e-8  # eigenvalues below this part of the largest count as 0
+SLOWEST = 1e-13  # the same where nothing else is left to move
 NOTHING = 1e-17  # entries of a Jacobian below this part of the largest are less than its rounding
 NEAR = 1e-6  # envelope of all modes, relative to the state, below which they stand for the solution
 NEAR_SADDLE = 1e-3
@@ -279,7 +280,13 @@ def settle(
                 return Settled("converges", path.last_outside(approach.point, tolerance) or 0.0, approach.landing())
             if waited > PATIENCE:
                 return Settled("converges", approach.last_outside(tolerance), approach.landing())
-    raise Undecided("the integration ended")
+    if not at_rest(flow, x):
+        raise Undecided(f"neither rest nor a steady growth up to t = {t:.6g}")
+    # So slow an approach that its rate was taken for that of a neutral direction.
+    values = -np.linalg.eigvals(flow.jacobian(x))
+    rates = values[np.abs(values) > SLOWEST * np.max(np.abs(values))]
+    landing = Landing(x, rates, np.zeros((x.size, rates.size), complex), 0.0)
+    return Settled("converges", path.last_outside(x, tolerance) or 0.0, landing)
 
 
 def _verdict(flow: Flow, x: Array, landing: Landing | None, known: bool) -> Kind | None:

@@ -275,6 +275,23 @@ def logistic(a: Any, c: float, inputs: Any, targets: Any, rule: str = "rbp") -> 
     return system("logistic", a, c, inputs, targets, rule, derivative=False)
 
 
+def test_an_approach_too_slow_to_integrate_is_one_all_the_same() -> None:
+    """The unit saturates until the pulls of two inputs balance, at a1 = -13.97, where f' is 1e-7."""
+    case = system("tanh", (1.0, -2.0), 2.5, (2.1, -0.7, -0.6), (0.4, 1.4, 0.4))
+    found = outcome(case, TOLERANCE)
+    assert found.outcome == "converges" and found.limit is not None and found.time is not None
+    a1, a2 = found.limit["a"]
+    f, slope = np.tanh(a1 * case.inputs), 1 / np.cosh(a1 * case.inputs) ** 2
+    error = case.targets - a2 * f
+    # Each pull beside their sum: a1' = 0, though its terms are 1e-9.
+    pulls = error * slope * case.inputs
+    assert abs(pulls.sum()) < 1e-9 * np.abs(pulls).max() and abs(error @ f) < 1e-14
+    step = 1e-5 * np.eye(2)
+    slopes = np.array([hidden_velocity(case, found.limit["a"] + d) for d in step]) / 1e-5
+    assert found.rate == pytest.approx(np.linalg.eigvals(-slopes).real.min(), rel=1e-3)
+    assert found.time * found.rate == pytest.approx(13, abs=2)
+
+
 # --- adaptive feedback --------------------------------------------------------------------------------------
 
 
