@@ -41,6 +41,13 @@ def top_k(outputs, targets, p):
 @cx.metric
 def broken(outputs, targets):
     return outputs
+
+
+@cx.dataset
+def blobs():
+    y = np.arange(100) % 4
+    x = np.random.default_rng(1).random((100, 16)) + np.eye(16)[y]
+    return (x[:70], y[:70]), (x[70:], y[70:])
 """
 SCENARIO = """
 name = "own"
@@ -49,9 +56,7 @@ name = "m"
 input = [16]
 layers = [{ kind = "dense", units = 6, transfer = "tanh" }, { kind = "dense", units = 4, transfer = "softmax" }]
 [data]
-name = "synthetic"
-train = 60
-test = 30
+dataset = { use = "mine.py:blobs" }
 validation = 10
 [training]
 epochs = 2
