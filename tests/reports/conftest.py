@@ -17,7 +17,7 @@ import pytest
 import channelsim as cs
 from channelsim.progress import Silent
 from channelsim.sweeps._parquet import packed
-from channelsim.sweeps._store import tabulate
+from channelsim.sweeps._table import tabulate
 from tests.timelines.conftest import CASES, TINY
 
 VOID = {"meta", "link", "br", "hr", "img", "input", "wbr"}
