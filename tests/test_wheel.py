@@ -60,6 +60,11 @@ def test_the_digits_are_in_it_with_their_licence(installed: Path) -> None:
     assert len(list((installed / "env").rglob("files/digits.LICENSE"))) == 1
 
 
+def test_the_templates_of_reports_are_in_it(installed: Path) -> None:
+    files = {path.name for path in (ROOT / "channelsim" / "reports" / "files").iterdir()}
+    assert {path.name for path in (installed / "env").rglob("reports/files/*")} == files
+
+
 def test_its_scenarios_are_listed_copied_and_checked(installed: Path) -> None:
     listed = run(installed, "-m", "channelsim", "scenarios", "list")
     shipped = sorted(path.relative_to(ROOT / "scenarios") for path in (ROOT / "scenarios").rglob("*.toml"))

@@ -23,6 +23,7 @@ from channelsim.plots import (
     short,
     tidy,
 )
+from channelsim.reports._layers import error_layers
 from channelsim.reports._loads import Load
 from channelsim.timelines import read
 from channelsim.timelines.figure import draw, first_frames
@@ -124,12 +125,6 @@ def alignment(trace: Trace) -> Figure | None:
 def timeline(trace: Trace) -> Figure:
     """The first frames that are recorded, as many as one can read. Raises InputError where there is nothing to see."""
     return draw(first_frames(read(trace)))
-
-
-def error_layers(trace: Trace) -> list[str]:
-    """The hidden layers that receive errors, from the lowest one up."""
-    names = {name.partition(".")[2].partition(".")[0] for name in trace.channel_names if name.startswith("learning.")}
-    return sorted(names, key=lambda name: (len(name), name))
 
 
 def _breakdown(title: str, unit: str, causes: Sequence[str], split: dict[str, tuple[float, ...]]) -> Figure | None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from channelsim.reports._charts import error_layers
+from channelsim.reports._layers import error_layers
 from channelsim.scenario import Scenario, in_words, summary
 from channelsim.trace import Trace
 from channelsim.units import format_duration, format_energy, percent, quantity, seconds
@@ -219,11 +219,11 @@ def staleness(trace: Trace) -> str:
     if not any(counts[1:].any() for counts in ages.values()):
         return "Every error met the activity of its own frame: none was stale."
     of_layers = [
-        f"{np.arange(len(counts)) @ counts / counts.sum():.3g} frames on average at layer {layer} "
+        f"on average by {np.arange(len(counts)) @ counts / counts.sum():.3g} frames at layer {layer} "
         f"(at most {np.flatnonzero(counts)[-1]})"
         for layer, counts in ages.items()
     ]
-    return f"Errors were late: {'; '.join(of_layers)}."
+    return f"Errors were late, {'; '.join(of_layers)}."
 
 
 def alignment(trace: Trace) -> str:
