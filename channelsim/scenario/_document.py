@@ -145,6 +145,8 @@ def assign(document: dict[str, Any], parts: Sequence[str], value: Any) -> None:
             inner = place[key] = {}
         elif not isinstance(inner, dict | list):
             raise InputError(f"{dotted(parts[:depth])} = {inner!r} is no table; accepted: a key of a table")
+        if part == "stage" and isinstance(inner, list) and len(inner) == 1 and not parts[depth].isdecimal():
+            inner = inner[0]  # one stage may stand for a list of one
         place = inner
         if isinstance(place, list) and len(place) == 1 and not parts[depth].isdecimal():
             place = place[0]  # the one stage of a channel, which is written without a list
