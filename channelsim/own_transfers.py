@@ -17,7 +17,7 @@ TRIED = (-3.0, -0.5, 0.0, 0.5, 3.0)
 
 def note_of(part: Part) -> extend.Transfer:
     """What the decorator noted. Raises InputError for a part of another kind."""
-    return parts.note_of(part, extend.Transfer, "a transfer function")
+    return parts.noted(part, extend.Transfer, "transfer function", "@cx.transfer(...)")
 
 
 def is_of_s(part: Part) -> bool:
@@ -48,7 +48,7 @@ def argument(part: Part, function: Callable[..., float]) -> str:
 def mapped(part: Part, function: Callable[..., float], values: NDArray[np.float32]) -> NDArray[np.float32]:
     """One of the two of each value, as it stands. Raises InputError where it raises anything."""
     one = of_one(part, function)
-    with parts.refusing(part):
+    with parts.calling(part, function):
         found = [one(value) for value in values.astype(np.float64).ravel()]
     with np.errstate(over="ignore"):
         return np.array(found, np.float64).astype(np.float32).reshape(values.shape)
@@ -66,7 +66,7 @@ def try_out(part: Part) -> None:
 
 def _tried(part: Part, function: Callable[..., float], given: float) -> float:
     one = of_one(part, function)
-    with parts.refusing(part):
+    with parts.calling(part, function):
         found = one(np.float64(given))
-    parts.refuse_no_number(part.place_of(function), found, f"{given:g}")
+    parts.refuse_other_than_finite(part, function, found, f"{given:g}")
     return float(np.float32(found))

@@ -44,12 +44,7 @@ class Part:
     @property
     def place(self) -> str:
         """File and line of the function, for errors."""
-        return self.place_of(function_of(self))
-
-    def place_of(self, function: Callable[..., Any]) -> str:
-        """The same of a function that belongs to the part."""
-        name = self.name if function is function_of(self) else f"{function.__name__} of {self.name}"
-        return f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}: {name}"
+        return place_of(self, function_of(self))
 
 
 def part(use: str, parameters: Mapping[str, float]) -> Part:
@@ -58,6 +53,11 @@ def part(use: str, parameters: Mapping[str, float]) -> Part:
     found = Part(file, name, digest_of(file), tuple(sorted(parameters.items())))
     function_of(found)
     return found
+
+
+def place_of(part: Part, function: Callable[..., Any]) -> str:
+    """File, line and name of a function of a part's file, for errors."""
+    return f"{part.file}:{function.__code__.co_firstlineno}: {function.__qualname__}"
 
 
 def text_of(file: str) -> bytes:
@@ -114,18 +114,17 @@ def function_of(part: Part) -> Callable[..., Any]:
     return function
 
 
-def note_of(part: Part, kind: type[Note], what: str) -> Note:
-    """What a part's decorator noted. Raises InputError if it is a part of another kind; `what`: "a stage"."""
+def noted(part: Part, kind: type[Note], wanted: str, decorator: str) -> Note:
+    """What the part's decorator noted. Raises InputError unless it is of this kind, which is called `wanted`."""
     note = getattr(function_of(part), extend.MARK)
     if not isinstance(note, kind):
-        accepted = f"a function with @cx.{kind.__name__.lower()}(...)"
-        raise InputError(f"{part.place} is not {what}; accepted: {accepted}")
+        raise InputError(f"{part.place} is no {wanted}; accepted: a function with {decorator}")
     return note
 
 
 def stage_of(part: Part) -> extend.Stage:
     """What a stage's decorator noted."""
-    return note_of(part, extend.Stage, "a stage")
+    return noted(part, extend.Stage, "stage", "@cx.stage(...)")
 
 
 def takes_parameters(part: Part) -> bool:
@@ -145,7 +144,7 @@ def takes_p(part: Part, function: Callable[..., Any], wanted: Sequence[str]) -> 
     names = list(inspect.signature(function).parameters)
     if len(names) not in (len(wanted), len(wanted) + 1):
         raise InputError(
-            f"{part.place_of(function)} takes ({', '.join(names)}); accepted: ({', '.join(wanted)}) or"
+            f"{place_of(part, function)} takes ({', '.join(names)}); accepted: ({', '.join(wanted)}) or"
             f" ({', '.join((*wanted, 'p'))})"
         )
     return len(names) > len(wanted)
@@ -177,18 +176,18 @@ def with_parameters(part: Part, function: Any, count: int) -> Any:
 def call(part: Part, *arguments: Any) -> Any:
     """The function as it stands, with `p` behind the arguments. Raises InputError where it raises anything."""
     given = (*arguments, parameters_of(part)) if takes_parameters(part) else arguments
-    with refusing(part):
+    with calling(part, function_of(part)):
         return function_of(part)(*given)
 
 
 @contextmanager
-def refusing(part: Part) -> Iterator[None]:
-    """Whatever the part's functions raise becomes an InputError with file and line; NumPy's warnings are off."""
+def calling(part: Part, function: Callable[..., Any]) -> Iterator[None]:
+    """Around calls of a function of a part: raises InputError, with file and line, where it raises anything."""
     try:
         with np.errstate(all="ignore"):
             yield
     except Exception as error:
-        raise InputError(f"{_line(part.file, error)}: {part.name}: {_told(error)}") from None
+        raise InputError(f"{_line(part.file, error)}: {function.__qualname__}: {_told(error)}") from None
 
 
 def try_out(part: Part, n: int) -> None:
@@ -197,7 +196,7 @@ def try_out(part: Part, n: int) -> None:
     if note.over == "value":
         u: Any = 0.5 if note.draws == 1 else np.full(note.draws, 0.5)
         result = call(part, 0.5, *((u,) if note.draws else ()))
-        refuse_no_number(part.place, result, "0.5")
+        refuse_other_than_finite(part, function_of(part), result)
         return
     u = half if note.draws == 1 else np.full((note.draws, n), 0.5)
     message = half.copy()
@@ -208,12 +207,12 @@ def try_out(part: Part, n: int) -> None:
         raise InputError(f"{part.place} makes {message[~np.isfinite(message)][0]} of 0.5; accepted: finite numbers")
 
 
-def refuse_no_number(place: str, result: object, given: str) -> None:
-    """Raises InputError unless what a function returned, of what it was given, is a finite number."""
+def refuse_other_than_finite(part: Part, function: Callable[..., Any], result: object, given: str = "0.5") -> None:
+    """Raises InputError if what a function of a part made of what it was given is no finite number."""
     if not isinstance(result, int | float | np.number) or isinstance(result, bool):
-        raise InputError(f"{place} returns {_kind(result)}; accepted: a number")
+        raise InputError(f"{place_of(part, function)} returns {_kind(result)}; accepted: a number")
     if not np.isfinite(float(result)):
-        raise InputError(f"{place} returns {float(result)} of {given}; accepted: a finite number")
+        raise InputError(f"{place_of(part, function)} returns {float(result)} of {given}; accepted: a finite number")
 
 
 def _kind(value: object) -> str:

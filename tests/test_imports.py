@@ -30,6 +30,7 @@ ROOMS: dict[str, str] = {
     "extend": "",
     "parts": "errors files extend",
     "own_transfers": "extend parts",
+    "own_losses": "errors extend parts",
     "tolerances": "",
     "elementary": "",
     "hashing": "elementary",
@@ -41,7 +42,7 @@ ROOMS: dict[str, str] = {
     "data": "errors paths files elementary hashing",
     "identity": "errors parts scenario data",
     "arithmetic": "",
-    "plan": "errors arithmetic rules extend parts own_transfers elementary hashing scenario",
+    "plan": "errors arithmetic rules extend parts own_transfers own_losses elementary hashing scenario",
     "codes": "arithmetic plan",
     "engine.config": "",
     "engine.sizes": "plan engine.config",
@@ -52,14 +53,14 @@ ROOMS: dict[str, str] = {
     "engine.kernels.simd",
     "engine.channel": "arithmetic rules extend parts elementary plan engine.compile engine.tables "
     "engine.kernels.simd engine.kernels",
-    "engine.layers": "rules parts own_transfers plan engine.config engine.sizes engine.compile engine.tables "
-    "engine.kernels engine.kernels.simd engine.channel",
+    "engine.layers": "rules parts own_transfers own_losses plan engine.config engine.sizes engine.compile "
+    "engine.tables engine.kernels engine.kernels.simd engine.channel",
     "engine.loop": "plan engine.compile engine.tables engine.kernels engine.channel engine.layers",
     "engine.setup": "arithmetic rules extend hashing data plan engine.config engine.sizes engine.compile "
     "engine.tables engine.kernels.simd engine.kernels engine.channel engine.layers engine.loop",
-    "engine": "errors own_transfers data plan engine.config engine.sizes engine.compile engine.tables engine.channel "
-    "engine.layers engine.loop engine.setup",
-    "reference": "arithmetic rules extend parts own_transfers elementary hashing data plan",
+    "engine": "errors parts own_transfers data plan engine.config engine.sizes engine.compile engine.tables "
+    "engine.channel engine.layers engine.loop engine.setup",
+    "reference": "arithmetic rules extend parts own_transfers own_losses elementary hashing data plan",
     "memory": "errors rules scenario data plan engine.sizes",
     "metrics": "elementary",
     "trace": "errors plain paths files rules units plan",

@@ -16,6 +16,7 @@ from channelsim.engine.compile import own
 from channelsim.errors import InputError, RunError
 from channelsim.plan import OwnStage
 from channelsim.reference.own import Own
+from channelsim.sweeps import points
 from tests import own_parts
 from tests.laws import cases
 from tests.networks import conv, dataset, dense_layers, plan_of_chain
@@ -251,11 +252,16 @@ def test_files_elsewhere_need_trust(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_sweep_sends_the_file(tmp_path: Path) -> None:
-    key = "channels.learning.stage.gain"
-    scenario = cs.load(written(tmp_path / "here"), set=[f"sweep.'{key}'=[0.5, 0.8]"])
+    scenario = cs.load(written(tmp_path / "here"), set=["sweep.seed=[1, 2]"])
     table = cs.sweep(scenario, tmp_path / "out", workers=2)
     assert list(table["status"]) == ["done", "done"]
-    for gain, loss in zip(table[key], table["test_loss"], strict=True):
-        alone = cs.run(scenario.with_({key: float(gain), "sweep": {}}), tmp_path / f"{gain}.h5")
-        assert alone.test_loss == loss
-    assert table["test_loss"].nunique() == 2
+    for seed, accuracy in zip(table["seed"], table["test_accuracy"], strict=True):
+        alone = cs.run(scenario.with_({"seed": int(seed), "sweep": {}}), tmp_path / f"{seed}.h5")
+        assert alone.test_accuracy == accuracy
+
+
+def test_parameters_are_keys_of_a_sweep(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    scenario = cs.load(path, set=['sweep."channels.learning.stage.gain"=[0.5, 1.0]'])
+    assert [point.scenario.channels["learning"].stage[0].parameters["gain"] for point in points(scenario)] == [0.5, 1.0]  # type: ignore[union-attr]
+    assert cs.load(path, set=["channels.learning.stage.gain=2"]).channels["learning"].stage[0].parameters["gain"] == 2

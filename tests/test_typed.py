@@ -13,6 +13,7 @@ api = pytest.importorskip("mypy.api")
 
 SCRIPT = """
 import channelsim as cs
+import channelsim.extend as cx
 
 scenario = cs.load("mine.toml").with_({"learning.rule": "srbp"})
 with cs.Simulation(scenario, out="runs/mine.h5") as sim:
@@ -25,6 +26,19 @@ accuracy: float = result.test_accuracy
 data = cs.Dataset.from_arrays(train=(weights, weights))
 with cs.Trace(result.trace) as trace:
     rows = trace.metrics("test")
+
+
+@cx.transfer(derivative=lambda o: 1.0, of="O")
+def same(s: float) -> float:
+    return s
+
+
+@cx.loss(error=lambda o, t: t - o)
+def squared(o: float, t: float) -> float:
+    return 0.5 * (t - o) ** 2
+
+
+half: float = squared(same(1.0), 0.0)
 """
 
 

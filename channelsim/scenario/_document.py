@@ -136,6 +136,7 @@ def assign(document: dict[str, Any], parts: Sequence[str], value: Any) -> None:
     """Set a key of nested tables and lists, making tables on the way."""
     place: Any = document
     for depth, part in enumerate(parts[:-1], start=1):
+        place = _only(place, part)
         key = _index(place, parts[:depth])
         inner = place[key] if _has(place, part) else None
         if tuple(parts[:depth]) in RATE_TABLES and isinstance(inner, int | float) and not isinstance(inner, bool):
@@ -145,10 +146,9 @@ def assign(document: dict[str, Any], parts: Sequence[str], value: Any) -> None:
         elif not isinstance(inner, dict | list):
             raise InputError(f"{dotted(parts[:depth])} = {inner!r} is no table; accepted: a key of a table")
         place = inner
-        if isinstance(place, list) and len(place) == 1 and not parts[depth].isdecimal():
-            place = place[0]  # the one stage of a channel, which is written without a list
     if isinstance(value, Table):
         value = value.model_dump(mode="json", exclude_unset=True)
+    place = _only(place, parts[-1])
     place[_index(place, parts)] = value
 
 
@@ -160,6 +160,12 @@ def lay_over(document: dict[str, Any], parts: Sequence[str], value: Any) -> None
             lay_over(document, [*parts, key], inner)
     else:
         assign(document, parts, value)
+
+
+def _only(place: Any, part: str) -> Any:
+    """The one table in a list, where a key of it is meant: a channel has one stage or a list of them."""
+    is_one = isinstance(place, list) and len(place) == 1 and isinstance(place[0], dict) and not part.isdecimal()
+    return place[0] if is_one else place
 
 
 def _has(place: Any, part: str) -> bool:

@@ -109,14 +109,18 @@ def _located(channel: Any, name: str, folder: Path, trusted: bool) -> Any:
     if not isinstance(channel, Mapping) or "stage" not in channel:
         return channel
     stages = channel["stage"]
-    several = [_at(one, name, folder, trusted) for one in (stages if isinstance(stages, list | tuple) else [stages])]
+    key = f"channels.{name}.stage"
+    several = [
+        located_own(one, key, folder, trusted) for one in (stages if isinstance(stages, list | tuple) else [stages])
+    ]
     return {**channel, "stage": several if isinstance(stages, list | tuple) else several[0]}
 
 
-def _at(own: Any, name: str, folder: Path, trusted: bool) -> Any:
+def located_own(own: Any, key: str, folder: Path, trusted: bool) -> Any:
+    """What stands under `key`, the file of its `use` (if it has one) relative to `folder`. Raises InputError."""
     if not isinstance(own, Mapping) or not isinstance(own.get("use"), str):
         return own
     located = located_use(own, folder)
     if not trusted and ":" in located["use"]:
-        refuse_outside(f"channels.{name}.stage", located["use"], folder)
+        refuse_outside(key, located["use"], folder)
     return located

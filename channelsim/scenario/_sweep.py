@@ -307,15 +307,15 @@ def _inside(kind: Any, part: str) -> list[Any]:
     """The types of a key within a value of type `kind`; none if it can have no such key."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         keys = keys_of(kind)
-        if part not in keys and kind.model_config.get("extra") == "allow":
-            return [float]  # a parameter of a function of the user's own
-        return list(_branches(keys[part].annotation)) if part in keys else []
+        if part in keys:
+            return list(_branches(keys[part].annotation))
+        return [float] if kind.model_config.get("extra") == "allow" else []  # a parameter of the user's own part
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is dict:
         return list(_branches(arguments[1]))
     if origin in (tuple, list) and part.isdecimal():
         return list(_branches(arguments[0]))
-    if arguments and arguments[0] is Own:  # one table stands for a list of it
+    if origin is tuple and arguments[0] is Own:  # of one stage, which need not be in a list
         return _inside(Own, part)
     return []
 
