@@ -2,8 +2,8 @@
 
     python benchmarks/own_stage.py [--frames 400] [--rounds 9] [--json]
 
-Both runs are of four hidden layers of 100 units on the digits, and on every channel noise of a fixed deviation is added to
-each value: by the stage that is built in, or by a function of a user's file. Compilation and the first round do not
+Both runs are of four hidden layers of 100 units on the digits, and on every channel noise of a fixed deviation is added
+to each value: by the stage that is built in, or by a function of a user's file. Compilation and the first round do not
 count. Exit status 1 if the ratio is above 1.3.
 """
 

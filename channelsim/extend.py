@@ -18,6 +18,14 @@
     # in the model
     transfer = { use = "mine.py:leaky_relu", slope = 0.01 }
 
+    @cx.loss(error=lambda o, t, p: min(max(t - o, -p.delta), p.delta))
+    def huber(o, t, p):
+        apart = abs(t - o)
+        return 0.5 * apart**2 if apart < p.delta else p.delta * (apart - 0.5 * p.delta)
+
+    # in [training]
+    loss = { use = "mine.py:huber", delta = 1.0 }
+
 Numba compiles the function for the engine, and the reference calls it as it stands. Both compute with float64 numbers,
 so that both have the same bits; what the function returns is rounded to float32 once. A decorator only notes what the
 function is: it can be called and tested as any other. `rule` is the decorator of a class, which holds functions.
@@ -214,6 +222,42 @@ def metric(function: Any = None, /, *, sets: Sequence[Set] = ("validation", "tes
         raise ValueError(f"metric: sets = {sets!r}; accepted: a list of {', '.join(map(repr, SETS))}")
     mark = _marked(Metric(tuple(one for one in SETS if one in sets)))
     return mark if function is None else mark(function)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What `loss` notes; its arguments."""
+
+    error: Callable[..., Any]
+    over: Literal["value", "sample"] = "value"
+    of: Literal["S", "O"] = "O"
+
+
+def loss(
+    *, error: Callable[..., Any], over: Literal["value", "sample"] = "value", of: Literal["S", "O"] = "O"
+) -> Callable[[Function], Function]:
+    """A loss, and the error e that the top layer makes of it (docs/design.md, section 1).
+
+    Arguments:
+        error: e, in place of T - O: what the top layer learns from and sends down. Usually the negative gradient of the
+            loss with respect to S, or to O. A Python function (or lambda) that takes what the loss takes.
+        over: "value": both take one output and its target, numbers, and return a number; the loss of a sample is the
+            sum over its outputs. "sample": both take all outputs and targets of a sample, float64 (n,); the loss
+            returns a number, `error` an array (n,).
+        of: "O": the outputs are O of the top layer; "S": they are its S, whatever its transfer function.
+
+    The function takes the outputs, the targets (of classes 1 at the class, else 0), and `p`: the other keys of the
+    scenario's table as attributes, which are numbers. `p` may be left out of either function. It returns the loss.
+
+    Raises ValueError for arguments that are not accepted.
+    """
+    if not isinstance(error, types.FunctionType):
+        raise ValueError(f"loss: error = {error!r}; accepted: a Python function of outputs and targets, or a lambda")
+    if over not in ("value", "sample"):
+        raise ValueError(f"loss: over = {over!r}; accepted: 'value', 'sample'")
+    if of not in ("S", "O"):
+        raise ValueError(f"loss: of = {of!r}; accepted: 'S', 'O'")
+    return _marked(Loss(error, over, of))
 
 
 def _marked(note: object) -> Callable[[Function], Function]:

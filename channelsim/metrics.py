@@ -100,7 +100,7 @@ def own(uses: Mapping[str, Use], targets: Mapping[str, NDArray[Any]], outputs: i
     for name, used in uses.items():
         try:
             part = parts.part(used.use, used.parameters)
-            sets = parts.note_of(part, extend.Metric, "a metric", "@cx.metric").sets
+            sets = parts.noted(part, extend.Metric, "metric", "@cx.metric").sets
             there = [split for split in sets if len(targets[split])]
             if not there:
                 raise InputError(

@@ -21,7 +21,7 @@ _MESSAGES = {"error": Message.ERROR, "target": Message.TARGET}
 
 def note_of(part: Part) -> extend.Rule:
     """What a rule's decorator noted. Raises InputError where the part is something else."""
-    return parts.note_of(part, extend.Rule, "a rule", "@cx.rule(...)", of="a class")
+    return parts.noted(part, extend.Rule, "rule", "@cx.rule(...)", of="a class")
 
 
 def row(route: str, wiring: str, message: str, adaptive: bool) -> Rule:
@@ -67,7 +67,7 @@ def try_out(part: Part) -> None:
         if step in note.steps:
             half, u = np.full(1, 0.5), np.full((1, note.draws), 0.5)
             [result] = calls(part, step, *[half] * 4, *draws_of(note, u))
-            parts.refuse_no_number(part.place_of(note.steps[step]), result, "0.5")
+            parts.refuse_other_than_finite(part, note.steps[step], result)
     if part.parameters and not any(takes_p(part, step) for step in note.steps):
         given = ", ".join(dict(part.parameters))
         raise InputError(

@@ -17,7 +17,7 @@ TRIED = (-3.0, -0.5, 0.0, 0.5, 3.0)
 
 def note_of(part: Part) -> extend.Transfer:
     """What the decorator noted. Raises InputError for a part of another kind."""
-    return parts.note_of(part, extend.Transfer, "a transfer function", "@cx.transfer(...)")
+    return parts.noted(part, extend.Transfer, "transfer function", "@cx.transfer(...)")
 
 
 def is_of_s(part: Part) -> bool:
@@ -68,5 +68,5 @@ def _tried(part: Part, function: Callable[..., float], given: float) -> float:
     one = of_one(part, function)
     with parts.calling(part, function):
         found = one(np.float64(given))
-    parts.refuse_no_number(part.place_of(function), found, f"{given:g}")
+    parts.refuse_other_than_finite(part, function, found, f"{given:g}")
     return float(np.float32(found))

@@ -44,17 +44,7 @@ class Part:
     @property
     def place(self) -> str:
         """File and line of the function, for errors."""
-        return self.place_of(function_of(self))
-
-    def place_of(self, function: Callable[..., Any]) -> str:
-        """The same of a function that belongs to the part; of a class file and name."""
-        code = getattr(function, "__code__", None)
-        if code is None:
-            return f"{self.file}: {self.name}"
-        inner = function.__qualname__.startswith(f"{self.name}.")
-        of_part = function.__qualname__ if inner else f"{function.__name__} of {self.name}"
-        name = self.name if function is function_of(self) else of_part
-        return f"{code.co_filename}:{code.co_firstlineno}: {name}"
+        return place_of(self, function_of(self))
 
 
 def part(use: str, parameters: Mapping[str, float]) -> Part:
@@ -125,17 +115,17 @@ def function_of(part: Part) -> Callable[..., Any]:
     return function
 
 
-def note_of(part: Part, kind: type[Note], what: str, decorator: str, of: str = "a function") -> Note:
-    """What a part's decorator noted. Raises InputError if it is a part of another kind; `what`: "a stage"."""
+def noted(part: Part, kind: type[Note], wanted: str, decorator: str, of: str = "a function") -> Note:
+    """What the part's decorator noted. Raises InputError unless it is of this kind, which is called `wanted`."""
     note = getattr(function_of(part), extend.MARK)
     if not isinstance(note, kind):
-        raise InputError(f"{part.place} is not {what}; accepted: {of} with {decorator}")
+        raise InputError(f"{part.place} is no {wanted}; accepted: {of} with {decorator}")
     return note
 
 
 def stage_of(part: Part) -> extend.Stage:
     """What a stage's decorator noted."""
-    return note_of(part, extend.Stage, "a stage", "@cx.stage(...)")
+    return noted(part, extend.Stage, "stage", "@cx.stage(...)")
 
 
 def takes_parameters(part: Part) -> bool:
@@ -155,7 +145,7 @@ def takes_p(part: Part, function: Callable[..., Any], wanted: Sequence[str]) -> 
     names = list(inspect.signature(function).parameters)
     if len(names) not in (len(wanted), len(wanted) + 1):
         raise InputError(
-            f"{part.place_of(function)} takes ({', '.join(names)}); accepted: ({', '.join(wanted)}) or"
+            f"{place_of(part, function)} takes ({', '.join(names)}); accepted: ({', '.join(wanted)}) or"
             f" ({', '.join((*wanted, 'p'))})"
         )
     return len(names) > len(wanted)
@@ -207,7 +197,7 @@ def try_out(part: Part, n: int) -> None:
     if note.over == "value":
         u: Any = 0.5 if note.draws == 1 else np.full(note.draws, 0.5)
         result = call(part, 0.5, *((u,) if note.draws else ()))
-        refuse_no_number(part.place, result, "0.5")
+        refuse_other_than_finite(part, function_of(part), result)
         return
     u = half if note.draws == 1 else np.full((note.draws, n), 0.5)
     message = half.copy()
@@ -219,12 +209,12 @@ def try_out(part: Part, n: int) -> None:
         raise InputError(f"{part.place} makes {message[~np.isfinite(message)][0]} of 0.5; accepted: finite numbers")
 
 
-def refuse_no_number(place: str, result: object, given: str) -> None:
-    """Raises InputError unless what a function returned, of what it was given, is a finite number."""
+def refuse_other_than_finite(part: Part, function: Callable[..., Any], result: object, given: str = "0.5") -> None:
+    """Raises InputError if what a function of a part made of what it was given is no finite number."""
     if not isinstance(result, int | float | np.number) or isinstance(result, bool):
-        raise InputError(f"{place} returns {kind_of(result)}; accepted: a number")
+        raise InputError(f"{place_of(part, function)} returns {kind_of(result)}; accepted: a number")
     if not np.isfinite(float(result)):
-        raise InputError(f"{place} returns {float(result)} of {given}; accepted: a finite number")
+        raise InputError(f"{place_of(part, function)} returns {float(result)} of {given}; accepted: a finite number")
 
 
 def kind_of(value: object) -> str:

@@ -1,4 +1,4 @@
-"""A user's file: stages of every kind, and transfer functions. The tests name this file in their scenarios."""
+"""A user's file: stages of every kind, transfer functions and losses. The tests name this file in their scenarios."""
 
 from __future__ import annotations
 
@@ -100,3 +100,32 @@ def slope_is_nan(s: float) -> float:
 @cx.transfer(derivative=slope_up_to, of="S")
 def slope_raises(s: float) -> float:
     return s
+
+
+@cx.loss(error=lambda o, t, p: min(max(t - o, -p.delta), p.delta))
+def huber(o: float, t: float, p: Any) -> float:
+    apart = abs(t - o)
+    return 0.5 * apart * apart if apart < p.delta else p.delta * (apart - 0.5 * p.delta)
+
+
+def shares(s: Any) -> Any:
+    powers = np.exp(s - s.max())
+    return powers / powers.sum()
+
+
+@cx.loss(over="sample", of="S", error=lambda s, t, p: (1 - p.smooth) * t + p.smooth / len(t) - shares(s))
+def smoothed(s: Any, t: Any, p: Any) -> float:
+    wanted = (1 - p.smooth) * t + p.smooth / len(t)
+    return -(wanted * np.log(shares(s))).sum()
+
+
+@cx.loss(error=lambda o, t, p: math.nan if abs(o) > p.above else t - o)
+def error_is_nan(o: float, t: float) -> float:
+    return 0.5 * (t - o) ** 2
+
+
+@cx.loss(error=lambda o, t: t - o)
+def loss_raises(o: float, t: float, p: Any) -> float:
+    if abs(o) > p.above:
+        raise ValueError("too large")
+    return 0.5 * (t - o) ** 2

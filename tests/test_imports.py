@@ -31,6 +31,7 @@ ROOMS: dict[str, str] = {
     "parts": "errors files extend",
     "own_transfers": "extend parts",
     "own_rules": "errors rules extend parts",
+    "own_losses": "errors extend parts",
     "tolerances": "",
     "elementary": "",
     "hashing": "elementary",
@@ -42,7 +43,7 @@ ROOMS: dict[str, str] = {
     "theory": "errors scenario theory.systems",
     "identity": "errors parts scenario data",
     "arithmetic": "",
-    "plan": "errors arithmetic rules extend parts own_transfers own_rules elementary hashing scenario",
+    "plan": "errors arithmetic rules extend parts own_transfers own_rules own_losses elementary hashing scenario",
     "codes": "arithmetic plan",
     "engine.config": "",
     "engine.sizes": "plan engine.config",
@@ -53,15 +54,14 @@ ROOMS: dict[str, str] = {
     "engine.kernels.simd",
     "engine.channel": "arithmetic rules extend parts elementary plan engine.compile engine.tables "
     "engine.kernels.simd engine.kernels",
-    "engine.layers": "rules extend parts own_transfers own_rules plan engine.config engine.sizes engine.compile "
-    "engine.tables "
-    "engine.kernels engine.kernels.simd engine.channel",
+    "engine.layers": "rules extend parts own_transfers own_rules own_losses plan engine.config engine.sizes "
+    "engine.compile engine.tables engine.kernels engine.kernels.simd engine.channel",
     "engine.loop": "plan engine.compile engine.tables engine.kernels engine.channel engine.layers",
     "engine.setup": "arithmetic rules extend hashing data plan engine.config engine.sizes engine.compile "
     "engine.tables engine.kernels.simd engine.kernels engine.channel engine.layers engine.loop",
-    "engine": "errors own_transfers data plan engine.config engine.sizes engine.compile engine.tables engine.channel "
-    "engine.layers engine.loop engine.setup",
-    "reference": "arithmetic rules extend parts own_transfers own_rules elementary hashing data plan",
+    "engine": "errors parts own_transfers data plan engine.config engine.sizes engine.compile engine.tables "
+    "engine.channel engine.layers engine.loop engine.setup",
+    "reference": "arithmetic rules extend parts own_transfers own_rules own_losses elementary hashing data plan",
     "memory": "errors rules scenario data plan engine.sizes",
     "metrics": "errors extend parts elementary hashing",
     "trace": "errors plain paths files rules units plan",

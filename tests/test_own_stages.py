@@ -251,12 +251,6 @@ def test_files_elsewhere_need_trust(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     cs.run(resume="own.h5", epochs=3, trust=True)
 
 
-def test_the_keys_of_a_stage_can_be_swept(tmp_path: Path) -> None:
-    scenario = cs.load(written(tmp_path), set=['sweep."channels.learning.stage.gain"=[0.5, 1.0]'])
-    gains = [point.scenario.channels["learning"].stage[0].parameters for point in points(scenario) if point.scenario]
-    assert gains == [{"gain": 0.5, "limit": 1.0}, {"gain": 1.0, "limit": 1.0}]
-
-
 def test_a_sweep_sends_the_file(tmp_path: Path) -> None:
     key = "channels.learning.stage.gain"
     scenario = cs.load(written(tmp_path / "here"), set=[f"sweep.'{key}'=[0.5, 0.8]"])

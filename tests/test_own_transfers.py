@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import math
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from channelsim import engine, own_transfers, parts, reference, side_by_side
 from channelsim.engine.compile import own
 from channelsim.engine.layers import own_transfers as in_engine
 from channelsim.errors import InputError, RunError
+from channelsim.sweeps import points
 from tests import own_parts
 from tests.laws import cases
 from tests.networks import chain, conv, dataset, dense_layers, plan_of_chain
@@ -163,8 +163,8 @@ def test_s_is_kept_where_it_is_needed_and_foretold() -> None:
     ("name", "told"),
     [
         ("f_raises", "f_raises raised an exception"),
-        ("slope_raises", "slope_up_to of slope_raises raised an exception"),
-        ("slope_is_nan", "<lambda> of slope_is_nan made a number that is not finite"),
+        ("slope_raises", "slope_up_to raised an exception"),
+        ("slope_is_nan", "<lambda> made a number that is not finite"),
     ],
 )
 def test_what_goes_wrong_in_a_run_is_told_with_file_and_line(name: str, told: str, batch: int) -> None:
@@ -199,10 +199,10 @@ def test_weights_that_diverge_are_no_fault_of_the_function() -> None:
         ("lambda o: 1.0, of='x'", "(s):\n return s", r"accepted: 'S', 'O'"),
         ("lambda o: 1.0, of='O'", "(s):\n return [s]", r"mine\.py:3: mine returns a list"),
         ("lambda o: 1.0, of='O'", "(s):\n return w", r"mine\.py:5: mine: NameError"),
-        ("lambda o: 1 / o, of='O'", "(s):\n return s", r"mine\.py:3: <lambda> of mine returns inf of 0;"),
+        ("lambda o: 1 / o, of='O'", "(s):\n return s", r"mine\.py:3: <lambda> returns inf of 0;"),
         ("lambda o, p, q: 1.0, of='O'", "(s):\n return s", r"takes \(o, p, q\); accepted: \(o\)"),
         ("lambda o: 1.0, of='O'", "(s):\n return s", r"takes no p, and the scenario gives gain"),
-        ("", "(v):\n return v", r"is not a transfer function; accepted: .*@cx\.transfer"),
+        ("", "(v):\n return v", r"is no transfer function; accepted: .*@cx\.transfer"),
     ],
 )
 def test_what_is_refused_before_a_run(tmp_path: Path, derivative: str, f: str, told: str) -> None:
@@ -211,6 +211,17 @@ def test_what_is_refused_before_a_run(tmp_path: Path, derivative: str, f: str, t
     table = {"use": f"{tmp_path}/mine.py:mine", **({"gain": 1.0} if "no p" in told else {})}
     with pytest.raises(InputError, match=r"layer 1: transfer: .*" + told):
         plan_of_chain((9,), dense_layers([9, 7, 3], [table, "softmax"]), 3, 20)
+
+
+def test_what_numba_does_not_compile_is_told_with_file_and_line(tmp_path: Path) -> None:
+    decorator = "@cx.transfer(derivative=lambda o: eval('1.0'), of='O')"
+    text = f"import channelsim.extend as cx\n{decorator}\ndef mine(s):\n return s\n"
+    (tmp_path / "mine.py").write_text(text)
+    plan = plan_of_chain((9,), dense_layers([9, 3], [f"{tmp_path}/mine.py:mine"]), 3, 20)
+    if numba.config.DISABLE_JIT:
+        return
+    with pytest.raises(InputError, match=r"mine\.py:2: <lambda> does not compile"):
+        engine.start(plan, dataset(np.zeros((20, 9)), np.zeros(20), 3))
 
 
 SCENARIO = """
@@ -292,11 +303,11 @@ def test_names_that_are_mistaken() -> None:
         of({**LEAKY, "slope": "steep"})
 
 
-def test_a_sweep_sends_the_file_and_varies_a_parameter(tmp_path: Path) -> None:
-    scenario = cs.load(written(tmp_path / "here"))
-    key = "model.layers.1.transfer.slope"
-    table = cs.sweep(scenario.with_({"sweep": {key: [0.1, 0.5]}}), tmp_path / "out", workers=2)
-    assert list(table["status"]) == ["done", "done"]
-    for slope, loss in zip(table[key], table["test_loss"], strict=True):
-        alone = cs.run(scenario.with_({key: float(slope)}), tmp_path / f"{slope}.h5")
-        assert alone.test_loss == loss and math.isfinite(loss)
+def test_points_of_a_sweep_have_the_file_and_vary_a_parameter(tmp_path: Path) -> None:
+    scenario, key = cs.load(written(tmp_path / "here")), "model.layers.1.transfer.slope"
+    found = points(scenario.with_({"sweep": {key: [0.1, 0.5]}}))
+    assert [point.values[key] for point in found] == [0.1, 0.5]
+    for point in found:
+        assert point.scenario is not None
+        assert f"'slope': {point.values[key]}" in str(point.scenario.document())
+        assert point.files == {str(tmp_path / "here" / "mine.py"): Path(FILE).read_bytes()}

@@ -43,6 +43,17 @@ def blobs() -> tuple[tuple[NDArray[np.float64], list[int]], ...]:
 
 share: float = result.own_metrics["test_worst"] + worst(np.eye(2, dtype=np.float32), np.arange(2, dtype=np.int32))
 arrays: tuple[tuple[NDArray[np.float64], list[int]], ...] = blobs()
+@cx.transfer(derivative=lambda o: 1.0, of="O")
+def same(s: float) -> float:
+    return s
+
+
+@cx.loss(error=lambda o, t: t - o)
+def squared(o: float, t: float) -> float:
+    return 0.5 * (t - o) ** 2
+
+
+half: float = squared(same(1.0), 0.0)
 """
 
 

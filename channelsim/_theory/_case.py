@@ -90,6 +90,7 @@ def _refuse_others(scenario: Scenario, dataset: Dataset, plan: Plan) -> None:
     feedback = plan.channels[plan.channels["direction"] == Direction.LEARNING]
     for wrong, key, problem, accepted in (
         (not dataset.real, "data", "has classes", "real targets"),
+        (scenario.training.own_loss is not None, "training.loss", "is the user's own", "squared"),
         (scenario.learning.rule not in rules, "learning.rule", f'= "{scenario.learning.rule_name}"', ", ".join(rules)),
         (bool((plan.layers["kind"][1:] != Kind.DENSE).any()), "model", "has layers that are not dense", "dense layers"),
         (bool(plan.layers["b_size"].any()), "model.bias", "= true", "false"),

@@ -35,7 +35,7 @@ def load(used: Use, scale: Scale = "auto", target: Target = "auto") -> Raw:
     """
     try:
         part = parts.part(used.use, used.parameters)
-        parts.note_of(part, extend.Samples, "a data set", "@cx.dataset")
+        parts.noted(part, extend.Samples, "data set", "@cx.dataset")
         arrays = _arrays(part, parts.call(part), "x" if target == "input" else "xy")
     except InputError as error:
         raise InputError(f"data.dataset: {error}") from None

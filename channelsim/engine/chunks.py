@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from channelsim import own_transfers
+from channelsim import own_transfers, parts
 from channelsim.engine.compile.own import RAISED
 from channelsim.engine.compile.threads import thread_demands, within_threads
 from channelsim.engine.layers import own_steps
@@ -17,7 +17,7 @@ from channelsim.engine.loop import event_loop
 from channelsim.engine.setup import memory as run_memory
 from channelsim.engine.setup.warm_up import compile_for
 from channelsim.engine.state import State, busiest, enter_epoch, exchange_tables
-from channelsim.engine.tables.layouts import OWN_FAILED
+from channelsim.engine.tables.layouts import LOSS, OF_LAYERS, OWN_FAILED, STEP_C, STEP_W
 from channelsim.errors import RunError
 from channelsim.plan import CLOCK_END, Plan, Quantizer
 
@@ -92,17 +92,21 @@ def refuse_own_fault(plan: Plan, state: State) -> None:
 
 def _own_place(plan: Plan, number: int) -> str:
     """Where the function is that a fault names (`OWN_FAILED`), and where it is used, around what it did."""
-    if number < len(plan.own_stages):
+    if number < OF_LAYERS:
         own = plan.own_stages[number]
         return f"{own.part.place} {{what}}, on channel {plan.channel_name(own.channel)}"
-    which, h = divmod(number - len(plan.own_stages), len(plan.layers))
-    if which < 2:
-        part = plan.own_transfers[h]
-        assert part is not None
-        return f"{part.place_of(own_transfers.functions(part)[which])} {{what}}, in layer {h}"
-    assert plan.own_rule is not None
-    h, of_c = divmod(number - len(plan.own_stages) - 2 * len(plan.layers), 2)
-    return f"{own_steps.place(plan.own_rule.part, 'step_c' if of_c else 'step_w')} {{what}}, at layer {h}"
+    which, h = divmod(number - OF_LAYERS, len(plan.layers))
+    if which == LOSS:
+        assert plan.own_loss is not None
+        return f"{plan.own_loss.place} {{what}}, at the top"
+    if which in (STEP_W, STEP_C):
+        assert plan.own_rule is not None
+        return (
+            f"{own_steps.place(plan.own_rule.part, 'step_w' if which == STEP_W else 'step_c')} {{what}}, at layer {h}"
+        )
+    part = plan.own_transfers[h]
+    assert part is not None
+    return f"{parts.place_of(part, own_transfers.functions(part)[which])} {{what}}, in layer {h}"
 
 
 def _next_boundary(plan: Plan, state: State) -> int:

@@ -23,6 +23,7 @@ from channelsim.plan.feedback import Place, draw_feedback, draw_wires, places_of
 from channelsim.plan.given import Arrays, written
 from channelsim.plan.layout import Direction, Kind, RateDecay
 from channelsim.plan.own import OwnStage, own_stages
+from channelsim.plan.own_losses import own_loss
 from channelsim.plan.own_rule import OwnRule, own_rule
 from channelsim.plan.own_transfers import own_transfers_of
 from channelsim.plan.shapes import layer_table
@@ -90,6 +91,7 @@ class Plan:
     own_stages: tuple[OwnStage, ...] = ()  # by channel and place
     own_transfers: tuple[Part | None, ...] = ()  # f of layers 0..L, where it is the user's
     own_rule: OwnRule | None = None
+    own_loss: Part | None = None  # the user's, in place of the top layer's
 
     @property
     def weights(self) -> NDArray[np.float32]:
@@ -264,6 +266,7 @@ def build(
         own_stages=own_stages([edge.name for edge in edges], channels, links, settings),
         own_transfers=own_transfers_of(scenario.model),
         own_rule=own_rule(scenario),
+        own_loss=own_loss(scenario),
     )
 
 

@@ -104,7 +104,7 @@ LAYER = np.dtype(
     [
         ("kind", "i8"),
         ("transfer", "i8"),
-        ("keeps_sums", "u1"),  # S is kept beside O: f' is worked out from it
+        ("keeps_sums", "u1"),  # S is kept beside O: f', or at the top the loss, is worked out from it
         ("n", "i8"),  # units
         ("fan_in", "i8"),  # units of the layer below
         ("unit_offset", "i8"),  # into a per-sample vector of the units of layers 1..L one after another

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from channelsim import own_transfers
+from channelsim import own_losses, own_transfers
 from channelsim.errors import InputError
 from channelsim.plan.layout import LAYER, Kind, Transfer
+from channelsim.plan.own_losses import tried as tried_loss
 from channelsim.plan.own_transfers import tried
 from channelsim.plan.settings import quantizer_fields
 from channelsim.plan.targets import refuse_misfit
@@ -59,7 +60,7 @@ def layer_table(scenario: Scenario, shape: tuple[int, ...], outputs: int, real: 
         row["kind"] = Kind[layer.kind.upper()]
         row["transfer"] = Transfer[layer.nonlinearity.upper()]
         own = tried(layer, f"{model.where}: layers: layer {h}: transfer")
-        row["keeps_sums"] = own is not None and own_transfers.is_of_s(own)
+        row["keeps_sums"] = h < model.depth and own is not None and own_transfers.is_of_s(own)
         row["fan_in"], row["n"] = below["n"], math.prod(shapes[h])
         _put_shape(row, "in", shapes[h - 1])
         _put_shape(row, "out", shapes[h])
@@ -80,6 +81,8 @@ def layer_table(scenario: Scenario, shape: tuple[int, ...], outputs: int, real: 
         w_offset += int(row["w_size"])
         b_offset += int(row["b_size"])
     refuse_misfit(scenario, outputs, real)
+    loss = tried_loss(scenario, outputs)
+    table[-1]["keeps_sums"] = loss is not None and own_losses.is_of_s(loss)
     return table
 
 

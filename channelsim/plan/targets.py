@@ -18,7 +18,7 @@ def refuse_misfit(scenario: Scenario, outputs: int, real: bool) -> None:
     where the targets are real."""
     model, name = scenario.model, scenario.data.called
     top, shape = model.chain()[-1].nonlinearity, model.shapes()[-1]
-    if real and top == "softmax":
+    if real and top == "softmax" and scenario.training.own_loss is None:
         raise InputError(
             f"{model.where}: layers: the top layer is a softmax, whose loss is the cross-entropy of class labels, but "
             f'the data set \'{name}\' has real targets; accepted: a top with transfer = "linear", "tanh", "logistic" '
@@ -37,9 +37,10 @@ def refuse_misfit(scenario: Scenario, outputs: int, real: bool) -> None:
 
 
 def unreachable(scenario: Scenario, targets: NDArray[Any]) -> list[str]:
-    """That real targets (N, n_L) lie beyond what the top's transfer function reaches; of class numbers nothing."""
+    """That real targets (N, n_L) lie beyond what the top's transfer function reaches; of class numbers, and
+    with a loss of the user's own, nothing."""
     top = scenario.model.chain()[-1].nonlinearity
-    if targets.ndim == 1 or top not in _RANGES or not targets.size:
+    if targets.ndim == 1 or top not in _RANGES or not targets.size or scenario.training.own_loss:
         return []
     least, most = _RANGES[top]
     low, high = float(targets.min()), float(targets.max())

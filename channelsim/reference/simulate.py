@@ -18,7 +18,7 @@ from channelsim.reference.augment import augment
 from channelsim.reference.channels import send
 from channelsim.reference.clock import arrival_gap
 from channelsim.reference.state import Arrived, Remembered, State, links_of, records
-from channelsim.reference.transfer import activity, slope
+from channelsim.reference.transfer import activity, own_loss, slope
 from channelsim.rules import FROM_WEIGHTS, Message, Wiring
 
 LEARNING, FORWARD, ENTRY = 0, 1, 2
@@ -140,7 +140,10 @@ def receive_forward(ref: State, h: int, frame: int, x: torch.Tensor, unit: torch
     if h < ref.plan.top:
         send_forward(ref, h, frame, o)
         return
-    e = ref.targets(frame) - o
+    if ref.plan.own_loss is None:
+        e = ref.targets(frame) - o
+    else:
+        _, e = own_loss(ref.plan.own_loss, s if layer.keeps_sums else o, ref.targets(frame))
     send_learning(ref, h, frame, e, x)
     if layer.learning_rate:
         rules.update(ref, h, frame, x, o, e, len(e))

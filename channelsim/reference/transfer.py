@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import numpy as np
 import torch
 
-from channelsim import own_transfers
+from channelsim import own_losses, own_transfers
+from channelsim.parts import Part
 from channelsim.plan.layout import Transfer
 
 SMALLEST = 1e-38  # what a smaller O counts as in a loss
@@ -58,3 +60,10 @@ def loss(kind: int, o: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     if kind == Transfer.SOFTMAX:
         return -(target * o.double().clamp(min=SMALLEST).log()).sum(1)
     return 0.5 * (target - o).square().sum(1)
+
+
+def own_loss(part: Part, known: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """A loss of the user's own of each sample, float64 (B,), and e, (B, n), from O or S of the top, (B, n)."""
+    found = [own_losses.of_sample(part, *pair) for pair in zip(known.numpy(), target.numpy(), strict=True)]
+    losses = torch.tensor([loss for loss, _ in found], dtype=torch.float64)
+    return losses, torch.from_numpy(np.stack([e for _, e in found]))

@@ -148,8 +148,6 @@ def assign(document: dict[str, Any], parts: Sequence[str], value: Any) -> None:
         if part == "stage" and isinstance(inner, list) and len(inner) == 1 and not parts[depth].isdecimal():
             inner = inner[0]  # one stage may stand for a list of one
         place = inner
-        if isinstance(place, list) and len(place) == 1 and not parts[depth].isdecimal():
-            place = place[0]  # the one stage of a channel, which is written without a list
     if isinstance(value, Table):
         value = value.model_dump(mode="json", exclude_unset=True)
     place = _only(place, parts[-1])

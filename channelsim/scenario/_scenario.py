@@ -18,7 +18,14 @@ from channelsim.scenario import _checks, _words
 from channelsim.scenario._document import lay_over, located_model, parse_key
 from channelsim.scenario._given import located
 from channelsim.scenario._keys import Keys
-from channelsim.scenario._own import located_metrics, located_own, located_parts, located_rule, refuse_outside
+from channelsim.scenario._own import (
+    located_metrics,
+    located_own,
+    located_parts,
+    located_rule,
+    located_use,
+    refuse_outside,
+)
 from channelsim.scenario._own_rule import OwnRule
 from channelsim.scenario._sections import is_path
 from channelsim.scenario._table import TableError, shown
@@ -94,11 +101,16 @@ class Scenario(Keys):
     def own_files(self) -> tuple[str, ...]:
         """The Python files of the user's own parts."""
         uses = [own.use for channel in self.channels.values() for own in channel.stage]
-        uses += self.model.own_uses().values()
+        uses += self.own_uses().values()
         uses += [self.data.dataset.use] if self.data.dataset is not None else []
         uses += [own.use for own in self.metrics.values()]
         uses += [self.learning.rule.use] if isinstance(self.learning.rule, OwnRule) else []
         return tuple(sorted({use.rpartition(":")[0] for use in uses}))
+
+    def own_uses(self) -> dict[str, str]:
+        """The functions of Python files that model and training name: key -> "FILE.py:FUNCTION"."""
+        loss = self.training.own_loss
+        return {**self.model.own_uses(), **({"training.loss": loss.use} if loss else {})}
 
     def digest(self) -> str:
         """12 hexadecimal digits for what is computed: the same whatever the names, trace and sweep."""
@@ -123,7 +135,8 @@ class Scenario(Keys):
                 channel.pop("stage", None)  # no change has any
         if not document["metrics"]:
             del document["metrics"]
-        del document["training"]["loss"]  # the top layer's transfer function says it
+        if self.training.own_loss is None:
+            del document["training"]["loss"]  # the top layer's transfer function says it
         del document["model"]["bias"]  # the layers say it
         for layer in document["model"]["layers"]:
             for key, usual in (("bias", True), ("W", None), ("b", None)):
@@ -211,6 +224,9 @@ def from_document(document: dict[str, Any], path: Path | None, text: str, truste
         document["model"] = folder / path_of(model)
     elif isinstance(model, dict):
         document["model"] = located_model(model, folder)
+    training = document.get("training")
+    if isinstance(training, dict) and "loss" in training:
+        document["training"] = {**training, "loss": located_use(training["loss"], folder)}
     learning = document.get("learning")
     if isinstance(learning, dict) and "feedback" in learning:
         document["learning"] = {**learning, "feedback": located(learning["feedback"], folder)}
@@ -223,7 +239,7 @@ def from_document(document: dict[str, Any], path: Path | None, text: str, truste
         scenario = Scenario(**document)
     except TableError as error:
         raise InputError(f"{path}: {error}" if path else str(error)) from None
-    for key, use in scenario.model.own_uses().items() if path and not trusted else ():
+    for key, use in scenario.own_uses().items() if path and not trusted else ():
         try:
             refuse_outside(key, use, folder)
         except InputError as error:

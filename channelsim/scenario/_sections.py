@@ -12,7 +12,7 @@ from channelsim.errors import InputError
 from channelsim.paths import path_of
 from channelsim.scenario._channel import Channel, LowPrecision
 from channelsim.scenario._inline import INLINE, source_problems
-from channelsim.scenario._own import Own
+from channelsim.scenario._own import Own, Use, own_or_word
 from channelsim.scenario._rates import RateDecay, RateDecays, Rates, rate_of
 from channelsim.scenario._recording import Events, Record, Window
 from channelsim.scenario._table import Table, TableError, accepted, nearest
@@ -143,6 +143,13 @@ class Data(Table):
         return f"data.name = {self.name!r}" if self.dataset is None else f"data.dataset = {self.dataset.use!r}"
 
 
+LossName = Literal["cross-entropy", "squared"]
+Loss = Annotated[
+    LossName | Own | None,
+    NoneWord,
+    BeforeValidator(own_or_word, json_schema_input_type=LossName | Use | Own | None),
+]
+"""What the top layer says anyway, or a loss of the user's own."""
 RATE = 0.1
 """The learning rate where a scenario says nothing."""
 
@@ -154,9 +161,9 @@ class Training(Table):
     """How often the training set is shown."""
     batch: PositiveInt | Literal["all"] = 100
     """Samples in a frame; 1 is online learning, "all" full-batch learning: one frame an epoch."""
-    loss: Annotated[Literal["cross-entropy", "squared"] | None, NoneWord] = None
+    loss: Loss = None
     """What is minimized: "cross-entropy" with a softmax top, half the "squared" error with any other; "none": what the
-    top layer's transfer function says."""
+    top layer's transfer function says. Or a function of a Python file."""
     learning_rate: Rates = RATE
     """eta of the first update: a number, or { default = 0.1, 2 = 0.0 } with rates of single layers; 0: that layer is
     frozen."""
@@ -168,6 +175,11 @@ class Training(Table):
     """L2: each update subtracts eta * weight_decay * w, from W and b alike, as PyTorch's SGD does."""
     shuffle: bool = True
     """A new random order in every epoch."""
+
+    @property
+    def own_loss(self) -> Own | None:
+        """A loss of the user's own."""
+        return self.loss if isinstance(self.loss, Own) else None
 
     @model_validator(mode="before")
     @classmethod

@@ -315,7 +315,7 @@ def _inside(kind: Any, part: str) -> list[Any]:
         return list(_branches(arguments[1]))
     if origin in (tuple, list) and part.isdecimal():
         return list(_branches(arguments[0]))
-    if arguments and arguments[0] is Own:  # one table stands for a list of it
+    if origin is tuple and arguments[0] is Own:  # of one stage, which need not be in a list
         return _inside(Own, part)
     return []
 

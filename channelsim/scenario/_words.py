@@ -29,7 +29,8 @@ def summary(scenario: Keys) -> list[tuple[str, str]]:
             "training",
             f"{training.epochs} epochs of frames of {'all samples' if training.batch == 'all' else training.batch}, "
             f"learning rate {_rates(training.learning_rate)}, seed {scenario.seed}"
-            + (f", weight decay {training.weight_decay:g}" if training.weight_decay else ""),
+            + (f", weight decay {training.weight_decay:g}" if training.weight_decay else "")
+            + (f", loss {training.own_loss.label}" if training.own_loss else ""),
         ),
         ("rule", rule),
     ]

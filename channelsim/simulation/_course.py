@@ -88,9 +88,10 @@ class Course:
         self.differs = len(dataset.test_y) > 0 and deployment.differs(plan)
         self._own = begun.own_metrics
         self._probe = alignment.Probe(dataset, min(begun.scenario.trace.probe, plan.train_size))
-        self._variances = {
-            part: metrics.variance(y) for part, y in dataset.targets.items()
-        }  # NaN where there are classes
+        squared = plan.own_loss is None  # R^2 is worked out from the loss
+        self._variances = {  # NaN where there are classes
+            part: metrics.variance(y) if squared else math.nan for part, y in dataset.targets.items()
+        }
         self.data_warnings = (*dataset.warnings, *unreachable(begun.scenario, dataset.train_y))
         self._behind: str | None = None  # the warning about a pipeline that cannot keep up
         self._told_losses = False

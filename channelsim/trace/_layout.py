@@ -64,7 +64,7 @@ METRICS = _columns(
         "loss",
         "f8",
         "1",
-        "mean loss of a sample (softmax: cross-entropy in nats; else half the squared error)",
+        "mean loss of a sample (softmax: cross-entropy in nats; else half the squared error; or the user's own)",
     ),
     ("accuracy", "f8", "1", "share of samples classified correctly; NaN where targets are real"),
     ("r2", "f8", "1", "1 - squared error / variance of the targets; NaN where targets are classes or all equal"),

@@ -94,7 +94,7 @@ def test_what_is_refused(tmp_path: Path, function: str, told: str) -> None:
 def test_a_stage_is_no_data_set(tmp_path: Path) -> None:
     file = written(tmp_path).parent / "mine.py"
     file.write_text(HEAD.replace("@cx.dataset", "@cx.stage(place='after quantize')") + "def blobs(v):\n    return v\n")
-    with pytest.raises(InputError, match=r"blobs is not a data set; accepted: a function with @cx\.dataset"):
+    with pytest.raises(InputError, match=r"blobs is no data set; accepted: a function with @cx\.dataset"):
         dataset_of(cs.load(tmp_path / "own.toml"))
 
 

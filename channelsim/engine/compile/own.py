@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from types import CodeType, FunctionType
 from typing import Any
 
 import numba
@@ -53,11 +54,11 @@ def address_of(part: parts.Part, make: Make, function: Any = None, signature: An
 @cache
 def _callback(part: parts.Part, make: Make, function: Any, signature: Any) -> Address:
     try:
-        callback = numba.cfunc(signature, error_model="numpy")(make(part, compiled(function)))
+        callback = numba.cfunc(signature, error_model="numpy")(make(part, compiled_with_helpers(function)))
     except NumbaError as error:
         reason = " ".join(str(error).split())[:300]
         raise InputError(
-            f"{part.place_of(function)} does not compile: {reason}; accepted: what Numba compiles"
+            f"{parts.place_of(part, function)} does not compile: {reason}; accepted: what Numba compiles"
         ) from None
     _kept.append(callback)
     return int(callback.address)
@@ -68,6 +69,28 @@ def compiled(function: Any) -> Any:
     if numba.config.DISABLE_JIT or is_jitted(function):
         return function
     return numba.njit(error_model="numpy")(function)
+
+
+def compiled_with_helpers(function: Any) -> Any:
+    """A function of the user's file, and with it the functions of that file that it calls."""
+    return compiled(function if numba.config.DISABLE_JIT else _with_helpers(function, frozenset()))
+
+
+def _with_helpers(function: FunctionType, callers: frozenset[CodeType]) -> FunctionType:
+    """The same code, where the names of other plain functions of its file mean these functions compiled.
+
+    Numba by itself calls compiled functions only. `callers`: those that are being compiled, which may call themselves.
+    """
+    space, code = function.__globals__, function.__code__
+    callers |= {code}
+    helpers: dict[str, Any] = {}
+    for name in code.co_names:
+        helper = space.get(name)
+        if isinstance(helper, FunctionType) and helper.__globals__ is space and helper.__code__ not in callers:
+            helpers[name] = compiled(_with_helpers(helper, callers))
+    if not helpers:
+        return function
+    return FunctionType(code, {**space, **helpers}, function.__name__, function.__defaults__, function.__closure__)
 
 
 if numba.config.DISABLE_JIT:

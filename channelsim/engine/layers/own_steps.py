@@ -22,7 +22,7 @@ from channelsim.engine.compile.units import INT, NOTHING, OWN_STEPS, unit
 from channelsim.engine.kernels import counter_hash, simd
 from channelsim.engine.layers import inputs
 from channelsim.engine.tables.handles import MEMORY, NET, synapses
-from channelsim.engine.tables.layouts import OWN_FAILED
+from channelsim.engine.tables.layouts import OF_LAYERS, OWN_FAILED, STEP_C, STEP_W
 from channelsim.extend import STEPS, Step
 from channelsim.plan import FIRST_STEP_DRAW, Wiring
 
@@ -42,7 +42,7 @@ def address_of(part: parts.Part, step: Step) -> int:
 
 def place(part: parts.Part, step: Step) -> str:
     """File and line of a step, for errors."""
-    return part.place_of(own_rules.step_of(part, step))
+    return parts.place_of(part, own_rules.step_of(part, step))
 
 
 def _callback(part: parts.Part, function: Any, step: Step) -> Any:
@@ -154,7 +154,7 @@ def of_weights(net, mem, h, slot, seen, samples, c):
         of_biases = own.call_step(net.config.step_w, x, post, error, bias, mem.signal_sums, net.identity, numbers)
         status = max(status, of_biases)
     mem.counters[c].update_macs += samples * layer.w_size
-    _fail(net, mem, 2 * h, status)
+    _fail(net, mem, STEP_W, h, status)
 
 
 @unit(NOTHING, NET, MEMORY, INT, INT, INT, INT, needed_by=(OWN_STEPS,))
@@ -187,7 +187,7 @@ def of_wires(net, mem, c, slot, seen, samples):
             )  # fmt: skip
             status = max(status, own_status)
     mem.counters[c].update_macs += samples * channel.c_size
-    _fail(net, mem, 2 * h + 1, status)
+    _fail(net, mem, STEP_C, h, status)
 
 
 @inner()
@@ -200,7 +200,7 @@ def _tell(net, mem, c, slot, samples, n):
 
 
 @inner()
-def _fail(net, mem, number, status):
-    """Ends the run where a callback says so. number: twice the layer, and 1 for C (`layouts.OWN_FAILED`)."""
+def _fail(net, mem, which, h, status):
+    """Ends the run where the callback of a step of layer h says so. which: STEP_W or STEP_C."""
     if status != WELL and mem.clock.fault_frame < 0:
-        mem.clock.fault_frame = OWN_FAILED + 4 * (len(net.own_stages) + 2 * len(net.layers) + number) + status
+        mem.clock.fault_frame = OWN_FAILED + 4 * (OF_LAYERS + which * len(net.layers) + h) + status

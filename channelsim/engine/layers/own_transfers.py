@@ -1,7 +1,7 @@
 """Transfer functions of the user's own (docs/design.md, section 1): their callbacks, and where the engine calls them.
 
 The kernels of such a layer make S, and errors without f'. What is missing follows here: O in the place of S, which is
-kept first if f' is given it, and f'.
+kept first if f' is given it, and f'. A top layer whose S a loss is given goes the same way, whatever its f.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from channelsim.engine.compile.units import INT, NOTHING, OWN_TRANSFERS, unit
 from channelsim.engine.kernels import minibatch, simd, transfers
 from channelsim.engine.layers import inputs
 from channelsim.engine.tables.handles import MEMORY, NET
-from channelsim.engine.tables.layouts import OWN_FAILED
+from channelsim.engine.tables.layouts import OF_LAYERS, OWN_FAILED
 
 F = np.float32
 OWN = transfers.OWN
@@ -93,8 +93,11 @@ def activate(net, mem, h, values, samples):
 def _activate(net, mem, h, values, samples, piece, pieces):
     n = net.layers[h].n
     part = floats_at(values, samples * n)[samples * piece // pieces * n : samples * (piece + 1) // pieces * n]
+    if net.own_transfers[h].kind != OWN:
+        transfers.layer(net.own_transfers[h].kind, part, n)
+        return
     status = own.call(net.own_transfers[h].function, part, 0, 0, mem.own_blank)
-    _note(mem, len(net.own_stages) + h, status)
+    note(mem, h, status)
 
 
 @unit(NOTHING, NET, MEMORY, INT, INT, INT, needed_by=(OWN_TRANSFERS,))
@@ -111,12 +114,13 @@ def _times_derivative(net, mem, h, slot, samples, piece, pieces):
     slopes, error = mem.own_slopes[lo:hi], mem.signal[lo:hi]
     simd.copy(given[lo:hi], slopes)
     status = own.call(net.own_transfers[h].derivative, slopes, 0, 0, mem.own_blank)
-    _note(mem, len(net.own_stages) + len(net.layers) + h, status)
+    note(mem, len(net.layers) + h, status)
     for i in range(len(error)):
         error[i] *= slopes[i]
 
 
 @inner()
-def _note(mem, number, status):
+def note(mem, number, status):
+    """Ends the run where f, f' or the loss, by its number from `OF_LAYERS` on, has failed."""
     if status != WELL and mem.clock.fault_frame < 0:
-        mem.clock.fault_frame = OWN_FAILED + 4 * number + status
+        mem.clock.fault_frame = OWN_FAILED + 4 * (OF_LAYERS + number) + status

@@ -12,7 +12,7 @@ from channelsim.engine.compile.units import CHANGED, EVALUATION, INT, NOTHING, u
 from channelsim.engine.compile.views import view_of
 from channelsim.engine.config import SPARSE_BELOW
 from channelsim.engine.kernels import counter_hash, losses, minibatch, multiples, simd, transfers
-from channelsim.engine.layers import conv, dispatch, own_transfers, pooling
+from channelsim.engine.layers import conv, dispatch, own_losses, own_transfers, pooling
 from channelsim.engine.layers.targets import target_of
 from channelsim.engine.tables.handles import MEMORY, NET, biases, synapses
 
@@ -62,15 +62,21 @@ def evaluate(net, mem, images, labels, targets, first, samples, here, there, eve
         else:
             pooling.forward(net, mem, h, x, units, out, samples)
         if layer.transfer == own_transfers.OWN:
+            if h == config.top and net.own_transfers[h].sum_offset >= 0:  # S, where the input was
+                simd.copy(out, there[: samples * n])
             own_transfers.activate(net, mem, h, address_of(out), samples)
         x = out
         here, there = there, here
     loss, correct = 0.0, 0
     n = net.layers[config.top].n
-    target = mem.targets[:n]
+    target, known = mem.targets[:n], x
+    if net.own_transfers[config.top].sum_offset >= 0:
+        known = here[: samples * n]  # the two have just changed places
     for b in range(samples):
         target_of(labels, targets, first + b, target)
         more, right = losses.score(net.layers[config.top].transfer, x[b * n : b * n + n], target)
+        if config.own_loss != 0:
+            more = own_losses.compare(net, mem, known[b * n : b * n + n], target, mem.signal[:n])
         loss += more
         correct += right
     found[0] += loss

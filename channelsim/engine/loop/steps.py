@@ -10,7 +10,16 @@ from channelsim.engine.channel import sending, watching
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.units import AUGMENTED, INT, NOTHING, unit
 from channelsim.engine.kernels import augment, counter_hash, elementary, losses
-from channelsim.engine.layers import adaptation, dispatch, errors, inputs, learning, low_rank, single_synapses
+from channelsim.engine.layers import (
+    adaptation,
+    dispatch,
+    errors,
+    inputs,
+    learning,
+    low_rank,
+    own_losses,
+    single_synapses,
+)
 from channelsim.engine.layers.targets import target_of
 from channelsim.engine.loop import frames
 from channelsim.engine.loop.frames import COMPLETE
@@ -115,19 +124,23 @@ def _watch_error(net, mem, h, slot):
 
 @inner()
 def _compare(net, mem, slot):
-    """The output layer compares with the targets, mem.targets: mem.signal = e = T - O, which is R^L."""
+    """The output layer compares with the targets, mem.targets: mem.signal = e, which is R^L: T - O, or what the user's
+    loss makes of them."""
     config, clock = net.config, mem.clock
     layer, samples = net.layers[config.top], mem.slots[slot].samples
     n, out = layer.n, inputs.outputs(net, mem, config.top, slot, samples)
+    known = own_losses.known(net, mem, slot, samples)
     for b in range(samples):
         target = mem.targets[b * n : b * n + n]
         target_of(net.labels, net.targets, mem.sample[slot, b], target)
         output, e = out[b * n : b * n + n], mem.signal[b * n : b * n + n]
         loss, correct = losses.score(layer.transfer, output, target)
-        clock.loss += loss
-        clock.correct += correct
         for j in range(n):
             e[j] = target[j] - output[j]
+        if config.own_loss != 0:
+            loss = own_losses.compare(net, mem, known[b * n : b * n + n], target, e)
+        clock.loss += loss
+        clock.correct += correct
     clock.samples += samples
     clock.updates += layer.learning_rate > 0
 

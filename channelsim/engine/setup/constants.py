@@ -14,7 +14,7 @@ from channelsim.data import Dataset
 from channelsim.engine.channel import own_stages
 from channelsim.engine.config import COUNTED_MESSAGES
 from channelsim.engine.kernels import counter_hash
-from channelsim.engine.layers import inputs, own_steps, own_transfers
+from channelsim.engine.layers import inputs, own_losses, own_steps, own_transfers
 from channelsim.engine.setup.demands import always_ideal, may_defer, tables
 from channelsim.engine.tables import geometry, strides
 from channelsim.engine.tables.handles import records
@@ -94,6 +94,7 @@ def _config(plan: Plan, recording: Recording, frozen: bool, capture: bool) -> ND
     row["count_every"] = 1 << max((plan.train_size // COUNTED_MESSAGES).bit_length() - 1, 0)
     row["flip"], row["shift"] = plan.flip and not frozen, 0 if frozen else plan.shift  # a probe sees what is there
     row["augmented"] = row["flip"] or row["shift"] > 0
+    row["own_loss"] = 0 if plan.own_loss is None else own_losses.address_of(plan.own_loss)
     return config
 
 
@@ -150,8 +151,9 @@ def _own_stages(plan: Plan) -> NDArray[Any]:
 
 def _own_transfers(plan: Plan) -> NDArray[Any]:
     table, kept = np.zeros(len(plan.layers), OWN_TRANSFER), 0
-    for row, layer, part in zip(table, plan.layers, plan.own_transfers, strict=False):
-        row["sum_offset"] = kept if layer["keeps_sums"] else -1
+    for h, (row, layer) in enumerate(zip(table, plan.layers, strict=True)):
+        part = plan.own_transfers[h] if plan.own_transfers else None
+        row["kind"], row["sum_offset"] = layer["transfer"], kept if layer["keeps_sums"] else -1
         kept += int(layer["n"] * layer["keeps_sums"])
         if part is not None:
             row["function"], row["derivative"] = own_transfers.addresses_of(part)

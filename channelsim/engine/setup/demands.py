@@ -73,7 +73,7 @@ def demands(plan: Plan, *, recording: Recording = NOTHING, frozen: bool = False)
         CHANGED: not ideal[: plan.top].all(),
         AUGMENTED: not frozen and (plan.flip or plan.shift > 0),
         MAPS: plan.maps,
-        OWN_TRANSFERS: (layers["transfer"] == Transfer.OWN).any(),
+        OWN_TRANSFERS: ((layers["transfer"] == Transfer.OWN) | (layers["keeps_sums"] != 0)).any(),
         RECORDING: bool(recording.windows),
         WATCHING: recording.values,
     }

@@ -39,9 +39,9 @@ SCRATCH = ("units", "signal", "output_events", "signal_events", "learns", "signa
            "learning_inputs", "whole_step", "partial_step", "targets", "reduced", "unprojected", "halfway",
            "error_sums", "transposed", "partial_sums", "term_lists", "touched", "row_index", "row_value", "message",
            "message_index", "message_value", "message_alive", "message_hits", "message_sent", "keys", "word",
-           "contexts", "patches", "map_events", "map_macs", "map_sums", "turned_signal", "signed", "own_slopes",
-           "own_values", "own_blank", "step_numbers", "captured", "message_rows", "payload", "watch", "value_rows",
-           "watched")  # fmt: skip
+           "contexts", "patches", "map_events", "map_macs", "map_sums", "turned_signal", "signed", "compared",
+           "own_value", "own_slopes", "own_values", "own_blank", "step_numbers", "captured", "message_rows", "payload",
+           "watch", "value_rows", "watched")  # fmt: skip
 
 
 def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
@@ -150,6 +150,8 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
         message_hits=zeros(widest, np.int32),
         message_sent=zeros(widest, np.float32),
         own_state=zeros(sum(own.state_size for own in plan.own_stages)),
+        compared=zeros(0 if plan.own_loss is None else 2 * int(layers["n"][plan.top]), np.float32),
+        own_value=zeros(1),
         own_slopes=zeros(batch * int(layers["n"][layers["transfer"] == Transfer.OWN].max(initial=0)), np.float32),
         own_values=zeros(widest if plan.own_stages else 0, np.float32),
         own_blank=zeros(max((own.state_size for own in plan.own_stages), default=0)),

@@ -64,15 +64,19 @@ CONFIG = np.dtype(
         ("augmented", "u1"),  # images are mirrored or moved as they enter
         ("flip", "u1"),
         ("shift", "i8"),  # pixels
+        ("own_loss", "i8"),  # address of the callback of a loss of the user's own; 0: there is none
     ],
     align=True,
 )
 
 CLOCK_ENDED = 2**62  # stands for the frame of a fault where something would happen after the end of the clock
 
-# Likewise of a function of the user's own: this, four times its number and what it returned. Stages have the first
-# numbers, then f of layers 0..L, then f', then the steps of W and C of layer h, 2 h and 2 h + 1.
+# Likewise of a function of the user's own: this, four times its number and what it returned. The number is that of a
+# stage; or, from OF_LAYERS on, those of f of layers 0..L, of f' of all layers, LOSS times as many that of the loss, and
+# STEP_W and STEP_C times as many those of the steps of each layer.
 OWN_FAILED = CLOCK_ENDED + 8
+OF_LAYERS = 2**32
+LOSS, STEP_W, STEP_C = 2, 3, 4
 
 CLOCK = np.dtype(
     [
@@ -182,9 +186,10 @@ OWN_STAGE = np.dtype(
 
 OWN_TRANSFER = np.dtype(
     [
-        ("function", "i8"),  # address of f's callback; 0: f is none of the user's
+        ("kind", "i8"),  # f, as `plan.Transfer`
+        ("function", "i8"),  # address of f's callback, if it is the user's
         ("derivative", "i8"),
-        ("sum_offset", "i8"),  # of the layer's S among those that are kept of a sample; -1: f' is given O
+        ("sum_offset", "i8"),  # of the layer's S among those that are kept of a sample; -1: it is not kept
     ],
     align=True,
 )
@@ -278,7 +283,7 @@ class Memory(NamedTuple):
     # frames in flight
     sample: CountRows  # (F, B) index into the data set
     outputs: FloatRows  # (F, B * units) O of layers 1..L
-    sums: FloatRows  # (F, B * units whose f' is given S) S of these layers
+    sums: FloatRows  # (F, B * units of layers that keep S) S of these layers
     inputs: FloatRows  # (F, B * inputs) activations as delivered, where they are not the sender's
     computed: CountRows  # (F, L + 1) which of its computations, from 1 on, was a layer's of this frame
     input_events: CountPlanes  # (F, L + 1, B) events delivered to each layer; once it computes, nonzero values
@@ -322,6 +327,8 @@ class Memory(NamedTuple):
     message_alive: Numbers  # whether each is an event, and not lost,
     message_hits: Numbers  # and which of the code words bit errors hit
     message_sent: Floats  # (widest,) as a vector, as it is sent
+    compared: Floats  # (2 n_L, with a loss of the user's) outputs and targets of a sample,
+    own_value: Doubles  # (1,) and its loss
     own_slopes: Floats  # (B * widest with an f of the user's) f'
     own_values: Floats  # (widest, if there are any) what a stage of the user's own is given,
     own_blank: Doubles  # and the state of one that keeps none

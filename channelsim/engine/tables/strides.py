@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from channelsim.engine.config import CACHE_LINE_VALUES, GAP_WASTE, SMALL_MATRIX, STEPS
 from channelsim.engine.tables.layouts import LAYER
-from channelsim.plan import Plan, Quantizer, Wiring
+from channelsim.plan import Plan, Quantizer, Transfer, Wiring
 
 Floats = NDArray[np.float32]
 
@@ -33,6 +33,8 @@ def lay_out(plan: Plan) -> NDArray[Any]:
             row["w_extent"] = rows * row["row_stride"]
             row["has_unit"] = not learns or layer["weight_levels"] == 1
         row["w_offset"], row["step_offset"] = offset, steps
+        if layer["keeps_sums"]:  # the kernels leave S, whatever f: see `layers.own_transfers`
+            row["transfer"] = Transfer.OWN
         offset += _padded(int(row["w_extent"]))
         row["step_stride"] = _padded(columns) if layer["w_size"] else 0
         steps += STEPS * int(row["step_stride"])
