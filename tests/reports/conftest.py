@@ -163,6 +163,7 @@ def table_of(codes: int, rates: int, seeds: int) -> pd.DataFrame:
                 "values": {"channels.learning.quantize": {"kind": "uniform", "bits": code + 1}},
                 "scenario": {"training": {"learning_rate": 0.1 * 2.0**rate}, "seed": seed},
                 "measures": {} if failed else measures,
+                "busiest": "learning.1",
                 "warnings": ["at chance level"] if code == 0 else [],
                 "trace": "",
             }
