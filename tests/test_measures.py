@@ -99,6 +99,24 @@ def test_figures_of_a_quantized_channel(tmp_path: Path) -> None:
     assert cs.run(resume=result.trace, epochs=4).time_history[:3] == result.time_history
 
 
+def test_layers_with_several_channels_have_staleness_and_alignment(tmp_path: Path) -> None:
+    scenario = {
+        "name": "cascade",
+        "model": {"name": "m", "input": [64], "layers": [
+            {"kind": "dense", "units": 6, "transfer": "tanh", "repeat": 3},
+            {"kind": "dense", "units": 10, "transfer": "softmax"},
+        ]},
+        "data": {"name": "digits", "train": 60, "test": 10},
+        "training": {"epochs": 1, "batch": 10},
+        "learning": {"rule": "srbp", "route": "cascade"},
+        "trace": {"alignment": "epoch"},
+    }  # fmt: skip
+    with Trace(cs.run(cs.Scenario(**scenario), out=tmp_path / "cascade.h5").trace) as trace:
+        assert trace.error_layers == ["1", "2", "3"]
+        assert last(trace, "staleness") == 0.0
+        assert last(trace, "alignment") == np.mean([trace.alignment(h)["cosine"][-1] for h in ("1", "2", "3")])
+
+
 @pytest.mark.parametrize(
     "name", [name for name in MEASURES if not name.endswith(("r2", "deployed", "_to_90", "_to_95", "entropy"))]
 )

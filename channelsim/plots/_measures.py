@@ -209,16 +209,14 @@ def _learning_entropy(trace: Trace) -> Series:
 
 def _alignment(trace: Trace) -> Series:
     """The mean over the layers that receive errors."""
-    names = [name.partition(".")[2] for name in trace.channel_names if name.startswith("learning.")]
-    rows = [one for one in map(trace.alignment, names) if len(one)]
+    rows = [one for one in map(trace.alignment, trace.error_layers) if len(one)]
     if not rows:
         return np.zeros(0, np.int64), np.zeros(0)
     return rows[0]["epoch"], np.mean([one["cosine"] for one in rows], axis=0)
 
 
 def _mean_age(trace: Trace) -> float:
-    names = [name.partition(".")[2] for name in trace.channel_names if name.startswith("learning.")]
-    ages = [trace.staleness(name) for name in names]
+    ages = [trace.staleness(name) for name in trace.error_layers]
     total, count = sum(float(np.arange(len(one)) @ one) for one in ages), sum(int(one.sum()) for one in ages)
     return total / count if count else float("nan")
 

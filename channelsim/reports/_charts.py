@@ -23,7 +23,6 @@ from channelsim.plots import (
     short,
     tidy,
 )
-from channelsim.reports._layers import error_layers
 from channelsim.reports._loads import Load
 from channelsim.timelines import read
 from channelsim.timelines.figure import draw, first_frames
@@ -91,7 +90,7 @@ def busy(found: Sequence[Load]) -> Figure | None:
 
 def staleness(trace: Trace) -> Figure | None:
     """How late errors were at each layer: the share of its updates by age in frames."""
-    found = {layer: trace.staleness(layer) for layer in error_layers(trace)}
+    found = {layer: trace.staleness(layer) for layer in trace.error_layers}
     found = {layer: ages for layer, ages in found.items() if ages.sum()}
     if not any(ages[1:].any() for ages in found.values()):
         return None
@@ -108,7 +107,7 @@ def staleness(trace: Trace) -> Figure | None:
 
 def alignment(trace: Trace) -> Figure | None:
     """The cosine of the delivered learning signals and the true gradient's by epoch, a curve for each layer."""
-    found = {layer: trace.alignment(layer) for layer in error_layers(trace)}
+    found = {layer: trace.alignment(layer) for layer in trace.error_layers}
     found = {layer: rows for layer, rows in found.items() if np.isfinite(rows["cosine"]).any()}
     if not found:
         return None

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from channelsim.reports._layers import error_layers
 from channelsim.scenario import Scenario, in_words, summary
 from channelsim.trace import Trace
 from channelsim.units import format_duration, format_energy, percent, quantity, seconds
@@ -212,7 +211,7 @@ def _four_digits(value: float) -> str:
 
 def staleness(trace: Trace) -> str:
     """The mean and the greatest age of errors, in a sentence."""
-    ages = {layer: trace.staleness(layer) for layer in error_layers(trace)}
+    ages = {layer: trace.staleness(layer) for layer in trace.error_layers}
     ages = {layer: counts for layer, counts in ages.items() if counts.sum()}
     if not ages:
         return "No layer has applied an error."
@@ -228,7 +227,7 @@ def staleness(trace: Trace) -> str:
 
 def alignment(trace: Trace) -> str:
     """What the cosines were at the end, in a sentence."""
-    rows = {layer: trace.alignment(layer) for layer in error_layers(trace)}
+    rows = {layer: trace.alignment(layer) for layer in trace.error_layers}
     at_end = [f"{one['cosine'][-1]:.2f} at layer {layer}" for layer, one in rows.items() if len(one)]
     if not at_end:
         return 'It was not measured; trace.alignment = "epoch" has it measured after each epoch.'

@@ -375,6 +375,13 @@ class Trace:
         """Bits sent on all learning channels by the end of each epoch, in the order of the channels' rows."""
         return np.cumsum(self._sum("bits", "learning."), dtype=np.int64)
 
+    @property
+    def error_layers(self) -> list[str]:
+        """The hidden layers that receive errors, from the lowest one up: names for `staleness` and `alignment`."""
+        channels = [name.split(".") for name in self.channel_names]  # such as learning.1.from.3.copy.2
+        names = {layer for direction, layer, *_ in channels if direction == "learning"}
+        return sorted(names, key=lambda name: (len(name), name))
+
     def learning_entropy(self) -> NDArray[np.float64]:
         """What all learning channels sent by the end of each epoch, in bits, had every message been as long as its
         channel's entropy in that epoch allows: no code that treats units alike takes less, headers and scales left out.
