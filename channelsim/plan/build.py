@@ -180,13 +180,14 @@ class Tables:
 def tables(scenario: Scenario, shape: tuple[int, ...], outputs: int, real: bool = False) -> Tables:
     """The structure of a scenario's network, for arguments as of `build`.
 
-    Raises InputError when model and data do not fit.
+    Raises InputError when model and data do not fit, or where a rule of the user's own fails.
     """
     layers = layer_table(scenario, shape, outputs, real)
     edges = edges_of(scenario, layers)
     settings = settings_of(scenario, edges)
     links, _, link_of = link_table(scenario.links, edges, settings)
     channels = channel_table(edges, layers, settings, link_of, [Place()] * len(edges), scenario.learning.feedback)
+    own_rule(scenario)  # tried out, so that `check` tells its mistakes
     return Tables(layers, edges, channels, links)
 
 

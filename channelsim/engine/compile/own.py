@@ -7,6 +7,7 @@ same for all functions of values, and for all steps of learning rules.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache
 from types import CodeType, FunctionType
@@ -32,6 +33,7 @@ STAGE = types.int64(types.CPointer(types.float32), types.int64, types.int64, typ
 """What the callback of a stage or a transfer function takes: see `call`."""
 STEP = types.int64(*[types.CPointer(types.float32)] * 5, types.CPointer(types.int32), types.CPointer(types.int64))
 """What that of a step takes: see `call_step`."""
+_STEPS_OF_NUMBA = re.compile(r"Failed in \w+ mode pipeline \(step: [^)]*\) ")
 _kept: list[Any] = []  # callbacks, and where nothing is compiled functions, by their number
 
 
@@ -56,7 +58,7 @@ def _callback(part: parts.Part, make: Make, function: Any, signature: Any) -> Ad
     try:
         callback = numba.cfunc(signature, error_model="numpy")(make(part, compiled_with_helpers(function)))
     except NumbaError as error:
-        reason = " ".join(str(error).split())[:300]
+        reason = _STEPS_OF_NUMBA.sub("", " ".join(str(error).split()))[:300]
         raise InputError(
             f"{parts.place_of(part, function)} does not compile: {reason}; accepted: what Numba compiles"
         ) from None
