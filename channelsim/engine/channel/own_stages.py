@@ -38,22 +38,49 @@ def uniform(key, index):
 
 
 @inner()
-def normal(key, index):
-    """A standard normal draw: `hashing.normal`."""
+def halves(key, index):
+    """The two uniform numbers that Box and Muller make a normal of: `hashing.normal`."""
     word = counter_hash.word(np.uint64(key), np.int64(index))
     u = (np.float64(np.int64(word >> np.uint64(32))) + 0.5) * 2.0**-32
-    v = np.float64(np.int64(word & np.uint64(0xFFFFFFFF))) * 2.0**-32
+    return u, np.float64(np.int64(word & np.uint64(0xFFFFFFFF))) * 2.0**-32
+
+
+@inner()
+def normal(key, index):
+    """A standard normal draw: `hashing.normal`."""
+    u, v = halves(key, index)
     return math.sqrt(-2.0 * log(u)) * cos_of_turn(v)
+
+
+@own.compiled
+def _uniforms(key, first, u):
+    """u = the draws from an index on."""
+    for i in range(len(u)):
+        u[i] = uniform(key, first + i)
+
+
+@own.compiled
+def _normals(key, first, u):
+    """The same of standard normal ones: several loops, as only short ones become vector code."""
+    v = np.empty(len(u))
+    for i in range(len(u)):
+        u[i], v[i] = halves(key, first + i)
+    for i in range(len(u)):
+        u[i] = log(u[i])
+    for i in range(len(u)):
+        v[i] = cos_of_turn(v[i])
+    for i in range(len(u)):
+        u[i] = math.sqrt(-2.0 * u[i]) * v[i]
 
 
 def callback(part: parts.Part, function: Any) -> Any:
     """What `own.address_of` compiles of a stage: (values, n, key, first draw, state) -> WELL, RAISED or NOT_FINITE."""
     note = parts.stage_of(part)
     apply = _with_parameters(function, part)
-    draw = normal if note.normal else uniform
+    draw_all = _normals if note.normal else _uniforms
     if note.over == "message":
-        return _over_message(apply, draw, note.draws, note.state)
-    return _over_values(apply, draw, note.draws)
+        return _over_message(apply, draw_all, note.draws, note.state)
+    return _over_values(apply, draw_all, note.draws)
 
 
 def _with_parameters(function: Any, part: parts.Part) -> Any:
@@ -63,17 +90,18 @@ def _with_parameters(function: Any, part: parts.Part) -> Any:
     return own.compiled(parts.with_parameters(part, function, len(parts.stage_of(part).arguments)))
 
 
-def _over_values(apply: Any, draw: Any, draws: int) -> Any:
+def _over_values(apply: Any, draw_all: Any, draws: int) -> Any:
     """The stage of each value that is not 0."""
-    of_one = own.compiled(_of_one(apply, draw, draws))
+    of_one = own.compiled(_of_one(apply, draws))
 
     def run(values, n, key, first, state):
-        message, status, u = seen(values, (n,)), WELL, np.empty(draws)
+        message, status, u = seen(values, (n,)), WELL, np.empty(n * draws)
+        draw_all(key, first, u)
         try:
             for i in range(n):
                 v = message[i]
                 if v != ZERO:
-                    message[i] = F(of_one(np.float64(v), u, key, first + i * draws))
+                    message[i] = F(of_one(np.float64(v), u, i))
                     if not math.isfinite(message[i]) and math.isfinite(v):
                         status = NOT_FINITE
         except Exception:
@@ -83,24 +111,18 @@ def _over_values(apply: Any, draw: Any, draws: int) -> Any:
     return run
 
 
-def _of_one(apply: Any, draw: Any, draws: int) -> Any:
-    """What becomes of a value whose draws begin at an index; `u` is room for several."""
+def _of_one(apply: Any, draws: int) -> Any:
+    """What becomes of value i, given the draws of all."""
     if draws == 0:
-        return lambda v, u, key, index: apply(v)
+        return lambda v, u, i: apply(v)
     if draws == 1:
-        return lambda v, u, key, index: apply(v, draw(key, index))
-
-    def with_several(v, u, key, index):
-        for k in range(draws):
-            u[k] = draw(key, index + k)
-        return apply(v, u)
-
-    return with_several
+        return lambda v, u, i: apply(v, u[i])
+    return lambda v, u, i: apply(v, u[i * draws : (i + 1) * draws])
 
 
-def _over_message(apply: Any, draw: Any, draws: int, states: int) -> Any:
+def _over_message(apply: Any, draw_all: Any, draws: int, states: int) -> Any:
     """The stage of a whole message, which it is given with float64 values."""
-    give = _given(apply, draw, draws, states)
+    give = _given(apply, draw_all, draws, states)
 
     def run(values, n, key, first, state):
         message, status = seen(values, (n,)), WELL
@@ -121,39 +143,39 @@ def _over_message(apply: Any, draw: Any, draws: int, states: int) -> Any:
     return run
 
 
-def _given(apply: Any, draw: Any, draws: int, states: int) -> Any:
+def _given(apply: Any, draw_all: Any, draws: int, states: int) -> Any:
     """The call, with the draws and the state that the stage asked for."""
     if draws == 0 and states == 0:
         give = lambda wide, n, key, first, state: apply(wide)  # noqa: E731
     elif draws == 0:
         give = lambda wide, n, key, first, state: apply(wide, seen(state, (states, n)))  # noqa: E731
     else:
-        draw_all = own.compiled(_drawn_once(draw) if draws == 1 else _drawn(draw, draws))
+        drawn = own.compiled(_drawn_once(draw_all) if draws == 1 else _drawn(draw_all, draws))
         if states == 0:
-            give = lambda wide, n, key, first, state: apply(wide, draw_all(key, first, n))  # noqa: E731
+            give = lambda wide, n, key, first, state: apply(wide, drawn(key, first, n))  # noqa: E731
         else:
             give = lambda wide, n, key, first, state: apply(  # noqa: E731
-                wide, draw_all(key, first, n), seen(state, (states, n))
+                wide, drawn(key, first, n), seen(state, (states, n))
             )
     return own.compiled(give)
 
 
-def _drawn_once(draw: Any) -> Any:
+def _drawn_once(draw_all: Any) -> Any:
     def drawn(key, first, n):
         u = np.empty(n)
-        for i in range(n):
-            u[i] = draw(key, first + i)
+        draw_all(key, first, u)
         return u
 
     return drawn
 
 
-def _drawn(draw: Any, draws: int) -> Any:
+def _drawn(draw_all: Any, draws: int) -> Any:
     def drawn(key, first, n):
-        u = np.empty((draws, n))
-        for i in range(n):
-            for k in range(draws):
-                u[k, i] = draw(key, first + i * draws + k)
+        by_value, u = np.empty(n * draws), np.empty((draws, n))
+        draw_all(key, first, by_value)
+        for k in range(draws):
+            for i in range(n):
+                u[k, i] = by_value[i * draws + k]
         return u
 
     return drawn
