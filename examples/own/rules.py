@@ -1,7 +1,5 @@
 """Learning rules of one's own: Kolen-Pollack, a three-factor rule of spiking neurons, pulses of a cross-point array."""
 
-import numpy as np
-
 import channelsim.extend as cx
 
 
@@ -23,4 +21,4 @@ class event_driven:  # eRBP, Neftci et al. 2017: an event, a window of the unit 
 @cx.rule(route="layered", wiring="transpose", draws=1)
 class pulses:  # Gokmen & Vlasov 2016: W changes by one device's step where random pulses of both ends coincide
     def step_w(pre, post, error, w, u, p):
-        return np.sign(pre * error) * p.step if u * p.step < abs(pre * error) else 0.0
+        return (p.step if pre * error > 0 else -p.step) if u * p.step < abs(pre * error) else 0.0
