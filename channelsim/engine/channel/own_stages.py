@@ -15,6 +15,7 @@ from channelsim.engine.kernels import counter_hash, simd
 from channelsim.engine.kernels.elementary import log
 from channelsim.engine.tables.layouts import OWN_FAILED
 from channelsim.extend import PLACES
+from channelsim.plan import Plan
 
 BEFORE_THRESHOLD, AFTER_QUANTIZE, BEFORE_DELIVERY = (np.int64(place) for place in range(len(PLACES)))
 F, ZERO = np.float32, np.float32(0.0)
@@ -26,6 +27,15 @@ cos_of_turn = inner()(elementary.cos_of_turn)
 def address_of(part: parts.Part) -> int:
     """Where the callback of a stage is."""
     return own.address_of(part, callback)
+
+
+def room(plan: Plan) -> int:
+    """Float64 numbers that a callback may need beside the values: for draws of single values, or a state not kept."""
+    sizes = [0]
+    for stage in plan.own_stages:
+        note, n = parts.stage_of(stage.part), int(plan.channels["n"][stage.channel])
+        sizes.append(stage.state_size if note.over == "message" else 2 * note.draws * n)
+    return max(sizes)
 
 
 # --- callbacks -----------------------------------------------------------------------------------------------
@@ -53,16 +63,15 @@ def normal(key, index):
 
 
 @own.compiled
-def _uniforms(key, first, u):
+def _uniforms(key, first, u, unused):
     """u = the draws from an index on."""
     for i in range(len(u)):
         u[i] = uniform(key, first + i)
 
 
 @own.compiled
-def _normals(key, first, u):
-    """The same of standard normal ones: several loops, as only short ones become vector code."""
-    v = np.empty(len(u))
+def _normals(key, first, u, v):
+    """The same of standard normal ones: several loops, as only short ones become vector code. v: room for as many."""
     for i in range(len(u)):
         u[i], v[i] = halves(key, first + i)
     for i in range(len(u)):
@@ -91,22 +100,31 @@ def _with_parameters(function: Any, part: parts.Part) -> Any:
 
 
 def _over_values(apply: Any, draw_all: Any, draws: int) -> Any:
-    """The stage of each value that is not 0."""
+    """The stage of each value that is not 0. In the place of a state there is room for draws, two for each value."""
     of_one = own.compiled(_of_one(apply, draws))
 
     def run(values, n, key, first, state):
-        message, status, u = seen(values, (n,)), WELL, np.empty(n * draws)
-        draw_all(key, first, u)
+        message, broken, active = seen(values, (n,)), 0, 0
+        room = seen(state, (2, n * draws))
+        u = room[0]
+        draw_all(key, first, u, room[1])
+        for i in range(n):
+            active += message[i] != ZERO
         try:
-            for i in range(n):
-                v = message[i]
-                if v != ZERO:
+            if active == n:  # a loop without a branch, which becomes vector code
+                for i in range(n):
+                    v = message[i]
                     message[i] = F(of_one(np.float64(v), u, i))
-                    if not math.isfinite(message[i]) and math.isfinite(v):
-                        status = NOT_FINITE
+                    broken += math.isfinite(v) and not math.isfinite(message[i])
+            else:
+                for i in range(n):
+                    v = message[i]
+                    if v != ZERO:
+                        message[i] = F(of_one(np.float64(v), u, i))
+                        broken += math.isfinite(v) and not math.isfinite(message[i])
         except Exception:
-            status = RAISED
-        return status
+            return RAISED
+        return NOT_FINITE if broken > 0 else WELL
 
     return run
 
@@ -163,7 +181,7 @@ def _given(apply: Any, draw_all: Any, draws: int, states: int) -> Any:
 def _drawn_once(draw_all: Any) -> Any:
     def drawn(key, first, n):
         u = np.empty(n)
-        draw_all(key, first, u)
+        draw_all(key, first, u, np.empty(n))
         return u
 
     return drawn
@@ -172,7 +190,7 @@ def _drawn_once(draw_all: Any) -> Any:
 def _drawn(draw_all: Any, draws: int) -> Any:
     def drawn(key, first, n):
         by_value, u = np.empty(n * draws), np.empty((draws, n))
-        draw_all(key, first, by_value)
+        draw_all(key, first, by_value, np.empty(n * draws))
         for k in range(draws):
             for i in range(n):
                 u[k, i] = by_value[i * draws + k]
@@ -202,8 +220,8 @@ def apply(net, mem, c, place, values, kept):
         stage = net.own_stages[number]
         first, size = stage.state_offset, stage.state_size
         state = mem.own_state[first : first + size]
-        if not kept:
-            state = mem.own_blank[:size]
+        if size == 0 or not kept:
+            state = mem.own_room
             for i in range(size):
                 state[i] = 0.0
         status = own.call(stage.address, values, mem.keys[counter_hash.OWN], stage.first_draw, state)
@@ -224,6 +242,13 @@ def at_the_sender(net, mem, c, values, kept):
 def on_the_way(net, mem, c, place, index, value, alive, kept):
     """What a place's stages make of the events of mem.message, in place; the units of its entries are `index`."""
     message = head(mem.own_values, net.channels[c].n)
+    if len(index) == len(message):  # all units, in order: loops that become vector code
+        for i in range(len(message)):
+            message[i] = value[i] if alive[i] else ZERO
+        apply(net, mem, c, place, message, kept)
+        for i in range(len(message)):
+            value[i] = message[i] if alive[i] else value[i]
+        return
     for i in range(len(message)):
         message[i] = ZERO
     for k in range(len(index)):

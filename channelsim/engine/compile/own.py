@@ -7,6 +7,7 @@ same for all functions of values, and for all steps of learning rules.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from functools import cache
@@ -104,7 +105,7 @@ if numba.config.DISABLE_JIT:
         return int(_kept[address - 1](*given))
 
     def seen(values: Any, shape: Any) -> Any:
-        return values.reshape(shape)
+        return values[: math.prod(shape)].reshape(shape)
 
 else:
     _POINTERS = ir.FloatType().as_pointer(), ir.DoubleType().as_pointer()

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from channelsim.arithmetic import CONTEXTS
+from channelsim.engine.channel import own_stages
 from channelsim.engine.config import AGE_BINS, FIRST_SLOTS, MESSAGE_BYTES, STEPS
 from channelsim.engine.kernels import counter_hash
 from channelsim.engine.layers.own_steps import NUMBERS
@@ -40,7 +41,7 @@ SCRATCH = ("units", "signal", "output_events", "signal_events", "learns", "signa
            "error_sums", "transposed", "partial_sums", "term_lists", "touched", "row_index", "row_value", "message",
            "message_index", "message_value", "message_alive", "message_hits", "message_sent", "keys", "word",
            "contexts", "patches", "map_events", "map_macs", "map_sums", "turned_signal", "signed", "compared",
-           "own_value", "own_slopes", "own_values", "own_blank", "step_numbers", "captured", "message_rows", "payload",
+           "own_value", "own_slopes", "own_values", "own_room", "step_numbers", "captured", "message_rows", "payload",
            "watch", "value_rows", "watched")  # fmt: skip
 
 
@@ -154,7 +155,7 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
         own_value=zeros(1),
         own_slopes=zeros(batch * int(layers["n"][layers["transfer"] == Transfer.OWN].max(initial=0)), np.float32),
         own_values=zeros(widest if plan.own_stages else 0, np.float32),
-        own_blank=zeros(max((own.state_size for own in plan.own_stages), default=0)),
+        own_room=zeros(own_stages.room(plan)),
         step_numbers=zeros(NUMBERS, np.int64),
         keys=zeros(int(counter_hash.PURPOSES), np.int64),
         word=zeros(1, np.float32),

@@ -331,7 +331,7 @@ class Memory(NamedTuple):
     own_value: Doubles  # (1,) and its loss
     own_slopes: Floats  # (B * widest with an f of the user's) f'
     own_values: Floats  # (widest, if there are any) what a stage of the user's own is given,
-    own_blank: Doubles  # and the state of one that keeps none
+    own_room: Doubles  # and for its draws, or the state of one that keeps none
     step_numbers: Counts  # what a step of the user's own is told: see `layers.own_steps`
     keys: Counts  # (16,) of its draws, by purpose
     word: Floats  # (1,) for looking at a float's bits
