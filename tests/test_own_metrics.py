@@ -14,7 +14,7 @@ import channelsim as cs
 from channelsim import engine, metrics, reference
 from channelsim.errors import InputError
 from channelsim.extend import SETS
-from channelsim.progress import epoch_line
+from channelsim.lines import epoch_line
 from channelsim.reference.evaluate import predict
 from channelsim.scenario import _own
 from channelsim.sweeps import read_table

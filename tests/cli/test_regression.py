@@ -78,7 +78,7 @@ def test_json_has_null_and_not_nan(here: Path) -> None:
     assert 0 < result["test_r2"] < 1 and result["test_loss"] > 0
     result = channelsim("run", "chain.toml", "--json", cwd=here).json
     nulls = {key for key, value in result.items() if value is None}
-    assert nulls == {"test_accuracy", "test_loss", "test_r2", "train_accuracy", "train_r2"}
+    assert nulls == {"test_accuracy", "test_loss", "test_r2", "train_accuracy", "train_r2", "learning_entropy"}
     assert result["loss"] < 0.1
 
 

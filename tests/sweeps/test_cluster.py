@@ -72,7 +72,8 @@ def test_the_table_is_what_single_runs_give(grid: Grid, scheduler: str, tmp_path
     table = cs.sweep(scenario, out=tmp_path / "out", scheduler=scheduler, progress=told)
     assert list(table.columns) == [
         "point", "status", "reason", "learning.rule", "training.learning_rate", "seed",
-        *(name for name in MEASURES if "r2" not in name and name != "test_accuracy_deployed"), "warnings", "trace",
+        *(name for name in MEASURES if "r2" not in name and name != "test_accuracy_deployed"), "busiest", "warnings",
+        "trace",
     ]  # fmt: skip
     assert told.begun == [("small", 4, 0, 2)]
     assert told.ended == [(4, 0)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -165,8 +166,9 @@ def test_workers_that_are_killed_before_they_can_warm_up_end_the_sweep() -> None
     def kill() -> None:
         while not over.wait(0.05):
             for process in psutil.Process().children():
-                if "spawn_main" in " ".join(process.cmdline()):
-                    process.kill()
+                with contextlib.suppress(psutil.NoSuchProcess):  # it has died, or is a zombie already
+                    if "spawn_main" in " ".join(process.cmdline()):
+                        process.kill()
 
     over = threading.Event()
     killer = threading.Thread(target=kill)
