@@ -149,12 +149,13 @@ def _ranks(timeline: Timeline) -> NDArray[np.int64]:
 
 def _outgoing(timeline: Timeline) -> NDArray[np.int64]:
     """(acts, most) the flows that leave each act, 0 where there are fewer: a flow is 1 + the act that it leads to."""
-    sends = timeline.sends
-    pairs = np.unique(np.stack([sends["sender"], sends["act"]], axis=1), axis=0)
-    pairs = pairs[(pairs >= 0).all(axis=1)]
-    slot = np.arange(len(pairs)) - np.searchsorted(pairs[:, 0], pairs[:, 0])
-    flows = np.zeros((len(timeline.acts), int(slot.max(initial=-1)) + 1), np.int64)
-    flows[pairs[:, 0], slot] = pairs[:, 1] + 1
+    sends, acts = timeline.sends, len(timeline.acts)
+    there = (sends["sender"] >= 0) & (sends["act"] >= 0)
+    pairs = np.sort(sends["sender"][there].astype(np.int64) * acts + sends["act"][there])  # one number for each
+    sender, act = np.divmod(pairs[np.diff(pairs, prepend=-1) > 0], max(acts, 1))
+    slot = np.arange(len(sender)) - np.searchsorted(sender, sender)
+    flows = np.zeros((acts, int(slot.max(initial=-1)) + 1), np.int64)
+    flows[sender, slot] = act + 1
     return flows
 
 
