@@ -46,11 +46,12 @@ napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 napoleon_custom_sections = [("Arguments", "params_style"), ("Attributes", "params_style")]
 
-# Types of other projects have no page here, and neither do the private classes behind public names.
+# Types of other projects have no page here, and neither do type variables and the private classes behind public names.
 nitpick_ignore_regex = [
     ("py:.*", r"(numpy|np|pandas|pd|torch|pydantic|matplotlib|collections|typing|os|pathlib)\..*"),
     ("py:.*", r"(?!channelsim\.).*"),
-    ("py:.*", r"channelsim\.(_\w+|side_by_side|data\.load|data\.download|.*\._\w+)\..*"),
+    ("py:.*", r"channelsim\.(_\w+|side_by_side|data\.load|data\.download|data\.known|.*\._\w+)\..*"),
+    ("py:.*", r"channelsim\.extend\.(Function|Class)"),
 ]
 
 html_theme = "pydata_sphinx_theme"
