@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from channelsim.errors import InputError
-from channelsim.theory import branch, chain, chain_flow, hidden, matrix, nonlinear, two_layers
-from channelsim.theory.integration import Undecided
-from channelsim.theory.outcome import Outcome
+from channelsim.theory.outcome import Outcome, Undecided
 from channelsim.theory.systems import Branch, Chain, Flow, Hidden, Matrix, System
 
 
@@ -18,14 +16,22 @@ def solve(system: System, tolerance: float = 1e-6) -> Outcome:
     if not tolerance > 0:
         raise InputError(f"tolerance = {tolerance}; accepted: a number above 0")
     try:
-        match system:
+        match system:  # each with what it needs of SciPy, which takes long to import
             case Chain():
+                from channelsim.theory import chain
+
                 return chain.outcome(system, tolerance)
             case Branch():
+                from channelsim.theory import branch
+
                 return branch.outcome(system, tolerance)
             case Matrix():
+                from channelsim.theory import matrix
+
                 return matrix.outcome(system, tolerance)
             case Hidden():
+                from channelsim.theory import hidden
+
                 return hidden.outcome(system, tolerance)
     except Undecided as open_end:
         raise InputError(f"{open_end}; accepted: a start or data of which the end can be told") from None
@@ -37,10 +43,18 @@ def flow(system: System) -> Flow:
     """A system as an initial value problem."""
     match system:
         case Chain():
+            from channelsim.theory import chain_flow
+
             return chain_flow.flow(system)
         case Branch():
+            from channelsim.theory import branch
+
             return branch.flow(system)
         case Matrix():
+            from channelsim.theory import two_layers
+
             return two_layers.flow(system)
         case Hidden():
+            from channelsim.theory import nonlinear
+
             return nonlinear.flow(system)

@@ -18,9 +18,8 @@ import numpy as np
 from scipy.optimize import brentq
 
 from channelsim.theory import monomial, regimes
-from channelsim.theory.integration import Undecided
 from channelsim.theory.nonlinear import adapts, flow, gain, state, transfer
-from channelsim.theory.outcome import FixedPoint, Outcome
+from channelsim.theory.outcome import FixedPoint, Outcome, Undecided
 from channelsim.theory.settle import Growth, at_rest, fixed_point, settle
 from channelsim.theory.systems import Flow, Hidden
 

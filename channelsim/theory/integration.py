@@ -9,6 +9,7 @@ import numpy as np
 from scipy.integrate import DOP853, LSODA, OdeSolver
 from scipy.optimize import brentq
 
+from channelsim.theory.outcome import Undecided
 from channelsim.theory.systems import Array, Flow
 
 EXPLICIT_STEPS = 800  # then the flow counts as stiff
@@ -21,10 +22,6 @@ ABSOLUTE_IMPLICIT = 1e-14
 LATEST = 1e30
 
 _INSIDE = np.linspace(0.0, 1.0, 9)  # where a step is looked at for the last time outside a tolerance
-
-
-class Undecided(ArithmeticError):
-    """The integration came neither to rest nor to a growth that can be named."""
 
 
 @dataclass

@@ -14,6 +14,10 @@ from channelsim.theory.systems import Array
 Kind = Literal["converges", "saddle", "diverges", "oscillates", "stays"]
 
 
+class Undecided(ArithmeticError):
+    """The integration came neither to rest nor to a growth that can be named."""
+
+
 @dataclass(frozen=True)
 class FixedPoint:
     """A point where nothing moves, on the leaf of the invariants that the start fixes.

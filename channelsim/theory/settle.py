@@ -14,8 +14,8 @@ from fractions import Fraction
 import numpy as np
 from scipy.optimize import brentq
 
-from channelsim.theory.integration import Path, Undecided, steps
-from channelsim.theory.outcome import FixedPoint, Kind
+from channelsim.theory.integration import Path, steps
+from channelsim.theory.outcome import FixedPoint, Kind, Undecided
 from channelsim.theory.systems import Array, Flow
 
 NEUTRAL = 1e-8  # eigenvalues below this part of the largest count as 0
