@@ -50,7 +50,7 @@ def clock_curve(system: Chain, ratio: float) -> Curve:
 
 
 def inner(left: Array, right: Array) -> Array:
-    return np.einsum("ij,ij->i", left, right)
+    return np.vecdot(left, right)
 
 
 def _running(first: float, factors: Array, added: Array) -> list[float]:
