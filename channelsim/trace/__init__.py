@@ -9,7 +9,8 @@ with cs.Trace("runs/demo.h5") as trace:
 from __future__ import annotations
 
 from channelsim.trace._layout import SCHEMA_VERSION
-from channelsim.trace._reader import Trace, damaged
+from channelsim.trace._opening import damaged
+from channelsim.trace._reader import Trace
 from channelsim.trace._records import Rows, record_name
 from channelsim.trace._weights import Snapshot, arrays_of
 from channelsim.trace._writer import Writer, create, reopen

@@ -7,10 +7,8 @@ import io
 import json
 import math
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import wraps
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -19,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from channelsim.errors import InputError, printable
-from channelsim.files import refuse_special, replace
+from channelsim.files import replace
 from channelsim.paths import path_of
 from channelsim.plan.layout import CHANNEL
-from channelsim.trace import _bulk, _checkpoint, _disk, _layout, _records, _seal, _structure, _tables, _torch, _weights
+from channelsim.trace import _checkpoint, _layout, _records, _tables, _torch, _weights
+from channelsim.trace._opening import open_trace, plain, whole
 from channelsim.units import number_text, seconds
 
 if TYPE_CHECKING:
@@ -34,27 +33,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-# What h5py, NumPy and json raise where a part is missing, cannot be read, or is of another kind than it should be.
-_OF_DAMAGE = (OSError, LookupError, RuntimeError, ValueError, TypeError, AttributeError, ArithmeticError)
-
-
-@contextmanager
-def whole(path: Path) -> Iterator[None]:
-    """Around what only reads a trace: a part that is missing, or that cannot be read, raises InputError."""
-    try:
-        yield
-    except InputError:
-        raise
-    except _OF_DAMAGE as error:
-        reason = " ".join(str(error.args[-1] if error.args else error).split())
-        raise damaged(path, reason[:200] or type(error).__name__) from None
-
-
-def damaged(path: Path, reason: str) -> InputError:
-    """What to tell of a trace that cannot be read to its end."""
-    return InputError(f"{path}: damaged ({reason}); accepted: a whole trace: run its scenario again, with --force")
-
-
 def _reads(method: Callable[Concatenate[Trace, P], T]) -> Callable[Concatenate[Trace, P], T]:
     """For the methods of `Trace` that do nothing but read the file."""
 
@@ -64,61 +42,6 @@ def _reads(method: Callable[Concatenate[Trace, P], T]) -> Callable[Concatenate[T
             return method(trace, *arguments, **keywords)
 
     return read
-
-
-def open_trace(path: Path) -> h5py.File:
-    """The file, open for reading. Raises InputError for what is not a trace of this schema version, or not whole."""
-    if not path.exists():
-        raise InputError(f"{path}: no such trace; a run leaves one, by default runs/NAME.h5")
-    if path.is_dir():
-        raise InputError(f"{path}: is a directory; name the trace itself, a file such as runs/NAME.h5")
-    refuse_special(path, path.stat().st_mode)
-    try:
-        file = _opened(path)
-    except PermissionError:
-        raise InputError(f"{path}: no permission to read it") from None
-    except OSError as error:
-        if h5py.is_hdf5(path):
-            raise damaged(path, str(error)) from None
-        raise InputError(f"{path}: not an HDF5 file; a trace made by `channelsim run` is wanted") from None
-    try:
-        with whole(path):
-            _check(path, file)
-    except InputError:
-        file.close()
-        raise
-    return file
-
-
-def _opened(path: Path) -> h5py.File:
-    """Without a lock, as a trace is replaced, never changed; with HDF5's own where another library has opened it so in
-    this process, as all of a process have to agree."""
-    try:
-        return h5py.File(path, "r", locking=False)
-    except OSError as error:
-        if "locking flag" not in str(error):
-            raise
-    return h5py.File(path, "r")
-
-
-def _check(path: Path, file: h5py.File) -> None:
-    """The root attributes first, which HDF5 itself has checksums for; then every byte, and only then all the rest."""
-    kind, version = (_plain(file.attrs.get(name)) for name in ("format", "schema_version"))
-    if not isinstance(kind, str) or kind != _layout.FORMAT:
-        raise InputError(f"{path}: an HDF5 file, but not a trace made by `channelsim run`")
-    if not isinstance(version, int) or version != _layout.SCHEMA_VERSION:
-        raise InputError(
-            f"{path}: schema_version {version}; this channelsim reads version {_layout.SCHEMA_VERSION}: "
-            "run the scenario again, or use the version of channelsim named in /provenance"
-        )
-    if not _seal.digits(path):
-        raise damaged(path, "its bytes are not those that were written: they do not match its checksum")
-    reason = _structure.fault(file, _bulk.segments(file))
-    if reason:
-        raise damaged(path, reason)
-    if file.attrs["status"] not in _layout.STATUSES:
-        raise damaged(path, "its status is none that a run leaves")
-    _bulk.check(_disk.real(path), file)
 
 
 class Trace:
@@ -171,7 +94,7 @@ class Trace:
     @_reads
     def provenance(self) -> dict[str, Any]:
         """With what, where and when the run was made."""
-        return {key: _plain(value) for key, value in self._file["provenance"].attrs.items()}
+        return {key: plain(value) for key, value in self._file["provenance"].attrs.items()}
 
     @property
     @_reads
@@ -514,10 +437,6 @@ class Trace:
             f"<tr><th>{html.escape(key)}</th><td>{html.escape(str(value))}</td></tr>" for key, value in rows.items()
         )
         return f"<table><caption>{html.escape(str(self.path))}</caption>{cells}</table>"
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def _judged(row: dict[str, Any]) -> str:

@@ -23,7 +23,7 @@ from channelsim.plan.recording import Recording
 from channelsim.trace import _checkpoint, _disk, _layout, _messages, _records, _resumable, _seal, _table, _weights
 from channelsim.trace._bulk import Bulk, Pending
 from channelsim.trace._layout import Column
-from channelsim.trace._reader import damaged, open_trace, whole
+from channelsim.trace._opening import damaged, open_trace, whole
 from channelsim.trace._table import Table
 
 if TYPE_CHECKING:
