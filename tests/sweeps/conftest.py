@@ -53,9 +53,26 @@ def _spawn(arguments: list[str], folder: Path, **more: str) -> subprocess.Popen[
     )
 
 
+WORKERS = 2
+
+
+def wait_for_workers(scheduler: str) -> None:
+    """Until a scheduler has all its workers: one that was killed is replaced in a second or in many."""
+    from distributed import Client
+
+    with Client(scheduler, set_as_default=False) as client:
+        client.wait_for_workers(WORKERS, timeout=120)
+
+
+@pytest.fixture
+def scheduler(started_scheduler: str) -> str:
+    """The address of a real scheduler with two workers, each a process of its own, and both there."""
+    wait_for_workers(started_scheduler)
+    return started_scheduler
+
+
 @pytest.fixture(scope="session")
-def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a real scheduler with two workers, each a process of its own."""
+def started_scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("dask")
     (folder / "preload.py").write_text(PRELOAD)
     settings = {
@@ -69,7 +86,7 @@ def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         until = time.monotonic() + 60
         while not (file.exists() and file.stat().st_size) and time.monotonic() < until:
             time.sleep(0.05)
-        options = ["--nthreads", "1", "--nworkers", "2", "--no-dashboard", "--memory-limit", "0"]
+        options = ["--nthreads", "1", "--nworkers", str(WORKERS), "--no-dashboard", "--memory-limit", "0"]
         options += ["--scheduler-file", str(file), "--preload", str(folder / "preload.py")]
         started.append(_spawn(["worker", *options], folder))
         yield json.loads(file.read_text())["address"]

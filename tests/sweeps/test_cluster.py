@@ -19,6 +19,7 @@ from channelsim.scenario import Scenario
 from channelsim.sweeps import MEASURES, Silent, _cluster, read_table
 from channelsim.trace import Trace
 from tests.cli.process import COMMAND, SMALL, environment
+from tests.sweeps.conftest import wait_for_workers
 
 Grid = Callable[..., Scenario]
 EXACT = ["test_accuracy", "test_loss", "train_accuracy", "bits", "learning_bits", "simulated_time_s", "updates"]
@@ -142,6 +143,7 @@ def test_a_point_that_kills_is_recorded_and_the_rest_goes_on(grid: Grid, schedul
     assert told.ended == [(2, 1)]
     assert list(table["status"]) == ["done", "done", "killed"]
     assert "its worker died 4 times" in table["reason"].iloc[-1]
+    wait_for_workers(scheduler)
     again = Told(after_first=_stop)
     with pytest.raises(KeyboardInterrupt):
         cs.sweep(grid({"seed": [1, 666, 2, 3]}), out=tmp_path / "out", scheduler=scheduler, progress=again)
