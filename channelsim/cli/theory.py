@@ -95,15 +95,9 @@ def _named(file: Path) -> Iterator[None]:
 
 def _system(file: Path, settings: list[str]) -> System:
     """The system of a [theory] table; of a scenario without one, what its network is."""
-    import tomllib
-
     from channelsim.theory import load
 
-    try:
-        described = "theory" in tomllib.loads(file.read_text())
-    except (OSError, ValueError):
-        described = True  # `load` says what is wrong with the file
-    if described or any(text.startswith("theory.") for text in settings):
+    if _speaks_of("theory", file, settings):
         return load(file, set=settings)
     from channelsim._theory import case_of
     from channelsim.scenario import load as load_scenario
@@ -111,8 +105,21 @@ def _system(file: Path, settings: list[str]) -> System:
     return case_of(load_scenario(file, set=settings)).system
 
 
+def _speaks_of(table: str, file: Path, settings: list[str]) -> bool:
+    """Whether a file or a setting has something of a table. What is wrong with a file, `load` says."""
+    import tomllib
+
+    try:
+        written = table in tomllib.loads(file.read_text())
+    except (OSError, ValueError):
+        written = True
+    return written or any(text.startswith(f"{table}.") for text in settings)
+
+
 def _warn_of_rates(file: Path, settings: list[str]) -> None:
     """The equation knows one learning rate: where layers have their own, its limit need not be theirs."""
+    if not _speaks_of("training", file, settings):  # a scenario takes long to load
+        return
     from channelsim.scenario import load
 
     try:

@@ -53,12 +53,14 @@ def inner(left: Array, right: Array) -> Array:
     return np.vecdot(left, right)
 
 
-def _running(first: float, factors: Array, added: Array) -> list[float]:
-    """x_0 = first, x_{i+1} = x_i factors_i + added_i: the coefficients of one order of a running product of series."""
-    values = [first]
-    for factor, more in zip(factors.tolist(), added.tolist(), strict=True):
-        values.append(values[-1] * factor + more)
-    return values
+def _spans(factors: Array) -> Array:
+    """The matrix that makes x_0, x_1, .. of x_0 and of what is added where x_{i+1} = x_i factors_i + added_i.
+
+    So it makes one order of a running product of series of the orders before; entry i, j is factors_j .. factors_{i-1}.
+    """
+    size = factors.size + 1
+    steps = np.where(np.tri(size, k=-1, dtype=bool), np.concatenate([[1.0], factors])[:, None], 1.0)
+    return np.cumprod(steps, axis=0) * np.tri(size)
 
 
 def error_series(product: Array, ratio: float) -> Array:
@@ -88,11 +90,14 @@ def adaptive_curve(system: Chain, ratio: float) -> Curve:
         # The products of a below a layer, and of c from a layer up.
         before, after = np.zeros((depth, ORDER + 1)), np.zeros((depth, ORDER + 1))
         drive = np.zeros((hidden, ORDER + 1))
+        below, above = _spans(a[:, 0]), _spans(c[::-1, 0])[::-1, ::-1]
+        before[:, 0], after[:, 0] = below[:, 0], above[:, -1]
         for n in range(ORDER + 1):
-            one = float(n == 0)
-            before[:, n] = _running(one, a[:, 0], inner(before[:-1, :n], a[:, n:0:-1]))
+            if n > 0:
+                before[:, n] = below[:, 1:] @ inner(before[:-1, :n], a[:, n:0:-1])
             if layered:
-                after[::-1, n] = _running(one, c[::-1, 0], inner(after[1:, :n], c[:, n:0:-1])[::-1])
+                if n > 0:
+                    after[:, n] = above[:, :-1] @ inner(after[1:, :n], c[:, n:0:-1])
                 drive[:, n] = inner(before[:-1, : n + 1], after[1:, n::-1])
             else:
                 drive[:, n] = before[:-1, n]
