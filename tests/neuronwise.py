@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from channelsim import arithmetic, hashing, parts
+from channelsim import arithmetic, hashing, normals, parts
 from channelsim.hashing import Stream
 from channelsim.plan import Direction, Distribution, Encoding, Jitter, Plan, Quantizer, Residual, Scale, Wiring
 from channelsim.plan import Message as Carries
@@ -335,7 +335,8 @@ class Simulator:
                 continue
             note, n = parts.stage_of(own.part), len(values)
             words = self._words(Stream.OWN.of(c), frame, sample, own.first_draw + np.arange(n * note.draws))
-            draws = (hashing.normal(words) if note.normal else hashing.uniform(words)).reshape(n, note.draws)
+            draws = normals.normal32(words).astype(float) if note.normal else hashing.uniform(words)
+            draws = draws.reshape(n, note.draws)
             if note.over == "value":
                 given = [(draws[j, 0] if note.draws == 1 else draws[j],) if note.draws else () for j in range(n)]
                 values = [
@@ -424,8 +425,8 @@ class Simulator:
         values = self._own_on_the_way(message, 1, {neuron: v for neuron, v in read.items() if v is not None})
         if self.channels[c]["noise"] > 0:
             for neuron in values:
-                z = hashing.normal(self._words(Stream.NOISE.of(c), frame, sample, [neuron]))[0]
-                values[neuron] = values[neuron] + sigma * np.float32(z)
+                z = normals.normal32(self._words(Stream.NOISE.of(c), frame, sample, [neuron]))[0]
+                values[neuron] = values[neuron] + sigma * z
         return values
 
     def _read(self, message: Message, sent: Quantized, neuron: int) -> np.float32 | None:

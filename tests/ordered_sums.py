@@ -10,25 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from channelsim.normals import fma
 from tests.naive import Floats
 
 F = np.float32
 PARTIALS, BLOCK = 16, 256  # partial sums of a sum along a row; terms of a matrix product summed at once
-
-
-def fma(x: Any, y: Any, z: Any) -> Any:
-    """x y + z of float32, rounded once, value by value.
-
-    The product is exact in float64. The sum is rounded there to an odd last bit where it is not exact, after which it
-    may be rounded again (Boldo and Melquiond, IEEE Trans. Computers 57, 2008).
-    """
-    product, z = np.asarray(x, np.float64) * np.asarray(y, np.float64), np.asarray(z, np.float64)
-    rounded = product + z
-    back = rounded - product
-    error = (product - (rounded - back)) + (z - back)
-    is_even = rounded.view(np.int64) % 2 == 0
-    other = np.nextafter(rounded, np.where(error > 0, np.inf, -np.inf))
-    return np.where(is_even & (np.abs(error) > 0), other, rounded).astype(F)
 
 
 def by_halves(partials: Any) -> Any:

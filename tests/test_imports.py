@@ -35,6 +35,7 @@ ROOMS: dict[str, str] = {
     "tolerances": "",
     "elementary": "",
     "hashing": "elementary",
+    "normals": "",
     "units": "errors",
     "theory.systems": "",
     "theory.samples": "theory.systems",
@@ -49,10 +50,10 @@ ROOMS: dict[str, str] = {
     "engine.sizes": "plan engine.config",
     "engine.compile": "errors parts engine.config",
     "engine.tables": "plan engine.config engine.sizes engine.compile",
-    "engine.kernels.simd": "hashing engine.config engine.compile",
+    "engine.kernels.simd": "hashing normals engine.config engine.compile",
     "engine.kernels": "elementary hashing plan engine.config engine.sizes engine.compile engine.tables "
     "engine.kernels.simd",
-    "engine.channel": "arithmetic rules extend parts elementary plan engine.compile engine.tables "
+    "engine.channel": "arithmetic rules extend parts plan engine.compile engine.tables "
     "engine.kernels.simd engine.kernels",
     "engine.layers": "rules extend parts own_transfers own_rules own_losses plan engine.config engine.sizes "
     "engine.compile engine.tables engine.kernels engine.kernels.simd engine.channel",
@@ -61,7 +62,8 @@ ROOMS: dict[str, str] = {
     "engine.tables engine.kernels.simd engine.kernels engine.channel engine.layers engine.loop",
     "engine": "errors parts own_transfers data plan engine.config engine.sizes engine.compile engine.tables "
     "engine.channel engine.layers engine.loop engine.setup",
-    "reference": "arithmetic rules extend parts own_transfers own_rules own_losses elementary hashing data plan",
+    "reference": "arithmetic rules extend parts own_transfers own_rules own_losses elementary hashing normals data "
+    "plan",
     "memory": "errors rules scenario data plan engine.sizes",
     "metrics": "errors extend parts elementary hashing",
     "trace": "errors plain paths files rules units plan",

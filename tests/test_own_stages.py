@@ -10,10 +10,11 @@ import pytest
 import torch
 
 import channelsim as cs
-from channelsim import engine, parts, side_by_side
+from channelsim import engine, hashing, normals, parts, side_by_side
 from channelsim.engine.channel import own_stages
 from channelsim.engine.compile import own
 from channelsim.errors import InputError, RunError
+from channelsim.hashing import Stream
 from channelsim.plan import OwnStage
 from channelsim.reference.own import Own
 from channelsim.sweeps import points
@@ -51,7 +52,7 @@ def test_compiled_and_as_it_stands_have_the_same_bits(name: str) -> None:
         values[rng.random(n) < (0.3, 0.0, 0.6)[frame]] = 0  # all active has a loop of its own
         expected = apart.apply(stage.place, 5, 0, frame, [2], torch.from_numpy(values[None].copy()))[0].numpy()
         key = np.int64(np.uint64(cs_key(5, frame, 2)).view(np.int64))
-        beside = state if note.over == "message" else np.zeros(2 * note.draws * n)
+        beside = state if note.over == "message" else np.zeros(note.draws)
         assert called(part, values, key, stage.first_draw, beside) == own.WELL
         assert np.array_equal(values, expected)
         assert apart.state is not None and np.array_equal(state, apart.state)
@@ -59,9 +60,6 @@ def test_compiled_and_as_it_stands_have_the_same_bits(name: str) -> None:
 
 
 def cs_key(seed: int, frame: int, sample: int) -> int:
-    from channelsim import hashing
-    from channelsim.hashing import Stream
-
     return hashing.key(seed, Stream.OWN.of(0), frame, sample)
 
 
@@ -71,11 +69,13 @@ def called(part: parts.Part, values: Any, key: Any, first: int, state: Any) -> i
 
     import numba
 
-    address = own_stages.address_of(part)
+    address, count = own_stages.address_of(part), own_stages.normals(part) * len(values)
+    drawn = normals.normal32(hashing.bits(int(np.uint64(key)), first + np.arange(count)))
     if numba.config.DISABLE_JIT:
-        return own.call(address, values, key, first, state)
-    kinds = [ctypes.c_int64, ctypes.c_void_p, *[ctypes.c_int64] * 3, ctypes.c_void_p]
-    return int(ctypes.CFUNCTYPE(*kinds)(address)(values.ctypes.data, len(values), int(key), first, state.ctypes.data))
+        return own.call(address, values, key, first, drawn, state)
+    kinds = [ctypes.c_int64, ctypes.c_void_p, *[ctypes.c_int64] * 3, *[ctypes.c_void_p] * 2]
+    given = (values.ctypes.data, len(values), int(key), first, drawn.ctypes.data, state.ctypes.data)
+    return int(ctypes.CFUNCTYPE(*kinds)(address)(*given))
 
 
 BATCHES: dict[str, dict[str, Any]] = {

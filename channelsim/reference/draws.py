@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from channelsim import elementary, hashing
+from channelsim import elementary, hashing, normals
 from channelsim.hashing import Stream
 from channelsim.plan.layout import Distribution
 
@@ -32,9 +32,9 @@ def uniform(seed: int, stream: Stream, index: int, frame: int, samples: Sequence
     return torch.from_numpy(hashing.uniform(words(seed, stream, index, frame, samples, np.arange(n))))
 
 
-def normal(seed: int, stream: Stream, index: int, frame: int, samples: Sequence[int], n: int) -> torch.Tensor:
-    """Standard normal, float64, shape (len(samples), n)."""
-    return torch.from_numpy(hashing.normal(words(seed, stream, index, frame, samples, np.arange(n))))
+def normal32(seed: int, stream: Stream, index: int, frame: int, samples: Sequence[int], n: int) -> torch.Tensor:
+    """Standard normal, float32, shape (len(samples), n)."""
+    return torch.from_numpy(normals.normal32(words(seed, stream, index, frame, samples, np.arange(n))))
 
 
 def flipped_bits(

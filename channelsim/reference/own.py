@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from channelsim import hashing, parts
+from channelsim import hashing, normals, parts
 from channelsim.extend import PLACES
 from channelsim.hashing import Stream
 from channelsim.plan import OwnStage
@@ -70,5 +70,5 @@ def drawn(own: OwnStage, seed: int, c: int, frame: int, sample: int, n: int) -> 
         return None
     columns = own.first_draw + np.arange(n * note.draws)
     words = draws.words(seed, Stream.OWN, c, frame, [sample], columns)[0]
-    found = hashing.normal(words) if note.normal else hashing.uniform(words)
+    found = normals.normal32(words).astype(np.float64) if note.normal else hashing.uniform(words)
     return found if note.draws == 1 else found.reshape(n, note.draws)

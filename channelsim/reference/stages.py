@@ -155,8 +155,8 @@ def transmit(
         )
     if channel.noise > 0:
         size = scale_of(channel.noise_scale_kind, channel.noise_scale, encoded.v, encoded.active)
-        noise = channel.noise * size.double() * draws.normal(seed, Stream.NOISE, c, frame, samples, n)
-        values = torch.where(events & ~corrupted, values + noise.float(), 0.0)
+        noise = channel.noise * size * draws.normal32(seed, Stream.NOISE, c, frame, samples, n)
+        values = torch.where(events & ~corrupted, values + noise, 0.0)
     if channel.drop > 0:
         lost = draws.uniform(seed, Stream.DROP, c, frame, samples, n) < channel.drop
         dropped = events & lost & ~corrupted

@@ -7,21 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from channelsim import elementary, parts
+from channelsim import parts
 from channelsim.engine.compile import own
 from channelsim.engine.compile.jit import inner
 from channelsim.engine.compile.pointers import head
 from channelsim.engine.kernels import counter_hash, simd
-from channelsim.engine.kernels.elementary import log
 from channelsim.engine.tables.layouts import OWN_FAILED
-from channelsim.extend import PLACES
+from channelsim.extend import PLACES, Stage
 from channelsim.plan import Plan
 
 BEFORE_THRESHOLD, AFTER_QUANTIZE, BEFORE_DELIVERY = (np.int64(place) for place in range(len(PLACES)))
 F, ZERO = np.float32, np.float32(0.0)
 WELL, RAISED, NOT_FINITE = own.WELL, own.RAISED, own.NOT_FINITE
 seen = own.seen
-cos_of_turn = inner()(elementary.cos_of_turn)
 
 
 def address_of(part: parts.Part) -> int:
@@ -29,12 +27,23 @@ def address_of(part: parts.Part) -> int:
     return own.address_of(part, callback)
 
 
+def normals(part: parts.Part) -> int:
+    """Standard normal draws of a stage for each value."""
+    note = parts.stage_of(part)
+    return note.draws if note.normal else 0
+
+
+def normals_at_once(plan: Plan) -> int:
+    """How many a message takes at most."""
+    return max([0, *(normals(own.part) * int(plan.channels["n"][own.channel]) for own in plan.own_stages)])
+
+
 def room(plan: Plan) -> int:
-    """Float64 numbers that a callback may need beside the values: for draws of single values, or a state not kept."""
+    """Float64 numbers that a callback may need beside the values: for a value's draws, or a state that is not kept."""
     sizes = [0]
     for stage in plan.own_stages:
-        note, n = parts.stage_of(stage.part), int(plan.channels["n"][stage.channel])
-        sizes.append(stage.state_size if note.over == "message" else 2 * note.draws * n)
+        note = parts.stage_of(stage.part)
+        sizes.append(stage.state_size if note.over == "message" else note.draws)
     return max(sizes)
 
 
@@ -48,48 +57,35 @@ def uniform(key, index):
 
 
 @inner()
-def halves(key, index):
-    """The two uniform numbers that Box and Muller make a normal of: `hashing.normal`."""
-    word = counter_hash.word(np.uint64(key), np.int64(index))
-    u = (np.float64(np.int64(word >> np.uint64(32))) + 0.5) * 2.0**-32
-    return u, np.float64(np.int64(word & np.uint64(0xFFFFFFFF))) * 2.0**-32
-
-
-@inner()
 def normal(key, index):
-    """A standard normal draw: `hashing.normal`."""
-    u, v = halves(key, index)
-    return math.sqrt(-2.0 * log(u)) * cos_of_turn(v)
+    """A standard normal draw of float64: `hashing.normal`."""
+    return counter_hash.normal(counter_hash.word(np.uint64(key), np.int64(index)))
 
 
 @own.compiled
-def _uniforms(key, first, u, unused):
-    """u = the draws from an index on."""
-    for i in range(len(u)):
-        u[i] = uniform(key, first + i)
+def _uniform(key, first, normals, i):
+    """Draw i of a message."""
+    return uniform(key, first + i)
 
 
 @own.compiled
-def _normals(key, first, u, v):
-    """The same of standard normal ones: several loops, as only short ones become vector code. v: room for as many."""
-    for i in range(len(u)):
-        u[i], v[i] = halves(key, first + i)
-    for i in range(len(u)):
-        u[i] = log(u[i])
-    for i in range(len(u)):
-        v[i] = cos_of_turn(v[i])
-    for i in range(len(u)):
-        u[i] = math.sqrt(-2.0 * u[i]) * v[i]
+def _normal(key, first, normals, i):
+    """The same of normal ones, which the engine has made."""
+    return np.float64(normals[i])
+
+
+def _draw_of(note: Stage) -> Any:
+    return _normal if note.normal else _uniform
 
 
 def callback(part: parts.Part, function: Any) -> Any:
-    """What `own.address_of` compiles of a stage: (values, n, key, first draw, state) -> WELL, RAISED or NOT_FINITE."""
+    """What `own.address_of` compiles of a stage.
+
+    (values, n, key, first draw, normal draws, state) -> WELL, RAISED or NOT_FINITE.
+    """
     note = parts.stage_of(part)
     apply = _with_parameters(function, part)
-    draw_all = _normals if note.normal else _uniforms
-    if note.over == "message":
-        return _over_message(apply, draw_all, note.draws, note.state)
-    return _over_values(apply, draw_all, note.draws)
+    return (_over_message if note.over == "message" else _over_values)(apply, note)
 
 
 def _with_parameters(function: Any, part: parts.Part) -> Any:
@@ -99,28 +95,26 @@ def _with_parameters(function: Any, part: parts.Part) -> Any:
     return own.compiled(parts.with_parameters(part, function, len(parts.stage_of(part).arguments)))
 
 
-def _over_values(apply: Any, draw_all: Any, draws: int) -> Any:
-    """The stage of each value that is not 0. In the place of a state there is room for draws, two for each value."""
-    of_one = own.compiled(_of_one(apply, draws))
+def _over_values(apply: Any, note: Stage) -> Any:
+    """The stage of each value that is not 0. In the place of a state there is room for a value's draws."""
+    of_one, draws = own.compiled(_of_one(apply, note)), note.draws
 
-    def run(values, n, key, first, state):
-        message, broken, active = seen(values, (n,)), 0, 0
-        room = seen(state, (2, n * draws))
-        u = room[0]
-        draw_all(key, first, u, room[1])
+    def run(values, n, key, first, normals, state):
+        message, drawn, u = seen(values, (n,)), seen(normals, (n * draws,)), seen(state, (draws,))
+        broken = active = 0
         for i in range(n):
             active += message[i] != ZERO
         try:
             if active == n:  # a loop without a branch, which becomes vector code
                 for i in range(n):
                     v = message[i]
-                    message[i] = F(of_one(np.float64(v), u, i))
+                    message[i] = F(of_one(np.float64(v), i, key, first, drawn, u))
                     broken += math.isfinite(v) and not math.isfinite(message[i])
             else:
                 for i in range(n):
                     v = message[i]
                     if v != ZERO:
-                        message[i] = F(of_one(np.float64(v), u, i))
+                        message[i] = F(of_one(np.float64(v), i, key, first, drawn, u))
                         broken += math.isfinite(v) and not math.isfinite(message[i])
         except Exception:
             return RAISED
@@ -129,27 +123,34 @@ def _over_values(apply: Any, draw_all: Any, draws: int) -> Any:
     return run
 
 
-def _of_one(apply: Any, draws: int) -> Any:
-    """What becomes of value i, given the draws of all."""
+def _of_one(apply: Any, note: Stage) -> Any:
+    """What becomes of value i; `u` is room for several draws."""
+    draws, draw = note.draws, _draw_of(note)
     if draws == 0:
-        return lambda v, u, i: apply(v)
+        return lambda v, i, key, first, normals, u: apply(v)
     if draws == 1:
-        return lambda v, u, i: apply(v, u[i])
-    return lambda v, u, i: apply(v, u[i * draws : (i + 1) * draws])
+        return lambda v, i, key, first, normals, u: apply(v, draw(key, first, normals, i))
+
+    def of_one(v, i, key, first, normals, u):
+        for d in range(draws):
+            u[d] = draw(key, first, normals, i * draws + d)
+        return apply(v, u)
+
+    return of_one
 
 
-def _over_message(apply: Any, draw_all: Any, draws: int, states: int) -> Any:
+def _over_message(apply: Any, note: Stage) -> Any:
     """The stage of a whole message, which it is given with float64 values."""
-    give = _given(apply, draw_all, draws, states)
+    give = _given(apply, note)
 
-    def run(values, n, key, first, state):
+    def run(values, n, key, first, normals, state):
         message, status = seen(values, (n,)), WELL
         wide, was_finite = np.empty(n), True
         for i in range(n):
             wide[i] = message[i]
             was_finite &= math.isfinite(message[i])
         try:
-            give(wide, n, key, first, state)
+            give(wide, n, key, first, normals, state)
         except Exception:
             status = RAISED
         for i in range(n):
@@ -161,42 +162,40 @@ def _over_message(apply: Any, draw_all: Any, draws: int, states: int) -> Any:
     return run
 
 
-def _given(apply: Any, draw_all: Any, draws: int, states: int) -> Any:
+def _given(apply: Any, note: Stage) -> Any:
     """The call, with the draws and the state that the stage asked for."""
-    if draws == 0 and states == 0:
-        give = lambda wide, n, key, first, state: apply(wide)  # noqa: E731
-    elif draws == 0:
-        give = lambda wide, n, key, first, state: apply(wide, seen(state, (states, n)))  # noqa: E731
+    states, drawn = note.state, own.compiled(_drawn(note))
+    if note.draws == 0 and states == 0:
+        give = lambda wide, n, key, first, normals, state: apply(wide)  # noqa: E731
+    elif note.draws == 0:
+        give = lambda wide, n, key, first, normals, state: apply(wide, seen(state, (states, n)))  # noqa: E731
+    elif states == 0:
+        give = lambda wide, n, key, first, normals, state: apply(wide, drawn(key, first, normals, n))  # noqa: E731
     else:
-        drawn = own.compiled(_drawn_once(draw_all) if draws == 1 else _drawn(draw_all, draws))
-        if states == 0:
-            give = lambda wide, n, key, first, state: apply(wide, drawn(key, first, n))  # noqa: E731
-        else:
-            give = lambda wide, n, key, first, state: apply(  # noqa: E731
-                wide, drawn(key, first, n), seen(state, (states, n))
-            )
+        give = lambda wide, n, key, first, normals, state: apply(  # noqa: E731
+            wide, drawn(key, first, normals, n), seen(state, (states, n))
+        )
     return own.compiled(give)
 
 
-def _drawn_once(draw_all: Any) -> Any:
-    def drawn(key, first, n):
-        u = np.empty(n)
-        draw_all(key, first, u, np.empty(n))
+def _drawn(note: Stage) -> Any:
+    """The draws of a message: (n,), or (draws, n) of several."""
+    draws, draw = note.draws, _draw_of(note)
+
+    def of_one(key, first, normals, n):
+        u, given = np.empty(n), seen(normals, (n,))
+        for i in range(n):
+            u[i] = draw(key, first, given, i)
         return u
 
-    return drawn
-
-
-def _drawn(draw_all: Any, draws: int) -> Any:
-    def drawn(key, first, n):
-        by_value, u = np.empty(n * draws), np.empty((draws, n))
-        draw_all(key, first, by_value, np.empty(n * draws))
-        for k in range(draws):
+    def of_several(key, first, normals, n):
+        u, given = np.empty((draws, n)), seen(normals, (n * draws,))
+        for d in range(draws):
             for i in range(n):
-                u[k, i] = by_value[i * draws + k]
+                u[d, i] = draw(key, first, given, i * draws + d)
         return u
 
-    return drawn
+    return of_one if draws == 1 else of_several
 
 
 # --- where the engine calls them -----------------------------------------------------------------------------
@@ -224,7 +223,11 @@ def apply(net, mem, c, place, values, kept):
             state = mem.own_room
             for i in range(size):
                 state[i] = 0.0
-        status = own.call(stage.address, values, mem.keys[counter_hash.OWN], stage.first_draw, state)
+        key = mem.keys[counter_hash.OWN]
+        normals = mem.own_normals[: stage.normals * len(values)]
+        if len(normals) > 0:
+            simd.draw_normals(counter_hash.key_from(key, stage.first_draw), normals)
+        status = own.call(stage.address, values, key, stage.first_draw, normals, state)
         if status != WELL and mem.clock.fault_frame < 0:
             mem.clock.fault_frame = OWN_FAILED + 4 * number + status
 

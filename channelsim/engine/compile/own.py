@@ -30,9 +30,10 @@ WELL, RAISED, NOT_FINITE = 0, 1, 2
 """What a callback returns."""
 
 Address = int
-STAGE = types.int64(types.CPointer(types.float32), types.int64, types.int64, types.int64, types.CPointer(types.float64))
+_FLOATS, _DOUBLES, _WORD = types.CPointer(types.float32), types.CPointer(types.float64), types.int64
+STAGE = types.int64(_FLOATS, _WORD, _WORD, _WORD, _FLOATS, _DOUBLES)
 """What the callback of a stage or a transfer function takes: see `call`."""
-STEP = types.int64(*[types.CPointer(types.float32)] * 5, types.CPointer(types.int32), types.CPointer(types.int64))
+STEP = types.int64(*[_FLOATS] * 5, types.CPointer(types.int32), types.CPointer(types.int64))
 """What that of a step takes: see `call_step`."""
 _STEPS_OF_NUMBA = re.compile(r"Failed in \w+ mode pipeline \(step: [^)]*\) ")
 _kept: list[Any] = []  # callbacks, and where nothing is compiled functions, by their number
@@ -98,8 +99,8 @@ def _with_helpers(function: FunctionType, callers: frozenset[CodeType]) -> Funct
 
 if numba.config.DISABLE_JIT:
 
-    def call(address: Address, values: Any, key: int, first: int, state: Any) -> int:
-        return int(_kept[address - 1](values, len(values), key, first, state))
+    def call(address: Address, values: Any, key: int, first: int, normals: Any, state: Any) -> int:
+        return int(_kept[address - 1](values, len(values), key, first, normals, state))
 
     def call_step(address: Address, *given: Any) -> int:
         return int(_kept[address - 1](*given))
@@ -108,26 +109,26 @@ if numba.config.DISABLE_JIT:
         return values[: math.prod(shape)].reshape(shape)
 
 else:
-    _POINTERS = ir.FloatType().as_pointer(), ir.DoubleType().as_pointer()
-    _STEP_POINTERS = [*[_POINTERS[0]] * 5, ir.IntType(32).as_pointer(), ir.IntType(64).as_pointer()]
+    _REALS, _WIDE = ir.FloatType().as_pointer(), ir.DoubleType().as_pointer()
+    _STEP_POINTERS = [*[_REALS] * 5, ir.IntType(32).as_pointer(), ir.IntType(64).as_pointer()]
 
     @intrinsic
-    def call(typing_context, address, values, key, first, state):
-        """Calls the callback at an address with a message's values and its state, float32 and float64 views."""
+    def call(typing_context, address, values, key, first, normals, state):
+        """Calls the callback at an address: views of float32, but the state of float64; key and first are int64."""
 
         def generate(context, builder, signature, arguments):
-            place, given, key, first, kept = arguments
+            place, given, key, first, drawn, kept = arguments
             word = ir.IntType(64)
-            function = ir.FunctionType(word, [_POINTERS[0], word, word, word, _POINTERS[1]])
+            function = ir.FunctionType(word, [_REALS, word, word, word, _REALS, _WIDE])
             [count] = views.lengths_of(builder, signature.args[1], given)
-            pointers = [
+            start, of_draws, of_state = (
                 builder.bitcast(views.address_of(builder, one), pointer)
-                for one, pointer in zip((given, kept), _POINTERS, strict=True)
-            ]
+                for one, pointer in ((given, _REALS), (drawn, _REALS), (kept, _WIDE))
+            )
             entrance = builder.inttoptr(place, function.as_pointer())
-            return builder.call(entrance, [pointers[0], count, key, first, pointers[1]])
+            return builder.call(entrance, [start, count, key, first, of_draws, of_state])
 
-        return types.int64(types.int64, values, types.int64, types.int64, state), generate
+        return types.int64(types.int64, values, types.int64, types.int64, normals, state), generate
 
     @intrinsic
     def call_step(typing_context, address, pre, post, error, values, out, index, numbers):

@@ -61,6 +61,12 @@ def word(key, index):
 
 
 @inner(inlined=True)
+def key_from(key, first):
+    """The key whose draws 0, 1, ... are those of this key from an index on."""
+    return np.int64(np.uint64(key) + np.uint64(first) * GOLDEN)
+
+
+@inner(inlined=True)
 def uniform(word):
     """Uniform on [0, 1) with 53 bits."""
     return np.float64(np.int64(word >> S11)) * 2.0**-53

@@ -33,7 +33,7 @@ def callback(part: parts.Part, function: Any) -> Any:
     give = (_of_sample if own_losses.note_of(part).over == "sample" else _of_values)(*map(own.compiled, both))
     give = own.compiled(give)
 
-    def run(values, n, key, first, state):
+    def run(values, n, key, first, normals, state):
         pair, found = seen(values, (n,)), seen(state, (1,))
         status, was_finite = WELL, True
         for i in range(n):
@@ -96,7 +96,7 @@ def compare(net, mem, outputs, target, e):
     n, pair = len(target), mem.compared
     simd.copy(outputs, pair[:n])
     simd.copy(target, pair[n : 2 * n])
-    status = own.call(net.config.own_loss, pair, 0, 0, mem.own_value)
+    status = own.call(net.config.own_loss, pair, 0, 0, mem.own_normals, mem.own_value)
     own_transfers.note(mem, 2 * len(net.layers), status)
     simd.copy(pair[:n], e)
     return mem.own_value[0]

@@ -48,7 +48,7 @@ def derivative(part: parts.Part, function: Any) -> Any:
 
 
 def _of_each(of_one: Any) -> Any:
-    def run(values, n, key, first, state):
+    def run(values, n, key, first, normals, state):
         array, status = seen(values, (n,)), WELL
         try:
             for i in range(n):
@@ -96,7 +96,7 @@ def _activate(net, mem, h, values, samples, piece, pieces):
     if net.own_transfers[h].kind != OWN:
         transfers.layer(net.own_transfers[h].kind, part, n)
         return
-    status = own.call(net.own_transfers[h].function, part, 0, 0, mem.own_room)
+    status = own.call(net.own_transfers[h].function, part, 0, 0, mem.own_normals, mem.own_room)
     note(mem, h, status)
 
 
@@ -113,7 +113,7 @@ def _times_derivative(net, mem, h, slot, samples, piece, pieces):
     given = sums(net, mem, h, slot, samples) if of_s else inputs.outputs(net, mem, h, slot, samples)
     slopes, error = mem.own_slopes[lo:hi], mem.signal[lo:hi]
     simd.copy(given[lo:hi], slopes)
-    status = own.call(net.own_transfers[h].derivative, slopes, 0, 0, mem.own_room)
+    status = own.call(net.own_transfers[h].derivative, slopes, 0, 0, mem.own_normals, mem.own_room)
     note(mem, len(net.layers) + h, status)
     for i in range(len(error)):
         error[i] *= slopes[i]

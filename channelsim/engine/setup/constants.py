@@ -145,7 +145,8 @@ def _own_stages(plan: Plan) -> NDArray[Any]:
     table = np.zeros(len(plan.own_stages), OWN_STAGE)
     for row, own in zip(table, plan.own_stages, strict=True):
         row["address"] = own_stages.address_of(own.part)
-        row["first_draw"], row["state_offset"], row["state_size"] = own.first_draw, own.state_offset, own.state_size
+        row["first_draw"], row["normals"] = own.first_draw, own_stages.normals(own.part)
+        row["state_offset"], row["state_size"] = own.state_offset, own.state_size
     return records(table)
 
 

@@ -41,8 +41,8 @@ SCRATCH = ("units", "signal", "output_events", "signal_events", "learns", "signa
            "error_sums", "transposed", "partial_sums", "term_lists", "touched", "row_index", "row_value", "message",
            "message_index", "message_value", "message_alive", "message_hits", "message_sent", "keys", "word",
            "contexts", "patches", "map_events", "map_macs", "map_sums", "turned_signal", "signed", "compared",
-           "own_value", "own_slopes", "own_values", "own_room", "step_numbers", "captured", "message_rows", "payload",
-           "watch", "value_rows", "watched")  # fmt: skip
+           "own_value", "own_slopes", "own_values", "own_normals", "own_room", "step_numbers", "captured",
+           "message_rows", "payload", "watch", "value_rows", "watched")  # fmt: skip
 
 
 def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
@@ -155,6 +155,7 @@ def allocate(plan: Plan, net: Net, shared: Memory | None = None) -> Memory:
         own_value=zeros(1),
         own_slopes=zeros(batch * int(layers["n"][layers["transfer"] == Transfer.OWN].max(initial=0)), np.float32),
         own_values=zeros(widest if plan.own_stages else 0, np.float32),
+        own_normals=zeros(own_stages.normals_at_once(plan), np.float32),
         own_room=zeros(own_stages.room(plan)),
         step_numbers=zeros(NUMBERS, np.int64),
         keys=zeros(int(counter_hash.PURPOSES), np.int64),

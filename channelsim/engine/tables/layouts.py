@@ -178,6 +178,7 @@ OWN_STAGE = np.dtype(
     [
         ("address", "i8"),  # of its callback
         ("first_draw", "i8"),
+        ("normals", "i8"),  # standard normal draws for each value
         ("state_offset", "i8"),
         ("state_size", "i8"),
     ],
@@ -331,7 +332,8 @@ class Memory(NamedTuple):
     own_value: Doubles  # (1,) and its loss
     own_slopes: Floats  # (B * widest with an f of the user's) f'
     own_values: Floats  # (widest, if there are any) what a stage of the user's own is given,
-    own_room: Doubles  # and for its draws, or the state of one that keeps none
+    own_normals: Floats  # its normal draws,
+    own_room: Doubles  # and room for a value's draws, or the state of one that keeps none
     step_numbers: Counts  # what a step of the user's own is told: see `layers.own_steps`
     keys: Counts  # (16,) of its draws, by purpose
     word: Floats  # (1,) for looking at a float's bits

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from channelsim import codes, hashing
+from channelsim import codes, hashing, normals
 from channelsim.engine.channel import stages as inner_stages
 from channelsim.engine.kernels import counter_hash as inner_counter_hash
 from channelsim.engine.kernels import simd
@@ -232,8 +232,8 @@ def test_drop(probability: float) -> None:
 
 def test_noise_is_added_to_events_only() -> None:
     out, alive, _ = received(channel(200, noise=0.5), SENT, noise_scale=2.0)
-    expected = SENT + 0.5 * 2.0 * hashing.normal(draws(Stream.NOISE, 200))
-    np.testing.assert_allclose(out[ACTIVE], expected[ACTIVE], rtol=1e-5, atol=1e-6)
+    expected = SENT + F(0.5 * 2.0) * normals.normal32(draws(Stream.NOISE, 200))
+    np.testing.assert_array_equal(out[ACTIVE], expected[ACTIVE])
     assert not out[~ACTIVE].any() and not alive[~ACTIVE].any()
 
 

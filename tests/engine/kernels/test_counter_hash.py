@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from channelsim import hashing
+from channelsim import hashing, normals
 from channelsim.engine.kernels import counter_hash as inner_counter_hash
 from channelsim.engine.kernels import simd
 from tests.engine.compiled import compiled, compiled_module
+from tests.ordered_sums import assert_same_bits
 
 counter_hash = compiled_module(inner_counter_hash)
 
-LARGEST_ERROR_OF_A_NORMAL = 4e-7  # of the value: found in a million is 3.0e-7, of which rounding to float32 is 0.6e-7
 COUNTER = st.integers(0, 2**63 - 2)
 
 
@@ -40,14 +40,25 @@ def noise(key: int, index: np.ndarray, out: np.ndarray) -> None:
     simd.add_noise(key, np.float32(1.0), index, out)
 
 
+@compiled
+def draw_normals(key: int, first: int, out: np.ndarray) -> None:
+    simd.draw_normals(inner_counter_hash.key_from(key, first), out)
+
+
+@pytest.mark.parametrize("first", [0, 3, (5 << 40) + 17])
+@pytest.mark.parametrize("n", [1, 16, 100_001])
+def test_normals_in_a_row(n: int, first: int) -> None:
+    out, key = np.zeros(n, np.float32), hashing.key(3, 5)
+    draw_normals(np.uint64(key).view(np.int64), np.int64(first), out)
+    assert_same_bits(out, normals.normal32(hashing.bits(key, first + np.arange(n))))
+
+
 @pytest.mark.parametrize("listed", [True, False])
-def test_normals_are_near_those_of_the_logarithm_and_cosine(listed: bool) -> None:
+def test_noise_of_the_numbers_in_a_list(listed: bool) -> None:
     n = 100_001
     out, index, key = np.zeros(n, np.float32), np.arange(1, 2 * n, 2, dtype=np.int32), hashing.key(3, 5)
     noise(np.uint64(key).view(np.int64), index if listed else index[:0], out)
-    expected = hashing.normal(hashing.bits(key, index if listed else n))
-    np.testing.assert_allclose(out, expected, rtol=LARGEST_ERROR_OF_A_NORMAL, atol=1e-12)
-    assert abs(np.mean(out - expected)) < 1e-9  # they are too large as often as too small
+    assert_same_bits(out, normals.normal32(hashing.bits(key, index if listed else n)))
 
 
 @pytest.mark.parametrize("probability", [0.0, 2.0**-53, 0.1, 0.5, 1 / 3, 1 - 2.0**-53, 1.0])

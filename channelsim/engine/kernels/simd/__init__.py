@@ -4,7 +4,7 @@ May import `compile` and the hash. `code` has the building blocks, `kernel` make
 code; the other modules hold the kernels, each with the plain form that says what it does.
 """
 
-from channelsim.engine.kernels.simd.draws import add_noise, drop, list_hits, round_randomly
+from channelsim.engine.kernels.simd.draws import add_noise, draw_normals, drop, list_hits, round_randomly
 from channelsim.engine.kernels.simd.events import compact, count_events, deliver, mark, pass_threshold, take_from
 from channelsim.engine.kernels.simd.groups import add_listed, list_columns, list_rows
 from channelsim.engine.kernels.simd.memory import copy, fill, prefetch, scatter, take, transpose
@@ -31,6 +31,7 @@ __all__ = [
     "count_events",
     "deliver",
     "dot_rows",
+    "draw_normals",
     "drop",
     "fill",
     "grow_rows",

@@ -6,13 +6,13 @@ their bits.
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
 
-from channelsim import hashing
+from channelsim import hashing, normals
 from channelsim.engine.kernels.simd.code import (
     LANES,
     NUMBERS,
@@ -28,20 +28,9 @@ from channelsim.engine.kernels.simd.code import (
 )
 from channelsim.engine.kernels.simd.events import Events
 from channelsim.engine.kernels.simd.kernel import FLOATS, INDICES, INT, REAL, vector_kernel
+from channelsim.normals import LOG, MANTISSA_BITS, MINUS_TWO_LOG_2, RADIANS, SINE, SQRT_HALF
 
 WORDS = ir.VectorType(WORD, LANES)
-SQRT_HALF = int(np.float32(math.sqrt(0.5)).view(np.int32))  # by its bits
-MANTISSA_BITS = 23
-# Polynomials, the highest power first: ln(1 + x) / x for 1 + x from sqrt(1/2) to sqrt(2), and sin(t) / t in t^2 for |t|
-# up to pi/2. They agree with what they stand for at Chebyshev's points (numpy.polynomial.Chebyshev.interpolate): errors
-# of 4.7e-9 and 6.6e-9 of the value, a tenth of float32's own.
-LOG = [
-    -0.07451186274147284, 0.12806610507005745, -0.13266031376391862, 0.14199650087166818, -0.16608369411042173,
-    0.20000939440861365, -0.25001579099291976, 0.33333345349800164, -0.4999998849614165, 0.9999999993832555,
-]  # fmt: skip
-SINE = [
-    2.605107634382171e-06, -0.00019809017408218147, 0.008333050170664661, -0.16666657947845623, 0.9999999956988086,
-]  # fmt: skip
 
 
 def _all(vector: Any, value: Any) -> Any:
@@ -90,15 +79,11 @@ class _Draws:
         return self.builder.shuffle_vector(halves, ir.Constant(halves.type, ir.Undefined), picked)
 
     def normals(self, words: Any) -> Any:
-        """Standard normals as float32: Box and Muller from the two halves of each word.
-
-        Logarithm and cosine are polynomials, and cos(2 pi v) = -sin(2 pi (1/4 - |v - 1/2|)). The largest error of a
-        million normals is 3e-7 of the value, five roundings to float32.
-        """
+        """Standard normals as float32: `channelsim.normals`, step for step."""
         builder = self.builder
         away = builder.sub(self.half(words, 0), _all(NUMBERS, 1 << 31))  # v - 1/2, in parts of 2^32
         turn = builder.sub(_all(NUMBERS, 1 << 30), self._magnitude(away))
-        t = builder.fmul(builder.sitofp(turn, VECTOR), _all(VECTOR, 2.0 * math.pi * 2.0**-32))
+        t = builder.fmul(builder.sitofp(turn, VECTOR), _all(VECTOR, RADIANS))
         sine = builder.fmul(t, self._polynomial(SINE, builder.fmul(t, t)))
         high = self.half(words, 1)
         return builder.fneg(builder.fmul(self._root(self._minus_two_log(high)), sine))
@@ -115,13 +100,13 @@ class _Draws:
         exact = self._unit(builder.sitofp(high, VECTOR))
         x = builder.select(near, exact, builder.fadd(m, _all(VECTOR, -1.0)))
         mantissa = builder.fmul(x, self._polynomial([-2.0 * c for c in LOG], x))
-        return fma(self.builder, builder.sitofp(exponent, VECTOR), _all(VECTOR, -1.3862943611198906), mantissa)
+        return fma(self.builder, builder.sitofp(exponent, VECTOR), _all(VECTOR, MINUS_TWO_LOG_2), mantissa)
 
     def _unit(self, numbers: Any) -> Any:
         """(number + 1/2) 2^-32."""
         return fma(self.builder, numbers, _all(VECTOR, 2.0**-32), _all(VECTOR, 2.0**-33))
 
-    def _polynomial(self, coefficients: list[float], x: Any) -> Any:
+    def _polynomial(self, coefficients: Sequence[float], x: Any) -> Any:
         total = _all(VECTOR, coefficients[0])
         for coefficient in coefficients[1:]:
             total = fma(self.builder, total, x, _all(VECTOR, coefficient))
@@ -225,7 +210,23 @@ def _add_noise(builder, key, sigma, index, value):
 def add_noise(key, sigma, index, value):
     """Adds sigma N(0, 1) to each value; sigma is float32."""
     draws = hashing.bits(int(np.uint64(key)), _numbers(index, len(value)))
-    value += sigma * hashing.normal(draws).astype(np.float32)
+    value += sigma * normals.normal32(draws)
+
+
+def _draw_normals(builder, key, out):
+    draws = _Draws(builder, key)
+
+    def block(part, _):
+        part.store(out, [draws.normals(draws.words(part, None))])
+        return []
+
+    every_vector(builder, out.size, [], block)
+
+
+@vector_kernel(_draw_normals, INT, FLOATS)
+def draw_normals(key, out):
+    """out = the standard normal numbers 0, 1, ... of a key."""
+    out[:] = normals.normal32(hashing.bits(int(np.uint64(key)), len(out)))
 
 
 def _drop(builder, key, bound, index, alive):
