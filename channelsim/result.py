@@ -37,8 +37,8 @@ class Result:
             same.
         validation_accuracy, validation_loss, validation_r2: on the samples held out by `data.validation`, after the
             last epoch; NaN if there are none.
-        train_accuracy, loss, train_r2: means over the training samples during the last epoch, each as its frame passed,
-            before that frame's update; with `data.flip` and `data.shift` of the images as they were shown.
+        train_accuracy, train_loss, train_r2: means over the training samples during the last epoch, each as its frame
+            passed, before that frame's update; with `data.flip` and `data.shift` of the images as they were shown.
         updates: updates of the top layer.
         frames: samples or mini-batches that entered the network.
         simulated_time_ps: what the simulated clock shows at the end, an integer; simulated_time_s: the nearest float.
@@ -72,7 +72,7 @@ class Result:
     test_accuracy: float
     test_loss: float
     train_accuracy: float
-    loss: float
+    train_loss: float
     updates: int
     frames: int
     simulated_time_ps: int
@@ -273,7 +273,7 @@ class Result:
         for word, tested, deployed, trained in (
             ("accuracy", self.test_accuracy, self.test_accuracy_deployed, self.train_accuracy),
             ("R^2", self.test_r2, self.test_r2_deployed, self.train_r2),
-            ("loss", self.test_loss, self.test_loss_deployed, self.loss),
+            ("loss", self.test_loss, self.test_loss_deployed, self.train_loss),
         ):
             show, during = shown[word], " (mean during the last epoch)"
             if not math.isnan(tested) and not (word == "loss" and not math.isnan(self.test_accuracy)):

@@ -297,7 +297,7 @@ def test_numbers_are_read_or_refused_in_one_line(key: str, value: Any) -> None:
     except InputError as error:
         assert "\n" not in str(error) and key in str(error)
     else:
-        assert Scenario(**scenario.resolved()) == scenario
+        assert Scenario(**scenario.resolved) == scenario
 
 
 # --- paths, digests, resumption, sweeps -------------------------------------------------------------------

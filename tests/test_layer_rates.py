@@ -151,7 +151,7 @@ def test_the_model_says_it_for_layers_that_do_not() -> None:
     model = {"name": "m", "input": [5], "layers": layers, "bias": False}
     scenario = Scenario.model_validate({"name": "s", "model": model, "data": {"name": "synthetic"}})
     assert [layer.biased for layer in scenario.model.chain()] == [False, True, False]
-    assert Scenario(**scenario.resolved()) == scenario
+    assert Scenario(**scenario.resolved) == scenario
     told = Scenario.model_validate({**scenario.document(), "model": {**model, "bias": True}})
     assert told.digest() != scenario.digest()
     for layer in (layers[0], layers[2]):

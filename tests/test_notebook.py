@@ -100,7 +100,7 @@ def test_bars_wait(shown: Shown) -> None:
 def test_figures_show_themselves(tmp_path: Path) -> None:
     cs.run(scenario(), tmp_path / "run.h5")
     trace = tmp_path / "run.h5"
-    for figure in (cs.plot(trace), cs.plot(trace, y="loss"), cs.plot(trace, breakdown=True), cs.timeline(trace)):
+    for figure in (cs.plot(trace), cs.plot(trace, y="train_loss"), cs.plot(trace, breakdown=True), cs.timeline(trace)):
         assert isinstance(figure, Picture)
     assert figure._repr_png_().startswith(b"\x89PNG")
 

@@ -307,7 +307,7 @@ def test_files_elsewhere_need_trust(tmp_path: Path) -> None:
 
 
 def test_a_scenario_of_a_trace_runs_no_file() -> None:
-    resolved = chain((9,), dense_layers(UNITS), learning=RULES["oja"]).resolved()
+    resolved = chain((9,), dense_layers(UNITS), learning=RULES["oja"]).resolved
     cs.scenario.refuse_undeclared(resolved)
     del resolved["learning"]["rule"]["declared"]
     with pytest.raises(InputError, match=r"learning\.rule has no declared"):

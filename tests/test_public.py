@@ -84,7 +84,7 @@ def test_the_scenario_in_the_readme_is_that_of_the_demo(tmp_path: Path) -> None:
     written.parent.mkdir()
     (tmp_path / "models").symlink_to(ROOT / "models")
     written.write_text(text)
-    assert cs.load(written).resolved() == cs.load(ROOT / "scenarios" / "digits-srbp-3bit.toml").resolved()
+    assert cs.load(written).resolved == cs.load(ROOT / "scenarios" / "digits-srbp-3bit.toml").resolved
 
 
 def test_the_python_in_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

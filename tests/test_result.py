@@ -20,7 +20,7 @@ def make(**changes: Any) -> Result:
         "test_accuracy": 0.9321,
         "test_loss": 0.3,
         "train_accuracy": 0.95,
-        "loss": 0.2,
+        "train_loss": 0.2,
         "updates": 20,
         "frames": 20,
         "simulated_time_ps": 1_500_000_000,
@@ -39,7 +39,7 @@ def test_json_has_the_documented_keys() -> None:
     told = make().to_json()
     assert json.loads(json.dumps(told)) == told
     assert told.keys() >= {
-        "test_accuracy", "train_accuracy", "loss", "updates", "frames", "simulated_time_ps", "simulated_time_s",
+        "test_accuracy", "train_accuracy", "train_loss", "updates", "frames", "simulated_time_ps", "simulated_time_s",
         "training_time_s", "wall_time_s", "energy_j", "channels", "trace",
     }  # fmt: skip
     assert (told["history"], told["energy_history"]) == ([0.5, 0.9, 0.9321], [1e-6, 1.5e-6, 2e-6])
@@ -99,7 +99,7 @@ def test_totals() -> None:
 def test_is_not_changed() -> None:
     result = make()
     with pytest.raises(dataclasses.FrozenInstanceError):
-        result.loss = 0.0  # type: ignore[misc]
+        result.train_loss = 0.0  # type: ignore[misc]
     with pytest.raises(TypeError):
         result.channels["forward.1"] = {}  # type: ignore[index]
 
@@ -133,6 +133,6 @@ def test_results_are_pickled_and_copied() -> None:
 
 def test_json_has_null_for_what_is_not_finite() -> None:
     total = {"bits": 3, "utilisation": math.inf}
-    told = make(loss=math.inf, test_loss=-math.inf, channels={"forward.1": total}).to_json()
-    assert told["loss"] is told["test_loss"] is told["channels"]["forward.1"]["utilisation"] is None
+    told = make(train_loss=math.inf, test_loss=-math.inf, channels={"forward.1": total}).to_json()
+    assert told["train_loss"] is told["test_loss"] is told["channels"]["forward.1"]["utilisation"] is None
     json.dumps(told, allow_nan=False)

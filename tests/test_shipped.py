@@ -23,7 +23,7 @@ def test_each_says_in_a_sentence_what_it_is() -> None:
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "theory/power"])  # which no engine runs
 def test_a_copy_loads_and_means_the_same(name: str, tmp_path: Path) -> None:
     scenario, *_ = shipped.copy(name, tmp_path)
-    assert cs.load(scenario).resolved() == cs.load(shipped.folder() / "scenarios" / f"{name}.toml").resolved()
+    assert cs.load(scenario).resolved == cs.load(shipped.folder() / "scenarios" / f"{name}.toml").resolved
 
 
 def test_what_was_changed_is_kept_unless_forced(tmp_path: Path) -> None:

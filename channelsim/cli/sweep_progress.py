@@ -134,7 +134,7 @@ def point_line(row: Mapping[str, Any], done: int, points: int) -> str:
 def _fared(row: Mapping[str, Any]) -> str:
     """The first figure that there is: of the test set, or of training where nothing is tested."""
     figures = {"test_accuracy": percent, "test_r2": _r2, "test_loss": _loss, "train_accuracy": percent}
-    for name, show in (figures | {"train_r2": _r2, "loss": _loss}).items():
+    for name, show in (figures | {"train_r2": _r2, "train_loss": _loss}).items():
         value = row[name]
         if value is not None and not math.isnan(value):
             return f"{'test' if name.startswith('test') else 'train'} {show(value)}"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _CHOSEN_BY = (
     "validation_accuracy", "validation_r2", "test_accuracy", "test_r2", "test_loss", "train_accuracy", "train_r2",
-    "loss",
+    "train_loss",
 )  # fmt: skip
 """What decides which variant is best: the first measure that there is."""
 _ACROSS = ("learning_bits", "energy_j", "bits", "simulated_time_s", "updates")

@@ -28,7 +28,7 @@ def simulated(scenario: Scenario) -> Rows:
     for name in channels:
         alike.setdefault(in_words(scenario.settings(name)), []).append(name)
     rows += [(_listed(names), text) for text, names in alike.items()]
-    rows += [(f"link {name}", _link(link)) for name, link in scenario.resolved()["links"].items()]
+    rows += [(f"link {name}", _link(link)) for name, link in scenario.resolved["links"].items()]
     rows += [row for row in summary(scenario) if row[0] == "schedule"]
     times = [scenario.compute_times(h) for h in range(1, scenario.depth + 1)]
     for kind, what in enumerate(("forward computing", "learning computing")):

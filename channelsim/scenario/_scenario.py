@@ -81,10 +81,11 @@ class Scenario(Keys):
             lay_over(document, parse_key(key), value)
         return from_document(document, self._path, self._text, self._trusted)
 
+    @property
     def resolved(self) -> dict[str, Any]:
         """Every key with its value, defaults filled in and channels merged, as values that JSON knows.
 
-        Durations, rates and energies are text with units. `Scenario(**scenario.resolved())` means the same.
+        Durations, rates and energies are text with units. `Scenario(**scenario.resolved)` means the same.
         """
         document = self.model_dump(mode="json")
         document["model"]["layers"] = [layer.model_dump(mode="json") for layer in self.model.chain()]
@@ -114,7 +115,7 @@ class Scenario(Keys):
 
     def digest(self) -> str:
         """12 hexadecimal digits for what is computed: the same whatever the names, trace and sweep."""
-        document = self.resolved()
+        document = self.resolved
         for key in ("name", "trace", "sweep"):
             del document[key]
         del document["model"]["name"]
@@ -157,7 +158,7 @@ class Scenario(Keys):
         return _checks.advice(self, samples)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Scenario) and self.resolved() == other.resolved()
+        return isinstance(other, Scenario) and self.resolved == other.resolved
 
     def __hash__(self) -> int:
         return hash(self.digest())

@@ -47,12 +47,12 @@ class Beginning:
     def writer(self, out: Path | None, force: bool) -> trace.Writer | None:
         """The trace that the run goes on in, or a new one at `out`; None without either."""
         if self.resumed is not None:
-            longer = (self.scenario.resolved(), json.dumps(self.inputs)) if self.longer else None
+            longer = (self.scenario.resolved, json.dumps(self.inputs)) if self.longer else None
             return trace.reopen(self.resumed, self.plan, longer, self.recording)
         if out is None:
             return None
         about = provenance.collect(self.scenario.seed) | {"inputs": json.dumps(self.inputs)}
-        return trace.create(out, self.scenario.text, self.scenario.resolved(), self.plan, about, force, self.recording)
+        return trace.create(out, self.scenario.text, self.scenario.resolved, self.plan, about, force, self.recording)
 
 
 def begin(

@@ -297,7 +297,7 @@ class Course:
             validation_r2=last["validation_r2"],
             train_accuracy=last["train_accuracy"],
             train_r2=last["train_r2"],
-            loss=last["train_loss"],
+            train_loss=last["train_loss"],
             updates=self.updates,
             frames=state.frame,
             simulated_time_ps=state.now,

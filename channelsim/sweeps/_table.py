@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 MEASURES = (
     "test_accuracy", "test_r2", "test_loss", "test_accuracy_deployed", "test_r2_deployed", "validation_accuracy",
-    "validation_r2", "train_accuracy", "train_r2", "loss", "bits", "learning_bits", "learning_entropy", "lost",
+    "validation_r2", "train_accuracy", "train_r2", "train_loss", "bits", "learning_bits", "learning_entropy", "lost",
     "lost_to_queues", "lost_to_drops", "lost_to_bit_errors", "lost_to_deadlines", "simulated_time_s", "seconds_to_90",
     "seconds_to_95", "energy_j", "energy_bits_j", "energy_macs_j", "energy_reads_j", "energy_writes_j", "joules_to_90",
     "joules_to_95", "staleness", "utilisation", "queue_max", "wall_time_s", "updates",
 )  # fmt: skip
-"""Columns of the table that a run fills: shares from 0 to 1, R^2, mean losses (`loss`: of training), bits, seconds,
-joules, frames (`staleness`) and messages (`queue_max`)."""
+"""Columns of the table that a run fills: shares from 0 to 1, R^2, mean losses, bits, seconds, joules, frames
+(`staleness`) and messages (`queue_max`)."""
 COLUMNS = ("point", "status", "reason", *MEASURES, "busiest", "warnings", "trace")
 """All columns but those of keys and of metrics of the user's own."""
 _BETWEEN = " | "  # two warnings in one cell, which have commas, colons and semicolons

@@ -27,7 +27,8 @@ from channelsim.sweeps._table import keys_in, measures_in, read_table
 if TYPE_CHECKING:
     import pandas as pd
 
-_BY_DEFAULT = ("test_accuracy", "test_r2", "test_loss", "train_accuracy", "train_r2", "loss")  # the first there is
+# The first there is.
+_BY_DEFAULT = ("test_accuracy", "test_r2", "test_loss", "train_accuracy", "train_r2", "train_loss")
 
 Source = str | os.PathLike[str]
 

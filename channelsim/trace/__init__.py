@@ -1,6 +1,6 @@
 """Traces: one HDF5 file a run, which is also its checkpoint. The layout is described in docs/trace.md.
 
-writer = trace.create("runs/demo.h5", scenario.text, scenario.resolved(), plan, provenance)
+writer = trace.create("runs/demo.h5", scenario.text, scenario.resolved, plan, provenance)
 ...
 with cs.Trace("runs/demo.h5") as trace:
     trace.metrics("test")["accuracy"]

@@ -21,7 +21,7 @@ from tests.cli.process import COMMAND, assert_one_error_line, channelsim, enviro
 KEYS = {
     "test_accuracy",
     "train_accuracy",
-    "loss",
+    "train_loss",
     "updates",
     "frames",
     "simulated_time_s",

@@ -57,7 +57,7 @@ def test_files_are_named_one_by_one(tmp_path: Path) -> None:
     scenario = cs.load(tmp_path / "own.toml")
     found = dataset_of(scenario)
     assert (found.name, len(found.train_y), len(found.test_y)) == ("a", 6, 2)
-    assert dataset_of(cs.Scenario(**scenario.resolved())).digests == found.digests
+    assert dataset_of(cs.Scenario(**scenario.resolved)).digests == found.digests
     both = [scenario.data, scenario.with_({"data.idx.train_x": "here/c.gz", "data.idx.train_y": "here/d"}).data]
     assert [len(each.train_y) for _, each in load_each(both) if isinstance(each, cs.Dataset)] == [6, 2]
 

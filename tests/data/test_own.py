@@ -126,7 +126,7 @@ def test_run_check_and_resume_know_the_file(tmp_path: Path) -> None:
         assert trace.inputs["train_x"] == dataset_of(scenario).digests["train_x"]
     longer = cs.run(resume=tmp_path / "own.h5", epochs=3)
     whole = cs.run(scenario.with_({"training.epochs": 3}), tmp_path / "whole.h5")
-    assert longer.loss == whole.loss
+    assert longer.train_loss == whole.train_loss
     (tmp_path / "mine.py").write_text(HEAD + BLOBS.replace("default_rng(7)", "default_rng(8)"))
     with pytest.raises(InputError, match=r"train_x was .*mine\.py has other values.*data\.dataset = "):
         cs.run(resume=tmp_path / "own.h5", epochs=4)

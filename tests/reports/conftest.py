@@ -149,7 +149,7 @@ def table_of(codes: int, rates: int, seeds: int) -> pd.DataFrame:
         failed = i % 7 == 6
         measures = {
             "test_accuracy": accuracy,
-            "loss": 1 - accuracy,
+            "train_loss": 1 - accuracy,
             "bits": 10 * bits,
             "learning_bits": bits,
             "energy_j": 1e-12 * bits,

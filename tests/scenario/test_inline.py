@@ -65,10 +65,10 @@ def test_the_loss_is_what_the_top_layer_says(top: str) -> None:
 
 def test_digests_tell_samples_targets_and_full_batches_apart() -> None:
     plain = Scenario(**small(2))
-    assert plain.digest() == Scenario(**plain.resolved()).digest()
+    assert plain.digest() == Scenario(**plain.resolved).digest()
     inline = {"train_x": [[1.0] * 6], "train_y": [0]}
     one = Scenario(**small(2, data=inline))
-    assert one.digest() == Scenario(**one.resolved()).digest() != plain.digest()
+    assert one.digest() == Scenario(**one.resolved).digest() != plain.digest()
     assert one.digest() != Scenario(**small(2, data={**inline, "train_y": [1]})).digest()
     assert plain.digest() != Scenario(**small(2, training={"batch": "all"})).digest()
     assert plain.digest() != Scenario(**small(2, data={"name": "synthetic", "target": "real"})).digest()

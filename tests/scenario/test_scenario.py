@@ -24,9 +24,9 @@ def scenario(depth: int = 3, **tables: object) -> Scenario:
 @given(documents())
 def test_resolved_means_the_same(document: Document) -> None:
     first = Scenario(**document)
-    second = Scenario(**json.loads(json.dumps(first.resolved())))
+    second = Scenario(**json.loads(json.dumps(first.resolved)))
     assert second == first
-    assert second.resolved() == first.resolved()
+    assert second.resolved == first.resolved
     assert second.digest() == first.digest()
     for name in first.channel_names:
         direction, layer = name.split(".")
@@ -221,7 +221,7 @@ def test_settings_of_one_of_several_channels() -> None:
     assert found["learning.1.from.4.copy.1"] == 3
     assert found["learning.1.from.3.copy.2"] == 2
     assert found["learning.2.from.4.copy.2"] == 1
-    assert Scenario(**s.resolved()) == s
+    assert Scenario(**s.resolved) == s
 
 
 @pytest.mark.parametrize(

@@ -223,6 +223,6 @@ def test_a_sweep_on_arrays(tmp_path: Path) -> None:
     scenario = cs.Scenario(name="s", model=model, data={"name": "mnist"}, training=training, sweep={"seed": [0, 1]})
     table = cs.sweep(scenario, tmp_path / "sweep", workers=1, dataset=data)
     assert list(table["status"]) == ["done", "done"]
-    for seed, loss in zip(table["seed"], table["loss"], strict=True):
+    for seed, loss in zip(table["seed"], table["train_loss"], strict=True):
         alone = cs.run(scenario.with_({"seed": int(seed), "sweep": {}}), tmp_path / f"{seed}.h5", dataset=data)
-        assert alone.loss == loss
+        assert alone.train_loss == loss
