@@ -13,7 +13,7 @@ import pandas as pd
 import channelsim as cs
 from scripts.paper import campaign, page, record
 from scripts.paper.campaign import Cut
-from scripts.paper.outcomes import gather
+from scripts.paper.outcomes import BEST, gather
 from scripts.paper.record import Record
 from scripts.paper.studies import CIFAR10, CIFAR10_NIGHT, FULL, MNIST, QUICK, STUDIES, Study
 
@@ -96,7 +96,7 @@ def _carry_out(study: Study, arguments: argparse.Namespace) -> None:
                 whole=study.whole,
                 epochs=cut.epochs,
                 tuning_epochs=cut.tuning_epochs,
-                seeds=cut.seeds,
+                seeds=_most_seeds(table),
                 train=cut.train,
                 tuning_train=cut.tuning_train,
                 workers=arguments.workers,
@@ -119,6 +119,12 @@ def _carry_out(study: Study, arguments: argparse.Namespace) -> None:
 
         each = keep_and_show if study.is_long else _nothing
         keep(campaign.carry_out(experiments, cut, folder, arguments.workers, progress, each))
+
+
+def _most_seeds(table: pd.DataFrame) -> int:
+    """How many seeds the variants that are furthest have been run with."""
+    counting = table[table["phase"] == BEST]
+    return int(counting.groupby(["experiment", "variant"])["seed"].nunique().max())
 
 
 def _nothing(table: pd.DataFrame) -> None:

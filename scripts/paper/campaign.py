@@ -34,6 +34,8 @@ class Cut:
         seeds: so many of each experiment's seeds.
         train: so many training images, those to validate on included; None: all.
         tuning_train: the same for the runs that choose learning rates, if it is another number.
+        by_seed: whether all variants are run with one seed before any is with the next, so that what there is compares
+            them all at any time.
     """
 
     epochs: int
@@ -41,6 +43,7 @@ class Cut:
     seeds: int
     train: int | None = None
     tuning_train: int | None = None
+    by_seed: bool = False
 
     def images(self, phase: str) -> int | None:
         """So many training images, those to validate on included, in a phase's runs; None: all."""
@@ -157,18 +160,24 @@ def carry_out(
     """Makes the runs that are not there yet, in a sweep's directory an experiment; returns the table of all of them.
 
     The table has a row a run, with the columns that `outcomes.gather` wants. `kept` gets the table of what there is
-    whenever an experiment's runs that count are done. Raises what `channelsim.sweep` raises, and RuntimeError if a run
-    failed for another reason than that its weights diverged.
+    whenever an experiment's runs that count are done, or where the cut is by seed those of a seed. Raises what
+    `channelsim.sweep` raises, and RuntimeError if a run failed for another reason than that its weights diverged.
     """
     tables = []
     with _cluster(workers) as scheduler:
         for experiment in experiments:
             tables.append(_runs(experiment, tuning_runs(experiment, cut), folder, scheduler, progress))
         for experiment, tuning in zip(experiments, list(tables), strict=True):
-            runs = counting_runs(experiment, cut, tuning)
-            tables.append(_runs(experiment, runs, folder, scheduler, progress))
-            kept(_together(tables))
+            for runs in _in_turn(counting_runs(experiment, cut, tuning), cut.by_seed):
+                tables.append(_runs(experiment, runs, folder, scheduler, progress))
+                kept(_together(tables))
     return _together(tables)
+
+
+def _in_turn(runs: list[Run], by_seed: bool) -> list[list[Run]]:
+    """The runs of each sweep, one sweep after the other."""
+    seeds = dict.fromkeys(run.seed for run in runs)
+    return [[run for run in runs if run.seed == seed] for seed in seeds] if by_seed else [runs]
 
 
 def _together(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:

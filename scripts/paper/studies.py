@@ -29,7 +29,7 @@ class Study:
         experiments: reads them from scenarios/paper.
         network, training: their description on the page; training without the epochs.
         is_long: runs over days: its time is measured by a probe before it begins, and its page is written again
-            whenever an experiment is done.
+            whenever an experiment is done, or a seed of it where the cut is by seed.
     """
 
     data: str
@@ -159,7 +159,7 @@ CIFAR10_NIGHT = replace(
     page="results-cifar10-paper",
     target="paper-cifar-night",
     whole="make paper-cifar-night",
-    cut=Cut(epochs=20, tuning_epochs=0, seeds=3),
+    cut=Cut(epochs=20, tuning_epochs=0, seeds=3, by_seed=True),
     claims=cifar10.OF_THE_RULES,
     experiments=_papers_cifar10,
     network="""\

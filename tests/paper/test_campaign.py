@@ -80,6 +80,19 @@ def test_rates_are_tuned_on_validation_data_and_then_run_with_other_seeds(
     assert set(runs[runs["phase"] != "tuning"]["seed"]) == {1, 2, 3}
 
 
+def test_all_variants_may_be_run_with_a_seed_before_the_next_one(
+    experiments: list[Experiment], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    sweeps_that(lambda values: {"test_accuracy": 0.9, "validation_accuracy": 0.8}, monkeypatch)
+    chosen = [one for one in experiments if one.name == "routes"]
+    cut, kept = Cut(epochs=4, tuning_epochs=2, seeds=3, by_seed=True), []
+    runs = campaign.carry_out(chosen, cut, tmp_path, 2, campaign.Progress(), kept.append)
+    counting = runs[runs["phase"] == "best"]
+    assert counting["seed"].tolist() == [1] * 3 + [2] * 3 + [3] * 3
+    assert [len(table[table["phase"] == "best"]) for table in kept] == [3, 6, 9]
+    assert [one.accuracies.tolist() for one in gather(chosen, runs).of("routes")] == [[90.0] * 3] * 3
+
+
 @pytest.mark.parametrize("reason", ["weights are no longer finite after epoch 1", "ValueError: a fault"])
 def test_only_divergence_is_a_result(
     experiments: list[Experiment], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, reason: str
