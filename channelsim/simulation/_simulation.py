@@ -338,17 +338,16 @@ class Simulation:
     @property
     def metrics(self) -> Metrics:
         """Figures of the last epoch that is over."""
-        if not self._course.rows:
-            return Metrics()
-        return self.history[-1]
+        return self._metrics(self.epoch) if self.epoch else Metrics()
 
     @property
     def history(self) -> tuple[Metrics, ...]:
         """Figures of all epochs that are over."""
-        return tuple(
-            Metrics(epoch=number, own=dict(own), **{**row, "updates": int(row["updates"])})  # type: ignore[arg-type]
-            for number, (row, own) in enumerate(zip(self._course.rows, self._course.own_rows, strict=True), start=1)
-        )
+        return tuple(self._metrics(epoch) for epoch in range(1, self.epoch + 1))
+
+    def _metrics(self, epoch: int) -> Metrics:
+        row, own = self._course.rows[epoch - 1], self._course.own_rows[epoch - 1]
+        return Metrics(epoch=epoch, own=dict(own), **{**row, "updates": int(row["updates"])})  # type: ignore[arg-type]
 
     @property
     def training_time(self) -> float:

@@ -88,16 +88,25 @@ class Pending:
     weights: list[_weights.Snapshot] = field(default_factory=list)
     messages: list[_messages.Messages] = field(default_factory=list)
     records: dict[str, list[_records.Rows]] = field(default_factory=dict)
+    nbytes: int = 0  # kept, for it is asked after every chunk
 
-    @property
-    def nbytes(self) -> int:
-        rows = sum(part.nbytes for parts in self.records.values() for part in parts)
-        return rows + sum(part.nbytes for part in self.weights) + sum(part.nbytes for part in self.messages)
+    def add_weights(self, weights: _weights.Snapshot) -> None:
+        self.weights.append(weights)
+        self.nbytes += weights.nbytes
+
+    def add_messages(self, messages: _messages.Messages) -> None:
+        self.messages.append(messages)
+        self.nbytes += messages.nbytes
+
+    def add_records(self, name: str, rows: _records.Rows) -> None:
+        self.records.setdefault(name, []).append(rows)
+        self.nbytes += rows.nbytes
 
     def clear(self) -> None:
         self.weights.clear()
         self.messages.clear()
         self.records.clear()
+        self.nbytes = 0
 
 
 class Bulk:

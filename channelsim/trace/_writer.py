@@ -130,7 +130,7 @@ class Writer:
         """
         messages = _messages.collect(rows, payloads, self._payload_bytes)
         self._payload_bytes += messages.payload.size
-        self._pending.messages.append(messages)
+        self._pending.add_messages(messages)
 
     def weights(
         self,
@@ -141,12 +141,12 @@ class Writer:
     ) -> None:
         """All synapses after `epoch` epochs: the flat buffers laid out by the plan. They are copied."""
         copies = (np.array(buffer, np.float32) for buffer in (weights, biases, feedback))
-        self._pending.weights.append(_weights.Snapshot(epoch, *copies))
+        self._pending.add_weights(_weights.Snapshot(epoch, *copies))
 
     def values(self, name: str, rows: _records.Rows) -> None:
         """Rows of /records/<name>: a name that `recording` has, the columns and values as `_records.Record` has them.
         They are kept, not copied."""
-        self._pending.records.setdefault(name, []).append(rows)
+        self._pending.add_records(name, rows)
 
     def _table(self, where: str, columns: Sequence[Column]) -> Table:
         if where not in self._tables:

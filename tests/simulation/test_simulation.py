@@ -164,6 +164,18 @@ def cs_run_history(kind: str) -> tuple[float, ...]:
         return tuple(metrics.test_accuracy for metrics in sim.history)
 
 
+def test_what_is_told_of_an_epoch_is_no_more_work_after_many(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    made: list[int] = []
+
+    def counted(*given: Any, epoch: int = 0, **more: Any) -> cs.simulation.Metrics:
+        made.append(epoch)
+        return cs.simulation.Metrics(*given, epoch=epoch, **more)
+
+    monkeypatch.setattr("channelsim.simulation._simulation.Metrics", counted)
+    cs.run(wanted("batch", **{"training": {**TABLES["batch"]["training"], "epochs": 9}}), tmp_path / "t.h5")
+    assert made == list(range(1, 10))
+
+
 # --- what is inside -----------------------------------------------------------------------------------------
 
 
