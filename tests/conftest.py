@@ -18,8 +18,10 @@ from hypothesis import settings
 if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
-# The same examples in every run, so that a test passes or fails for good; --hypothesis-profile=default draws new ones.
-settings.register_profile("fixed", derandomize=True)
+# The same examples in every run, so that a test passes or fails for good; --hypothesis-profile=fresh draws new ones.
+# How long an example takes is up to the machine and what else it does.
+settings.register_profile("fixed", derandomize=True, deadline=None)
+settings.register_profile("fresh", deadline=None)
 settings.load_profile("fixed")
 
 

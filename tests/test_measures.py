@@ -44,7 +44,7 @@ def test_measures_are_those_of_the_run(ran: Path) -> None:
     with Trace(ran) as trace:
         result = trace.result
         assert result is not None
-        for name in ("test_accuracy", "test_loss", "updates", "train_accuracy", "loss"):
+        for name in ("test_accuracy", "test_loss", "updates", "train_accuracy", "train_loss"):
             assert last(trace, name) == pytest.approx(result[name])
         channels = result["channels"].values()
         assert last(trace, "bits") == sum(one["bits"] for one in channels)
