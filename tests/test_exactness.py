@@ -1,7 +1,7 @@
 """Law 1 of the design, by property: any small scenario gives the same weights in the engine and in the reference.
 
 Update by update to 1e-5, values on a rounding boundary apart, and with the same messages, bits, losses and
-simulated time. `tests/test_verify.py` names the single stages and rules, and holds the flips to 1 in 10^5; here all
+simulated time. `tests/verify` names the single stages and rules, and holds the flips to 1 in 10^5; here all
 of them meet, in networks so small that values lie on boundaries by construction (a sum of few-bit numbers that
 cancels, an untrained softmax over three classes), so that their number says nothing.
 """

@@ -23,7 +23,7 @@ from channelsim.reference.evaluate import predict
 from channelsim.sweeps._grid import points
 from tests.cli.process import SMALL, assert_one_error_line, channelsim
 from tests.networks import chain, conv, dense_layers
-from tests.test_run import Stopping
+from tests.run.runs import Stopping
 
 Arrays = dict[str, NDArray[Any]]
 DENSE = dense_layers([64, 9, 7, 10])

@@ -19,7 +19,7 @@ from channelsim.progress import Silent
 from channelsim.rules import RULES
 from tests import networks
 from tests.networks import conv, dense_layers, plan_of_chain, scenario
-from tests.test_run import assert_same
+from tests.run.runs import assert_same
 
 ROWS = 40
 OUTPUTS = 3

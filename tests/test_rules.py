@@ -1,6 +1,6 @@
 """Every learning rule with every modifier: engine against reference, on a small net, on the paper's, and to the end.
 
-`tests/test_verify.py` takes the rules and the modifiers one by one; here is the grid of them: a part of it by default,
+`tests/verify` takes the rules and the modifiers one by one; here is the grid of them: a part of it by default,
 the whole with `-m ""`.
 """
 

@@ -20,7 +20,7 @@ from channelsim.trace import _bulk, _writer
 from tests.campaign.bases import BASES, Base
 from tests.campaign.outcomes import DIFFERENT, DONE, IDENTICAL, Verdict, fork, outcome, verdict
 from tests.campaign.part import Part
-from tests.test_run import contents
+from tests.run.runs import contents
 
 Way = Callable[[cs.Scenario, Path], object]
 """Begins the run of a scenario, or goes on with its trace where that is there."""

@@ -35,7 +35,7 @@ from tests.campaign.outcomes import (
 )
 from tests.campaign.part import Part
 from tests.cli.process import COMMAND, SMALL, environment
-from tests.test_run import contents
+from tests.run.runs import contents
 
 OTHER = 65534
 """The user `nobody`."""

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import channelsim as cs
 from tests.networks import chain, conv, scenario
-from tests.test_run import PIPELINED, assert_same
+from tests.run.runs import PIPELINED, assert_same
 
 FEW = {"name": "synthetic", "train": 37, "test": 11}
 LOSSY = {"learning": {"quantize": {"kind": "log2", "bits": 4}, "drop": {"probability": 0.1}}}

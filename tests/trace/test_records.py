@@ -12,8 +12,8 @@ import pytest
 import channelsim as cs
 from channelsim.trace import _bulk
 from tests.networks import scenario
+from tests.run.runs import assert_same
 from tests.simulation.test_simulation import wanted
-from tests.test_run import assert_same
 
 RECORD: list[dict[str, Any]] = [
     {"what": "activity", "layers": [1], "every": "3 frames", "samples": 2},
