@@ -11,9 +11,9 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from tests import own_parts
 from tests.laws.cases import ADAPTIVE, LAYERED, RULES, SKIPPED, Case, possible
 from tests.networks import chain, dense_layers
+from tests.own.files import use
 
 TRANSFERS = ("tanh", "logistic", "relu", "linear")
 
@@ -231,7 +231,7 @@ def _with_own_stages(rng: Random, tables: dict[str, Any]) -> None:
     for keys in channels:
         if rng.random() < 0.12:
             names = rng.sample(accepted, rng.randint(1, 2))
-            keys["stage"] = [{"use": f"{own_parts.__file__}:{name}", **OWN[name]} for name in names]
+            keys["stage"] = [use(name, **OWN[name]) for name in names]
 
 
 NO_SYNAPSES = ("connections", "C", "rank", "redraw", "copies")

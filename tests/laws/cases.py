@@ -113,6 +113,16 @@ def run(plan: Plan, data: Dataset) -> Outcome:
     return outcome(state)
 
 
+def resumed(plan: Plan, data: Dataset, every: int) -> Outcome:
+    """The whole run, which stops after every so many frames and goes on from a checkpoint."""
+    state = engine.start(plan, data)
+    for frame in range(0, plan.frames, every):
+        advance(plan, state, frame)
+        state = engine.restore(plan, data, {name: array.copy() for name, array in engine.snapshot(state).items()})
+    advance(plan, state, plan.frames)
+    return outcome(state)
+
+
 def advance(plan: Plan, state: engine.State, until: int) -> None:
     """As the engine's own; a case whose weights grow without bound is given up."""
     try:

@@ -16,8 +16,8 @@ from channelsim.data import Dataset
 from channelsim.data.dataset import assemble
 from channelsim.data.raw import Raw
 from channelsim.plan import Plan
-from tests import own_parts, own_rule_parts
 from tests.networks import EVERY_STAGE, dense_layers, plan_of_chain
+from tests.own.files import use, use_rule
 
 Table = dict[str, Any]
 
@@ -81,14 +81,6 @@ def both(**keys: Any) -> Table:
 
 def quantizer(kind: str, **keys: Any) -> Table:
     return {"quantize": {"kind": kind, **keys}}
-
-
-def own(name: str, **parameters: float) -> Table:
-    return {"use": f"{own_parts.__file__}:{name}", **parameters}
-
-
-def own_rule(name: str, **parameters: float) -> Table:
-    return {"use": f"{own_rule_parts.__file__}:{name}", **parameters}
 
 
 def conv(channels: int, kernel: int, transfer: str, **keys: Any) -> Table:
@@ -313,20 +305,20 @@ SCENARIOS: dict[str, Golden] = {
     # stages of a user's own: C's library has no part in these
     "stages of a user's own": dense(
         MIDDLE, 40, "rbp", 5,
-        channels={"forward": {"stage": own("drift", keep=0.9, sigma=0.05),
+        channels={"forward": {"stage": use("drift", keep=0.9, sigma=0.05),
                               "drop": {"probability": 0.1, "rescale": True}},
-                  "learning": {"stage": [own("top_k", k=3), own("saturate", gain=0.8, limit=1.0), own("shuffled")],
+                  "learning": {"stage": [use("top_k", k=3), use("saturate", gain=0.8, limit=1.0), use("shuffled")],
                                "residual": "error_feedback", **quantizer("uniform", bits=6)}},
     ),
     "stages of a user's own, online": dense(
-        MIDDLE, 30, "srbp", 1, channels={"learning": {"stage": own("jittered", sigma=0.1), "encoding": "aer"}}
+        MIDDLE, 30, "srbp", 1, channels={"learning": {"stage": use("jittered", sigma=0.1), "encoding": "aer"}}
     ),
     # and rules
     "steps of a user's own": dense(
         MIDDLE, 30, "arbp", 5, training={"momentum": 0.5},
-        learning={"rule": own_rule("kolen_pollack", decay=0.01), "feedback": {"connections": 4}},
+        learning={"rule": use_rule("kolen_pollack", decay=0.01), "feedback": {"connections": 4}},
     ),
     "steps of a user's own, online": dense(
-        MIDDLE, 20, "bp", 1, learning={"rule": own_rule("pulses", step=0.05)}
+        MIDDLE, 20, "bp", 1, learning={"rule": use_rule("pulses", step=0.05)}
     ),
 }  # fmt: skip

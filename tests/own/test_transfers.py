@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from pathlib import Path
 from typing import Any
 
@@ -11,51 +10,37 @@ import numpy as np
 import pytest
 
 import channelsim as cs
-from channelsim import engine, own_transfers, parts, reference, side_by_side
+from channelsim import engine, own_transfers, reference, side_by_side
 from channelsim.engine.compile import own
 from channelsim.engine.layers import own_transfers as in_engine
 from channelsim.errors import InputError, RunError
-from channelsim.sweeps import points
-from tests import own_parts
 from tests.laws import cases
 from tests.networks import chain, conv, dataset, dense_layers, plan_of_chain
+from tests.own.files import FUNCTIONS, MODEL, use, written
+from tests.own.small import NONE, called, part_of, samples
 
-FILE = own_parts.__file__
-LEAKY = {"use": f"{FILE}:leaky_relu", "slope": 0.1}
-GELU, SOFTPLUS = f"{FILE}:gelu", f"{FILE}:softplus"
-
-
-def use(name: str, **parameters: float) -> dict[str, Any]:
-    return {"use": f"{FILE}:{name}", **parameters}
+LEAKY, GELU, SOFTPLUS = use("leaky_relu", slope=0.1), f"{FUNCTIONS}:gelu", f"{FUNCTIONS}:softplus"
 
 
 @pytest.mark.parametrize("table", [LEAKY, use("gelu"), use("softplus")], ids=["leaky", "gelu", "softplus"])
 def test_compiled_and_as_it_stands_have_the_same_bits(table: dict[str, Any]) -> None:
-    part = parts.part(table["use"], {key: value for key, value in table.items() if key != "use"})
+    part = part_of(table)
     values = np.random.default_rng(0).normal(size=99).astype(np.float32)
     for function, address in zip(own_transfers.functions(part), in_engine.addresses_of(part), strict=True):
         found = values.copy()
-        assert called(address, found) == own.WELL
+        assert called(address, found, len(found), 0, 0, NONE, NONE) == own.WELL
         assert np.array_equal(found, own_transfers.mapped(part, function, values))
-
-
-def called(address: int, values: Any) -> int:
-    """The callback, from outside of the engine."""
-    if numba.config.DISABLE_JIT:
-        return own.call(address, values, 0, 0, np.zeros(0))
-    kinds = [ctypes.c_int64, ctypes.c_void_p, *[ctypes.c_int64] * 3, ctypes.c_void_p]
-    return int(ctypes.CFUNCTYPE(*kinds)(address)(values.ctypes.data, len(values), 0, 0, None))
 
 
 def test_functions_and_derivatives_are_those_of_the_literature() -> None:
     torch = pytest.importorskip("torch")
     s = torch.linspace(-3, 3, 41, dtype=torch.float64, requires_grad=True)
-    for name, table, f in (
-        ("leaky_relu", {"slope": 0.1}, lambda s: torch.nn.functional.leaky_relu(s, 0.1)),
-        ("gelu", {}, torch.nn.functional.gelu),
-        ("softplus", {}, torch.nn.functional.softplus),
+    for table, f in (
+        (LEAKY, lambda s: torch.nn.functional.leaky_relu(s, 0.1)),
+        (use("gelu"), torch.nn.functional.gelu),
+        (use("softplus"), torch.nn.functional.softplus),
     ):
-        part = parts.part(f"{FILE}:{name}", table)
+        part = part_of(table)
         o = f(s)
         [slope] = torch.autograd.grad(o.sum(), s)
         function, derivative = own_transfers.functions(part)
@@ -97,10 +82,8 @@ def network(name: str) -> tuple[Any, Any]:
             {"kind": "maxpool", "size": 2},
             *dense_layers([0, 4, 3], [GELU, LEAKY]),
         ]
-    rng = np.random.default_rng(3)
-    data = dataset(rng.uniform(-1, 1, (20, *shape)), rng.integers(3, size=20), 3)
     tables = {"learning": {"rule": "rbp"}, "channels": channels, **tables}
-    return plan_of_chain(shape, layers, 3, 20, **tables), data
+    return plan_of_chain(shape, layers, 3, 20, **tables), samples(shape)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -123,18 +106,11 @@ def test_another_derivative_is_found_out() -> None:
 @pytest.mark.parametrize("name", ["online", "pipelined"])
 def test_chunks_and_checkpoints_make_no_difference(name: str) -> None:
     plan, data = network(name)
-    whole = cases.run(plan, data)
-    state = engine.start(plan, data)
-    for frame in range(0, plan.frames, 3):
-        engine.advance(plan, state, frame)
-        state = engine.restore(plan, data, {key: array.copy() for key, array in engine.snapshot(state).items()})
-    engine.advance(plan, state, plan.frames)
-    assert cases.outcome(state).same(whole)
+    assert cases.resumed(plan, data, 3).same(cases.run(plan, data))
 
 
 def test_a_silent_neuron_is_one_whose_o_is_0() -> None:
-    rng = np.random.default_rng(0)
-    data = dataset(np.zeros((20, 9)), rng.integers(3, size=20), 3)  # S = 0 throughout layer 1
+    data = dataset(np.zeros((20, 9)), np.arange(20) % 3, 3)  # S = 0 throughout layer 1
     sent = []
     for f in (GELU, SOFTPLUS):
         for batch in (1, 4):
@@ -170,10 +146,8 @@ def test_s_is_kept_where_it_is_needed_and_foretold() -> None:
 def test_what_goes_wrong_in_a_run_is_told_with_file_and_line(name: str, told: str, batch: int) -> None:
     layers = dense_layers([9, 7, 3], [use(name, above=3.0), "softmax"])
     plan = plan_of_chain((9,), layers, 3, 20, training={"batch": batch}, learning={"rule": "bp"})
-    rng = np.random.default_rng(0)
-    data = dataset(rng.uniform(-9, 9, (20, 9)), rng.integers(3, size=20), 3)
-    state = engine.start(plan, data)
-    with pytest.raises(RunError, match=rf"own_parts\.py:\d+: {told}.*, in layer 1 near frame"):
+    state = engine.start(plan, samples(largest=9.0))
+    with pytest.raises(RunError, match=rf"functions\.py:\d+: {told}.*, in layer 1 near frame"):
         engine.advance(plan, state, plan.frames)
 
 
@@ -186,10 +160,8 @@ def test_an_evaluation_tells_it_too() -> None:
 
 def test_weights_that_diverge_are_no_fault_of_the_function() -> None:
     plan = plan_of_chain((9,), dense_layers([9, 7, 3], [LEAKY, "linear"]), 3, 20, training={"learning_rate": 1e30})
-    rng = np.random.default_rng(0)
-    data = dataset(rng.uniform(-1, 1, (20, 9)), rng.integers(3, size=20), 3)
     with pytest.raises(engine.Diverged):
-        engine.advance(plan, engine.start(plan, data), plan.frames)
+        engine.advance(plan, engine.start(plan, samples()), plan.frames)
 
 
 @pytest.mark.parametrize(
@@ -224,65 +196,27 @@ def test_what_numba_does_not_compile_is_told_with_file_and_line(tmp_path: Path) 
         engine.start(plan, dataset(np.zeros((20, 9)), np.zeros(20), 3))
 
 
-SCENARIO = """
-name = "own"
-model = "net.toml"
-[data]
-name = "synthetic"
-train = 60
-test = 20
-[training]
-epochs = 2
-batch = 3
-[learning]
-rule = "srbp"
-"""
-MODEL = """
-name = "m"
-input = [16]
-layers = [
-    { kind = "dense", units = 6, transfer = "mine.py:gelu" },
-    { kind = "dense", units = 5, transfer = { use = "mine.py:leaky_relu", slope = 0.1 } },
-    { kind = "dense", units = 4, transfer = "softmax" },
-]
-"""
-
-
-def written(folder: Path) -> Path:
-    folder.mkdir(exist_ok=True)
-    (folder / "mine.py").write_text(Path(FILE).read_text())
-    (folder / "net.toml").write_text(MODEL)
-    (folder / "own.toml").write_text(SCENARIO)
-    return folder / "own.toml"
-
-
-def test_a_trace_knows_the_file_and_another_is_refused(tmp_path: Path) -> None:
-    path = written(tmp_path / "here")
-    scenario = cs.load(path)
-    assert "mine.py:gelu, mine.py:leaky_relu, softmax" in str(scenario)
+def test_layers_with_one_are_told_and_not_for_torch(tmp_path: Path) -> None:
+    scenario = cs.load(written(tmp_path, "transfer function"))
     assert "mine.py:gelu" in str(cs.check(scenario))
-    result = cs.run(scenario, tmp_path / "own.h5")
-    with cs.Trace(tmp_path / "own.h5") as trace:
-        assert trace.inputs["mine.py"].endswith(parts.digest_of(str(path.parent / "mine.py")))
-        with pytest.raises(InputError, match=r"layer 1 has a transfer function of its own.*mine\.py:gelu"):
-            trace.to_torch()
-    longer = cs.run(resume=tmp_path / "own.h5", epochs=3)
-    whole = cs.run(scenario.with_({"training.epochs": 3}), tmp_path / "whole.h5")
-    assert longer.test_accuracy == whole.test_accuracy and longer.updates == whole.updates > result.updates
-    (path.parent / "mine.py").write_text(Path(FILE).read_text() + "\n# changed\n")
-    with pytest.raises(InputError, match=r"mine\.py"):
-        cs.run(resume=tmp_path / "own.h5", epochs=4)
+    cs.run(scenario, tmp_path / "own.h5")
+    with (
+        cs.Trace(tmp_path / "own.h5") as trace,
+        pytest.raises(InputError, match=r"layer 1 has a transfer function of its own.*mine\.py:gelu"),
+    ):
+        trace.to_torch()
 
 
-def test_files_elsewhere_need_trust(tmp_path: Path) -> None:
-    path = written(tmp_path / "here")
+def test_a_model_elsewhere_needs_trust_as_well_as_its_file(tmp_path: Path) -> None:
+    path = written(tmp_path / "here", "transfer function")
     for name in ("mine.py", "net.toml"):
         (path.parent / name).rename(tmp_path / name)
-    path.write_text(SCENARIO.replace('"net.toml"', '"../net.toml"'))
+    text = path.read_text()
+    path.write_text(text.replace('"net.toml"', '"../net.toml"'))
     with pytest.raises(InputError, match=r"own\.toml: model\.layers\[0\]\.transfer\.use .* --trust"):
         cs.load(path)
     assert cs.load(path, trust=True).own_files() == (str(tmp_path / "mine.py"),)
-    path.write_text(SCENARIO.replace('"net.toml"', f'"{tmp_path}/abs.toml"'))
+    path.write_text(text.replace('"net.toml"', f'"{tmp_path}/abs.toml"'))
     (tmp_path / "abs.toml").write_text(MODEL.replace("mine.py", f"{tmp_path}/mine.py"))
     with pytest.raises(InputError, match=r"outside of the scenario's folder"):
         cs.load(path)
@@ -301,13 +235,3 @@ def test_names_that_are_mistaken() -> None:
         of({"use": "mine"})
     with pytest.raises(InputError, match=r"transfer\.slope = 'steep': a parameter of"):
         of({**LEAKY, "slope": "steep"})
-
-
-def test_points_of_a_sweep_have_the_file_and_vary_a_parameter(tmp_path: Path) -> None:
-    scenario, key = cs.load(written(tmp_path / "here")), "model.layers.1.transfer.slope"
-    found = points(scenario.with_({"sweep": {key: [0.1, 0.5]}}))
-    assert [point.values[key] for point in found] == [0.1, 0.5]
-    for point in found:
-        assert point.scenario is not None
-        assert f"'slope': {point.values[key]}" in str(point.scenario.document())
-        assert point.files == {str(tmp_path / "here" / "mine.py"): Path(FILE).read_bytes()}

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-import channelsim as cs
 import channelsim.extend as cx
 from channelsim import engine, hashing, own_rules, parts, side_by_side
 from channelsim.engine.compile import own
@@ -18,17 +17,11 @@ from channelsim.errors import InputError, RunError
 from channelsim.hashing import Stream
 from channelsim.plan import Plan
 from channelsim.reference.own_steps import mean_steps
-from channelsim.scenario import Scenario
-from tests import own_rule_parts
+from channelsim.scenario import refuse_undeclared
 from tests.laws import cases
 from tests.networks import chain, conv, dataset, dense_layers, plan_of_chain
-
-FILE = own_rule_parts.__file__
-
-
-def use(name: str, **parameters: float) -> dict[str, Any]:
-    return {"use": f"{FILE}:{name}", **parameters}
-
+from tests.own.files import use_rule
+from tests.own.small import called
 
 UNITS = [9, 7, 6, 3]
 BATCHES: dict[str, dict[str, Any]] = {
@@ -41,11 +34,11 @@ BATCHES: dict[str, dict[str, Any]] = {
     },
 }
 RULES: dict[str, dict[str, Any]] = {
-    "kolen_pollack": {"rule": use("kolen_pollack", decay=0.01)},
-    "kolen_pollack, few wires": {"rule": use("kolen_pollack", decay=0.01), "feedback": {"connections": 3}},
-    "oja": {"rule": use("oja")},
-    "jittered": {"rule": use("jittered", sigma=0.1), "feedback": {"rank": 2}, "weight_decay": 0.02},
-    "pulses": {"rule": use("pulses", step=0.05)},
+    "kolen_pollack": {"rule": use_rule("kolen_pollack", decay=0.01)},
+    "kolen_pollack, few wires": {"rule": use_rule("kolen_pollack", decay=0.01), "feedback": {"connections": 3}},
+    "oja": {"rule": use_rule("oja")},
+    "jittered": {"rule": use_rule("jittered", sigma=0.1), "feedback": {"rank": 2}, "weight_decay": 0.02},
+    "pulses": {"rule": use_rule("pulses", step=0.05)},
 }
 
 
@@ -72,7 +65,7 @@ def plan(learning: dict[str, Any], **tables: Any) -> Plan:
     ],
 )
 def test_compiled_and_as_it_stands_have_the_same_bits(name: str, step: Any, parameters: dict[str, float]) -> None:
-    made = plan({"rule": use(name, **parameters)})
+    made = plan({"rule": use_rule(name, **parameters)})
     rng = np.random.default_rng(1)
     batch, rows, columns, c, frame = 3, 5, 4, 1, 6
     pre, post, error, values = (
@@ -84,20 +77,9 @@ def test_compiled_and_as_it_stands_have_the_same_bits(name: str, step: Any, para
     root = np.uint64(hashing.root(made.seed, Stream.OWN.of(c))).view(np.int64)
     numbers = np.array([batch, 4, rows, 0, columns, columns, columns, rows, root, frame])
     assert made.own_rule is not None
-    assert called(made.own_rule.part, step, pre, post, error, values, out, index, numbers) == own.WELL
+    address = own_steps.address_of(made.own_rule.part, step)
+    assert called(address, pre, post, error, values, out, index, numbers) == own.WELL
     assert np.array_equal(out, expected) and np.ptp(out) > 0
-
-
-def called(part: parts.Part, step: Any, *arrays: Any) -> int:
-    """The callback, from outside of the engine."""
-    import ctypes
-
-    import numba
-
-    address = own_steps.address_of(part, step)
-    if numba.config.DISABLE_JIT:
-        return own.call_step(address, *(array.ravel() for array in arrays))
-    return int(ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * 7)(address)(*(a.ctypes.data for a in arrays)))
 
 
 # --- the run -------------------------------------------------------------------------------------------------
@@ -112,7 +94,7 @@ def test_engine_and_reference_agree(batch: str, rule: str) -> None:
 
 
 def test_with_quantized_synapses_and_several_channels() -> None:
-    learning = {"rule": use("kolen_pollack", decay=0.01), "route": "cascade", "feedback": {"copies": 2}}
+    learning = {"rule": use_rule("kolen_pollack", decay=0.01), "route": "cascade", "feedback": {"copies": 2}}
     synapses = {"update": {"kind": "uniform", "bits": 6, "scale": "max"}, "weight": {"kind": "uniform", "bits": 8}}
     result = side_by_side.compare(plan(learning, synapses=synapses, training={"batch": 3}), data(), 5)
     assert result.passed, result
@@ -120,26 +102,22 @@ def test_with_quantized_synapses_and_several_channels() -> None:
 
 def test_over_maps_by_steps_of_dense_layers_only() -> None:
     layers = [conv(2, 3), {"kind": "maxpool", "size": 2}, *dense_layers([0, 5, 3])]
-    tables = {"learning": {"rule": use("oja")}, "training": {"batch": 2, "learning_rate": {"default": 0.1, 1: 0.0}}}
+    tables = {
+        "learning": {"rule": use_rule("oja")},
+        "training": {"batch": 2, "learning_rate": {"default": 0.1, 1: 0.0}},
+    }
     assert side_by_side.compare(plan_of_chain((1, 6, 6), layers, 3, 20, **tables), data((1, 6, 6)), 4).passed
 
 
 def test_another_step_is_found_out() -> None:
-    right, wrong = (plan({"rule": use("kolen_pollack", decay=decay)}) for decay in (0.01, 0.0101))
+    right, wrong = (plan({"rule": use_rule("kolen_pollack", decay=decay)}) for decay in (0.01, 0.0101))
     assert not side_by_side.compare(right, data(), 5, reference_plan=wrong).passed
 
 
 @pytest.mark.parametrize("batch", BATCHES)
 def test_chunks_and_checkpoints_make_no_difference(batch: str) -> None:
     made = plan(RULES["jittered"], **BATCHES[batch])
-    whole = cases.run(made, data())
-    state = engine.start(made, data())
-    for frame in range(0, made.frames, 4):
-        engine.advance(made, state, frame)
-        arrays = {name: array.copy() for name, array in engine.snapshot(state).items()}
-        state = engine.restore(made, data(), arrays)
-    engine.advance(made, state, made.frames)
-    assert cases.outcome(state).same(whole)
+    assert cases.resumed(made, data(), 4).same(cases.run(made, data()))
 
 
 @pytest.mark.parametrize("batch", [1, 4])
@@ -154,9 +132,9 @@ def test_kolen_pollack_is_the_rule_that_is_built_in(batch: int) -> None:
 @pytest.mark.parametrize(
     ("own_rule", "built_in"),
     [
-        ({"rule": use("to_the_target")}, {"rule": "drtp"}),
-        ({"rule": use("only_words")}, {"rule": "sign", "derivative": False}),
-        ({"rule": use("only_the_top")}, {"rule": "top"}),
+        ({"rule": use_rule("to_the_target")}, {"rule": "drtp"}),
+        ({"rule": use_rule("only_words")}, {"rule": "sign", "derivative": False}),
+        ({"rule": use_rule("only_the_top")}, {"rule": "top"}),
     ],
 )
 def test_what_a_rule_declares_is_a_row_of_the_table(own_rule: dict[str, Any], built_in: dict[str, Any]) -> None:
@@ -187,8 +165,8 @@ def test_every_synapse_and_wire_is_counted_whether_its_units_are_active_or_not()
     ],
 )
 def test_what_goes_wrong_in_a_run_is_told_with_file_and_line(name: str, told: str) -> None:
-    made = plan({"rule": use(name, below=0.0)})
-    with pytest.raises(RunError, match=rf"own_rule_parts\.py:\d+: {told}"):
+    made = plan({"rule": use_rule(name, below=0.0)})
+    with pytest.raises(RunError, match=rf"rules\.py:\d+: {told}"):
         engine.advance(made, engine.start(made, data()), made.frames)
 
 
@@ -196,25 +174,25 @@ def test_what_is_refused_before_a_run() -> None:
     def of(learning: dict[str, Any], layers: Any = None, shape: Any = (9,), **tables: Any) -> Any:
         return plan_of_chain(shape, layers or dense_layers(UNITS), 3, 20, learning=learning, **tables)
 
-    with pytest.raises(ValueError, match=r"learning\.rule: .*own_rule_parts\.py:\d+: kolen_pollack\.step_w: .*decay"):
-        of({"rule": use("kolen_pollack")})
+    with pytest.raises(ValueError, match=r"learning\.rule: .*rules\.py:\d+: kolen_pollack\.step_w: .*decay"):
+        of({"rule": use_rule("kolen_pollack")})
     with pytest.raises(ValueError, match="oja has no step that takes p, and the scenario gives k"):
-        of({"rule": use("oja", k=1.0)})
+        of({"rule": use_rule("oja", k=1.0)})
     with pytest.raises(ValueError, match=r"no part 'none'.*kolen_pollack"):
-        of({"rule": use("none")})
+        of({"rule": use_rule("none")})
     with pytest.raises(ValueError, match=r"learning\.rule\.decay = 'x': a parameter"):
-        of({"rule": {**use("kolen_pollack"), "decay": "x"}})
+        of({"rule": {**use_rule("kolen_pollack"), "decay": "x"}})
     maps = [conv(2, 3), *dense_layers([0, 5, 3])]
     with pytest.raises(ValueError, match="layer 1, a conv2d, shares its kernels"):
-        of({"rule": use("oja")}, maps, (1, 4, 4))
+        of({"rule": use_rule("oja")}, maps, (1, 4, 4))
     with pytest.raises(ValueError, match="a conv2d, is a bank of kernels"):
-        of({"rule": use("not_a_number", below=0.0), "route": "layered"}, [conv(2, 3), *maps], (1, 6, 6))
+        of({"rule": use_rule("not_a_number", below=0.0), "route": "layered"}, [conv(2, 3), *maps], (1, 6, 6))
     with pytest.raises(ValueError, match=r'accepted: synapses\.update\.per = "batch"'):
-        of({"rule": use("oja")}, synapses={"update": {"kind": "sign", "scale": "rms", "per": "sample"}})
+        of({"rule": use_rule("oja")}, synapses={"update": {"kind": "sign", "scale": "rms", "per": "sample"}})
     with pytest.raises(ValueError, match=r'accepted: learning\.feedback\.per = "neuron"'):
-        of({"rule": use("oja"), "feedback": {"per": "synapse"}})
-    with pytest.raises(ValueError, match=r"own_rule_parts\.py:only_words has magnitudes with the signs of W"):
-        of({"rule": use("only_words"), "feedback": {"C": {"1": [[0.0] * 7] * 6}}})
+        of({"rule": use_rule("oja"), "feedback": {"per": "synapse"}})
+    with pytest.raises(ValueError, match=r"rules\.py:only_words has magnitudes with the signs of W"):
+        of({"rule": use_rule("only_words"), "feedback": {"C": {"1": [[0.0] * 7] * 6}}})
 
 
 @pytest.mark.parametrize(
@@ -254,70 +232,9 @@ def test_a_step_of_another_name_or_with_other_arguments(tmp_path: Path) -> None:
             own_rules.try_out(parts.part(f"{file}:mine", {}))
 
 
-# --- traces, sweeps ------------------------------------------------------------------------------------------
-
-SCENARIO = """
-name = "own"
-[model]
-name = "m"
-input = [16]
-layers = [{ kind = "dense", units = 6, transfer = "tanh" }, { kind = "dense", units = 4, transfer = "softmax" }]
-[data]
-name = "synthetic"
-train = 60
-test = 20
-[training]
-epochs = 2
-batch = 3
-[learning]
-rule = { use = "mine.py:kolen_pollack", decay = 0.01 }
-"""
-
-
-def written(folder: Path) -> Path:
-    folder.mkdir(exist_ok=True)
-    (folder / "mine.py").write_text(Path(FILE).read_text())
-    (folder / "own.toml").write_text(SCENARIO)
-    return folder / "own.toml"
-
-
-def test_a_trace_knows_the_rule_and_another_file_is_refused(tmp_path: Path) -> None:
-    path, out = written(tmp_path / "here"), tmp_path / "own.h5"
-    scenario = cs.load(path)
-    assert scenario.with_({"seed": 2}).own_files() == (str(path.parent / "mine.py"),)
-    cs.run(scenario, out)
-    longer = cs.run(resume=out, epochs=3)
-    whole = cs.run(scenario.with_({"training.epochs": 3}), tmp_path / "whole.h5")
-    assert longer.test_accuracy == whole.test_accuracy
-    (path.parent / "mine.py").write_text(Path(FILE).read_text() + "\n# changed\n")
-    with pytest.raises(InputError, match=r"mine\.py"):
-        cs.run(resume=out, epochs=4)
-    (path.parent / "mine.py").unlink()
-    with cs.Trace(out) as trace:  # needs no file
-        assert Scenario(**trace.resolved).learning.rule_name == "mine.py:kolen_pollack"
-
-
-def test_files_elsewhere_need_trust(tmp_path: Path) -> None:
-    path = written(tmp_path / "here")
-    (path.parent / "mine.py").rename(tmp_path / "mine.py")
-    path.write_text(SCENARIO.replace('"mine.py', '"../mine.py'))
-    with pytest.raises(InputError, match=r"own\.toml: learning\.rule\.use .* --trust"):
-        cs.load(path)
-    assert cs.load(path, trust=True).own_files() == (str(tmp_path / "mine.py"),)
-
-
 def test_a_scenario_of_a_trace_runs_no_file() -> None:
     resolved = chain((9,), dense_layers(UNITS), learning=RULES["oja"]).resolved
-    cs.scenario.refuse_undeclared(resolved)
+    refuse_undeclared(resolved)
     del resolved["learning"]["rule"]["declared"]
     with pytest.raises(InputError, match=r"learning\.rule has no declared"):
-        cs.scenario.refuse_undeclared(resolved)
-
-
-@pytest.mark.slow  # it starts two processes; tests/test_own_stages.py does so in the default suite
-def test_a_sweep_sends_the_file_and_takes_its_parameters(tmp_path: Path) -> None:
-    scenario = cs.load(written(tmp_path / "here"), set=['sweep."learning.rule.decay"=[0.0, 0.01]'])
-    table = cs.sweep(scenario, tmp_path / "out", workers=2)
-    assert list(table["status"]) == ["done", "done"]
-    alone = cs.run(scenario.with_({"sweep": {}}), tmp_path / "alone.h5")
-    assert alone.test_accuracy == table["test_accuracy"].iloc[1]
+        refuse_undeclared(resolved)

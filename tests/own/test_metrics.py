@@ -21,57 +21,12 @@ from channelsim.sweeps import read_table
 from channelsim.sweeps.plots import plot_sweep
 from channelsim.trace import _layout
 from tests.networks import conv, dataset, dense_layers, plan_of_chain
-
-MINE = """import numpy as np
-
-import channelsim.extend as cx
-
-
-@cx.metric
-def correct(outputs, targets):
-    return (outputs.argmax(axis=1) == targets).mean()
-
-
-@cx.metric(sets=["train", "test"])
-def top_k(outputs, targets, p):
-    best = np.argsort(-outputs, axis=1)[:, : int(p.k)]
-    return (best == targets[:, None]).any(axis=1).mean()
-
-
-@cx.metric
-def broken(outputs, targets):
-    return outputs
-
-
-@cx.dataset
-def blobs():
-    y = np.arange(100) % 4
-    x = np.random.default_rng(1).random((100, 16)) + np.eye(16)[y]
-    return (x[:70], y[:70]), (x[70:], y[70:])
-"""
-SCENARIO = """
-name = "own"
-[model]
-name = "m"
-input = [16]
-layers = [{ kind = "dense", units = 6, transfer = "tanh" }, { kind = "dense", units = 4, transfer = "softmax" }]
-[data]
-dataset = { use = "mine.py:blobs" }
-validation = 10
-[training]
-epochs = 2
-batch = 3
-[metrics]
-correct = { use = "mine.py:correct" }
-top2 = { use = "mine.py:top_k", k = 2 }
-"""
+from tests.own.files import written
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    (tmp_path / "mine.py").write_text(MINE)
-    (tmp_path / "own.toml").write_text(SCENARIO)
-    return tmp_path / "own.toml"
+    return written(tmp_path, "metric", "data set")
 
 
 NETWORKS: dict[str, Any] = {
@@ -122,16 +77,6 @@ def test_they_are_in_trace_result_and_simulation(path: Path, tmp_path: Path) -> 
     assert "test top2 0." in epoch_line(row, 2)
 
 
-def test_they_are_there_after_a_resume(path: Path, tmp_path: Path) -> None:
-    whole = cs.run(cs.load(path, set=["training.epochs=3"]), tmp_path / "whole.h5")
-    cs.run(cs.load(path), tmp_path / "own.h5")
-    longer = cs.run(resume=tmp_path / "own.h5", epochs=3)
-    assert longer.own_history == whole.own_history and len(longer.own_history["test_top2"]) == 3
-    (path.parent / "mine.py").write_text(MINE + "\n# changed\n")
-    with pytest.raises(InputError, match=r"mine\.py has other values"):
-        cs.run(resume=tmp_path / "own.h5", epochs=4)
-
-
 def test_a_sweep_has_columns_of_them(path: Path, tmp_path: Path) -> None:
     scenario = cs.load(path, set=['sweep."metrics.top2.k"=[1, 4]', "training.epochs=1"])
     table = cs.sweep(scenario, tmp_path / "out", workers=2)
@@ -145,8 +90,8 @@ def test_a_sweep_has_columns_of_them(path: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("metric", "told"),
     [
-        ("mine.py:broken", r"^metrics\.f1: .*mine\.py:17: broken returns an array of shape \(10, 4\); accepted: a num"),
-        ("mine.py:top_k", r"^metrics\.f1: .*mine\.py:13: top_k: AttributeError"),
+        ("mine.py:broken", r"^metrics\.f1: .*mine\.py:23: broken returns an array of shape \(10, 4\); accepted: a num"),
+        ("mine.py:top_k", r"^metrics\.f1: .*mine\.py:19: top_k: AttributeError"),
         ("mine.py:none", r"has no part 'none'"),
     ],
 )

@@ -10,20 +10,14 @@ import numpy as np
 import pytest
 
 import channelsim as cs
-from channelsim import engine, own_losses, parts, reference, side_by_side
+from channelsim import engine, own_losses, reference, side_by_side
 from channelsim.errors import InputError, RunError
-from tests import own_parts
 from tests.laws import cases
 from tests.networks import conv, dataset, dense_layers, plan_of_chain
+from tests.own.files import FUNCTIONS, use, written
+from tests.own.small import part_of
 
-FILE = own_parts.__file__
-
-
-def use(name: str, **parameters: float) -> dict[str, Any]:
-    return {"use": f"{FILE}:{name}", **parameters}
-
-
-HUBER, SMOOTHED, GELU = use("huber", delta=0.3), use("smoothed", smooth=0.1), f"{FILE}:gelu"
+HUBER, SMOOTHED, GELU = use("huber", delta=0.3), use("smoothed", smooth=0.1), f"{FUNCTIONS}:gelu"
 CLASSES = np.random.default_rng(3).integers(3, size=20)
 REAL = np.random.default_rng(4).normal(size=(20, 3))
 PIPELINED = {"mode": "pipelined", "interval": "1 us", "stash": 2}
@@ -79,7 +73,7 @@ def test_losses_and_errors_are_those_of_the_literature() -> None:
     smoothed = torch.nn.functional.cross_entropy(o[None], torch.tensor([2]), label_smoothing=0.1)
     for loss, table in ((huber, HUBER), (smoothed, SMOOTHED)):
         [gradient] = torch.autograd.grad(loss, o)
-        part = parts.part(table["use"], {key: value for key, value in table.items() if key != "use"})
+        part = part_of(table)
         found, e = own_losses.of_sample(part, o.detach().float().numpy(), target.float().numpy())
         assert found == pytest.approx(loss.item(), rel=1e-6)
         np.testing.assert_allclose(e, -gradient.numpy(), atol=1e-6)
@@ -96,13 +90,7 @@ def test_a_squared_loss_of_ones_own_has_the_bits_of_the_one_built_in() -> None:
 
 def test_chunks_and_checkpoints_make_no_difference() -> None:
     plan, data = network("values, pipelined, real")
-    whole = cases.run(plan, data)
-    state = engine.start(plan, data)
-    for frame in range(0, plan.frames, 3):
-        engine.advance(plan, state, frame)
-        state = engine.restore(plan, data, {key: array.copy() for key, array in engine.snapshot(state).items()})
-    engine.advance(plan, state, plan.frames)
-    assert cases.outcome(state).same(whole)
+    assert cases.resumed(plan, data, 3).same(cases.run(plan, data))
 
 
 @pytest.mark.parametrize("name", ["error_is_nan", "loss_raises"])
@@ -112,7 +100,7 @@ def test_what_goes_wrong_in_a_run_is_told_with_file_and_line(name: str) -> None:
     loss = use(name, above=0.6)
     plan = plan_of_chain((9,), layers, 3, 20, training={"batch": 2, "loss": loss}, learning={"rule": "bp"})
     data = dataset(np.random.default_rng(0).uniform(-9, 9, (20, 9)), CLASSES, 3)
-    with pytest.raises(RunError, match=rf"own_parts\.py:\d+: {name} {told}.*, at the top near frame"):
+    with pytest.raises(RunError, match=rf"functions\.py:\d+: {name} {told}.*, at the top near frame"):
         engine.advance(plan, engine.start(plan, data), plan.frames)
 
 
@@ -134,50 +122,11 @@ def test_what_is_refused_before_a_run(tmp_path: Path, decorator: str, f: str, to
         plan_of_chain((9,), dense_layers([9, 3]), 3, 20, training={"loss": f"{tmp_path}/mine.py:mine"})
 
 
-SCENARIO = """
-name = "own"
-[model]
-name = "m"
-input = [16]
-layers = [{ kind = "dense", units = 6, transfer = "tanh" }, { kind = "dense", units = 4, transfer = "softmax" }]
-[data]
-name = "synthetic"
-train = 60
-test = 20
-[training]
-epochs = 2
-batch = 3
-loss = { use = "mine.py:huber", delta = 0.3 }
-[learning]
-rule = "srbp"
-"""
-
-
-def written(folder: Path) -> Path:
-    folder.mkdir(exist_ok=True)
-    (folder / "mine.py").write_text(Path(FILE).read_text())
-    (folder / "own.toml").write_text(SCENARIO)
-    return folder / "own.toml"
-
-
-def test_a_trace_knows_the_file_and_another_is_refused(tmp_path: Path) -> None:
-    path = written(tmp_path / "here")
-    scenario = cs.load(path)
-    assert "loss mine.py:huber" in str(scenario)
+def test_it_is_a_part_of_what_is_computed_and_of_its_memory(tmp_path: Path) -> None:
+    scenario = cs.load(written(tmp_path, "loss"))
     assert scenario.with_({"training.loss.delta": 0.2}).digest() != scenario.digest()
     of_s = scenario.with_({"training.loss": {"use": "mine.py:smoothed", "smooth": 0.1}})
     assert cs.check(of_s).memory["frame"] - cs.check(scenario).memory["frame"] == 3 * 4 * 4
-    result = cs.run(scenario, tmp_path / "own.h5")
-    longer = cs.run(resume=tmp_path / "own.h5", epochs=3)
-    whole = cs.run(scenario.with_({"training.epochs": 3}), tmp_path / "whole.h5")
-    assert longer.test_loss == whole.test_loss and longer.updates == whole.updates > result.updates
-    (path.parent / "mine.py").write_text(Path(FILE).read_text() + "\n# changed\n")
-    with pytest.raises(InputError, match=r"mine\.py"):
-        cs.run(resume=tmp_path / "own.h5", epochs=4)
-    (path.parent / "mine.py").rename(tmp_path / "mine.py")
-    path.write_text(SCENARIO.replace("mine.py:huber", "../mine.py:huber"))
-    with pytest.raises(InputError, match=r"own\.toml: training\.loss\.use .* --trust"):
-        cs.load(path)
 
 
 def test_r2_is_not_worked_out_from_another_loss(tmp_path: Path) -> None:
@@ -190,12 +139,3 @@ def test_r2_is_not_worked_out_from_another_loss(tmp_path: Path) -> None:
 
     squared, own = of(), of(loss=HUBER)
     assert math.isfinite(squared.test_r2) and math.isnan(own.test_r2) and math.isfinite(own.test_loss)
-
-
-@pytest.mark.slow
-def test_a_sweep_sends_the_file_and_varies_a_parameter(tmp_path: Path) -> None:
-    scenario, key = cs.load(written(tmp_path / "here")), "training.loss.delta"
-    table = cs.sweep(scenario.with_({"sweep": {key: [0.1, 0.5]}}), tmp_path / "out", workers=2)
-    assert list(table["status"]) == ["done", "done"]
-    for delta, loss in zip(table[key], table["test_loss"], strict=True):
-        assert cs.run(scenario.with_({key: float(delta)}), tmp_path / f"{delta}.h5").test_loss == loss
