@@ -63,6 +63,14 @@ def _spans(factors: Array) -> Array:
     return np.cumprod(steps, axis=0) * np.tri(size)
 
 
+def _tails(left: Array, right: Array) -> Array:
+    """Of each row the sum of the magnitudes that the product of two series has beyond ORDER."""
+    padded = np.concatenate([np.zeros((len(right), ORDER)), right[:, ::-1]], axis=1)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, ORDER + 1, axis=1)[:, :ORDER]
+    products: Array = np.abs(np.einsum("ikm,im->ik", windows, left)).sum(axis=1)
+    return products
+
+
 def error_series(product: Array, ratio: float) -> Array:
     g = -product
     g[0] += ratio
@@ -112,12 +120,10 @@ def adaptive_curve(system: Chain, ratio: float) -> Curve:
 
     def lost(a: Array, c: Array, before: Array, after: Array, step: float) -> Array:
         low, high = np.abs(before[:, -1]), np.abs(after[:, -1])
-        for i in range(hidden):
-            low[i + 1] += np.abs(np.convolve(before[i], a[i])[ORDER + 1 :]).sum()
+        low[1:] += _tails(before[:-1], a)
         drive = low[:-1]
         if layered:
-            for i in range(hidden):
-                high[i] += np.abs(np.convolve(after[i + 1], c[i])[ORDER + 1 :]).sum()
+            high[:-1] += _tails(after[1:], c)
             drive = low[:-1] * np.abs(after[1:]).sum(axis=1) + high[1:] * np.abs(before[:-1]).sum(axis=1)
         of_a, of_c = drive * np.abs(c).sum(axis=1), drive * np.abs(a).sum(axis=1) * system.rho
         return step * np.concatenate([of_a, low[-1:], of_c])
