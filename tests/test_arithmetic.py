@@ -23,7 +23,7 @@ def messages(draw: st.DrawFn) -> tuple[list[int], int]:
     return [unit for unit, times in turns for _ in range(times)], levels
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(messages(), st.lists(st.integers(0, 1), max_size=40))
 def test_what_was_coded_comes_back_whatever_follows(message: tuple[list[int], int], rest: list[int]) -> None:
     units, levels = message

@@ -368,7 +368,7 @@ def agree(units: list[int], samples: int, transfers: list[str] | None = None, **
     np.testing.assert_allclose(state.biases, simulator.biases(), rtol=1e-4, atol=1e-5)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(tables())
 def test_engine_and_neurons_agree_event_by_event(
     network: tuple[list[int], int, list[str], dict[str, Any]],

@@ -76,7 +76,7 @@ def messages(draw: st.DrawFn) -> tuple[np.void, np.ndarray, np.float32, int]:
     return record, values, a, draw(st.integers(0, 2**header_bits - 1))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(messages())
 def test_every_message_survives_and_has_the_length_counted(
     message: tuple[np.void, np.ndarray, np.float32, int],

@@ -149,7 +149,7 @@ cases = st.tuples(
 
 
 @pytest.mark.parametrize("kind", networks)
-@settings(deadline=None, max_examples=15, derandomize=True)
+@settings(max_examples=15)
 @given(st.data(), cases)
 def test_engine_equals_reference(kind: str, data: st.DataObject, case: tuple[Any, ...]) -> None:
     exact(data.draw(networks[kind]), *case)
@@ -158,7 +158,7 @@ def test_engine_equals_reference(kind: str, data: st.DataObject, case: tuple[Any
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("kind", networks)
-@settings(deadline=None, max_examples=1500)
+@settings(max_examples=1500)
 @given(st.data(), cases)
 def test_engine_equals_reference_at_length(kind: str, data: st.DataObject, case: tuple[Any, ...]) -> None:
     exact(data.draw(networks[kind]), *case)

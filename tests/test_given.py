@@ -254,7 +254,7 @@ dtypes = st.sampled_from(["f4", "f8", "f2", "i8", "u1", "?", "c8", "U2", "M8[s]"
 values = st.sampled_from([0, 1, 3])
 
 
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(max_examples=60)
 @given(st.dictionaries(names, st.tuples(shapes, dtypes, values), max_size=3))
 def test_an_npz_is_read_or_refused_in_one_line(found: dict[str, Any]) -> None:
     changes = {name: np.full(shape, value).astype(dtype) for name, (shape, dtype, value) in found.items()}
@@ -276,7 +276,7 @@ nested = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=150, derandomize=True)
+@settings(max_examples=150)
 @given(st.sampled_from(["W", "b", "C"]), nested)
 def test_numbers_are_read_or_refused_in_one_line(key: str, value: Any) -> None:
     layers = [{"kind": "dense", "units": 1, "transfer": "linear"} for _ in range(2)]

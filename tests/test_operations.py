@@ -27,7 +27,7 @@ FLOAT = 32
 shapes = st.lists(st.integers(1, 12), min_size=2, max_size=5).flatmap(
     lambda units: st.integers(2, 9).map(lambda classes: [*units, classes])
 )
-quickly = settings(deadline=None, max_examples=25, derandomize=True)
+quickly = settings(max_examples=25)
 
 
 def tables(of: str = "rule") -> dict[str, dict[str, str]]:
@@ -174,7 +174,7 @@ def test_broadcast_pays_once(units: list[int]) -> None:
     assert found["messages"] == len(units) - 2
 
 
-@settings(deadline=None, max_examples=40, derandomize=True)
+@settings(max_examples=40)
 @given(shapes, st.sampled_from(LEARNING_RULES), st.sampled_from([1, 3]), st.floats(0, 0.9))
 def test_silence_is_free(units: list[int], rule: str, batch: int, silent: float) -> None:
     """With silent pixels, silent ReLUs and lost events: the events that arrived, times the synapses behind them."""

@@ -25,7 +25,7 @@ def nearest(exact: Fraction) -> np.float32:
     return min(finite, key=lambda c: (abs(Fraction(float(c)) - exact), int(c.view(np.int32)) % 2))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(FINITE, FINITE, FINITE, st.sampled_from([0, 1e-9, 1e-8, 6e-8, 1.2e-7, 1e-3]))
 @example(1 + 2.0**-23, 1 + 2.0**-23, 2.0**-46, 0)
 @example(1e-30, 1e-30, 1e-45, 0)

@@ -134,7 +134,7 @@ channels = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(channels, st.sampled_from(["rbp", "srbp", "bp", "arbp"]), st.integers(1, 4))
 def test_sums_differ_by_the_residual(channel: dict[str, Any], rule: str, batch: int) -> None:
     """Whatever the scale. In the reference, as the engine does not write down what it was to send."""

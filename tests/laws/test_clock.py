@@ -13,7 +13,7 @@ SAME = ["messages", "offered", "sent", "delivered", "dropped", "flipped_bits", "
 """Counters that have nothing to do with the clock or the code."""
 
 
-@settings(deadline=None, max_examples=30, derandomize=True)
+@settings(max_examples=30)
 @given(cases(), delays, delays, compute)
 def test_delays_are_not_seen_in_the_weights(
     case: Case, forward: dict[str, Any], learning: dict[str, Any], work: dict[str, Any]
@@ -32,7 +32,7 @@ def test_delays_are_not_seen_in_the_weights(
         assert delayed.counters[name].tolist() == ideal.counters[name].tolist()
 
 
-@settings(deadline=None, max_examples=30, derandomize=True)
+@settings(max_examples=30)
 @given(cases(), st.booleans())
 def test_a_shared_bus_is_not_seen_in_the_weights(case: Case, broadcast: bool) -> None:
     data = case.data()

@@ -36,7 +36,7 @@ def in_pieces(case: Case, cuts: list[int], between: str) -> Outcome:
 
 
 @pytest.mark.parametrize("between", ["nothing", "settle", "evaluate", "resume"])
-@settings(deadline=None, max_examples=25, derandomize=True)
+@settings(max_examples=25)
 @given(any_case, st.lists(st.integers(0, 60), max_size=6))
 def test_a_run_in_pieces_is_the_same_run(between: str, case: Case, cuts: list[int]) -> None:
     assert in_pieces(case, cuts, between).same(run(case.plan(), case.data()))
@@ -73,7 +73,7 @@ def test_updates_that_wait_are_not_seen(rule: str, schedule: dict[str, str]) -> 
 
 
 @pytest.mark.parametrize("residual", [None, False, True], ids=["ideal", "threshold", "residual"])
-@settings(deadline=None, max_examples=30, derandomize=True)
+@settings(max_examples=30)
 @given(st.one_of(cases(none), cases(none, schedules=pipelines)), st.sampled_from(["dense", "aer", "auto"]))
 def test_what_is_written_down_is_not_seen(residual: bool | None, case: Case, encoding: str) -> None:
     """Messages that are not written down take a shorter way where they meet nothing, or only a threshold."""
@@ -86,7 +86,7 @@ def test_what_is_written_down_is_not_seen(residual: bool | None, case: Case, enc
     assert outcome(state).same(run(plan, data))
 
 
-@settings(deadline=None, max_examples=20, derandomize=True)
+@settings(max_examples=20)
 @given(any_case)
 def test_a_run_repeated_is_the_same_run(case: Case) -> None:
     assert run(case.plan(), case.data()).same(run(case.plan(), case.data()))

@@ -125,7 +125,7 @@ EVERY_NETWORK = any_network(("tanh", "relu", "linear"), ("softmax",))
 BATCHES = st.sampled_from([1, 2, 7])
 
 
-@settings(deadline=None, max_examples=30, derandomize=True)
+@settings(max_examples=30)
 @given(
     EVERY_NETWORK,
     st.sampled_from(["rbp", "srbp", "arbp", "asrbp", "sign"]),
@@ -142,7 +142,7 @@ def test_c_of_any_scale(network: Network, rule: str, batch: int, feedback: dict[
     assert np.isfinite(biases).all()
 
 
-@settings(deadline=None, max_examples=30, derandomize=True)
+@settings(max_examples=30)
 @given(EVERY_NETWORK, st.sampled_from(["bp", "top"]), BATCHES, scales, scales)
 def test_w_of_any_scale(network: Network, rule: str, batch: int, a: float, s: float) -> None:
     plan, data = over_w(network, rule, batch), data_of(network, batch)

@@ -74,14 +74,14 @@ def equal(case: Case, line: DelayLine) -> None:
         assert np.abs(ours - theirs).max(initial=0) <= tolerances.WEIGHTS * scale, name
 
 
-@settings(deadline=None, max_examples=30, derandomize=True)
+@settings(max_examples=30)
 @given(delayed())
 def test_late_errors_are_a_delay_line(given: tuple[Case, dict[int, int]]) -> None:
     case, delays = given
     equal(case, DelayLine(case.plan(), case.data(), delays))
 
 
-@settings(deadline=None, max_examples=30, derandomize=True)
+@settings(max_examples=30)
 @given(delayed(equal_frames=True), st.integers(1, 4), st.booleans())
 def test_a_stash_forgets_what_is_older(given: tuple[Case, dict[int, int]], stash: int, current: bool) -> None:
     case, delays = given
@@ -90,7 +90,7 @@ def test_a_stash_forgets_what_is_older(given: tuple[Case, dict[int, int]], stash
     equal(case, DelayLine(case.plan(), case.data(), delays, stash, current))
 
 
-@settings(deadline=None, max_examples=30, derandomize=True)
+@settings(max_examples=30)
 @given(delayed(), st.sampled_from(["drop", "current"]))
 def test_a_stash_that_is_deep_enough_is_not_seen(given: tuple[Case, dict[int, int]], on_miss: str) -> None:
     case, delays = given
@@ -98,7 +98,7 @@ def test_a_stash_that_is_deep_enough_is_not_seen(given: tuple[Case, dict[int, in
     assert run(case.plan(schedule=schedule), case.data()).same(run(case.plan(), case.data()))
 
 
-@settings(deadline=None, max_examples=25, derandomize=True)
+@settings(max_examples=25)
 @given(cases(), st.sampled_from(["fixed", "poisson"]))
 def test_without_delays_it_is_sequential_bit_for_bit(case: Case, arrivals: str) -> None:
     """Whatever the stages do, and however the frames arrive."""
@@ -108,7 +108,7 @@ def test_without_delays_it_is_sequential_bit_for_bit(case: Case, arrivals: str) 
     assert found.now > sequential.now == 0
 
 
-@settings(deadline=None, max_examples=30, derandomize=True)
+@settings(max_examples=30)
 @given(cases())
 def test_errors_in_time_are_sequential_bit_for_bit(case: Case) -> None:
     """D = 0 also where messages take time, as long as everything is done when the next frame enters."""

@@ -20,7 +20,7 @@ SCHEDULES = {"sequential": None, "pipelined": pipelines}
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("networks", [dense_networks, networks_on_maps])
-@settings(deadline=None, max_examples=30, derandomize=True)
+@settings(max_examples=30)
 @given(st.data())
 def test_weights_equal_the_reference_update_by_update(networks: Networks, schedule: str, data: st.DataObject) -> None:
     smooth = ("tanh", "logistic", "relu")

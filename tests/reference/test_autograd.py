@@ -86,7 +86,7 @@ def test_bp_is_the_gradient(hidden: str, top: str, batch: int) -> None:
             assert torch.allclose(now, leaf - rate * gradient, atol=1e-6, rtol=0)
 
 
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(max_examples=60)
 @given(networks_on_maps(tuple(ACTIVATIONS), tuple(LOSSES)), st.sampled_from([1, 3]))
 def test_bp_is_the_gradient_of_any_chain(network: Network, batch: int) -> None:
     training = {"batch": batch, "epochs": 1, "learning_rate": 0.1}

@@ -51,7 +51,7 @@ def with_own_bandwidth(settings: dict[str, Any]) -> dict[str, Any]:
     return settings if "bandwidth" in settings else {k: v for k, v in settings.items() if k != "queue"}
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     slow,
     slow,
@@ -89,7 +89,7 @@ timed = slow.map(lambda settings: {k: v for k, v in settings.items() if k not in
 augmented = st.fixed_dictionaries({"name": st.just("synthetic"), "flip": st.booleans(), "shift": st.integers(0, 2)})
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     cases(timed, schedules=schedules, transfers=("tanh", "relu"), quantized_synapses=False, networks=networks_on_maps),
     augmented,

@@ -76,20 +76,20 @@ def check(layer: Any, samples: int, seed: int) -> None:
         assert torch.allclose(found, expected, atol=1e-3)
 
 
-@settings(deadline=None, max_examples=150, derandomize=True)
+@settings(max_examples=150)
 @given(records(Kind.CONV2D), st.integers(1, 3), st.integers(0, 999))
 def test_convolution(layer: Any, samples: int, seed: int) -> None:
     check(layer, samples, seed)
 
 
 @pytest.mark.parametrize("kind", POOLS)
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(max_examples=60)
 @given(st.data())
 def test_pools(kind: Kind, data: st.DataObject) -> None:
     check(data.draw(records(kind)), data.draw(st.integers(1, 3)), data.draw(st.integers(0, 999)))
 
 
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(max_examples=60)
 @given(records(Kind.MAXPOOL), st.integers(0, 999))
 def test_of_equals_the_first_is_the_largest(layer: Any, seed: int) -> None:
     """Values of three sizes, so that windows have several largest ones; by rows."""

@@ -203,7 +203,7 @@ def test_words_are_those_of_the_packer(quantize: Any) -> None:
     assert np.array_equal(value[0].numpy()[means], expected[means])
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.floats(1e-4, 1.0), st.integers(0, 10))
 def test_bit_errors(probability: float, frame: int) -> None:
     """Masks by a plain loop over the geometric gaps, and what the flipped words mean."""

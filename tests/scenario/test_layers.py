@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from channelsim.errors import InputError
@@ -58,7 +58,6 @@ def test_a_pools_windows_lie_side_by_side_unless_a_stride_is_given() -> None:
 sides = st.integers(1, 9)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 3), sides, sides, st.integers(1, 5), st.integers(1, 4), st.integers(0, 3), st.integers(1, 4))
 def test_shapes_are_those_of_pytorch(
     channels: int, height: int, width: int, window: int, stride: int, padding: int, maps: int

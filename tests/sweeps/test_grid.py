@@ -29,7 +29,7 @@ def scenario(**sweep: Any) -> Scenario:
 numbers = st.lists(st.integers(1, 50), min_size=1, max_size=4, unique=True)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(batches=numbers, seeds=numbers, rules=st.lists(st.sampled_from(["bp", "rbp", "srbp"]), min_size=1, unique=True))
 def test_a_grid_is_the_full_product_each_point_once(batches: list[int], seeds: list[int], rules: list[str]) -> None:
     found = points(scenario(training__batch=batches, learning__rule=rules, seed=seeds))
@@ -44,7 +44,7 @@ def test_a_grid_is_the_full_product_each_point_once(batches: list[int], seeds: l
         assert not point.scenario.sweep
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(pairs=st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, unique=True), seeds=numbers)
 def test_zipped_keys_vary_together(pairs: list[tuple[int, int]], seeds: list[int]) -> None:
     batches, epochs = (list(column) for column in zip(*pairs, strict=True))

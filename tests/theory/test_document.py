@@ -110,7 +110,7 @@ def test_hidden() -> None:
     assert isinstance(adaptive, Hidden) and (adaptive.rho, system.rho) == (0.3, 1.0)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(
     st.sampled_from([1.0, 1.5, 2.0, 3.0]),
     st.lists(st.tuples(st.floats(0.1, 2), st.floats(-2, 2), st.floats(0.1, 1)), min_size=1, max_size=4),
@@ -220,7 +220,7 @@ SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(stri
 VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3), max_leaves=8)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(
     st.sampled_from([CHAIN, BRANCH, NARROW, WIDE, HIDDEN]),
     st.dictionaries(

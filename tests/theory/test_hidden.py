@@ -67,7 +67,7 @@ def drawn(seed: int, transfer: str, rule: str, derivative: bool) -> Hidden:
     return replace(found, rho=float(draws.uniform(0.4, 2))) if rule in ("arbp", "asrbp") else found
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10**6), st.sampled_from(TRANSFERS), st.sampled_from(["bp", "rbp", "srbp", "arbp"]))
 def test_random_starts_with_the_derivative(seed: int, transfer: str, rule: str) -> None:
     case = drawn(seed, transfer, rule, True)
@@ -79,7 +79,7 @@ def test_random_starts_with_the_derivative(seed: int, transfer: str, rule: str) 
     check(case, found)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(0, 10**6), st.sampled_from(["power 2", "power 3", "relu"]))
 def test_random_starts_without_the_derivative_follow_one_of_two_regimes(seed: int, transfer: str) -> None:
     case = drawn(seed, transfer, "rbp", False)

@@ -16,7 +16,7 @@ from tests.theory.integrated import path
 RULES: tuple[Rule, ...] = ("bp", "rbp", "srbp", "arbp", "asrbp")
 NUMBERS = st.floats(-1.8, 1.8).map(lambda x: round(x, 3))
 """Of both signs, often small, sometimes 0 or tied."""
-FEW = settings(max_examples=25, deadline=None, derandomize=True)
+FEW = settings(max_examples=25)
 
 
 @st.composite

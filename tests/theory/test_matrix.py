@@ -75,7 +75,7 @@ def check(system: Matrix, slowest: float | None = None) -> None:
             np.testing.assert_allclose(f(state), f(equation.start), atol=1e-9 * size**2)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.integers(0, 10**6),
     st.sampled_from(RULES),
@@ -86,7 +86,7 @@ def test_limits_from_random_starts(seed: int, rule: str, sizes: tuple[int, int, 
     check(random_system(seed, rule, sizes, kind), 300)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10**6), st.integers(1, 4), st.integers(1, 3), st.sampled_from(KINDS))
 def test_bottlenecks_from_random_starts(seed: int, inputs: int, outputs: int, kind: str) -> None:
     check(random_system(seed, "rbp", (inputs, 1, outputs), kind), 300)
@@ -102,7 +102,7 @@ def test_equation_and_jacobian(seed: int, rule: str, sizes: tuple[int, int, int]
     np.testing.assert_allclose(equation.jacobian(equation.start), np.array(slopes).T, atol=1e-6)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 10**6), st.integers(1, 3), st.integers(1, 3))
 def test_a_channel_of_full_column_rank_learns_the_regression(seed: int, hidden_extra: int, outputs: int) -> None:
     system = random_system(seed, "rbp", (2, outputs + hidden_extra - 1, outputs))

@@ -25,7 +25,7 @@ def copy(made: Path, tmp_path: Path) -> Path:
 
 
 @given(at=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_flipped_bit_is_seen(made: Path, tmp_path: Path, at: float, bit: int) -> None:
     content = bytearray(made.read_bytes())
     content[int(at * len(content))] ^= 1 << bit

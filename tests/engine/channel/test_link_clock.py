@@ -18,7 +18,7 @@ from tests.engine.records import record
 link_clock = compiled_module(inner_link_clock)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(0, 10**9), st.integers(1, 10**9), st.integers(1, 10**6))
 def test_occupation_is_exact(bits: int, numerator: int, denominator: int) -> None:
     link = record(LINK, ps_numerator=numerator, ps_denominator=denominator)
@@ -28,7 +28,7 @@ def test_occupation_is_exact(bits: int, numerator: int, denominator: int) -> Non
 OFFERS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 40)), max_size=30)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(OFFERS, st.fractions(Fraction(1, 10), 7, max_denominator=10), st.none() | st.integers(0, 3))
 def test_first_come_first_served(gaps: list[tuple[int, int]], ps_a_bit: Fraction, queue: int | None) -> None:
     times = np.cumsum([gap for gap, _ in gaps]).tolist()

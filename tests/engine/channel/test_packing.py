@@ -88,7 +88,7 @@ def said(draw: st.DrawFn) -> Said:
     return record, np.where(rng.random(n) < share, values, F(0)).astype(F), a
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(said(), max_size=4))
 @example([])
 def test_the_bytes_are_those_of_the_codes(messages: list[Said]) -> None:

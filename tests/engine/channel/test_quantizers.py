@@ -59,7 +59,7 @@ def test_edges(kind: str, levels: int, values: list[float], scale: str) -> None:
 
 
 @EACH_KIND
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32), st.integers(1, 50))
 def test_random_messages(kind: str, levels: int, seed: int, n: int) -> None:
     rng = np.random.default_rng(seed)
@@ -146,7 +146,7 @@ def test_words_of_sent_values(kind: str, levels: int) -> None:
     np.testing.assert_array_equal(found, codes.encode(values, SCALE, row))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(0, 2**32 - 1))
 def test_floats_are_their_bits(word: int) -> None:
     value, valid = codes.decode(np.array([word], np.uint32), 1.0, channel(4))

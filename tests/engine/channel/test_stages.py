@@ -261,7 +261,7 @@ def test_bit_errors(probability: float, kind: str, levels: int, encoding: Encodi
     assert (corrupted, flipped) == (active.sum() - valid.sum(), flips)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(st.booleans(), min_size=1, max_size=12),
     st.sampled_from([Encoding.DENSE, Encoding.AER]),

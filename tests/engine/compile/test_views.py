@@ -31,7 +31,7 @@ def part(x: Any, first: int, last: int, out: Any) -> int:
     return len(values)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(0, 9), LENGTH, st.integers(0, 12))
 def test_a_slice_may_end_behind_the_array_and_before_it_begins(n: int, first: int, last: int) -> None:
     x, out = np.arange(n, dtype=F), np.zeros(12, F)

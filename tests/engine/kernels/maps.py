@@ -15,7 +15,7 @@ from tests import naive
 F = np.float32
 CLOSE = {"rtol": 1e-4, "atol": 1e-4}
 SEEDS = st.integers(0, 2**32)
-MANY = settings(deadline=None, max_examples=80)
+MANY = settings(max_examples=80)
 
 
 @st.composite

@@ -18,7 +18,7 @@ counter_hash = compiled_module(inner_counter_hash)
 COUNTER = st.integers(0, 2**63 - 2)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(COUNTER, COUNTER, COUNTER, COUNTER, COUNTER)
 def test_keys_and_words(seed: int, stream: int, frame: int, sample: int, index: int) -> None:
     expected = hashing.key(seed, stream, frame, sample)
@@ -28,7 +28,7 @@ def test_keys_and_words(seed: int, stream: int, frame: int, sample: int, index: 
     assert int(counter_hash.word(np.uint64(key), np.int64(index))) == int(word[0])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(0, 2**64 - 1))
 def test_numbers_made_of_a_word(word: int) -> None:
     words = np.array([word], np.uint64)

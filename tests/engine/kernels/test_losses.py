@@ -40,7 +40,7 @@ def test_cross_entropy_of_what_is_not_a_number() -> None:
 
 
 @pytest.mark.parametrize("kind", SQUARED)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.floats(-2, 2, width=32), min_size=1, max_size=70), st.data())
 def test_half_the_squared_error(kind: Transfer, output: list[float], data: st.DataObject) -> None:
     """Bit for bit: summed in float64, in the order of the units."""

@@ -108,7 +108,7 @@ def test_errors_of_a_mini_batch(samples: int, known: float, kind: str, unit: flo
     np.testing.assert_allclose(taken, error, rtol=1e-5, atol=1e-5)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 9), st.integers(1, 70), st.integers(1, 150), st.floats(0, 1), st.integers(0, 2**32))
 def test_add_sparse(rows: int, inner: int, n: int, share: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -118,7 +118,7 @@ def test_add_sparse(rows: int, inner: int, n: int, share: float, seed: int) -> N
     np.testing.assert_allclose(out, expected, rtol=1e-5, atol=1e-5)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(*[st.integers(1, 40)] * 2, st.integers(1, 300), st.booleans(), st.booleans(), st.integers(0, 2**32))
 def test_matmul(rows: int, columns: int, inner: int, turned: bool, add: bool, seed: int) -> None:
     rng = np.random.default_rng(seed)

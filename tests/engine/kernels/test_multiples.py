@@ -17,7 +17,7 @@ F = np.float32
 UNITS = st.floats(float(SMALLEST_UNIT), 2.0**100, width=32).map(F)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.lists(UNITS, min_size=1, max_size=4), st.integers(1, 40), st.integers(0, 2**32))
 def test_there_and_back(units: list[np.float32], n: int, seed: int) -> None:
     """Of one sample after another, one without a unit among them; a zero that is an event (-0.0) stays one."""

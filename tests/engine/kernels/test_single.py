@@ -15,7 +15,7 @@ from tests.engine.kernels.matrices import CLOSE, SHAPES, F, chosen, matrix, thin
 single = compiled_module(inner_single)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(SHAPES, st.integers(0, 2**32))
 def test_an_update_that_waited_equals_one_made_at_once(shape: tuple[int, int], seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -35,7 +35,7 @@ def test_an_update_that_waited_equals_one_made_at_once(shape: tuple[int, int], s
     assert not old.any()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(SHAPES, st.integers(1, 6), st.integers(0, 2**32))
 def test_rows_that_wait_for_steps_of_their_own(shape: tuple[int, int], count: int, seed: int) -> None:
     """Some are brought up to date as they are read, others by their numbers, the rest by the step they wait for."""
@@ -70,7 +70,7 @@ def test_add_scaled(n: int) -> None:
     np.testing.assert_array_equal(out, 1 + 0.5 * np.arange(n, dtype=F))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1, 6), SHAPES, st.integers(0, 2**32))
 def test_samples_of_a_mini_batch_one_by_one(samples: int, shape: tuple[int, int], seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -18,7 +18,7 @@ heap = compiled_module(inner_heap)
 EVENTS = st.lists(st.one_of(st.none(), st.tuples(st.integers(0, 5), st.integers(0, 2))), max_size=80)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(EVENTS)
 def test_order_is_that_of_heapq(events: list[tuple[int, int] | None]) -> None:
     """None pops; a pair (time, priority) is pushed, with an act, channel and slot of its own."""

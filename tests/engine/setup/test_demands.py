@@ -49,7 +49,7 @@ channels = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(cases.cases(channels=channels, schedules=schedules), st.sampled_from([0, 0, 2]))
 def test_nothing_is_compiled_in_the_middle_of_a_run(case: cases.Case, traced: int) -> None:
     as_in_a_new_process()

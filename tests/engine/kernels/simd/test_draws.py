@@ -35,7 +35,7 @@ LISTS = {simd.list_hits: (4,)}  # arguments that become as long as the result
 
 
 @pytest.mark.parametrize("function", CASES, ids=lambda function: function.__name__)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(values=VALUES)
 def test_plain_form(function: Callable[..., Any], values: list[float]) -> None:
     assert_does_what_its_plain_form_says(function, lambda: CASES[function](np.array(values, F)), LISTS.get(function))

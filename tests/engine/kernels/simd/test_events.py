@@ -33,7 +33,7 @@ LISTS = {simd.compact: (1, 2)}  # arguments that become as long as the result
 
 
 @pytest.mark.parametrize("function", CASES, ids=lambda function: function.__name__)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(values=VALUES)
 def test_plain_form(function: Callable[..., Any], values: list[float]) -> None:
     assert_does_what_its_plain_form_says(function, lambda: CASES[function](np.array(values, F)), LISTS.get(function))
@@ -45,7 +45,7 @@ def test_edges(function: Callable[..., Any], values: list[float]) -> None:
     assert_does_what_its_plain_form_says(function, lambda: CASES[function](np.array(values, F)), LISTS.get(function))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(VALUES, st.integers(0, 5), st.integers(0, 5))
 def test_take_from(values: list[float], first: int, last: int) -> None:
     x = np.array(values, F)

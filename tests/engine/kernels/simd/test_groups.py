@@ -24,7 +24,7 @@ def sparse(rng: np.random.Generator, rows: int, columns: int, share: float) -> n
     return np.where(rng.random((rows, columns)) < share, rng.normal(size=(rows, columns)), 0).astype(F)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(1, PAIR), st.integers(1, 70), st.integers(0, 20), SHARES, st.integers(0, 2**32))
 def test_list_columns(rows: int, n: int, gap: int, share: float, seed: int) -> None:
     x = np.ones((rows + 3, n + gap), F)  # other samples and other columns, which do not count
@@ -37,7 +37,7 @@ def test_list_columns(rows: int, n: int, gap: int, share: float, seed: int) -> N
     assert (room[n:] == -1).all()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(1, 40), st.integers(1, 40), st.data(), SHARES, st.integers(0, 2**32))
 def test_list_rows(rows: int, stride: int, data: st.DataObject, share: float, seed: int) -> None:
     columns = data.draw(st.integers(1, min(SPAN, stride)))

@@ -31,7 +31,7 @@ CASES: dict[Callable[..., Any], Callable[[Floats], tuple[Any, ...]]] = {
 
 
 @pytest.mark.parametrize("function", CASES, ids=lambda function: function.__name__)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(values=VALUES)
 def test_plain_form(function: Callable[..., Any], values: list[float]) -> None:
     assert_does_what_its_plain_form_says(function, lambda: CASES[function](np.array(values, F)))
@@ -43,7 +43,7 @@ def test_edges(function: Callable[..., Any], values: list[float]) -> None:
     assert_does_what_its_plain_form_says(function, lambda: CASES[function](np.array(values, F)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(VALUES)
 def test_take(values: list[float]) -> None:
     x = np.array(values, F)
@@ -57,7 +57,7 @@ def test_take(values: list[float]) -> None:
     np.testing.assert_array_equal(taken[:count], there[1][:count])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 20), st.integers(0, 20))
 def test_transpose(rows: int, n: int, gap: int, out_gap: int) -> None:
     matrix = np.arange(rows * (n + gap), dtype=F)

@@ -15,7 +15,7 @@ LENGTHS = range(71)
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of NumPy, about infinities in the twins
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(SHAPES, st.integers(0, 2**32))
 def test_dot_rows(shape: tuple[int, int], seed: int) -> None:
     rng = np.random.default_rng(seed)

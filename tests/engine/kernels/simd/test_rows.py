@@ -31,7 +31,7 @@ CASES: dict[Callable[..., Any], Callable[[Floats], tuple[Any, ...]]] = {
 
 
 @pytest.mark.parametrize("function", CASES, ids=lambda function: function.__name__)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(values=VALUES)
 def test_plain_form(function: Callable[..., Any], values: list[float]) -> None:
     assert_does_what_its_plain_form_says(function, lambda: CASES[function](np.array(values, F)))
@@ -43,7 +43,7 @@ def test_edges(function: Callable[..., Any], values: list[float]) -> None:
     assert_does_what_its_plain_form_says(function, lambda: CASES[function](np.array(values, F)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(SHAPES, st.integers(0, 2**32))
 def test_add_rows(shape: tuple[int, int], seed: int) -> None:
     rng = np.random.default_rng(seed)

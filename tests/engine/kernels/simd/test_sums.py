@@ -22,7 +22,7 @@ CASES: dict[Callable[..., Any], Callable[[Floats], tuple[Any, ...]]] = {
 
 
 @pytest.mark.parametrize("function", CASES, ids=lambda function: function.__name__)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(values=VALUES)
 def test_plain_form(function: Callable[..., Any], values: list[float]) -> None:
     assert_does_what_its_plain_form_says(function, lambda: CASES[function](np.array(values, F)))
@@ -43,7 +43,7 @@ def test_are_finite(values: list[float], finite: int) -> None:
     assert COMPILED["are_finite"](np.array(values, F)) == finite
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.floats(-8, 8, width=32), max_size=70))
 def test_sum_of_squares(values: list[float]) -> None:
     x = np.array(values, F)
