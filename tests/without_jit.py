@@ -15,6 +15,7 @@ from channelsim.plan import CHANNEL, MESSAGE_ROW, Encoding
 from tests.engine.records import channel
 from tests.laws.cases import Case, dense_case, run
 from tests.networks import EVERY_STAGE
+from tests.own.files import use, use_rule
 from tests.words import OF_MESSAGES
 
 TRAINING = {"batch": 3, "epochs": 2, "learning_rate": 0.1}
@@ -59,6 +60,14 @@ CASES: dict[str, dict[str, Any]] = {
         "channels": {"learning": {"latency": "170 ns"}, "forward": {"latency": "15 ns", "queue": 1}},
         "compute": {"forward": "4 ns"},
     },
+    "stages of a user's own": {
+        "learning": {"rule": "srbp"},
+        "channels": {
+            "forward": {"stage": [use("drift", keep=0.9, sigma=0.05), use("jittered", sigma=0.1)]},
+            "learning": {"stage": [use("top_k", k=2), use("saturate", gain=0.8, limit=1.0), use("shuffled")]},
+        },
+    },
+    "a rule of a user's own": {"learning": {"rule": use_rule("kolen_pollack", decay=0.01)}},
     "broadcast": {
         "learning": {"rule": "srbp"},
         "links": {"bus": {"bandwidth": "1 Gbit/s", "broadcast": True}},

@@ -29,7 +29,10 @@ def address_of(part: parts.Part) -> int:
 
 def normals(part: parts.Part) -> int:
     """Standard normal draws of a stage for each value."""
-    note = parts.stage_of(part)
+    return _normals(parts.stage_of(part))
+
+
+def _normals(note: Stage) -> int:
     return note.draws if note.normal else 0
 
 
@@ -97,10 +100,10 @@ def _with_parameters(function: Any, part: parts.Part) -> Any:
 
 def _over_values(apply: Any, note: Stage) -> Any:
     """The stage of each value that is not 0. In the place of a state there is room for a value's draws."""
-    of_one, draws = own.compiled(_of_one(apply, note)), note.draws
+    of_one, draws, normal_draws = own.compiled(_of_one(apply, note)), note.draws, _normals(note)
 
     def run(values, n, key, first, normals, state):
-        message, drawn, u = seen(values, (n,)), seen(normals, (n * draws,)), seen(state, (draws,))
+        message, drawn, u = seen(values, (n,)), seen(normals, (n * normal_draws,)), seen(state, (draws,))
         broken = active = 0
         for i in range(n):
             active += message[i] != ZERO
@@ -180,16 +183,16 @@ def _given(apply: Any, note: Stage) -> Any:
 
 def _drawn(note: Stage) -> Any:
     """The draws of a message: (n,), or (draws, n) of several."""
-    draws, draw = note.draws, _draw_of(note)
+    draws, normal_draws, draw = note.draws, _normals(note), _draw_of(note)
 
     def of_one(key, first, normals, n):
-        u, given = np.empty(n), seen(normals, (n,))
+        u, given = np.empty(n), seen(normals, (n * normal_draws,))
         for i in range(n):
             u[i] = draw(key, first, given, i)
         return u
 
     def of_several(key, first, normals, n):
-        u, given = np.empty((draws, n)), seen(normals, (n * draws,))
+        u, given = np.empty((draws, n)), seen(normals, (n * normal_draws,))
         for d in range(draws):
             for i in range(n):
                 u[d, i] = draw(key, first, given, i * draws + d)
