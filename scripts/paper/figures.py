@@ -12,6 +12,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from scripts.paper import statistics
@@ -101,17 +102,18 @@ def against_bits(experiments: Sequence[Experiment], outcomes: Outcomes) -> Figur
     figure = Figure(figsize=(10, 5.2), layout="constrained")
     sent, bound = figure.subplots(1, 2, sharey=True)
     drawn: list[float] = []
+    rules, styles = {}, {}
     for experiment, line in zip(quantized(experiments, outcomes), LINES, strict=False):
+        styles[experiment.title.rpartition(": ")[2]] = line
         pairs = [(variant, outcome) for variant, outcome in _found(experiment, outcomes) if outcome.entropy > 0]
         for rule in dict.fromkeys(variant.rule for variant, _ in pairs):
             own = sorted(((v.values[ERRORS], o) for v, o in pairs if v.rule == rule), key=lambda pair: pair[0])
             means = [outcome.mean for _, outcome in own]
             drawn += means
+            look = {"color": COLOURS.get(rule, OTHER), "marker": MARKERS.get(rule, "o"), "markersize": 4}
+            rules[rule] = look
             for axes, bits in ((sent, [o.bits for _, o in own]), (bound, [o.entropy for _, o in own])):
-                axes.plot(
-                    bits, means, line, color=COLOURS.get(rule, OTHER), marker=MARKERS.get(rule, "o"), markersize=4,
-                    linewidth=1.2, label=f"{rule}, {experiment.name}",
-                )  # fmt: skip
+                axes.plot(bits, means, line, linewidth=1.2, **look)
     for axes, label in ((sent, "bits on the wire per update"), (bound, "entropy, bits per update")):
         axes.set_xscale("log")
         axes.set_xlabel(label)
@@ -119,7 +121,10 @@ def against_bits(experiments: Sequence[Experiment], outcomes: Outcomes) -> Figur
         axes.spines[["top", "right"]].set_visible(False)
     sent.set_ylabel("test accuracy (%)")
     _far_from_100(sent, "y", drawn)
-    figure.legend(*sent.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False, fontsize=8)
+    of_rules = [Line2D([], [], linestyle="", label=rule, **look) for rule, look in rules.items()]
+    of_experiments = [Line2D([], [], linestyle=line, color="0.3", label=title) for title, line in styles.items()]
+    sent.legend(handles=of_rules, loc="lower left", frameon=False, fontsize=8)
+    figure.legend(handles=of_experiments, loc="outside lower center", ncols=4, frameon=False, fontsize=8)
     return figure
 
 
