@@ -126,15 +126,16 @@ def probed(experiments: Sequence[Experiment], cut: Cut, folder: Path, workers: i
     paces: list[tuple[Experiment, Speed]] = []
     with _cluster(workers) as scheduler:
         for experiment in experiments:
-            few = speed.FEW + experiment.scenario.data.validation
-            images = _probe_images(experiment, cut)
+            held_out, images = experiment.scenario.data.validation, _probe_images(experiment, cut)
             first, rate, seed = experiment.variants[0], experiment.rates[0], experiment.scenario.seed
-            short = [Run(PROBE, first, rate, seed, epochs, few) for epochs in (1, 3)]
-            many = images + experiment.scenario.data.validation
-            long = [Run(PROBE, variant, rate, seed, 1, many) for variant in experiment.variants]
-            table = _runs(experiment, short + long, folder, scheduler, progress)
-            begin, again, *epoch = table["wall_time_s"]
-            paces += [(experiment, speed.measured(begin, again, one, images)) for one in epoch]
+            short = Run(PROBE, first, rate, seed, 3, speed.FEW + held_out)
+            long = [Run(PROBE, variant, rate, seed, 1, images + held_out) for variant in experiment.variants]
+            begin, *epochs = _made(experiment, [short, *long], folder, scheduler, progress)
+            ends, _ = _times(folder / experiment.name, begin)
+            for point in epochs:
+                if point["status"] == "done":  # the weights of the others soon diverge, and they take little time
+                    _, training = _times(folder / experiment.name, point)
+                    paces.append((experiment, speed.measured(ends, training, point["wall_time_s"], images)))
     # The first run of a worker also reads the data, which the others then have.
     run = min(pace.run for _, pace in paces)
     seconds = sum(
@@ -185,9 +186,35 @@ def _together(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _runs(experiment: Experiment, runs: list[Run], folder: Path, scheduler: str, progress: Progress) -> pd.DataFrame:
-    """A sweep over these runs, which go together key by key; its rows, in the order of the runs."""
+    """The rows of these runs, which are made where they are not there yet."""
+    return pd.DataFrame(
+        {
+            "experiment": experiment.name,
+            "variant": run.variant.label,
+            "phase": run.phase,
+            "rate": run.rate,
+            "seed": run.seed,
+            "epochs": run.epochs,
+            "status": "done" if point["status"] == "done" else "diverged",
+            "test_accuracy": point["test_accuracy"],
+            "validation_accuracy": point.get("validation_accuracy", math.nan),
+            "train_accuracy": point["train_accuracy"],
+            "learning_bits": point["learning_bits"],
+            "learning_entropy": _entropy(folder / experiment.name, point),
+            "updates": point["updates"],
+            "wall_time_s": point["wall_time_s"],
+            "point": point.name,
+        }
+        for run, point in zip(runs, _made(experiment, runs, folder, scheduler, progress), strict=True)
+    )
+
+
+def _made(
+    experiment: Experiment, runs: list[Run], folder: Path, scheduler: str, progress: Progress
+) -> list[pd.Series[Any]]:
+    """The points of a sweep over these runs, which go together key by key, in the order of the runs."""
     if not runs:
-        return pd.DataFrame()
+        return []
     keys = list(runs[0].values)
     grid = {key: [run.values[key] for run in runs] for key in keys}
     base = experiment.scenario.with_({"sweep": {}})
@@ -199,31 +226,18 @@ def _runs(experiment: Experiment, runs: list[Run], folder: Path, scheduler: str,
         scheduler=scheduler,
         progress=progress,
     ).set_index("point")
-    rows = []
-    for run in runs:
-        point = made.loc[base.with_(run.values).digest()]
+    points = [made.loc[base.with_(run.values).digest()] for run in runs]
+    for run, point in zip(runs, points, strict=True):
         if point["status"] != "done" and "finite" not in point["reason"]:
             raise RuntimeError(f"{experiment.name}, {run.variant.label}, seed {run.seed}: {point['reason']}")
-        rows.append(
-            {
-                "experiment": experiment.name,
-                "variant": run.variant.label,
-                "phase": run.phase,
-                "rate": run.rate,
-                "seed": run.seed,
-                "epochs": run.epochs,
-                "status": "done" if point["status"] == "done" else "diverged",
-                "test_accuracy": point["test_accuracy"],
-                "validation_accuracy": point.get("validation_accuracy", math.nan),
-                "train_accuracy": point["train_accuracy"],
-                "learning_bits": point["learning_bits"],
-                "learning_entropy": _entropy(folder / experiment.name, point),
-                "updates": point["updates"],
-                "wall_time_s": point["wall_time_s"],
-                "point": point.name,
-            }
-        )
-    return pd.DataFrame(rows)
+    return points
+
+
+def _times(directory: Path, point: pd.Series[Any]) -> tuple[list[float], float]:
+    """Of a run: the wall time at the end of each epoch, and the time inside the engine, s."""
+    with cs.Trace(directory / point["trace"]) as trace:
+        assert trace.result is not None
+        return trace.metrics("train")["wall_time"].tolist(), float(trace.result["training_time_s"])
 
 
 def _entropy(directory: Path, point: pd.Series[Any]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -32,12 +33,11 @@ SAMPLED = Speed(run=0.4, epoch=0.02, image=60e-6)  # updates quantized sample by
 CIFAR10 = Speed(run=4.0, epoch=5.0, image=0.66e-3)
 
 FEW = 100
-"""Training images of a run that shows what its beginning and its end take."""
+"""Training images of a run that shows what the end of an epoch takes."""
 
 
-def measured(few: float, again: float, many: float, images: int) -> Speed:
-    """The speed by the wall times of three runs: of 1 epoch of FEW images, of 3 such epochs, and of 1 epoch of so many
-    images."""
-    epoch = max((again - few) / 2, 0.0)
-    run = max(few - epoch, 0.0)
-    return Speed(run, epoch, max(many - few, 0.0) / (images - FEW))
+def measured(ends: Sequence[float], training: float, whole: float, images: int) -> Speed:
+    """The speed of a run of 1 epoch of so many images, by its time inside the engine and its whole wall time, and by
+    the wall times at the ends of epochs of few images."""
+    epoch = (ends[-1] - ends[0]) / (len(ends) - 1)
+    return Speed(max(whole - epoch - training, 0.0), epoch, training / images)
