@@ -23,7 +23,7 @@ from channelsim.plan import build
 from tests.laws.cases import run
 from tests.networks import dataset, dense_layers, plan_of, plan_of_chain
 
-UPDATES = 20
+UPDATES, ON_MAPS = 12, 9  # into the second epoch
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 MNIST = SCENARIOS / "mnist-srbp.toml"
 
@@ -113,7 +113,7 @@ def combinations(share: int) -> list[Any]:
 
 
 def held(units: list[int], tables: dict[str, Any], samples: int = 38) -> Comparison:
-    """20 updates on random data; the last frame of an epoch is shorter than the others."""
+    """Updates on random data; the last frame of an epoch is shorter than the others."""
     rng = np.random.default_rng(0)
     x = rng.uniform(-1, 1, (samples, units[0])).astype(np.float32)
     x[rng.random(x.shape) < 0.3] = 0
@@ -135,7 +135,7 @@ def held_on_maps(tables: dict[str, Any], samples: int = 26) -> Comparison:
         return compare(
             plan_of_chain((2, 7, 6), CHAIN, 4, samples, **{**tables, "training": training, "data": augmented}),
             data,
-            UPDATES,
+            ON_MAPS,
         )
 
 
@@ -168,7 +168,7 @@ def test_low_rank(rule: str, modifier: str, training: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("tables", combinations(4))
 def test_rule_with_modifier_on_maps(tables: dict[str, Any]) -> None:
-    assert_exact(held_on_maps(tables), UPDATES)
+    assert_exact(held_on_maps(tables), ON_MAPS)
 
 
 @pytest.mark.parametrize("rule", ["rbp", "srbp", "arbp", "asrbp"])
@@ -176,7 +176,7 @@ def test_rule_with_modifier_on_maps(tables: dict[str, Any]) -> None:
 def test_rule_with_route_on_maps(rule: str, feedback: dict[str, Any]) -> None:
     """A convolution as the source of a layer far below; a pool that is heard by one below it and by one far below."""
     route = ["from 5", "from 4", "layered", "from 6", "skipped", "layered", "skipped"]
-    assert_exact(held_on_maps({"learning": {"rule": rule, "route": route, "feedback": feedback}}), UPDATES)
+    assert_exact(held_on_maps({"learning": {"rule": rule, "route": route, "feedback": feedback}}), ON_MAPS)
 
 
 @pytest.mark.parametrize("rule", ["rbp", "srbp", "arbp", "asrbp"])
@@ -278,7 +278,7 @@ def test_accuracy_after_five_epochs_over_three_seeds(variant: str) -> None:
     """The mean test accuracies of engine and reference lie within 0.5 points."""
     apart = []
     for seed in (1, 2, 3):
-        result = cs.verify(cs.load(MNIST).with_({**VARIANTS[variant], "seed": seed}), updates=UPDATES, train=True)
+        result = cs.verify(cs.load(MNIST).with_({**VARIANTS[variant], "seed": seed}), updates=20, train=True)
         assert max(result.max_weight_difference) <= tolerances.WEIGHTS
         assert result.test_accuracy is not None
         apart.append(result.test_accuracy["engine"] - result.test_accuracy["reference"])

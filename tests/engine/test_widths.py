@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +20,20 @@ from tests.engine.everywhere import outcomes
 ROOT = Path(__file__).parents[2]
 NARROWER = [lanes for lanes in machine.WIDTHS if lanes < machine.LANES]
 ON_X86 = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names a processor of x86-64")
-# The widest and the narrowest by default; those between them, which differ least, are slow.
-BY_DEFAULT = [
-    pytest.param(lanes, marks=[] if lanes in (max(NARROWER), min(NARROWER)) else [pytest.mark.slow])
-    for lanes in NARROWER
-]
+
+
+def _all_but(by_default: Collection[int]) -> dict[int, list[Any]]:
+    """The marks of each narrower width: all but these are slow."""
+    return {lanes: [] if lanes in by_default else [pytest.mark.slow] for lanes in NARROWER}
+
+
+# By default kernels of the widest and the narrowest, and runs of the widest, which other processors are likely to have.
+KERNELS = [pytest.param(lanes, marks=marks) for lanes, marks in _all_but(NARROWER[:1] + NARROWER[-1:]).items()]
 # Other processes, by the variables that make their code another.
 OTHERS = [
     *(
-        pytest.param({machine.VARIABLE: str(one.values[0])}, id=f"{one.values[0]} lanes", marks=one.marks)
-        for one in BY_DEFAULT
+        pytest.param({machine.VARIABLE: str(lanes)}, id=f"{lanes} lanes", marks=marks)
+        for lanes, marks in _all_but(NARROWER[:1]).items()
     ),
     pytest.param({"NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": ""}, id="SSE2", marks=[pytest.mark.slow, ON_X86]),
 ]
@@ -52,7 +57,7 @@ def run_tests(lanes: int, *paths: str) -> None:
     python("-m", "pytest", "-q", "-p", "no:cacheprovider", *paths, **{machine.VARIABLE: str(lanes)})
 
 
-@pytest.mark.parametrize("lanes", BY_DEFAULT)
+@pytest.mark.parametrize("lanes", KERNELS)
 def test_vector_kernels(lanes: int) -> None:
     run_tests(lanes, "tests/engine/kernels/simd", "--ignore=tests/engine/kernels/simd/test_kernel.py")
 
