@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -113,7 +114,7 @@ def _speaks_of(table: str, file: Path, settings: list[str]) -> bool:
         written = table in tomllib.loads(file.read_text())
     except (OSError, ValueError):
         written = True
-    return written or any(text.startswith(f"{table}.") for text in settings)
+    return written or any(re.match(rf"\s*{table}\s*[.=]", text) for text in settings)
 
 
 def _warn_of_rates(file: Path, settings: list[str]) -> None:

@@ -119,7 +119,7 @@ def _arrays(path: Path) -> tuple[dict[str, NDArray], list[str]]:
         ValueError,
         EOFError,
         LookupError,
-        NotImplementedError,
+        NotImplementedError,  # an unknown compression, to zipfile
         RuntimeError,
         zipfile.BadZipFile,
         zlib.error,

@@ -46,6 +46,21 @@ def test_tolerance_and_set(chain: Path) -> None:
     assert 0 < times[0] < times[1]
 
 
+@pytest.mark.parametrize(
+    ("setting", "warns"),
+    [
+        ("training.learning_rate={ default = 0.1, 2 = 0.0 }", True),
+        ("training={ learning_rate = { default = 0.1, 2 = 0.0 } }", True),
+        ("training.learning_rate=0.1", False),
+        ("theory.beta=1.0", False),
+    ],
+)
+def test_rates_of_single_layers_are_warned_about(chain: Path, setting: str, warns: bool) -> None:
+    outcome = channelsim("theory", chain.name, "--set", setting, cwd=chain.parent)
+    assert outcome.status == 0
+    assert ("training.learning_rate differs by layer" in outcome.err) == warns
+
+
 def test_in_words(chain: Path) -> None:
     done = channelsim("theory", chain, cwd=chain.parent)
     assert (done.status, done.err) == (0, "")
