@@ -81,7 +81,7 @@ def _carry_out(study: Study, arguments: argparse.Namespace) -> None:
     progress = campaign.Progress()
     runs, seconds = campaign.estimate(experiments, cut, arguments.workers)
     if study.is_long:
-        print("a run of one epoch of each variant, to measure what all will take", flush=True)
+        print("a run of a few epochs of each variant, to measure what all will take", flush=True)
         seconds = campaign.probed(experiments, cut, folder / "probe", arguments.workers, progress)
         progress.new = 0
     duration = f"{seconds / 3600:.1f} hours" if seconds >= 7200 else f"{seconds / 60:.0f} minutes"

@@ -121,21 +121,21 @@ def _pace(scenario: cs.Scenario) -> Speed:
 
 
 def probed(experiments: Sequence[Experiment], cut: Cut, folder: Path, workers: int, progress: Progress) -> float:
-    """About how many seconds a campaign without tuning takes on so many workers: from runs of one epoch, one for each
+    """About how many seconds a campaign without tuning takes on so many workers: from short runs, one for each
     variant, made by so many workers at once on this machine."""
     paces: list[tuple[Experiment, Speed]] = []
     with _cluster(workers) as scheduler:
         for experiment in experiments:
             held_out, images = experiment.scenario.data.validation, _probe_images(experiment, cut)
             first, rate, seed = experiment.variants[0], experiment.rates[0], experiment.scenario.seed
-            short = Run(PROBE, first, rate, seed, 3, speed.FEW + held_out)
-            long = [Run(PROBE, variant, rate, seed, 1, images + held_out) for variant in experiment.variants]
-            begin, *epochs = _made(experiment, [short, *long], folder, scheduler, progress)
-            ends, _ = _times(folder / experiment.name, begin)
-            for point in epochs:
+            short = Run(PROBE, first, rate, seed, speed.EPOCHS, speed.FEW + held_out)
+            long = [Run(PROBE, variant, rate, seed, speed.EPOCHS, images + held_out) for variant in experiment.variants]
+            begin, *others = _made(experiment, [short, *long], folder, scheduler, progress)
+            few = _ends(folder / experiment.name, begin)
+            for point in others:
                 if point["status"] == "done":  # the weights of the others soon diverge, and they take little time
-                    _, training = _times(folder / experiment.name, point)
-                    paces.append((experiment, speed.measured(ends, training, point["wall_time_s"], images)))
+                    many = _ends(folder / experiment.name, point)
+                    paces.append((experiment, speed.measured(few, many, point["wall_time_s"], images)))
     # The first run of a worker also reads the data, which the others then have.
     run = min(pace.run for _, pace in paces)
     seconds = sum(
@@ -146,7 +146,7 @@ def probed(experiments: Sequence[Experiment], cut: Cut, folder: Path, workers: i
 
 
 def _probe_images(experiment: Experiment, cut: Cut) -> int:
-    """Images of the epoch that is measured: half a second of MNIST, a few seconds of CIFAR-10."""
+    """Images of each epoch that is measured: half a second of MNIST, a few seconds of CIFAR-10."""
     return min(cut.shown(experiment, BEST), 2_000 if experiment.scenario.data.name == "cifar10" else 60_000)
 
 
@@ -233,11 +233,10 @@ def _made(
     return points
 
 
-def _times(directory: Path, point: pd.Series[Any]) -> tuple[list[float], float]:
-    """Of a run: the wall time at the end of each epoch, and the time inside the engine, s."""
+def _ends(directory: Path, point: pd.Series[Any]) -> list[float]:
+    """The wall times at the ends of a run's epochs, s."""
     with cs.Trace(directory / point["trace"]) as trace:
-        assert trace.result is not None
-        return trace.metrics("train")["wall_time"].tolist(), float(trace.result["training_time_s"])
+        return list(trace.metrics("train")["wall_time"])
 
 
 def _entropy(directory: Path, point: pd.Series[Any]) -> float:

@@ -35,9 +35,19 @@ CIFAR10 = Speed(run=4.0, epoch=5.0, image=0.66e-3)
 FEW = 100
 """Training images of a run that shows what the end of an epoch takes."""
 
+EPOCHS = 3
+"""Of the runs of a probe: the first one warms up."""
 
-def measured(ends: Sequence[float], training: float, whole: float, images: int) -> Speed:
-    """The speed of a run of 1 epoch of so many images, by its time inside the engine and its whole wall time, and by
-    the wall times at the ends of epochs of few images."""
-    epoch = (ends[-1] - ends[0]) / (len(ends) - 1)
-    return Speed(max(whole - epoch - training, 0.0), epoch, training / images)
+
+def measured(few: Sequence[float], many: Sequence[float], whole: float, images: int) -> Speed:
+    """The speed of a run with so many images, by the wall times at the ends of its epochs, those of a run with few
+    images, and its whole wall time.
+
+    The first epoch does not count: compiled functions are loaded in it.
+    """
+    epoch, long = _mean_step(few), _mean_step(many)
+    return Speed(max(whole - len(many) * long, 0.0), epoch, max(long - epoch, 0.0) / images)
+
+
+def _mean_step(times: Sequence[float]) -> float:
+    return (times[-1] - times[0]) / (len(times) - 1)

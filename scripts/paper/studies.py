@@ -93,13 +93,15 @@ PAPERS_RATE = 0.1
 
 
 def _at_the_papers_length(folder: Path) -> list[Experiment]:
-    """The experiments with mini-batches, each at the paper's learning rate, on all training images."""
+    """The experiments with mini-batches, each at the paper's learning rate, on all training images; after the rules the
+    smallest come first, since the page shows an experiment once its runs are done."""
     changes = {"data.validation": 0, RATE: PAPERS_RATE, EPOCHS: FULL.cut.epochs}
-    return [
+    found = [
         replace(experiment, scenario=experiment.scenario.with_(changes), rates=(PAPERS_RATE,))
         for experiment in read_all(folder, "mnist")
         if experiment.scenario.training.batch == 100
     ]
+    return sorted(found, key=lambda experiment: (experiment.name != "rules", len(experiment.variants)))
 
 
 FULL = replace(

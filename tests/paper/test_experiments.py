@@ -92,6 +92,12 @@ def test_the_papers_length_has_the_papers_training() -> None:
     assert {one.name for one in MNIST.experiments(SCENARIOS)} - {one.name for one in experiments} == {"online"}
 
 
+def test_at_the_papers_length_the_smallest_experiments_come_first() -> None:
+    first, *others = FULL.experiments(SCENARIOS)
+    sizes = [len(experiment.variants) for experiment in others]
+    assert first.name == "rules" and sizes == sorted(sizes) and sizes[-1] > sizes[0]
+
+
 def test_the_papers_network_for_cifar10() -> None:
     (experiment,) = CIFAR10_NIGHT.experiments(SCENARIOS)
     scenario = experiment.scenario
