@@ -36,6 +36,8 @@ MARKERS = {
 
 
 OTHER = "#8C510A"  # of a rule that has no colour of its own
+PLAIN = "same rule, nothing changed"
+DASHES = (0, (6, 3))
 RATES = {True: "each at its own best learning rate", False: "one learning rate for all"}
 
 
@@ -147,7 +149,7 @@ def _rows(experiment: Experiment, outcomes: Outcomes) -> Figure:
             plain.append((outcomes("rules", variant.rule).mean, row))
     if plain:
         means, rows = zip(*plain, strict=True)
-        axes.plot(means, rows, "|", color="black", markersize=15, label="same rule, nothing changed")
+        axes.plot(means, rows, "|", color="black", markersize=15, label=PLAIN)
         drawn += means
     axes.set_yticks(range(len(pairs)), [outcome.label for _, outcome in reversed(pairs)])
     axes.set_ylim(-0.6, len(pairs) - 0.4)
@@ -180,11 +182,9 @@ def _curves(experiment: Experiment, outcomes: Outcomes) -> Figure:
             continue
         plain = outcomes("rules", rule).mean
         drawn.append(plain)
-        axes.axhline(plain, color=COLOURS.get(rule, OTHER), linewidth=0.9, linestyle=(0, (6, 3)))
-        axes.annotate(
-            f"{rule}, nothing changed", (1, plain), xycoords=("axes fraction", "data"), xytext=(-2, 2),
-            textcoords="offset points", ha="right", va="bottom", fontsize=8, color=COLOURS.get(rule, OTHER),
-        )  # fmt: skip
+        axes.axhline(plain, color=COLOURS.get(rule, OTHER), linewidth=0.9, linestyle=DASHES)
+    if any(outcomes.has("rules", variant.rule) for variant, _ in pairs):
+        axes.plot([], [], color="0.3", linewidth=0.9, linestyle=DASHES, label=PLAIN)
     values = sorted({variant.values[key] for variant, _ in pairs})
     if key.endswith("connections"):
         axes.set_xscale("log", base=2)
@@ -236,4 +236,13 @@ def _tidy(figure: Figure, axes: Axes) -> None:
     axes.grid(color="0.9", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+    handles, labels = axes.get_legend_handles_labels()
+    order = sorted(range(len(labels)), key=lambda n: labels[n] == PLAIN)  # the plain rules last
+    figure.legend(
+        [handles[n] for n in order],
+        [labels[n] for n in order],
+        loc="outside lower center",
+        ncols=2,
+        frameon=False,
+        fontsize=9,
+    )
