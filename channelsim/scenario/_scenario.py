@@ -29,7 +29,7 @@ from channelsim.scenario._own import (
 from channelsim.scenario._own_rule import OwnRule
 from channelsim.scenario._sections import is_path
 from channelsim.scenario._table import TableError, shown
-from channelsim.scenario._theory import with_system
+from channelsim.scenario._theory_document import with_system
 
 
 class Scenario(Keys):
