@@ -10,8 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 from scripts.paper import statistics
 from scripts.paper.outcomes import NotRun, Outcome, Outcomes
 from scripts.paper.statistics import Interval
@@ -29,11 +27,15 @@ Verdict = Literal["holds", "holds partly", "open", "does not hold here", "not ru
 
 @dataclass(frozen=True)
 class Comparison:
-    """One question to the numbers, and its answer: open where the 95 % interval allows both."""
+    """One question to the numbers, and its answer: open where the 95 % interval allows both.
+
+    `amount` is what is lost, in points, or an accuracy, in %.
+    """
 
     label: str
-    lost: Interval
+    amount: Interval
     answer: Answer
+    of: Literal["lost", "accuracy"] = "lost"
 
 
 @dataclass(frozen=True)
@@ -138,21 +140,21 @@ def behind(pairs: Sequence[tuple[Outcome, Outcome]], least: float = 0.0) -> tupl
 
 
 def reaches(points: float, candidates: Sequence[Outcome]) -> tuple[Comparison, ...]:
-    """Does the mean accuracy of each candidate lie above so many %? Shown is what it lacks of 100 %."""
-    found = []
-    for candidate in candidates:
-        interval = statistics.difference(np.full(len(candidate.accuracies), 100.0), candidate.accuracies)
-        found.append(Comparison(candidate.label, interval, less_than(100 - points, interval)))
-    return tuple(found)
+    """Does the mean accuracy of each candidate lie above so many %?"""
+    means = [statistics.mean(candidate.accuracies) for candidate in candidates]
+    return tuple(
+        Comparison(candidate.label, mean, more_than(points, mean), "accuracy")
+        for candidate, mean in zip(candidates, means, strict=True)
+    )
 
 
 def stays_below(points: float, candidates: Sequence[Outcome]) -> tuple[Comparison, ...]:
-    """Does the mean accuracy of each candidate lie below so many %? Shown is what it lacks of 100 %."""
-    found = []
-    for candidate in candidates:
-        interval = statistics.difference(np.full(len(candidate.accuracies), 100.0), candidate.accuracies)
-        found.append(Comparison(candidate.label, interval, more_than(100 - points, interval)))
-    return tuple(found)
+    """Does the mean accuracy of each candidate lie below so many %?"""
+    means = [statistics.mean(candidate.accuracies) for candidate in candidates]
+    return tuple(
+        Comparison(candidate.label, mean, less_than(points, mean), "accuracy")
+        for candidate, mean in zip(candidates, means, strict=True)
+    )
 
 
 # --- verdicts -------------------------------------------------------------------------------------------------

@@ -238,8 +238,8 @@ def _tests_intro(study: Study, record: Record) -> str:
     )
     return f"""\
 Margins and tests are in `{study.margins}` and were fixed before these runs. "Lost" is a difference of mean
-test accuracies over {_plural(record.seeds, "seed")}, in percentage points, with Welch's 95 % interval. An answer is
-*yes* or *no* if the whole interval says so ("surely"), and *open* otherwise. A claim holds if all answers are yes (or,
+test accuracies over {_plural(record.seeds, "seed")}, in percentage points, with Welch's 95 % interval;
+"Accuracy" is their mean in %, with Student's. An answer is *yes* or *no* if the whole interval says so ("surely"), and *open* otherwise. A claim holds if all answers are yes (or,
 for "most", more than half), and holds partly if some are. If none is yes, it does not hold here if all are no, and is
 open otherwise. There is no correction for multiple comparisons: of a hundred intervals about five miss. Runs that
 diverge count as {GUESSING:g} % accuracy.{wide}"""
@@ -253,18 +253,18 @@ def _claim(number: int, claim: Claim, judgement: Judgement) -> str:
             f"### {number}. {claim.statement}",
             f"Test: {claim.test}",
             f"**{judgement.verdict.capitalize()}**.{note}",
-            table(("", "Lost", ""), rows),
+            table(("", judgement.comparisons[0].of.capitalize(), ""), rows),
         ]
     )
 
 
 def _interval(comparison: Comparison) -> str:
-    lost = comparison.lost
-    if lost.low == lost.high:
-        return f"{lost.mean:.2f}"
-    if math.isinf(lost.low):
-        return f"{lost.mean:.2f} (one seed)"
-    return f"{lost.mean:.2f} ({lost.low:.2f} to {lost.high:.2f})"
+    amount = comparison.amount
+    if amount.low == amount.high:
+        return f"{amount.mean:.2f}"
+    if math.isinf(amount.low):
+        return f"{amount.mean:.2f} (one seed)"
+    return f"{amount.mean:.2f} ({amount.low:.2f} to {amount.high:.2f})"
 
 
 # --- experiments ----------------------------------------------------------------------------------------------

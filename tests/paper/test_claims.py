@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pytest
 
 from scripts.paper import claims
 from scripts.paper.claims import Comparison
 from scripts.paper.experiments import Experiment
 from scripts.paper.mnist import CLAIMS, enough_bits
-from scripts.paper.outcomes import Outcomes
+from scripts.paper.outcomes import Outcome, Outcomes
 from scripts.paper.statistics import Interval
 from tests.paper.made_up import outcomes_of
 
@@ -66,6 +69,22 @@ def test_how_few_bits_are_enough(answers: str, verdict: str, note: str) -> None:
 
 def verdict(number: int, outcomes: Outcomes) -> str:
     return CLAIMS[number].judge(outcomes).verdict
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "reached", "below"),
+    [((91.0, 92.0, 93.0), "open", "open"), ((92.0, 92.1, 92.2), "yes", "no"), ((89.0, 91.0), "open", "open"),
+     ((80.0, 80.5), "no", "yes"), ((95.0,), "open", "open"), ((90.0, 90.0), "no", "no")],
+)  # fmt: skip
+def test_an_accuracy_is_reached_or_stays_below(accuracies: tuple[float, ...], reached: str, below: str) -> None:
+    values = np.array(accuracies)
+    outcome = Outcome("rules", "srbp", {}, 0.1, values, values, diverged=0, bits=32.0, entropy=math.nan)
+    (above,) = claims.reaches(90.0, [outcome])
+    (under,) = claims.stays_below(90.0, [outcome])
+    assert (above.answer, under.answer) == (reached, below)
+    assert above.of == under.of == "accuracy"
+    assert above.amount == under.amount
+    assert above.amount.mean == pytest.approx(values.mean())
 
 
 def test_almost_as_well_and_robustly(experiments: list[Experiment]) -> None:
