@@ -238,11 +238,11 @@ def _tests_intro(study: Study, record: Record) -> str:
     )
     return f"""\
 Margins and tests are in `{study.margins}` and were fixed before these runs. "Lost" is a difference of mean
-test accuracies over {_plural(record.seeds, "seed")}, in percentage points, with Welch's 95 % interval;
-"Accuracy" is their mean in %, with Student's. An answer is *yes* or *no* if the whole interval says so ("surely"), and *open* otherwise. A claim holds if all answers are yes (or,
-for "most", more than half), and holds partly if some are. If none is yes, it does not hold here if all are no, and is
-open otherwise. There is no correction for multiple comparisons: of a hundred intervals about five miss. Runs that
-diverge count as {GUESSING:g} % accuracy.{wide}"""
+test accuracies over {_plural(record.seeds, "seed")}, in percentage points, with Welch's 95 % interval; "Accuracy" is
+such a mean in %, with Student's. An answer is *yes* or *no* if the whole interval says so ("surely"), and *open*
+otherwise. A claim holds if all answers are yes (or, for "most", more than half), and holds partly if some are. If none
+is yes, it does not hold here if all are no, and is open otherwise. There is no correction for multiple comparisons: of
+a hundred intervals about five miss. Runs that diverge count as {GUESSING:g} % accuracy.{wide}"""
 
 
 def _claim(number: int, claim: Claim, judgement: Judgement) -> str:

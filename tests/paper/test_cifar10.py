@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from scripts.paper.cifar10 import CLAIMS, CLOSE, LITTLE, MATTERS, WORST
+from scripts.paper.cifar10 import CLAIMS, CLOSE, LITTLE, MATTERS, OF_THE_RULES, WORST
 from scripts.paper.experiments import Experiment
-from tests.paper.made_up import cifar10_outcomes
+from scripts.paper.studies import CIFAR10_NIGHT
+from tests.paper.made_up import SCENARIOS, cifar10_outcomes
 
 
 @pytest.mark.parametrize(
@@ -61,3 +62,23 @@ def test_each_claim_goes_by_its_margin(
     for lost, expected in ((margin - 0.3, less), (margin + 0.3, more)):
         accuracy = dict.fromkeys(labels, 97.0 - lost)
         assert CLAIMS[number].judge(cifar10_outcomes(convolutional, accuracy)).verdict == expected
+
+
+@pytest.mark.parametrize(
+    ("number", "accuracy", "expected"),
+    [
+        (0, {"arbp": 90.0, "rbp": 90.0}, "holds partly"),
+        (0, {"arbp": 90.0}, "holds"),
+        (1, {"arbp": 80.0, "rbp": 80.0}, "holds partly"),
+        (2, {"top": 90.0}, "holds"),
+        (2, {"top": 90.0, "arbp": 89.0}, "holds partly"),
+        (3, {"srbp": 90.0}, "does not hold here"),
+        (4, {"asrbp": 98.0, "arbp": 98.0}, "holds"),
+        (4, {"asrbp": 98.0}, "holds partly"),
+        (4, {"arbp": 98.0}, "holds partly"),
+    ],
+)
+def test_verdicts_on_the_papers_network(number: int, accuracy: Mapping[str, float], expected: str) -> None:
+    experiments = CIFAR10_NIGHT.experiments(SCENARIOS)
+    judgement = OF_THE_RULES[number].judge(cifar10_outcomes(experiments, accuracy))
+    assert judgement.verdict == expected, judgement
