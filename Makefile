@@ -60,7 +60,7 @@ paper-page: $(SWEEP)  ## Write the pages docs/results*.md again from the recorde
 	$(BIN)/python -m scripts.paper --page
 
 test: $(FULL)  ## Run the tests, on all cores
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-all: $(FULL)  ## Run all tests, including the long ones
 	$(BIN)/python -m pytest -m ''

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 # Before PyTorch and BLAS are loaded: tests run beside each other, and threads that wait for each other spin.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -13,6 +14,8 @@ import numba
 import numpy as np
 import pytest
 from hypothesis import settings
+
+TESTS = Path(__file__).parent
 
 # A process that ignores SIGHUP, as below nohup, hands that on to those that it starts.
 if hasattr(signal, "SIGHUP"):
@@ -23,6 +26,32 @@ if hasattr(signal, "SIGHUP"):
 settings.register_profile("fixed", derandomize=True, deadline=None)
 settings.register_profile("fresh", deadline=None)
 settings.load_profile("fixed")
+
+
+# A worker has a file to itself, so these start first: one that starts last is waited for by all other workers.
+LONG = (
+    "engine/test_widths.py",
+    "trace/test_killed.py",
+    "laws/test_reference.py",
+    "sweeps/test_command.py",
+    "sweeps/test_cluster.py",
+    "sweeps/test_workers.py",
+    "docs/test_run.py",
+    "laws/test_golden.py",
+    "cli/test_regression.py",
+    "test_exactness.py",
+    "test_examples.py",
+    "test_rules.py",
+    "test_theory.py",
+    "own/test_files.py",
+    "run/test_killed.py",
+    "test_wheel.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    rank = {TESTS / name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: rank.get(item.path, len(LONG)))
 
 
 @pytest.fixture(scope="session", autouse=True)
