@@ -16,12 +16,13 @@ import pandas as pd
 import channelsim as cs
 from channelsim.sweeps import Silent
 from scripts.paper import speed
-from scripts.paper.experiments import RATE, SEED, Experiment, Variant
-from scripts.paper.outcomes import BEST, TUNING, best_rate, tuned
+from scripts.paper.experiments import EXPONENTS, RATE, SEED, Experiment, Variant
+from scripts.paper.outcomes import BEST, CODED, TUNING, best_rate, tuned
 from scripts.paper.speed import Speed
 
 EPOCHS = "training.epochs"
 TRAIN = "data.train"
+ENCODING = "channels.learning.encoding"
 PROBE = "probe"
 
 
@@ -36,6 +37,7 @@ class Cut:
         tuning_train: the same for the runs that choose learning rates, if it is another number.
         by_seed: whether all variants are run with one seed before any is with the next, so that what there is compares
             them all at any time.
+        coded: whether errors of few exponents are sent once more in the arithmetic code, to count its bits.
     """
 
     epochs: int
@@ -44,6 +46,7 @@ class Cut:
     train: int | None = None
     tuning_train: int | None = None
     by_seed: bool = False
+    coded: bool = False
 
     def images(self, phase: str) -> int | None:
         """So many training images, those to validate on included, in a phase's runs; None: all."""
@@ -56,8 +59,9 @@ class Cut:
 
 @dataclass(frozen=True)
 class Run:
-    """One run: a row of the table. `phase` is tuning, best (the variant's own learning rate, the runs that count) or
-    probe; `train` is the number of training images, None for all."""
+    """One run: a row of the table. `phase` is tuning, best (the variant's own learning rate, the runs that count),
+    coded (one of these with errors in the arithmetic code) or probe; `train` is the number of training images, None
+    for all."""
 
     phase: str
     variant: Variant
@@ -70,7 +74,8 @@ class Run:
     def values(self) -> dict[str, Any]:
         """Swept key -> value. The learning rate comes first: a variant may have others for single layers."""
         rest = {SEED: self.seed, EPOCHS: self.epochs, TRAIN: self.train or "none"}
-        return {RATE: self.rate, **self.variant.values, **rest}
+        code = {ENCODING: "entropy"} if self.phase == CODED else {}
+        return {RATE: self.rate, **self.variant.values, **rest, **code}
 
 
 def tuning_runs(experiment: Experiment, cut: Cut) -> list[Run]:
@@ -97,6 +102,17 @@ def counting_runs(experiment: Experiment, cut: Cut, tuning: pd.DataFrame) -> lis
     return found
 
 
+def coded_runs(experiment: Experiment, cut: Cut, counting: Sequence[Run]) -> list[Run]:
+    """The first of each variant's runs that count, with errors in the arithmetic code: what is learned is the same."""
+    if not _is_coded(experiment, cut):
+        return []
+    return [replace(run, phase=CODED) for run in counting if run.seed == counting[0].seed]
+
+
+def _is_coded(experiment: Experiment, cut: Cut) -> bool:
+    return cut.coded and experiment.axis == EXPONENTS
+
+
 def estimate(experiments: Sequence[Experiment], cut: Cut, workers: int) -> tuple[int, float]:
     """How many runs there will be, and about how many seconds they take on so many workers."""
     runs, seconds = 0, 0.0
@@ -108,6 +124,9 @@ def estimate(experiments: Sequence[Experiment], cut: Cut, workers: int) -> tuple
         for times, epochs, phase in ((tuning, cut.tuning_epochs, TUNING), (counting, cut.epochs, BEST)):
             runs += times
             seconds += times * pace.seconds(epochs, cut.shown(experiment, phase))
+        if _is_coded(experiment, cut):
+            runs += number
+            seconds += number * speed.CODED.seconds(cut.epochs, cut.shown(experiment, CODED))
     return runs, seconds / workers
 
 
@@ -169,7 +188,8 @@ def carry_out(
         for experiment in experiments:
             tables.append(_runs(experiment, tuning_runs(experiment, cut), folder, scheduler, progress))
         for experiment, tuning in zip(experiments, list(tables), strict=True):
-            for runs in _in_turn(counting_runs(experiment, cut, tuning), cut.by_seed):
+            counting = counting_runs(experiment, cut, tuning)
+            for runs in filter(None, [*_in_turn(counting, cut.by_seed), coded_runs(experiment, cut, counting)]):
                 tables.append(_runs(experiment, runs, folder, scheduler, progress))
                 kept(_together(tables))
     return _together(tables)

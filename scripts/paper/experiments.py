@@ -16,6 +16,7 @@ from channelsim.scenario import Quantize
 RATE = "training.learning_rate"
 SEED = "seed"
 RULE = "learning.rule"
+EXPONENTS = "channels.learning.quantize.exponents"
 
 # Training images of the data sets.
 _IMAGES = {"mnist": 60_000, "cifar10": 50_000}
@@ -49,7 +50,7 @@ _WORDS: dict[str, Any] = {
     "learning.route": lambda value: (
         "cascade" if "cascade" in value else "every second layer" if "from 3" in value else "mixed"
     ),
-    "channels.learning.quantize.exponents": _some("exponent"),
+    EXPONENTS: _some("exponent"),
     "channels.learning.quantize": lambda value: f"{Quantize(**value).width} bits",
     "channels.learning.drop.probability": lambda value: f"{value:.0%} lost",
     "model.layers.0.repeat": _some("hidden layer"),
@@ -64,7 +65,7 @@ AXES = {
     "learning.feedback.connections": "wires per neuron (mean)",
     "learning.feedback.bits": "bits of an entry of C",
     "learning.feedback.rank": "rank of C",
-    "channels.learning.quantize.exponents": "exponents of an error",
+    EXPONENTS: "exponents of an error",
     "channels.learning.drop.probability": "share of the errors that is lost",
     "model.layers.0.repeat": "hidden layers",
     "synapses.update.exponents": "exponents of an update",

@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from scripts.paper import statistics
-from scripts.paper.experiments import AXES, Experiment, Variant
+from scripts.paper.experiments import AXES, EXPONENTS, Experiment, Variant
 from scripts.paper.outcomes import Outcome, Outcomes
 
 # The colours of Okabe and Ito, told apart with any colour vision. Markers differ too.
@@ -85,7 +85,6 @@ def overview(experiments: Sequence[Experiment], outcomes: Outcomes) -> Figure:
     return figure
 
 
-ERRORS = "channels.learning.quantize.exponents"
 LINES = ("-", "--", ":", "-.")
 
 
@@ -94,38 +93,42 @@ def quantized(experiments: Sequence[Experiment], outcomes: Outcomes) -> list[Exp
     return [
         one
         for one in experiments
-        if one.axis == ERRORS and any(outcome.entropy > 0 for outcome in outcomes.so_far(one.name))
+        if one.axis == EXPONENTS and any(outcome.entropy > 0 for outcome in outcomes.so_far(one.name))
     ]
 
 
 def against_bits(experiments: Sequence[Experiment], outcomes: Outcomes) -> Figure:
-    """Accuracy over the bits of an update on the learning channels, as sent and as entropy: a curve for each rule and
-    experiment over exponents."""
-    figure = Figure(figsize=(10, 5.2), layout="constrained")
-    sent, bound = figure.subplots(1, 2, sharey=True)
+    """Accuracy over the bits of an update on the learning channels, in words, in the arithmetic code where there are
+    such runs, and as entropy: a curve for each rule and experiment over exponents."""
+    chosen = quantized(experiments, outcomes)
+    measures = {"in words": "bits", "in the arithmetic code": "coded", "entropy": "entropy"}
+    if all(math.isnan(outcome.coded) for one in chosen for outcome in outcomes.so_far(one.name)):
+        del measures["in the arithmetic code"]
+    figure = Figure(figsize=(1 + 4.5 * len(measures), 5.2), layout="constrained")
+    panels = figure.subplots(1, len(measures), sharex=True, sharey=True)
     drawn: list[float] = []
     rules, styles = {}, {}
-    for experiment, line in zip(quantized(experiments, outcomes), LINES, strict=False):
+    for experiment, line in zip(chosen, LINES, strict=False):
         styles[experiment.title.rpartition(": ")[2]] = line
         pairs = [(variant, outcome) for variant, outcome in _found(experiment, outcomes) if outcome.entropy > 0]
         for rule in dict.fromkeys(variant.rule for variant, _ in pairs):
-            own = sorted(((v.values[ERRORS], o) for v, o in pairs if v.rule == rule), key=lambda pair: pair[0])
+            own = sorted(((v.values[EXPONENTS], o) for v, o in pairs if v.rule == rule), key=lambda pair: pair[0])
             means = [outcome.mean for _, outcome in own]
             drawn += means
             look = {"color": COLOURS.get(rule, OTHER), "marker": MARKERS.get(rule, "o"), "markersize": 4}
             rules[rule] = look
-            for axes, bits in ((sent, [o.bits for _, o in own]), (bound, [o.entropy for _, o in own])):
-                axes.plot(bits, means, line, linewidth=1.2, **look)
-    for axes, label in ((sent, "bits on the wire per update"), (bound, "entropy, bits per update")):
+            for axes, measure in zip(panels, measures.values(), strict=True):
+                axes.plot([getattr(o, measure) for _, o in own], means, line, linewidth=1.2, **look)
+    for axes, label in zip(panels, measures, strict=True):
         axes.set_xscale("log")
-        axes.set_xlabel(label)
+        axes.set_xlabel(f"bits per update, {label}")
         axes.grid(color="0.9", linewidth=0.6)
         axes.spines[["top", "right"]].set_visible(False)
-    sent.set_ylabel("test accuracy (%)")
-    _far_from_100(sent, "y", drawn)
+    panels[0].set_ylabel("test accuracy (%)")
+    _far_from_100(panels[0], "y", drawn)
     of_rules = [Line2D([], [], linestyle="", label=rule, **look) for rule, look in rules.items()]
     of_experiments = [Line2D([], [], linestyle=line, color="0.3", label=title) for title, line in styles.items()]
-    sent.legend(handles=of_rules, loc="lower left", frameon=False, fontsize=8)
+    panels[0].legend(handles=of_rules, loc="lower left", frameon=False, fontsize=8)
     figure.legend(handles=of_experiments, loc="outside lower center", ncols=4, frameon=False, fontsize=8)
     return figure
 

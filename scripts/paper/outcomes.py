@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from scripts.paper.experiments import Experiment
 
-TUNING, BEST = "tuning", "best"
+TUNING, BEST, CODED = "tuning", "best", "coded"
 
 GUESSING = 10.0
 """Accuracy in % that a run counts with whose weights diverged: that of a guess among ten classes."""
@@ -31,6 +31,7 @@ class Outcome:
         diverged: how many of these runs diverged.
         bits: learning bits per update; NaN where all runs diverged.
         entropy: the entropy of what they say, in bits per update; NaN too where values are floats.
+        coded: learning bits per update in the arithmetic code, of one seed; NaN where there is no such run.
     """
 
     experiment: str
@@ -42,6 +43,7 @@ class Outcome:
     diverged: int
     bits: float
     entropy: float
+    coded: float = math.nan
 
     @property
     def mean(self) -> float:
@@ -101,9 +103,10 @@ def tuned(points: pd.DataFrame) -> dict[float, float]:
 def gather(experiments: Iterable[Experiment], points: pd.DataFrame) -> Outcomes:
     """Outcomes of the variants from the table of runs; those without a run that counts are left out.
 
-    `points` has one row per run, with the columns experiment, variant, phase (tuning or best), rate, seed, status,
-    test_accuracy, validation_accuracy, train_accuracy (shares), learning_bits and updates. A run with another status
-    than done counts as guessing.
+    `points` has one row per run, with the columns experiment, variant, phase (tuning, best or coded), rate, seed,
+    status, test_accuracy, validation_accuracy, train_accuracy (shares), learning_bits and updates. A run with another
+    status than done counts as guessing. Raises RuntimeError where a run in the arithmetic code learned something else
+    than the one in words with its seed.
     """
     found, missing = [], []
     groups = dict(tuple(points.groupby(["experiment", "variant"], sort=False)))
@@ -125,6 +128,7 @@ def gather(experiments: Iterable[Experiment], points: pd.DataFrame) -> Outcomes:
                     int((counting["status"] != "done").sum()),
                     _per_update(counting, "learning_bits"),
                     _per_update(counting, "learning_entropy"),
+                    _coded(rows, counting),
                 )
             )
     return Outcomes(found, missing)
@@ -136,6 +140,16 @@ def _accuracies(rows: pd.DataFrame, column: str) -> NDArray[np.float64]:
         .where(rows["status"] == "done", GUESSING)
         .to_numpy(np.float64)
     )
+
+
+def _coded(rows: pd.DataFrame, counting: pd.DataFrame) -> float:
+    coded = rows[rows["phase"] == CODED]
+    learned = ["test_accuracy", "train_accuracy", "updates"]
+    for _, run in coded.iterrows():
+        same = counting[counting["seed"] == run["seed"]].iloc[0]
+        if not run[learned].equals(same[learned]):
+            raise RuntimeError(f"{run['experiment']}, {run['variant']}: another code changed what is learned")
+    return _per_update(coded, "learning_bits")
 
 
 def _per_update(rows: pd.DataFrame, column: str) -> float:

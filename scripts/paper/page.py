@@ -154,17 +154,41 @@ def _elsewhere(linked: Sequence[Study]) -> str:
 
 
 def _against_bits(study: Study, run: Sequence[Experiment], outcomes: Outcomes) -> Iterable[str]:
-    if figures.quantized(run, outcomes):
-        yield "## Accuracy against bits"
+    chosen = figures.quantized(run, outcomes)
+    if not chosen:
+        return
+    yield "## Accuracy against bits"
+    yield (
+        "![Accuracy against the bits of an update on the learning channels, as sent and as their entropy]"
+        f"({study.page}/{BITS})"
+    )
+    yield (
+        "Errors of 1 to 10 exponents, all layers together, where they are sent and where they are received: in words "
+        "of the shortest fixed length, and their entropy, the bound for any code that treats events alike."
+    )
+    rows = [row for experiment in chosen for row in _coded(experiment, outcomes)]
+    if rows:
         yield (
-            "![Accuracy against the bits of an update on the learning channels, as sent and as their entropy]"
-            f"({study.page}/{BITS})"
+            'The arithmetic code (`encoding = "entropy"`) stands between: what arrives and is learned is the same, '
+            "bit for bit. It adapts anew in each message, so that a message depends on no other, and it pays for that "
+            "where messages are short. From the fewest exponents to the most:"
         )
-        yield (
-            "Errors of 1 to 10 exponents, all layers together, where they are sent and where they are received. On the "
-            "left: words of the shortest fixed length; on the right: their entropy, the bound for any code that treats "
-            "events alike."
-        )
+        yield table(("", "Bits of the code, of those in words", "Bits of the code, of the entropy"), rows)
+
+
+def _coded(experiment: Experiment, outcomes: Outcomes) -> Iterable[tuple[str, ...]]:
+    """For each rule, what the arithmetic code takes beside words and beside the entropy."""
+    found = [
+        (variant.rule, outcomes(experiment.name, variant.label))
+        for variant in experiment.variants
+        if outcomes.has(experiment.name, variant.label)
+    ]
+    for rule in dict.fromkeys(rule for rule, _ in found):
+        own = [outcome for one, outcome in found if one == rule and outcome.coded > 0]
+        if own:
+            parts = ([one.coded / one.bits for one in own], [one.coded / one.entropy for one in own])
+            place = experiment.title.rpartition(": ")[2]
+            yield f"{rule}, {place}", *(f"{100 * of[0]:.0f} to {100 * of[-1]:.0f} %" for of in parts)
 
 
 # --- what was run ---------------------------------------------------------------------------------------------
@@ -276,11 +300,14 @@ def _experiments_intro(run: Sequence[Experiment], outcomes: Outcomes) -> str:
     outcome = outcomes(first.name, label.label)
     file = first.files if "*" not in first.files else f"scenarios/paper/cifar10-{label.rule}.toml"
     command = f"channelsim run {file} --set 'sweep={{}}' --set {RATE}={outcome.rate:g} {label.settings} --set {SEED}="
+    coded = ""
+    if any(outcome.coded > 0 for one in run for outcome in outcomes.so_far(one.name)):
+        coded = "\nCoded ones are those of the first seed with `--set channels.learning.encoding=entropy`."
     return f"""\
 Test accuracy after the last epoch in %: mean over seeds ± half the 95 % interval (Student's t). The text of each
 experiment is the head of its scenario file, written before the runs. A star marks a best rate at an end of the grid: a
 better one may lie beyond. Bits are those that the learning channels carry per update, all layers together; their
-entropy is the bound for every code that treats events alike, and is counted where values are quantized.
+entropy is the bound for every code that treats events alike, and is counted where values are quantized.{coded}
 
 Every number is that of `channelsim run` on the experiment's file, with the rate and the settings of its row and one of
 the seeds {", ".join(map(str, first.seeds))}; here the first: `{command}{first.seeds[0]}`."""
@@ -289,13 +316,19 @@ the seeds {", ".join(map(str, first.seeds))}; here the first: `{command}{first.s
 def _experiment(study: Study, experiment: Experiment, outcomes: Outcomes) -> Iterable[str]:
     reference = "online" if experiment.name == "online" else "rules"
     bp = outcomes(reference, "bp") if outcomes.has(reference, "bp") else None
-    rows = [
-        (*_row(outcomes(experiment.name, variant.label), bp), f"`{variant.settings}`")
+    found = [
+        (variant, outcomes(experiment.name, variant.label))
         for variant in experiment.variants
         if outcomes.has(experiment.name, variant.label)
     ]
-    rate = "Best rate" if experiment.is_tuned else "Rate"
-    head = ("", rate, "Accuracy", "Lost against bp", "Bits per update", "Entropy per update", "Set")
+    bits = {"Bits per update": "bits", "Coded per update": "coded", "Entropy per update": "entropy"}
+    if all(math.isnan(outcome.coded) for _, outcome in found):
+        del bits["Coded per update"]
+    rows = [
+        (*_row(outcome, bp), *(_whole(getattr(outcome, name)) for name in bits.values()), f"`{variant.settings}`")
+        for variant, outcome in found
+    ]
+    head = ("", "Best rate" if experiment.is_tuned else "Rate", "Accuracy", "Lost against bp", *bits, "Set")
     yield f"### {experiment.title}"
     yield f"{experiment.comment} (`{experiment.files}`)"
     yield f"![{experiment.title}]({study.page}/{experiment.name}.svg)"
@@ -308,9 +341,11 @@ def _row(outcome: Outcome, bp: Outcome | None) -> tuple[str, ...]:
         f"{outcome.rate:g}" + (r"\*" if outcome.at_edge else ""),
         _accuracy(outcome),
         "" if bp is None or outcome is bp else f"{claims.lost(bp, outcome).mean:.2f}",
-        "" if math.isnan(outcome.bits) else f"{outcome.bits:,.0f}",
-        "" if math.isnan(outcome.entropy) else f"{outcome.entropy:,.0f}",
     )
+
+
+def _whole(bits: float) -> str:
+    return "" if math.isnan(bits) else f"{bits:,.0f}"
 
 
 def _accuracy(outcome: Outcome) -> str:

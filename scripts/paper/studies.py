@@ -58,7 +58,7 @@ MNIST = Study(
     page="results",
     target="paper",
     whole="make paper",
-    cut=Cut(epochs=6, tuning_epochs=3, seeds=5),
+    cut=Cut(epochs=6, tuning_epochs=3, seeds=5, coded=True),
     claims=mnist.CLAIMS,
     margins="scripts/paper/mnist.py",
     experiments=lambda folder: read_all(folder, "mnist"),

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scripts.paper.experiments import Experiment
+from scripts.paper.experiments import EXPONENTS, Experiment
 from scripts.paper.outcomes import Outcomes, gather
 from scripts.paper.record import Record
 
@@ -42,6 +42,10 @@ def table_of_runs(
             for rate in experiment.rates if experiment.is_tuned else ():
                 found = {"validation_accuracy": 0.97 - abs(rate - own) / 100}
                 rows.append(common | found | {"phase": "tuning", "rate": rate, "seed": 0, "test_accuracy": math.nan})
+            if experiment.axis == EXPONENTS:
+                found = {"rate": own, "seed": experiment.seeds[0], "test_accuracy": (value + NOISE[0]) / 100}
+                more = {"phase": "coded", "validation_accuracy": math.nan, "learning_bits": 24_000}
+                rows.append(common | found | more)
             for seed, noise in zip(experiment.seeds, NOISE, strict=True):
                 found = {"rate": own, "seed": seed, "test_accuracy": (value + noise) / 100}
                 rows.append(common | found | {"phase": "best", "validation_accuracy": math.nan})

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,29 @@ def test_all_variants_may_be_run_with_a_seed_before_the_next_one(
     assert counting["seed"].tolist() == [1] * 3 + [2] * 3 + [3] * 3
     assert [len(table[table["phase"] == "best"]) for table in kept] == [3, 6, 9]
     assert [one.accuracies.tolist() for one in gather(chosen, runs).of("routes")] == [[90.0] * 3] * 3
+
+
+def test_the_first_of_the_runs_that_count_is_made_again_in_the_arithmetic_code(
+    experiments: list[Experiment], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def result(values: dict[str, Any]) -> dict[str, Any]:
+        coded = values.get("channels.learning.encoding") == "entropy"
+        assert not coded or (values["training.epochs"], values["seed"]) == (4, 1)
+        rate = values["training.learning_rate"]
+        return {"test_accuracy": 0.9, "validation_accuracy": rate / 10, "learning_bits": 3_000 if coded else 8_000}
+
+    sweeps_that(result, monkeypatch)
+    chosen = [one for one in experiments if one.name in ("rules", "error-bits")]
+    cut = Cut(epochs=4, tuning_epochs=2, seeds=3, coded=True)
+    runs = campaign.carry_out(chosen, cut, tmp_path, 2, campaign.Progress(), nothing_kept)
+    coded = runs[runs["phase"] == "coded"]
+    assert set(coded["experiment"]) == {"error-bits"} and set(coded["rate"]) == {3.0}
+    assert coded["variant"].tolist() == [variant.label for variant in chosen[1].variants]
+    assert len(runs) == campaign.estimate(chosen, cut, 2)[0]
+    outcomes = gather(chosen, runs)
+    assert {(one.bits, one.coded) for one in outcomes.of("error-bits")} == {(80.0, 30.0)}
+    uncoded = campaign.carry_out(chosen, replace(cut, coded=False), tmp_path, 2, campaign.Progress(), nothing_kept)
+    assert set(uncoded["phase"]) == {"tuning", "best"}
 
 
 @pytest.mark.parametrize("reason", ["weights are no longer finite after epoch 1", "ValueError: a fault"])

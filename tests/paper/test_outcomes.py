@@ -67,3 +67,22 @@ def test_variants_without_a_run_that_counts_have_no_outcome(experiments: list[Ex
     assert skipping.judge(outcomes).verdict == "not run yet"
     text = page.text(MNIST, experiments, outcomes, RECORD)
     assert "| Routes between layered and skipped | `scenarios/paper/routes.toml` | rbp, mixed |" in text
+
+
+def test_the_arithmetic_code_counts_bits_and_changes_nothing_else(experiments: list[Experiment]) -> None:
+    runs = table_of_runs(experiments, {})
+    outcomes = gather(experiments, runs)
+    assert outcomes("error-bits", "srbp, 1 exponent").coded == 240
+    assert math.isnan(outcomes("rules", "srbp").coded)
+    text = page.text(MNIST, experiments, outcomes, RECORD)
+    assert "| srbp, at the sender, relative to the largest | 75 to 75 % | 120 to 120 % |" in text
+    coded = (runs["experiment"] == "error-bits") & (runs["phase"] == "coded") & (runs["variant"] == "bp, 1 exponent")
+    runs.loc[coded, "test_accuracy"] += 0.0001
+    with pytest.raises(RuntimeError, match="error-bits, bp, 1 exponent: another code"):
+        gather(experiments, runs)
+
+
+def test_without_runs_in_the_arithmetic_code_the_page_has_no_numbers_of_it(experiments: list[Experiment]) -> None:
+    runs = table_of_runs(experiments, {})
+    text = page.text(MNIST, experiments, gather(experiments, runs[runs["phase"] != "coded"]), RECORD)
+    assert "## Accuracy against bits" in text and "rithmetic" not in text and "oded" not in text
