@@ -307,8 +307,9 @@ class Trace:
 
     def learning_entropy(self) -> NDArray[np.float64]:
         """What all learning channels sent by the end of each epoch, in bits, had every message been as long as its
-        channel's entropy in that epoch allows: no code that treats units alike takes less, headers and scales left out.
-        NaN where values are floats, which are not counted. In the order of the channels' rows, beside `learning_bits`.
+        channel's entropy in that epoch allows: no code that treats units and messages alike takes less, headers and
+        scales left out. NaN where values are floats, which are not counted. In the order of the channels' rows, beside
+        `learning_bits`.
         """
         parts = [np.zeros(len(self.channels(self.channel_names[0])))]
         for name in self.channel_names:

@@ -164,16 +164,19 @@ def _against_bits(study: Study, run: Sequence[Experiment], outcomes: Outcomes) -
     )
     yield (
         "Errors of 1 to 10 exponents, all layers together, where they are sent and where they are received: in words "
-        "of the shortest fixed length, and their entropy, the bound for any code that treats events alike."
+        "of the shortest fixed length, and their entropy, the bound for any code that treats values and messages alike."
     )
     rows = [row for experiment in chosen for row in _coded(experiment, outcomes)]
     if rows:
         yield (
-            'The arithmetic code (`encoding = "entropy"`) stands between: what arrives and is learned is the same, '
-            "bit for bit. It adapts anew in each message, so that a message depends on no other, and it pays for that "
-            "where messages are short. From the fewest exponents to the most:"
+            'In the arithmetic code (`encoding = "entropy"`) the same values travel, so what is learned is the same, '
+            "bit for bit. It adapts within a message and begins anew with the next, so that no message depends on "
+            "another; short messages pay for that. With a fixed scale it can take less than the entropy, which counts "
+            "all messages of an epoch together, while each has frequencies of its own. Bits include the scale, 32 bits "
+            "a message where it is relative to the largest; the entropy does not. From the fewest exponents to the "
+            "most:"
         )
-        yield table(("", "Bits of the code, of those in words", "Bits of the code, of the entropy"), rows)
+        yield table(("", "Arithmetic code, of words", "Arithmetic code, of the entropy"), rows)
 
 
 def _coded(experiment: Experiment, outcomes: Outcomes) -> Iterable[tuple[str, ...]]:
@@ -307,7 +310,7 @@ def _experiments_intro(run: Sequence[Experiment], outcomes: Outcomes) -> str:
 Test accuracy after the last epoch in %: mean over seeds ± half the 95 % interval (Student's t). The text of each
 experiment is the head of its scenario file, written before the runs. A star marks a best rate at an end of the grid: a
 better one may lie beyond. Bits are those that the learning channels carry per update, all layers together; their
-entropy is the bound for every code that treats events alike, and is counted where values are quantized.{coded}
+entropy is the bound for every code that treats values and messages alike, counted where values are quantized.{coded}
 
 Every number is that of `channelsim run` on the experiment's file, with the rate and the settings of its row and one of
 the seeds {", ".join(map(str, first.seeds))}; here the first: `{command}{first.seeds[0]}`."""
