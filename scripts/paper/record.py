@@ -24,18 +24,20 @@ class Counting(Protocol):
 
 @contextmanager
 def sitting(path: Path, counting: Counting) -> Iterator[Callable[[], list[float]]]:
-    """Keeps in the file how long this sitting takes, if it makes a run; also if it ends by Ctrl-C or an error. Yields a
-    function that returns the seconds of all sittings, this one so far included."""
-    before, began = sittings(path), time.monotonic()
+    """Keeps in the file how long this sitting takes, if it makes a run or ends by Ctrl-C or an error, which may leave a
+    long run half done. Yields a function that returns the seconds of all sittings, this one so far included."""
+    before, began, is_whole = sittings(path), time.monotonic(), False
 
     def so_far() -> list[float]:
         return [*before, time.monotonic() - began] if counting.new else before
 
     try:
         yield so_far
+        is_whole = True
     finally:
-        if counting.new:
-            path.write_text("".join(f"{seconds:.1f}\n" for seconds in so_far()))
+        if counting.new or not is_whole:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("".join(f"{seconds:.1f}\n" for seconds in (*before, time.monotonic() - began)))
 
 
 def sittings(path: Path) -> list[float]:

@@ -26,6 +26,15 @@ def test_the_time_of_sittings_adds_up(tmp_path: Path) -> None:
     assert len(record.sittings(log)) == 2
 
 
+def test_a_sitting_that_leaves_its_first_run_half_done_counts(tmp_path: Path) -> None:
+    log, progress = tmp_path / "runs" / "sittings.txt", campaign.Progress()
+    with pytest.raises(KeyboardInterrupt), record.sitting(log, progress):
+        raise KeyboardInterrupt
+    assert len(record.sittings(log)) == 1
+    with record.sitting(log, progress) as so_far:
+        assert len(so_far()) == 1
+
+
 def test_the_record_comes_back(tmp_path: Path) -> None:
     RECORD.save(tmp_path / "record.json")
     assert Record.load(tmp_path / "record.json") == RECORD
