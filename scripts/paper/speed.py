@@ -30,7 +30,7 @@ class Speed:
 MNIST = Speed(run=0.4, epoch=0.02, image=5.5e-6)
 ONLINE = Speed(run=0.4, epoch=0.02, image=11e-6)
 SAMPLED = Speed(run=0.4, epoch=0.02, image=60e-6)  # updates quantized sample by sample
-CODED = Speed(run=0.4, epoch=0.02, image=25e-6)  # errors in the arithmetic code
+CODED = Speed(run=0.4, epoch=0.02, image=23e-6)  # errors in the arithmetic code
 CIFAR10 = Speed(run=4.0, epoch=5.0, image=0.66e-3)
 
 FEW = 100
