@@ -41,7 +41,7 @@ env: $(FULL)  ## Make .venv with everything: the package, the PyTorch reference,
 demo: $(BASE)  ## Run three scenarios on a small data set and compare them in one picture (under 3 minutes)
 	$(BIN)/python scripts/demo.py
 
-paper: $(SWEEP)  ## Test the paper's claims on MNIST, and write docs/results.md (about half an hour on two cores)
+paper: $(SWEEP)  ## Test the paper's claims on MNIST, and write docs/results.md (about 40 minutes on two cores)
 	$(BIN)/python -m scripts.paper $(PAPER)
 
 paper-quick: $(SWEEP)  ## A cut of it, docs/results-quick.md (about 15 minutes)
