@@ -104,14 +104,18 @@ def machine() -> str:
 
 
 def software(root: Path) -> str:
-    """Versions that numbers and times hang on, with the revision of the sources in `root` if they are in a checkout."""
-    found = subprocess.run(
-        ["git", "-C", str(root), "describe", "--always", "--dirty", "--exclude=*"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    """Versions that numbers and times hang on, with the revision of the sources in `root` if they are in a checkout:
+    "-dirty" if more than docs/, where campaigns write, is changed."""
+    found = _git(root, "describe", "--always", "--exclude=*")
     revision = f" at {found.stdout.strip()}" if found.returncode == 0 else ""
+    if revision and _git(root, "diff", "--quiet", "HEAD", "--", ".", ":(exclude)docs").returncode:
+        revision += "-dirty"
     packages = ", ".join(f"{name} {version(package)}" for name, package in (("NumPy", "numpy"), ("Numba", "numba")))
     return f"channelsim {version('channelsim')}{revision}, Python {platform.python_version()}, {packages}"
+
+
+def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)
 
 
 def today() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,22 @@ def test_the_record_comes_back(tmp_path: Path) -> None:
     assert Record.load(tmp_path / "record.json") == RECORD
     assert "cores" in record.machine()
     assert "NumPy" in record.software(SCENARIOS)
+
+
+def test_pages_that_a_campaign_has_written_do_not_make_its_sources_dirty(tmp_path: Path) -> None:
+    def git(*arguments: str) -> None:
+        who = ["-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=false"]
+        subprocess.run(["git", "-C", str(tmp_path), *who, *arguments], check=True, capture_output=True)
+
+    (tmp_path / "docs").mkdir()
+    for name in ("docs/page.md", "program.py"):
+        (tmp_path / name).write_text("1")
+    git("init")
+    git("add", ".")
+    git("commit", "-m", "all")
+    clean = record.software(tmp_path)
+    assert " at " in clean and "dirty" not in clean
+    (tmp_path / "docs" / "page.md").write_text("2")
+    assert record.software(tmp_path) == clean
+    (tmp_path / "program.py").write_text("2")
+    assert "-dirty, Python" in record.software(tmp_path)
