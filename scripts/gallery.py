@@ -217,9 +217,9 @@ def page(found: dict[str, str], record: dict[str, Any]) -> str:
     return "\n".join(parts) + "\n"
 
 
-PAPER = """Sweeps on MNIST and networks on CIFAR-10. `make paper`, `make paper-cifar` and `make paper-cifar-night` run them and write
-[results.md](results.md), [results-cifar10.md](results-cifar10.md) and [results-cifar10-paper.md](results-cifar10-paper.md), with
-the verdicts.
+PAPER = """Sweeps on MNIST and networks on CIFAR-10. `make paper`, `make paper-cifar` and `make paper-cifar-night` run
+them and write [results.md](results.md), [results-cifar10.md](results-cifar10.md) and
+[results-cifar10-paper.md](results-cifar10-paper.md), with the verdicts.
 """
 
 THEORY = """Small systems that `channelsim theory` solves and `channelsim run` simulates; [theory.md](theory.md) has the
