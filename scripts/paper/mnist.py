@@ -329,6 +329,14 @@ def _target(outcomes: Outcomes) -> Judgement:
     return _all(behind([(outcomes("rules", "srbp"), outcomes("rules", "drtp"))]))
 
 
+ONLINE = Claim(
+    "Online learning shows the same.",
+    EXPECTED,
+    f"With one update per sample, rbp and srbp surely lose less than {CLOSE:g} point against bp, and top is surely "
+    "behind them.",
+    _online,
+)
+
 CLAIMS = (
     almost_as_well("variants", "the variants that the abstract names", _named, CLOSE),
     robustly("variants", _named, WORST),
@@ -534,13 +542,7 @@ CLAIMS = (
         "same units.",
         _transfers,
     ),
-    Claim(
-        "Online learning shows the same.",
-        EXPECTED,
-        f"With one update per sample, rbp and srbp surely lose less than {CLOSE:g} point against bp, and top is surely "
-        "behind them.",
-        _online,
-    ),
+    ONLINE,
     Claim(
         "The error teaches better than the target.",
         EXPECTED,
@@ -548,3 +550,6 @@ CLAIMS = (
         _target,
     ),
 )
+
+IN_BATCHES = tuple(claim for claim in CLAIMS if claim is not ONLINE)
+"""Those about mini-batches, which are the paper's."""

@@ -111,6 +111,7 @@ FULL = replace(
     target="paper-full",
     whole="make paper-full",
     cut=Cut(epochs=100, tuning_epochs=0, seeds=5),
+    claims=mnist.IN_BATCHES,
     experiments=_at_the_papers_length,
     training="""\
 as in the paper: batches of 100, no momentum, learning rate 0.1, which shrinks by 10⁻⁶ per update;

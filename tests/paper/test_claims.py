@@ -11,9 +11,10 @@ from scripts.paper import claims
 from scripts.paper.claims import Comparison
 from scripts.paper.experiments import Experiment
 from scripts.paper.mnist import CLAIMS, enough_bits
-from scripts.paper.outcomes import Outcome, Outcomes
+from scripts.paper.outcomes import Outcome, Outcomes, gather
 from scripts.paper.statistics import Interval
-from tests.paper.made_up import outcomes_of
+from scripts.paper.studies import STUDIES, Study
+from tests.paper.made_up import SCENARIOS, outcomes_of, table_of_runs
 
 
 @pytest.mark.parametrize(
@@ -109,9 +110,11 @@ def test_few_bits_from_the_table(experiments: list[Experiment]) -> None:
     assert (judgement.verdict, judgement.note) == ("holds", "3 exponents, 3 bits on the wire, and more are enough")
 
 
-def test_every_claim_can_be_judged_and_refers_to_variants_that_exist(experiments: list[Experiment]) -> None:
-    outcomes = outcomes_of(experiments, {})
-    for claim in CLAIMS:
+@pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.page)
+def test_every_claim_of_a_study_can_be_judged_once_all_is_run(study: Study) -> None:
+    experiments = study.experiments(SCENARIOS)
+    outcomes = gather(experiments, table_of_runs(experiments, {}))
+    for claim in study.claims:
         assert claim.compare(outcomes).comparisons
 
 
