@@ -53,16 +53,10 @@ def save(figure: Figure, target: Path) -> None:
 
 
 def overview(experiments: Sequence[Experiment], outcomes: Outcomes) -> Figure:
-    """Every variant that has results, the best first, in columns; coloured by rule."""
-    shown = [
-        (variant, outcomes(experiment.name, variant.label), experiment.name)
-        for experiment in experiments
-        for variant in experiment.variants
-        if outcomes.has(experiment.name, variant.label)
-    ]
-    shown.sort(key=lambda one: (-one[1].mean, one[2], one[0].label))
+    """Every variant that has results by name, the best first, in columns; coloured by rule."""
+    shown = _best_first(experiments, outcomes)
     named = Counter(outcome.label for _, outcome, _ in shown)
-    columns = 3 if len(shown) > 24 else 1
+    columns = 3 if are_many(experiments, outcomes) else 1
     rows = math.ceil(len(shown) / columns)
     figure = Figure(figsize=(4.6 * columns, 0.9 + 0.155 * rows), layout="constrained")
     for column, axes in enumerate(np.atleast_1d(figure.subplots(1, columns, squeeze=True))):
@@ -83,6 +77,56 @@ def overview(experiments: Sequence[Experiment], outcomes: Outcomes) -> Figure:
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
     return figure
+
+
+def are_many(experiments: Sequence[Experiment], outcomes: Outcomes) -> bool:
+    """Whether there are too many variants for their names to be read beside each other."""
+    return len(_best_first(experiments, outcomes)) > 24
+
+
+def ranked(experiments: Sequence[Experiment], outcomes: Outcomes) -> Figure:
+    """Every variant that has results over its rank, coloured by rule, with the names of the plain rules."""
+    shown = _best_first(experiments, outcomes)
+    figure = Figure(figsize=(7.5, 4.4), layout="constrained")
+    axes = figure.subplots()
+    means: list[float] = []
+    for rule in dict.fromkeys([*COLOURS, *(variant.rule for variant, _, _ in shown)]):
+        own = [(rank, one) for rank, (variant, one, _) in enumerate(shown, 1) if variant.rule == rule]
+        if not own:
+            continue
+        intervals = [statistics.mean(outcome.accuracies) for _, outcome in own]
+        means += [interval.mean for interval in intervals]
+        look = {"color": COLOURS.get(rule, OTHER), "fmt": MARKERS.get(rule, "o"), "label": rule}
+        axes.errorbar(
+            [rank for rank, _ in own], [interval.mean for interval in intervals],
+            yerr=[_reach(interval.half) for interval in intervals], markersize=3, linewidth=0.8, **look,
+        )  # fmt: skip
+    plain = [(rank, one) for rank, (_, one, name) in enumerate(shown, 1) if name == "rules"]
+    for place, (rank, outcome) in enumerate(plain):
+        axes.annotate(
+            outcome.label, (rank, outcome.mean), xytext=(4, 14 + 11 * (place % 3)), textcoords="offset points",
+            fontsize=8, arrowprops={"arrowstyle": "-", "linewidth": 0.5, "color": "0.5"},
+        )  # fmt: skip
+    axes.set_xlabel(f"rank among {len(shown)} variants")
+    axes.set_ylabel("test accuracy (%)")
+    axes.set_xlim(0, len(shown) + 8)
+    _far_from_100(axes, "y", means)
+    axes.grid(color="0.9", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside lower center", ncols=9, frameon=False, fontsize=8, handletextpad=0.1, columnspacing=1)
+    return figure
+
+
+def _best_first(experiments: Sequence[Experiment], outcomes: Outcomes) -> list[tuple[Variant, Outcome, str]]:
+    """The variants that have results, with the names of their experiments."""
+    shown = [
+        (variant, outcomes(experiment.name, variant.label), experiment.name)
+        for experiment in experiments
+        for variant in experiment.variants
+        if outcomes.has(experiment.name, variant.label)
+    ]
+    return sorted(shown, key=lambda one: (-one[1].mean, one[2], one[0].label))
 
 
 LINES = ("-", "--", ":", "-.")

@@ -17,15 +17,18 @@ from scripts.paper.studies import STUDIES, Study
 
 PAPER = "[Baldi, Sadowski and Lu, arXiv 1612.02734](https://arxiv.org/abs/1612.02734)"
 OVERVIEW = "overview.svg"
+RANKED = "ranked.svg"
 BITS = "bits.svg"
 
 
 def write(study: Study, experiments: Sequence[Experiment], outcomes: Outcomes, record: Record, docs: Path) -> None:
-    """Writes the study's page, docs/PAGE.md, and its pictures in docs/PAGE/: of all variants, and one per experiment
-    that has results."""
+    """Writes the study's page, docs/PAGE.md, and its pictures in docs/PAGE/: of all variants (of many also without
+    names), and one per experiment that has results."""
     folder = docs / study.page
     folder.mkdir(parents=True, exist_ok=True)
     figures.save(figures.overview(experiments, outcomes), folder / OVERVIEW)
+    if figures.are_many(experiments, outcomes):
+        figures.save(figures.ranked(experiments, outcomes), folder / RANKED)
     if figures.quantized(experiments, outcomes):
         figures.save(figures.against_bits(experiments, outcomes), folder / BITS)
     for experiment in _run(experiments, outcomes):
@@ -49,10 +52,12 @@ def text(
     judged = [(claim, claim.judge(outcomes)) for claim in study.claims]
     run = _run(experiments, outcomes)
     numbered = list(enumerate(judged, start=1))
+    are_many = figures.are_many(experiments, outcomes)
+    first = RANKED if are_many else OVERVIEW
     parts = [
         f"# {study.title}",
         _found(study, judged, experiments, outcomes, record),
-        f"![Test accuracy of every variant, sorted, with 95 % intervals]({study.page}/{OVERVIEW})",
+        f"![Test accuracy of every variant, sorted, with 95 % intervals]({study.page}/{first})",
         "## The paper's statements",
         *_verdicts([one for one in numbered if one[1][0].source in THE_PAPERS]),
         _elsewhere(linked),
@@ -68,6 +73,7 @@ def text(
         *(_claim(number, claim, judgement) for number, (claim, judgement) in numbered if judgement.comparisons),
         "## The experiments",
         _experiments_intro(run, outcomes),
+        *([f"![All variants by name, the best first: to be enlarged]({study.page}/{OVERVIEW})"] if are_many else []),
         *(part for experiment in run for part in _experiment(study, experiment, outcomes)),
         *_tuning(run, outcomes, record),
     ]

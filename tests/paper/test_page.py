@@ -40,7 +40,7 @@ def test_the_first_screen_has_the_finding_and_the_figure(experiments: list[Exper
     assert "bp 98.2 %, rbp 90.0 %, srbp 97.0 %" in first
     assert "the top layer alone 80.1 %" in first
     assert "Errors of srbp: 1 exponent, 1 bit on the wire, and more are enough" in first
-    assert "results/overview.svg" in first
+    assert "results/ranked.svg" in first
     assert "results/bits.svg" not in first
     assert len(first.split()) < 150
 
