@@ -50,7 +50,7 @@ LONG = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    rank = {TESTS / name: place for place, name in enumerate(LONG)}
+    rank = {(TESTS / name).resolve(strict=True): place for place, name in enumerate(LONG)}
     items.sort(key=lambda item: rank.get(item.path, len(LONG)))
 
 

@@ -120,12 +120,7 @@ def ranked(experiments: Sequence[Experiment], outcomes: Outcomes) -> Figure:
 
 def _best_first(experiments: Sequence[Experiment], outcomes: Outcomes) -> list[tuple[Variant, Outcome, str]]:
     """The variants that have results, with the names of their experiments."""
-    shown = [
-        (variant, outcomes(experiment.name, variant.label), experiment.name)
-        for experiment in experiments
-        for variant in experiment.variants
-        if outcomes.has(experiment.name, variant.label)
-    ]
+    shown = [(*pair, experiment.name) for experiment in experiments for pair in outcomes.found(experiment)]
     return sorted(shown, key=lambda one: (-one[1].mean, one[2], one[0].label))
 
 
@@ -154,7 +149,7 @@ def against_bits(experiments: Sequence[Experiment], outcomes: Outcomes) -> Figur
     rules, styles = {}, {}
     for experiment, line in zip(chosen, LINES, strict=False):
         styles[experiment.title.rpartition(": ")[2]] = line
-        pairs = [(variant, outcome) for variant, outcome in _found(experiment, outcomes) if outcome.entropy > 0]
+        pairs = [(variant, outcome) for variant, outcome in outcomes.found(experiment) if outcome.entropy > 0]
         for rule in dict.fromkeys(variant.rule for variant, _ in pairs):
             own = sorted(((v.values[EXPONENTS], o) for v, o in pairs if v.rule == rule), key=lambda pair: pair[0])
             means = [outcome.mean for _, outcome in own]
@@ -178,7 +173,7 @@ def against_bits(experiments: Sequence[Experiment], outcomes: Outcomes) -> Figur
 
 
 def _rows(experiment: Experiment, outcomes: Outcomes) -> Figure:
-    pairs = _found(experiment, outcomes)
+    pairs = outcomes.found(experiment)
     figure = Figure(figsize=(7.5, 1.3 + 0.42 * len(pairs)), layout="constrained")
     axes = figure.subplots()
     drawn: list[float] = []
@@ -206,19 +201,10 @@ def _rows(experiment: Experiment, outcomes: Outcomes) -> Figure:
     return figure
 
 
-def _found(experiment: Experiment, outcomes: Outcomes) -> list[tuple[Variant, Outcome]]:
-    """The variants of an experiment that have results."""
-    return [
-        (variant, outcomes(experiment.name, variant.label))
-        for variant in experiment.variants
-        if outcomes.has(experiment.name, variant.label)
-    ]
-
-
 def _curves(experiment: Experiment, outcomes: Outcomes) -> Figure:
     key = experiment.axis
     assert key is not None
-    pairs = _found(experiment, outcomes)
+    pairs = outcomes.found(experiment)
     figure = Figure(figsize=(7.5, 4.0), layout="constrained")
     axes = figure.subplots()
     drawn: list[float] = []

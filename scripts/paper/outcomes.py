@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scripts.paper.experiments import Experiment
+from scripts.paper.experiments import Experiment, Variant
 
 TUNING, BEST, CODED = "tuning", "best", "coded"
 
@@ -77,6 +77,14 @@ class Outcomes:
     def has(self, experiment: str, label: str) -> bool:
         """Whether the variant has results."""
         return (experiment, label) in self._by_name
+
+    def found(self, experiment: Experiment) -> list[tuple[Variant, Outcome]]:
+        """The variants of an experiment that have results, in its order, with these."""
+        return [
+            (variant, self(experiment.name, variant.label))
+            for variant in experiment.variants
+            if self.has(experiment.name, variant.label)
+        ]
 
     def of(self, experiment: str) -> list[Outcome]:
         """The variants of an experiment, in its order; raises NotRun if one of them has no results."""

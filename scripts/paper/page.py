@@ -82,7 +82,7 @@ def text(
 
 def _run(experiments: Sequence[Experiment], outcomes: Outcomes) -> list[Experiment]:
     """The experiments of which a variant has results."""
-    return [one for one in experiments if any(outcomes.has(one.name, variant.label) for variant in one.variants)]
+    return [one for one in experiments if outcomes.found(one)]
 
 
 # --- the first screen -----------------------------------------------------------------------------------------
@@ -187,13 +187,9 @@ def _against_bits(study: Study, run: Sequence[Experiment], outcomes: Outcomes) -
 
 def _coded(experiment: Experiment, outcomes: Outcomes) -> Iterable[tuple[str, ...]]:
     """For each rule, what the arithmetic code takes beside words and beside the entropy."""
-    found = [
-        (variant.rule, outcomes(experiment.name, variant.label))
-        for variant in experiment.variants
-        if outcomes.has(experiment.name, variant.label)
-    ]
-    for rule in dict.fromkeys(rule for rule, _ in found):
-        own = [outcome for one, outcome in found if one == rule and outcome.coded > 0]
+    found = outcomes.found(experiment)
+    for rule in dict.fromkeys(variant.rule for variant, _ in found):
+        own = [outcome for variant, outcome in found if variant.rule == rule and outcome.coded > 0]
         if own:
             parts = ([one.coded / one.bits for one in own], [one.coded / one.entropy for one in own])
             place = experiment.title.rpartition(": ")[2]
@@ -204,7 +200,7 @@ def _coded(experiment: Experiment, outcomes: Outcomes) -> Iterable[tuple[str, ..
 
 
 def _about(study: Study, run: Sequence[Experiment], outcomes: Outcomes, record: Record) -> str:
-    variants = sum(outcomes.has(one.name, variant.label) for one in run for variant in one.variants)
+    variants = sum(len(outcomes.found(one)) for one in run)
     data = run[0].scenario.data
     trained_on = (record.train or run[0].images) - data.validation
     use = "to choose learning rates on" if any(one.is_tuned for one in run) else "left out"
@@ -325,11 +321,7 @@ the seeds {", ".join(map(str, first.seeds))}; here the first: `{command}{first.s
 def _experiment(study: Study, experiment: Experiment, outcomes: Outcomes) -> Iterable[str]:
     reference = "online" if experiment.name == "online" else "rules"
     bp = outcomes(reference, "bp") if outcomes.has(reference, "bp") else None
-    found = [
-        (variant, outcomes(experiment.name, variant.label))
-        for variant in experiment.variants
-        if outcomes.has(experiment.name, variant.label)
-    ]
+    found = outcomes.found(experiment)
     bits = {"Bits per update": "bits", "Coded per update": "coded", "Entropy per update": "entropy"}
     if all(math.isnan(outcome.coded) for _, outcome in found):
         del bits["Coded per update"]
