@@ -24,7 +24,7 @@ from tests.networks import scenario
 
 Matrix = NDArray[np.float64]
 UNITS = [16, 7, 6, 5, 4]
-EPOCHS = 5
+EPOCHS = 3
 RATE = 0.1
 
 STAGES: dict[str, dict[str, Any]] = {

@@ -22,6 +22,7 @@ from tests.networks import dataset, dense_layers, plan_of_chain
 from tests.scenario.documents import sound
 
 CLASSES = 3
+UPDATES = 12
 TRANSFERS = ("tanh", "logistic", "relu", "linear")
 
 quantizers = st.one_of(
@@ -128,7 +129,7 @@ def exact(
     plan = plan_of_chain(network.shape, network.layers, network.classes, samples, channels=channels, **tables)
     data = dataset(x, rng.integers(network.classes, size=samples), network.classes)
     with one_thread():
-        result = compare(plan, data, 20)
+        result = compare(plan, data, UPDATES)
     assert max(result.max_weight_difference) <= tolerances.WEIGHTS, result
     assert result.disagreements == [], result
 

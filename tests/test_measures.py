@@ -158,12 +158,12 @@ def test_one_epoch_has_one_tick(tmp_path: Path) -> None:
     assert list(axes[2].get_xticks()) == [1]
 
 
-def test_two_hundred_traces(tmp_path: Path) -> None:
+def test_many_traces(tmp_path: Path) -> None:
     one = traces.make(tmp_path / "one.h5")
-    figure = plot([one] * 200)
-    assert len(figure.axes[0].lines) == 200
+    figure = plot([one] * 40)
+    assert len(figure.axes[0].lines) == 40
     assert len(figure.legends[0].get_texts()) == 24
-    assert figure.legends[0].get_title().get_text() == "the first 24 of 200 curves"
+    assert figure.legends[0].get_title().get_text() == "the first 24 of 40 curves"
 
 
 def test_breakdown_adds_up(ran: Path) -> None:

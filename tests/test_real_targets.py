@@ -23,6 +23,7 @@ from tests.run.runs import assert_same
 
 ROWS = 40
 OUTPUTS = 3
+UPDATES = 12  # into the second epoch, of mini-batches of 4
 
 
 def teacher(shape: tuple[int, ...] = (6,), outputs: int = OUTPUTS, samples: int = ROWS) -> Dataset:
@@ -41,12 +42,12 @@ def teacher(shape: tuple[int, ...] = (6,), outputs: int = OUTPUTS, samples: int 
 @pytest.mark.parametrize("batch", [1, 4, "all"])
 @pytest.mark.parametrize("rule", RULES)
 def test_every_rule_agrees_with_the_reference(rule: str, batch: int | str) -> None:
-    training = {"batch": batch, "epochs": 20 if batch == "all" else 2, "learning_rate": 0.1, "momentum": 0.5}
+    training = {"batch": batch, "epochs": UPDATES if batch == "all" else 2, "learning_rate": 0.1, "momentum": 0.5}
     tables = {"learning": {"rule": rule}, "training": training}
     top = dense_layers([6, 5, 5, OUTPUTS], ["tanh", "relu", "linear"])
-    found = compare(plan_of_chain((6,), top, OUTPUTS, ROWS, real=True, **tables), teacher(), 20)
+    found = compare(plan_of_chain((6,), top, OUTPUTS, ROWS, real=True, **tables), teacher(), UPDATES)
     assert found.passed, found
-    assert len(found.max_weight_difference) == 20
+    assert len(found.max_weight_difference) == UPDATES
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -58,7 +59,7 @@ def test_every_rule_agrees_from_given_weights_without_biases_and_with_a_frozen_l
     ]
     training = {"batch": 4, "epochs": 2, "learning_rate": {"default": 0.05, "2": 0.0}}
     plan = plan_of_chain((6,), layers, OUTPUTS, ROWS, real=True, learning={"rule": rule}, training=training)
-    found = compare(plan, teacher(), 20)
+    found = compare(plan, teacher(), UPDATES)
     assert found.passed, found
     assert plan.biases.size == 0 and np.array_equal(plan.weights[:30], np.ravel(layers[0]["W"]).astype(np.float32))
 
@@ -71,7 +72,7 @@ def test_every_rule_agrees_with_the_reference_on_maps(rule: str) -> None:
         *dense_layers([0, 5, 2], ["tanh", "linear"]),
     ]
     tables = {"learning": {"rule": rule}, "training": {"batch": 4, "epochs": 2, "learning_rate": 0.05}}
-    found = compare(plan_of_chain((2, 6, 6), layers, 2, ROWS, real=True, **tables), teacher((2, 6, 6), 2), 20)
+    found = compare(plan_of_chain((2, 6, 6), layers, 2, ROWS, real=True, **tables), teacher((2, 6, 6), 2), UPDATES)
     assert found.passed, found
 
 
@@ -80,7 +81,7 @@ def test_a_map_as_target(top: str) -> None:
     """A convolution at the top, whose target is a map as a vector: with every transfer function that may be there."""
     layers = [conv(2, 3, padding=1, transfer="tanh"), conv(1, 3, padding=1, transfer=top)]
     tables = {"learning": {"rule": "bp"}, "training": {"batch": 5, "learning_rate": 0.02}}
-    found = compare(plan_of_chain((1, 4, 4), layers, 16, ROWS, real=True, **tables), teacher((1, 4, 4), 16), 20)
+    found = compare(plan_of_chain((1, 4, 4), layers, 16, ROWS, real=True, **tables), teacher((1, 4, 4), 16), UPDATES)
     assert found.passed, found
 
 

@@ -68,7 +68,7 @@ def test_distances_are_of_the_whole_path_and_drift_of_its_end() -> None:
     assert 0 < max(path.drift.values()) < 0.01
 
 
-@pytest.mark.parametrize("latency", [5, 15, 35, 75])
+@pytest.mark.parametrize("latency", [5, 75, *(pytest.param(between, marks=pytest.mark.slow) for between in (15, 35))])
 def test_stability_by_formula_and_by_the_engine(latency: int) -> None:
     found = _theory.stability(
         case("delay-stable", **{"channels.learning.latency": f"{latency} us", "schedule.stash": 8})

@@ -14,7 +14,7 @@ from channelsim import tolerances
 from channelsim._verify import compare, one_thread
 from tests.laws.cases import Networks, cases, dense_networks, linear_stages, networks_on_maps, pipelines
 
-UPDATES = 20
+UPDATES = 12
 SCHEDULES = {"sequential": None, "pipelined": pipelines}
 
 

@@ -75,14 +75,14 @@ def test_points_of_a_sweep_have_the_file_and_vary_a_parameter(tmp_path: Path, ki
     assert not {point.name for point in found} & {point.name for point in points(swept(path, kind))}
 
 
-# Each starts two processes, so one of them is enough for the default suite. A metric's sweep: see `test_metrics`.
+# Each starts a process, so one of them is enough for the default suite. A metric's sweep: see `test_metrics`.
 OTHERS = [pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS if kind not in ("stage", "metric")]
 
 
 @pytest.mark.parametrize("kind", ["stage", *OTHERS])
 def test_a_sweep_sends_the_file(tmp_path: Path, kind: str) -> None:
     path, key = written(tmp_path / "here", kind), KINDS[kind].parameter
-    table = cs.sweep(swept(path, kind), tmp_path / "out", workers=2)
+    table = cs.sweep(swept(path, kind), tmp_path / "out", workers=1)
     assert list(table["status"]) == ["done", "done"]
     for value, loss in zip(table[key], table["test_loss"], strict=True):
         assert cs.run(cs.load(path).with_({key: float(value)}), tmp_path / f"{value}.h5").test_loss == loss

@@ -64,7 +64,7 @@ def look(sim: cs.Simulation) -> None:
 
 
 KINDS = pytest.mark.parametrize("kind", TABLES)
-once = settings(max_examples=8, suppress_health_check=list(HealthCheck))
+once = settings(max_examples=5, suppress_health_check=list(HealthCheck))
 
 
 @KINDS

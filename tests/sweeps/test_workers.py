@@ -148,7 +148,7 @@ warm_up = _worker.warm
 
 
 @pytest.mark.timeout(200)
-@pytest.mark.parametrize(("workers", "deaths"), [(2, 1), (1, 2)])
+@pytest.mark.parametrize(("workers", "deaths"), [(2, 1), pytest.param(1, 2, marks=pytest.mark.slow)])
 def test_workers_that_are_killed_while_they_warm_up_are_replaced(
     grid: Callable[..., Scenario], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int, deaths: int
 ) -> None:

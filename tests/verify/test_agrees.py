@@ -18,7 +18,7 @@ from tests.verify.comparisons import AT_RECEIVER, LOG2, TRAINING, UNITS, data, f
 def test_rules(rule: str, derivative: bool, batch: int) -> None:
     result = held(learning={"rule": rule, "derivative": derivative}, training={"batch": batch})
     assert result.passed, result
-    assert len(result.max_weight_difference) == 20
+    assert len(result.max_weight_difference) == 12
     assert max(result.max_weight_difference) <= tolerances.WEIGHTS
     assert (result.values, result.blind, result.end) == (0, 0, "")
 
