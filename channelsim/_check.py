@@ -18,13 +18,13 @@ from channelsim import codes, given, memory, metrics, units
 from channelsim.data import Dataset, Values, dataset_of
 from channelsim.plan import (
     ALL,
-    SYNAPSES,
     Direction,
     Encoding,
     Kind,
     Message,
     Tables,
     Watched,
+    array_suffix,
     frames_of,
     places_of,
     recording_of,
@@ -63,9 +63,9 @@ class ChannelCheck:
     """One channel, from layer `source` to layer `target`.
 
     wires: entries of its C; of sparse wiring, which is drawn, the expected number.
-    error_macs: multiply-accumulates a frame through C (or W, in its place). bits: a frame's messages on the link,
-    in dense words where the code is `entropy`, whose length depends on the values; link_time_ps: how long they occupy
-    it, 0 without a bandwidth; link_time_s: the nearest float.
+    error_macs: multiply-accumulates a frame through C (or W, in its place). encoding: as in the scenario. bits: a
+    frame's messages on the link, in dense words where the code is `entropy`, whose length depends on the values;
+    link_time_ps: how long they occupy it, 0 without a bandwidth; link_time_s: the nearest float.
     """
 
     name: str
@@ -75,6 +75,7 @@ class ChannelCheck:
     error_macs: int
     update_macs: int
     value_bits: int
+    encoding: str
     bits: int
     link_time_ps: int
 
@@ -158,6 +159,12 @@ class Check:
         parts = ", ".join(f"{name} {_mib(size)}" for name, size in self.recorded.items())
         return [f"trace       at most {_mib(sum(self.recorded.values()))} uncompressed: {parts}"]
 
+    def _of_entropy_codes(self) -> str:
+        """What the bits of channels with such a code are here, if there are any."""
+        if all(channel.encoding != "entropy" for channel in self.channels):
+            return ""
+        return ' (encoding = "entropy": as in words, for its length depends on the values)'
+
     def __repr__(self) -> str:
         learned = (
             f"{self.classes} classes"
@@ -190,7 +197,9 @@ class Check:
                 "",
                 f"data        {self.found}",
                 "operations  " + ", ".join(f"{word} {count:,}" for word, count in self.operations.items()),
-                "bits        " + ", ".join(f"{word} {count:,}" for word, count in self.bits.items()),
+                "bits        "
+                + ", ".join(f"{word} {count:,}" for word, count in self.bits.items())
+                + self._of_entropy_codes(),
                 f"memory      data {_mib(self.memory['data'])}, synapses {_mib(self.memory['synapses'])}, "
                 f"{_mib(self.memory['frame'])} for each frame in flight, a layer at work {_mib(self.memory['layer'])}"
                 + (f", patches {_mib(self.memory['patches'])}" if self.memory["patches"] else ""),
@@ -241,10 +250,7 @@ def _recorded(scenario: Scenario, found: Tables, samples: int, batch: int) -> di
     per_epoch = math.ceil(samples / batch)
     frames, names = per_epoch * scenario.training.epochs, [edge.name for edge in found.edges]
     recording = recording_of(scenario, places_of(found.layers, found.channels, names), per_epoch)
-    messages = [
-        batch * (MESSAGE_BYTES + math.ceil(int(codes.message_bits(row, int(row["n"]))[0]) / 8))
-        for row in found.channels
-    ]
+    messages = [batch * (MESSAGE_BYTES + math.ceil(_bits(row, int(row["n"])) / 8)) for row in found.channels]
     sizes_found: dict[str, int] = {}
     for window in recording.windows:
         chosen = messages if window.channel == ALL else [messages[window.channel]]
@@ -257,21 +263,41 @@ def _recorded(scenario: Scenario, found: Tables, samples: int, batch: int) -> di
         name = f"{one.kind.name.lower()}/{one.place if at_layer else names[one.place]}"
         size = len(frames_of(one, frames)) * rows * (ROW_BYTES + 4 * n)
         sizes_found[name] = sizes_found.get(name, 0) + size
-    connections = scenario.learning.feedback.connections
-    entries = {f"W_{h}": int(layer["w_size"]) for h, layer in enumerate(found.layers)}
-    entries |= {f"b_{h}": int(layer["b_size"]) for h, layer in enumerate(found.layers)}
-    entries |= {
-        f"C_{edge.target}": sizes.wires(edge, found.layers, connections)
-        for edge in found.edges
-        if edge.direction == Direction.LEARNING
-    }
+    arrays = _arrays(scenario, found)
     for snapshots in recording.snapshots:
         for h in snapshots.layers:
-            array = f"{snapshots.letter}_{h}"
-            name = f"{SYNAPSES[snapshots.letter]}/{array}"
-            size = len(frames_of(snapshots, frames)) * (16 + 4 * entries[array])
-            sizes_found[name] = sizes_found.get(name, 0) + size
+            for array, entries in arrays[snapshots.what, h].items():
+                name = f"{snapshots.what}/{array}"
+                size = len(frames_of(snapshots, frames)) * (16 + 4 * entries)
+                sizes_found[name] = sizes_found.get(name, 0) + size
     return sizes_found
+
+
+def _arrays(scenario: Scenario, found: Tables) -> dict[tuple[str, int], dict[str, int]]:
+    """What is recorded of synapses, and the layer -> the arrays by name, and how many entries each has."""
+    arrays: dict[tuple[str, int], dict[str, int]] = {}
+    for h, layer in enumerate(found.layers):
+        arrays["weights", h] = {f"W_{h}": int(layer["w_size"])}
+        arrays["biases", h] = {f"b_{h}": int(layer["b_size"])}
+        arrays["feedback", h] = {}
+    for edge in found.edges:
+        wires = sizes.wires(edge, found.layers, scenario.learning.feedback.connections)
+        if edge.direction == Direction.LEARNING and wires:
+            entries = {f"C_{array_suffix(edge.name)}": wires}
+            if edge.rank:
+                of_p = edge.rank * int(found.layers[edge.source]["n"])
+                entries = {f"P_{array_suffix(edge.name)}": of_p, f"C_{array_suffix(edge.name)}": wires - of_p}
+            arrays["feedback", edge.target] |= entries
+    return arrays
+
+
+def _bits(channel: Any, events: int) -> int:
+    """The length of a message of a CHANNEL record in which so many units are active, without an entropy code, whose
+    length depends on the values."""
+    if channel["encoding"] == Encoding.ENTROPY:
+        channel = channel.copy()
+        channel["encoding"] = Encoding.DENSE
+    return int(codes.message_bits(channel, events)[0])
 
 
 def _layers(scenario: Scenario, found: Tables, batch: int) -> tuple[LayerCheck, ...]:
@@ -305,10 +331,7 @@ def _channels(scenario: Scenario, found: Tables, batch: int, real: bool) -> tupl
         units_there = int(found.layers[edge.source]["n"])
         units_active = 1 if edge.message == Message.TARGET and not real else units_there
         active = edge.rank or (int(row["n"]) if row["at_receiver"] else units_active)
-        if row["encoding"] == Encoding.ENTROPY:
-            row = row.copy()
-            row["encoding"] = Encoding.DENSE
-        bits = int(codes.message_bits(row, active)[0])
+        bits = _bits(row, active)
         link = found.links[row["link"]]
         time = math.ceil(Fraction(bits * int(link["ps_numerator"]), int(link["ps_denominator"])))
         wires = sizes.wires(edge, found.layers, connections)
@@ -328,6 +351,7 @@ def _channels(scenario: Scenario, found: Tables, batch: int, real: bool) -> tupl
                 error_macs=batch * error_macs,
                 update_macs=batch * sizes.feedback_operations(edge, found.layers, connections),
                 value_bits=int(row["value_bits"]),
+                encoding=Encoding(int(row["encoding"])).name.lower(),
                 bits=batch * bits,
                 link_time_ps=batch * time,
             )

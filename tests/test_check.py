@@ -138,6 +138,18 @@ def test_counts_are_those_of_a_frame_in_which_everybody_speaks(data: str, learni
         assert channel.link_time_ps == counted["busy"]
 
 
+def test_bits_of_an_entropy_code_are_told_as_in_words(data: str) -> None:
+    """Its length depends on the values."""
+    quantized: dict[str, Any] = {"quantize": {"kind": "log2", "bits": 4}}
+    in_words, coded = (
+        cs.check(described(data, learning={"rule": "srbp"}, channels={"learning": {**quantized, "encoding": encoding}}))
+        for encoding in ("dense", "entropy")
+    )
+    assert coded.bits == in_words.bits and coded.recorded == in_words.recorded
+    assert [channel.encoding for channel in coded.channels] == ["dense"] * 3 + ["entropy"] * 2
+    assert "as in words" in repr(coded) and "as in words" not in repr(in_words)
+
+
 def test_long_times_on_a_link_are_exact(data: str) -> None:
     """Beyond 2^53 ps, and no multiple of what a float of that size can hold."""
     check = cs.check(described(data, channels={"forward.1": {"bandwidth": "3 bit/s", "header": 100_003}}))

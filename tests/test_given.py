@@ -123,6 +123,26 @@ def test_a_trace_its_export_and_numbers_are_one_start(rule: str, tmp_path: Path)
     )
 
 
+@pytest.mark.parametrize(
+    "learning",
+    [
+        {"rule": "srbp", "feedback": {"rank": 2}},
+        {"rule": "srbp", "feedback": {"copies": 2}},
+        {"rule": "rbp", "route": "cascade"},
+        {"rule": "asrbp", "feedback": {"connections": 3}},
+    ],
+    ids=str,
+)
+def test_w_and_b_are_read_whatever_c_is_beside_them(learning: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    cs.run(digits(learning=learning), out=path)
+    with Trace(path) as trace:
+        kept = trace.weights()
+    start = plan_of(reading(path, "bp", feedback=False))
+    assert np.array_equal(start.weights, np.concatenate([kept[f"W_{h}"].ravel() for h in (1, 2, 3)]))
+    assert np.array_equal(start.biases, np.concatenate([kept[f"b_{h}"] for h in (1, 2, 3)]))
+
+
 def test_engine_and_reference_agree_from_given_weights(tmp_path: Path) -> None:
     np.savez(tmp_path / "w.npz", **state_of(C_1=np.eye(7, 9), C_2=np.ones((10, 7))))
     for rule in ("rbp", "arbp"):

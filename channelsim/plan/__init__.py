@@ -3,7 +3,7 @@
 from channelsim.plan.build import Change, Plan, Tables, build, ideal_backpropagation, tables
 from channelsim.plan.channels import is_ideal
 from channelsim.plan.clock import CLOCK_END, refuse_long_steps
-from channelsim.plan.edges import Edge
+from channelsim.plan.edges import Edge, array_suffix
 from channelsim.plan.layout import (
     CHANNEL,
     COUNTER,
@@ -26,7 +26,7 @@ from channelsim.plan.layout import (
 )
 from channelsim.plan.own import OwnStage
 from channelsim.plan.own_rule import FIRST_STEP_DRAW, OwnRule
-from channelsim.plan.recorded import SYNAPSES, Places, frames_of, places_of, recording_of
+from channelsim.plan.recorded import Places, frames_of, places_of, recording_of
 from channelsim.plan.recording import ALL, Recording, Series, Snapshots, Watched, Window
 from channelsim.plan.targets import unreachable
 from channelsim.rules import Message, Wiring
@@ -41,7 +41,6 @@ __all__ = [
     "LINK",
     "MESSAGE_ROW",
     "SMALLEST_UNIT",
-    "SYNAPSES",
     "VALUE_ROW",
     "Change",
     "Direction",
@@ -67,6 +66,7 @@ __all__ = [
     "Watched",
     "Window",
     "Wiring",
+    "array_suffix",
     "build",
     "frames_of",
     "ideal_backpropagation",

@@ -58,6 +58,11 @@ def channel_names(channels: NDArray[Any]) -> tuple[str, ...]:
     return names_of([Ends(WORDS[int(c["direction"])], int(c["source"]), int(c["target"])) for c in channels])
 
 
+def array_suffix(name: str) -> str:
+    """What tells the arrays of a learning channel from those of others: "1" or, of several to layer 1, "1_from_3"."""
+    return name.split(".", 1)[1].replace(".", "_")
+
+
 def forward_edges(top: int) -> tuple[Edge, ...]:
     """The forward channels of a network of `top` layers above the input."""
     return tuple(

@@ -52,7 +52,7 @@ def fitted_synapses(source: str, arrays: Mapping[str, NDArray[Any]], layers: NDA
         found[f"W_{h}"] = _fitted(source, f"W_{h}", arrays, shapes, what).reshape(rows, columns)
         if layer["b_size"]:
             found[f"b_{h}"] = _fitted(source, f"b_{h}", arrays, [(columns,)], f"one of each column of W_{h}")
-    unused = sorted(name for name in arrays if name not in found and not name.startswith("C_"))
+    unused = sorted(name for name in arrays if name not in found and not name.startswith(("C_", "P_")))
     if unused:
         raise InputError(f"{source}: {unused[0]} is nothing that this network has; accepted: {', '.join(found)}")
     return found

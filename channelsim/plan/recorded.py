@@ -14,11 +14,7 @@ from channelsim.errors import InputError
 from channelsim.plan.layout import Direction
 from channelsim.plan.recording import ALL, Recording, Series, Snapshots, Watched, Window
 from channelsim.rules import WITHOUT_FEEDBACK
-from channelsim.scenario import Record, Scenario
-
-LETTERS = {"weights": "W", "biases": "b", "feedback": "C"}
-SYNAPSES = {letter: word for word, letter in LETTERS.items()}
-"""Letter -> what `[trace] record` calls it."""
+from channelsim.scenario import SYNAPSES, Record, Scenario
 
 
 @dataclass(frozen=True)
@@ -42,7 +38,7 @@ def places_of(layers: NDArray[Any], channels: NDArray[Any], names: Sequence[str]
         error=sorted({*receives["target"].tolist(), top}),
         weights=np.flatnonzero(layers["w_size"]).tolist(),
         biases=np.flatnonzero(layers["b_size"]).tolist(),
-        feedback=sorted(receives["target"][~np.isin(receives["wiring"], WITHOUT_FEEDBACK)].tolist()),
+        feedback=sorted({*receives["target"][~np.isin(receives["wiring"], WITHOUT_FEEDBACK)].tolist()}),
         channels=names,
     )
 
@@ -67,9 +63,9 @@ def recording_of(scenario: Scenario, places: Places, frames_per_epoch: int) -> R
         stop = ALL if record.frames is None else first + record.frames
         count, unit = record.every.split()
         every = int(count) * (frames_per_epoch if unit.startswith("epoch") else 1)
-        if record.what in LETTERS:
+        if record.what in SYNAPSES:
             layers = _layers(record, places, key)
-            snapshots.append(Snapshots(LETTERS[record.what], tuple(layers), first, stop, every))
+            snapshots.append(Snapshots(record.what, tuple(layers), first, stop, every))
             continue
         kind = Watched[record.what.upper()]
         samples = ALL if record.samples is None else record.samples

@@ -41,9 +41,10 @@ class Series:
 
 @dataclass(frozen=True)
 class Snapshots:
-    """W, b or C of these layers, as they are before every `every`-th frame from `first` to stop - 1 enters."""
+    """W, b or C (`what`: weights, biases or feedback) of these layers, as they are before every `every`-th frame from
+    `first` to stop - 1 enters."""
 
-    letter: str
+    what: str
     layers: tuple[int, ...]
     first: int = 0
     stop: int = ALL

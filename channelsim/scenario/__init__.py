@@ -27,7 +27,7 @@ from channelsim.scenario._load import load, load_model
 from channelsim.scenario._model import Model, Weights
 from channelsim.scenario._own import Own
 from channelsim.scenario._own_rule import OwnRule, refuse_undeclared
-from channelsim.scenario._recording import Record, Window
+from channelsim.scenario._recording import SYNAPSES, Record, Window
 from channelsim.scenario._scenario import Scenario, only_scenario
 from channelsim.scenario._schema import schema
 from channelsim.scenario._sections import (
@@ -47,6 +47,7 @@ from channelsim.scenario._theory import system_from
 from channelsim.scenario._words import in_words, summary
 
 __all__ = [
+    "SYNAPSES",
     "AvgPool",
     "Axis",
     "BitErrors",

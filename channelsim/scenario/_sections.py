@@ -227,7 +227,7 @@ class QuantizeUpdate(LowPrecision):
 
     @model_validator(mode="after")
     def _abs_has_no_scale(self) -> Self:
-        if self.kind == "abs" and "scale" in self.model_fields_set:
+        if self.kind == "abs" and self.scale != QuantizeUpdate.model_fields["scale"].default:
             raise TableError([(("scale",), f" = {self.scale!r}: abs changes nothing but signs; accepted: no key")])
         return self
 

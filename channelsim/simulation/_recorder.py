@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from channelsim import engine, trace, units
-from channelsim.plan import ALL, SYNAPSES, Recording, Series
+from channelsim.plan import ALL, Recording, Series
 from channelsim.simulation._course import Course, Epoch
 
 
@@ -67,20 +67,21 @@ class Recorder:
         """Records the synapses that are wanted as they are before the next frame."""
         course = self._course
         frame, state = course.state.frame, course.state
-        letters = {
-            (one.letter, h)
+        names = {
+            name
             for one in self._recording.snapshots
             if frame >= one.first and (frame - one.first) % one.every == 0 and (one.stop == ALL or frame < one.stop)
-            for h in one.layers
+            for name in trace.synapses_recorded(course.plan, one)
         }
-        if not letters:
+        if not names:
             return
         engine.settle(state)
-        arrays = trace.arrays_of(course.plan, trace.Snapshot(course.epoch, state.weights, state.biases, state.feedback))
+        snapshot = trace.Snapshot(course.epoch, state.weights, state.biases, state.feedback)
         columns = {"frame": np.array([frame], np.int64), "time": np.array([state.now], np.int64)}
-        for letter, h in sorted(letters):
-            array, _ = arrays[f"{letter}_{h}"]
-            self._writer.values(f"{SYNAPSES[letter]}/{letter}_{h}", trace.Rows(columns, array[None].astype(np.float32)))
+        for what in ("weights", "biases", "feedback"):
+            for name, (array, _) in trace.arrays_of(course.plan, snapshot, what).items():
+                if f"{what}/{name}" in names:
+                    self._writer.values(f"{what}/{name}", trace.Rows(columns, array[None].astype(np.float32)))
 
     def epoch(self, epoch: Epoch) -> None:
         """All rows of an epoch that is over, and its weights if they are wanted."""

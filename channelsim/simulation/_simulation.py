@@ -359,23 +359,23 @@ class Simulation:
     @property
     def weights(self) -> Synapses:
         """Copies of all W, by name: W_1 (inputs, units), of a convolution (channels, rows, columns, maps)."""
-        return self._synapses("W")
+        return self._synapses("weights")
 
     @property
     def biases(self) -> Synapses:
         """Copies of all b: b_1 (units,), of a convolution (maps,)."""
-        return self._synapses("b")
+        return self._synapses("biases")
 
     @property
     def feedback(self) -> Synapses:
         """Copies of all C: C_1 (units of the sender, units of layer 1), a bank as its W, sparse C wire by wire with
         C_1_sender and C_1_receiver."""
-        return self._synapses("C")
+        return self._synapses("feedback")
 
-    def _synapses(self, letter: str) -> Synapses:
+    def _synapses(self, what: str) -> Synapses:
         state = self._course.state
         engine.settle(state)
-        return synapses(self._plan, trace.Snapshot(self.epoch, state.weights, state.biases, state.feedback), letter)
+        return synapses(self._plan, trace.Snapshot(self.epoch, state.weights, state.biases, state.feedback), what)
 
     def activity(self, layer: int) -> NDArray[np.float32]:
         """O of a layer (samples, units), of the frame that it computed last."""

@@ -22,9 +22,9 @@ class Synapses(dict[str, NDArray[Any]]):
         self.dims = dict(dims)
 
 
-def synapses(plan: Plan, snapshot: trace.Snapshot, letter: str) -> Synapses:
-    """All W, all b, or all C with the ends of their wires."""
-    found = {name: pair for name, pair in trace.arrays_of(plan, snapshot).items() if name.startswith(f"{letter}_")}
+def synapses(plan: Plan, snapshot: trace.Snapshot, what: str) -> Synapses:
+    """All W ("weights"), all b ("biases"), or all C with the ends of their wires ("feedback")."""
+    found = trace.arrays_of(plan, snapshot, what)
     return Synapses(
         {name: array for name, (array, _) in found.items()}, {name: dims for name, (_, dims) in found.items()}
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 from channelsim.trace._layout import SCHEMA_VERSION
 from channelsim.trace._opening import damaged
 from channelsim.trace._reader import Trace
-from channelsim.trace._records import Rows, record_name
+from channelsim.trace._records import Rows, record_name, synapses_recorded
 from channelsim.trace._weights import Snapshot, arrays_of
 from channelsim.trace._writer import Writer, create, reopen
 
@@ -26,4 +26,5 @@ __all__ = [
     "damaged",
     "record_name",
     "reopen",
+    "synapses_recorded",
 ]

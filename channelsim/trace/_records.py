@@ -11,7 +11,6 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from channelsim.plan.recorded import SYNAPSES
 from channelsim.plan.recording import Recording, Series, Snapshots, Watched
 from channelsim.trace import _table, _weights
 from channelsim.trace._layout import Column
@@ -85,23 +84,26 @@ def record_name(plan: Plan, one: Series) -> str:
     return f"{one.kind.name.lower()}/{one.place if at_layer else plan.channel_names[one.place]}"
 
 
+def synapses_recorded(plan: Plan, one: Snapshots) -> list[str]:
+    """The names of the groups of these synapses: what they are, and the array's name behind a slash."""
+    return [record.name for record in _of_synapses(plan, one)]
+
+
 def _of_values(plan: Plan, one: Series) -> Record:
     """The group of values at a layer or on a channel."""
     name = record_name(plan, one)
-    kind, _, where = name.partition("/")
-    layer = one.place if kind in ("activity", "error") else int(plan.channels[one.place]["source"])
-    n = int(plan.layers["n"][layer])
-    dimensions = ((f"unit_{layer}", n, f"units of layer {layer}"),)
-    return Record(name, _OF_SAMPLES, dimensions, _WORDS[one.kind].format(where))
+    _, _, where = name.partition("/")
+    at_layer = one.kind in (Watched.ACTIVITY, Watched.ERROR)
+    dimension = _weights.units_of(plan, one.place) if at_layer else _weights.values_on(plan, one.place)
+    return Record(name, _OF_SAMPLES, (dimension,), _WORDS[one.kind].format(where))
 
 
 def _of_synapses(plan: Plan, one: Snapshots) -> list[Record]:
     """The groups of W, b or C of some layers."""
-    wanted = {f"{one.letter}_{h}" for h in one.layers}
     return [
-        Record(f"{SYNAPSES[one.letter]}/{matrix.name}", (_BEFORE, _TIME), matrix.dimensions, matrix.long_name)
+        Record(f"{one.what}/{matrix.name}", (_BEFORE, _TIME), matrix.dimensions, matrix.long_name)
         for matrix in _weights.layout_of(plan).matrices
-        if matrix.name in wanted
+        if matrix.buffer == one.what and matrix.layer in one.layers
     ]
 
 

@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from channelsim.plan.edges import array_suffix
 from channelsim.plan.layout import Direction, Kind
 from channelsim.rules import SHAPED_AS_WEIGHTS, SPARSE_WIRINGS, Wiring
 from channelsim.trace import _layout, _table
@@ -45,6 +46,7 @@ class _Matrix:
 
     name: str
     buffer: str
+    layer: int  # whose W or b it is, or to which C leads
     offset: int
     dimensions: tuple[Dimension, ...]
     long_name: str
@@ -72,14 +74,17 @@ def layout_of(plan: Plan) -> Layout:
     return Layout(tuple(_matrices(plan)), tuple(_ends(plan)))
 
 
-def arrays_of(plan: Plan, snapshot: Snapshot) -> dict[str, tuple[NDArray[Any], tuple[str, ...]]]:
-    """Copies of the arrays of a snapshot, and the ends of sparse wires: by name, with the names of their dimensions."""
+def arrays_of(plan: Plan, snapshot: Snapshot, buffer: str) -> dict[str, tuple[NDArray[Any], tuple[str, ...]]]:
+    """Copies of the arrays of one buffer of a snapshot, by name, with the names of their dimensions; of the feedback
+    with the ends of sparse wires."""
     layout = layout_of(plan)
     found: dict[str, tuple[NDArray[Any], tuple[str, ...]]] = {
         matrix.name: (matrix.of(snapshot).copy(), tuple(name for name, *_ in matrix.dimensions))
         for matrix in layout.matrices
+        if matrix.buffer == buffer
     }
-    return found | {name: (units, (wire,)) for name, units, wire, _ in layout.ends}
+    ends = layout.ends if buffer == "feedback" else ()
+    return found | {name: (units, (wire,)) for name, units, wire, _ in ends}
 
 
 def _matrices(plan: Plan) -> Iterator[_Matrix]:
@@ -88,47 +93,45 @@ def _matrices(plan: Plan) -> Iterator[_Matrix]:
             continue
         axes = _axes(plan, h)
         layout = "(channels, rows, columns, maps)" if layer["kind"] == Kind.CONV2D else "(inputs, units)"
-        yield _Matrix(f"W_{h}", "weights", int(layer["w_offset"]), axes, f"weights of layer {h}, {layout}")
+        yield _Matrix(f"W_{h}", "weights", h, int(layer["w_offset"]), axes, f"weights of layer {h}, {layout}")
         if layer["b_size"]:
-            yield _Matrix(f"b_{h}", "biases", int(layer["b_offset"]), axes[-1:], f"biases of layer {h}")
-    for channel, label in _wired(plan):
+            yield _Matrix(f"b_{h}", "biases", h, int(layer["b_offset"]), axes[-1:], f"biases of layer {h}")
+    for c, channel, label in _wired(plan):
         h, source = int(channel["target"]), int(channel["source"])
         if channel["wiring"] in SPARSE_WIRINGS:
             axes, layout = (_wires(channel, label),), "wire by wire"
         elif channel["wiring"] in SHAPED_AS_WEIGHTS:
             axes, layout = _axes(plan, source), f"laid out as W_{source}"
-        elif rank := int(channel["rank"]):
-            middle = f"rank_{_suffix(label)}", rank, f"values that travel on {label}"
-            size = _units(source, int(plan.layers[source]["n"])), middle
-            yield _Matrix(f"P_{_suffix(label)}", "feedback", int(channel["p_offset"]), size, f"P of C = P Q of {label}")
-            axes, layout = (middle, _units(h, int(plan.layers[h]["n"]))), f"Q of C = P Q, (values, units of layer {h})"
+        elif channel["rank"]:
+            middle = values_on(plan, c)
+            size = units_of(plan, source), middle
+            name, long_name = f"P_{array_suffix(label)}", f"P of C = P Q of {label}"
+            yield _Matrix(name, "feedback", h, int(channel["p_offset"]), size, long_name)
+            axes, layout = (middle, units_of(plan, h)), f"Q of C = P Q, (values, units of layer {h})"
         elif channel["wiring"] == Wiring.SYNAPSES:
             each = int(plan.layers[h]["w_size"] + plan.layers[h]["b_size"])
-            axes = (_units(source, int(plan.layers[source]["n"])), (f"synapse_{h}", each, f"synapses of layer {h}"))
+            axes = (units_of(plan, source), (f"synapse_{h}", each, f"synapses of layer {h}"))
             layout = f"(units of layer {source}, synapses of layer {h}: W_{h} row by row, then b_{h})"
         else:
-            axes = (_units(source, int(plan.layers[source]["n"])), _units(h, int(plan.layers[h]["n"])))
+            axes = (units_of(plan, source), units_of(plan, h))
             layout = f"(units of layer {source}, units of layer {h})"
-        yield _Matrix(f"C_{_suffix(label)}", "feedback", int(channel["c_offset"]), axes, f"C of {label}, {layout}")
+        yield _Matrix(
+            f"C_{array_suffix(label)}", "feedback", h, int(channel["c_offset"]), axes, f"C of {label}, {layout}"
+        )
 
 
-def _wired(plan: Plan) -> Iterator[tuple[Any, str]]:
-    """The learning channels that have wires of their own, and their names."""
-    for channel, label in zip(plan.channels, plan.channel_names, strict=True):
+def _wired(plan: Plan) -> Iterator[tuple[int, Any, str]]:
+    """The learning channels that have wires of their own: their numbers, records and names."""
+    for c, (channel, label) in enumerate(zip(plan.channels, plan.channel_names, strict=True)):
         if channel["direction"] == Direction.LEARNING and channel["c_size"]:
-            yield channel, label
-
-
-def _suffix(label: str) -> str:
-    """What tells a learning channel's arrays from those of others: "1" or, of several to layer 1, "1_from_3"."""
-    return label.split(".", 1)[1].replace(".", "_")
+            yield c, channel, label
 
 
 def _axes(plan: Plan, h: int) -> tuple[Dimension, ...]:
     """The dimensions of W of layer h."""
     layer = plan.layers[h]
     if layer["kind"] != Kind.CONV2D:
-        return (f"input_{h}", int(layer["fan_in"]), f"inputs of layer {h}"), _units(h, int(layer["n"]))
+        return (f"input_{h}", int(layer["fan_in"]), f"inputs of layer {h}"), units_of(plan, h)
     kernel = int(layer["kernel"])
     return (
         (f"channel_{h}", int(layer["in_channels"]), f"channels of the map below layer {h}"),
@@ -138,12 +141,22 @@ def _axes(plan: Plan, h: int) -> tuple[Dimension, ...]:
     )
 
 
-def _units(h: int, n: int) -> Dimension:
-    return f"unit_{h}", n, f"units of layer {h}"
+def units_of(plan: Plan, h: int) -> Dimension:
+    """The dimension of the values of a layer."""
+    return f"unit_{h}", int(plan.layers[h]["n"]), f"units of layer {h}"
+
+
+def values_on(plan: Plan, c: int) -> Dimension:
+    """The dimension of the values that travel on a channel: of its sender, of its receiver, or of a low rank."""
+    channel = plan.channels[c]
+    if rank := int(channel["rank"]):
+        label = plan.channel_names[c]
+        return f"rank_{array_suffix(label)}", rank, f"values that travel on {label}"
+    return units_of(plan, int(channel["target" if channel["at_receiver"] else "source"]))
 
 
 def _wires(channel: Any, label: str) -> Dimension:
-    return f"wire_{_suffix(label)}", int(channel["c_size"]), f"wires of {label}"
+    return f"wire_{array_suffix(label)}", int(channel["c_size"]), f"wires of {label}"
 
 
 def epochs(group: h5py.Group) -> list[int]:
@@ -241,7 +254,7 @@ def _along(scales: dict[str, h5py.Dataset], matrix: _Matrix) -> list[h5py.Datase
 
 
 def _ends(plan: Plan) -> Iterator[tuple[str, NDArray[np.int32], str, str]]:
-    for channel, label in _wired(plan):
+    for _, channel, label in _wired(plan):
         if channel["wiring"] not in SPARSE_WIRINGS:
             continue
         h, source = int(channel["target"]), int(channel["source"])
@@ -250,5 +263,5 @@ def _ends(plan: Plan) -> Iterator[tuple[str, NDArray[np.int32], str, str]]:
         senders = np.repeat(np.arange(n, dtype=np.int32), np.diff(plan.c_start[start : start + n + 1]))
         offset, size = int(channel["c_offset"]), int(channel["c_size"])
         receivers = plan.c_index[offset : offset + size].astype(np.int32)
-        yield f"C_{_suffix(label)}_sender", senders, wire, f"unit of layer {source} that a wire leaves"
-        yield f"C_{_suffix(label)}_receiver", receivers, wire, f"unit of layer {h} that a wire reaches"
+        yield f"C_{array_suffix(label)}_sender", senders, wire, f"unit of layer {source} that a wire leaves"
+        yield f"C_{array_suffix(label)}_receiver", receivers, wire, f"unit of layer {h} that a wire reaches"

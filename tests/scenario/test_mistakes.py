@@ -81,8 +81,8 @@ MISTAKES: list[tuple[Document, str]] = [
         "synapses.update.per = 'sample': weights decay once in a frame, and not with each sample; accepted: ",
     ),
     (
-        {"synapses": {"update": {"kind": "abs", "scale": "max"}}},
-        "synapses.update.scale = 'max': abs changes nothing but signs; accepted: no key",
+        {"synapses": {"update": {"kind": "abs", "scale": 0.5}}},
+        "synapses.update.scale = 0.5: abs changes nothing but signs; accepted: no key",
     ),
     ({"synapses": {"update": {"kind": "abs", "bits": 3}}}, "update.bits = 3: abs always has 31; accepted: no key"),
     ({"synapses": {"weight": {"kind": "abs"}}}, "synapses.weight.kind = 'abs'"),

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from channelsim.errors import InputError
 from channelsim.scenario import Channel, Model, Quantize, Scenario
+from tests import networks
+from tests.laws.any_scenario import any_case
 from tests.scenario.documents import Document, documents, model, small
 
 
@@ -34,6 +36,15 @@ def test_resolved_means_the_same(document: Document) -> None:
             merged = first.channel(direction, int(layer), changes)  # type: ignore[arg-type]
             assert second.channel(direction, int(layer), changes) == merged  # type: ignore[arg-type]
     assert second.advice() is not None
+
+
+def test_resolved_means_the_same_with_every_key() -> None:
+    """In the scenarios of the laws, which have all rules, quantizers, wirings, rates and decays."""
+    for seed in range(120):
+        case = any_case(seed)
+        first = networks.chain(case.shape, case.layers, **case.tables)
+        second = Scenario(**json.loads(json.dumps(first.resolved)))
+        assert (second, second.resolved, second.digest()) == (first, first.resolved, first.digest()), seed
 
 
 @given(documents())

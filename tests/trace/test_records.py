@@ -8,6 +8,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+import xarray as xr
 
 import channelsim as cs
 from channelsim.trace import _bulk
@@ -85,6 +86,65 @@ def test_what_is_recorded_is_what_one_sees_step_by_step(tmp_path: Path, kind: st
     assert foretold.keys() == {"events", *found}
 
 
+WIRED: dict[str, dict[str, Any]] = {
+    "a matrix": {"rule": "arbp"},
+    "of several sources": {"rule": "arbp", "route": "cascade"},
+    "of several copies": {"rule": "srbp", "feedback": {"copies": 2}},
+    "of low rank": {"rule": "asrbp", "feedback": {"rank": 2}},
+    "a list of wires": {"rule": "arbp", "feedback": {"connections": 3}},
+    "of synapses": {"rule": "srbp", "feedback": {"per": "synapse"}},
+}
+
+
+@pytest.mark.parametrize("wired", WIRED)
+def test_all_of_c_is_recorded(tmp_path: Path, wired: str) -> None:
+    """Each channel's C, under the name that the weights have; and the bytes are foretold."""
+    trace = {"record": [{"what": "feedback", "layers": [1], "every": "3 frames"}], "weights": "epoch"}
+    run = wanted("batch", trace=trace, learning=WIRED[wired])
+    with cs.Simulation(run, out=tmp_path / "t.h5") as sim:
+        sim.step(3)
+        seen = {name: array for name, array in sim.feedback.items() if array.dtype == np.float32}
+        sim.step(sim.frames)
+    found = recorded(tmp_path / "t.h5")
+    assert found.keys() == {f"feedback/{name}" for name in seen if name[2] == "1"}
+    for name, arrays in found.items():
+        np.testing.assert_array_equal(arrays["values"][arrays["frame"] == 3][0], seen[name.partition("/")[2]])
+    foretold = cs.check(run).recorded
+    assert foretold.keys() == {"events", *found}
+    if wired != "a list of wires":  # of which the expected number is foretold
+        assert {name: foretold[name] for name in found} == {
+            name: sum(array.nbytes for array in arrays.values()) for name, arrays in found.items()
+        }
+
+
+CARRIED: dict[str, tuple[str, dict[str, Any]]] = {
+    "of the sender": ("unit_3", {"learning": {"rule": "srbp"}}),
+    "of the receiver": (
+        "unit_1",
+        {"learning": {"rule": "rbp"}, "channels": {"learning": {"quantize": {"kind": "sign", "at": "receiver"}}}},
+    ),
+    "of a low rank": ("rank_1", {"learning": {"rule": "srbp", "feedback": {"rank": 2}}}),
+}
+
+
+@pytest.mark.parametrize("carried", CARRIED)
+def test_messages_are_recorded_as_long_as_they_are(tmp_path: Path, carried: str) -> None:
+    dimension, tables = CARRIED[carried]
+    record = [{"what": what, "channels": ["learning.1"], "every": "3 frames"} for what in ("sent", "delivered")]
+    run = wanted("batch", **{"channels": {}, **tables}, trace={"record": record})
+    with cs.Simulation(run, out=tmp_path / "t.h5") as sim:
+        sim.step(4)
+        seen = {"sent": sim.sent("learning.1"), "delivered": sim.delivered("learning.1")}
+        sim.step(sim.frames)
+    found, foretold = recorded(tmp_path / "t.h5"), cs.check(run).recorded
+    for what, values in seen.items():
+        rows = found[f"{what}/learning.1"]
+        np.testing.assert_array_equal(rows["values"][rows["frame"] == 3], values)
+        assert sum(array.nbytes for array in rows.values()) <= foretold[f"{what}/learning.1"]
+        with xr.open_dataset(tmp_path / "t.h5", group=f"records/{what}/learning.1", engine="h5netcdf") as data:
+            assert data["values"].dims == ("record", dimension)
+
+
 def test_records_in_segments_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = wanted("batch", trace={**TRACE, "checkpoint": "1 ps"})
     cs.run(run, tmp_path / "whole.h5")
@@ -104,7 +164,6 @@ def test_records_in_segments_are_the_same(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_records_have_dimensions_units_and_words(tmp_path: Path) -> None:
-    xarray = pytest.importorskip("xarray")
     cs.run(wanted("batch", trace=TRACE), tmp_path / "t.h5")
     names = list(recorded(tmp_path / "t.h5"))
     with h5py.File(tmp_path / "t.h5") as file:
@@ -112,7 +171,7 @@ def test_records_have_dimensions_units_and_words(tmp_path: Path) -> None:
             for dataset in file[f"records/{name}"].values():
                 assert dataset.attrs["long_name"] and dataset.attrs["units"]
         assert file["records/sent/learning.1/time"].attrs["units"] == "ps"
-    with xarray.open_dataset(tmp_path / "t.h5", group="records/activity/1", engine="h5netcdf") as data:
+    with xr.open_dataset(tmp_path / "t.h5", group="records/activity/1", engine="h5netcdf") as data:
         assert data["values"].dims == ("record", "unit_1") and data["frame"].dims == ("record",)
 
 

@@ -48,6 +48,11 @@ MODIFIERS: dict[str, dict[str, Any]] = {
         "learning": {"rule": "srbp", "feedback": {"per": "synapse", "bits": 2}},
         "training": {"momentum": 0.5, "batch": 1},
     },
+    "congruent": {"learning": {"rule": "srbp", "feedback": {"congruent": True}}},
+    "congruent, sparse, adaptive": {
+        "learning": {"rule": "asrbp", "feedback": {"congruent": True, "connections": 2}},
+        "training": {"momentum": 0.5},
+    },
     "at the receiver": {"learning": {"rule": "rbp"}, "channels": {"learning": {"quantize": AT_RECEIVER}}},
 }
 
