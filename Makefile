@@ -50,7 +50,7 @@ paper-quick: $(SWEEP)  ## A cut of it, docs/results-quick.md (about 15 minutes)
 paper-full: $(SWEEP)  ## The same at the paper's length and settings, docs/results-full.md (hours; stop it and go on any day)
 	$(BIN)/python -m scripts.paper --full $(PAPER)
 
-paper-cifar: $(SWEEP)  ## Test the claims on CIFAR-10, and write docs/results-cifar10.md (about 25 minutes)
+paper-cifar: $(SWEEP)  ## Test the claims on CIFAR-10, and write docs/results-cifar10.md (an hour or two)
 	$(BIN)/python -m scripts.paper --cifar $(PAPER)
 
 paper-cifar-night: $(SWEEP)  ## The rules on CIFAR-10 with the paper's network, docs/results-cifar10-paper.md (a night)

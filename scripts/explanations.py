@@ -2,7 +2,7 @@
 
     .venv/bin/python scripts/explanations.py
 
-Each rule learns for six epochs at its best learning rate of docs/results.md. After some frames, close together at
+Each rule learns for six epochs at a learning rate of 0.3. After some frames, close together at
 first, the learning signals that arrive are compared with the gradient's, C with the weights that it stands for, and
 each layer's weights with those of the start.
 """

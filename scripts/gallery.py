@@ -217,9 +217,11 @@ def page(found: dict[str, str], record: dict[str, Any]) -> str:
     return "\n".join(parts) + "\n"
 
 
-PAPER = """Sweeps on MNIST and networks on CIFAR-10. `make paper`, `make paper-cifar` and `make paper-cifar-night` run
-them and write [results.md](results.md), [results-cifar10.md](results-cifar10.md) and
-[results-cifar10-paper.md](results-cifar10-paper.md), with the verdicts.
+PAPER = """Sweeps on MNIST and networks on CIFAR-10. `make paper` runs the sweeps and writes
+[results.md](results.md), with the verdicts; `make paper-quick` a cut of them ([results-quick.md](results-quick.md)),
+and `make paper-full` the same at the paper's length ([results-full.md](results-full.md)). `make paper-cifar` runs
+CIFAR-10 ([results-cifar10.md](results-cifar10.md)), and `make paper-cifar-night` the paper's network on it
+([results-cifar10-paper.md](results-cifar10-paper.md)).
 """
 
 THEORY = """Small systems that `channelsim theory` solves and `channelsim run` simulates; [theory.md](theory.md) has the

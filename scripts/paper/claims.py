@@ -126,7 +126,9 @@ def steady(reference: Outcome, candidates: Sequence[Outcome], points: float) -> 
     for outcome in candidates:
         behind = reference.mean - float(outcome.accuracies.min())
         good = behind < points and not outcome.diverged
-        found.append(Comparison(outcome.label, Interval(behind, behind, behind), "yes" if good else "no"))
+        found.append(
+            Comparison(f"worst seed of {outcome.label}", Interval(behind, behind, behind), "yes" if good else "no")
+        )
     return tuple(found)
 
 

@@ -93,9 +93,9 @@ def width(exponents: int) -> int:
 
 
 def _length(exponents: int) -> str:
-    """E.g. "3 exponents, 3 bits on the wire,"."""
+    """E.g. "3 exponents, words of 3 bits,"."""
     bits = width(exponents)
-    return f"{_exponents(exponents)}, {bits} bit{'s' * (bits > 1)} on the wire,"
+    return f"{_exponents(exponents)}, words of {bits} bit{'s' * (bits > 1)},"
 
 
 # --- the paper's statements -----------------------------------------------------------------------------------
@@ -174,7 +174,9 @@ def _drawn_anew(outcomes: Outcomes) -> Judgement:
 def _signs_of_weights(outcomes: Outcomes) -> Judgement:
     bp, tested = outcomes("rules", "bp"), outcomes("redraw", "sign, C drawn anew")
     lost = statistics.difference(bp.trained, tested.trained)
-    return _all([Comparison(f"{tested.label}, on training images", lost, less_than(CLOSE, lost))])
+    found = (Comparison(f"{tested.label}, on training images", lost, less_than(CLOSE, lost)),)
+    errors = 100 - float(tested.trained.mean()), 100 - float(bp.trained.mean())
+    return Judgement(all_of(found), found, "training error {:.2f} %, of bp {:.2f} %".format(*errors))
 
 
 def _mean(outcomes: Outcomes) -> Judgement:
@@ -241,9 +243,10 @@ def _congruent(outcomes: Outcomes) -> Judgement:
     for rule in RANDOM:
         plain, congruent = outcomes("rules", rule), outcomes("congruent", f"{rule}, congruent")
         found += behind([(congruent, plain)])
-        worse = float(plain.accuracies.min() - congruent.accuracies.min())
-        steadier = worse < 0 and not congruent.diverged
-        found.append(Comparison(f"{rule}: its worst seed", Interval(worse, worse, worse), "yes" if steadier else "no"))
+        worse = float(congruent.accuracies.min() - plain.accuracies.min())
+        steadier = worse > 0 and not congruent.diverged
+        label = f"worst seed of {rule} behind that of {rule}, congruent"
+        found.append(Comparison(label, Interval(worse, worse, worse), "yes" if steadier else "no"))
     return _all(found)
 
 
@@ -349,8 +352,8 @@ CLAIMS = (
     Claim(
         "A few bits per error suffice on the learning channel (the abstract asks how few).",
         ABSTRACT,
-        f"srbp surely loses less than {CLOSE:g} point against itself with errors in 32 bits, with {FEW} bits on "
-        f"the wire and with every larger number tested; partly, if that takes more than {FEW}.",
+        f"srbp surely loses less than {CLOSE:g} point against itself with errors in 32 bits, with words of {FEW} "
+        f"bits and with every larger number tested; partly, if that takes more than {FEW}.",
         _few_bits("error-bits", (1, 2, 3, 4, 5, 6, 8, 10)),
         "Errors of srbp",
     ),
@@ -375,7 +378,7 @@ CLAIMS = (
         _low_precision_updates,
     ),
     Claim(
-        "bp, rbp and srbp are alike in this.",
+        "With low-precision updates bp, rbp and srbp are alike.",
         PAPER,
         f"With 1, 3 and 10 exponents, rbp and srbp are surely less than {WORST:g} points away from bp.",
         _updates_alike,
@@ -395,12 +398,12 @@ CLAIMS = (
     Claim(
         "With C of non-zero mean “performance is unchanged”.",
         PAPER,
-        f"With a mean as large as the deviation, rbp and srbp are surely less than {CLOSE:g} point away from "
-        "themselves.",
+        f"With a mean of 0.1, the deviation of C between hidden layers, rbp and srbp are surely less than {CLOSE:g} "
+        "point away from themselves.",
         _mean,
     ),
     Claim(
-        "With only the sign of its updates srbp is better than top and worse than srbp.",
+        "With only the sign of its updates srbp is better than top and worse than plain srbp.",
         PAPER,
         "top is surely behind it, and it is surely behind srbp.",
         _signs_of_updates,

@@ -17,6 +17,9 @@ TUNING, BEST, CODED = "tuning", "best", "coded"
 GUESSING = 10.0
 """Accuracy in % that a run counts with whose weights diverged: that of a guess among ten classes."""
 
+CHANCE = GUESSING + 2.0
+"""Accuracy in % up to which a run has learned nothing: a network that names one class always is right this often."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -53,7 +56,12 @@ class Outcome:
     @property
     def at_edge(self) -> bool:
         """Whether the best rate is the first or last of a grid, so that a better one may lie outside."""
-        return bool(self.tuning) and self.rate in (min(self.tuning), max(self.tuning))
+        return bool(self.tuning) and not self.at_chance and self.rate in (min(self.tuning), max(self.tuning))
+
+    @property
+    def at_chance(self) -> bool:
+        """Whether nothing was learned at any rate of a grid, so that none of them is the best."""
+        return bool(self.tuning) and not any(accuracy > CHANCE for accuracy in self.tuning.values())
 
 
 class NotRun(LookupError):

@@ -4,6 +4,7 @@ the numbers."""
 from __future__ import annotations
 
 import math
+import tomllib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -72,7 +73,7 @@ def text(
         _tests_intro(study, record),
         *(_claim(number, claim, judgement) for number, (claim, judgement) in numbered if judgement.comparisons),
         "## The experiments",
-        _experiments_intro(run, outcomes),
+        _experiments_intro(run, outcomes, record),
         *([f"![All variants by name, the best first: to be enlarged]({study.page}/{OVERVIEW})"] if are_many else []),
         *(part for experiment in run for part in _experiment(study, experiment, outcomes)),
         *_tuning(run, outcomes, record),
@@ -140,12 +141,12 @@ def _verdicts(numbered: Sequence[tuple[int, tuple[Claim, Judgement]]]) -> Iterab
     rows = []
     for number, (claim, judgement) in numbered:
         yes = sum(comparison.answer == "yes" for comparison in judgement.comparisons)
-        found = judgement.note or (f"{yes} of {len(judgement.comparisons)}" if judgement.comparisons else "")
+        found = judgement.note or (f"yes to {yes} of {len(judgement.comparisons)}" if judgement.comparisons else "")
         source = (claim.source,) if claim.source in THE_PAPERS else ()
         rows.append((str(number), claim.statement, *source, f"**{judgement.verdict}**", found))
     if rows:
         from_where = ("From",) if len(rows[0]) == 5 else ()
-        yield table(("", "Statement", *from_where, "Verdict", "Yes to"), rows)
+        yield table(("", "Statement", *from_where, "Verdict", "Found"), rows)
 
 
 def _elsewhere(linked: Sequence[Study]) -> str:
@@ -163,26 +164,28 @@ def _against_bits(study: Study, run: Sequence[Experiment], outcomes: Outcomes) -
     chosen = figures.quantized(run, outcomes)
     if not chosen:
         return
+    rows = [row for experiment in chosen for row in _coded(experiment, outcomes)]
+    code = ", in the arithmetic code," if rows else ""
     yield "## Accuracy against bits"
     yield (
-        "![Accuracy against the bits of an update on the learning channels, as sent and as their entropy]"
+        f"![Accuracy against the bits of an update on the learning channels: in words{code} and as entropy]"
         f"({study.page}/{BITS})"
     )
     yield (
-        "Errors of 1 to 10 exponents, all layers together, where they are sent and where they are received: in words "
-        "of the shortest fixed length, and their entropy, the bound for any code that treats values and messages alike."
+        "Bits per update on the learning channels, all layers together, for errors of 1 to 10 exponents that are "
+        f"quantized at the sender or at the receiver: in words of a fixed length{code} and as entropy, the bound for "
+        "any code that treats values and messages alike."
     )
-    rows = [row for experiment in chosen for row in _coded(experiment, outcomes)]
     if rows:
         yield (
             'In the arithmetic code (`encoding = "entropy"`) the same values travel, so what is learned is the same, '
             "bit for bit. It adapts within a message and begins anew with the next, so that no message depends on "
             "another; short messages pay for that. With a fixed scale it can take less than the entropy, which counts "
             "all messages of an epoch together, while each has frequencies of its own. Bits include the scale, 32 bits "
-            "a message where it is relative to the largest; the entropy does not. From the fewest exponents to the "
-            "most:"
+            "a message where it is relative to the largest; the entropy does not. The arithmetic code's bits, from the "
+            "fewest exponents to the most:"
         )
-        yield table(("", "Arithmetic code, of words", "Arithmetic code, of the entropy"), rows)
+        yield table(("", "In % of words", "In % of the entropy"), rows)
 
 
 def _coded(experiment: Experiment, outcomes: Outcomes) -> Iterable[tuple[str, ...]]:
@@ -193,7 +196,7 @@ def _coded(experiment: Experiment, outcomes: Outcomes) -> Iterable[tuple[str, ..
         if own:
             parts = ([one.coded / one.bits for one in own], [one.coded / one.entropy for one in own])
             place = experiment.title.rpartition(": ")[2]
-            yield f"{rule}, {place}", *(f"{100 * of[0]:.0f} to {100 * of[-1]:.0f} %" for of in parts)
+            yield f"{rule}, {place}", *(f"{100 * of[0]:.0f} to {100 * of[-1]:.0f}" for of in parts)
 
 
 # --- what was run ---------------------------------------------------------------------------------------------
@@ -217,6 +220,8 @@ def _about(study: Study, run: Sequence[Experiment], outcomes: Outcomes, record: 
         if any(one.is_tuned for one in run)
         else f"Each is run with {_plural(record.seeds, 'seed')}"
     )
+    if record.seeds < study.cut.seeds:
+        tuned += f" so far; the same command goes on to {study.cut.seeds}"
     return f"""\
 Written by `{record.command}` from the results of its runs, and not edited by hand.{cut}
 
@@ -228,7 +233,7 @@ Written by `{record.command}` from the results of its runs, and not edited by ha
 - **Machine**: {record.machine}; {_plural(record.workers, "worker")} of one thread.
 - **Time**: {_minutes(record.wall_s)} of wall time in {_plural(record.sittings, "sitting")};
   {record.runs:,} runs that took {_minutes(record.run_s)} together.
-- **Software**: {record.software}; {record.date}."""
+- **Software**: {record.software}{" (the last sitting)" if record.sittings > 1 else ""}; {record.date}."""
 
 
 def _not_run(experiments: Sequence[Experiment], outcomes: Outcomes) -> Iterable[str]:
@@ -262,16 +267,16 @@ def _plural(number: int, noun: str) -> str:
 
 
 def _tests_intro(study: Study, record: Record) -> str:
-    wide = (
-        " With so few seeds the intervals are wide: more questions stay open than with 5." if record.seeds < 5 else ""
-    )
+    wide = " With so few seeds the intervals are wide: more questions stay open than with 5."
+    none = " With one seed there are no intervals, so what needs one is open."
     return f"""\
 Margins and tests are in `{study.margins}` and were fixed before these runs. "Lost" is a difference of mean
 test accuracies over {_plural(record.seeds, "seed")}, in percentage points, with Welch's 95 % interval; "Accuracy" is
 such a mean in %, with Student's. An answer is *yes* or *no* if the whole interval says so ("surely"), and *open*
-otherwise. A claim holds if all answers are yes (or, for "most", more than half), and holds partly if some are. If none
-is yes, it does not hold here if all are no, and is open otherwise. There is no correction for multiple comparisons: of
-a hundred intervals about five miss. Runs that diverge count as {GUESSING:g} % accuracy.{wide}"""
+otherwise. A claim *holds* if all answers are yes (for "most": more than half), and *holds partly* if only some are.
+Without a yes it *does not hold here* if every answer is no, and is *open* while one may still be yes. There is no
+correction for multiple comparisons: of a hundred intervals about five miss. Runs that diverge count as
+{GUESSING:g} % accuracy.{none if record.seeds == 1 else wide if record.seeds < 5 else ""}"""
 
 
 def _claim(number: int, claim: Claim, judgement: Judgement) -> str:
@@ -299,23 +304,44 @@ def _interval(comparison: Comparison) -> str:
 # --- experiments ----------------------------------------------------------------------------------------------
 
 
-def _experiments_intro(run: Sequence[Experiment], outcomes: Outcomes) -> str:
+def _experiments_intro(run: Sequence[Experiment], outcomes: Outcomes, record: Record) -> str:
     first = run[0]
     label = next(variant for variant in first.variants if outcomes.has(first.name, variant.label))
     outcome = outcomes(first.name, label.label)
     file = first.files if "*" not in first.files else f"scenarios/paper/cifar10-{label.rule}.toml"
-    command = f"channelsim run {file} --set 'sweep={{}}' --set {RATE}={outcome.rate:g} {label.settings} --set {SEED}="
+    seeds, changes = first.seeds[: record.seeds], _changes(first, record)
+    command = " ".join(
+        [
+            f"channelsim run {file} --set 'sweep={{}}'",
+            *changes,
+            f"--set {RATE}={outcome.rate:g} {label.settings} --set {SEED}={seeds[0]}",
+        ]
+    )
+    all_have = f" All have {' '.join(f'`{change}`' for change in changes)}." if changes else ""
     coded = ""
     if any(outcome.coded > 0 for one in run for outcome in outcomes.so_far(one.name)):
         coded = "\nCoded ones are those of the first seed with `--set channels.learning.encoding=entropy`."
+    spread = ": mean over seeds ± half the 95 % interval (Student's t)" if len(seeds) > 1 else ""
     return f"""\
-Test accuracy after the last epoch in %: mean over seeds ± half the 95 % interval (Student's t). The text of each
+Test accuracy after the last epoch in %{spread}. The text of each
 experiment is the head of its scenario file, written before the runs. A star marks a best rate at an end of the grid: a
 better one may lie beyond. Bits are those that the learning channels carry per update, all layers together; their
 entropy is the bound for every code that treats values and messages alike, counted where values are quantized.{coded}
 
-Every number is that of `channelsim run` on the experiment's file, with the rate and the settings of its row and one of
-the seeds {", ".join(map(str, first.seeds))}; here the first: `{command}{first.seeds[0]}`."""
+Every number is that of `channelsim run` on the experiment's file, with the rate and the settings of its row and
+{"seed" if len(seeds) == 1 else "one of the seeds"} {", ".join(map(str, seeds))}.{all_have} The first: `{command}`."""
+
+
+def _changes(experiment: Experiment, record: Record) -> list[str]:
+    """The arguments of `channelsim run` that all runs have beside their scenario's file."""
+    file = tomllib.loads(experiment.scenario.text)
+    data = file["data"]
+    wanted = {
+        "training.epochs": (file["training"]["epochs"], record.epochs),
+        "data.train": (data.get("train"), record.train),
+        "data.validation": (data.get("validation", 0), experiment.scenario.data.validation),
+    }
+    return [f"--set {key}={here}" for key, (there, here) in wanted.items() if here != there]
 
 
 def _experiment(study: Study, experiment: Experiment, outcomes: Outcomes) -> Iterable[str]:
@@ -362,15 +388,17 @@ def _tuning(run: Sequence[Experiment], outcomes: Outcomes, record: Record) -> It
     tuned = [one for one in run if any(outcome.tuning for outcome in outcomes.so_far(one.name))]
     if not tuned:
         return
-    edges = [
-        f"{outcome.label} ({one.name})" for one in tuned for outcome in outcomes.so_far(one.name) if outcome.at_edge
+    found = [(f"{outcome.label} ({one.name})", outcome) for one in tuned for outcome in outcomes.so_far(one.name)]
+    notes = [
+        ("Not tuned well, as the best rate is an end of the grid", [name for name, one in found if one.at_edge]),
+        ("Learned nothing at any rate of the grid", [name for name, one in found if one.at_chance]),
     ]
-    stars = f" Not tuned well, as the best rate is an end of the grid: {'; '.join(edges)}." if edges else ""
+    told = "".join(f" {note}: {'; '.join(names)}." for note, names in notes if names)
     yield "## How the learning rates were chosen"
     yield f"""\
 Accuracy in % on the validation images after {_tuning_epochs(run, record)}, one run each, with a seed that no
 other run has. The highest of a row is the variant's best rate. The test images play no part in it. (The grid itself was
-set after a few looks at validation accuracy.){stars}"""
+set after a few looks at validation accuracy.){told}"""
     for one in tuned:
         yield _tuning_table(one, outcomes.so_far(one.name))
 

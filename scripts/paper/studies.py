@@ -64,8 +64,8 @@ MNIST = Study(
     experiments=lambda folder: read_all(folder, "mnist"),
     network=_DEEP,
     training="""\
-batches of 100 unless said otherwise, no momentum, learning rates that shrink by
-  10⁻⁶ per update""",
+batches of 100, no momentum, learning rates that shrink by 10⁻⁶ per update, unless said
+  otherwise""",
 )
 
 
@@ -85,7 +85,7 @@ QUICK = replace(
     cut=Cut(epochs=3, tuning_epochs=0, seeds=3, train=20_000),
     experiments=_untuned,
     training="""\
-batches of 100 unless said otherwise, no momentum, learning rates that shrink by 10⁻⁶ per update; no variant
+batches of 100, no momentum, learning rates that shrink by 10⁻⁶ per update, unless said otherwise; no variant
   is tuned: each has the learning rate of its experiment, and comparisons of two experiments may be of two rates""",
 )
 
@@ -114,8 +114,8 @@ FULL = replace(
     claims=mnist.IN_BATCHES,
     experiments=_at_the_papers_length,
     training="""\
-as in the paper: batches of 100, no momentum, learning rate 0.1, which shrinks by 10⁻⁶ per update;
-  no variant is tuned""",
+as in the paper: batches of 100, no momentum, learning rate 0.1, which shrinks by 10⁻⁶ per update, unless
+  said otherwise; no variant is tuned""",
     is_long=True,
 )
 

@@ -53,13 +53,13 @@ def test_verdicts_from_answers(answers: str, all_verdict: str, most_verdict: str
 @pytest.mark.parametrize(
     ("answers", "verdict", "note"),
     [
-        ("nnyyyy", "holds", "3 exponents, 3 bits on the wire, and more"),
-        ("yyyyyy", "holds", "1 exponent, 1 bit on the wire, and more"),
-        ("nnnnny", "holds", "6 exponents, 4 bits on the wire, and more"),
-        ("yyynyy", "holds", "5 exponents, 4 bits on the wire, and more"),
-        ("nnnnnnnny", "holds partly", "9 exponents, 5 bits on the wire, and more"),
-        ("nnnnnn", "does not hold here", "not even 6 exponents, 4 bits"),
-        ("nnnnno", "open", "not even 6 exponents, 4 bits"),
+        ("nnyyyy", "holds", "3 exponents, words of 3 bits, and more"),
+        ("yyyyyy", "holds", "1 exponent, words of 1 bit, and more"),
+        ("nnnnny", "holds", "6 exponents, words of 4 bits, and more"),
+        ("yyynyy", "holds", "5 exponents, words of 4 bits, and more"),
+        ("nnnnnnnny", "holds partly", "9 exponents, words of 5 bits, and more"),
+        ("nnnnnn", "does not hold here", "not even 6 exponents, words of 4 bits"),
+        ("nnnnno", "open", "not even 6 exponents, words of 4 bits"),
     ],
 )
 def test_how_few_bits_are_enough(answers: str, verdict: str, note: str) -> None:
@@ -107,7 +107,7 @@ def test_the_derivative(experiments: list[Experiment]) -> None:
 def test_few_bits_from_the_table(experiments: list[Experiment]) -> None:
     few = {("error-bits", "srbp, 1 exponent"): 50.0, ("error-bits", "srbp, 2 exponents"): 90.0}
     judgement = CLAIMS[3].judge(outcomes_of(experiments, few))
-    assert (judgement.verdict, judgement.note) == ("holds", "3 exponents, 3 bits on the wire, and more are enough")
+    assert (judgement.verdict, judgement.note) == ("holds", "3 exponents, words of 3 bits, and more are enough")
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.page)
@@ -157,7 +157,7 @@ def _srbp(experiment: str, *labels: str) -> list[tuple[str, str]]:
         ("With 10 bits", {("error-bits-paper", "rbp, 10 exponents"): 98.0}, "holds partly"),
         ("“Even very low", {}, "holds"),
         ("“Even very low", {("update-bits-paper", "srbp, 1 exponent"): 89.0}, "holds partly"),
-        ("bp, rbp and srbp are alike", {("update-bits-paper", "rbp, 3 exponents"): 94.0}, "holds partly"),
+        ("With low-precision updates", {("update-bits-paper", "rbp, 3 exponents"): 94.0}, "holds partly"),
         ("With C drawn anew", {}, "holds"),
         ("With C drawn anew", {("rules", "top"): 80.0}, "does not hold here"),
         ("With the signs of W", {}, "holds"),

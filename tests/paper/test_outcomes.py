@@ -40,7 +40,7 @@ def test_diverged_runs_count_as_guesses(experiments: list[Experiment]) -> None:
     assert sorted(found.accuracies)[0] == GUESSING
     assert "1 diverged" in page.text(MNIST, experiments, outcomes, RECORD)
     robust = CLAIMS[1].judge(outcomes).comparisons
-    assert next(one for one in robust if one.label == "rbp").answer == "no"
+    assert next(one for one in robust if one.label == "worst seed of rbp").answer == "no"
 
 
 def test_a_diverged_run_is_not_robust_however_little_it_is_behind(experiments: list[Experiment]) -> None:
@@ -50,7 +50,7 @@ def test_a_diverged_run_is_not_robust_however_little_it_is_behind(experiments: l
     for status, answer in (("done", "yes"), ("diverged", "no")):
         runs["status"] = runs["status"].mask(one, status)
         found = CLAIMS[1].judge(gather(experiments, runs)).comparisons
-        assert next(each for each in found if each.label == "rbp").answer == answer
+        assert next(each for each in found if each.label == "worst seed of rbp").answer == answer
 
 
 def test_variants_without_a_run_that_counts_have_no_outcome(experiments: list[Experiment]) -> None:
@@ -75,7 +75,7 @@ def test_the_arithmetic_code_counts_bits_and_changes_nothing_else(experiments: l
     assert outcomes("error-bits", "srbp, 1 exponent").coded == 240
     assert math.isnan(outcomes("rules", "srbp").coded)
     text = page.text(MNIST, experiments, outcomes, RECORD)
-    assert "| srbp, at the sender, relative to the largest | 75 to 75 % | 120 to 120 % |" in text
+    assert "| srbp, at the sender, relative to the largest | 75 to 75 | 120 to 120 |" in text
     coded = (runs["experiment"] == "error-bits") & (runs["phase"] == "coded") & (runs["variant"] == "bp, 1 exponent")
     runs.loc[coded, "test_accuracy"] += 0.0001
     with pytest.raises(RuntimeError, match="error-bits, bp, 1 exponent: another code"):

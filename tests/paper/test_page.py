@@ -14,7 +14,7 @@ from scripts.paper.experiments import Experiment
 from scripts.paper.mnist import CLAIMS
 from scripts.paper.outcomes import gather
 from scripts.paper.record import Record
-from scripts.paper.studies import CIFAR10, MNIST, STUDIES, Study
+from scripts.paper.studies import CIFAR10, FULL, MNIST, STUDIES, Study
 from tests.paper.made_up import CIFAR10_RECORD, RECORD, ROOT, SCENARIOS, cifar10_outcomes, outcomes_of, table_of_runs
 
 
@@ -39,7 +39,7 @@ def test_the_first_screen_has_the_finding_and_the_figure(experiments: list[Exper
     first = page.text(MNIST, experiments, outcomes_of(experiments, accuracy), RECORD).split("## ")[0]
     assert "bp 98.2 %, rbp 90.0 %, srbp 97.0 %" in first
     assert "the top layer alone 80.1 %" in first
-    assert "Errors of srbp: 1 exponent, 1 bit on the wire, and more are enough" in first
+    assert "Errors of srbp: 1 exponent, words of 1 bit, and more are enough" in first
     assert "results/ranked.svg" in first
     assert "results/bits.svg" not in first
     assert len(first.split()) < 150
@@ -64,10 +64,45 @@ def test_a_best_rate_at_the_edge_is_told(experiments: list[Experiment]) -> None:
     assert "Not tuned well, as the best rate is an end of the grid: top (rules)." in text
 
 
+def test_what_learns_at_no_rate_is_told_and_is_not_at_an_edge(experiments: list[Experiment]) -> None:
+    runs = table_of_runs(experiments, {})
+    one = (runs["experiment"] == "rules") & (runs["variant"] == "top")
+    runs.loc[one & (runs["phase"] == "best"), "rate"] = 10.0
+    runs.loc[one & (runs["phase"] == "tuning"), "validation_accuracy"] = 0.11
+    text = page.text(MNIST, experiments, gather(experiments, runs), RECORD)
+    assert "| top | 10 |" in text and "Not tuned well" not in text
+    assert "Learned nothing at any rate of the grid: top (rules)." in text
+
+
 def test_a_cut_says_that_it_is_one(experiments: list[Experiment]) -> None:
     cut = replace(RECORD, command="make paper-quick", train=20_000, seeds=3)
     text = page.text(MNIST, experiments, outcomes_of(experiments, {}), cut)
     assert "This is a cut" in text and "15,000 training images" in text
+
+
+def test_commands_have_what_the_runs_had(experiments: list[Experiment]) -> None:
+    """Epochs, images and seeds, where these are not as in the scenario's file."""
+
+    def told(study: Study, experiments: list[Experiment], record: Record) -> str:
+        outcomes = outcomes_of(experiments, {})
+        return " ".join(page.text(study, experiments, outcomes, record).split("## The experiments")[1].split())
+
+    whole = told(MNIST, experiments, RECORD)
+    assert "--set 'sweep={}' --set training.learning_rate=" in whole and "All have" not in whole
+    cut = told(MNIST, experiments, replace(RECORD, epochs=3, train=20_000, seeds=3))
+    assert "one of the seeds 1, 2, 3. All have `--set training.epochs=3` `--set data.train=20000`." in cut
+    assert "--set 'sweep={}' --set training.epochs=3 --set data.train=20000 --set training.learning_rate=" in cut
+    full = FULL.experiments(SCENARIOS)
+    alone = told(FULL, full, replace(RECORD, epochs=100, seeds=1))
+    assert "and seed 1. All have `--set training.epochs=100` `--set data.validation=0`." in alone
+    assert "half the 95 % interval" in cut and "half the 95 % interval" not in alone
+
+
+def test_a_page_says_how_many_seeds_are_missing(experiments: list[Experiment]) -> None:
+    text = page.text(MNIST, experiments, outcomes_of(experiments, {}), replace(RECORD, seeds=1, sittings=2))
+    assert "so far; the same command goes on to 5." in text
+    assert "With one seed there are no intervals" in text
+    assert "some versions (the last sitting)" in text
 
 
 def test_the_page_of_cifar10(convolutional: list[Experiment], tmp_path: Path) -> None:
