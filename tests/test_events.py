@@ -164,8 +164,28 @@ def test_messages_follow_from_the_weights(rule: str, stages: str, samples: int, 
         _bits_and_entropy(trace, plan)
 
 
-def _bits_and_entropy(trace: Trace, plan: Plan) -> None:
-    """What is counted, from the packed messages themselves: their lengths, and how often each word was sent."""
+@pytest.mark.parametrize("stages", ["3 bits down", "6 bits up"])
+def test_entropy_of_large_data_sets_is_that_of_one_message_in_so_many(stages: str, tmp_path: Path) -> None:
+    """Of 1,100 samples every second message counts, by its place in the run."""
+    samples, batch = 1100, 7
+    run = scenario(
+        [16, 5, 4],
+        learning={"rule": "srbp"},
+        channels=STAGES[stages],
+        data={"name": "synthetic.blobs", "train": samples, "test": 10},
+        training={"batch": batch, "epochs": 2, "learning_rate": RATE},
+        trace={"events": "first 1000 frames"},
+    )
+    cs.run(run, out=tmp_path / "run.h5")
+    plan = build(run, (16,), 4, samples)
+    with Trace(tmp_path / "run.h5") as trace:
+        assert len(trace.events()) == 2 * samples * len(plan.channels)
+        _bits_and_entropy(trace, plan, one_in=2)
+
+
+def _bits_and_entropy(trace: Trace, plan: Plan, one_in: int = 1) -> None:
+    """What is counted, from the packed messages themselves: their lengths, and how often each word was sent in one in
+    so many of them."""
     rows = trace.events()
     for c, name in enumerate(plan.channel_names):
         counted, channel = trace.channels(name), plan.channels[c]
@@ -177,7 +197,8 @@ def _bits_and_entropy(trace: Trace, plan: Plan) -> None:
         per_epoch = plan.frames_per_epoch
         for epoch, expected in enumerate(counted["entropy"]):
             words: Counter[float] = Counter()
-            for i in here[rows["frame"][here] // per_epoch == epoch]:
+            of_run = rows["frame"][here].astype(int) * plan.batch + rows["sample"][here]
+            for i in here[(rows["frame"][here] // per_epoch == epoch) & (of_run % one_in == 0)]:
                 packed = codes.Packed(
                     trace.payload(i), int(rows["bits"][i]), rows["encoding"][i], int(rows["events"][i])
                 )
