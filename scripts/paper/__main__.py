@@ -80,9 +80,11 @@ def _carry_out(study: Study, arguments: argparse.Namespace) -> None:
     log = folder / f"sittings-{cut.epochs}.txt"
     progress = campaign.Progress()
     runs, seconds = campaign.estimate(experiments, cut, arguments.workers)
+    foretold: campaign.Foretold = {}
     if study.is_long:
         print("a run of a few epochs of each variant, to measure what all will take", flush=True)
-        seconds = campaign.probed(experiments, cut, folder / "probe", arguments.workers, progress)
+        foretold = campaign.probed(experiments, cut, folder / "probe", arguments.workers, progress)
+        seconds = campaign.in_all(foretold, experiments, cut, arguments.workers)
         progress.new = 0
     duration = f"{seconds / 3600:.1f} hours" if seconds >= 7200 else f"{seconds / 60:.0f} minutes"
     print(f"{runs:,} runs, about {duration} on {arguments.workers} cores if none is done yet", flush=True)
@@ -107,6 +109,7 @@ def _carry_out(study: Study, arguments: argparse.Namespace) -> None:
                 machine=record.machine(),
                 software=record.software(ROOT),
                 date=record.today(),
+                foretold=campaign.of_what_they_took(foretold, once),
             )
             results = arguments.docs / study.page
             results.mkdir(parents=True, exist_ok=True)

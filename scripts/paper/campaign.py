@@ -139,10 +139,14 @@ def _pace(scenario: cs.Scenario) -> Speed:
     return speed.ONLINE if scenario.training.batch == 1 else speed.MNIST
 
 
-def probed(experiments: Sequence[Experiment], cut: Cut, folder: Path, workers: int, progress: Progress) -> float:
-    """About how many seconds a campaign without tuning takes on so many workers: from short runs, one for each
-    variant, made by so many workers at once on this machine."""
-    paces: list[tuple[Experiment, Speed]] = []
+Foretold = Mapping[tuple[str, str], float]
+"""Experiment and variant by name -> about how many seconds one of its runs that count takes."""
+
+
+def probed(experiments: Sequence[Experiment], cut: Cut, folder: Path, workers: int, progress: Progress) -> Foretold:
+    """What runs of a campaign without tuning take: from short runs, one for each variant, made by so many workers at
+    once on this machine. Variants whose weights diverge in it are not foretold: they soon do so, and take little."""
+    paces: dict[tuple[str, str], tuple[Experiment, Speed]] = {}
     with _cluster(workers) as scheduler:
         for experiment in experiments:
             held_out, images = experiment.scenario.data.validation, _probe_images(experiment, cut)
@@ -151,17 +155,35 @@ def probed(experiments: Sequence[Experiment], cut: Cut, folder: Path, workers: i
             long = [Run(PROBE, variant, rate, seed, speed.EPOCHS, images + held_out) for variant in experiment.variants]
             begin, *others = _made(experiment, [short, *long], folder, scheduler, progress)
             few = _ends(folder / experiment.name, begin)
-            for point in others:
-                if point["status"] == "done":  # the weights of the others soon diverge, and they take little time
+            for variant, point in zip(experiment.variants, others, strict=True):
+                if point["status"] == "done":
                     many = _ends(folder / experiment.name, point)
-                    paces.append((experiment, speed.measured(few, many, point["wall_time_s"], images)))
+                    pace = speed.measured(few, many, point["wall_time_s"], images)
+                    paces[experiment.name, variant.label] = experiment, pace
     # The first run of a worker also reads the data, which the others then have.
-    run = min(pace.run for _, pace in paces)
-    seconds = sum(
-        min(cut.seeds, len(experiment.seeds)) * replace(pace, run=run).seconds(cut.epochs, cut.shown(experiment, BEST))
-        for experiment, pace in paces
-    )
-    return seconds / workers
+    run = min(pace.run for _, pace in paces.values())
+    return {
+        name: replace(pace, run=run).seconds(cut.epochs, cut.shown(experiment, BEST))
+        for name, (experiment, pace) in paces.items()
+    }
+
+
+def in_all(foretold: Foretold, experiments: Sequence[Experiment], cut: Cut, workers: int) -> float:
+    """About how many seconds all of these runs take on so many workers."""
+    seeds = {experiment.name: min(cut.seeds, len(experiment.seeds)) for experiment in experiments}
+    return sum(seeds[experiment] * seconds for (experiment, _), seconds in foretold.items()) / workers
+
+
+def of_what_they_took(foretold: Foretold, table: pd.DataFrame) -> float | None:
+    """What was foretold of the runs of a table, over what they took; None if nothing was."""
+    pairs = [
+        (foretold[experiment, variant], seconds)
+        for experiment, variant, seconds in zip(
+            table["experiment"], table["variant"], table["wall_time_s"], strict=True
+        )
+        if (experiment, variant) in foretold
+    ]
+    return sum(one for one, _ in pairs) / sum(took for _, took in pairs) if pairs else None
 
 
 def _probe_images(experiment: Experiment, cut: Cut) -> int:

@@ -232,8 +232,12 @@ Written by `{record.command}` from the results of its runs, and not edited by ha
 - **Runs**: {files} with {variants} variants. {tuned}.
 - **Machine**: {record.machine}; {_plural(record.workers, "worker")} of one thread.
 - **Time**: {_minutes(record.wall_s)} of wall time in {_plural(record.sittings, "sitting")};
-  {record.runs:,} runs that took {_minutes(record.run_s)} together.
+  {record.runs:,} runs that took {_minutes(record.run_s)} together.{_foretold(record)}
 - **Software**: {record.software}{" (the last sitting)" if record.sittings > 1 else ""}; {record.date}."""
+
+
+def _foretold(record: Record) -> str:
+    return "" if record.foretold is None else f" Short runs had foretold {record.foretold:.2f} times this."
 
 
 def _not_run(experiments: Sequence[Experiment], outcomes: Outcomes) -> Iterable[str]:

@@ -61,6 +61,7 @@ class Record:
         runs, run_s: how many runs there are, and the sum of their wall times.
         machine, software, date: where, with what and when.
         tuning_train: `train` of the runs that choose learning rates, if it is another number.
+        foretold: what short runs had foretold, over what the runs took; None where there were no such runs.
     """
 
     command: str
@@ -78,6 +79,7 @@ class Record:
     software: str
     date: str
     tuning_train: int | None = None
+    foretold: float | None = None
 
     def save(self, path: Path) -> None:
         """As JSON."""

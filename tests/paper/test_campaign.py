@@ -219,10 +219,16 @@ def test_a_probe_of_each_variant_tells_how_long_a_campaign_takes(
 
     sweeps_that(result, monkeypatch)
     monkeypatch.setattr(campaign, "_ends", lambda directory, point: point["ends"])
-    found = campaign.probed(chosen, FULL.cut, tmp_path, 2, campaign.Progress())
+    foretold = campaign.probed(chosen, FULL.cut, tmp_path, 2, campaign.Progress())
+    found = campaign.in_all(foretold, chosen, FULL.cut, 2)
     variants = [variant for one in chosen for variant in one.variants]
     true = sum(5 * (0.7 + 100 * (0.03 + 60_000 * pace(variant.values))) for variant in variants) / 2
     assert found == pytest.approx(true, rel=0.01)
+    names = list(foretold)[:2]
+    took = [{"experiment": e, "variant": v, "wall_time_s": 2 * foretold[e, v]} for e, v in names]
+    other = {"experiment": "rules", "variant": "one that diverged", "wall_time_s": 1.0}
+    assert campaign.of_what_they_took(foretold, pd.DataFrame([*took, other])) == pytest.approx(0.5)
+    assert campaign.of_what_they_took({}, pd.DataFrame(took)) is None
 
 
 @pytest.mark.slow
