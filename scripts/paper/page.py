@@ -328,9 +328,10 @@ def _experiments_intro(run: Sequence[Experiment], outcomes: Outcomes, record: Re
     spread = ": mean over seeds ± half the 95 % interval (Student's t)" if len(seeds) > 1 else ""
     return f"""\
 Test accuracy after the last epoch in %{spread}. The text of each
-experiment is the head of its scenario file, written before the runs. A star marks a best rate at an end of the grid: a
-better one may lie beyond. Bits are those that the learning channels carry per update, all layers together; their
-entropy is the bound for every code that treats values and messages alike, counted where values are quantized.{coded}
+experiment is the head of its scenario file; what it expects was written before the runs. A star marks a best rate at an
+end of the grid: a better one may lie beyond. Bits are those that the learning channels carry per update, all layers
+together; their entropy is the bound for every code that treats values and messages alike, counted where values are
+quantized.{coded}
 
 Every number is that of `channelsim run` on the experiment's file, with the rate and the settings of its row and
 {"seed" if len(seeds) == 1 else "one of the seeds"} {", ".join(map(str, seeds))}.{all_have} The first: `{command}`."""
