@@ -57,6 +57,7 @@ def _in_use(learner: engine.State, samples: int) -> Plan:
         learner.plan,
         layers=layers,
         channels=learner.channels[forward],  # the first of all, so that each keeps its draws
+        own_stages=tuple(own for own in learner.plan.own_stages if forward[own.channel]),
         links=learner.links.copy(),
         changes=(),
         train_size=samples,

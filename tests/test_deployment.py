@@ -13,6 +13,7 @@ import channelsim as cs
 from channelsim import deployment, engine
 from channelsim.progress import Silent
 from tests.networks import EVERY_STAGE, conv, dataset, dense_layers, plan_of, plan_of_chain, scenario
+from tests.own.files import use
 
 UNITS, SAMPLES = [7, 6, 5, 4], 50  # an odd number of frames, the last one shorter
 ROOT = Path(__file__).resolve().parents[1]
@@ -122,6 +123,17 @@ def test_residuals_begin_at_zero_and_are_carried_from_sample_to_sample() -> None
     right = outcome(state, deliver)
     for _ in range(2):  # whatever has been carried on in training, or the time before
         assert_is(deployment.evaluate(state, samples()), right)
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_stages_of_the_users_own_on_forward_channels_are_there(batch: int) -> None:
+    """Those of learning channels are not, and what they draw and keep is not missed."""
+    own: dict[str, Any] = {
+        "forward": {"stage": [use("squash")], "latency": "3 us", "deadline": "3 us"},
+        "learning": {"stage": [use("jittered", sigma=0.1), use("drift", keep=0.9, sigma=0.05)]},
+    }
+    state = learned(batch, channels=own)
+    assert_is(deployment.evaluate(state, samples()), outcome(state, lambda h, x: np.tanh(x)))
 
 
 @pytest.mark.parametrize("compute", [{}, {"learning": "50 us"}], ids=["", "learning takes time"])

@@ -28,7 +28,8 @@ def refuse_misfit(scenario: Scenario, outputs: int, real: bool) -> None:
     if units == outputs:
         return
     size = f" ({shape_in_words(shape)})" if len(shape) == 3 else ""
-    has = f"targets of {outputs} value{'' if outputs == 1 else 's'}" if real else f"{outputs} classes"
+    values, classes = ("value", "class") if outputs == 1 else ("values", "classes")
+    has = f"targets of {outputs} {values}" if real else f"{outputs} {classes}"
     numbers = not real and units == 1 and top != "softmax"
     hint = '; accepted: as many units, or data.target = "real" where the labels are numbers to learn' if numbers else ""
     raise InputError(
