@@ -223,9 +223,14 @@ class Trace:
         columns, maps) and b (maps,).
         """
         kept = self.epochs
-        wanted = kept[-1] if epoch is None and kept else epoch
+        if not kept:
+            raise InputError(
+                f"{self.path}: no weights are kept; accepted: a trace of at least one epoch with some "
+                '(trace.weights = "last")'
+            )
+        wanted = kept[-1] if epoch is None else epoch
         self._known("weights of epoch", str(wanted), [str(one) for one in kept])
-        return _weights.read(self._file["weights"], kept[-1] if epoch is None else epoch)
+        return _weights.read(self._file["weights"], wanted)
 
     def to_torch(self, epoch: int | None = None) -> torch.nn.Sequential:
         """The network with its weights after an epoch, by default the last one kept, as modules of PyTorch.

@@ -90,7 +90,7 @@ def test_before_the_first_checkpoint(tmp_path: Path) -> None:
         assert "running" in str(opened)
         with pytest.raises(InputError, match="no checkpoint was reached"):
             opened.checkpoint()
-        with pytest.raises(InputError, match="no weights of epoch"):
+        with pytest.raises(InputError, match="no weights are kept"):
             opened.weights()
     with pytest.raises(InputError, match="no checkpoint was reached"):
         trace.reopen(path, traces.small_plan())
