@@ -26,7 +26,7 @@ class Point:
     Attributes:
         name: 12 hexadecimal digits, the digest of its scenario and of the files that it names: equal points
             have one name, whatever sweep they are of.
-        values: dotted key -> value, of the swept keys.
+        values: dotted key -> value, of the swept keys; of a point without a scenario that of seed, too.
         scenario: None if the values do not go together.
         reason: why they do not.
         data: digests of the data that it is to be computed on (`Dataset.digests`); None if they could not be loaded.
@@ -77,7 +77,8 @@ def _point(scenario: Scenario, values: Mapping[str, Any]) -> Point:
     except InputError as error:
         # Nothing that could be computed: what was asked for has to name it.
         asked = json.dumps([scenario.digest(), values], sort_keys=True, default=str)
-        return Point(hashlib.sha256(asked.encode()).hexdigest()[:12], values, None, str(error))
+        name = hashlib.sha256(asked.encode()).hexdigest()[:12]
+        return Point(name, {"seed": scenario.seed, **values}, None, str(error))
     digest = name_of(inner)
     files = {file: parts.text_of(file) for file in inner.own_files()}
     return Point(digest, values, inner.with_({"name": f"{scenario.name[:180]}-{digest}"}), files=files)

@@ -17,6 +17,8 @@ from channelsim.errors import InputError
 from channelsim.scenario import Draw, Scenario
 from channelsim.sweeps import points
 from channelsim.sweeps._grid import drawn
+from channelsim.sweeps._store import record_of
+from channelsim.sweeps._table import tabulate
 from tests.scenario.documents import small
 
 Grid = Callable[..., Scenario]
@@ -224,3 +226,5 @@ def test_values_that_fit_somewhere_make_failed_points() -> None:
     assert [point.scenario is None for point in found] == [False, False, True, False]
     assert "channels.learning.quantize.bits = 1" in found[2].reason
     assert len({point.name for point in found}) == 4
+    table = tabulate([record_of(point, "failed") for point in found], list(found[0].values))
+    assert table["seed"].dtype == "int64" and set(table["seed"]) == {scenario().seed}
