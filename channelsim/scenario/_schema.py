@@ -31,7 +31,14 @@ def _without_null(node: Any) -> Any:
     if node == {"type": "null"}:
         return {"const": "none"}
     return {
-        key: _without_null(value)
+        key: _none_for_null(value) if key == "default" else _without_null(value)
         for key, value in node.items()
         if key != "x-accepted" and not (key == "default" and value is None)
     }
+
+
+def _none_for_null(default: Any) -> Any:
+    """A default, in which keys of a table may be null."""
+    if isinstance(default, dict):
+        return {key: _none_for_null(value) for key, value in default.items()}
+    return "none" if default is None else default

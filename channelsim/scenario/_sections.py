@@ -84,6 +84,7 @@ class Data(Table):
         str,
         AfterValidator(_data_set),
         WithJsonSchema({"anyOf": [{"enum": list(NAMES)}, {"type": "string", "pattern": r"\.npz$|[/\\]"}]}),
+        Field(json_schema_extra=lambda schema: schema.pop("default", None)),  # left out, not a word to write
     ] = INLINE
     """A data set by name, or the path of an .npz file or of a folder with IDX files ("./FOLDER"), relative to the
     scenario file. Without it the samples are those of `dataset`, `idx`, or train_x and train_y."""

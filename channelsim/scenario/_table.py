@@ -11,8 +11,9 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import CoreSchema, PydanticUndefined
 
 from channelsim.errors import InputError
 
@@ -53,6 +54,23 @@ class Table(BaseModel):
             super().__init__(**data)
         except ValidationError as error:
             raise TableError(_problems(type(self), data, error)) from None
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Pydantic's, with defaults as a file has them: "10 s", and not so many picoseconds."""
+        schema = handler(core)
+        properties = handler.resolve_ref_schema(schema).get("properties", {})
+        for key, default in _defaults(cls).items():
+            if "default" in properties.get(key, {}):
+                properties[key]["default"] = default
+        return schema
+
+
+def _defaults(table: type[Table]) -> dict[str, Any]:
+    """The defaults of a table's keys, as JSON has them; of those that have one which does not depend on other keys."""
+    usual = {name: field.default for name, field in table.model_fields.items() if field.default is not PydanticUndefined}
+    others = dict.fromkeys(table.model_fields.keys() - usual.keys())
+    return table.model_construct(**usual, **others).model_dump(mode="json", exclude=set(others))
 
 
 def keys_of(table: type[BaseModel]) -> dict[str, FieldInfo]:

@@ -105,6 +105,19 @@ def test_every_key_is_described() -> None:
     assert missing == []
 
 
+@pytest.mark.parametrize("model", [False, True])
+def test_every_default_is_one_that_a_file_may_have(model: bool) -> None:
+    document = schema(model)
+    wrong = [
+        f"{name}.{key} = {value['default']}"
+        for name, table in [("", document), *document["$defs"].items()]
+        for key, value in table["properties"].items()
+        if "default" in value
+        and not jsonschema.Draft202012Validator({**value, "$defs": document["$defs"]}).is_valid(value["default"])
+    ]
+    assert wrong == []
+
+
 def _refers_to_described(value: dict[str, Any], document: dict[str, Any]) -> bool:
     name = value.get("$ref", "").rsplit("/", 1)[-1]
     return "description" in document["$defs"].get(name, {})
