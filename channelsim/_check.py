@@ -64,8 +64,9 @@ class ChannelCheck:
 
     wires: entries of its C; of sparse wiring, which is drawn, the expected number.
     error_macs: multiply-accumulates a frame through C (or W, in its place). encoding: as in the scenario. bits: a
-    frame's messages on the link, in dense words where the code is `entropy`, whose length depends on the values;
-    link_time_ps: how long they occupy it, 0 without a bandwidth; link_time_s: the nearest float.
+    frame's messages on the link, in dense words where the code is `entropy`, whose length depends on the values; 0
+    where the broadcast of another channel serves this one. link_time_ps: how long they occupy the link, 0 without a
+    bandwidth; link_time_s: the nearest float.
     """
 
     name: str
@@ -326,13 +327,17 @@ def _layers(scenario: Scenario, found: Tables, batch: int) -> tuple[LayerCheck, 
 
 def _channels(scenario: Scenario, found: Tables, batch: int, real: bool) -> tuple[ChannelCheck, ...]:
     connections = scenario.learning.feedback.connections
-    rows = []
+    rows, on_air = [], set()
     for edge, row in zip(found.edges, found.channels, strict=True):
         units_there = int(found.layers[edge.source]["n"])
         units_active = 1 if edge.message == Message.TARGET and not real else units_there
         active = edge.rank or (int(row["n"]) if row["at_receiver"] else units_active)
         bits = _bits(row, active)
         link = found.links[row["link"]]
+        message = (int(row["link"]), edge.direction, edge.source, bits)
+        if link["broadcast"] and message in on_air:
+            bits = 0
+        on_air.add(message)
         time = math.ceil(Fraction(bits * int(link["ps_numerator"]), int(link["ps_denominator"])))
         wires = sizes.wires(edge, found.layers, connections)
         error_macs = 0

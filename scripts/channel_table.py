@@ -108,7 +108,7 @@ ROWS: Mapping[str, Mapping[str, Any]] = {
         "latency": "160 us",
         "schedule": {**PIPELINE["schedule"], "stash": 8, "on_miss": "current"},
     },
-    "queue of 4 for 10 messages": {**SLOW, "queue": 4},
+    "uniform, 8 bits, 10 Mbit/s, queue of 4 for 10 messages": {**SLOW, "queue": 4},
     "synapses: updates of log2, 3 exponents": {"synapses.update": log2(3)["quantize"]},
     "synapses: updates ternary of max": {"synapses.update": quantizer("ternary")["quantize"]},
     "synapses: weights of 6 bits of 1.0": {"synapses.weight": uniform(6, scale=1.0)["quantize"]},

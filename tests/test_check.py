@@ -92,6 +92,25 @@ def test_counts_of_a_convolutional_network(images: str, rule: str) -> None:
     assert [channel.wires for channel in check.channels] == plan.channels["c_size"].tolist()
 
 
+@pytest.mark.parametrize("route", ["layered", "skipped", "cascade"])
+def test_a_broadcast_is_paid_once(images: str, route: str) -> None:
+    """By the channel that pays in a run."""
+    wanted = described_maps(
+        images,
+        learning={"rule": "srbp", "route": route, "feedback": {"copies": 2}},
+        channels={"learning": {"link": "air"}, "forward.2": {"link": "air"}},
+        links={"air": {"bandwidth": "1 Gbit/s", "broadcast": True}},
+    )
+    check = cs.check(wanted)
+    _, state = first_frame(wanted)
+    assert [channel.bits for channel in check.channels] == state.counters["bits"].tolist()
+    paid = [channel.link_time_ps > 0 for channel in check.channels]
+    assert paid == [
+        channel.bits > 0 and channel.name.startswith(("learning", "forward.2")) for channel in check.channels
+    ]
+    assert not all(paid)
+
+
 @pytest.mark.parametrize("batch", [1, 4, 300])
 def test_patches_take_the_memory_that_is_told(images: str, batch: int) -> None:
     wanted = described_maps(images, training={"batch": batch})

@@ -57,7 +57,7 @@ BITS = {"log2": (1, 6), "uniform": (2, 16)}
 
 
 class Threshold(Table):
-    """Only activities larger in magnitude than `value` are sent."""
+    """Only values larger in magnitude than `value` are sent."""
 
     value: Magnitude
     """The threshold: x is sent where |x| > value."""
@@ -216,7 +216,7 @@ class Channel(Table):
     queue: Annotated[Count | None, NoneWord] = None
     """How many messages may wait for the link; one that finds the queue full is lost. "none": any number."""
     deadline: Annotated[Duration | None, NoneWord] = None
-    """Events that would arrive later than this after sending are lost; "none": no deadline."""
+    """Events that arrive later than this after they were offered are lost; "none": no deadline."""
     encoding: Literal["dense", "aer", "auto", "entropy"] = "dense"
     """dense: all n values; aer: address and value of each event; auto: the shorter of the two, message by message;
     entropy: an adaptive arithmetic code of quantized values, without bit errors."""

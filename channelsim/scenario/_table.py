@@ -68,7 +68,9 @@ class Table(BaseModel):
 
 def _defaults(table: type[Table]) -> dict[str, Any]:
     """The defaults of a table's keys, as JSON has them; of those that have one which does not depend on other keys."""
-    usual = {name: field.default for name, field in table.model_fields.items() if field.default is not PydanticUndefined}
+    usual = {
+        name: field.default for name, field in table.model_fields.items() if field.default is not PydanticUndefined
+    }
     others = dict.fromkeys(table.model_fields.keys() - usual.keys())
     return table.model_construct(**usual, **others).model_dump(mode="json", exclude=set(others))
 
@@ -189,7 +191,7 @@ def _in_words(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
         return f'"{schema["const"]}"'
     kind = schema.get("type")
     if kind == "array":
-        return f"a list of {_in_words(schema.get('items', {}), definitions)}"
+        return f"a list (each item: {_in_words(schema.get('items', {}), definitions)})"
     if kind in ("integer", "number"):
         return ("an integer" if kind == "integer" else "a number") + _bounds(schema)
     names = {"boolean": "true or false", "string": "a string", "object": "a table", "null": '"none"'}

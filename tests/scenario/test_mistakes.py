@@ -371,7 +371,7 @@ def test_mistakes(tables: Document, told: str) -> None:
 LAYER = {"kind": "dense", "units": 3, "transfer": "tanh"}
 
 MODEL_MISTAKES: list[tuple[Document, str]] = [
-    ({"layers": []}, 'layers = []; accepted: a list of a table with kind = "avgpool", "conv2d", '),
+    ({"layers": []}, 'layers = []; accepted: a list (each item: a table with kind = "avgpool", "conv2d", '),
     ({"layers": [{**LAYER, "units": 0}]}, "layers[0].units = 0; accepted: an integer of at least 1"),
     (
         {"layers": [LAYER, {**LAYER, "transfer": "tan"}]},
@@ -394,8 +394,8 @@ MODEL_MISTAKES: list[tuple[Document, str]] = [
     ({"layers": [{**LAYER, "units": 2**30}]}, "layers[0]: 1073741824 units in layer 1; accepted: at most 67,108,864"),
     ({"input": [2**27]}, "input = [134217728]: 134,217,728 values; accepted: at most 67,108,864"),
     ({"input": [3, 4]}, "input = [3, 4]; accepted: [values] or [channels, height, width]"),
-    ({"input": [0]}, "input[0] = 0; accepted: a list of an integer of at least 1"),
-    ({"input": 3}, "input = 3; accepted: a list of an integer"),
+    ({"input": [0]}, "input[0] = 0; accepted: a list (each item: an integer of at least 1"),
+    ({"input": 3}, "input = 3; accepted: a list (each item: an integer"),
     ({"inputs": [3]}, "inputs is unknown (did you mean input?)"),
     ({"weights": {"scale": "glorott"}}, "weights.scale = 'glorott' (did you mean glorot?)"),
 ]
