@@ -17,8 +17,10 @@ from channelsim.plan import Direction, Plan
 
 
 def differs(plan: Plan) -> bool:
-    """Whether at some time of the run a forward channel has a deadline, a residual, or a queue on a link that takes
-    time."""
+    """Whether at some time of the run a forward channel has a deadline, a residual, a stage of the user's own that
+    keeps a state, or a queue on a link that takes time."""
+    if any(own.state_size and plan.channels["direction"][own.channel] == Direction.FORWARD for own in plan.own_stages):
+        return True
     for channels, links in ((plan.channels, plan.links), *((each.channels, each.links) for each in plan.changes)):
         forward = channels[channels["direction"] == Direction.FORWARD]
         on = links[forward["link"]]

@@ -110,8 +110,8 @@ def stage(
             several. With `over = "message"`: float64 (units,), or (draws, units) of several.
         normal: the draws are standard normal, not uniform on [0, 1).
         state: how many numbers each unit keeps from one message to the next, with `over = "message"`: `state`,
-            float64 (state, units), 0 before the first message, changed in place. Checkpoints have it; in evaluations it
-            is 0 before every message.
+            float64 (state, units), 0 before the first message, changed in place. Checkpoints have it; test samples
+            find it 0 before every message as trained, and carry it from one to the next as deployed.
 
     The function takes the value or message, then `u` if there are draws, `state` if there is one, and `p`: the other
     keys of the scenario's table as attributes, which are numbers. `p` may be left out.

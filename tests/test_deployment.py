@@ -136,6 +136,16 @@ def test_stages_of_the_users_own_on_forward_channels_are_there(batch: int) -> No
     assert_is(deployment.evaluate(state, samples()), outcome(state, lambda h, x: np.tanh(x)))
 
 
+def test_states_of_stages_begin_at_zero_and_are_carried_from_sample_to_sample() -> None:
+    state = learned(4, channels={"forward.2": {"stage": use("lag", mix=0.5)}})
+
+    def deliver(h: int, x: np.ndarray) -> np.ndarray:
+        return x if h != 2 else 0.5 * x + 0.5 * np.vstack([np.zeros_like(x[:1]), x[:-1]])
+
+    for _ in range(2):
+        assert_is(deployment.evaluate(state, samples()), outcome(state, deliver))
+
+
 @pytest.mark.parametrize("compute", [{}, {"learning": "50 us"}], ids=["", "learning takes time"])
 def test_a_link_still_sends_what_was_late_when_the_next_frame_enters(compute: dict[str, str]) -> None:
     """7 words of 32 bits at 1 Mbit/s take 224 us. After 150 us the layer goes on and the next frame enters. So each
@@ -189,6 +199,9 @@ def test_activities_that_are_not_finite_have_no_accuracy() -> None:
         ({"channels": {"learning": {"deadline": "1 us", "bandwidth": "1 Mbit/s", "queue": 0}}}, False),
         ({"channels": {"forward": {"link": "bus"}}, "links": {"bus": {"bandwidth": "1 Mbit/s", "queue": 3}}}, True),
         ({"schedule": {"change": [{"frame": 3, "channels": {"forward": {"deadline": "1 us"}}}]}}, True),
+        ({"channels": {"forward.2": {"stage": use("lag", mix=0.5)}}}, True),
+        ({"channels": {"forward.2": {"stage": use("squash")}}}, False),
+        ({"channels": {"learning": {"stage": use("lag", mix=0.5)}}, "learning": {"rule": "rbp"}}, False),
         ({"channels": {"forward": {"noise": {"sigma": 0.1}, "drop": {"probability": 0.5}}}}, False),
     ],
 )

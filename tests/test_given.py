@@ -400,7 +400,7 @@ def test_the_way_out_and_in_by_the_command_line(tmp_path: Path) -> None:
         (["trace", "export", "runs/small.h5", "--weights", "w.csv"], ["w.csv", "ends in .npz"]),
         (
             ["trace", "export", "runs/small.h5", "--weights", "w.npz", "--epoch", "7"],
-            ["no weights of epoch '7'", "1, 2"],
+            ["no weights of epoch 7", "1, 2"],
         ),
         (["trace", "export", "runs/small.h5", "--weights", "no/w.npz"], ["no/w.npz: No such file"]),
     ):

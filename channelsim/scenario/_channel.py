@@ -186,7 +186,8 @@ class Jitter(Table):
 
 
 def _jitter(value: Any) -> Any:
-    return value if isinstance(value, dict | Jitter) else {"value": value}
+    """A duration as the width of a uniform distribution, and "none" as no jitter."""
+    return value if isinstance(value, dict | Jitter) else {"value": 0 if value == "none" else value}
 
 
 class Channel(Table):
@@ -206,11 +207,13 @@ class Channel(Table):
     drop: Annotated[Drop | None, NoneWord] = None
     """Lost events."""
     stage: Stages = ()
-    """Stages of your own (channelsim.extend), a table or a list of tables."""
+    """Stages of your own (channelsim.extend), a table or a list of tables; "none": no stage."""
     latency: Duration = 0
     """From the end of sending to arrival."""
-    jitter: Annotated[Jitter, BeforeValidator(_jitter, json_schema_input_type=Duration | Jitter)] = Jitter(value=0)
-    """Random extra latency of each message; a duration alone is the width of a uniform distribution."""
+    jitter: Annotated[Jitter, BeforeValidator(_jitter, json_schema_input_type=Duration | Jitter | Literal["none"])] = (
+        Jitter(value=0)
+    )
+    """Random extra latency of each message; a duration alone is the width of a uniform distribution. "none": 0."""
     bandwidth: Annotated[Rate | None, NoneWord] = None
     """A message of N bits occupies the link for N / bandwidth; "none": no time at all."""
     queue: Annotated[Count | None, NoneWord] = None

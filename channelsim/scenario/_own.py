@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, WithJsonSchema, model_validator
 
@@ -70,11 +70,15 @@ def own_or_word(value: Any) -> Any:
 
 
 def _several(value: Any) -> Any:
-    """One table as a list of one, for a key that takes both."""
+    """One table as a list of one, for a key that takes both; "none" as an empty list."""
+    if value == "none":
+        return ()
     return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
-Stages = Annotated[tuple[Own, ...], BeforeValidator(_several, json_schema_input_type=Own | tuple[Own, ...])]
+Stages = Annotated[
+    tuple[Own, ...], BeforeValidator(_several, json_schema_input_type=Own | tuple[Own, ...] | Literal["none"])
+]
 
 
 _TAKEN = {"epoch", "frames", "updates", "loss", "accuracy", "r2", "learning_rate", "simulated_time", "wall_time"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -77,11 +78,27 @@ def _plain(value: Any) -> str:
 
 
 def same(cell: Any, value: Any) -> bool:
-    """Whether a cell of the table is what a user means: 0.1 is "0.1", and "20 us" is "0.02 ms"."""
+    """Whether a cell of the table is what a user means: 0.1 is "0.1", "20 us" is "0.02 ms", and a table or list is what
+    it is in TOML, in JSON or in Python."""
     if str(cell) == str(value):
         return True
     numbers = number(cell), number(value)
-    return None not in numbers and numbers[0] == numbers[1]
+    if None not in numbers:
+        return numbers[0] == numbers[1]
+    structure = _structure(value)
+    return structure is not None and _structure(cell) == structure
+
+
+def _structure(value: Any) -> Any:
+    """The table or list that a value is, or is as text in JSON or TOML; None for other values."""
+    if isinstance(value, Mapping | list | tuple):
+        return json.loads(json.dumps(value))
+    if isinstance(value, str) and value.lstrip().startswith(("{", "[")):
+        with contextlib.suppress(ValueError):
+            return json.loads(value)
+        with contextlib.suppress(tomllib.TOMLDecodeError):
+            return tomllib.loads(f"value = {value}")["value"]
+    return None
 
 
 def number(value: Any) -> float | None:

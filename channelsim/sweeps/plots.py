@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 # The first there is.
 _BY_DEFAULT = ("test_accuracy", "test_r2", "test_loss", "train_accuracy", "train_r2", "train_loss")
 
+_MOST_LISTED = 12  # values of a key, in an error
+
 Source = str | os.PathLike[str]
 
 
@@ -69,8 +71,8 @@ def plot_sweep(
     Returns a matplotlib Figure that no GUI knows of, so nothing has to be closed.
 
     Raises InputError for a key that is no column, when points would be taken together that differ in more than their
-    seed, when no point is done, for `best_over` without validation samples, for an `out` that cannot be written, and
-    without the extra `sweep`.
+    seed, when no point is done or none is as `where` says, for `best_over` without validation samples, for an `out`
+    that cannot be written, and without the extra `sweep`.
     """
     extras.require("sweep", "plot of a sweep")
     target = None if out is None else path_of(out)
@@ -97,8 +99,11 @@ def plot_sweep(
         raise InputError(
             f"plot: --heat goes with a swept key as --x, {x} is a measure; accepted: one of {', '.join(swept)}"
         )
+    for name in (x, by, heat):
+        if name is not None and name == best_over:
+            raise InputError(f"plot: --best-over {name} leaves one value of it; accepted: another key than {name}")
     for name, value in (where or {}).items():
-        table = table[[same(one, value) for one in table[name]]]
+        table = _where(table, name, value)
     note = ""
     if best_over is not None:
         table, note = at_best(table, best_over, swept), f"each at its own best {best_over}, chosen on validation"
@@ -115,6 +120,16 @@ def plot_sweep(
     if target is not None:
         save(figure, target)
     return figure
+
+
+def _where(table: pd.DataFrame, key: str, value: Any) -> pd.DataFrame:
+    """The rows with this value of a swept key."""
+    rows = table[np.array([same(one, value) for one in table[key]], bool)]
+    if rows.empty:
+        there = [str(one) for one in table[key].drop_duplicates()]
+        listed = ", ".join(there[:_MOST_LISTED]) + (", ..." if len(there) > _MOST_LISTED else "")
+        raise InputError(f"plot: --where {key}: no point has the value {value}; accepted: {listed}")
+    return rows
 
 
 def _default(table: pd.DataFrame, measures: Sequence[str]) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import html
+import inspect
 import io
 import json
 import math
 import os
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, SupportsIndex, TypeVar
 
 import h5py
 import numpy as np
@@ -35,9 +37,11 @@ T = TypeVar("T")
 
 def _reads(method: Callable[Concatenate[Trace, P], T]) -> Callable[Concatenate[Trace, P], T]:
     """For the methods of `Trace` that do nothing but read the file."""
+    takes = inspect.signature(method)
 
     @wraps(method)
     def read(trace: Trace, *arguments: P.args, **keywords: P.kwargs) -> T:
+        takes.bind(trace, *arguments, **keywords)  # a call with other arguments is no damage of the file
         with whole(trace.path):
             return method(trace, *arguments, **keywords)
 
@@ -166,8 +170,9 @@ class Trace:
     def payload(self, message: int) -> bytes:
         """The packed bytes of one message, a row of `events` (`channelsim.codes.unpack` reads them)."""
         events = self._file["events"]
-        if not 0 <= message < events["payload_start"].shape[0]:
-            raise InputError(f"{self.path}: no message {message}; there are {events['payload_start'].shape[0]}")
+        there = events["payload_start"].shape[0]
+        if not (isinstance(message, SupportsIndex) and 0 <= message.__index__() < there):
+            raise InputError(f"{self.path}: no message {message!r}; there are {there}, counted from 0")
         start = int(events["payload_start"][message])
         return bytes(events["payload"][start : start + int(events["payload_size"][message])])
 
@@ -229,7 +234,8 @@ class Trace:
                 '(trace.weights = "last")'
             )
         wanted = kept[-1] if epoch is None else epoch
-        self._known("weights of epoch", str(wanted), [str(one) for one in kept])
+        if wanted not in kept:
+            raise InputError(f"{self.path}: no weights of epoch {wanted!r}; there are {', '.join(map(str, kept))}")
         return _weights.read(self._file["weights"], wanted)
 
     def to_torch(self, epoch: int | None = None) -> torch.nn.Sequential:
@@ -275,14 +281,17 @@ class Trace:
         self._known("table", table, _tables.names(self._file))
         return _tables.frame(self._file, table)
 
-    @_reads
     def export_table(self, table: str, path: str | os.PathLike[str]) -> None:
         """Writes one of `tables` as a .csv or a .parquet.
 
         Raises InputError for another extension, a file that cannot be written, and where pandas or pyarrow is missing.
         """
+        self._export(table, path_of(path))
+
+    @_reads
+    def _export(self, table: str, target: Path) -> None:
         self._known("table", table, _tables.names(self._file))
-        _tables.export(self._file, table, path_of(path))
+        _tables.export(self._file, table, target)
 
     @_reads
     def to_xarray(self) -> xr.DataTree:

@@ -42,6 +42,18 @@ def drift(values: Any, u: Any, state: Any, p: Any) -> None:
         values[i] += state[0, i]
 
 
+@cx.stage(place="before delivery", over="message", state=1)
+def lag(values: Any, state: Any, p: Any) -> None:
+    for i in range(len(values)):
+        before, state[0, i] = state[0, i], values[i]
+        values[i] = (1 - p.mix) * values[i] + p.mix * before
+
+
+@cx.stage(place="before delivery", over="message", state=1)
+def forgets_itself(values: Any, state: Any) -> None:
+    state[0, 0] = np.sqrt(state[0, 0] - 1.0)
+
+
 @cx.stage(place="before delivery", over="message", draws=2)
 def shuffled(values: Any, u: Any) -> None:
     for i in range(len(values)):

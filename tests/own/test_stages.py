@@ -150,6 +150,27 @@ def test_what_goes_wrong_in_a_run_is_told_with_file_and_line(name: str, told: st
         engine.advance(plan, state, plan.frames)
 
 
+def test_a_run_that_diverges_is_not_blamed_on_a_state() -> None:
+    """The error of one sample is no longer finite, and so neither is the state that the next sample finds."""
+    data = samples()
+    data.train_x[1] = 1e10
+    keys: dict[str, Any] = {
+        "channels": {"learning.1": {"stage": use("lag", mix=0.3)}},
+        "learning": {"rule": "rbp", "feedback": {"scale": 1e30}},
+        "training": {"batch": 4, "shuffle": False},
+    }
+    plan = plan_of_chain((9,), dense_layers([9, 7, 5, 3], ["linear"] * 3), 3, 20, **keys)
+    with pytest.raises(engine.Diverged):
+        engine.advance(plan, engine.start(plan, data), plan.frames)
+
+
+def test_a_stage_that_spoils_its_own_state_is_told() -> None:
+    stage = use("forgets_itself")
+    plan = plan_of_chain((9,), dense_layers([9, 7, 3]), 3, 20, channels={"forward": {"stage": stage}})
+    with pytest.raises(RunError, match="forgets_itself made a number that is not finite"):
+        engine.advance(plan, engine.start(plan, samples()), plan.frames)
+
+
 def test_what_is_refused_before_a_run() -> None:
     def of(**keys: Any) -> Any:
         return plan_of_chain((9,), dense_layers([9, 7, 3]), 3, 20, channels={"forward": keys})

@@ -16,6 +16,7 @@ from channelsim.errors import InputError
 from channelsim.scenario import Channel, Model, Quantize, Scenario
 from tests import networks
 from tests.laws.any_scenario import any_case
+from tests.own.files import use
 from tests.scenario.documents import Document, documents, model, small
 
 
@@ -100,6 +101,14 @@ def test_none_takes_back_what_the_general_channel_says() -> None:
     s = scenario(channels={"learning": general, "learning.1": dict.fromkeys(general, "none")})
     assert s.channel("learning", 1) == Channel()
     assert s.channel("learning", 2).deadline == 10**9
+
+
+def test_stages_of_the_users_own_and_jitter_can_be_taken_back() -> None:
+    own = {"learning": {"stage": use("squash"), "jitter": "2 us"}, "learning.2": {"stage": "none", "jitter": "none"}}
+    s = scenario(4, learning={"rule": "srbp"}, channels=own)
+    assert s.channel("learning", 2).stage == () and s.channel("learning", 2).jitter.value == 0
+    assert len(s.channel("learning", 1).stage) == 1
+    assert Scenario(**s.resolved) == s
 
 
 def test_an_explicit_default_lies_over_a_general_value() -> None:

@@ -78,7 +78,18 @@ def test_where_chooses() -> None:
         ({"x": "training.learning_rate"}, r"learning\.rule varies too \(bp, srbp\)"),
         ({}, "what along the axis"),
         ({"x": "seed", "by": "learning.rule", "heat": "training.learning_rate"}, "one of them"),
-        ({"x": "seed", "where": {"learning.rule": "top"}}, "no point with a test_accuracy is done"),
+        (
+            {"x": "seed", "where": {"learning.rule": "top", "seed": 1}},
+            r"--where learning\.rule: no point has the value top; accepted: bp, srbp",
+        ),
+        (
+            {"x": "seed", "where": {"seed": 1, "training.learning_rate": "2"}},
+            r"no point has the value 2; accepted: 0\.001, 0\.01, 0\.1",
+        ),
+        (
+            {"x": "seed", "by": "training.learning_rate", "best_over": "training.learning_rate"},
+            r"leaves one value of it; accepted: another key than training\.learning_rate",
+        ),
         ({"x": "seed", "out": "figure.gif"}, "figure.gif"),
     ],
 )
@@ -98,6 +109,26 @@ def test_a_key_that_goes_with_another_is_no_obstacle() -> None:
 def test_numbers(value: Any, expected: float | None) -> None:
     assert number(value) == (None if expected is None else pytest.approx(expected))
     assert same(value, str(value))
+
+
+@pytest.mark.parametrize(
+    ("value", "is_same"),
+    [
+        ('{use="mine.py:f", s = 0.5}', True),
+        ('{"use": "mine.py:f", "s": 0.5}', True),
+        ({"use": "mine.py:f", "s": 0.5}, True),
+        ('{use="mine.py:f", s = 0.6}', False),
+        ("{use=", False),
+        ("mine.py:f", False),
+    ],
+)
+def test_tables_are_the_same_in_toml_json_and_python(value: Any, is_same: bool) -> None:
+    assert same('{"s": 0.5, "use": "mine.py:f"}', value) is is_same
+
+
+def test_lists_are_the_same_in_toml_json_and_python() -> None:
+    for value in ('["layered","skipped"]', ("layered", "skipped"), "['layered', 'skipped']"):
+        assert same('["layered", "skipped"]', value)
 
 
 def test_interval() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -94,6 +96,20 @@ def test_before_the_first_checkpoint(tmp_path: Path) -> None:
             opened.weights()
     with pytest.raises(InputError, match="no checkpoint was reached"):
         trace.reopen(path, traces.small_plan())
+
+
+def test_a_call_with_wrong_arguments_is_no_damage(made: Path, tmp_path: Path) -> None:
+    with Trace(made) as opened:
+        calls: list[Callable[..., Any]] = [opened.staleness, opened.frame, opened.payload, opened.record]
+        for call in calls:
+            with pytest.raises(TypeError, match="missing a required argument"):
+                call()
+        with pytest.raises(InputError, match=r"no weights of epoch '1'; there are 1, 2, 3"):
+            opened.weights("1")  # type: ignore[arg-type]
+        with pytest.raises(InputError, match=r"no message '0'; there are \d+, counted from 0"):
+            opened.payload("0")  # type: ignore[arg-type]
+        with pytest.raises(TypeError):
+            opened.export_table("metrics/test", 5)  # type: ignore[arg-type]
 
 
 def test_files_that_are_no_traces(made: Path, tmp_path: Path) -> None:

@@ -143,15 +143,20 @@ def _of_one(apply: Any, note: Stage) -> Any:
 
 
 def _over_message(apply: Any, note: Stage) -> Any:
-    """The stage of a whole message, which it is given with float64 values."""
-    give = _given(apply, note)
+    """The stage of a whole message, which it is given with float64 values.
+
+    It is no fault of the stage if what it made of an earlier message that was not finite is still in its state.
+    """
+    give, states = _given(apply, note), note.state
 
     def run(values, n, key, first, normals, state):
-        message, status = seen(values, (n,)), WELL
+        message, kept, status = seen(values, (n,)), seen(state, (states * n,)), WELL
         wide, was_finite = np.empty(n), True
         for i in range(n):
             wide[i] = message[i]
             was_finite &= math.isfinite(message[i])
+        for i in range(states * n):
+            was_finite &= math.isfinite(kept[i])
         try:
             give(wide, n, key, first, normals, state)
         except Exception:
@@ -159,6 +164,9 @@ def _over_message(apply: Any, note: Stage) -> Any:
         for i in range(n):
             message[i] = F(wide[i])
             if was_finite and not math.isfinite(message[i]):
+                status = max(status, NOT_FINITE)
+        for i in range(states * n):
+            if was_finite and math.isnan(kept[i]):
                 status = max(status, NOT_FINITE)
         return status
 
