@@ -54,7 +54,10 @@ def from_torch(
             layers[-1]["transfer"] = _TRANSFERS[kind]
         elif kind in _READ:
             layers.append(_READ[kind](module, where))
-        elif kind not in ("Flatten", "Unflatten"):  # a dense layer takes a map as a vector
+        elif kind == "Flatten":  # a dense layer takes a map as a vector
+            if (module.start_dim, module.end_dim) not in ((1, -1), (1, 3)):
+                raise InputError(f"{where}: not all of a sample as one vector; accepted: Flatten()")
+        elif kind != "Unflatten":
             raise InputError(f"{where}: a model has no such layer; accepted: {_ACCEPTED}")
     if not layers:
         raise InputError("from_torch: the network has no layers; accepted: one Linear or Conv2d, or more")
@@ -89,6 +92,8 @@ def _pool(kind: str) -> Callable[[Any, str], dict[str, Any]]:
     def read(module: Any, where: str) -> dict[str, Any]:
         if _side(module.padding, where, "padding") or module.ceil_mode or getattr(module, "dilation", 1) != 1:
             raise InputError(f"{where}: accepted: padding = 0, dilation = 1, ceil_mode = False")
+        if getattr(module, "divisor_override", None) is not None:
+            raise InputError(f"{where}: no mean of a window; accepted: divisor_override = None")
         size = _side(module.kernel_size, where, "kernel_size")
         return {"kind": kind, "size": size, "stride": _side(module.stride, where, "stride")}
 

@@ -78,6 +78,8 @@ def test_outputs_are_the_same_there_and_back(tmp_path: Path, made: Any, shape: l
         ([nn.Conv2d(2, 2, 3)], r"input is missing; accepted: \[channels, height, width\]"),
         ([nn.Linear(3, 2), nn.Linear(2, 2), nn.Softmax(1), nn.Linear(2, 2)], "softmax' below the top"),
         ([nn.Linear(3, 2), nn.Softmax(0)], r"not over the units; accepted: Softmax\(1\)"),
+        ([nn.AvgPool2d(2, divisor_override=3)], "no mean of a window; accepted: divisor_override = None"),
+        ([nn.Linear(3, 2), nn.Flatten(2)], r"not all of a sample as one vector; accepted: Flatten\(\)"),
         ([], "the network has no layers"),
     ],
 )

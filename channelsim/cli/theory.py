@@ -23,7 +23,7 @@ def theory(
         Path,
         typer.Argument(
             metavar="SCENARIO",
-            help="A file with a table [theory], or a scenario of such a network.",
+            help="A file with a table \\[theory], or a scenario of such a network.",
             show_default=False,
         ),
     ],

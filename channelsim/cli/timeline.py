@@ -41,7 +41,7 @@ def timeline(
 ) -> None:
     """Show when each layer computed, each link sent, and what waited or was lost.
 
-    It shows the messages that the run recorded ([trace] events).
+    It shows the messages that the run recorded (trace.events).
     In Perfetto 1 ns is 1 ps of simulated time. A VCD is exact to the picosecond.
     """
     from channelsim.timelines import timeline as draw

@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from channelsim.plots import MEASURES, Measure
-from channelsim.sweeps import DONE, keys_in, number, short_labels
+from channelsim.metrics import is_own
+from channelsim.plots import Measure, measure_of
+from channelsim.sweeps import DONE, keys_in, measures_in, number, short_labels
 from channelsim.units import percent, quantity
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def columns_of(table: pd.DataFrame) -> list[Column]:
     failed = bool((table["status"] != DONE).any())
     keys = keys_in(table.columns)
     found = [_key(table, name) for name in keys]
-    for name in [*_FIRST, *(one for one in MEASURES if one not in _FIRST)]:
+    for name in dict.fromkeys([*_FIRST, *measures_in(table.columns)]):
         if name in table.columns and table[name].notna().any():
             found.append(_measure(table, name))
     for name, shown in (("status", failed), ("reason", failed), ("warnings", False), ("point", False)):
@@ -87,11 +88,11 @@ def _size(value: Any) -> tuple[bool, float, str]:
 
 
 def _measure(table: pd.DataFrame, name: str) -> Column:
-    measure = MEASURES[name]
+    measure = measure_of(name, [name])
     numbers = [float(value) for value in table[name].astype("float64")]
     cells = [shown(value, measure) for value in numbers]
     values = [float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None for value in numbers]
-    is_first = name in _FIRST and any(value for value in values)
+    is_first = is_own(name) or (name in _FIRST and any(value for value in values))
     return Column(name, MEASURE, words(measure), cells, values, [], is_first, measure)
 
 

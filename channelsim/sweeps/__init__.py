@@ -13,7 +13,7 @@ from channelsim.sweeps._labels import number, short_labels
 from channelsim.sweeps._progress import Silent, SweepProgress
 from channelsim.sweeps._store import DONE
 from channelsim.sweeps._sweep import default_out, sweep
-from channelsim.sweeps._table import COLUMNS, MEASURES, keys_in, read_table
+from channelsim.sweeps._table import COLUMNS, MEASURES, keys_in, measures_in, read_table
 
 __all__ = [
     "COLUMNS",
@@ -24,6 +24,7 @@ __all__ = [
     "SweepProgress",
     "default_out",
     "keys_in",
+    "measures_in",
     "number",
     "points",
     "read_table",

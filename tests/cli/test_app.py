@@ -21,11 +21,15 @@ def test_help_names_every_command(tmp_path: Path) -> None:
         assert f" {command} " in outcome.out
 
 
-@pytest.mark.parametrize("command", ["run", "check", "verify", "plot", "trace info", "data list", "data fetch"])
+@pytest.mark.parametrize(
+    "command",
+    ["run", "check", "verify", "sweep", "plot", "timeline", "theory", "trace info", "data list", "data fetch"],
+)
 def test_each_command_has_help(tmp_path: Path, command: str) -> None:
     outcome = channelsim(*command.split(), "--help", cwd=tmp_path)
     assert (outcome.status, outcome.err) == (0, "")
     assert f"channelsim {command}" in outcome.out
+    assert " ," not in outcome.out and "( " not in outcome.out, "a word in brackets was read as markup"
 
 
 def test_version(tmp_path: Path) -> None:

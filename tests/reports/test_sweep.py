@@ -51,6 +51,14 @@ def test_every_point_has_a_row_and_its_numbers(page: Page, table: pd.DataFrame) 
     assert columns["training.learning_rate"]["labels"] == ["0.1", "0.2", "0.4", "0.8"]
 
 
+def test_metrics_of_the_users_own_are_measures(table: pd.DataFrame) -> None:
+    """On the axes of the front, and shown at first."""
+    own = table.assign(test_f1=[0.25 + i / 100 for i in range(len(table))])
+    [column] = [one for one in columns_of(own) if one.name == "test_f1"]
+    assert (column.kind, column.label, column.shown) == ("measure", "test f1", True)
+    assert column.values[:2] == [0.25, 0.26] and column.cells[0] == "0.25"
+
+
 def test_the_answer_is_the_best_mean(table: pd.DataFrame) -> None:
     """Of the variants of which no point failed."""
     groups = table.groupby(["channels.learning.quantize", "training.learning_rate"])["test_accuracy"]
