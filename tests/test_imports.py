@@ -7,6 +7,7 @@ only, and obey the same direction) and those for type checkers.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
@@ -94,7 +95,7 @@ ROOMS: dict[str, str] = {
     "_theory": "errors scenario data plan engine given theory theory.systems",
     "sweeps": "errors version signals plain extras parts paths files units elementary hashing scenario data identity "
     "metrics trace plots notebook _run",
-    "reports": "errors version paths files units scenario plan trace plots timelines sweeps",
+    "reports": "errors version paths files units scenario plan metrics trace plots timelines sweeps",
     "cli": "errors version signals plain shipped paths units scenario engine data trace result lines live progress "
     "_check _verify _run _theory plots timelines sweeps reports extras theory theory.portrait",
     "__main__": "cli",
@@ -205,6 +206,14 @@ def test_rooms_import_only_what_their_line_says(kind: str) -> None:
 def test_every_module_is_in_a_room_and_every_room_is_there() -> None:
     assert [module for module in FILES if module and not room_of(module)] == []
     assert {room_of(module) for module in FILES if module} == set(ROOMS)
+
+
+def test_the_page_on_the_architecture_has_the_rooms_in_this_order() -> None:
+    page = (PACKAGE.parent / "docs" / "architecture.md").read_text()
+    table = page.partition("| room | what belongs there |")[2].partition("\n\n")[0]
+    cells = [row.split("|")[1] for row in table.splitlines()[2:]]
+    named = [name.strip("/").replace("/", ".") for cell in cells for name in re.findall("`(.+?)`", cell)]
+    assert named == [room for room in ROOMS if not room.startswith("engine.")]
 
 
 def test_lines_name_only_what_is_above_them_and_is_used() -> None:
