@@ -48,7 +48,7 @@ def print_result(result: Result) -> None:
     timed = any(total["utilisation"] for total in result.channels.values())
     channels = Table(box=box.SIMPLE)
     channels.add_column("channel")
-    for heading in (*_COUNTS, "entropy", *(("queue", "lost", "busy") if timed else ())):
+    for heading in (*_COUNTS, "entropy", *(("queue", "refused", "busy") if timed else ())):
         channels.add_column(heading, justify="right")
     for name, total in result.channels.items():
         row = [f"{total[count]:,}" for count in _COUNTS] + [entropy_text(total["entropy"])]

@@ -436,8 +436,8 @@ CLAIMS = (
     Claim(
         "A layer h that is frozen while the others learn is “often worse than if we fix layers l ≤ h”.",
         PAPER,
-        "At a third of the layers 2 to 4 or more, under rbp and srbp, freezing layer h alone is surely behind freezing "
-        "layers 1 to h.",
+        "At one third or more of the layers 2 to 4, under rbp and srbp, freezing layer h alone is surely behind "
+        "freezing layers 1 to h.",
         _frozen,
     ),
     Claim(

@@ -237,7 +237,7 @@ Written by `{record.command}` from the results of its runs, and not edited by ha
 
 
 def _foretold(record: Record) -> str:
-    return "" if record.foretold is None else f" Short runs had foretold {record.foretold:.2f} times this."
+    return "" if record.foretold is None else f" Short runs before had foretold {record.foretold:.2f} of the\n  latter."
 
 
 def _not_run(experiments: Sequence[Experiment], outcomes: Outcomes) -> Iterable[str]:
@@ -326,12 +326,17 @@ def _experiments_intro(run: Sequence[Experiment], outcomes: Outcomes, record: Re
     if any(outcome.coded > 0 for one in run for outcome in outcomes.so_far(one.name)):
         coded = "\nCoded ones are those of the first seed with `--set channels.learning.encoding=entropy`."
     spread = ": mean over seeds ± half the 95 % interval (Student's t)" if len(seeds) > 1 else ""
+    star = ""
+    if any(one.is_tuned for one in run):
+        star = "\nA star marks a best rate at an end of the grid: a better one may lie beyond."
+    bound = ""
+    if any(outcome.entropy > 0 for one in run for outcome in outcomes.so_far(one.name)):
+        bound = ";\ntheir entropy is the bound for every code that treats values and messages alike, "
+        bound += "counted where values are quantized"
     return f"""\
 Test accuracy after the last epoch in %{spread}. The text of each
-experiment is the head of its scenario file; what it expects was written before the runs. A star marks a best rate at an
-end of the grid: a better one may lie beyond. Bits are those that the learning channels carry per update, all layers
-together; their entropy is the bound for every code that treats values and messages alike, counted where values are
-quantized.{coded}
+experiment is the head of its scenario file; what it expects was written before the runs.{star}
+Bits are those that the learning channels carry per update, all layers together{bound}.{coded}
 
 Every number is that of `channelsim run` on the experiment's file, with the rate and the settings of its row and
 {"seed" if len(seeds) == 1 else "one of the seeds"} {", ".join(map(str, seeds))}.{all_have} The first: `{command}`."""
@@ -356,6 +361,8 @@ def _experiment(study: Study, experiment: Experiment, outcomes: Outcomes) -> Ite
     bits = {"Bits per update": "bits", "Coded per update": "coded", "Entropy per update": "entropy"}
     if all(math.isnan(outcome.coded) for _, outcome in found):
         del bits["Coded per update"]
+    if not any(outcome.entropy > 0 for _, outcome in found):
+        del bits["Entropy per update"]
     rows = [
         (*_row(outcome, bp), *(_whole(getattr(outcome, name)) for name in bits.values()), f"`{variant.settings}`")
         for variant, outcome in found

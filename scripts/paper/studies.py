@@ -167,8 +167,8 @@ CIFAR10_NIGHT = replace(
     experiments=_papers_cifar10,
     network="""\
 the paper's: three blocks of a convolution (64 maps of tanh units, 5 × 5 kernels, stride 1) and max-pooling
-  (3 × 3, stride 2), 1,024 tanh units, 10 softmax units; normal weights of Glorot's scale
-  (`models/cifar10-paper.toml`)""",
+  (3 × 3, stride 2), 1,024 tanh units, 10 softmax units; normal weights of Glorot's scale. The padding of 2 pixels,
+  of which the paper says nothing, is ours (`models/cifar10-paper.toml`)""",
     training="""\
 the same for every rule and not tuned: batches of 128, momentum 0.9, learning rate 0.01, which shrinks by 10⁻⁵
   per update; each image is mirrored with probability 1/2 and moved by up to 10 % (3 pixels) each time that it is

@@ -217,7 +217,7 @@ def test_the_table_says_how_often_more_than_all_of_the_time_it_is(run_with: Run)
 
 def test_the_table_shows_queues_where_links_take_time(run_with: Run) -> None:
     shown = run_with(as_json=False).out
-    assert re.search(r"channel +messages +events +bits +dropped +late +entropy +queue +lost +busy *\n", shown)
+    assert re.search(r"channel +messages +events +bits +dropped +late +entropy +queue +refused +busy *\n", shown)
     assert re.search(r"learning.1 +300 .* 9 +0 +75.61 % *\n", shown)
     assert "busy" not in run_with("", "channels.learning.bandwidth=none", as_json=False).out
 

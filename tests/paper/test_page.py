@@ -105,7 +105,7 @@ def test_a_page_says_how_many_seeds_are_missing(experiments: list[Experiment]) -
     assert "some versions (the last sitting)" in text
     assert "foretold" not in text
     text = page.text(MNIST, experiments, outcomes_of(experiments, {}), replace(RECORD, foretold=1.234))
-    assert "runs that took 43 minutes together. Short runs had foretold 1.23 times this." in text
+    assert "runs that took 43 minutes together. Short runs before had foretold 1.23 of the\n  latter." in text
 
 
 def test_the_page_of_cifar10(convolutional: list[Experiment], tmp_path: Path) -> None:
