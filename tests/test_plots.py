@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from channelsim.errors import InputError, printable
-from channelsim.plots import plot
+from channelsim.plots import MEASURES, plot
 from channelsim.trace import Trace, create
 from tests import traces
 
@@ -31,6 +31,12 @@ def test_kinds_of_picture(two: list[Path], tmp_path: Path, extension: str, start
     assert first.startswith(start)
     plot(two, out)
     assert out.read_bytes() == first
+
+
+def test_the_page_on_traces_names_all_measures() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "trace.md").read_text()
+    drawn = set(MEASURES) - {"staleness"}  # is measured over the whole run
+    assert [name for name in drawn if f"`{name}`" not in page] == []
 
 
 def test_what_is_drawn(two: list[Path]) -> None:
