@@ -63,6 +63,9 @@ def test_measures_are_those_of_the_run(ran: Path) -> None:
         events = sum(one["events"] + one["overflow"] for one in channels)
         epochs = sum(series(trace, "lost_to_queues")[1] * _events(trace))
         assert epochs / events == pytest.approx(sum(one["overflow"] for one in channels) / events) and epochs > 0
+        assert last(trace, "lost_to_queues") == pytest.approx(epochs / events)
+        for name in ("lost", "queue_max", "utilisation"):
+            assert last(trace, name) == pytest.approx(max(one[name] for one in channels)) and last(trace, name) > 0
         for cause, name in zip(result["energy_split"], ("bits", "macs", "reads", "writes"), strict=True):
             assert last(trace, f"energy_{name}_j") == pytest.approx(result["energy_split"][cause])
         cosines = [trace.alignment(layer)["cosine"][-1] for layer in ("1", "2")]

@@ -5,9 +5,10 @@ A measure is called as its column in the table of a sweep. `series` and `last` f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,19 +123,22 @@ Series = tuple[NDArray[np.int64], NDArray[np.float64]]
 
 
 def series(trace: Trace, name: str) -> Series:
-    """A measure of a trace after each epoch, counted from the start; empty where the trace has none. Metrics of the
-    user's own are called as in `Trace.own_metrics`."""
+    """A measure of a trace after each epoch, counted from the start; what was lost, queues and utilisation are those of
+    the epoch. Empty where the trace has none. Metrics of the user's own are called as in `Trace.own_metrics`."""
     if name in _SERIES:
         return _SERIES[name](trace)
+    if name in _OF_ROWS:
+        rows = _rows(trace)
+        return rows[0]["epoch"], _OF_ROWS[name](rows)
     split, _, column = name.partition("_")
     return _metric(split, column)(trace) if name in trace.own_metrics else _nothing(trace)
 
 
 def last(trace: Trace, name: str) -> float:
-    """A measure of a whole run: NaN where there is none."""
+    """A measure of a whole run, as the table of a sweep has it: NaN where there is none."""
     if name == "staleness":
         return _mean_age(trace)
-    values = series(trace, name)[1]
+    values = _OF_ROWS[name](_whole(trace)) if name in _OF_ROWS else series(trace, name)[1]
     values = values[np.isfinite(values)]
     return float(values[-1]) if len(values) else float("nan")
 
@@ -157,41 +161,54 @@ def _counted(column: str, prefix: str = "") -> Callable[[Trace], Series]:
     return read
 
 
-def _largest(column: str) -> Callable[[Trace], Series]:
-    def read(trace: Trace) -> Series:
-        rows = [trace.channels(name) for name in trace.channel_names]
-        return rows[0]["epoch"], np.max([one[column] for one in rows], axis=0).astype(np.float64)
-
-    return read
-
-
 def _payload_bits(trace: Trace) -> Series:
     epochs, bits = _counted("bits")(trace)
     return epochs, bits - _counted("header_bits")(trace)[1]
 
 
-def _lost(trace: Trace) -> Series:
-    """The share that the worst channel has lost of the events of each epoch."""
-    rows = [trace.channels(name) for name in trace.channel_names]
-    shares = [
-        1 - one["delivered"] / np.maximum(one["events"] + one["overflow"], 1) * (one["events"] + one["overflow"] > 0)
-        for one in rows
-    ]
-    shares = [
-        np.where(one["events"] + one["overflow"] > 0, share, 0.0) for one, share in zip(rows, shares, strict=True)
-    ]
-    return rows[0]["epoch"], np.max(shares, axis=0)
+Rows = Sequence[NDArray[Any]]
+"""Of each channel its rows of /channels, or one row of a whole run."""
 
 
-def _lost_to(cause: str) -> Callable[[Trace], Series]:
-    """The share of the events of all channels, in each epoch, that this took away."""
+def _rows(trace: Trace) -> Rows:
+    return [trace.channels(name) for name in trace.channel_names]
 
-    def read(trace: Trace) -> Series:
-        rows = [trace.channels(name) for name in trace.channel_names]
+
+def _whole(trace: Trace) -> Rows:
+    """The rows of the whole run, of which there is none before the first epoch."""
+    elapsed = max(int(trace.metrics("train")["simulated_time"].max(initial=0)), 1)
+    found = []
+    for rows in _rows(trace):
+        whole = rows[-1:].copy()
+        for column in ("events", "overflow", "delivered", "dropped", "corrupted", "late", "busy"):
+            whole[column] = rows[column].sum()
+        whole["queue_max"] = rows["queue_max"].max(initial=0)
+        whole["utilisation"] = whole["busy"] / elapsed
+        found.append(whole)
+    return found
+
+
+def _lost(rows: Rows) -> NDArray[np.float64]:
+    """The share of its events that the worst channel has lost."""
+    shares = []
+    for one in rows:
+        events = one["events"] + one["overflow"]
+        shares.append(np.where(events > 0, 1 - one["delivered"] / np.maximum(events, 1), 0.0))
+    return np.max(shares, axis=0)
+
+
+def _lost_to(cause: str) -> Callable[[Rows], NDArray[np.float64]]:
+    """The share of the events of all channels that this took away."""
+
+    def read(rows: Rows) -> NDArray[np.float64]:
         events = np.sum([one["events"] + one["overflow"] for one in rows], axis=0)
-        return rows[0]["epoch"], np.sum([one[cause] for one in rows], axis=0) / np.maximum(events, 1)
+        return np.sum([one[cause] for one in rows], axis=0) / np.maximum(events, 1)
 
     return read
+
+
+def _largest(column: str) -> Callable[[Rows], NDArray[np.float64]]:
+    return lambda rows: np.max([one[column] for one in rows], axis=0).astype(np.float64)
 
 
 def _energy_of(cause: str) -> Callable[[Trace], Series]:
@@ -274,6 +291,11 @@ _SERIES: Mapping[str, Callable[[Trace], Series]] = {
     "seconds_to_90": _seconds_to(0.9),
     "seconds_to_95": _seconds_to(0.95),
     "wall_time_s": _metric("train", "wall_time"),
+    "staleness": _nothing,  # is measured over the whole run
+    "alignment": _alignment,
+}
+
+_OF_ROWS: Mapping[str, Callable[[Rows], NDArray[np.float64]]] = {
     "lost": _lost,
     "lost_to_queues": _lost_to("overflow"),
     "lost_to_drops": _lost_to("dropped"),
@@ -281,6 +303,5 @@ _SERIES: Mapping[str, Callable[[Trace], Series]] = {
     "lost_to_deadlines": _lost_to("late"),
     "queue_max": _largest("queue_max"),
     "utilisation": _largest("utilisation"),
-    "staleness": _nothing,  # is measured over the whole run
-    "alignment": _alignment,
 }
+"""Measures that are of a stretch of time, an epoch or the run, and no sums from the start."""
