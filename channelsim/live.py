@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from channelsim.errors import printable
 from channelsim.lines import LOSS, LineProgress, epoch_line, figure, has_line
+from channelsim.notebook import in_notebook
 from channelsim.progress import Inside, Silent
 from channelsim.units import number_text, percent, quantity, seconds
 
@@ -144,7 +145,7 @@ class Live(Silent):
         target = stream or sys.stdout
         if target.isatty():
             self._screen = _Terminal(target, self._board)
-        elif stream is None and _is_notebook():
+        elif stream is None and in_notebook():
             self._screen = _Notebook(self._board)
         else:
             self._screen = _Lines(target)
@@ -279,9 +280,3 @@ class _Lines:
 
     def close(self) -> None:
         """Lines stay."""
-
-
-def _is_notebook() -> bool:
-    """Whether this runs in a kernel that shows HTML."""
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    return shell is not None and type(shell).__name__ == "ZMQInteractiveShell"

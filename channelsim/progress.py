@@ -65,7 +65,7 @@ class Progress(Protocol):
         reached the top in it), test_loss, test_accuracy and test_r2 (at its end), test_loss_deployed,
         test_accuracy_deployed and test_r2_deployed (NaN where they would say the same), accuracies from 0 to 1 (NaN
         where targets are real) and R^2 (NaN where they are classes), simulated_time_s, bits (so far, all channels) and
-        frames_per_second; and `own`, metrics of the user's own by name.
+        frames_per_second; all else that `Simulation.metrics` has; and `own`, metrics of the user's own by name.
         """
 
     def finish(self, result: Result) -> None:

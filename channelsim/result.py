@@ -115,7 +115,7 @@ class Result:
 
     @property
     def lost(self) -> float:
-        """Share of its events that the channel has lost which has lost most of them, from 0 to 1."""
+        """The largest share of its events that any one channel has lost, from 0 to 1."""
         return max((total["lost"] for total in self.channels.values()), default=0.0)
 
     @property

@@ -20,10 +20,6 @@ DURATION = 'a duration such as "20 us" (ps, ns, us, ms, s, min or h)'
 RATE = 'a bit rate above 0 such as "10 Mbit/s" (bit/s, kbit/s, Mbit/s, Gbit/s, B/s, kB/s or MB/s)'
 ENERGY = 'an energy of 0 or more such as "0.9 pJ" (aJ, fJ, pJ, nJ, uJ, mJ or J)'
 
-PICOSECOND = 1
-NANOSECOND = 10**3
-MICROSECOND = 10**6
-MILLISECOND = 10**9
 SECOND = 10**12
 LONGEST = 10**6 * SECOND
 """The longest duration that a scenario may name, in ps: 10^6 s, a ninth of what 63 bits hold."""

@@ -27,7 +27,7 @@ completes keys while one writes.
 
 Durations, rates and energies are written with their units: `"20 us"`, `"10 Mbit/s"`, `"0.9 pJ"`. `"none"` takes back a
 default, or what a general table says; where no default is shown, the key does nothing unless it is given. Integers are
-below 2^31, other numbers below 1e38.
+below 2^31 (`seed` and `frame` of a change below 2^63), other numbers below 1e38.
 """
 
 SECTIONS: tuple[tuple[str, type[Table]], ...] = (

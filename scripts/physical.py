@@ -55,8 +55,7 @@ def busiest(scenario: cs.Scenario, result: cs.Result) -> str:
     """The link that is occupied for the largest share of the time; channels may share one."""
     busy: Counter[str] = Counter()
     for name, total in result.channels.items():
-        direction, layer = name.split(".")
-        busy[scenario.channel(direction, int(layer)).link or name] += total["utilisation"]
+        busy[scenario.settings(name).link or name] += total["utilisation"]
     name, share = busy.most_common(1)[0]
     return f"{name}, {percent(share)}" if share else "-"
 

@@ -109,7 +109,8 @@ def test_in_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
         shown.append(data["text/html"])
         return Handle()
 
-    class ZMQInteractiveShell: ...
+    class ZMQInteractiveShell:
+        kernel = None
 
     package: Any = types.ModuleType("IPython")
     package.get_ipython = ZMQInteractiveShell

@@ -107,7 +107,7 @@ def _refuse_changed_values(case: Case) -> None:
         ):
             if changes:
                 raise InputError(
-                    f"channels.{case.plan.channel_name(c)}.{key} is given, so that an error need not shrink for ever; "
+                    f"channels.{case.plan.channel_names[c]}.{key} is given, so that an error need not shrink for ever; "
                     f"accepted: for --stability, latency, bandwidth, deadlines, and drop of learning channels"
                 )
 

@@ -28,7 +28,7 @@ class Dataset:
         name: what the scenario calls the set, e.g. `"mnist"`.
         train_x, test_x, validation_x: float32, C-contiguous, shape (samples, inputs): one flattened image per row,
             channel by channel and row by row. Pixels lie in 0..1 unless the set was normalised or came with other
-            values. Validation may have no rows.
+            values. Test and validation may have no rows.
         train_y, test_y, validation_y: int32, shape (samples,): class numbers 0..classes-1. Or, where the targets are
             real, float32, shape (samples, outputs); the input's own array where that is the target.
         shape: shape of one image: `(inputs,)` or `(channels, height, width)`; its product is `inputs`.

@@ -87,7 +87,7 @@ def load_dataset(
             `normalize`, `scale` and `target`, a function in `dataset`, files in `idx`, the samples themselves in
             `train_x`, `train_y`, `test_x` and `test_y` (or None), and `called`, the set's name in words; the keywords
             are then not looked at.
-        base: The folder that a relative path to an .npz file starts from (None: the current directory).
+        base: The folder that a relative path of a file or folder starts from (None: the current directory).
         name: One of `NAMES`, a path that ends in `.npz`, or one with a slash of a folder with IDX files.
         train, test: Use only the first so many samples (None: all; of a synthetic set 1000 and 200).
         validation: So many samples are taken from the end of the training set and held out; `train` counts what

@@ -94,7 +94,7 @@ def _own_place(plan: Plan, number: int) -> str:
     """Where the function is that a fault names (`OWN_FAILED`), and where it is used, around what it did."""
     if number < OF_LAYERS:
         own = plan.own_stages[number]
-        return f"{own.part.place} {{what}}, on channel {plan.channel_name(own.channel)}"
+        return f"{own.part.place} {{what}}, on channel {plan.channel_names[own.channel]}"
     which, h = divmod(number - OF_LAYERS, len(plan.layers))
     if which == LOSS:
         assert plan.own_loss is not None

@@ -107,10 +107,6 @@ class Plan:
         """The same with this W before the first frame."""
         return replace(self, given_weights=weights)
 
-    def channel_name(self, c: int) -> str:
-        """What channel c is called: by its direction and the layer that receives, "forward.2" or "learning.1"."""
-        return self.channel_names[c]
-
     @cached_property
     def channel_names(self) -> tuple[str, ...]:
         """The names of all channels: see `channelsim.scenario.names_of`."""

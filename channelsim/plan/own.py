@@ -58,6 +58,12 @@ def own_stages(
     """
     found, offset = [], 0
     for c, (name, row, channel) in enumerate(zip(names, channels, settings, strict=True)):
+        keeps = channel.residual is not None and channel.threshold is None and channel.quantize is None
+        if keeps and not at_the_sender(channel):
+            raise InputError(
+                f"channels.{name}.residual = {channel.residual!r}: its stages are on the way, so nothing is held back; "
+                'accepted: a stage before the threshold, a threshold or quantize beside it, or "none"'
+            )
         for number, part in enumerate(parts_of(channel)):
             note, n = parts.stage_of(part), int(row["n"])
             try:

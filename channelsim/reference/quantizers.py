@@ -19,7 +19,7 @@ def scale_of(kind: int, fixed: float, v: torch.Tensor, active: torch.Tensor) -> 
 
 
 def quantize(kind: int, levels: int, v: torch.Tensor, a: torch.Tensor, u: torch.Tensor | None = None) -> torch.Tensor:
-    """Q(v) with scale a, all float32; zeros stay zeros (DESIGN 1, "What a channel does").
+    """Q(v) with scale a, all float32; zeros stay zeros (docs/design.md, section 3).
 
     Arguments:
         kind: a `Quantizer`.

@@ -73,15 +73,17 @@ class LowPrecision(Table):
     kind: Literal["log2", "uniform", "sign", "ternary"]
     """Which quantizer."""
     bits: Annotated[Annotated[int, Field(ge=1, le=16)] | None, NoneWord] = None
-    """Bits of a value on the wire: log2 1 to 6, which makes 2^(bits - 1) exponents, or one fewer with `silence`;
-    uniform 2 to 16; not for sign and ternary, which have 1 and 2."""
+    """Bits of a value: log2 1 to 6, which makes 2^(bits - 1) exponents, or one fewer with `silence`; uniform 2 to 16;
+    not for sign and ternary, which have 1 and 2."""
     exponents: Annotated[Annotated[int, Field(ge=1, le=32)] | None, NoneWord] = None
     """E of log2, in place of `bits`: what the paper calls its bits. A word has the ceil(log2 2 E) bits that 2 E values
     need, or with `silence` ceil(log2 (2 E + 1))."""
     silence: bool = False
-    """Whether log2 keeps a word for silence; if no word is free, those of a dense message are else one bit longer."""
+    """Whether log2 keeps one word for silence. Without it, where no word is free, each word of a dense message with a
+    silent unit is one bit longer."""
     scale: Scale = "max"
-    """The scale a: a number, or "max" or "rms" of the message, which is then sent with it (32 bits)."""
+    """The scale a: a number, or "max" or "rms" of the values that are quantized together; of a message it is then sent
+    with it (32 bits)."""
     rounding: Literal["nearest", "stochastic"] = "nearest"
     """How `uniform` rounds."""
 

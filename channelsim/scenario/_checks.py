@@ -109,7 +109,7 @@ def _residuals(scenario: Keys) -> list[Problem]:
         feeds_back = channel.threshold or channel.quantize or channel.stage or None
         holds = {"threshold": channel.threshold, "error_feedback": feeds_back}
         if channel.residual is not None and holds[channel.residual] is None:
-            needed = "a threshold" if channel.residual == "threshold" else "a threshold or quantize"
+            needed = "a threshold" if channel.residual == "threshold" else "a threshold, quantize or stage"
             text = f" = {channel.residual!r}: {name} has no {needed.removeprefix('a ')}, so nothing is held back; "
             found.append((path, f'{text}accepted: {needed} beside it, or "none"'))
     return list(dict.fromkeys(found))

@@ -12,7 +12,7 @@ from channelsim.scenario._given import Matrix, WeightsFile, epoch_problems
 from channelsim.scenario._own_rule import OwnRule
 from channelsim.scenario._rates import Rates
 from channelsim.scenario._table import Table, TableError, shown
-from channelsim.scenario._types import NoneWord, PositiveFloat, PositiveInt
+from channelsim.scenario._types import Magnitude, NoneWord, PositiveFloat, PositiveInt
 
 if TYPE_CHECKING:
     RuleName = str
@@ -47,7 +47,7 @@ class Feedback(Table):
     """sign: +-scale; binary: 0 or scale, evenly, so that mean and standard deviation are half of it."""
     scale: Literal["glorot", "he"] | PositiveFloat = "glorot"
     """Standard deviation, as of weights."""
-    mean: float = 0.0
+    mean: Annotated[float, Field(gt=-1e38, lt=1e38)] = 0.0
     """What is added to each number that is drawn."""
     redraw: Annotated[Literal["frame"] | None, NoneWord] = None
     """"frame": C is drawn anew for each frame (mini-batch); "none": once."""
@@ -121,8 +121,8 @@ class Learning(Table):
 
     rule: Annotated[RuleName | OwnRule, BeforeValidator(_own_rule, json_schema_input_type=RuleName | OwnRule)] = "bp"
     """bp, sbp (skipped), or random feedback: rbp (layered), srbp (skipped), arbp, asrbp (adaptive), sign, drtp; or top.
-    fa is rbp and dfa srbp; frsf, brsf and usf are sign with keys of `feedback`. Or a table: a rule of your own
-    (channelsim.extend)."""
+    fa is rbp and dfa srbp; frsf, brsf and usf are sign with keys of `feedback`; kp and dkp are arbp and asrbp with
+    weight decay, which they need. Or a table: a rule of your own (channelsim.extend)."""
     derivative: bool = True
     """R = f'(S) * (C m); false leaves f' out."""
     route: Annotated[
@@ -140,7 +140,7 @@ class Learning(Table):
     learning_rate: Annotated[Rates | None, NoneWord] = None
     """The feedback learning rate, at which an adaptive C learns: a number, or a table by the layer that C leads to;
     "none", or of layers that are not named without a default: that of the layer's weights."""
-    weight_decay: Annotated[Annotated[float, Field(ge=0)] | None, NoneWord] = None
+    weight_decay: Annotated[Magnitude | None, NoneWord] = None
     """L2 of an adaptive C, as training.weight_decay; "none": that of the weights."""
 
     _called: str | None = PrivateAttr(None)

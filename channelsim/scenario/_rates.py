@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -14,6 +13,7 @@ from channelsim.scenario._table import Path, Table, TableError, plain, shown
 
 DEFAULT = "default"
 ACCEPTED = "a number above 0, or a table of layers' rates such as { default = 0.1, 2 = 0.0 }"
+LARGEST = 1e38  # a rate is a float32
 RATE_TABLES = (("training", "learning_rate"), ("learning", "learning_rate"))
 """The keys of a scenario that take such a table or a number."""
 
@@ -28,7 +28,7 @@ def _rates(value: Any) -> Any:
         key, rate = str(written), plain(entry)
         if key != DEFAULT and not re.fullmatch(r"[1-9][0-9]*", key):
             problems.append(((key,), " is unknown; accepted here: default, or the number of a layer, from 1"))
-        elif isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < math.inf:
+        elif isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < LARGEST:
             problems.append(((key,), f" = {shown(entry)}; accepted: a number of at least 0, which is a frozen layer"))
         else:
             rates[key] = float(rate)
@@ -40,16 +40,18 @@ def _rates(value: Any) -> Any:
 
 
 Rates = Annotated[
-    Annotated[float, Field(gt=0)] | dict[str, float],
+    Annotated[float, Field(gt=0, lt=LARGEST)] | dict[str, float],
     BeforeValidator(_rates),
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "number", "exclusiveMinimum": 0},
+                {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": LARGEST},
                 {
                     "type": "object",
-                    "properties": {DEFAULT: {"type": "number", "minimum": 0}},
-                    "patternProperties": {"^[1-9][0-9]*$": {"type": "number", "minimum": 0}},
+                    "properties": {DEFAULT: {"type": "number", "minimum": 0, "exclusiveMaximum": LARGEST}},
+                    "patternProperties": {
+                        "^[1-9][0-9]*$": {"type": "number", "minimum": 0, "exclusiveMaximum": LARGEST}
+                    },
                     "additionalProperties": False,
                     "minProperties": 1,
                 },

@@ -22,7 +22,6 @@ Interval = Annotated[
 ]
 _Channels = Annotated[Annotated[tuple[str, ...], Field(min_length=1), Listed] | None, NoneWord]
 
-AT_LAYERS = ("activity", "error")
 ON_CHANNELS = ("sent", "delivered")
 SYNAPSES = ("weights", "biases", "feedback")
 

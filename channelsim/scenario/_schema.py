@@ -7,7 +7,7 @@ from typing import Any
 from channelsim.scenario._model import Model
 from channelsim.scenario._scenario import Scenario
 
-CHANNEL_NAME = r"^(forward|learning)\.[1-9]\d*$"
+CHANNEL_NAME = r"^(forward\.[1-9]\d*|learning\.[1-9]\d*(\.from\.[1-9]\d*)?(\.copy\.[1-9]\d*)?)$"
 
 
 def schema(model: bool = False) -> dict[str, Any]:

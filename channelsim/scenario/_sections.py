@@ -16,7 +16,7 @@ from channelsim.scenario._own import Own, Use, own_or_word
 from channelsim.scenario._rates import RateDecay, RateDecays, Rates, rate_of
 from channelsim.scenario._recording import Events, Record, Window
 from channelsim.scenario._table import Table, TableError, accepted, nearest
-from channelsim.scenario._types import Count, Duration, Energy, Listed, NoneWord, PositiveFloat, PositiveInt
+from channelsim.scenario._types import Count, Duration, Energy, Listed, Magnitude, NoneWord, PositiveFloat, PositiveInt
 from channelsim.units import SECOND
 
 
@@ -163,8 +163,9 @@ class Training(Table):
     batch: PositiveInt | Literal["all"] = 100
     """Samples in a frame; 1 is online learning, "all" full-batch learning: one frame an epoch."""
     loss: Loss = None
-    """What is minimized: "cross-entropy" with a softmax top, half the "squared" error with any other; "none": what the
-    top layer's transfer function says. Or a function of a Python file."""
+    """What is reported as the loss, and what the error of the top follows from: "cross-entropy" with a softmax top,
+    half the "squared" error with any other; "none": what the top layer's transfer function says. Or a function of a
+    Python file."""
     learning_rate: Rates = RATE
     """eta of the first update: a number, or { default = 0.1, 2 = 0.0 } with rates of single layers; 0: that layer is
     frozen."""
@@ -172,8 +173,8 @@ class Training(Table):
     """The learning rate is multiplied by one minus this after each update: a number, or a table with another form."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """V = momentum * V + gradient; the update is eta * V."""
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    """L2: each update subtracts eta * weight_decay * w, from W and b alike, as PyTorch's SGD does."""
+    weight_decay: Magnitude = 0.0
+    """L2: weight_decay * w is taken from the gradient before momentum, of W and b alike, as PyTorch's SGD does."""
     shuffle: bool = True
     """A new random order in every epoch."""
 

@@ -13,7 +13,7 @@ class Metrics:
     of real targets, no R^2 of classes.
 
     Attributes:
-        epoch: epochs done; 0 before the first, when all else is NaN.
+        epoch: epochs done; 0 before the first, when losses, accuracies and R^2 are NaN.
         train_loss, train_accuracy, train_r2: means during the epoch, each sample as its frame passed.
         test_loss, test_accuracy, test_r2: on the test set at the epoch's end, as trained.
         test_loss_deployed, test_accuracy_deployed, test_r2_deployed: the same as deployed.

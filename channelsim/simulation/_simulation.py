@@ -55,7 +55,8 @@ class Simulation:
     Arguments:
         scenario: what to simulate; None with `resume`.
         dataset: its data; loaded by default (`channelsim.data.dataset_of`).
-        init: W_1, b_1, ... and perhaps C_1, ... in place of drawn ones, shaped as in `Trace.weights`.
+        init: W_1, b_1, ... of all layers, and perhaps all C_1, ..., which then are matrices and one for each layer, in
+            place of drawn ones, shaped as in `Trace.weights`.
         out: the trace's path; by default nothing is written.
         force: overwrite a trace that exists.
         resume: a trace that was interrupted or killed: goes on from its checkpoint.
@@ -368,8 +369,9 @@ class Simulation:
 
     @property
     def feedback(self) -> Synapses:
-        """Copies of all C: C_1 (units of the sender, units of layer 1), a bank as its W, sparse C wire by wire with
-        C_1_sender and C_1_receiver."""
+        """Copies of all C: C_1 (units of the sender, units of layer 1), a bank and the magnitudes of `sign` as W, a
+        sparse C wire by wire with C_1_sender and C_1_receiver, of single synapses (units, synapses); of a low rank C_1
+        is Q, and P_1 is there. Of several channels to a layer C_1_from_3, C_1_copy_2."""
         return self._synapses("feedback")
 
     def _synapses(self, what: str) -> Synapses:
@@ -382,11 +384,13 @@ class Simulation:
         return self.values("activity", layer).values
 
     def error(self, layer: int) -> NDArray[np.float32]:
-        """R of a layer (samples, units), of the frame whose error it received last; of the top layer e = T - O."""
+        """R of a layer (samples, units), of the frame whose error it received last; of the top layer e, which is
+        T - O unless the loss is the user's own."""
         return self.values("error", layer).values
 
     def sent(self, where: int | str) -> NDArray[np.float32]:
-        """The last messages of a channel as sent (samples, units of the sender): after threshold and quantizer.
+        """The last messages of a channel as sent (samples, values): after threshold and quantizer. There is a value for
+        each unit of the sender; r values with a low rank; with a quantizer at the receiver one for each of its units.
         `where`: its name, as "learning.1", or the number of a layer, whose input is meant."""
         return self.values("sent", where).values
 

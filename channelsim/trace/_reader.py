@@ -51,8 +51,8 @@ def _reads(method: Callable[Concatenate[Trace, P], T]) -> Callable[Concatenate[T
 class Trace:
     """A trace, read as it stood when it was opened, also while its run goes on.
 
-    Tables are NumPy structured arrays of one row an epoch, ready for `pandas.DataFrame`; units and meanings
-    are the attributes `units` and `long_name` of each column's dataset.
+    Tables are NumPy structured arrays, ready for `pandas.DataFrame`, of one row an epoch, or of `events` a message;
+    units and meanings are the attributes `units` and `long_name` of each column's dataset.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:

@@ -181,6 +181,8 @@ def test_what_is_refused_before_a_run() -> None:
         of(stage=use("squash", gain=1.0))
     with pytest.raises(InputError, match='residual = "threshold"'):
         of(stage=use("top_k", k=2), threshold={"value": 0.1}, residual="threshold")
+    with pytest.raises(InputError, match=r"residual = 'error_feedback': its stages are on the way"):
+        of(stage=use("squash"), residual="error_feedback")
     with pytest.raises(InputError, match="keeps a state"):
         of(stage=STAGES["message with a state"], bandwidth="1 Mbit/s", queue=3)
     with pytest.raises(InputError, match=r"no part 'none'.*saturate"):

@@ -36,7 +36,7 @@ def test_channels_are_named_by_direction_and_receiving_layer() -> None:
     plan = plan_of([6, 5, 4, 3], 20, learning={"rule": "srbp"})
     names = ("forward.1", "forward.2", "forward.3", "learning.2", "learning.1")
     assert plan.channel_names == plan.link_names == names
-    assert plan.channel_name(3) == "learning.2"
+    assert plan.channel_names[3] == "learning.2"
 
 
 def test_ideal_backpropagation_is_the_plan_of_bp_without_channel_settings() -> None:

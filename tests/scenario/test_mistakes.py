@@ -346,14 +346,14 @@ MISTAKES: list[tuple[Document, str]] = [
     ),
     (
         channel(residual="error_feedback"),
-        "channels.learning.residual = 'error_feedback': learning.1 has no threshold or quantize, so nothing is held",
+        "channels.learning.residual = 'error_feedback': learning.1 has no threshold, quantize or stage, so nothing is",
     ),
     (
         {
             "channels": {"forward": {"quantize": {"kind": "sign"}, "residual": "error_feedback"}},
             **change(epoch=1, channels={"forward.2": {"quantize": "none"}}),
         },
-        "schedule.change[0].channels.\"forward.2\".residual = 'error_feedback': forward.2 has no threshold or quantize",
+        "schedule.change[0].channels.\"forward.2\".residual = 'error_feedback': forward.2 has no threshold, quantize or stage",
     ),
 ]
 

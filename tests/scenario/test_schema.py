@@ -85,6 +85,7 @@ def test_layers(layer: Document, fits: bool) -> None:
     [
         {"channels": {"learning": {"deadline": "none", "quantize": "none", "latency": 0}}},
         {"channels": {"learning.2": {"jitter": "1 us"}}},
+        {"channels": {"learning.1.from.3.copy.2": {"header": 8}, "learning.2.copy.1": {"header": 9}}},
         {"data": {"name": "my/own.npz"}},
         {"learning": {"route": ["layered", "from 3"]}},
         {"sweep": {"learning.rule": ["bp", "rbp"]}},
