@@ -187,7 +187,7 @@ def calling(part: Part, function: Callable[..., Any]) -> Iterator[None]:
     try:
         with np.errstate(all="ignore"):
             yield
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # sys.exit() in a function is a mistake as well
         raise InputError(f"{_line(part.file, error)}: {function.__qualname__}: {_told(error)}") from None
 
 
@@ -223,7 +223,7 @@ def kind_of(value: object) -> str:
     return f"an array of shape {shape}" if shape else f"a {type(value).__name__}"
 
 
-def _told(error: Exception) -> str:
+def _told(error: BaseException) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())[:200]
 
 

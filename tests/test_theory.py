@@ -85,6 +85,18 @@ def test_a_layer_that_misses_all_its_errors_has_no_stable_rate() -> None:
         _theory.stability(late)
 
 
+def test_stability_at_a_limit_with_a_weight_that_is_zero() -> None:
+    """alpha = 0: the second weight goes to 0, and the bisection starts beside it."""
+    found = _theory.stability(case("chain-rbp", **{"theory.alpha": 0.0}))
+    assert found.formula is not None and found.measured == pytest.approx(found.formula, rel=5e-3)
+
+
+@pytest.mark.parametrize(("name", "told"), [("bp-stuck", "gains 0, 0"), ("bp-tie", "a saddle")])
+def test_a_saddle_has_no_stability(name: str, told: str) -> None:
+    with pytest.raises(cs.InputError, match=told):
+        _theory.stability(case(name))
+
+
 def test_the_limit_of_an_adaptive_chain_of_three_is_where_the_bisection_starts() -> None:
     """Its channels are not in the order of their layers."""
     described = {"system": "chain", "rule": "arbp", "a": [0.9, 0.8, 0.7], "c": [0.3, 0.2], "alpha": 1.0, "beta": 1.0}

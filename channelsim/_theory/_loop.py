@@ -27,7 +27,7 @@ def limit_of(case: Case) -> dict[str, Array]:
     shares = rate_shares(case.plan)
     if np.allclose(shares, shares[0]):
         found = theory.solve(case.system)
-        if found.limit is None or found.outcome == "diverges":
+        if found.limit is None or found.outcome in ("diverges", "saddle"):
             raise InputError(f"theory: {found.reason}; accepted: a start from which the system converges")
         return {name: np.asarray(value, np.float64) for name, value in found.limit.items()}
     equation = theory.flow(case.system)

@@ -19,8 +19,8 @@ from channelsim.theory.systems import Array
 
 FARTHEST = 1e4
 """The smallest and the largest rate that are tried are the formula's, divided and multiplied by this."""
-PERTURBATION = 1e-3
-"""So far from the limit, in units of it, the bisection starts."""
+PERTURBATION, SMALL = 1e-3, 1e-9
+"""So far from the limit, in units of it, the bisection starts; of a weight that is so small, in units of 1."""
 UPDATES = 4000
 """Of one run of the bisection. Whether the error has grown is seen between its first and last quarter."""
 FLOOR = 1e-2
@@ -69,6 +69,12 @@ def stability(case: Case, precision: float = 1e-3) -> Stability:
     momentum = float(case.plan.momentum)
     losses = _loop.losses_of(case, gains)
     kept = losses.mean
+    if sum(kept) <= 0:
+        gains_there = ", ".join(f"{gain:.4g}" for gain in kept)
+        raise InputError(
+            f"theory: where the system rests no update makes the error smaller (gains {gains_there}); accepted: a "
+            "start from which it converges to a limit that is stable"
+        )
     formula = formulas.critical_rate_of_layers(kept, delays, momentum) if steady else None
     mean_square = single_run = None
     if len(losses.sums) > 1 and sum(kept) > 0 and steady and not any(delays) and not momentum:
@@ -140,9 +146,11 @@ def _is_stable(case: Case, limit: dict[str, Array], rate: float) -> bool:
 
 
 def _started_at(case: Case, plan: Plan, limit: dict[str, Array]) -> engine.State:
-    """The engine before its first frame, with the limit's weights, each a little larger."""
+    """The engine before its first frame, with the limit's weights, each a little larger, also one that is 0."""
     weights = [w[None, None] for w in limit["a"]] if "b" not in limit else [limit["a"][None, :], limit["b"][:, None]]
-    given = {h: (w * (1 + PERTURBATION)).astype(np.float32) for h, w in enumerate(weights, 1)}
+    given = {
+        h: (w + PERTURBATION * np.where(np.abs(w) < SMALL, 1.0, w)).astype(np.float32) for h, w in enumerate(weights, 1)
+    }
     feedback = plan.feedback.copy()
     if "c" in limit:  # channels need not be in the order of the layers that they lead to
         learning = sorted((row for row in plan.channels if row["c_size"]), key=lambda row: int(row["target"]))

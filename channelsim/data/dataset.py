@@ -230,6 +230,8 @@ def _training_part(n: int, train: int | None, validation: int, own_validation: b
 def _limit(key: str, wanted: int | None, there: int, what: str) -> int:
     if wanted is None:
         return there
+    if not there:
+        raise InputError(f"data.{key} = {wanted}: there are no {what}; accepted: no value")
     if not 1 <= wanted <= there:
         raise InputError(
             f"data.{key} = {wanted}: there are {there} {what}; accepted is 1 to {there}, or no value for all"

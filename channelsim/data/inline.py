@@ -76,8 +76,8 @@ def _labels(key: str, targets: Sequence[Any]) -> NDArray[np.int32]:
         label = row.index(1) if row is not None else target
         if label != int(label) or not 0 <= label < np.iinfo(np.int32).max:
             raise InputError(
-                f"data.{key}[{i}] = {label} is no class number; accepted: integers from 0 on, or data.target ="
-                ' "real" for numbers to learn'
+                f"data.{key}[{i}] = {label} is no class number; accepted: integers from 0 on, below 2^31, or "
+                'data.target = "real" for numbers to learn'
             )
         labels.append(int(label))
     return np.array(labels, np.int32)

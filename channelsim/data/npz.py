@@ -250,7 +250,7 @@ def _labels(path: Path, key: str, y: NDArray, images: NDArray, images_key: str) 
     if y.min() < 0:
         hint = f": (1 + {key}) // 2 of labels -1 and 1" if set(np.unique(y).tolist()) == {-1, 1} else ""
         raise InputError(f"{path}: {key} has label {y.min():g}; accepted are class numbers from 0 on{hint}")
-    if y.max() >= np.iinfo(np.int32).max:
+    if float(y.max()) >= np.iinfo(np.int32).max:  # float16 has no such number
         raise InputError(f"{path}: {key} has label {y.max():g}; accepted are class numbers below 2^31")
     return y.astype(np.int32) if y.dtype.kind in "bf" else y, one_hot, note
 

@@ -50,8 +50,10 @@ def _arrays(part: parts.Part, returned: Any, sides: str) -> dict[str, NDArray[An
         there = {name: np.asarray(values) for name, values in found.items() if values is not None}
     except ValueError as error:  # rows of several lengths
         raise InputError(f"{part.place} returns what is no array: {' '.join(str(error).split())[:120]}") from None
-    unknown = [str(name) for name in found if name not in known]
-    lacking = [name for name in known if name[-1] in sides and name not in there and _begun(name, there)]
+    unknown = [name for name in found if name not in known]
+    lacking = [
+        name for name in known if not unknown and name[-1] in sides and name not in there and _begun(name, there)
+    ]
     if unknown or lacking:
         told = repr(unknown[0]) if unknown else f"no {lacking[0]}"
         raise InputError(f"{part.place} returns {told}; accepted: {', '.join(known)}")

@@ -70,6 +70,6 @@ def epoch_problems(file: str | None, epoch: int | None) -> list[tuple[tuple[str 
 
 def located(table: Any, folder: Path) -> Any:
     """A table whose path of a weights file is taken relative to `folder`; other tables as they are."""
-    if isinstance(table, Mapping) and isinstance(table.get("from"), str):
+    if isinstance(table, Mapping) and isinstance(table.get("from"), str) and table["from"] != "none":
         return {**table, "from": str((folder / path_of(table["from"])).absolute())}
     return table

@@ -76,7 +76,9 @@ def _decay(value: Any) -> Any:
     return value if isinstance(value, Mapping | RateDecay) else {"per_update": plain(value)}
 
 
-RateDecays = Annotated[RateDecay, BeforeValidator(_decay, json_schema_input_type=float | RateDecay)]
+RateDecays = Annotated[
+    RateDecay, BeforeValidator(_decay, json_schema_input_type=Annotated[float, Field(ge=0, lt=1)] | RateDecay)
+]
 """A number, which is a factor's, or a table."""
 
 

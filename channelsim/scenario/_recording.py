@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from channelsim.scenario._table import Table, TableError, shown
 from channelsim.scenario._types import Listed, NoneWord, PositiveInt
@@ -59,19 +59,12 @@ def _events(value: Any) -> Any:
     return tuple(windows)
 
 
+_Word = Annotated[str, Field(pattern=_WORD)]
+_Windows = Annotated[list[Window], Field(min_length=1)]
 Events = Annotated[
     str | tuple[Window, ...],
-    BeforeValidator(_events),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string", "pattern": _WORD},
-                {"type": "object"},
-                {"type": "array", "items": {"type": "object"}},
-            ],
-            "x-accepted": _ACCEPTED,
-        }
-    ),
+    BeforeValidator(_events, json_schema_input_type=_Word | Window | _Windows),
+    Field(json_schema_extra={"x-accepted": _ACCEPTED}),
 ]
 
 

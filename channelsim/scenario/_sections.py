@@ -42,12 +42,22 @@ _Row = Annotated[tuple[float, ...], Field(min_length=1), Listed]
 _Rows = Annotated[
     Annotated[tuple[_Row, ...], Field(min_length=1), Listed] | None,
     NoneWord,
-    WithJsonSchema({"type": "array", "items": {"type": "array"}, "x-accepted": "a list of lists of numbers"}),
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "array", "items": {"type": "array"}, "minItems": 1}, {"type": "null"}],
+            "x-accepted": 'a list of lists of numbers, or "none"',
+        }
+    ),
 ]
 _Targets = Annotated[
     Annotated[tuple[int | float | _Row, ...], Field(min_length=1), Listed] | None,
     NoneWord,
-    WithJsonSchema({"type": "array", "x-accepted": "a list of class numbers, of numbers, or of lists of numbers"}),
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "array", "minItems": 1}, {"type": "null"}],
+            "x-accepted": 'a list of class numbers, of numbers, or of lists of numbers, or "none"',
+        }
+    ),
 ]
 
 
@@ -246,9 +256,9 @@ class Synapses(Table):
 class Change(Table):
     """From some epoch or frame on, these channel keys have these values."""
 
-    epoch: PositiveInt | None = None
+    epoch: Annotated[PositiveInt | None, NoneWord] = None
     """From the start of this epoch, counted from 1."""
-    frame: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+    frame: Annotated[Annotated[int, Field(ge=0, lt=2**63)] | None, NoneWord] = None
     """From this frame, counted from 0 over the whole run."""
     channels: Annotated[dict[str, Channel], Field(min_length=1)]
     """As [channels]; keys that are not named stay as they are."""

@@ -176,6 +176,8 @@ def _why_it_grows(system: Hidden, growth: Growth) -> str:
         return f"the unit saturates, f' of the smallest input {nearest:.6g} is what is left of the error's path: {loss}"
     if growth.exponents[1] > 0:
         return f"the top grows for ever and a1 falls behind, a1 a2 = {a1 * a2:.6g} so far: {loss}"
+    if system.derivative:
+        return f"the unit saturates, and less and less of the error passes f': {loss}"
     speed = _saturated_speed(system, sign, a2)
     return f"without f' the unit saturates: a1' -> {speed:.6g}, f -> its values at infinity: {loss}"
 

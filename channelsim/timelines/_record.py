@@ -96,8 +96,9 @@ class Timeline:
     @cached_property
     def end(self) -> int:
         """ps: the end of the window, or of the whole record."""
-        last = max(self.sends["complete"].max(), self.sends["finish"].max(), self.acts["done"].max())
-        return int(last) if self.window is None else self.window[1]
+        if self.window is not None:  # in which there may be no message
+            return self.window[1]
+        return int(max(self.sends["complete"].max(), self.sends["finish"].max(), self.acts["done"].max()))
 
     def frames(self, first: int, last: int) -> Timeline:
         """From the moment at which frame `first` enters until all that frame `last` leads to is done."""
@@ -116,7 +117,7 @@ class Timeline:
         acts, sends = self.acts, self.sends
         inside = (acts["done"] >= begin) & (np.minimum(acts["ready"], acts["start"]) <= end)
         held = (np.maximum(sends["complete"], sends["finish"]) >= begin) & (sends["offered"] <= end)
-        if not (inside.any() and held.any()):
+        if not (inside.any() or held.any()):
             raise InputError(
                 f"timeline: nothing is recorded from {format_duration(begin)} to {format_duration(end)}; accepted: "
                 f"within {format_duration(self.begin)} to {format_duration(self.end)}"

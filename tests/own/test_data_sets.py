@@ -58,6 +58,8 @@ def test_an_autoencoder_needs_no_targets(tmp_path: Path) -> None:
         ("def mine():\n    return ((np.ones((4, 2)), None),)\n", r"mine returns no train_y"),
         ("def mine():\n    return (np.ones((4, 2)), [0, 1]),\n", r"mine\.py:5: mine: train_y has 2 labels for the 4"),
         ("def mine():\n    return ([[1], [1, 2]], [0, 1]),\n", r"mine returns what is no array"),
+        ("def mine():\n    raise SystemExit(0)\n", r"data\.dataset: .*mine\.py:7: mine: SystemExit"),
+        ("def mine():\n    return {1: 2, 'train_x': [[1.0]], 'train_y': [0]}\n", r"mine returns 1; accepted: train_x"),
         ("def mine(p, q):\n    return 1\n", r"takes \(p, q\); accepted: \(\) or \(p\)"),
     ],
 )

@@ -353,7 +353,7 @@ MISTAKES: list[tuple[Document, str]] = [
             "channels": {"forward": {"quantize": {"kind": "sign"}, "residual": "error_feedback"}},
             **change(epoch=1, channels={"forward.2": {"quantize": "none"}}),
         },
-        "schedule.change[0].channels.\"forward.2\".residual = 'error_feedback': forward.2 has no threshold, quantize or stage",
+        "schedule.change[0].channels.\"forward.2\".residual = 'error_feedback': forward.2 has no threshold, quanti",
     ),
 ]
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from channelsim.scenario import schema
+from channelsim.errors import InputError
+from channelsim.scenario import Scenario, schema
 from tests.scenario.documents import Document, documents, small
 
 jsonschema = pytest.importorskip("jsonschema")
@@ -87,6 +88,11 @@ def test_layers(layer: Document, fits: bool) -> None:
         {"channels": {"learning.2": {"jitter": "1 us"}}},
         {"channels": {"learning.1.from.3.copy.2": {"header": 8}, "learning.2.copy.1": {"header": 9}}},
         {"data": {"name": "my/own.npz"}},
+        {"data": {"name": "digits", "train_x": "none", "test_y": "none"}},
+        {"trace": {"events": {"from": "epoch 2", "frames": 3}}},
+        {"trace": {"events": [{"frames": 3, "channels": ["learning.1"]}]}},
+        {"schedule": {"change": [{"epoch": 2, "frame": "none", "channels": {"learning": {"header": 8}}}]}},
+        {"learning": {"rule": "rbp", "feedback": {"from": "none"}}},
         {"learning": {"route": ["layered", "from 3"]}},
         {"sweep": {"learning.rule": ["bp", "rbp"]}},
     ],
@@ -104,6 +110,22 @@ def test_every_key_is_described() -> None:
         if "description" not in value and not _refers_to_described(value, document)
     ]
     assert missing == []
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        {"trace": {"events": [{"from": True, "frames": "x"}]}},
+        {"trace": {"events": []}},
+        {"training": {"learning_rate_decay": 1}},
+        {"training": {"learning_rate": 1e300}},
+        {"data": {"train_x": [], "train_y": []}},
+    ],
+)
+def test_what_the_program_refuses_does_not_fit(tables: Document) -> None:
+    assert not VALIDATOR.is_valid(small(**tables))
+    with pytest.raises(InputError):
+        Scenario(**small(**tables))
 
 
 @pytest.mark.parametrize("model", [False, True])

@@ -97,6 +97,19 @@ def test_windows(traces: dict[str, Path]) -> None:
         whole.between(1000 * 10**12, 1001 * 10**12)
 
 
+def test_a_window_within_an_act(traces: dict[str, Path], tmp_path: Path) -> None:
+    """In which a layer computes and no message is on its way."""
+    with Trace(traces["sequential"]) as trace:
+        whole = read(trace)
+    longest = whole.acts[np.argmax(whole.acts["done"] - whole.acts["start"])]
+    begin = int(longest["start"] + longest["done"]) // 2
+    within = whole.between(begin, begin + 1)
+    assert longest["frame"] in within.acts["frame"] and (within.begin, within.end) == (begin, begin + 1)
+    for name in ("act.png", "act.vcd", "act.pftrace.gz"):
+        cs.timeline(traces["sequential"], tmp_path / name, time=(begin, begin + 1))
+        assert (tmp_path / name).stat().st_size > 0
+
+
 def test_without_messages(tmp_path: Path) -> None:
     silent = run(tmp_path, "instant", trace={"events": "none", "weights": "none"})
     with pytest.raises(InputError, match=r"instant\.h5: no messages are recorded; accepted: .*trace\.events"):
