@@ -170,10 +170,10 @@ def receive_learning(ref: State, h: int, frame: int, arrived: dict[int, Arrived]
     error = rules.error_at(ref, frame, arrived)
     r = torch.zeros(batch, layer.n)
     r[:used] = error[:used] * factor
-    send_learning(ref, h, frame, r, x)
     for c in channels:
         if ref.channels[c].adaptive:
             rules.adapt(ref, c, frame, arrived[c].m[:used], o, r[:used], batch)
+    send_learning(ref, h, frame, r, x)
     if layer.learning_rate:
         rules.update(ref, h, frame, x, o, r[:used], batch)
         ref.ages[h][age] += 1
