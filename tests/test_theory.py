@@ -38,6 +38,29 @@ def test_the_system_read_out_of_a_scenario_is_the_one_written(name: str) -> None
             np.testing.assert_allclose(vars(found)[key], value, rtol=3e-7, atol=1e-7, err_msg=key)
 
 
+@pytest.mark.parametrize("name", sorted(path.stem for path in SCENARIOS.glob("*.toml")))
+def test_no_shipped_scenario_is_another_system_than_it_says(name: str) -> None:
+    try:
+        found = case(name).system
+    except cs.InputError:  # a system that the engine does not have, such as a power
+        return
+    _theory.refuse_another(theory.load(SCENARIOS / f"{name}.toml"), found)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("learning.rule", "arbp", "another rule"),
+        ("learning.feedback.C", {"1": [[9.0]]}, "another c"),
+        ("data.train_y", [5.0], "another alpha"),
+    ],
+)
+def test_keys_that_make_another_system_are_refused(key: str, value: Any, told: str) -> None:
+    described = SCENARIOS / "chain-rbp.toml"
+    with pytest.raises(cs.InputError, match=f"theory: the scenario's network has {told} than"):
+        _theory.refuse_another(theory.load(described), case("chain-rbp", **{key: value}).system)
+
+
 @pytest.mark.parametrize("name", ["chain-rbp", "chain-five", "rbp-leaves", "arbp-converges", "branch", "autoencoder"])
 def test_half_the_rate_is_half_the_distance(name: str) -> None:
     found = _theory.compare(case(name), RATES, time=2.0)

@@ -5,8 +5,8 @@ differential equation (`_paths`); `stability` holds the largest stable learning 
 gains, delays and losses of `_loop`, against a bisection with the engine (`_stability`).
 """
 
-from channelsim._theory._case import Case, case_of, parameters
+from channelsim._theory._case import Case, case_of, parameters, refuse_another
 from channelsim._theory._paths import Comparison, Path, compare
 from channelsim._theory._stability import Stability, stability
 
-__all__ = ["Case", "Comparison", "Path", "Stability", "case_of", "compare", "parameters", "stability"]
+__all__ = ["Case", "Comparison", "Path", "Stability", "case_of", "compare", "parameters", "refuse_another", "stability"]

@@ -77,6 +77,27 @@ def rate_shares(plan: Plan) -> Array:
     return np.asarray(plan.layers["learning_rate"][1:] / plan.learning_rate, np.float64)
 
 
+def refuse_another(written: System, found: System) -> None:
+    """Raises InputError if a scenario with a table [theory] has a network that is another system, since other keys lie
+    over what the table says."""
+    for key, value in vars(written).items():
+        if key == "c" and written.rule == "bp":
+            continue
+        other: Any = vars(found).get(key)
+        if isinstance(value, str | bool):
+            same = type(written) is type(found) and other == value
+        else:  # the engine has float32
+            large = max(1.0, float(np.abs(np.asarray(value)).max(initial=0.0)))
+            same = np.shape(other) == np.shape(value) and np.allclose(
+                np.asarray(other), value, rtol=1e-6, atol=1e-6 * large
+            )
+        if not same:
+            raise InputError(
+                f"theory: the scenario's network has another {key} than [theory] says; accepted: --set "
+                f"theory.{key}=..., or the same in both"
+            )
+
+
 def refuse_weight_decay(case: Case) -> None:
     for table, decay in (("training", case.plan.weight_decay), ("learning", case.plan.feedback_decay)):
         if decay:

@@ -69,6 +69,8 @@ def theory(
 
         case = _theory.case_of(load(file, set=settings or ()))
         with _named(file):
+            if _speaks_of("theory", file, settings or []):
+                _theory.refuse_another(system, case.system)
             if engine:
                 measured["engine"] = _theory.compare(case, _rates(rates), time).to_json()
             if stability:
