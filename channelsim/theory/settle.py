@@ -360,7 +360,7 @@ class _Watch:
     """
 
     def __init__(self, flow: Flow) -> None:
-        self.next = LATE / max(float(np.max(np.abs(flow.velocity(flow.start)))), 1e-6)
+        self.next = LATE / min(max(float(np.max(np.abs(flow.velocity(flow.start)))), 1e-6), 1.0)
         self.looks: list[tuple[float, Array]] = []
         self.number = 0
 
@@ -378,13 +378,14 @@ class _Watch:
         size = np.abs(drifts[-1])
         powers = (np.ptp(exponents[1:], axis=0) < EXPONENT) & (np.abs(exponents[-1]) > 0.05)
         steady = np.abs(drifts[-1] - drifts[-2]) < 1e-2 * size
-        logs = ~powers & steady & (size > 1e-3) & (exponents[-1] < 0.2)
+        logs = ~powers & steady & (size > 1e-3 * scale_of(x)) & (exponents[-1] < 0.2)
         resting = ~powers & ~logs & (size < 1e-2)
         grows = (powers & (exponents[-1] > 0)) | logs
         if np.any(grows) and np.all(powers | logs | resting):
             return _growth(x, t, powers, logs, drifts[-1], exponents[-1])
         self.number += 1
-        lasting = (size > 0.8 * np.abs(drifts[-2])) & (size > 0.8**2 * np.abs(drifts[-3])) & (size > 1e-3)
+        lasting = (size > 0.8 * np.abs(drifts[-2])) & (size > 0.8**2 * np.abs(drifts[-3]))
+        lasting &= size > 1e-3 * scale_of(x)  # less may be the slow part of a stiff approach
         if self.number > LOOKS and np.any(lasting & (exponents[-1] > 0)):
             powers = np.abs(exponents[-1]) > 0.15
             return _growth(x, t, powers, ~powers & lasting, drifts[-1], exponents[-1])

@@ -295,3 +295,24 @@ def test_bp_with_opposite_halves_ends_at_the_saddle_at_zero() -> None:
     assert found.outcome == "saddle" and found.limit is not None
     np.testing.assert_allclose(found.limit["a"], 0, atol=1e-9)
     assert not fixed_point(flow(system), np.zeros(4)).stable
+
+
+@pytest.mark.parametrize(
+    ("rule", "a", "b", "c"),
+    [
+        ("bp", [[1e3, 0.1, 0.2]], [[0.1], [0.2]], [[0.3, 0.4]]),
+        ("rbp", [[1e4, 0, 0], [0, 1, 0]], [[0.1, 0.3], [0.2, 0.1]], [[0.3, 0.4], [0.1, -0.2]]),
+    ],
+)
+def test_the_slow_part_of_a_stiff_approach_is_no_growth(rule: str, a: Any, b: Any, c: Any) -> None:
+    """A large weight makes the error fall within 1e-5 units of time, and the rest last for 1e5 and more."""
+    samples = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1.0]])
+    targets = np.array([[1, 0], [0, 1], [1, 1], [0.5, 0.5]])
+    system = Matrix(
+        rule,  # type: ignore[arg-type]
+        np.array(a, float), np.array(b), np.array(c), samples.T @ samples / 4, targets.T @ samples / 4,
+    )  # fmt: skip
+    found = outcome(system, TOLERANCE)
+    assert found.outcome == "converges" and found.limit is not None
+    velocity = matrix_velocity(system, flat(dict(found.limit)))
+    assert np.max(np.abs(velocity)) < 1e-7 * np.max(np.abs(a))
