@@ -202,10 +202,13 @@ def test_a_rate_of_one_layer_can_be_set_and_swept() -> None:
         ({"training": {"learning_rate": {"2": True}}}, "training.learning_rate.2 = true; accepted: a number"),
         ({"training": {"learning_rate": {"two": 1}}}, "training.learning_rate.two is unknown; accepted here: default"),
         ({"training": {"learning_rate": {"0": 1}}}, "training.learning_rate.0 is unknown"),
-        ({"training": {"learning_rate": {}}}, "no rates; accepted: a number above 0, or a table"),
+        ({"training": {"learning_rate": {}}}, "no rates; accepted: a number above 0 and below 1e38, or a table"),
         ({"training": {"learning_rate": {"5": 1}}}, "this network has 4 layers; accepted: default, 1, 2, 3, 4"),
         ({"learning": {"learning_rate": {"4": 1}}}, "learning.learning_rate.4: layer 4 receives no error"),
-        ({"training": {"learning_rate": "fast"}}, "training.learning_rate = 'fast'; accepted: a number above 0"),
+        (
+            {"training": {"learning_rate": "fast"}},
+            "training.learning_rate = 'fast'; accepted: a number above 0 and below 1e38",
+        ),
     ],
 )
 def test_mistakes_in_rates(tables: dict[str, Any], told: str) -> None:

@@ -12,7 +12,7 @@ from channelsim.errors import InputError
 from channelsim.scenario._table import Path, Table, TableError, plain, shown
 
 DEFAULT = "default"
-ACCEPTED = "a number above 0, or a table of layers' rates such as { default = 0.1, 2 = 0.0 }"
+ACCEPTED = "a number above 0 and below 1e38, or a table of layers' rates such as { default = 0.1, 2 = 0.0 }"
 LARGEST = 1e38  # a rate is a float32
 RATE_TABLES = (("training", "learning_rate"), ("learning", "learning_rate"))
 """The keys of a scenario that take such a table or a number."""

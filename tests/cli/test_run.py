@@ -111,7 +111,7 @@ def test_an_unwritable_output_is_refused(here: Path, out: str) -> None:
 
 def test_a_run_that_diverges_stops_and_says_why(here: Path) -> None:
     outcome = channelsim(
-        "run", "small.toml", "--json", "--set", "training.learning_rate=3e38", "--set", "learning.rule=bp", cwd=here
+        "run", "small.toml", "--json", "--set", "training.learning_rate=9e37", "--set", "learning.rule=bp", cwd=here
     )
     assert outcome.status == 1
     assert outcome.err.splitlines()[-1].startswith("error: ")

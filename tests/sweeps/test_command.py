@@ -70,7 +70,7 @@ def test_ctrl_c_leaves_what_is_done_and_the_same_command_goes_on(
 
 
 def test_a_failed_point_is_exit_status_1(here: Path, scheduler: str) -> None:
-    diverges = ["--set", "sweep={ 'training.learning_rate' = [3e38] }", "--set", "learning.rule=bp"]
+    diverges = ["--set", "sweep={ 'training.learning_rate' = [9e37] }", "--set", "learning.rule=bp"]
     outcome = channelsim("sweep", "grid.toml", "--scheduler", scheduler, "-q", *diverges, "-o", "out", cwd=here)
     assert (outcome.status, outcome.out, outcome.err) == (1, "", "")
     assert (here / "out" / "results.csv").read_text().count("no longer finite") == 1
