@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -36,7 +37,8 @@ def limit_of(case: Case) -> dict[str, Array]:
     each = np.concatenate([each, np.ones(len(equation.start) - len(each))])
     state = equation.start
     for _ in range(60):
-        with np.errstate(all="ignore"):  # of a state that leaves the range of float64
+        with np.errstate(all="ignore"), warnings.catch_warnings():  # of a state that leaves the range of float64
+            warnings.simplefilter("ignore", UserWarning)
             state = solve_ivp(
                 lambda t, x: each * equation.velocity(x), (0, LONG), state, method="LSODA", rtol=1e-11, atol=1e-13
             ).y[:, -1]

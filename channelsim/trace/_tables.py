@@ -66,6 +66,8 @@ def export(file: h5py.File, name: str, path: Path) -> None:
 def tree(file: h5py.File) -> xr.DataTree:
     """All tables, weights and records, in memory, with their dimensions, units and long names."""
     xarray = _module("xarray", "Trace.to_xarray")
+    if not hasattr(xarray, "DataTree"):
+        raise InputError(f"Trace.to_xarray: xarray {xarray.__version__} has no DataTree; accepted: 2024.10 or later")
     about = {key: file.attrs[key] for key in ("status", "schema_version")}
     groups = {f"/{name}": _dataset(xarray, file[name]) for name in _groups(file)}
     return xarray.DataTree.from_dict({"/": xarray.Dataset(attrs=about), **groups})
