@@ -327,17 +327,19 @@ def _layers(scenario: Scenario, found: Tables, batch: int) -> tuple[LayerCheck, 
 
 def _channels(scenario: Scenario, found: Tables, batch: int, real: bool) -> tuple[ChannelCheck, ...]:
     connections = scenario.learning.feedback.connections
-    rows, on_air = [], set()
+    rows: list[ChannelCheck] = []
+    on_air: dict[tuple[int, Direction, int], int] = {}  # how long a sender's last message was
     for edge, row in zip(found.edges, found.channels, strict=True):
         units_there = int(found.layers[edge.source]["n"])
         units_active = 1 if edge.message == Message.TARGET and not real else units_there
         active = edge.rank or (int(row["n"]) if row["at_receiver"] else units_active)
         bits = _bits(row, active)
         link = found.links[row["link"]]
-        message = (int(row["link"]), edge.direction, edge.source, bits)
-        if link["broadcast"] and message in on_air:
+        sender = (int(row["link"]), edge.direction, edge.source)
+        if link["broadcast"] and on_air.get(sender) == bits:
             bits = 0
-        on_air.add(message)
+        else:
+            on_air[sender] = bits
         time = math.ceil(Fraction(bits * int(link["ps_numerator"]), int(link["ps_denominator"])))
         wires = sizes.wires(edge, found.layers, connections)
         error_macs = 0
