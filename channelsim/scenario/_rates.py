@@ -29,7 +29,9 @@ def _rates(value: Any) -> Any:
         if key != DEFAULT and not re.fullmatch(r"[1-9][0-9]*", key):
             problems.append(((key,), " is unknown; accepted here: default, or the number of a layer, from 1"))
         elif isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < LARGEST:
-            problems.append(((key,), f" = {shown(entry)}; accepted: a number of at least 0, which is a frozen layer"))
+            problems.append(
+                ((key,), f" = {shown(entry)}; accepted: a number of at least 0 and below 1e38 (0: a frozen layer)")
+            )
         else:
             rates[key] = float(rate)
     if problems:

@@ -455,3 +455,12 @@ def test_real_targets_that_are_wrong_are_named(tmp_path: Path, changes: dict, ta
     with pytest.raises(InputError, match=message) as caught:
         load_dataset(name=str(write(tmp_path, **changes)), target=target)
     assert "own.npz" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_labels_of_float16_are_class_numbers_without_a_warning(tmp_path: Path) -> None:
+    x = np.ones((4, 2), np.float32)
+    np.savez(tmp_path / "half.npz", train_x=x, train_y=np.array([0, 1, 2, 1], np.float16))
+    found = load_dataset(name=str(tmp_path / "half.npz"))
+    assert found.train_y.tolist() == [0, 1, 2, 1] and len(found.test_y) == 0
+    with pytest.raises(InputError, match=r"data\.test = 5: there are no test samples; accepted: no value"):
+        load_dataset(name=str(tmp_path / "half.npz"), test=5)
